@@ -1,0 +1,43 @@
+"""Declarations of components: light enough to list hundreds without importing one."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+__all__ = ["Component", "Kind", "KINDS", "ROLES"]
+
+Kind = Literal["normalizer", "aggregator", "encoder", "loss", "reader", "simulator", "reconstructor"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+ROLES: tuple[Kind, ...] = ("normalizer", "aggregator", "encoder", "loss")
+"""The kinds that a profile assembles into a model, in the order in which data passes through them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One named thing that a plugin provides.
+
+    Attributes:
+        name: what a profile writes after `use =`, in kebab-case.
+        factory: "module:callable"; called as `roles.py` says for the kind. Imported only when the component is built.
+        options: "module:Model", a pydantic model with `extra="forbid"`; its module must not import torch.
+        summary: one line for people.
+    """
+
+    name: str
+    factory: str
+    options: str
+    summary: str
+
+    def load_factory(self) -> Any:
+        """Import and return the factory."""
+        return _load(self.factory)
+
+    def load_options(self) -> Any:
+        """Import and return the options model, a subclass of `pydantic.BaseModel`."""
+        return _load(self.options)
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)

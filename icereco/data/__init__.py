@@ -1,0 +1,1 @@
+"""Data: event tables, the store they are prepared into, and the stream of batches out of it."""

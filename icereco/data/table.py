@@ -1,0 +1,31 @@
+"""The event table: one row per event, list columns for pulses. Everything that is read or simulated becomes this."""
+
+import pyarrow as pa
+
+__all__ = ["PULSE_COLUMNS", "TRUTH_COLUMNS", "SCHEMA"]
+
+
+def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"unit": unit, "meaning": meaning})
+
+
+PULSE_COLUMNS = ("sensor_id", "time", "charge", "auxiliary")
+TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z")
+
+SCHEMA = pa.schema(
+    [
+        _field("event_id", pa.int64(), "", "identifies the event, unique in a data set"),
+        _field("sensor_id", pa.list_(pa.int32()), "", "sensor of each pulse: a row of the detector's sensor table"),
+        _field("time", pa.list_(pa.float64()), "ns", "time of each pulse; only differences mean something"),
+        _field("charge", pa.list_(pa.float32()), "p.e.", "charge of each pulse in photo-electrons"),
+        _field("auxiliary", pa.list_(pa.bool_()), "", "True = not in local coincidence, noisier"),
+        _field("azimuth", pa.float64(), "rad", "true azimuth of the origin, in [0, 2π)"),
+        _field("zenith", pa.float64(), "rad", "true zenith of the origin, in [0, π]"),
+        _field("energy", pa.float64(), "GeV", "true energy"),
+        _field("kind", pa.string(), "", "true kind: through_track, starting_track, cascade"),
+        _field("vertex_x", pa.float64(), "m", "true interaction vertex, or where the track enters"),
+        _field("vertex_y", pa.float64(), "m", "see vertex_x"),
+        _field("vertex_z", pa.float64(), "m", "see vertex_x"),
+    ]
+)
+"""The own layout. The truth columns (azimuth and after) may be absent."""

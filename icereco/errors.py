@@ -1,0 +1,33 @@
+"""The errors that people see: one clear message, never a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["IcerecoError", "nearest", "did_you_mean"]
+
+
+class IcerecoError(Exception):
+    """Something the user can mend; the command line prints the message alone and exits with 2.
+
+    The message says what is wrong, where (file, line, row, event_id), what was allowed, and what to do next.
+    """
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word closest in spelling, or None if nothing is close.
+
+    >>> nearest("widht", ["width", "heads"])
+    'width'
+    """
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A clause for an error message, empty when nothing is close.
+
+    >>> did_you_mean("widht", ["width", "heads"])
+    "; did you mean 'width'?"
+    """
+    found = nearest(word, known)
+    return f"; did you mean {found!r}?" if found else ""

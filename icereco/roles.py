@@ -1,0 +1,140 @@
+"""What each kind of component promises. Factories are called with the options first, then what the kind needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jaxtyping import Bool, Float, Int
+
+from icereco.events import EventBatch
+from icereco.reconstruction import Reconstruction
+
+if TYPE_CHECKING:
+    import pyarrow
+    from torch import Tensor
+else:  # torch is slow to import and most commands never need it
+    Tensor = Any
+
+__all__ = ["TensorBatch", "Features", "Decoded", "Normalizer", "Aggregator", "Encoder", "Loss", "Reader",
+           "Simulator", "Reconstructor"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorBatch:
+    """An `EventBatch` as tensors on one device; the same names, shapes and units."""
+
+    dom_offsets: Int[Tensor, "event+1"]
+    sensor_id: Int[Tensor, "dom"]
+    position_m: Float[Tensor, "dom 3"]
+    pulse_offsets: Int[Tensor, "dom+1"]
+    time_ns: Float[Tensor, "pulse"]
+    charge_pe: Float[Tensor, "pulse"]
+    auxiliary: Bool[Tensor, "pulse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a normalizer hands on: float32, of order one."""
+
+    pulses: Float[Tensor, "pulse feature"]
+    positions: Float[Tensor, "dom 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Directions (unit vectors) and, where the loss gives one, the von Mises-Fisher concentration."""
+
+    direction: Float[Tensor, "event 3"]
+    kappa: Float[Tensor, "event"] | None
+
+
+class Normalizer(Protocol):
+    """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint."""
+
+    feature_count: int
+
+    def __call__(self, batch: TensorBatch) -> Features:
+        """Features of every pulse and position of every DOM."""
+        ...
+
+
+class Aggregator(Protocol):
+    """T1. `factory(options, feature_count)`, a torch module.
+
+    Pulses of one DOM never see another DOM; any number of pulses; the order of DOMs does not matter.
+    """
+
+    width: int
+
+    def __call__(
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+    ) -> Float[Tensor, "dom width"]:
+        """One vector per DOM."""
+        ...
+
+
+class Encoder(Protocol):
+    """T2. `factory(options, input_width)`, a torch module.
+
+    Events never see each other; the order of the DOMs of an event does not matter; one DOM works, and so do all.
+    """
+
+    width: int
+
+    def __call__(
+        self,
+        dom_vectors: Float[Tensor, "dom width"],
+        positions: Float[Tensor, "dom 3"],
+        dom_offsets: Int[Tensor, "event+1"],
+    ) -> Float[Tensor, "event out"]:
+        """One vector per event."""
+        ...
+
+
+class Loss(Protocol):
+    """`factory(options)`, a torch module. It says how many outputs it needs and what they mean."""
+
+    output_count: int
+
+    def __call__(
+        self, outputs: Float[Tensor, "event output"], direction: Float[Tensor, "event 3"]
+    ) -> Float[Tensor, "event"]:
+        """The loss of each event against its true direction."""
+        ...
+
+    def decode(self, outputs: Float[Tensor, "event output"]) -> Decoded:
+        """Outputs as directions."""
+        ...
+
+
+class Reader(Protocol):
+    """`factory(options)`. A foreign file to event tables, in input order, with our conventions."""
+
+    def sniff(self, path: Path) -> bool:
+        """Whether this file or folder is of the reader's format; cheap, never raises for a file of another format."""
+        ...
+
+    def count(self, path: Path) -> int:
+        """The number of events, without reading the pulses."""
+        ...
+
+    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator["pyarrow.RecordBatch"]:
+        """Events in input order as record batches of `icereco.data.table.SCHEMA` (truth columns may be absent)."""
+        ...
+
+
+class Simulator(Protocol):
+    """`factory(options, detector)`. The same seed gives the same events, however they are asked for."""
+
+    def blocks(self, seed: int, first_block: int = 0) -> Iterator["pyarrow.RecordBatch"]:
+        """An endless sequence of blocks of triggered events with truth; block `k` depends on (seed, k) alone."""
+        ...
+
+
+class Reconstructor(Protocol):
+    """`factory(options)`. A method that needs no training."""
+
+    def __call__(self, batch: EventBatch) -> Reconstruction:
+        """A direction for each event; NaN where the method cannot give one."""
+        ...
