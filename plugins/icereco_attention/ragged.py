@@ -1,0 +1,62 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""Ragged sequences, reordered so that those of one length lie side by side.
+
+Attention is the only step of a transformer that looks across tokens, so everything else runs on the flat `[N, width]`
+array without padding. Sorting the sequences by length once makes every group of equal length a plain view
+`[count, length, …]`: attention then needs no padding and no gather either.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["Sequences"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """`S` sequences of `N` tokens in all, sorted by length.
+
+    Attributes:
+        token_order: int64 `[N]`; sorted tokens are `tokens[token_order]`.
+        sequence_order: int64 `[S]`; sorted sequence `i` was sequence `sequence_order[i]`.
+        offsets: int64 `[S+1]` of the sorted sequences.
+        groups: (length, count) of each run of equal lengths, shortest first.
+    """
+
+    token_order: Int[Tensor, "token"]
+    sequence_order: Int[Tensor, "sequence"]
+    offsets: Int[Tensor, "sequence+1"]
+    groups: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def from_offsets(cls, offsets: Int[Tensor, "sequence+1"]) -> Self:
+        """Sort the sequences `offsets[i]:offsets[i+1]` by length, keeping the order among equals."""
+        lengths, order = torch.sort(offsets.diff(), stable=True)
+        sorted_offsets = torch.cat([offsets.new_zeros(1), lengths.cumsum(0)])
+        shift = offsets[:-1][order] - sorted_offsets[:-1]
+        tokens = torch.arange(int(offsets[-1]), device=offsets.device) + shift.repeat_interleave(lengths)
+        values, counts = torch.unique_consecutive(lengths, return_counts=True)
+        groups = tuple(zip(values.tolist(), counts.tolist(), strict=True))
+        return cls(tokens, order, sorted_offsets, groups)
+
+    def restore(self, per_sequence: Float[Tensor, "sequence width"]) -> Float[Tensor, "sequence width"]:
+        """Rows of the sorted sequences back in the order that the sequences came in."""
+        inverse = torch.empty_like(self.sequence_order)
+        inverse[self.sequence_order] = torch.arange(len(inverse), device=inverse.device)
+        return per_sequence[inverse]
+
+    def split(self, tokens: Tensor) -> list[Tensor]:
+        """Sorted tokens `[N, …]` as one view `[count, length, …]` for each group of equal length."""
+        parts = tokens.split([length * count for length, count in self.groups])
+        return [
+            part.unflatten(0, (count, length))
+            for part, (length, count) in zip(parts, self.groups, strict=True)
+        ]
+
+    def mean(self, tokens: Float[Tensor, "token width"]) -> Float[Tensor, "sequence width"]:
+        """The mean of each sorted sequence's tokens; zero for a sequence without tokens."""
+        return torch.cat([part.sum(1) / max(part.shape[1], 1) for part in self.split(tokens)])
