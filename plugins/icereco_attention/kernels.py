@@ -13,6 +13,8 @@ A kernel takes queries, keys and values `[N, 3, heads, channels]` of the sorted 
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -48,9 +50,8 @@ def reference(
     qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences
 ) -> Float[Tensor, "token head channel"]:
     """The definition: softmax(q·kᵀ/√channels)·v, one sequence after another."""
-    bounds = sequences.offsets.tolist()
     pieces = []
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(sequences.offsets.tolist()):
         query, key, value = qkv[start:end].permute(1, 2, 0, 3)
         weights = torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, dim=-1)
         pieces.append((weights @ value).transpose(0, 1))
@@ -146,20 +147,20 @@ def flex(
     total = _padded_total(tokens)
     query, key, value = pad(qkv, (0, 0, 0, 0, 0, 0, 0, total - tokens)).permute(1, 2, 0, 3).unsqueeze(1)
     run = _compiled_flex() if qkv.is_cuda else flex_attention
-    attended = run(query, key, value, block_mask=document_block_mask(sequences, total))
+    attended: Tensor = run(query, key, value, block_mask=document_block_mask(sequences, total))
     return attended[0].transpose(0, 1)[:tokens]
 
 
 def _padded_total(tokens: int) -> int:
     """The next of a few sizes (at most an eighth larger, whole blocks), since each new size costs a compilation."""
-    step = max(BLOCK, 2 ** max((tokens - 1).bit_length() - 3, 0))
+    step = max(BLOCK, 1 << max((tokens - 1).bit_length() - 3, 0))
     return max(-(-tokens // step) * step, BLOCK)
 
 
 @cache
-def _compiled_flex() -> Callable[..., Tensor]:
+def _compiled_flex() -> Any:
     # Automatic dynamic shapes are a known source of wrong guards; `_padded_total` keeps the number of shapes small.
-    return torch.compile(flex_attention, dynamic=False)  # type: ignore[no-any-return]  # torch types it loosely
+    return torch.compile(flex_attention, dynamic=False)
 
 
 def document_block_mask(sequences: Sequences, total: int) -> BlockMask:

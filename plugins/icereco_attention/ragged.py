@@ -51,7 +51,7 @@ class Sequences:
 
     def split(self, tokens: Tensor) -> list[Tensor]:
         """Sorted tokens `[N, …]` as one view `[count, length, …]` for each group of equal length."""
-        parts = tokens.split([length * count for length, count in self.groups])
+        parts = torch.split(tokens, [length * count for length, count in self.groups])
         return [
             part.unflatten(0, (count, length))
             for part, (length, count) in zip(parts, self.groups, strict=True)

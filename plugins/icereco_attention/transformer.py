@@ -39,7 +39,7 @@ class Layer(nn.Module):
         qkv = self.qkv(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
         attended = attend(self.kernel, qkv, sequences).flatten(1)
         tokens = tokens + self.dropout(self.attention_out(attended))
-        return tokens + self.dropout(self.mlp_out(gelu(self.mlp_in(self.mlp_norm(tokens)))))
+        return tokens + self.dropout(self.mlp_out(gelu(self.mlp_in(self.mlp_norm(tokens)))))  # type: ignore[no-any-return]  # modules return Any
 
 
 class Transformer(nn.Module):
