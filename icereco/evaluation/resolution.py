@@ -1,0 +1,94 @@
+"""Angular resolution: mean, median and 68 % containment of the angular error, overall and by slice."""
+
+from collections.abc import Iterator
+from typing import TypedDict
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+__all__ = ["PULSE_SLICES", "Resolution", "Summary", "resolution", "summarize"]
+
+PULSE_SLICES: dict[str, tuple[float, float]] = {
+    "<200": (0, 200),
+    "200-999": (200, 1000),
+    ">=1000": (1000, float("inf")),
+}
+"""Slices by the number of pulses of an event: first included, last excluded."""
+
+_CONTAINED = 0.68
+
+
+class Resolution(TypedDict):
+    """Angular errors of one group of events; the figures are None where no event has a direction.
+
+    Keys:
+        events: in the group.
+        without_direction: of these, events for which the method gave none; they are in no other figure.
+        mean_deg: mean angular error.
+        median_deg: median angular error.
+        containment68_deg: 68 % of the events have a smaller error.
+    """
+
+    events: int
+    without_direction: int
+    mean_deg: float | None
+    median_deg: float | None
+    containment68_deg: float | None
+
+
+class Summary(Resolution):
+    """The resolution of all events, and of each slice.
+
+    Keys:
+        pulses: by the names of `PULSE_SLICES`.
+        kind: by kind, only where kinds are known.
+    """
+
+    pulses: dict[str, Resolution]
+    kind: dict[str, Resolution]
+
+
+def summarize(
+    error_rad: Float[ndarray, "event"], pulses: Int[ndarray, "event"], kind: ndarray | None = None
+) -> Summary:
+    """The resolution overall, by number of pulses and by kind.
+
+    Args:
+        error_rad: opening angle of each event against the truth, rad; NaN where there is no direction.
+        pulses: number of pulses of each event.
+        kind: `[E]` str, with None where it is not known; or None.
+    """
+    return Summary(
+        **resolution(error_rad),
+        pulses={name: resolution(error_rad[chosen]) for name, chosen in _by_pulses(pulses)},
+        kind={name: resolution(error_rad[chosen]) for name, chosen in _by_kind(kind)},
+    )
+
+
+def resolution(error_rad: Float[ndarray, "event"]) -> Resolution:
+    """The resolution of one group of events; `error_rad` as in `summarize`."""
+    known = np.degrees(error_rad[~np.isnan(error_rad)])
+    figures = (
+        (np.mean(known), np.median(known), np.quantile(known, _CONTAINED)) if len(known) else (None,) * 3
+    )
+    mean, median, contained = (None if figure is None else float(figure) for figure in figures)
+    return Resolution(
+        events=len(error_rad),
+        without_direction=len(error_rad) - len(known),
+        mean_deg=mean,
+        median_deg=median,
+        containment68_deg=contained,
+    )
+
+
+def _by_pulses(pulses: Int[ndarray, "event"]) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:
+    for name, (first, last) in PULSE_SLICES.items():
+        yield name, (pulses >= first) & (pulses < last)
+
+
+def _by_kind(kind: ndarray | None) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:
+    if kind is None:
+        return
+    for name in sorted({str(one) for one in kind if one is not None}):
+        yield name, kind == name
