@@ -1,0 +1,240 @@
+# ruff: noqa: TID253 -- tests of tensor code
+import math
+
+import numpy as np
+import pytest
+import torch
+from icereco_losses.angular import AngularLoss
+from icereco_losses.options import AngularOptions, VonMisesFisherOptions
+from icereco_losses.vmf import VonMisesFisherLoss, negative_log_density
+from pydantic import ValidationError
+
+from icereco.directions import opening_angle
+from icereco.plugins import registry
+
+LOSSES = registry().names("loss")
+KAPPAS = [1e-6, 1e-3, 0.1, 0.499999, 0.500001, 1.0, 10.0, 1e3, 1e5]
+
+
+def build(name):
+    component = registry().get("loss", name)
+    return component.load_factory()(component.load_options()())
+
+
+def random_directions(count, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    return (vectors / vectors.norm(dim=-1, keepdim=True)).to(dtype)
+
+
+def tilted(direction, angle):
+    """Unit vectors at `angle` rad from `direction`, float64."""
+    helper = random_directions(len(direction), seed=9, dtype=torch.float64)
+    across = torch.linalg.cross(direction.double(), helper)
+    across /= across.norm(dim=-1, keepdim=True)
+    return math.cos(angle) * direction.double() + math.sin(angle) * across
+
+
+def mean_cosine(kappa):
+    """A(κ) = coth κ − 1/κ in float64, by its series where the difference cancels."""
+    return (
+        kappa / 3 - kappa**3 / 45 + 2 * kappa**5 / 945 if kappa < 0.05 else 1 / math.tanh(kappa) - 1 / kappa
+    )
+
+
+def log_normalisation(kappa):
+    """−log C₃ in float64."""
+    if kappa < 1e-4:
+        return math.log(4 * math.pi) + kappa**2 / 6 - kappa
+    return -(math.log(kappa) - math.log(2 * math.pi) - kappa - math.log(-math.expm1(-2 * kappa))) - kappa
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_has_one_finite_value_per_event_and_a_finite_gradient(name):
+    loss = build(name)
+    outputs = torch.cat(
+        [scale * torch.randn(200, loss.output_count) for scale in (0.0, 1e-6, 1e-3, 1.0, 30.0, 300.0)]
+    )
+    outputs.requires_grad_()
+    values = loss(outputs, random_directions(len(outputs)))
+    values.sum().backward()
+    assert values.shape == (len(outputs),)
+    assert values.isfinite().all()
+    assert outputs.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradient_is_that_of_finite_differences(name):
+    loss = build(name).double()
+    outputs = torch.randn(40, loss.output_count, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        loss, (outputs, random_directions(40, dtype=torch.float64)), eps=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("scale", [0.0, 1e-20, 1.0, 1e4])
+def test_decode_gives_unit_vectors(name, scale):
+    loss = build(name)
+    decoded = loss.decode(scale * torch.randn(64, loss.output_count))
+    torch.testing.assert_close(decoded.direction.norm(dim=-1), torch.ones(64))
+    assert decoded.kappa is None or (decoded.kappa.shape == (64,) and (decoded.kappa >= 0).all())
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_few_gradient_steps_find_the_truth(name):
+    torch.manual_seed(3)
+    loss = build(name)
+    truth = random_directions(32)
+    outputs = torch.randn(32, loss.output_count, requires_grad=True)
+    optimizer = torch.optim.Adam([outputs], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(outputs, truth).mean().backward()
+        optimizer.step()
+    found = loss.decode(outputs.detach()).direction
+    assert np.degrees(opening_angle(found.numpy(), truth.numpy())).max() < 10
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_half_precision_outputs_are_computed_in_float32(name):
+    loss = build(name)
+    outputs, truth = torch.randn(16, loss.output_count).bfloat16(), random_directions(16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        values, decoded = loss(outputs, truth), loss.decode(outputs)
+    assert values.dtype == torch.float32
+    assert decoded.direction.dtype == torch.float32
+    torch.testing.assert_close(values, loss(outputs.float(), truth), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("options", [AngularOptions, VonMisesFisherOptions])
+def test_unknown_options_are_refused(options):
+    with pytest.raises(ValidationError, match="kapa"):
+        options(kapa=1)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-6, 1e-4, 0.1, 1.0, math.pi / 2, 3.0, math.pi - 1e-4, math.pi])
+@pytest.mark.parametrize("scale", [1e-10, 1.0, 1e10])
+def test_angular_loss_is_the_opening_angle(angle, scale):
+    truth = random_directions(50, dtype=torch.float64)
+    outputs = (scale * tilted(truth, angle)).float()
+    values = AngularLoss(AngularOptions())(outputs, truth.float())
+    torch.testing.assert_close(
+        values.double(), torch.full((50,), angle, dtype=torch.float64), rtol=1e-6, atol=3e-7
+    )
+
+
+@pytest.mark.parametrize("angle", [1e-5, 1e-3, 1.0, math.pi - 1e-3, math.pi - 1e-5])
+def test_angular_gradient_has_length_one_up_to_the_poles(angle):
+    truth = random_directions(50, dtype=torch.float64)
+    outputs = tilted(truth, angle).requires_grad_()
+    AngularLoss(AngularOptions())(outputs, truth).sum().backward()
+    torch.testing.assert_close(
+        outputs.grad.norm(dim=-1), torch.ones(50, dtype=torch.float64), rtol=1e-6, atol=0
+    )
+
+
+def test_angular_gradient_is_zero_exactly_at_truth_and_antipode():
+    truth = torch.eye(3)
+    for sign in (1.0, -1.0):
+        outputs = (sign * truth).requires_grad_()
+        values = AngularLoss(AngularOptions())(outputs, truth)
+        values.sum().backward()
+        torch.testing.assert_close(values, torch.full((3,), 0.0 if sign > 0 else math.pi))
+        assert (outputs.grad == 0).all()
+
+
+def test_zero_output_is_a_right_angle_off_and_moves_towards_the_truth():
+    truth = random_directions(5)
+    outputs = torch.zeros(5, 3, requires_grad=True)
+    values = AngularLoss(AngularOptions())(outputs, truth)
+    values.sum().backward()
+    torch.testing.assert_close(values, torch.full((5,), math.pi / 2))
+    torch.testing.assert_close(outputs.grad, -truth)
+
+
+@pytest.mark.parametrize("kappa", KAPPAS)
+@pytest.mark.parametrize(
+    "spread", [0.0, 1.0, 5.0, None], ids=["truth", "one sigma", "five sigma", "antipode"]
+)
+def test_vmf_density_and_gradient_match_the_closed_form(kappa, spread):
+    angle = math.pi if spread is None else min(spread / math.sqrt(kappa), math.pi)
+    truth = random_directions(50, dtype=torch.float64)
+    mean = tilted(truth, angle)
+    natural = (kappa * mean).float().requires_grad_()
+    values = negative_log_density(natural, truth.float())
+    values.sum().backward()
+    expected = log_normalisation(kappa) + 2 * kappa * math.sin(angle / 2) ** 2
+    # The float32 rounding of the inputs themselves moves the value by 6e-8 κ sin θ.
+    rounding = 2e-6 + 1e-7 * kappa * math.sin(angle)
+    torch.testing.assert_close(
+        values.double(), torch.full_like(values, expected).double(), rtol=1e-5, atol=rounding
+    )
+    gradient = natural.grad.double()
+    across = mean - truth - ((mean - truth) * mean).sum(-1, keepdim=True) * mean
+    torch.testing.assert_close(
+        gradient - (gradient * mean).sum(-1, keepdim=True) * mean, across, rtol=1e-3, atol=4e-7
+    )
+    # Along the mean it is A(κ) − cos θ, of the order 1/κ: it must not drown in rounding.
+    along = (mean_cosine(kappa) - 1) + 2 * math.sin(angle / 2) ** 2
+    torch.testing.assert_close(
+        (gradient * mean).sum(-1),
+        torch.full((50,), along).double(),
+        rtol=1e-2,
+        atol=1e-7 + 1e-2 / (1 + kappa),
+    )
+
+
+@pytest.mark.parametrize("kappa", [0.0, 1e-6, 0.3, 0.5, 2.0, 50.0, 1e4, 1e5])
+def test_vmf_density_integrates_to_one(kappa):
+    # In t with 1 − cos θ = scale · t the density is smooth at any κ.
+    scale = min(2.0, 40 / max(kappa, 1e-9))
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    drop = torch.tensor(scale * (nodes + 1) / 2)
+    direction = torch.stack([(drop * (2 - drop)).sqrt(), torch.zeros_like(drop), 1 - drop], -1)
+    natural = torch.tensor([0.0, 0.0, kappa], dtype=torch.float64).expand(200, 3)
+    density = torch.exp(-negative_log_density(natural, direction))
+    assert float((density * torch.tensor(weights)).sum() * 2 * math.pi * scale / 2) == pytest.approx(
+        1, abs=1e-8
+    )
+
+
+def test_vmf_has_no_kink_where_the_series_takes_over():
+    kappa = torch.linspace(0.49, 0.51, 2001, dtype=torch.float64, requires_grad=True)
+    truth = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64)
+    values = negative_log_density(kappa[:, None] * truth, truth.expand(2001, 3))
+    (slope,) = torch.autograd.grad(values.sum(), kappa)
+    assert slope.diff().abs().max() < 1e-5
+    assert values.diff().diff().abs().max() < 1e-8
+
+
+def test_vmf_gradient_at_zero_output_points_away_from_the_truth():
+    truth = random_directions(5)
+    outputs = torch.zeros(5, 3, requires_grad=True)
+    values = VonMisesFisherLoss(VonMisesFisherOptions())(outputs, truth)
+    values.sum().backward()
+    torch.testing.assert_close(values, torch.full((5,), math.log(4 * math.pi)))
+    torch.testing.assert_close(outputs.grad, -truth)
+
+
+@pytest.mark.parametrize("kappa", [0.05, 5.0, 150.0, 3e3])
+def test_vmf_learns_the_concentration_of_its_errors(kappa):
+    # Directions drawn from a density of known κ around the zenith: the best constant output must find κ again.
+    generator = torch.Generator().manual_seed(1)
+    share = torch.rand(20_000, generator=generator, dtype=torch.float64)
+    cosine = 1 + torch.log1p((1 - share) * math.expm1(-2 * kappa)) / kappa
+    azimuth = 2 * math.pi * torch.rand(20_000, generator=generator, dtype=torch.float64)
+    sine = (1 - cosine.square()).clamp(min=0).sqrt()
+    truth = torch.stack([sine * azimuth.cos(), sine * azimuth.sin(), cosine], -1)
+    loss = VonMisesFisherLoss(VonMisesFisherOptions())
+    outputs = torch.tensor([[0.1, 0.1, 0.1]], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([outputs], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss(outputs.expand(len(truth), 3), truth).mean()
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    assert float(loss.decode(outputs.detach()).kappa) == pytest.approx(kappa, rel=0.05, abs=0.03)
