@@ -1,0 +1,1 @@
+"""Training: the loop, its metrics, its run folder."""

@@ -1,0 +1,43 @@
+"""The `[train]` table of a profile."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["TrainOptions"]
+
+_Count = Annotated[int, Field(ge=1)]
+
+
+class TrainOptions(BaseModel):
+    """How to train; the same for every choice of components."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="of initial weights, shuffling and dropout")] = 1
+    epochs: _Count = Field(10, description="passes over the training events")
+    events: _Count | None = Field(
+        None,
+        description="events to train on (all if not set); without data, how many to simulate for training",
+    )
+    validation_events: _Count = Field(2_000, description="events held out to measure the angular error")
+
+    optimizer: Literal["adamw"] = Field("adamw", description="adamw: Adam with decoupled weight decay")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=1, description="at the end of warm-up; a cosine takes it to zero"
+    )
+    weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled weight decay of matrices")
+    warmup_fraction: float = Field(
+        0.05, ge=0, lt=1, description="part of all steps with a rising learning rate"
+    )
+    gradient_clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
+
+    pulses_per_batch: _Count = Field(100_000, description="a batch closes when it reaches so many pulses")
+    doms_per_batch: _Count = Field(50_000, description="a batch closes when it reaches so many DOMs")
+    events_per_batch: _Count = Field(64, description="a batch closes when it reaches so many events")
+
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of matrix products; auto takes bfloat16 where the device is faster with it"
+    )
+    validations_per_epoch: _Count = Field(1, description="validations, each with a checkpoint, in an epoch")
+    log_every_steps: _Count = Field(10, description="steps between two lines of metrics")
