@@ -1,0 +1,176 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from icereco.directions import angles_from_direction, direction_from_angles, opening_angle
+from icereco.events import EventBatch
+from icereco.plugins import registry
+from icereco_linefit.linefit import LineFit
+from icereco_linefit.options import LineFitOptions
+
+PPC = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "icecube_ppc"
+SENSORS = 300
+
+
+def positions(seed=0):
+    return np.random.default_rng(seed).uniform(-500, 500, (SENSORS, 3))
+
+
+def batch_of(events, position_m):
+    """A batch from events given as (sensor_id, time, charge, auxiliary) arrays."""
+    columns = {"sensor_id": [], "time_ns": [], "charge_pe": [], "auxiliary": []}
+    doms_per_event, pulses_per_dom = [0], [0]
+    for sensor, time, charge, auxiliary in events:
+        order = np.lexsort((time, sensor))
+        doms, counts = np.unique(sensor, return_counts=True)
+        doms_per_event.append(len(doms))
+        pulses_per_dom += counts.tolist()
+        columns["sensor_id"].append(doms)
+        for name, values in (("time_ns", time), ("charge_pe", charge), ("auxiliary", auxiliary)):
+            columns[name].append(np.asarray(values)[order])
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return EventBatch(
+        event_id=np.arange(len(events)),
+        dom_offsets=np.cumsum(doms_per_event),
+        sensor_id=joined["sensor_id"].astype(np.int32),
+        position_m=position_m[joined["sensor_id"].astype(int)].astype(np.float32),
+        pulse_offsets=np.cumsum(pulses_per_dom),
+        time_ns=joined["time_ns"].astype(np.float64),
+        charge_pe=joined["charge_pe"].astype(np.float32),
+        auxiliary=joined["auxiliary"].astype(bool),
+    )
+
+
+def random_events(sizes, seed=1):
+    random = np.random.default_rng(seed)
+    return [
+        (
+            random.integers(0, SENSORS, size),
+            random.uniform(9_000, 15_000, size),
+            random.lognormal(0, 1, size),
+            random.random(size) < 0.7,
+        )
+        for size in sizes
+    ]
+
+
+def linefit(batch, **options):
+    return LineFit(LineFitOptions(**options))(batch).direction
+
+
+def test_is_declared_and_buildable_through_the_registry():
+    component = registry().get("reconstructor", "linefit")
+    method = component.load_factory()(component.load_options()())
+    direction = method(batch_of(random_events([50]), positions())).direction
+    assert np.linalg.norm(direction, axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e4, 1e12])
+def test_exact_for_pulses_along_a_line(start):
+    random = np.random.default_rng(2)
+    origin = direction_from_angles(random.uniform(0, 2 * np.pi, 8), random.uniform(0.1, 3.0, 8))
+    path = np.linspace(-400, 400, 30)
+    events, place = [], []
+    for number, one in enumerate(origin):
+        place.append(np.array([3.0, -7.0, 11.0]) - path[:, None] * one)  # travels away from its origin
+        nothing = np.zeros(30, dtype=bool)
+        events.append((np.arange(30) + 30 * number, start + path / 0.2998, np.ones(30), nothing))
+    direction = linefit(batch_of(events, np.concatenate(place)))
+    # Positions are float32, and times of 1e12 ns have steps of 1e-4 ns.
+    assert opening_angle(direction, origin).max() < 1e-6
+
+
+def test_equals_a_plain_least_squares_fit_of_each_event():
+    events = random_events([40, 3, 500, 7, 2000])
+    place = positions().astype(np.float32).astype(np.float64)
+    for (sensor, time, _, auxiliary), direction in zip(events, linefit(batch_of(events, place)), strict=True):
+        used = ~auxiliary if np.unique(time[~auxiliary]).size > 1 else np.ones(len(time), dtype=bool)
+        ones = np.ones(used.sum())
+        solution, *_ = np.linalg.lstsq(
+            np.stack([ones, time[used] - 1e4], axis=1), place[sensor[used]], rcond=None
+        )
+        velocity = solution[1]
+        assert direction == pytest.approx(-velocity / np.linalg.norm(velocity), abs=1e-9)
+
+
+def test_charge_weights_count_like_repeated_pulses():
+    sensor, time, _, _ = random_events([20])[0]
+    charge = np.arange(1, 21)
+    nothing = np.zeros(20, dtype=bool)
+    repeated = [np.repeat(one, charge) for one in (sensor, time, np.ones(20), nothing)]
+    weighted = linefit(batch_of([(sensor, time, charge, nothing)], positions()), weight_by_charge=True)
+    assert weighted == pytest.approx(linefit(batch_of([tuple(repeated)], positions())), abs=1e-9)
+
+
+def test_turns_with_the_detector():
+    rotation, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
+    events = random_events([30, 300, 12])
+    turned = linefit(batch_of(events, positions() @ rotation.T))
+    assert opening_angle(turned, linefit(batch_of(events, positions())) @ rotation.T).max() < 1e-5
+
+
+def test_an_event_does_not_depend_on_its_neighbours():
+    events = random_events([5, 900, 60, 2, 33])
+    together = linefit(batch_of(events, positions()))
+    alone = np.concatenate([linefit(batch_of([event], positions())) for event in events])
+    assert together == pytest.approx(alone, abs=1e-12)
+
+
+def test_auxiliary_pulses_are_left_out_while_there_are_others():
+    sensor, time, charge, _ = random_events([60])[0]
+    auxiliary = np.arange(60) % 2 == 0
+    kept = tuple(column[~auxiliary] for column in (sensor, time, charge, auxiliary))
+    with_noise = linefit(batch_of([(sensor, time, charge, auxiliary)], positions()))
+    assert with_noise == pytest.approx(linefit(batch_of([kept], positions())), abs=1e-12)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_auxiliary_pulses_are_used_where_the_others_make_no_line(others):
+    sensor, time, charge, _ = random_events([60])[0]
+    auxiliary = np.arange(60) >= others
+    assert linefit(batch_of([(sensor, time, charge, auxiliary)], positions())) == pytest.approx(
+        linefit(batch_of([(sensor, time, charge, np.zeros(60, dtype=bool))], positions()))
+    )
+
+
+@pytest.mark.parametrize(
+    ("sensor", "time"),
+    [([], []), ([7], [100.0]), ([3, 4, 5], [100.1, 100.1, 100.1]), ([7, 7, 7, 7], [1.1, 2.3, 77.7, 9.9])],
+    ids=["no pulse", "one pulse", "one time", "one DOM"],
+)
+def test_no_direction_where_there_is_no_line(sensor, time):
+    size = len(sensor)
+    odd = (
+        np.array(sensor, dtype=int),
+        np.array(time, dtype=float),
+        np.ones(size),
+        np.zeros(size, dtype=bool),
+    )
+    good = random_events([40])[0]
+    direction = linefit(batch_of([odd, good, odd], positions()))
+    assert np.isnan(direction[[0, 2]]).all()
+    assert direction[1] == pytest.approx(linefit(batch_of([good], positions()))[0])
+
+
+@pytest.mark.skipif(not PPC.exists(), reason="needs the photon-by-photon events in ../shared/data")
+def test_resolution_on_photon_by_photon_simulation():
+    polars = pytest.importorskip("polars")
+    geometry = polars.read_csv(PPC / "sensor_geometry.csv").sort("sensor_id")
+    meta = polars.read_parquet(PPC / "train_meta.parquet")
+    pulses = polars.read_parquet(PPC / "train" / "batch_1.parquet")
+    columns = [pulses[name].to_numpy() for name in ("sensor_id", "time", "charge", "auxiliary")]
+    bounds = zip(meta["first_pulse_index"], meta["last_pulse_index"], strict=True)
+    events = [tuple(column[first : last + 1] for column in columns) for first, last in bounds]
+    direction = linefit(batch_of(events, geometry.select("x", "y", "z").to_numpy()))
+    truth = direction_from_angles(meta["azimuth"].to_numpy(), meta["zenith"].to_numpy())
+    error = np.degrees(opening_angle(direction, truth))
+    assert np.nanmedian(error) == pytest.approx(33.1, abs=2)
+    kind = meta["kind"].to_numpy()
+    expected = {"through": 4.2, "start": 8.5, "cascade": 84.0}
+    for word, degrees in expected.items():
+        chosen = np.array([word in one for one in kind])
+        assert np.nanmedian(error[chosen]) == pytest.approx(degrees, rel=0.15)
+    azimuth, zenith = angles_from_direction(direction[~np.isnan(error)])
+    assert (0 <= azimuth).all()
+    assert (zenith <= np.pi).all()
