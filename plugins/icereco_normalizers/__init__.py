@@ -1,0 +1,27 @@
+"""Raw units to features of order one."""
+
+from collections.abc import Iterable
+
+from icereco.components import Component
+from icereco.hookspecs import hookimpl
+
+__all__ = ["icereco_normalizers"]
+
+
+@hookimpl
+def icereco_normalizers() -> Iterable[Component]:
+    """Declare the normalizers of this package."""
+    return [
+        Component(
+            "fixed",
+            "icereco_normalizers.fixed:FixedNormalizer",
+            "icereco_normalizers.options:FixedOptions",
+            "the constants of the Kaggle models: time from 10 µs in units of 30 µs, sensor number as a feature",
+        ),
+        Component(
+            "relative-time",
+            "icereco_normalizers.relative:RelativeTimeNormalizer",
+            "icereco_normalizers.options:RelativeTimeOptions",
+            "time from the charge-weighted median of the event, far-away noise compressed",
+        ),
+    ]

@@ -1,0 +1,31 @@
+# ruff: noqa: TID253 -- tensor code, imported only when a normalizer is built
+"""Columns that the normalizers share."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from icereco.roles import TensorBatch
+
+__all__ = ["charge_feature", "auxiliary_feature", "constant", "dom_of_pulse"]
+
+
+def constant(value: float) -> Float[Tensor, ""]:
+    """A constant to register as a buffer, so that it travels in the checkpoint."""
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def dom_of_pulse(batch: TensorBatch) -> Int[Tensor, "pulse"]:
+    """The row of each pulse's DOM."""
+    rows = torch.arange(len(batch.sensor_id), device=batch.pulse_offsets.device)
+    return torch.repeat_interleave(rows, batch.pulse_offsets.diff(), output_size=len(batch.time_ns))
+
+
+def charge_feature(charge_pe: Float[Tensor, "pulse"], floor_pe: float) -> Float[Tensor, "pulse"]:
+    """log10 of the charge; `floor_pe` keeps a charge of zero finite."""
+    return torch.log10(charge_pe.float() + floor_pe)
+
+
+def auxiliary_feature(auxiliary: Bool[Tensor, "pulse"]) -> Float[Tensor, "pulse"]:
+    """+0.5 for pulses out of local coincidence, −0.5 for the others."""
+    return auxiliary.float() - 0.5

@@ -1,0 +1,223 @@
+# ruff: noqa: TID253 -- tests of tensor code
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from icereco_normalizers.relative import central_time, event_of_pulse, soften
+
+from icereco.detector import Detector, Medium
+from icereco.errors import IcerecoError
+from icereco.normalization import check_features
+from icereco.plugins import registry
+from icereco.roles import Features, TensorBatch
+
+NORMALIZERS = registry().names("normalizer")
+TIME = 0
+
+
+def detector(sensors=5160):
+    generator = np.random.default_rng(0)
+    layers = np.array([-500.0, 500.0])
+    return Detector(
+        name="test",
+        string=np.arange(sensors, dtype=np.int32) // 60,
+        om=np.arange(sensors, dtype=np.int32) % 60 + 1,
+        position_m=generator.uniform(-500, 500, (sensors, 3)).astype(np.float32),
+        quantum_efficiency=np.ones(sensors, np.float32),
+        alive=np.ones(sensors, bool),
+        noise_rate_hz=np.full(sensors, 560, np.float32),
+        medium=Medium(1.32, 1.35, layers, layers * 0 + 30, layers * 0 + 100),
+        fingerprint="0" * 64,
+    )
+
+
+def build(name, **options):
+    component = registry().get("normalizer", name)
+    return component.load_factory()(component.load_options()(**options), detector())
+
+
+def batch_of(doms_per_event, pulses_per_dom, seed=0):
+    """Random events; `doms_per_event` counts DOMs, `pulses_per_dom` pulses, in order."""
+    generator = torch.Generator().manual_seed(seed)
+    pulses, doms = sum(pulses_per_dom), len(pulses_per_dom)
+    assert sum(doms_per_event) == doms
+    sensor = torch.randint(0, 5160, (doms,), generator=generator)
+    return TensorBatch(
+        dom_offsets=torch.tensor([0, *np.cumsum(doms_per_event)]),
+        sensor_id=sensor.int(),
+        position_m=torch.from_numpy(detector().position_m)[sensor],
+        pulse_offsets=torch.tensor([0, *np.cumsum(pulses_per_dom)]),
+        time_ns=torch.empty(pulses, dtype=torch.float64).uniform_(6e3, 3e4, generator=generator),
+        charge_pe=torch.empty(pulses).exponential_(1.0, generator=generator),
+        auxiliary=torch.rand(pulses, generator=generator) < 0.3,
+    )
+
+
+def random_batch(seed=0):
+    return batch_of([2, 1, 0, 3, 1], [1, 5, 1, 1, 40, 3, 2], seed)
+
+
+def one_event(times, charges, auxiliary):
+    count = len(times)
+    return dataclasses.replace(
+        batch_of([1], [count]),
+        time_ns=torch.tensor(times, dtype=torch.float64),
+        charge_pe=torch.tensor(charges, dtype=torch.float32),
+        auxiliary=torch.tensor(auxiliary),
+    )
+
+
+def zero_of(batch):
+    return central_time(batch, event_of_pulse(batch))
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_every_pulse_has_features_and_every_dom_a_position(name):
+    batch, normalizer = random_batch(), build(name)
+    features = normalizer(batch)
+    assert features.pulses.shape == (len(batch.time_ns), normalizer.feature_count)
+    assert features.positions.shape == (len(batch.sensor_id), 3)
+    assert features.pulses.dtype == features.positions.dtype == torch.float32
+    assert check_features(features) is None
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.parametrize("shape", [([], []), ([0, 0], []), ([1], [1]), ([3], [1, 0, 2])])
+def test_small_and_empty_batches_work(name, shape):
+    features = build(name)(batch_of(*shape))
+    assert len(features.pulses) == sum(shape[1])
+    assert features.pulses.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_extremes_stay_finite(name):
+    batch = dataclasses.replace(
+        random_batch(),
+        time_ns=torch.linspace(-1e9, 1e9, 53, dtype=torch.float64),
+        charge_pe=torch.logspace(-30, 6, 53),
+    )
+    batch.charge_pe[::7] = 0
+    assert build(name)(batch).pulses.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_nanoseconds_survive_a_late_start_of_the_clock(name):
+    # In float32 a clock that stands at 1e9 ns ticks in steps of 64 ns.
+    options = {"time_zero_ns": 1e9 + 1e4} if name == "fixed" else {}
+    batch = random_batch()
+    late = dataclasses.replace(batch, time_ns=batch.time_ns + 1e9)
+    torch.testing.assert_close(
+        build(name, **options)(late).pulses, build(name)(batch).pulses, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_an_event_has_the_same_features_alone_and_in_company(name):
+    batch = random_batch()
+    features = build(name)(batch).pulses
+    alone = dataclasses.replace(
+        batch,
+        dom_offsets=torch.tensor([0, 3]),
+        sensor_id=batch.sensor_id[3:6],
+        position_m=batch.position_m[3:6],
+        pulse_offsets=batch.pulse_offsets[3:7] - batch.pulse_offsets[3],
+        time_ns=batch.time_ns[7:51],
+        charge_pe=batch.charge_pe[7:51],
+        auxiliary=batch.auxiliary[7:51],
+    )
+    torch.testing.assert_close(build(name)(alone).pulses, features[7:51], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_constants_travel_in_the_state(name):
+    other = build(name, time_scale_ns=123.0, position_scale_m=321.0)
+    normalizer = build(name)
+    normalizer.load_state_dict(other.state_dict())
+    batch = random_batch()
+    torch.testing.assert_close(normalizer(batch).pulses, other(batch).pulses, rtol=0, atol=0)
+    torch.testing.assert_close(normalizer(batch).positions, other(batch).positions, rtol=0, atol=0)
+
+
+def test_fixed_has_the_reference_constants():
+    batch = dataclasses.replace(
+        one_event([4e4], [10.0], [True]),
+        sensor_id=torch.tensor([2580], dtype=torch.int32),
+        position_m=torch.tensor([[500.0, -250.0, 0.0]]),
+    )
+    features = build("fixed")(batch)
+    torch.testing.assert_close(features.pulses, torch.tensor([[1.0, 1 / 3, 0.5, 1.0, -0.5, 0.0, 0.5]]))
+    torch.testing.assert_close(features.positions, torch.tensor([[1.0, -0.5, 0.0]]))
+
+
+def test_median_time_is_weighted_by_charge():
+    assert zero_of(one_event([100.0, 200.0, 300.0], [1.0, 1.0, 1.0], [False] * 3)) == 200
+    assert zero_of(one_event([300.0, 200.0, 100.0], [9.0, 1.0, 1.0], [False] * 3)) == 300
+
+
+def test_median_time_leaves_out_noisy_pulses_where_others_exist():
+    assert zero_of(one_event([10.0, 20.0, 500.0], [9.0, 9.0, 1.0], [True, True, False])) == 500
+    assert zero_of(one_event([10.0, 20.0, 500.0], [1.0, 1.0, 1.0], [True] * 3)) == 20
+
+
+def test_median_time_of_pulses_without_charge_is_the_plain_median():
+    assert zero_of(one_event([5.0, 1.0, 3.0], [0.0, 0.0, 0.0], [False] * 3)) == 3
+
+
+def test_median_time_is_that_of_a_plain_loop():
+    batch = batch_of([3] * 40, [1, 7, 30] * 40, seed=4)
+    batch.charge_pe[::11] = 0
+    batch.auxiliary[: 38 * 3] = True
+    expected = []
+    for event in range(40):
+        rows = slice(38 * event, 38 * (event + 1))
+        time, charge = batch.time_ns[rows], (batch.charge_pe[rows].double() * 1e3).round() + 1
+        keep = ~batch.auxiliary[rows] if not batch.auxiliary[rows].all() else torch.ones(38, dtype=torch.bool)
+        order = time[keep].argsort()
+        arrived = charge[keep][order].cumsum(0)
+        expected.append(time[keep][order][(2 * arrived >= arrived[-1]).nonzero()[0, 0]])
+    torch.testing.assert_close(zero_of(batch), torch.stack(expected), rtol=0, atol=0)
+
+
+def test_relative_time_does_not_see_when_the_event_was():
+    batch = random_batch()
+    shifted = dataclasses.replace(batch, time_ns=batch.time_ns - 12_345.0)
+    torch.testing.assert_close(build("relative-time")(shifted).pulses, build("relative-time")(batch).pulses)
+
+
+def test_softened_time_is_linear_near_zero_odd_and_rising():
+    time = torch.linspace(-20, 20, 4001, dtype=torch.float64)
+    soft = soften(time)
+    torch.testing.assert_close(soft[time.abs() <= 3], time[time.abs() <= 3])
+    torch.testing.assert_close(soft, -soft.flip(0))
+    assert (soft.diff() > 0).all()
+    assert soft.diff().diff().abs().max() < 2e-4
+    assert soften(torch.tensor([1e6])) < 20
+
+
+def test_raw_times_are_refused():
+    batch = random_batch()
+    raw = torch.stack([batch.time_ns.float(), batch.charge_pe], -1)
+    with pytest.raises(IcerecoError, match=r"pulse feature 0 reaches .*e\+04 after normalisation"):
+        check_features(Features(raw, batch.position_m / 500))
+
+
+def test_positions_in_metres_are_refused():
+    batch = random_batch()
+    with pytest.raises(IcerecoError, match="DOM position"):
+        check_features(Features(build("fixed")(batch).pulses, batch.position_m))
+
+
+def test_features_that_are_not_numbers_are_refused():
+    features = build("fixed")(random_batch())
+    features.pulses[3, 1] = float("nan")
+    with pytest.raises(IcerecoError, match="pulse feature 1 is NaN"):
+        check_features(features)
+
+
+def test_a_single_wild_pulse_is_only_warned_of():
+    batch = batch_of([1], [1000])
+    batch.time_ns[17] = 1e8
+    warning = check_features(build("fixed")(batch))
+    assert warning is not None
+    assert "pulse feature 0" in warning
