@@ -1,3 +1,4 @@
+# ruff: noqa: TID253 -- defines an Arrow schema; imported only by commands that touch data
 """The event table: one row per event, list columns for pulses. Everything that is read or simulated becomes this."""
 
 import pyarrow as pa
@@ -15,7 +16,12 @@ TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", 
 SCHEMA = pa.schema(
     [
         _field("event_id", pa.int64(), "", "identifies the event, unique in a data set"),
-        _field("sensor_id", pa.list_(pa.int32()), "", "sensor of each pulse: a row of the detector's sensor table"),
+        _field(
+            "sensor_id",
+            pa.list_(pa.int32()),
+            "",
+            "sensor of each pulse: a row of the detector's sensor table",
+        ),
         _field("time", pa.list_(pa.float64()), "ns", "time of each pulse; only differences mean something"),
         _field("charge", pa.list_(pa.float32()), "p.e.", "charge of each pulse in photo-electrons"),
         _field("auxiliary", pa.list_(pa.bool_()), "", "True = not in local coincidence, noisier"),

@@ -1,0 +1,193 @@
+# ruff: noqa: TID253 -- checks Arrow tables; imported only by commands that read data
+"""What events must be like before anything is made of them. The first bad value is named, with where it is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Int
+from numpy import ndarray
+
+from icereco.data.columns import Ragged, ragged, require_columns
+from icereco.data.table import PULSE_COLUMNS
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+
+__all__ = ["EventChecker", "check_events", "check_truth"]
+
+
+def check_events(batch: pa.RecordBatch, detector: Detector, source: Path, first_row: int = 0) -> None:
+    """Check rows of the own layout (see `icereco.data.columns.conform`).
+
+    Args:
+        batch: the rows.
+        detector: what `sensor_id` must be in.
+        source: the file, for the message.
+        first_row: row number of the batch's first event in the file, counted from 0.
+
+    Raises:
+        IcerecoError: a null, lists of different length, a sensor outside the detector, a time or charge that is
+            NaN or infinite, a negative charge, or an event_id that occurs twice. Names file, row and event_id.
+    """
+    EventChecker(detector, source, next_row=first_row).check(batch)
+
+
+@dataclass(slots=True)
+class EventChecker:
+    """Checks a file batch by batch, in order, and remembers the event ids it has seen (8 bytes an event).
+
+    Attributes:
+        detector: what `sensor_id` must be in.
+        source: the file, for messages.
+        next_row: row number in the file of the next batch's first event.
+    """
+
+    detector: Detector
+    source: Path
+    next_row: int = 0
+    _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
+
+    def check(self, batch: pa.RecordBatch) -> None:
+        """Check the next rows; see `check_events` for what is raised."""
+        rows = _Rows(batch, self.source, self.next_row)
+        rows.require_no_nulls()
+        pulses = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
+        rows.require_equal_lengths(pulses)
+        rows.require_sensors(pulses["sensor_id"], self.detector)
+        rows.require_finite("time", pulses["time"], "ns")
+        rows.require_finite("charge", pulses["charge"], "p.e.")
+        rows.refuse(
+            "charge", pulses["charge"], pulses["charge"].values < 0, "negative charge; allowed: ≥ 0 p.e."
+        )
+        self._require_new_ids(rows, batch.column("event_id").to_numpy())
+        self.next_row += batch.num_rows
+
+    def _require_new_ids(self, rows: "_Rows", event_id: Int[ndarray, "event"]) -> None:
+        duplicate = self._seen.add(event_id)
+        if duplicate is not None:
+            row = int(np.flatnonzero(event_id == duplicate)[-1])
+            raise rows.error(row, "this event_id occurs more than once; event ids must be unique in a file")
+
+
+def check_truth(batch: pa.RecordBatch, source: Path, first_row: int = 0) -> None:
+    """Check that every event has a true direction in range, as training and evaluation need.
+
+    Raises:
+        IcerecoError: no truth columns, a null or NaN, or an angle out of range. Names file, row and event_id.
+    """
+    names = batch.schema.names
+    if "azimuth" not in names or "zenith" not in names:
+        found = ", ".join(names)
+        raise IcerecoError(
+            f"{source}: truth is needed here: columns azimuth and zenith (rad) missing; found: {found}"
+        )
+    rows = _Rows(batch, source, first_row)
+    for name, limit, allowed in (("azimuth", 2 * np.pi, "[0, 2π]"), ("zenith", np.pi, "[0, π]")):
+        values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
+        # float32 angles may end a rounding above the limit.
+        bad = ~((values >= -1e-6) & (values <= limit + 1e-6))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise rows.error(row, f"{name} is {values[row]:g}; allowed: {allowed} rad, and not NaN")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a file, which can say where something is wrong."""
+
+    batch: pa.RecordBatch
+    source: Path
+    first_row: int
+
+    def error(self, row: int, problem: str) -> IcerecoError:
+        event_id = (
+            self.batch.column("event_id")[row].as_py() if "event_id" in self.batch.schema.names else "?"
+        )
+        return IcerecoError(f"{self.source}: row {self.first_row + row}, event_id {event_id}: {problem}")
+
+    def require_no_nulls(self) -> None:
+        require_columns(self.batch.schema.names, self.source)
+        for name in ("event_id", *PULSE_COLUMNS):
+            column = self.batch.column(name)
+            if column.null_count:
+                raise self.error(_first_null(column), f"{name} is null")
+            if name == "event_id":
+                continue
+            values = column.flatten()
+            if values.null_count:
+                row = _row_of(_first_null(values), ragged_offsets(column))
+                raise self.error(row, f"{name} has a null among its values")
+
+    def require_equal_lengths(self, pulses: dict[str, Ragged]) -> None:
+        counts = {name: np.diff(part.offsets) for name, part in pulses.items()}
+        for name in PULSE_COLUMNS[1:]:
+            differs = counts[name] != counts["sensor_id"]
+            if differs.any():
+                row = int(np.argmax(differs))
+                lengths = f"sensor_id has {counts['sensor_id'][row]} values, {name} has {counts[name][row]}"
+                raise self.error(row, f"lists of different length: {lengths}")
+
+    def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
+        count = len(detector.position_m)
+        outside = (sensor.values < 0) | (sensor.values >= count)
+        allowed = f"outside {detector.name}; allowed: 0 to {count - 1}"
+        self.refuse("sensor_id", sensor, outside, f"{allowed}; is this file of another detector?")
+
+    def require_finite(self, name: str, part: Ragged, unit: str) -> None:
+        self.refuse(name, part, ~np.isfinite(part.values), f"not finite; allowed: finite numbers of {unit}")
+
+    def refuse(self, name: str, part: Ragged, bad: Bool[ndarray, "pulse"], problem: str) -> None:
+        if bad.any():
+            index = int(np.argmax(bad))
+            row = _row_of(index, part.offsets)
+            place = index - int(part.offsets[row])
+            raise self.error(row, f"{name}[{place}] is {part.values[index]:g}: {problem}")
+
+
+def ragged_offsets(column: pa.Array) -> Int[ndarray, "row+1"]:
+    """Offsets of a list column, beginning with 0."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    return offsets - offsets[0]
+
+
+def _first_null(column: pa.Array) -> int:
+    return int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+
+
+def _row_of(index: int, offsets: Int[ndarray, "row+1"]) -> int:
+    return int(np.searchsorted(offsets, index, side="right")) - 1
+
+
+@dataclass(slots=True)
+class _SeenIds:
+    """A set of event ids as sorted runs, merged as they grow to equal size: cheap to add to, 8 bytes an id."""
+
+    runs: list[Int[ndarray, "id"]]
+
+    def add(self, event_id: Int[ndarray, "event"]) -> int | None:
+        """Add ids; the first that is there already, or None."""
+        fresh = np.sort(event_id)
+        repeated = np.flatnonzero(fresh[1:] == fresh[:-1])
+        if len(repeated):
+            return int(fresh[repeated[0]])
+        for run in self.runs:
+            clash = self._clash(run, fresh)
+            if clash is not None:
+                return clash
+        self._keep(fresh)
+        return None
+
+    @staticmethod
+    def _clash(run: Int[ndarray, "id"], fresh: Int[ndarray, "event"]) -> int | None:
+        if not (len(fresh) and len(run)) or fresh[0] > run[-1] or fresh[-1] < run[0]:
+            return None
+        at = np.minimum(np.searchsorted(run, fresh), len(run) - 1)
+        found = run[at] == fresh
+        return int(fresh[np.argmax(found)]) if found.any() else None
+
+    def _keep(self, fresh: Int[ndarray, "event"]) -> None:
+        self.runs.append(fresh)
+        while len(self.runs) > 1 and len(self.runs[-1]) * 2 > len(self.runs[-2]):
+            last = self.runs.pop()
+            self.runs[-1] = np.sort(np.concatenate([self.runs[-1], last]), kind="stable")

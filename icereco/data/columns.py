@@ -1,0 +1,94 @@
+# ruff: noqa: TID253 -- works on Arrow columns; imported only by commands that read data
+"""Columns of an event table: cast to the own layout, and seen as NumPy arrays without a copy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.data.table import PULSE_COLUMNS, SCHEMA
+from icereco.errors import IcerecoError
+
+__all__ = ["SORTED_KEY", "Ragged", "conform", "is_sorted", "marked_sorted", "ragged", "require_columns"]
+
+SORTED_KEY = b"icereco.sorted"
+"""Schema metadata of tables whose pulses are sorted by (sensor_id, time) within each event."""
+
+_REQUIRED = ("event_id", *PULSE_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """One list column: `values[offsets[i]:offsets[i+1]]` is row `i`; the offsets are int64 and begin with 0."""
+
+    values: ndarray
+    offsets: Int[ndarray, "row+1"]
+
+
+def ragged(column: pa.Array) -> Ragged:
+    """A list column without nulls as NumPy arrays; no copy but for booleans, which Arrow packs into bits."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    start = int(offsets[0])
+    values = column.values.slice(start, int(offsets[-1]) - start)
+    return Ragged(values.to_numpy(zero_copy_only=False), offsets - start)
+
+
+def is_sorted(schema: pa.Schema) -> bool:
+    """Whether the table says that its pulses are in order of (sensor_id, time)."""
+    return SORTED_KEY in (schema.metadata or {})
+
+
+def marked_sorted(schema: pa.Schema) -> pa.Schema:
+    """The schema, saying that the pulses are in order of (sensor_id, time)."""
+    return schema.with_metadata({**(schema.metadata or {}), SORTED_KEY: b"sensor_id,time"})
+
+
+def require_columns(found: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
+    """Check that all columns are there.
+
+    Raises:
+        IcerecoError: some are not; the message names what is needed and what was found.
+    """
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise IcerecoError(
+            f"{source}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
+            f"needed: {', '.join(needed)}; found: {', '.join(found) or 'none'}"
+        )
+
+
+def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
+    """The columns of `SCHEMA` that the batch has, in the types and the order of `SCHEMA`; others are left out.
+
+    Raises:
+        IcerecoError: a needed column is missing, or cannot be cast.
+    """
+    require_columns(batch.schema.names, source)
+    fields = [field for field in SCHEMA if field.name in batch.schema.names]
+    arrays = [_cast(batch.column(field.name), field, source) for field in fields]
+    metadata = {SORTED_KEY: b"sensor_id,time"} if is_sorted(batch.schema) else None
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata))
+
+
+def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
+    if column.type == field.type:
+        return column
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        # A charge or time in double precision loses digits, not meaning; a sensor_id of 1.5 does lose meaning.
+        safe = not (_holds_floats(column.type) and _holds_floats(field.type))
+        return pc.cast(column, field.type, safe=safe)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise IcerecoError(
+            f"{source}: column {field.name} is {column.type} and cannot become {field.type}: {reason}"
+        ) from error
+
+
+def _holds_floats(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind.value_type if hasattr(kind, "value_type") else kind))
