@@ -144,14 +144,14 @@ def flex(
     if qkv.requires_grad and torch.is_grad_enabled() and not qkv.is_cuda:
         raise RuntimeError("FlexAttention has no backward on the CPU; use the kernel 'bucketed' or 'auto'")
     tokens = len(qkv)
-    total = _padded_total(tokens)
+    total = padded_total(tokens)
     query, key, value = pad(qkv, (0, 0, 0, 0, 0, 0, 0, total - tokens)).permute(1, 2, 0, 3).unsqueeze(1)
     run = _compiled_flex() if qkv.is_cuda else flex_attention
     attended: Tensor = run(query, key, value, block_mask=document_block_mask(sequences, total))
     return attended[0].transpose(0, 1)[:tokens]
 
 
-def _padded_total(tokens: int) -> int:
+def padded_total(tokens: int) -> int:
     """The next of a few sizes (at most an eighth larger, whole blocks), since each new size costs a compilation."""
     step = max(BLOCK, 1 << max((tokens - 1).bit_length() - 3, 0))
     return max(-(-tokens // step) * step, BLOCK)
@@ -159,7 +159,7 @@ def _padded_total(tokens: int) -> int:
 
 @cache
 def _compiled_flex() -> Any:
-    # Automatic dynamic shapes are a known source of wrong guards; `_padded_total` keeps the number of shapes small.
+    # Automatic dynamic shapes are a known source of wrong guards; `padded_total` keeps the number of shapes small.
     return torch.compile(flex_attention, dynamic=False)
 
 

@@ -1,0 +1,107 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from icereco.components import ROLES
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events import EventBatch
+from icereco.profiles import Profile
+from icereco.reconstruction import Reconstruction
+from icereco.roles import TensorBatch
+from icereco.tensors import to_tensors
+
+__all__ = ["Model", "build_model"]
+
+
+class Model(nn.Module):
+    """A network assembled from four components; widths are handed from stage to stage."""
+
+    def __init__(self, normalizer: Any, aggregator: Any, encoder: Any, loss: Any) -> None:
+        super().__init__()
+        self.normalizer = normalizer
+        self.aggregator = aggregator
+        self.encoder = encoder
+        self.head = Head(encoder.width, loss.output_count)
+        self.loss = loss
+
+    def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
+        """The outputs that the loss asked for, float32."""
+        features = self.normalizer(batch)
+        doms = self.aggregator(features.pulses, batch.pulse_offsets)
+        events = self.encoder(doms, features.positions, batch.dom_offsets)
+        return self.head(events).float()  # type: ignore[no-any-return]  # modules return Any
+
+    def reconstruct(self, batch: EventBatch) -> Reconstruction:
+        """Directions of a batch, without gradients, with NaN for an event that has no pulses."""
+        device = next(self.parameters()).device
+        self.eval()
+        with torch.inference_mode():
+            return self.decode(self(to_tensors(batch, device)), batch)
+
+    def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
+        """The outputs for a batch as directions, with NaN for an event that has no pulses."""
+        decoded = self.loss.decode(outputs)
+        empty = batch.dom_offsets[1:] == batch.dom_offsets[:-1]
+        direction = decoded.direction.double().cpu().numpy()
+        direction[empty] = np.nan
+        if decoded.kappa is None:
+            return Reconstruction(direction)
+        return Reconstruction(direction, np.where(empty, np.nan, decoded.kappa.double().cpu().numpy()))
+
+
+class Head(nn.Module):
+    """Event vector → outputs.
+
+    The last layer starts small and without bias, so that the first outputs are short vectors in all directions: a head
+    that starts with one large common direction tends to stay there.
+    """
+
+    def __init__(self, width: int, output_count: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(width, width)
+        self.out = nn.Linear(width, output_count)
+        nn.init.normal_(self.out.weight, std=0.1 * width**-0.5)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
+        """One hidden layer."""
+        return self.out(nn.functional.gelu(self.hidden(events)))  # type: ignore[no-any-return]  # modules return Any
+
+
+def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
+    """The model that a profile describes, with weights drawn from `seed`.
+
+    Raises:
+        IcerecoError: a component refuses its options or its neighbours.
+    """
+    factories = {
+        role: (component.load_factory(), options) for role, (component, options) in _roles(profile).items()
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return _assemble(factories, detector)
+        except ValueError as error:
+            raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
+
+
+def _roles(profile: Profile) -> dict[str, tuple[Any, Any]]:
+    return {role: profile.role(role) for role in ROLES}
+
+
+def _assemble(factories: dict[str, tuple[Any, Any]], detector: Detector) -> Model:
+    def make(role: str, *needs: Any) -> Any:
+        factory, options = factories[role]
+        return factory(options, *needs)
+
+    normalizer = make("normalizer", detector)
+    aggregator = make("aggregator", normalizer.feature_count)
+    encoder = make("encoder", aggregator.width)
+    return Model(normalizer, aggregator, encoder, make("loss"))

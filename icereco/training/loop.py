@@ -1,0 +1,205 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""The training loop: batches in, steps, validations and checkpoints out."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from icereco.directions import opening_angle
+from icereco.errors import IcerecoError
+from icereco.evaluation.resolution import Resolution, Summary, summarize
+from icereco.events import EventBatch
+from icereco.model import Model
+from icereco.tensors import to_tensors
+from icereco.training.optimizer import learning_rate_at, set_learning_rate
+from icereco.training.options import TrainOptions
+from icereco.training.precision import autocast
+from icereco.training.state import Position
+from icereco.training.stop import StopRequest
+
+__all__ = ["Batches", "Listener", "NonFiniteLossError", "Trainer"]
+
+
+class Batches(Protocol):
+    """Training events, in an order that (seed, epoch) fixes."""
+
+    def __len__(self) -> int:
+        """The number of events."""
+        ...
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[EventBatch]:
+        """The batches of an epoch, from the `start_batch`th on."""
+        ...
+
+
+class Listener(Protocol):
+    """Who wants to know how training goes; it never slows or stops it."""
+
+    def on_step(self, position: Position, loss: float) -> None:
+        """After every step."""
+        ...
+
+    def on_metrics(self, metrics: dict[str, Any]) -> None:
+        """Now and then, with a line for `metrics.jsonl`."""
+        ...
+
+
+class NonFiniteLossError(IcerecoError):
+    """The loss or its gradient is no number; the weights are still those of the step before."""
+
+
+@dataclass(slots=True)
+class Trainer:
+    """One training, from wherever `position` stands to the end of the last epoch.
+
+    Attributes:
+        validation: calls for the batches to validate on; the same ones each time.
+        save: called with "best" or "last" when a checkpoint is due.
+    """
+
+    model: Model
+    optimizer: torch.optim.Optimizer
+    options: TrainOptions
+    batches: Batches
+    validation: Callable[[], Iterator[EventBatch]]
+    listener: Listener
+    save: Callable[[str], None]
+    position: Position = field(default_factory=Position)
+    _losses: list[tuple[float, int]] = field(default_factory=list)
+
+    def run(self, stop: StopRequest) -> bool:
+        """Train to the end, or until a stop is asked for; True if the end was reached.
+
+        Raises:
+            NonFiniteLossError: with the event ids of the batch.
+        """
+        while self.position.epoch < self.options.epochs:
+            self._run_epoch(stop)
+            if stop:
+                return False
+            self.position.epoch += 1
+            self.position.batch = 0
+        return True
+
+    @property
+    def progress(self) -> float:
+        """The part of all training events seen, 0 to 1."""
+        return self.position.events / (self.options.epochs * len(self.batches))
+
+    def _run_epoch(self, stop: StopRequest) -> None:
+        position = self.position
+        for batch in self.batches.epoch(position.epoch, position.batch):
+            started = time.perf_counter()
+            loss = self.step(batch)
+            position.batch += 1
+            position.step += 1
+            position.events += len(batch)
+            position.seconds += time.perf_counter() - started
+            self._tell(loss, len(batch))
+            if (
+                self.progress * self.options.epochs * self.options.validations_per_epoch
+                >= position.validations + 1
+            ):
+                self._validate()
+            if stop:
+                return
+
+    def step(self, batch: EventBatch) -> float:
+        """One optimizer step; the mean loss over the batch."""
+        set_learning_rate(self.optimizer, learning_rate_at(self.progress, self.options))
+        self.model.train()
+        loss = self._outputs(batch)[1].mean()
+        value = loss.item()
+        self.optimizer.zero_grad(set_to_none=True)
+        if np.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
+            if torch.isfinite(norm):
+                self.optimizer.step()
+                return value
+        raise NonFiniteLossError(self._blame(batch, value))
+
+    def _outputs(self, batch: EventBatch) -> tuple[Tensor, Tensor]:
+        """What the model says of each event, and the loss of that."""
+        device = next(self.model.parameters()).device
+        if batch.truth is None:
+            raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
+        with autocast(self.options, device):
+            outputs = self.model(to_tensors(batch, device))
+        truth = torch.from_numpy(batch.truth.direction).to(device, torch.float32)
+        return outputs, self.model.loss(outputs, truth)
+
+    def _blame(self, batch: EventBatch, value: float) -> str:
+        what = "loss" if not np.isfinite(value) else "gradient"
+        shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")
+        return (
+            f"the {what} is not finite at step {self.position.step + 1} (epoch {self.position.epoch + 1}); the batch "
+            f"holds {len(batch)} events with event_id {shown}. The last good checkpoint is kept. "
+            "Try a lower rate: -o train.learning_rate=…, or look at those events"
+        )
+
+    def _tell(self, loss: float, events: int) -> None:
+        self.listener.on_step(self.position, loss)
+        self._losses.append((loss, events))
+        if self.position.step % self.options.log_every_steps == 0:
+            weights = [events for _, events in self._losses]
+            mean = float(np.average([loss for loss, _ in self._losses], weights=weights))
+            self._losses.clear()
+            rate = learning_rate_at(self.progress, self.options)
+            self.listener.on_metrics(self._line() | {"train/loss": mean, "train/learning_rate": rate})
+
+    def _line(self) -> dict[str, Any]:
+        position = self.position
+        return {
+            "step": position.step,
+            "epoch": self.progress * self.options.epochs,
+            "events": position.events,
+            "seconds": round(position.seconds, 3),
+        }
+
+    def _validate(self) -> None:
+        self.position.validations += 1
+        metrics = self.validate()
+        self.listener.on_metrics(
+            self._line() | {f"validation/{name}": value for name, value in metrics.items()}
+        )
+        best = self.position.best_median_deg
+        if best is None or metrics["median_deg"] < best:
+            self.position.best_median_deg = metrics["median_deg"]
+            self.save("best")
+        self.save("last")
+
+    def validate(self) -> dict[str, float]:
+        """Loss and angular errors over the validation events, flat: "median_deg", "median_deg/<200", …."""
+        self.model.eval()
+        losses, errors, pulses, kinds = [], [], [], []
+        for batch in self.validation():
+            assert batch.truth is not None  # training could not have begun without
+            with torch.no_grad():
+                outputs, loss = self._outputs(batch)
+                direction = self.model.decode(outputs, batch).direction
+            losses.append(loss.cpu().numpy())
+            errors.append(opening_angle(direction, batch.truth.direction))
+            pulses.append(batch.pulse_count)
+            kinds.append(batch.truth.kind)
+        known = None if kinds[0] is None else np.concatenate(kinds)
+        summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
+        return {"loss": float(np.concatenate(losses).mean())} | _flat(summary)
+
+
+def _flat(summary: Summary) -> dict[str, float]:
+    parts: dict[str, Resolution] = {"": summary}
+    parts |= {
+        f"/{name}": part for group in (summary["pulses"], summary["kind"]) for name, part in group.items()
+    }
+    return {
+        f"{figure}{name}": value
+        for name, part in parts.items()
+        for figure in ("mean_deg", "median_deg", "containment68_deg")
+        if (value := part.get(figure)) is not None
+    }  # type: ignore[misc]  # a figure is a float or None

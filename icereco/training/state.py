@@ -1,0 +1,82 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""Everything that a resumed training needs to go on bit for bit: weights, optimizer, random numbers, position."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from icereco.checkpoint import read_tensors, write_tensors
+from icereco.errors import IcerecoError
+
+__all__ = ["Position", "load_state", "save_state"]
+
+
+@dataclass(slots=True)
+class Position:
+    """Where training stands.
+
+    Attributes:
+        epoch: from 0.
+        batch: batches of this epoch that are done.
+        step: optimizer steps done in all.
+        events: events seen in all.
+        validations: validations done in all.
+        best_median_deg: the best validation so far, or None.
+        seconds: time spent training, over all sittings.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    events: int = 0
+    validations: int = 0
+    best_median_deg: float | None = None
+    seconds: float = 0.0
+
+
+def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
+    """Write atomically."""
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    tensors |= {
+        f"optimizer/{index}/{name}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+    tensors["random/cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    write_tensors(path, tensors, {"position": json.dumps(asdict(position))})
+
+
+def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
+    """Put everything back where it was.
+
+    Raises:
+        IcerecoError: the file is damaged, or belongs to another model.
+    """
+    tensors, metadata = read_tensors(path)
+    try:
+        model.load_state_dict(_under("model/", tensors))
+        optimizer.load_state_dict(_optimizer_state(optimizer, tensors))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise IcerecoError(f"{path} is the state of another model: {error}") from error
+    torch.set_rng_state(tensors["random/cpu"])
+    if "random/cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random/cuda"])
+    return Position(**json.loads(metadata["position"]))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, object]:
+    """The optimizer's own form; its settings come from the profile, only its moments from the file."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _under("optimizer/", tensors).items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = value
+    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
