@@ -1,0 +1,16 @@
+"""What a profile may say of the deep set; must not import torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["DeepSetsOptions"]
+
+
+class DeepSetsOptions(BaseModel):
+    """Options of the aggregator `deepsets`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(128, ge=1, description="length of the vector of each pulse and DOM")
+    layers: int = Field(
+        2, ge=1, le=64, description="hidden layers of the network that each pulse passes alone"
+    )
