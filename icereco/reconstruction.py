@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 __all__ = ["Reconstruction", "angular_sigma"]
@@ -16,10 +16,12 @@ class Reconstruction:
     Attributes:
         direction: unit vectors `[E, 3]` that point to where the neutrino came from; NaN where nothing could be fitted.
         kappa: concentration `[E]` of a von Mises-Fisher density around the direction, or None.
+        pulses_used: how many pulses of each event `[E]` the method looked at; None = all.
     """
 
     direction: Float[ndarray, "event 3"]
     kappa: Float[ndarray, "event"] | None = None
+    pulses_used: Int[ndarray, "event"] | None = None
 
 
 def angular_sigma(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:

@@ -174,3 +174,10 @@ def test_resolution_on_photon_by_photon_simulation():
     azimuth, zenith = angles_from_direction(direction[~np.isnan(error)])
     assert (azimuth >= 0).all()
     assert (zenith <= np.pi).all()
+
+
+def test_says_how_many_pulses_it_used():
+    sensor, time, charge, _ = random_events([60])[0]
+    some, none, all_ = np.arange(60) % 3 == 0, np.zeros(60, dtype=bool), np.ones(60, dtype=bool)
+    batch = batch_of([(sensor, time, charge, auxiliary) for auxiliary in (some, none, all_)], positions())
+    assert LineFit(LineFitOptions())(batch).pulses_used.tolist() == [40, 60, 60]

@@ -38,7 +38,10 @@ class LineFit:
         unfitted = np.isnan(direction[:, 0])
         if unfitted.any():
             direction[unfitted] = _origin(batch, weight)[unfitted]
-        return Reconstruction(direction)
+        counted = np.add.accumulate(np.concatenate([[0], ~batch.auxiliary]))[
+            batch.pulse_offsets[batch.dom_offsets]
+        ]
+        return Reconstruction(direction, pulses_used=np.where(unfitted, batch.pulse_count, np.diff(counted)))
 
 
 def _origin(batch: EventBatch, weight: Float[ndarray, "pulse"]) -> Float[ndarray, "event 3"]:
