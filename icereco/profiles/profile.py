@@ -1,0 +1,86 @@
+"""A profile that has been checked: components, their options, and how to train them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from icereco.components import ROLES, Component, Kind
+from icereco.profiles.settings import Setting, Settings, Table
+from icereco.profiles.toml import format_table
+from icereco.training.options import TrainOptions
+
+__all__ = ["SCHEMA", "Choice", "Profile"]
+
+SCHEMA = 1
+"""The version of the file format."""
+
+
+class Choice(NamedTuple):
+    """A component and the options it is to be built with."""
+
+    component: Component
+    options: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A model and its training, described; nothing is built yet.
+
+    Two profiles are equal when they describe the same, wherever their values were written.
+
+    Attributes:
+        name: of the file, without its suffix.
+        summary: one line for people.
+        detector: name of the detector card.
+        roles: the four components of the model, by kind.
+        train: how to train.
+        simulation: what simulates events when no data is given, None if the profile does not say.
+        requires: packages and versions that the profile needs.
+        settings: the values as written, with their origins.
+    """
+
+    name: str
+    summary: str
+    detector: str
+    roles: Mapping[Kind, Choice]
+    train: TrainOptions
+    simulation: Choice | None
+    requires: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings, compare=False, repr=False)
+
+    def role(self, kind: Kind) -> Choice:
+        """The component of a role ("normalizer", "aggregator", "encoder" or "loss") and its options."""
+        return self.roles[kind]
+
+    def resolved_toml(self) -> str:
+        """The whole profile as one file without parents, the origin of each value behind it.
+
+        Loading this text alone gives an equal profile.
+        """
+        parts = [format_table("", self._top()), format_table("detector", self._rows("detector", None))]
+        parts += [format_table(kind, self._rows(kind, self.roles[kind].options)) for kind in ROLES]
+        parts.append(format_table("train", self._rows("train", self.train)))
+        if self.simulation is not None:
+            parts.append(format_table("simulation", self._rows("simulation", self.simulation.options)))
+        return "\n\n".join(parts) + "\n"
+
+    def _top(self) -> Iterator[tuple[str, Any, str]]:
+        values = {"schema": SCHEMA, "name": self.name, "summary": self.summary, "requires": self.requires}
+        for key, value in values.items():
+            if value:
+                yield key, value, _origin(self.settings.top.get(key))
+
+    def _rows(self, name: str, options: BaseModel | None) -> Iterator[tuple[str, Any, str]]:
+        table = self.settings.tables.get(name)
+        written = table.settings if isinstance(table, Table) else {}
+        if "use" in written:
+            yield "use", written["use"].value, _origin(written["use"])
+        values = options.model_dump() if options is not None else {}
+        for key, value in values.items():
+            yield key, value, _origin(written.get(key))
+
+
+def _origin(setting: Setting | None) -> str:
+    return str(setting.origin) if setting else "default"

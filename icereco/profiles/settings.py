@@ -1,0 +1,141 @@
+"""The settings of a profile, each with its origin: read from TOML, from overrides, and merged."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from icereco.profiles.problems import Origin, Problem, ProfileError
+
+__all__ = ["Setting", "Settings", "Table", "merge", "read_overrides", "read_settings"]
+
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
+_ERROR_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value and where it was written."""
+
+    value: Any
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One `[table]`: where it begins, and its settings by key."""
+
+    origin: Origin
+    settings: dict[str, Setting] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The bare values by key, as an options model takes them."""
+        return {key: setting.value for key, setting in self.settings.items()}
+
+    @property
+    def use(self) -> Setting | None:
+        """The setting that names the component."""
+        return self.settings.get("use")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole profile, or one layer of it: the keys at the top, and the tables."""
+
+    top: dict[str, Setting] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+
+
+def read_settings(text: str, source: str) -> Settings:
+    """The settings of one TOML text.
+
+    Raises:
+        ProfileError: it is not TOML.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError([_syntax_problem(str(error), text, source)]) from error
+    lines = _lines(text, {key for key, value in document.items() if isinstance(value, dict)})
+    settings = Settings()
+    for key, value in document.items():
+        origin = Origin(source, lines.get((key,), 1))
+        if not isinstance(value, dict):
+            settings.top[key] = Setting(value, origin)
+            continue
+        origins = {name: Origin(source, lines.get((key, name), origin.line)) for name in value}
+        settings.tables[key] = Table(
+            origin, {name: Setting(one, origins[name]) for name, one in value.items()}
+        )
+    return settings
+
+
+def _lines(text: str, tables: set[str]) -> dict[tuple[str, ...], int]:
+    """The first line of each table and key. Enough for flat tables: tomllib itself does not tell positions."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        header, key = _HEADER.match(line), _KEY.match(line)
+        if header and (path := _path(header[1]))[0] in tables:
+            table = path
+        elif key:
+            path = (*table, *_path(key[1]))
+        else:
+            continue
+        for depth in range(1, len(path) + 1):
+            lines.setdefault(path[:depth], number)
+    return lines
+
+
+def _path(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip(" \"'") for part in dotted.split("."))
+
+
+def _syntax_problem(message: str, text: str, source: str) -> Problem:
+    where = _ERROR_LINE.search(message)
+    last = text.count("\n") + 1
+    line = int(where[1]) if where and where[1] else last
+    sentence = _ERROR_LINE.sub("", message)
+    return Problem(Origin(source, line), f"not TOML: {sentence[:1].lower()}{sentence[1:]}")
+
+
+def read_overrides(overrides: Sequence[str]) -> tuple[Settings, list[Problem]]:
+    """The layer that `-o role.key=value` arguments make, and what is wrong with their form."""
+    settings, problems = Settings(), []
+    for override in overrides:
+        origin = Origin(f"-o {' '.join(override.split())}")
+        target, equals, text = override.partition("=")
+        table, _, key = target.strip().partition(".")
+        if not (equals and table and key):
+            problems.append(Problem(origin, "write it as -o role.key=value, such as -o encoder.layers=12"))
+            continue
+        layer = settings.tables.setdefault(table, Table(origin))
+        layer.settings[key] = Setting(_value(text.strip()), origin)
+    return settings, problems
+
+
+def _value(text: str) -> Any:
+    """TOML where it is TOML, else the text itself, so that names need no quotes."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, str | int | float | bool | list | dict) else text
+
+
+def merge(parent: Settings, child: Settings) -> Settings:
+    """Key by key, the child wins; a child that uses another component inherits none of the old one's options."""
+    tables = dict(parent.tables)
+    for name, table in child.tables.items():
+        inherited = parent.tables.get(name)
+        if inherited and not _changes_use(inherited, table):
+            table = Table(inherited.origin, {**inherited.settings, **table.settings})
+        tables[name] = table
+    return Settings({**parent.top, **child.top}, tables)
+
+
+def _changes_use(parent: Table, child: Table) -> bool:
+    return child.use is not None and parent.use is not None and child.use.value != parent.use.value
