@@ -1,0 +1,31 @@
+"""The command line. Each command is a module that is imported only when its command runs."""
+
+import os
+
+import click
+
+from icereco import __version__, log
+from icereco.cli.group import LazyGroup
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "train": ("icereco.cli.train", "Train a model from a profile."),
+    "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
+    "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
+    "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
+    "plugins": ("icereco.cli.plugins", "List installed components and plugins."),
+    "profiles": ("icereco.cli.profiles", "List, show and check profiles."),
+}
+"""Name of a command: its module, which has the click command as `command`, and its line in the help."""
+
+
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="icereco")
+@click.option("--no-plugins", is_flag=True, help="Use only the components that ship with icereco.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")
+def main(no_plugins: bool, verbose: bool) -> None:
+    """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
+    log.configure(verbose=verbose)
+    if no_plugins:
+        os.environ["ICERECO_NO_PLUGINS"] = "1"

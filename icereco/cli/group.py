@@ -1,0 +1,80 @@
+"""A click group that knows its commands by name, and turns errors into one message and an exit code."""
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.log import get_logger
+
+__all__ = ["LazyGroup"]
+
+_USER_ERROR, _SYSTEM_ERROR, _INTERRUPTED = 2, 1, 130
+
+logger = get_logger(__name__)
+
+
+class LazyGroup(click.Group):
+    """Commands from a table of module names; listing them imports none.
+
+    Exit codes: 2 for what the user can mend, 1 for what the system refuses, 130 after Ctrl-C.
+    """
+
+    def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.lazy_commands = lazy_commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """The names, in the order of the table."""
+        return list(self.lazy_commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        """Import one command."""
+        if cmd_name not in self.lazy_commands:
+            return None
+        module, _ = self.lazy_commands[cmd_name]
+        command: click.Command = import_module(module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
+        """The list in the help, from the table alone: click's own would import every command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self.lazy_commands.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or name the nearest."""
+        if args and not args[0].startswith("-") and args[0] not in self.lazy_commands:
+            near = did_you_mean(args[0], self.lazy_commands)
+            raise click.UsageError(f"no command is called {args[0]!r}{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, and say what went wrong in one message."""
+        try:
+            return super().invoke(ctx)
+        except IcerecoError as error:
+            _fail(str(error), _USER_ERROR, error)
+        except KeyboardInterrupt as error:
+            _fail("interrupted", _INTERRUPTED, error)
+        except BrokenPipeError:  # the reader of our output has left: click ends quietly
+            raise
+        except OSError as error:
+            _fail(_describe(error), _SYSTEM_ERROR, error)
+
+
+def _fail(message: str, exit_code: int, cause: BaseException) -> NoReturn:
+    logger.debug("where the error came from", exc_info=cause)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.secho(f"error: {message}", fg="red", err=True, color=colour)
+    raise click.exceptions.Exit(exit_code) from cause
+
+
+def _describe(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    files = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return f"{' -> '.join(files)}: {reason}" if files else reason

@@ -1,0 +1,91 @@
+"""`icereco plugins`: what is installed, and what is not loaded and why."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from icereco.components import KINDS, Kind
+from icereco.plugins import Declaration, Plugin, Registry, registry
+
+__all__ = ["command"]
+
+
+@click.command("plugins")
+@click.option("--kind", type=click.Choice(KINDS), help="Only components of this kind.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+def command(kind: Kind | None, as_json: bool) -> None:
+    """List installed components and the plugins that provide them.
+
+    Plugins that could not be loaded are listed with the reason, on standard error.
+    """
+    known = registry()
+    kinds = KINDS if kind is None else (kind,)
+    if as_json:
+        click.echo(json.dumps(_document(known, kinds), indent=2))
+        return
+    console = Console()
+    console.print(_table(known, kinds))
+    _print_troubles(known, kinds, Console(stderr=True))
+
+
+def _table(known: Registry, kinds: tuple[Kind, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("kind", "name", "plugin", "version"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("summary", ratio=1, min_width=20)
+    for kind in kinds:
+        for position, declaration in enumerate(known.of_kind(kind)):
+            component, plugin = declaration.component, declaration.plugin
+            label = kind if position == 0 else ""
+            name, summary = f"[bold]{component.name}[/]", escape(component.summary)
+            table.add_row(label, name, escape(plugin.distribution), plugin.version, summary)
+    return table
+
+
+def _print_troubles(known: Registry, kinds: tuple[Kind, ...], console: Console) -> None:
+    for plugin in known.plugins:
+        who = f"{plugin.distribution} {plugin.version} ({plugin.entry})"
+        if plugin.error:
+            _print_trouble(console, "disabled" if plugin.disabled else "not loaded", f"{who}: {plugin.error}")
+        elif plugin.slow:
+            _print_trouble(console, "slow", f"{who} {plugin.slow}")
+    for kind in kinds:
+        for name in sorted(known.clashes(kind)):
+            ways = [
+                f'"{one.plugin.distribution}/{name}"'
+                for one in known.of_kind(kind)
+                if one.component.name == name
+            ]
+            _print_trouble(console, "clash", f"{kind} {name}: choose with use = {' or '.join(ways)}")
+
+
+def _print_trouble(console: Console, what: str, text: str) -> None:
+    colour = {"not loaded": "red", "disabled": "dim"}.get(what, "yellow")
+    console.print(f"[{colour}]{what:<10}[/]  {escape(text)}", soft_wrap=True, highlight=False)
+
+
+def _document(known: Registry, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    declared = [_component(known, one) for kind in kinds for one in known.of_kind(kind)]
+    return {"components": declared, "plugins": [_plugin(plugin) for plugin in known.plugins]}
+
+
+def _component(known: Registry, declaration: Declaration) -> dict[str, Any]:
+    component, plugin = declaration.component, declaration.plugin
+    return {
+        "kind": declaration.kind,
+        "name": component.name,
+        "plugin": plugin.name,
+        "version": plugin.version,
+        "summary": component.summary,
+        "clash": component.name in known.clashes(declaration.kind),
+    }
+
+
+def _plugin(plugin: Plugin) -> dict[str, Any]:
+    return {"name": plugin.name, **asdict(plugin), "slow": plugin.slow}

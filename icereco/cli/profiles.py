@@ -1,0 +1,51 @@
+"""`icereco profiles`: list, show and check."""
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from icereco.errors import IcerecoError
+from icereco.profiles import load_profile, profile_names, read_profile
+from icereco.resources import data_dir
+
+__all__ = ["command"]
+
+
+@click.group("profiles", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the profiles that ship with icereco, show one, or check your own."""
+    if context.invoked_subcommand is not None:
+        return
+    table = Table("profile", "extends", "summary", box=box.SIMPLE_HEAD)
+    for name in profile_names():
+        top = read_profile(data_dir("profiles") / f"{name}.toml").top
+        cells = [str(top[key].value) if key in top else "" for key in ("extends", "summary")]
+        table.add_row(f"[bold]{escape(name)}[/]", *map(escape, cells))
+    Console().print(table)
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("-o", "overrides", multiple=True, metavar="ROLE.KEY=VALUE", help="Change a value.")
+def show(name: str, overrides: tuple[str, ...]) -> None:
+    """Print the profile NAME (or a file) whole, with the origin of each value."""
+    click.echo(load_profile(name, overrides).resolved_toml(), nl=False)
+
+
+@command.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME|FILE]...")
+def check(names: tuple[str, ...]) -> None:
+    """Report every problem of profiles at once; without a name, of those that ship."""
+    failures = []
+    for name in names or profile_names():
+        try:
+            load_profile(name)
+        except IcerecoError as error:
+            failures.append(str(error))
+        else:
+            click.echo(f"{name}: ok")
+    if failures:
+        raise IcerecoError("\n".join(failures))
