@@ -1,0 +1,109 @@
+# ruff: noqa: TID253 -- yields Arrow record batches; imported only when a simulation runs
+"""The simulator: blocks of triggered events."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.data.table import SCHEMA
+from icereco.detector import Detector
+from icereco_simulation.options import IceTelescopeOptions
+from icereco_simulation.photons import PhotoElectrons, PhotonSampler
+from icereco_simulation.primaries import KINDS, Primaries, draw, shine
+from icereco_simulation.sensor import Coincidence, DarkNoise, Pulses, merge
+from icereco_simulation.trigger import Triggers, simple_multiplicity
+
+__all__ = ["TRIGGER_TIME_NS", "IceTelescope"]
+
+TRIGGER_TIME_NS = 10_000.0
+"""Time of the first pulse of the trigger in every event."""
+
+_EVENTS_PER_BLOCK = 1 << 20  # more than any block holds: event ids tell the block and the place in it
+
+
+class IceTelescope:
+    """Tracks and cascades in a neutrino telescope, see docs/simulation.md."""
+
+    def __init__(self, options: IceTelescopeOptions, detector: Detector) -> None:
+        self._options = options
+        self._sensors = detector.string.size
+        self._photons = PhotonSampler(detector, options.light_scale)
+        self._noise = DarkNoise(detector, options.noise_scale)
+        self._coincidence = Coincidence(detector)
+
+    def blocks(self, seed: int, first_block: int = 0) -> Iterator[pa.RecordBatch]:
+        """An endless sequence of blocks of triggered events; block `k` depends on (seed, k) alone."""
+        block = first_block
+        while True:
+            yield self.block(seed, block)
+            block += 1
+
+    def block(self, seed: int, block: int) -> pa.RecordBatch:
+        """The triggered events of one block, as `icereco.data.table.SCHEMA`."""
+        rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block,))))
+        primaries = draw(rng, self._options)
+        hits = self._enough(self._photons.sample(rng, *shine(rng, primaries)))
+        pulses = merge(rng, self._with_noise(rng, hits), self._sensors)
+        coincident = self._coincidence.flags(pulses)
+        triggers = simple_multiplicity(
+            pulses, coincident, self._options.trigger_multiplicity, self._options.trigger_window_ns
+        )
+        return self._table(block, primaries, pulses, ~coincident, triggers)
+
+    def _enough(self, hits: PhotoElectrons) -> PhotoElectrons:
+        """Only the light of particles that may trigger; noise rarely adds more than one coincident module."""
+        count = np.bincount(hits.primary, minlength=self._options.primaries_per_block)
+        return hits.keep(count[hits.primary] >= self._options.trigger_multiplicity - 1)
+
+    def _with_noise(self, rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectrons:
+        """Noise from well before the first to well after the last photo-electron of each particle."""
+        options = self._options
+        order = np.argsort(hits.primary, kind="stable")
+        primary, first = np.unique(hits.primary[order], return_index=True)
+        if not primary.size:
+            return hits
+        time = hits.time_ns[order].astype(np.float64)
+        begin = np.minimum.reduceat(time, first) - options.readout_before_ns - 1000.0
+        end = np.maximum.reduceat(time, first) + options.readout_after_ns + 1000.0
+        return PhotoElectrons.concatenate([hits, self._noise.sample(rng, primary, begin, end)])
+
+    def _table(
+        self, block: int, primaries: Primaries, pulses: Pulses, auxiliary: ndarray, triggers: Triggers
+    ) -> pa.RecordBatch:
+        options = self._options
+        trigger_of = np.full(primaries.kind.size, -1)
+        trigger_of[triggers.primary] = np.arange(triggers.primary.size)
+        trigger = trigger_of[pulses.primary]
+        begin, end = triggers.begin_ns - options.readout_before_ns, triggers.end_ns + options.readout_after_ns
+        inside = (trigger >= 0) & (pulses.time_ns >= begin[trigger]) & (pulses.time_ns <= end[trigger]) if begin.size else trigger >= 0
+        kept = np.flatnonzero(inside)
+        event = trigger[kept]
+        time = np.rint(pulses.time_ns[kept] - triggers.begin_ns[event] + TRIGGER_TIME_NS)
+        order = np.lexsort((time, event))
+        kept = kept[order]
+        offsets = np.searchsorted(event[order], np.arange(triggers.primary.size + 1)).astype(np.int32)
+        pulse_columns = [
+            pulses.sensor[kept].astype(np.int32), time[order], pulses.charge_pe[kept], auxiliary[kept]
+        ]
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array(block * _EVENTS_PER_BLOCK + np.arange(triggers.primary.size, dtype=np.int64)),
+                *(pa.ListArray.from_arrays(offsets, pa.array(column)) for column in pulse_columns),
+                *_truth(primaries, triggers.primary),
+            ],
+            schema=SCHEMA,
+        )
+
+
+def _truth(primaries: Primaries, chosen: Int[ndarray, "event"]) -> list[pa.Array]:
+    kinds = pa.DictionaryArray.from_arrays(pa.array(primaries.kind[chosen].astype(np.int8)), pa.array(KINDS))
+    return [
+        pa.array(primaries.azimuth[chosen]),
+        pa.array(primaries.zenith[chosen]),
+        pa.array(primaries.energy_gev[chosen]),
+        kinds.cast(pa.string()),
+        *(pa.array(primaries.vertex_m[chosen, axis]) for axis in range(3)),
+    ]
