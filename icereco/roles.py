@@ -11,13 +11,23 @@ from icereco.events import EventBatch
 from icereco.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
-    import pyarrow
+    import pyarrow as pa
     from torch import Tensor
 else:  # torch is slow to import and most commands never need it
     Tensor = Any
 
-__all__ = ["TensorBatch", "Features", "Decoded", "Normalizer", "Aggregator", "Encoder", "Loss", "Reader",
-           "Simulator", "Reconstructor"]
+__all__ = [
+    "TensorBatch",
+    "Features",
+    "Decoded",
+    "Normalizer",
+    "Aggregator",
+    "Encoder",
+    "Loss",
+    "Reader",
+    "Simulator",
+    "Reconstructor",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +119,25 @@ class Loss(Protocol):
 
 
 class Reader(Protocol):
-    """`factory(options)`. A foreign file to event tables, in input order, with our conventions."""
+    """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
+
+    Batches may name the file they came from in their schema's metadata (`icereco.data.columns.FILE_KEY`), which
+    then is what messages about bad events name.
+    """
 
     def sniff(self, path: Path) -> bool:
         """Whether this file or folder is of the reader's format; cheap, never raises for a file of another format."""
+        ...
+
+    def files(self, path: Path) -> list[Path]:
+        """Every file that is read for `path`, so that a change of any is noticed (`icereco.data.sources.fingerprint`)."""
         ...
 
     def count(self, path: Path) -> int:
         """The number of events, without reading the pulses."""
         ...
 
-    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator["pyarrow.RecordBatch"]:
+    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator["pa.RecordBatch"]:
         """Events in input order as record batches of `icereco.data.table.SCHEMA` (truth columns may be absent)."""
         ...
 
@@ -127,7 +145,7 @@ class Reader(Protocol):
 class Simulator(Protocol):
     """`factory(options, detector)`. The same seed gives the same events, however they are asked for."""
 
-    def blocks(self, seed: int, first_block: int = 0) -> Iterator["pyarrow.RecordBatch"]:
+    def blocks(self, seed: int, first_block: int = 0) -> Iterator["pa.RecordBatch"]:
         """An endless sequence of blocks of triggered events with truth; block `k` depends on (seed, k) alone."""
         ...
 

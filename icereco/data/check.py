@@ -9,7 +9,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from icereco.data.columns import Ragged, ragged, require_columns
+from icereco.data.columns import Ragged, file_of, ragged, require_columns
 from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
@@ -41,16 +41,27 @@ class EventChecker:
         detector: what `sensor_id` must be in.
         source: the file, for messages.
         next_row: row number in the file of the next batch's first event.
+        total: events checked so far, over all files.
+        file: the file of the last batch.
     """
 
     detector: Detector
     source: Path
     next_row: int = 0
+    total: int = 0
+    file: Path = field(init=False)
     _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
+
+    def __post_init__(self) -> None:
+        self.file = self.source
 
     def check(self, batch: pa.RecordBatch) -> None:
         """Check the next rows; see `check_events` for what is raised."""
-        rows = _Rows(batch, self.source, self.next_row)
+        file = file_of(batch, self.source)
+        if file != self.file and self.total:
+            self.next_row = 0  # the reader went on to the next file of a folder
+        self.file = file
+        rows = _Rows(batch, file, self.next_row)
         rows.require_no_nulls()
         pulses = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
         rows.require_equal_lengths(pulses)
@@ -62,6 +73,7 @@ class EventChecker:
         )
         self._require_new_ids(rows, batch.column("event_id").to_numpy())
         self.next_row += batch.num_rows
+        self.total += batch.num_rows
 
     def _require_new_ids(self, rows: "_Rows", event_id: Int[ndarray, "event"]) -> None:
         duplicate = self._seen.add(event_id)
@@ -147,8 +159,9 @@ class _Rows:
 
 def ragged_offsets(column: pa.Array) -> Int[ndarray, "row+1"]:
     """Offsets of a list column, beginning with 0."""
-    offsets = column.offsets.to_numpy().astype(np.int64)
-    return offsets - offsets[0]
+    offsets: ndarray = column.offsets.to_numpy().astype(np.int64)
+    offsets -= offsets[0]
+    return offsets
 
 
 def _first_null(column: pa.Array) -> int:

@@ -13,7 +13,22 @@ from numpy import ndarray
 from icereco.data.table import PULSE_COLUMNS, SCHEMA
 from icereco.errors import IcerecoError
 
-__all__ = ["SORTED_KEY", "Ragged", "conform", "is_sorted", "marked_sorted", "ragged", "require_columns"]
+__all__ = [
+    "FILE_KEY",
+    "SORTED_KEY",
+    "Ragged",
+    "conform",
+    "file_of",
+    "is_sorted",
+    "is_own_layout",
+    "marked_sorted",
+    "ragged",
+    "require_columns",
+    "with_metadata",
+]
+
+FILE_KEY = b"icereco.file"
+"""Schema metadata: the file that a batch was read from, where a source has several."""
 
 SORTED_KEY = b"icereco.sorted"
 """Schema metadata of tables whose pulses are sorted by (sensor_id, time) within each event."""
@@ -47,6 +62,25 @@ def marked_sorted(schema: pa.Schema) -> pa.Schema:
     return schema.with_metadata({**(schema.metadata or {}), SORTED_KEY: b"sensor_id,time"})
 
 
+def file_of(batch: pa.RecordBatch, source: Path) -> Path:
+    """The file that a batch of `source` came from, as its reader says."""
+    name = (batch.schema.metadata or {}).get(FILE_KEY)
+    return source if name is None else Path(name.decode())
+
+
+def with_metadata(batch: pa.RecordBatch, key: bytes, value: bytes) -> pa.RecordBatch:
+    """The batch with one more entry in its schema's metadata."""
+    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), key: value})
+
+
+def is_own_layout(schema: pa.Schema) -> bool:
+    """Whether a table has one row per event: an event_id and lists of pulses."""
+    names = schema.names
+    return all(name in names for name in _REQUIRED) and all(
+        _is_list(schema.field(n).type) for n in PULSE_COLUMNS
+    )
+
+
 def require_columns(found: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
     """Check that all columns are there.
 
@@ -70,8 +104,10 @@ def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
     require_columns(batch.schema.names, source)
     fields = [field for field in SCHEMA if field.name in batch.schema.names]
     arrays = [_cast(batch.column(field.name), field, source) for field in fields]
-    metadata = {SORTED_KEY: b"sensor_id,time"} if is_sorted(batch.schema) else None
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata))
+    kept = {
+        key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
+    }
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, kept))
 
 
 def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
@@ -88,6 +124,10 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
         raise IcerecoError(
             f"{source}: column {field.name} is {column.type} and cannot become {field.type}: {reason}"
         ) from error
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _holds_floats(kind: pa.DataType) -> bool:

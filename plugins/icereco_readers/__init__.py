@@ -1,0 +1,28 @@
+"""Readers: files to event tables."""
+
+from collections.abc import Iterable
+
+from icereco.components import Component
+from icereco.hookspecs import hookimpl
+
+__all__ = ["icereco_readers"]
+
+
+@hookimpl
+def icereco_readers() -> Iterable[Component]:
+    """Declare the readers of this package."""
+    return [
+        Component(
+            "icereco",
+            "icereco_readers.own:OwnReader",
+            "icereco_readers.options:OwnOptions",
+            "one row per event with lists sensor_id, time, charge, auxiliary; parquet or Arrow IPC, a file or a folder",
+        ),
+        Component(
+            "kaggle",
+            "icereco_readers.kaggle:KaggleReader",
+            "icereco_readers.options:KaggleOptions",
+            "the Kaggle competition's layout, one row per pulse: event_id, sensor_id, time, charge, auxiliary; "
+            "a folder with train_meta.parquet, or a batch file",
+        ),
+    ]

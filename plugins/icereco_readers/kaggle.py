@@ -1,0 +1,144 @@
+# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
+"""The layout of the Kaggle competition "IceCube - Neutrinos in Deep Ice": one row per pulse, and a meta table.
+
+Sensor ids, units (ns, p.e.), the auxiliary flag and the direction (of origin) are the same as ours. The meta's
+`last_pulse_index` is inclusive.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from icereco.data.columns import FILE_KEY, conform, with_metadata
+from icereco.errors import IcerecoError
+from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
+from icereco_readers.options import KaggleOptions
+from icereco_readers.pulse_rows import PulseRows, event_rows
+
+__all__ = ["KaggleReader"]
+
+_COLUMNS = ("event_id", "sensor_id", "time", "charge", "auxiliary")
+_BATCH_NAME = re.compile(r"batch_(\d+)\.parquet")
+
+
+class KaggleReader:
+    """Reads a competition folder, its train or test folder, or one batch file, in the order of the meta table.
+
+    Memory is bounded by the meta of one batch and the pulses of `rows_per_batch` events. Only where the meta's
+    events are not in the order of their pulses, one batch file is held whole.
+    """
+
+    def __init__(self, options: KaggleOptions | None = None) -> None:
+        self.options = options or KaggleOptions()
+
+    def sniff(self, path: Path) -> bool:
+        """Whether it has, or is, a parquet file with one row per pulse."""
+        try:
+            files = self._files(path)
+            return bool(files) and _is_pulse_table(pq.read_schema(files[0].path))
+        except (pa.ArrowException, OSError):
+            return False
+
+    def files(self, path: Path) -> list[Path]:
+        """The batch files and their meta tables."""
+        files = self._files(path)
+        return [file.path for file in files] + sorted({file.meta for file in files if file.meta})
+
+    def count(self, path: Path) -> int:
+        """The number of events, from the meta table, or from the event_id column where there is none."""
+        return sum(_count(file) for file in self._files(path))
+
+    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events batch file by batch file in order of the batch number, within each in the order of the meta table.
+
+        Without a meta table: in order of first appearance, and without truth.
+
+        Raises:
+            IcerecoError: columns are missing, the pulse indices of the meta do not fit the pulses, or a file is damaged.
+        """
+        for file in self._files(path):
+            try:
+                yield from _read_file(file, rows_per_batch)
+            except (pa.ArrowException, OSError) as error:
+                raise IcerecoError(
+                    f"{file.path}: cannot be read to its end: {str(error).splitlines()[0]}"
+                ) from error
+
+    def _files(self, path: Path) -> list["_BatchFile"]:
+        if not path.is_dir():
+            return [_BatchFile(path)]
+        folder = next((path / part for part in self._parts() if (path / part).is_dir()), path)
+        files = [_BatchFile(file) for file in folder.iterdir() if _BATCH_NAME.fullmatch(file.name)]
+        return sorted(files, key=lambda file: file.batch_id or 0)
+
+    def _parts(self) -> tuple[Literal["train", "test"], ...]:
+        return ("train", "test") if self.options.part is None else (self.options.part,)
+
+
+@dataclass(frozen=True, slots=True)
+class _BatchFile:
+    """One file of pulses, and where its meta table is."""
+
+    path: Path
+
+    @property
+    def batch_id(self) -> int | None:
+        match = _BATCH_NAME.fullmatch(self.path.name)
+        return int(match[1]) if match else None
+
+    @property
+    def meta(self) -> Path | None:
+        """`train_meta.parquet` for `train/batch_1.parquet`: beside the folder, or beside the file."""
+        folder = self.path.resolve().parent
+        names = [f"{folder.name}_meta.parquet", "train_meta.parquet", "test_meta.parquet"]
+        places = [folder.parent / names[0], *(folder / name for name in names)]
+        return next((place for place in places if place.is_file()), None)
+
+    def index(self) -> EventIndex:
+        if self.meta is not None and self.batch_id is not None:
+            return index_from_meta(self.meta, self.batch_id, self.path)
+        return index_from_pulses(self.path)
+
+
+def _is_pulse_table(schema: pa.Schema) -> bool:
+    return all(name in schema.names for name in _COLUMNS) and not any(
+        pa.types.is_nested(schema.field(name).type) for name in _COLUMNS
+    )
+
+
+def _count(file: _BatchFile) -> int:
+    if file.meta is None or file.batch_id is None:
+        return len(index_from_pulses(file.path).event_id)
+    column = pq.read_table(file.meta, columns=["batch_id"], filters=[("batch_id", "=", file.batch_id)])
+    return int(column.num_rows)
+
+
+def _read_file(file: _BatchFile, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+    index = file.index()
+    with PulseRows(file.path, _COLUMNS, in_order=index.in_order) as rows:
+        index.require_within(rows.count, file.path)
+        for start in range(0, len(index.event_id), rows_per_batch):
+            part = index.slice(start, start + rows_per_batch)
+            batch = event_rows(rows, part)
+            _require_own_pulses(batch, part, file.path)
+            batch = conform(batch.drop_columns("pulse_event_id"), file.path)
+            yield with_metadata(batch, FILE_KEY, str(file.path).encode())
+
+
+def _require_own_pulses(batch: pa.RecordBatch, index: EventIndex, file: Path) -> None:
+    """The pulses that the meta gives an event must carry its id."""
+    owner = np.repeat(index.event_id, index.pulse_count)
+    found = pc.list_flatten(batch.column("pulse_event_id")).to_numpy()
+    if not np.array_equal(owner, found):
+        first = int(np.argmax(owner != found))
+        raise IcerecoError(
+            f"{file}: the meta table gives event_id {owner[first]} a pulse of event_id {found[first]}; "
+            "first_pulse_index and last_pulse_index (inclusive) do not fit this file, or its pulses are not sorted by event"
+        )

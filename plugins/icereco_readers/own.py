@@ -1,0 +1,97 @@
+# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
+"""The own layout: one row per event, pulses in list columns; parquet or Arrow IPC, one file or a folder of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from icereco.data.columns import FILE_KEY, conform, is_own_layout, require_columns, with_metadata
+from icereco.errors import IcerecoError
+from icereco_readers.options import OwnOptions
+
+__all__ = ["OwnReader"]
+
+_PARQUET = (".parquet", ".pq")
+_ARROW = (".arrow", ".feather", ".ipc")
+
+
+class OwnReader:
+    """Reads files in the layout of `icereco.data.table.SCHEMA`; a folder's files in order of their names."""
+
+    def __init__(self, options: OwnOptions | None = None) -> None:
+        self.options = options or OwnOptions()
+
+    def sniff(self, path: Path) -> bool:
+        """Whether it is a parquet or Arrow file with event_id and list columns, or a folder of such files."""
+        try:
+            files = own_files(path)
+            return bool(files) and is_own_layout(_schema(files[0]))
+        except (pa.ArrowException, OSError):
+            return False
+
+    def files(self, path: Path) -> list[Path]:
+        """The file itself, or the parquet and Arrow files of a folder by name."""
+        return own_files(path)
+
+    def count(self, path: Path) -> int:
+        """The number of events, from the files' footers."""
+        return sum(_count(file) for file in own_files(path))
+
+    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events in input order, in the types of the own layout.
+
+        Raises:
+            IcerecoError: a column is missing or cannot be cast, or a file is damaged.
+        """
+        for file in own_files(path):
+            try:
+                for batch in _batches(file, rows_per_batch):
+                    if batch.num_rows:
+                        yield with_metadata(conform(batch, file), FILE_KEY, str(file).encode())
+            except (pa.ArrowException, OSError) as error:
+                raise IcerecoError(
+                    f"{file}: cannot be read to its end: {str(error).splitlines()[0]}"
+                ) from error
+
+
+def own_files(path: Path) -> list[Path]:
+    """The file itself, or the parquet and Arrow files of a folder by name."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix in (*_PARQUET, *_ARROW) and file.is_file())
+
+
+def _is_arrow(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(6) == b"ARROW1"
+
+
+def _schema(file: Path) -> pa.Schema:
+    if _is_arrow(file):
+        with pa.memory_map(str(file)) as source:
+            return pa.ipc.open_file(source).schema
+    return pq.read_schema(file)
+
+
+def _count(file: Path) -> int:
+    if not _is_arrow(file):
+        return int(pq.read_metadata(file).num_rows)
+    with pa.memory_map(str(file)) as source:
+        reader = pa.ipc.open_file(source)
+        return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+
+
+def _batches(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    require_columns(_schema(file).names, file)
+    if not _is_arrow(file):
+        with pq.ParquetFile(file) as opened:
+            yield from opened.iter_batches(batch_size=rows)
+        return
+    with pa.memory_map(str(file)) as source:
+        reader = pa.ipc.open_file(source)
+        for index in range(reader.num_record_batches):
+            batch = reader.get_batch(index)
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows)
