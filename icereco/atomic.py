@@ -35,4 +35,4 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def unwritable(path: Path, error: OSError) -> IcerecoError:
     """The message for a file that cannot be written."""
-    return IcerecoError(f"cannot write {path}: {error.strerror or error}; choose another place with -o")
+    return IcerecoError(f"cannot write {path}: {error.strerror or error}")

@@ -23,6 +23,7 @@ __all__ = ["ReconstructionTable", "provenance_of", "reconstruction_rows", "recon
 
 METADATA_KEY = b"icereco"
 CONTENT = "reconstruction"
+_ROWS_PER_GROUP = 1 << 16
 
 _ALWAYS = (
     "event_id",
@@ -125,6 +126,7 @@ class ReconstructionTable:
         self._temporary = temporary
         self._metadata = {METADATA_KEY: json.dumps(provenance)}
         self._writer: pq.ParquetWriter | None = None
+        self._held: list[pa.RecordBatch] = []
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Append rows of `reconstruction_rows`.
@@ -136,7 +138,9 @@ class ReconstructionTable:
             if self._writer is None:
                 schema = rows.schema.with_metadata(self._metadata)
                 self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
-            self._writer.write_batch(_conform(rows, self._writer.schema))
+            self._held.append(_conform(rows, self._writer.schema))
+            if sum(part.num_rows for part in self._held) >= _ROWS_PER_GROUP:
+                self._flush()
 
     def finish(self) -> None:
         """Write what is still held back, also of a table without rows.
@@ -147,12 +151,18 @@ class ReconstructionTable:
         if self._writer is None:
             self.write(_no_rows())
         with self._explaining():
+            self._flush()
             self._close()
 
     def abandon(self) -> None:
         """Let go of the file, whatever state it is in."""
         with suppress(OSError):
             self._close()
+
+    def _flush(self) -> None:
+        if self._writer is not None and self._held:
+            self._writer.write_table(pa.Table.from_batches(self._held))
+        self._held.clear()
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None

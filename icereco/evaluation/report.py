@@ -91,9 +91,7 @@ def _columns(path: Path, *, ours: bool) -> dict[str, ndarray]:
     found = pq.read_schema(path).names
     missing = [name for name in _NEEDED if name not in found]
     if missing and ours and all(name.startswith("true_") for name in missing):
-        raise IcerecoError(
-            f"{path}: the events carry no truth, so no error can be measured"
-        )
+        raise IcerecoError(f"{path}: the events carry no truth, so no error can be measured")
     if missing:
         raise IcerecoError(
             f"{path} is not a file of reconstructions: it lacks {', '.join(missing)}; found: {', '.join(found)}. "
