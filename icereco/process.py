@@ -1,0 +1,44 @@
+"""Telling a live process from a dead one whose number another process took over."""
+
+import os
+import subprocess
+from pathlib import Path
+
+__all__ = ["birth_mark", "is_alive"]
+
+_PROC = Path("/proc")
+_DEAD_STATES = "ZXx"
+
+
+def birth_mark(pid: int | None = None) -> str | None:
+    """What sets a process (default: this one) apart from every other that ever had its number; None if there is none.
+
+    On Linux the boot and the clock tick in which it started; elsewhere what `ps` says. A zombie counts as dead.
+    """
+    pid = os.getpid() if pid is None else pid
+    return _mark_from_proc(pid) if (_PROC / "self" / "stat").exists() else _mark_from_ps(pid)
+
+
+def is_alive(pid: int, mark: str | None) -> bool:
+    """Whether process `pid` of this machine still is the one that had the birth mark `mark`."""
+    now = birth_mark(pid)
+    return now is not None and mark in (None, now)
+
+
+def _mark_from_proc(pid: int) -> str | None:
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    # The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
+    fields = stat.rpartition(")")[2].split()
+    state, started = fields[0], fields[19]
+    return None if state in _DEAD_STATES else f"{boot}:{started}"
+
+
+def _mark_from_ps(pid: int) -> str | None:
+    found = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split(maxsplit=1)
+    return found[1].strip() if len(found) == 2 and found[0][0] not in _DEAD_STATES else None

@@ -1,0 +1,36 @@
+"""Names for runs: component-description-version-words, such as hierarchical-simulated-v2-quiet-muon."""
+
+import re
+import secrets
+from pathlib import Path
+
+__all__ = ["default_name"]
+
+_ADJECTIVES = """
+amber bold brisk bright calm clear cold deep early fair fast faint grand keen late long mild muted
+noble odd pale plain polar proud quiet quick rare sharp silent slow small still strong swift vast warm wide
+""".split()  # noqa: SIM905 -- a list of quoted words is a screenful
+_NOUNS = """
+arrival aurora beam blizzard boson cascade cone crystal depth dust electron flare galaxy glacier hadron hole ice
+kaon lepton light meson moon muon nebula neutron night nova photon pion pole proton pulse quark quasar ridge snow
+spark spectrum star storm string tau track vertex winter
+""".split()  # noqa: SIM905 -- a list of quoted words is a screenful
+
+
+def default_name(root: Path, component: str, description: str) -> str:
+    """A name that no run in `root` has; the version is one more than the highest of the same pair.
+
+    Args:
+        root: the folder of runs.
+        component: what is trained, usually the profile's name.
+        description: on what, usually the name of the data.
+    """
+    stem = f"{_slug(component)}-{_slug(description)}-v"
+    taken = [path.name for path in root.iterdir()] if root.is_dir() else []
+    found = [re.match(rf"{re.escape(stem)}(\d+)(-|$)", name) for name in taken]
+    version = 1 + max((int(match[1]) for match in found if match), default=0)
+    return f"{stem}{version}-{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "run"

@@ -1,0 +1,83 @@
+"""What a run says of itself, and whether that is still true."""
+
+import json
+import platform
+import time
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from typing import Literal, Self, TypedDict, get_args
+
+from icereco.process import is_alive
+
+__all__ = ["Phase", "Progress", "State", "Status"]
+
+Phase = Literal["starting", "preparing", "training", "validating", "finished", "stopped", "failed"]
+"""What a run says of itself; the last three are its last word."""
+
+State = Literal["running", "finished", "stopped", "failed", "crashed"]
+"""What is true of a run: one that still says "training" after its process has died has crashed."""
+
+SILENT_SECONDS = 300.0
+"""A process on another machine, which we cannot ask, is taken for dead after so long without a heartbeat."""
+
+
+class Progress(TypedDict, total=False):
+    """What a training tells with its status; every field is one of `Status`."""
+
+    step: int
+    steps: int | None
+    epoch: float
+    epochs: int | None
+    eta_seconds: float | None
+    events_per_second: float | None
+    best_median_deg: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The content of `status.json`.
+
+    Attributes:
+        pid: of the process that trains; started: its birth mark (`icereco.process`), or None; host: its machine.
+        begun: Unix time of the first status; heartbeat: of this one.
+        epoch: may be fractional.
+        message: why it failed, or what to do next.
+    """
+
+    phase: Phase
+    pid: int
+    started: str | None
+    host: str
+    begun: float
+    heartbeat: float
+    step: int = 0
+    steps: int | None = None
+    epoch: float = 0.0
+    epochs: int | None = None
+    eta_seconds: float | None = None
+    events_per_second: float | None = None
+    best_median_deg: float | None = None
+    message: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """None for text that is not a status; keys of later versions are ignored."""
+        with suppress(ValueError, TypeError, AttributeError):
+            known = {field.name for field in fields(cls)}
+            status = cls(**{key: value for key, value in json.loads(text).items() if key in known})
+            if status.phase in get_args(Phase) and type(status.pid) is int and status.heartbeat > 0:
+                return status
+        return None
+
+    @property
+    def state(self) -> State:
+        """What is true now."""
+        if self.phase in ("finished", "stopped", "failed"):
+            return self.phase
+        return "running" if self._process_lives() else "crashed"
+
+    def _process_lives(self) -> bool:
+        if self.host != platform.node():
+            return time.time() - self.heartbeat < SILENT_SECONDS
+        return is_alive(self.pid, self.started)

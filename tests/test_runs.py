@@ -1,0 +1,396 @@
+import json
+import math
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from icereco.cli.runs import command
+from icereco.errors import IcerecoError
+from icereco.process import birth_mark, is_alive
+from icereco.provenance import provenance
+from icereco.run_names import default_name
+from icereco.run_status import SILENT_SECONDS
+from icereco.runs import RunFolder, list_runs, newest_finished, resolve, runs_dir
+
+TRAINER = """
+import sys, time
+from pathlib import Path
+from icereco.runs import RunFolder
+run = RunFolder(Path(sys.argv[1]))
+with run.lock():
+    run.write_status("training", step=3, epoch=0.5)
+    print("ready", flush=True)
+    sys.stdin.read()
+    run.write_status("finished")
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder.create(tmp_path, "one")
+
+
+@pytest.fixture
+def trainer(run):
+    """A process that trains in `run` until its input closes."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAINER, str(run.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def edit_status(run, **changes):
+    path = run.path / "status.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def finish(root, name, heartbeat, phase="finished", weights=True):
+    run = RunFolder.create(root, name)
+    run.write_status(phase)
+    edit_status(run, heartbeat=heartbeat)
+    if weights:
+        run.best.write_bytes(b"weights")
+    return run
+
+
+# Creating
+
+
+def test_a_new_run_has_a_place_for_checkpoints_and_no_more(run):
+    assert [path.name for path in run.path.iterdir()] == ["checkpoints"]
+    assert not run.exists
+
+
+def test_a_folder_with_something_in_it_is_refused_with_the_way_on(run, tmp_path):
+    run.write_status("training")
+    with pytest.raises(IcerecoError, match="not empty; continue it with: icereco train --resume one"):
+        RunFolder.create(tmp_path, "one")
+
+
+def test_a_folder_left_empty_is_taken(run, tmp_path):
+    with run.lock():
+        pass
+    assert RunFolder.create(tmp_path, "one") == run
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "-o", "white space"])
+def test_names_that_are_no_folder_names_are_refused(tmp_path, name):
+    with pytest.raises(IcerecoError, match="cannot be the name of a run"):
+        RunFolder.create(tmp_path, name)
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(IcerecoError, match="cannot write"):
+        RunFolder.create(tmp_path / "runs", "one")
+
+
+def test_default_names_count_versions(tmp_path):
+    first = default_name(tmp_path, "hierarchical", "simulated")
+    RunFolder.create(tmp_path, first)
+    assert first.startswith("hierarchical-simulated-v1-")
+    assert default_name(tmp_path, "hierarchical", "simulated").startswith("hierarchical-simulated-v2-")
+    assert default_name(tmp_path, "hierarchical", "My Data.parquet").startswith(
+        "hierarchical-my-data-parquet-v1-"
+    )
+
+
+# What it keeps
+
+
+def test_profile_and_provenance_are_kept(run):
+    run.write_profile('name = "quick"\n')
+    run.write_provenance(provenance(data={"fingerprint": "abc"}, detector="icecube86", path=Path("x")))
+    facts = run.provenance()
+    assert run.profile_name() == "quick"
+    assert facts["data"] == {"fingerprint": "abc"}
+    assert facts["path"] == "x"
+    assert facts["libraries"]["torch"]
+    assert facts["plugins"]["icereco:losses"] == facts["icereco"]
+    assert facts["machine"]["host"] == platform.node()
+
+
+def test_broken_profile_and_provenance_are_as_if_missing(run):
+    run.profile.write_text("= nonsense")
+    (run.path / "provenance.json").write_text("{")
+    assert run.profile_name() is None
+    assert run.provenance() == {}
+
+
+def test_metrics_come_back_in_order_while_the_file_grows(run):
+    assert run.read_metrics() == []
+    for step in range(5):
+        run.append_metrics({"step": step, "train/loss": 1.5})
+        assert [row["step"] for row in run.read_metrics()] == list(range(step + 1))
+
+
+def test_metrics_are_strict_json_whatever_the_numbers(run):
+    run.append_metrics(
+        {"loss": math.nan, "peak": math.inf, "mean": np.float32(0.5), "count": np.int64(3), "ok": True}
+    )
+    (line,) = run.metrics.read_text().splitlines()
+    assert json.loads(line) == {"loss": None, "peak": None, "mean": 0.5, "count": 3, "ok": True}
+    (row,) = run.read_metrics()
+    assert math.isnan(row["loss"])
+
+
+def test_a_line_cut_short_is_left_out_and_does_not_spoil_the_next(run):
+    run.append_metrics({"step": 1})
+    with run.metrics.open("a") as file:
+        file.write('{"step": 2, "los')
+    assert run.read_metrics() == [{"step": 1}]
+    run.append_metrics({"step": 3})
+    assert run.read_metrics() == [{"step": 1}, {"step": 3}]
+
+
+def test_garbage_among_the_metrics_is_left_out(run):
+    run.metrics.write_bytes(b'{"step": 1}\n\xff\xfe\n[1]\nnull\n\n{"step": 2}\n')
+    assert run.read_metrics() == [{"step": 1}, {"step": 2}]
+
+
+def test_resuming_drops_metrics_written_after_the_checkpoint(run):
+    for step in (1, 2, 3, 4):
+        run.append_metrics({"step": step})
+    run.rewind_metrics(2)
+    run.append_metrics({"step": 3})
+    assert [row["step"] for row in run.read_metrics()] == [1, 2, 3]
+
+
+def test_a_full_disk_is_a_clear_error(run):
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    run.metrics.symlink_to("/dev/full")
+    with pytest.raises(IcerecoError, match=r"cannot write .*No space left"):
+        run.append_metrics({"step": 1})
+
+
+# Status
+
+
+def test_status_keeps_what_is_not_said_again_except_the_message(run):
+    run.write_status("failed", step=10, steps=100, best_median_deg=3.5, message="boom")
+    begun = run.status().begun
+    run.write_status("training", step=11)
+    status = run.status()
+    assert (status.step, status.steps, status.best_median_deg, status.message) == (11, 100, 3.5, None)
+    assert status.begun == begun
+    assert status.heartbeat >= begun
+    assert (status.pid, status.host) == (os.getpid(), platform.node())
+
+
+def test_status_of_a_number_that_is_not_finite_is_readable(run):
+    run.write_status("training", eta_seconds=math.inf)
+    assert run.status().eta_seconds is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"phase": "training"}', '{"phase": "odd", "pid": 1}']
+)
+def test_a_broken_status_is_no_status(run, text):
+    (run.path / "status.json").write_text(text)
+    assert run.status() is None
+    assert run.state() == "crashed"
+
+
+def test_fields_of_later_versions_are_ignored(run):
+    run.write_status("training")
+    edit_status(run, colour="green")
+    assert run.state() == "running"
+
+
+def test_readers_never_see_half_a_status(run):
+    writer = (
+        "import sys; from pathlib import Path; from icereco.runs import RunFolder\n"
+        "run = RunFolder(Path(sys.argv[1]))\n"
+        "for step in range(400): run.write_status('training', step=step, message='x' * 20000)\n"
+    )
+    run.write_status("training")
+    with subprocess.Popen([sys.executable, "-c", writer, str(run.path)]) as process:
+        while process.poll() is None:
+            assert run.status() is not None
+    assert process.returncode == 0
+    assert run.status().step == 399
+
+
+@pytest.mark.parametrize("phase", ["finished", "stopped", "failed"])
+def test_a_last_word_stands_whether_or_not_the_process_lives(run, phase):
+    run.write_status(phase)
+    assert run.state() == phase
+    edit_status(run, pid=2**22 + 1)
+    assert run.state() == phase
+
+
+def test_a_live_process_is_running_and_then_finished(run, trainer):
+    assert run.state() == "running"
+    assert run.status().pid == trainer.pid
+    trainer.communicate()
+    assert run.state() == "finished"
+
+
+@pytest.mark.parametrize("reaped", [False, True], ids=["zombie", "reaped"])
+def test_a_killed_process_has_crashed(run, trainer, reaped):
+    os.kill(trainer.pid, signal.SIGKILL)
+    if reaped:
+        trainer.wait()
+    else:  # its parent, this process, has not asked for it yet: it still has an entry in the process table
+        os.waitid(os.P_PID, trainer.pid, os.WEXITED | os.WNOWAIT)
+    assert run.state() == "crashed"
+    assert run.status().phase == "training"
+
+
+def test_another_process_with_the_same_number_is_not_the_run(run, trainer):
+    edit_status(run, started="another boot:1")
+    assert run.state() == "crashed"
+
+
+def test_a_run_of_another_machine_is_judged_by_its_heartbeat(run):
+    run.write_status("training")
+    edit_status(run, host="elsewhere", pid=1)
+    assert run.state() == "running"
+    edit_status(run, heartbeat=time.time() - SILENT_SECONDS - 1)
+    assert run.state() == "crashed"
+
+
+def test_birth_marks_set_processes_apart(trainer):
+    assert birth_mark() == birth_mark(os.getpid())
+    assert birth_mark() != birth_mark(trainer.pid)
+    assert is_alive(os.getpid(), birth_mark())
+    assert not is_alive(2**22 + 1, None)
+
+
+# Locking
+
+
+def test_a_run_in_use_by_a_live_process_is_refused(run, trainer):
+    with pytest.raises(IcerecoError, match=f"in use by process {trainer.pid} on"), run.lock():
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_free(run, trainer):
+    trainer.kill()
+    trainer.wait()
+    with run.lock():
+        assert (run.path / ".lock").read_text() == str(os.getpid())
+
+
+def test_one_process_cannot_have_the_lock_twice(run):
+    with run.lock(), pytest.raises(IcerecoError, match=f"in use by process {os.getpid()}"), run.lock():
+        pass
+    with run.lock():
+        pass
+
+
+def test_a_run_in_use_on_another_machine_is_refused(run):
+    run.write_status("training")
+    edit_status(run, host="elsewhere", pid=77)
+    with pytest.raises(IcerecoError, match="process 77 on elsewhere"), run.lock():
+        pass
+
+
+# Finding
+
+
+def test_runs_are_listed_by_their_last_activity(tmp_path):
+    for name, heartbeat in (("old", 100.0), ("new", 300.0), ("middle", 200.0)):
+        finish(tmp_path, name, heartbeat)
+    (tmp_path / "no-run").mkdir()
+    (tmp_path / "file").write_text("")
+    assert [run.name for run in list_runs(tmp_path)] == ["new", "middle", "old"]
+    assert list_runs(tmp_path / "missing") == []
+
+
+def test_the_newest_finished_run_has_weights(tmp_path):
+    finish(tmp_path, "good", 100.0)
+    finish(tmp_path, "better", 200.0)
+    finish(tmp_path, "empty", 300.0, weights=False)
+    finish(tmp_path, "halfway", 400.0, phase="stopped")
+    assert newest_finished(tmp_path).name == "better"
+
+
+def test_no_finished_run_says_what_to_do(tmp_path):
+    with pytest.raises(IcerecoError, match="has finished; train one: icereco train"):
+        newest_finished(tmp_path)
+    finish(tmp_path, "halfway", 400.0, phase="stopped")
+    with pytest.raises(IcerecoError, match="--run halfway"):
+        newest_finished(tmp_path)
+
+
+def test_a_run_is_found_by_name_and_by_path(tmp_path):
+    run = finish(tmp_path, "quiet-muon", 1.0)
+    assert resolve("quiet-muon", tmp_path) == run
+    assert resolve(run.path, Path("elsewhere")) == run
+
+
+def test_a_run_that_is_not_there_is_named_with_the_nearest(tmp_path):
+    with pytest.raises(IcerecoError, match="holds no runs"):
+        resolve("quiet-moun", tmp_path)
+    finish(tmp_path, "quiet-muon", 1.0)
+    with pytest.raises(IcerecoError, match="did you mean 'quiet-muon'"):
+        resolve("quiet-moun", tmp_path)
+
+
+def test_runs_are_kept_in_the_working_directory():
+    assert runs_dir() == Path("runs")
+
+
+def test_reading_runs_imports_nothing_heavy():
+    code = "import sys, icereco.runs, icereco.provenance, icereco.cli.runs; print({'torch','polars','pyarrow','wandb','textual'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+
+
+# icereco runs
+
+
+def test_the_command_lists_runs_with_their_state(tmp_path):
+    run = finish(tmp_path, "quiet-muon", time.time() - 7300)
+    run.write_profile('name = "quick"\n')
+    edit_status(run, step=1234, steps=2000, epoch=1.5, epochs=3, best_median_deg=12.345)
+    killed = finish(tmp_path, "bold-pion", time.time() - 90_000, phase="training")
+    edit_status(killed, started="another boot:1")
+    shown = invoke("--runs-dir", str(tmp_path)).output
+    first, second = (line for line in shown.splitlines() if "ago" in line)
+    for part in ("quiet-muon", "finished", "quick", "1,234 / 2,000", "1.5 / 3", "12.35°", "2 h ago"):
+        assert part in first
+    for part in ("bold-pion", "crashed", "1 d ago"):
+        assert part in second
+
+
+def test_the_command_speaks_json(tmp_path):
+    run = finish(tmp_path, "quiet-muon", 100.0)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "metrics.jsonl").write_text("{")
+    found = {one["name"]: one for one in json.loads(invoke("--runs-dir", str(tmp_path), "--json").output)}
+    assert found["quiet-muon"]["state"] == "finished"
+    assert found["quiet-muon"]["path"] == str(run.path)
+    assert found["quiet-muon"]["status"]["phase"] == "finished"
+    assert found["torn"] == {
+        "name": "torn",
+        "path": str(tmp_path / "torn"),
+        "state": "crashed",
+        "profile": None,
+        "status": None,
+    }
+
+
+def test_the_command_says_how_to_begin(tmp_path):
+    assert "train one with: icereco train" in invoke("--runs-dir", str(tmp_path / "missing")).output
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(command, arguments, env={"COLUMNS": "140"})
+    assert result.exit_code == 0, result.output
+    return result
