@@ -44,8 +44,8 @@ class AttentionEncoder(nn.Module):
         index = torch.arange(events + 1, device=dom_offsets.device)
         sequences = Sequences.from_offsets(dom_offsets + index)
         tokens = tokens[_with_summary_last(dom_offsets)[sequences.token_order]]
-        tokens = self.transformer(tokens, sequences)
-        return sequences.restore(tokens[sequences.offsets[1:] - 1])
+        summaries = self.transformer(tokens, sequences, wanted=sequences.offsets[1:] - 1)
+        return sequences.restore(summaries)
 
 
 def _with_summary_last(dom_offsets: Int[Tensor, "event+1"]) -> Int[Tensor, "token"]:

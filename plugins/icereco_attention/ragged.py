@@ -43,6 +43,19 @@ class Sequences:
         groups = tuple(zip(values.tolist(), counts.tolist(), strict=True))
         return cls(tokens, order, sorted_offsets, groups)
 
+    @property
+    def alone(self) -> int:
+        """How many tokens, the first ones, are alone in their sequence."""
+        return sum(length * count for length, count in self.groups if length <= 1)
+
+    @property
+    def company(self) -> "Sequences":
+        """The sequences of two tokens and more; its tokens are those after the first `alone`."""
+        skipped = sum(count for length, count in self.groups if length <= 1)
+        offsets = self.offsets[skipped:] - self.alone
+        groups = tuple(group for group in self.groups if group[0] > 1)
+        return Sequences(self.token_order[self.alone :], self.sequence_order[skipped:], offsets, groups)
+
     def restore(self, per_sequence: Float[Tensor, "sequence width"]) -> Float[Tensor, "sequence width"]:
         """Rows of the sorted sequences back in the order that the sequences came in."""
         inverse = torch.empty_like(self.sequence_order)
@@ -59,4 +72,5 @@ class Sequences:
 
     def mean(self, tokens: Float[Tensor, "token width"]) -> Float[Tensor, "sequence width"]:
         """The mean of each sorted sequence's tokens; zero for a sequence without tokens."""
-        return torch.cat([part.sum(1) / max(part.shape[1], 1) for part in self.split(tokens)])
+        means = [part.sum(1) / max(part.shape[1], 1) for part in self.split(tokens)]
+        return torch.cat(means) if means else tokens
