@@ -1,0 +1,55 @@
+"""The tasks of the project; continuous integration runs the same ones.
+
+nox                    lint, types and tests
+nox -s tests -- -k dom    some tests
+nox -s slow            the tests that take longer
+nox -s wheel           the tests against the built wheel, in an environment of its own
+
+All but `wheel` run in the environment that is active: install it once with `pip install -e '.[dev]'`.
+"""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.run("ruff", "check", external=True)
+    session.run("ruff", "format", "--check", external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.run("mypy", external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything but what is marked slow."""
+    session.run("pytest", *session.posargs, external=True)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """What is marked slow."""
+    session.run("pytest", "-m", "slow", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="uv|virtualenv")
+def wheel(session: nox.Session) -> None:
+    """The tests against what users install."""
+    session.install("hatchling")
+    folder = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("hatchling", "build", "-t", "wheel", "-d", str(folder))
+    (built,) = folder.glob("*.whl")
+    session.install(f"{built}[dev]")
+    # Without this a process that the tests start would import the checkout, not the wheel.
+    session.run("pytest", *session.posargs, env={"PYTHONSAFEPATH": "1"})

@@ -1,0 +1,98 @@
+"""What is installed is what is in the tree."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").is_file())
+
+
+def test_every_plugin_folder_is_packaged():
+    included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert included == ["icereco", *(f"plugins/{name}" for name in PLUGINS), "geometry", "profiles"]
+
+
+def test_every_plugin_folder_has_an_entry_point():
+    assert sorted(PROJECT["project"]["entry-points"]["icereco"].values()) == PLUGINS
+
+
+def test_every_plugin_folder_is_type_checked():
+    assert sorted(PROJECT["tool"]["mypy"]["packages"]) == ["icereco", *PLUGINS]
+    for name in PLUGINS:
+        assert (ROOT / "plugins" / name / "py.typed").is_file()
+
+
+def test_the_data_folders_hold_no_code():
+    assert not [path for kind in ("geometry", "profiles") for path in (ROOT / kind).rglob("*.py")]
+
+
+def test_the_version_is_said_once_and_the_same():
+    from icereco import __version__
+
+    assert PROJECT["project"]["version"] == __version__
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    pytest.importorskip("hatchling", reason="builds without isolation, so that nothing is downloaded")
+    folder = tmp_path_factory.mktemp("dist")
+    for target in ("wheel", "sdist"):
+        command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+def shipped(names):
+    return {name for name in names if not name.endswith("/")}
+
+
+@pytest.mark.slow
+def test_the_wheel_has_plugins_geometry_and_profiles(built):
+    (wheel,) = built.glob("*.whl")
+    names = shipped(zipfile.ZipFile(wheel).namelist())
+    for kind in ("geometry", "profiles"):
+        files = [path.relative_to(ROOT / kind) for path in (ROOT / kind).rglob("*") if path.is_file()]
+        assert files
+        assert {f"icereco/_data/{kind}/{path.as_posix()}" for path in files} <= names
+    assert {f"{name}/__init__.py" for name in PLUGINS} <= names
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"icereco", *PLUGINS}
+
+
+@pytest.mark.slow
+def test_the_sdist_can_be_built_and_tested(built):
+    (sdist,) = built.glob("*.tar.gz")
+    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    assert {
+        "pyproject.toml",
+        "LICENSE",
+        "README.md",
+        "profiles/base.toml",
+        "tests/test_packaging.py",
+    } <= names
+
+
+@pytest.mark.slow
+def test_the_command_runs_from_the_unpacked_wheel_alone(built, tmp_path):
+    (wheel,) = built.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    program = (
+        "import icereco; print(icereco.__file__); from icereco.cli import main; main(['profiles', 'check'])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(str(tmp_path / "icereco"))
+    assert "hierarchical: ok" in result.stdout

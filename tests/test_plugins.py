@@ -1,0 +1,209 @@
+"""Discovery with real distributions: dist-info folders on the path of a fresh process."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from icereco.components import KINDS, Component
+from icereco.errors import IcerecoError
+from icereco.plugins import registry
+from icereco.registry import Declaration, Plugin, Registry
+
+GOOD = """
+    from icereco.components import Component
+    from icereco.hookspecs import hookimpl
+
+    @hookimpl
+    def icereco_aggregators():
+        yield Component("mean-charge", "nowhere:Factory", "nowhere:Options", "mean of the charges")
+"""
+
+
+@dataclass
+class Site:
+    """A folder that stands for site-packages."""
+
+    folder: Path
+
+    def install(self, distribution, module, source, *, version="1.0", entry=None, requires=()):
+        (self.folder / f"{module}.py").write_text(textwrap.dedent(source))
+        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        metadata = ["Metadata-Version: 2.1", f"Name: {distribution}", f"Version: {version}"]
+        metadata += [f"Requires-Dist: {requirement}" for requirement in requires]
+        (info / "METADATA").write_text("\n".join(metadata) + "\n")
+        (info / "entry_points.txt").write_text(f"[icereco]\n{entry or module} = {module}\n")
+
+    def run(self, *arguments, **environment):
+        return subprocess.run(
+            [sys.executable, "-c", "from icereco.cli import main; main()", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "200", **environment},
+        )
+
+    def document(self, *arguments, **environment):
+        result = self.run(*arguments, "plugins", "--json", **environment)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def plugin(self, distribution, *arguments, **environment):
+        plugins = self.document(*arguments, **environment)["plugins"]
+        (found,) = [plugin for plugin in plugins if plugin["distribution"] == distribution]
+        return found
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def names(document, kind):
+    return [one["name"] for one in document["components"] if one["kind"] == kind]
+
+
+def test_a_third_partys_component_is_listed_with_its_plugin(site):
+    site.install("icereco-good", "good_plugin", GOOD, version="3.1", requires=["icereco>=0.1"])
+    (component,) = [one for one in site.document()["components"] if one["name"] == "mean-charge"]
+    assert component["plugin"] == "icereco-good:good_plugin"
+    assert component["version"] == "3.1"
+
+
+BROKEN = {
+    "import": (
+        "import not_installed_anywhere",
+        "ModuleNotFoundError: No module named 'not_installed_anywhere'",
+    ),
+    "exit": ("import sys; sys.exit(3)", "SystemExit: 3"),
+    "misspelt hook": (
+        GOOD.replace("icereco_aggregators", "icereco_agregators"),
+        "no hook is called 'icereco_agregators'; did you mean 'icereco_aggregators'?",
+    ),
+    "unknown argument": (GOOD.replace("aggregators()", "aggregators(colour)"), "colour"),
+    "raising generator": (GOOD + "        raise RuntimeError('half way')", "RuntimeError: half way"),
+    "no component": (GOOD + "        yield 'not a component'", "must yield icereco.components.Component"),
+    "not iterable": (GOOD.replace("yield Component", "return Component"), "not iterable"),
+    "name with a slash": (GOOD.replace("mean-charge", "mean/charge"), "lower-case words"),
+    "dotted target": (GOOD.replace("nowhere:Factory", "nowhere.Factory"), "is not 'module:name'"),
+    "declared twice": (GOOD + '        yield Component("mean-charge", "a:b", "a:b", "again")', "twice"),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_plugin_is_recorded_and_the_others_still_load(site, source, reason):
+    site.install("icereco-bad", "bad_plugin", source)
+    site.install("icereco-good", "good_plugin", GOOD)
+    document = site.document()
+    errors = {plugin["distribution"]: plugin["error"] for plugin in document["plugins"]}
+    assert reason in errors["icereco-bad"]
+    assert errors["icereco-good"] is None
+    assert names(document, "aggregator").count("mean-charge") == 1
+    assert "flex-attention" in names(document, "aggregator")
+
+
+def test_a_plugin_for_another_version_is_refused_before_any_of_its_code_runs(site):
+    marker = site.folder / "executed"
+    source = f"open({str(marker)!r}, 'w')"
+    site.install("icereco-future", "future_plugin", source, requires=["icereco<99,>=98", "click"])
+    error = site.plugin("icereco-future")["error"]
+    assert error.startswith("it needs icereco<99,>=98, and ")
+    assert not marker.exists()
+
+
+def test_a_requirement_of_an_extra_is_no_reason_to_refuse(site):
+    site.install("icereco-good", "good_plugin", GOOD, requires=["icereco>=98; extra == 'future'"])
+    assert site.plugin("icereco-good")["error"] is None
+
+
+def test_two_distributions_may_use_one_entry_name(site):
+    site.install("icereco-one", "module_one", GOOD, entry="same")
+    site.install("icereco-two", "module_two", GOOD.replace("mean-charge", "other"), entry="same")
+    assert {"mean-charge", "other"} <= set(names(site.document(), "aggregator"))
+
+
+def test_a_clash_is_an_error_only_when_used_and_cured_by_the_distribution(site):
+    clash = GOOD.replace("mean-charge", "deepsets").replace(
+        "nowhere:Options", "icereco_deepsets.options:DeepSetsOptions"
+    )
+    site.install("icereco-clash", "clash_plugin", clash)
+    assert site.run("profiles", "check", "hierarchical").returncode == 0
+
+    used = site.run("profiles", "show", "hierarchical", "-o", "aggregator.use=deepsets")
+    assert used.returncode == 2
+    assert 'use = "icereco/deepsets"' in used.stderr
+    assert 'use = "icereco-clash/deepsets"' in used.stderr
+
+    cured = site.run("profiles", "show", "hierarchical", "-o", "aggregator.use=icereco/deepsets")
+    assert cured.returncode == 0, cured.stderr
+    assert 'use = "icereco/deepsets"' in cured.stdout
+
+
+def test_a_plugin_that_imports_torch_when_listed_is_called_slow(site):
+    (site.folder / "wandb.py").write_text("")  # stands for the real one, which takes a second
+    site.install("icereco-heavy", "heavy_plugin", "import wandb\n" + textwrap.dedent(GOOD))
+    plugin = site.plugin("icereco-heavy")
+    assert plugin["heavy"] == ["wandb"]
+    assert plugin["error"] is None
+    assert "slow" in site.run("plugins").stderr
+
+
+@pytest.mark.parametrize("who", ["icereco-good", "good_plugin", "other, good_plugin"])
+def test_a_plugin_can_be_disabled_by_distribution_or_entry(site, who):
+    site.install("icereco-good", "good_plugin", GOOD)
+    plugin = site.plugin("icereco-good", ICERECO_DISABLE_PLUGINS=who)
+    assert plugin["disabled"]
+    assert "ICERECO_DISABLE_PLUGINS" in plugin["error"]
+
+
+def test_no_plugins_leaves_only_what_ships(site):
+    site.install("icereco-good", "good_plugin", GOOD)
+    document = site.document("--no-plugins")
+    assert "mean-charge" not in names(document, "aggregator")
+    assert "flex-attention" in names(document, "aggregator")
+
+
+def test_strict_raises_for_a_broken_plugin(site):
+    site.install("icereco-bad", "bad_plugin", "raise ValueError('broken on purpose')")
+    result = site.run("plugins", ICERECO_STRICT_PLUGINS="1")
+    assert result.returncode == 2
+    assert "icereco-bad:bad_plugin" in result.stderr
+    assert "broken on purpose" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_broken_plugin_is_shown_with_its_reason_on_standard_error(site):
+    site.install("icereco-bad", "bad_plugin", "import not_installed_anywhere", version="0.3.0")
+    result = site.run("plugins")
+    assert result.returncode == 0
+    assert "not loaded" in result.stderr
+    assert "icereco-bad 0.3.0" in result.stderr
+    assert "not_installed_anywhere" in result.stderr
+
+
+def test_an_unknown_component_names_the_nearest_and_the_plugins_that_are_not_loaded():
+    plugin = Plugin("entry", "icereco-bad", "0.3.0", error="ImportError: gone")
+    loaded = Plugin("attention", "icereco", "0.1.0")
+    component = Component("attention", "a:b", "a:b", "")
+    known = Registry((plugin, loaded), (Declaration("aggregator", component, loaded),))
+    with pytest.raises(
+        IcerecoError, match=r"did you mean 'attention'\?(.|\n)*installed: attention(.|\n)*gone"
+    ):
+        known.get("aggregator", "atention")
+    assert known.get("aggregator", "icereco/attention") is component
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_ships_is_loaded_and_light(kind):
+    known = registry()
+    ours = [plugin for plugin in known.plugins if plugin.distribution == "icereco"]
+    assert [plugin.error for plugin in ours] == [None] * len(ours)
+    for component in known.components(kind):
+        assert component.load_options().model_config["extra"] == "forbid"
+        assert component.summary
