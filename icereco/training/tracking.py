@@ -166,6 +166,6 @@ def _id(folder: Path) -> str:
 def _attempt(what: str, call: Callable[[], Any]) -> Any | None:
     try:
         return call()
-    except Exception as error:
+    except Exception as error:  # whatever tracking does, training goes on
         logger.warning("Weights & Biases could not %s: %s; metrics stay in the run folder", what, error)
         return None
