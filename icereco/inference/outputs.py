@@ -24,6 +24,7 @@ FALLBACK_ZENITH_RAD = np.pi / 2
 """Kaggle takes no empty values: an event without a direction gets its line fit, else azimuth 0 at the horizon."""
 
 _SUBMISSION = pa.schema([("event_id", pa.int64()), ("azimuth", pa.float64()), ("zenith", pa.float64())])
+_HEADER = b"event_id,azimuth,zenith\n"
 
 
 class Output(Protocol):
@@ -50,29 +51,31 @@ def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> Abst
 
 @contextmanager
 def _submission_writer(path: Path) -> Iterator[Output]:
-    with replacing(path) as temporary:
-        try:
-            with csv.CSVWriter(
-                temporary, _SUBMISSION, write_options=csv.WriteOptions(quoting_style="none")
-            ) as writer:
-                yield _Submission(path, writer)
-        except OSError as error:
-            raise unwritable(path, error) from error
+    with replacing(path) as temporary, _explaining(path), temporary.open("wb") as file:
+        file.write(_HEADER)
+        bare = csv.WriteOptions(include_header=False)
+        with csv.CSVWriter(file, _SUBMISSION, write_options=bare) as writer:
+            yield _Submission(writer)
 
 
 class _Submission:
-    def __init__(self, path: Path, writer: csv.CSVWriter) -> None:
-        self._path = path
+    def __init__(self, writer: csv.CSVWriter) -> None:
         self._writer = writer
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Append event_id, azimuth and zenith, none of them empty."""
-        columns = [
-            rows.column("event_id"),
-            _filled(rows, "azimuth", 0.0),
-            _filled(rows, "zenith", FALLBACK_ZENITH_RAD),
-        ]
+        azimuth, zenith = _filled(rows, "azimuth", 0.0), _filled(rows, "zenith", FALLBACK_ZENITH_RAD)
+        columns = [rows.column("event_id"), azimuth, zenith]
         self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SUBMISSION))
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """What goes wrong with the disk inside is about `path`: readers explain their own troubles."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _filled(rows: pa.RecordBatch, name: str, otherwise: float) -> pa.Array:
@@ -101,10 +104,9 @@ def require_safe(path: Path, inputs: Sequence[Path]) -> None:
 
 
 def _is_reconstruction(path: Path) -> bool:
-    header = (",".join(_SUBMISSION.names)).encode()
     try:
         with path.open("rb") as file:
-            if file.read(len(header) + 1).rstrip(b"\r\n") == header:
+            if file.read(len(_HEADER)) == _HEADER:
                 return True
         return provenance_of(path) is not None
     except (OSError, IcerecoError):

@@ -1,0 +1,101 @@
+"""`icereco evaluate`: how good a file of reconstructions is."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from icereco.errors import IcerecoError
+
+if TYPE_CHECKING:
+    from icereco.evaluation.report import Evaluation
+    from icereco.evaluation.resolution import Resolution, Summary
+
+__all__ = ["command"]
+
+_HEADINGS = ("median", "mean", "68 %")
+
+
+@click.command("evaluate")
+@click.argument("what", metavar="OUT|RUN")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+def command(what: str, as_json: bool) -> None:
+    """Measure the angular error of a reconstruction against the truth.
+
+    OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
+    events are taken.
+    """
+    from icereco.evaluation.report import evaluate
+
+    evaluation = evaluate(_file(what))
+    if as_json:
+        click.echo(json.dumps(evaluation.to_json(), indent=2, allow_nan=False))
+    else:
+        _print(evaluation, Console(highlight=False))
+
+
+def _file(what: str) -> Path:
+    path = Path(what)
+    if path.is_file() or path.suffix == ".parquet":
+        return path
+    from icereco.runs import resolve, runs_dir
+
+    try:
+        run = resolve(what, runs_dir())
+    except IcerecoError as error:
+        raise IcerecoError(f"there is no file {what}, and {error}") from None
+    if not run.validation.is_file():
+        raise IcerecoError(f"run {run.name!r} has no validated events yet ({run.validation} is missing)")
+    return run.validation
+
+
+def _print(evaluation: "Evaluation", console: Console) -> None:
+    console.print(f"[bold]{escape(evaluation.method)}[/]  {escape(str(evaluation.path))}", soft_wrap=True)
+    console.print(_table(evaluation))
+    if evaluation.coverage:
+        inside = ", ".join(f"{name} contour holds {value:.1%}" for name, value in evaluation.coverage.items())
+        console.print(f"truth inside the contours of kappa: {inside}", soft_wrap=True)
+    for note in _notes(evaluation):
+        console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
+
+
+def _table(evaluation: "Evaluation") -> Table:
+    table = Table(box=box.SIMPLE_HEAD, caption="angular error in degrees", caption_justify="left")
+    table.add_column("events of")
+    table.add_column("number", justify="right")
+    compared = evaluation.linefit
+    for heading in (*_HEADINGS, *(f"line fit {heading}" for heading in _HEADINGS if compared)):
+        table.add_column(heading, justify="right")
+    rows, beside = _groups(evaluation.resolution), None if compared is None else _groups(compared)
+    for label, part in rows.items():
+        others = _cells(beside[label]) if beside else []
+        table.add_row(label, f"{part['events']:,}", *_cells(part), *others, end_section=label == "all")
+    return table
+
+
+def _groups(summary: "Summary") -> dict[str, "Resolution"]:
+    by_pulses = {f"{name} pulses": part for name, part in summary["pulses"].items()}
+    return {"all": summary, **by_pulses, **{f"kind {name}": part for name, part in summary["kind"].items()}}
+
+
+def _cells(part: "Resolution") -> list[str]:
+    figures = part["median_deg"], part["mean_deg"], part["containment68_deg"]
+    return ["-" if figure is None else f"{figure:.2f}" for figure in figures]
+
+
+def _notes(evaluation: "Evaluation") -> list[str]:
+    notes = []
+    if evaluation.without_truth:
+        notes.append(f"{evaluation.without_truth:,} events have no known truth and are left out")
+    missing = evaluation.resolution["without_direction"]
+    if missing:
+        notes.append(f"{missing:,} events got no direction; the angles leave them out")
+    if evaluation.linefit and evaluation.linefit["without_direction"]:
+        count = evaluation.linefit["without_direction"]
+        notes.append(f"the line fit gives no direction for {count:,} events; its angles leave them out")
+    return notes

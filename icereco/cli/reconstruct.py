@@ -1,0 +1,213 @@
+"""`icereco reconstruct`: files in, a file of directions out."""
+
+import json
+import shlex
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from icereco.errors import IcerecoError
+
+if TYPE_CHECKING:
+    from icereco.data.sources import Source
+    from icereco.evaluation.running import RunningError
+    from icereco.inference.job import Outcome
+    from icereco.inference.methods import Method
+    from icereco.inference.outputs import Format
+
+__all__ = ["command"]
+
+_DEFAULT_DETECTOR = "icecube86"
+
+
+@click.command("reconstruct")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--run", metavar="RUN", help="Name or folder of a training run  [default: the newest finished one]."
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint file instead."
+)
+@click.option("--method", metavar="NAME", help="A method without training instead, such as linefit.")
+@click.option(
+    "--detector", metavar="NAME", help=f"With --method: the detector  [default: {_DEFAULT_DETECTOR}]."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
+    help="The file to write  [default: <first file>.reco.parquet in the current folder].",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["parquet", "kaggle"]), default="parquet", show_default=True,
+    help="A table with everything, or the CSV of the Kaggle competition.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
+def command(
+    files: tuple[Path, ...],
+    run: str | None,
+    model: Path | None,
+    method: str | None,
+    detector: str | None,
+    output: Path | None,
+    form: "Format",
+    as_json: bool,
+) -> None:
+    """Reconstruct the events of files (or folders), in order, into one file.
+
+    Reads icereco's own layout and that of the Kaggle competition.
+    """
+    from icereco.data.sources import open_source
+    from icereco.inference.outputs import default_output, require_safe
+
+    output = output or default_output(files[0], form)
+    sources = [open_source(file) for file in files]
+    require_safe(output, files)
+    used, chosen = _choose(run, model, method, detector)
+    if not as_json:
+        Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
+    outcome = _reconstruct(sources, chosen, output, form)
+    if as_json:
+        click.echo(json.dumps(_document(outcome, output, used), indent=2))
+    else:
+        _print(outcome, output, form, chosen.name)
+
+
+def _choose(
+    run: str | None, model: Path | None, method: str | None, detector: str | None
+) -> tuple[str, "Method"]:
+    """What is used, in words, and the method itself."""
+    given = [
+        name
+        for name, value in (("--run", run), ("--model", model), ("--method", method))
+        if value is not None
+    ]
+    if len(given) > 1:
+        raise IcerecoError(f"{' and '.join(given)} exclude each other: give one")
+    if detector is not None and method is None:
+        raise IcerecoError("--detector goes with --method only: a checkpoint knows its detector")
+    from icereco.inference.methods import model_method, untrained_method
+
+    if method is not None:
+        return f"method {method}", untrained_method(method, detector or _DEFAULT_DETECTOR)
+    if model is not None:
+        return f"checkpoint {model}", model_method(model)
+    return _choose_run(run)
+
+
+def _choose_run(run: str | None) -> tuple[str, "Method"]:
+    from icereco.inference.methods import model_method
+    from icereco.runs import newest_finished, resolve, runs_dir
+
+    folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
+    if not folder.best.is_file():
+        raise IcerecoError(
+            f"run {folder.name!r} has no checkpoint yet ({folder.best} is missing); let it train on"
+        )
+    newest = ", the newest finished one" if run is None else ""
+    method = model_method(folder.best)
+    return f"run {folder.name}{newest}", replace(method, provenance={"run": folder.name} | method.provenance)
+
+
+def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
+    from icereco.inference.job import reconstruct
+    from icereco.inference.outputs import open_output
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the partial file is removed then, too
+    with (
+        open_output(output, form, _provenance(sources, method)) as opened,
+        _progress(sum(source.count() for source in sources)) as advance,
+    ):
+        return reconstruct(sources, method, opened, advance)
+
+
+def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:
+    from icereco.provenance import provenance
+
+    inputs = [
+        {
+            "path": str(source.path.resolve()),
+            "reader": source.reader_name,
+            "fingerprint": source.fingerprint(),
+        }
+        for source in sources
+    ]
+    detector = {"name": method.detector.name, "fingerprint": method.detector.fingerprint}
+    return provenance(method=method.name, **method.provenance, detector=detector, inputs=inputs)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], object]]:
+    """A bar with rate and time left, where someone looks at the terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    with Progress(
+        BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task("", total=total, rate="")
+
+        def advance(events: int) -> None:
+            progress.advance(task, events)
+            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
+            progress.update(task, rate=f"{speed:,.0f} events/s" if speed else "")
+
+        yield advance
+
+
+def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"[bold]{outcome.events:,}[/] events in {outcome.seconds:.1f} s "
+        f"({outcome.events_per_second:,.0f} events/s) -> [bold]{escape(str(output))}[/]"
+    )
+    if outcome.without_direction:
+        _print_gaps(console, outcome, form)
+    if outcome.error is not None:
+        console.print(_resolution("angular error", outcome.error))
+        if outcome.linefit_error is not None and method != "linefit":
+            console.print(_resolution("line fit     ", outcome.linefit_error))
+    if form == "parquet" and outcome.error is not None:
+        console.print(f"next: icereco evaluate {escape(shlex.quote(str(output)))}")
+
+
+def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
+    where = (
+        "null in the file"
+        if form == "parquet"
+        else "their line fit, else azimuth 0 at the horizon, in the file"
+    )
+    console.print(
+        f"[yellow]{outcome.without_direction:,} events got no direction[/] "
+        f"({outcome.without_pulses:,} of them have no pulses): {where}"
+    )
+
+
+def _resolution(label: str, error: "RunningError") -> str:
+    return f"{label}  median {error.median_deg:.2f}°  mean {error.mean_deg:.2f}°  ({error.events:,} events)"
+
+
+def _document(outcome: "Outcome", output: Path, used: str) -> dict[str, Any]:
+    def figures(error: "RunningError | None") -> dict[str, Any] | None:
+        return None if error is None else error._asdict()
+
+    return {
+        "output": str(output),
+        "used": used,
+        "events": outcome.events,
+        "seconds": outcome.seconds,
+        "events_per_second": outcome.events_per_second,
+        "without_pulses": outcome.without_pulses,
+        "without_direction": outcome.without_direction,
+        "error": figures(outcome.error),
+        "linefit_error": figures(outcome.linefit_error),
+    }
