@@ -28,6 +28,12 @@ PANDEL_TIME_NS = 557.0
 PANDEL_SCATTERING_M = 25.0
 """Mean effective scattering length of the ice for which the length above holds; it scales with the local one."""
 
+LIGHT_YIELD = 1.1
+CASCADE_DELAY, CASCADE_TURN = 0.85, 0.38
+ABSORPTION_SCALE = 1.3
+"""Mean absorption of the light that modules see over that at 400 nm, where ice is clearest: fitted to events that PPC
+propagated photon by photon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -90,7 +96,7 @@ class LightModel:
     """Light in the layered medium of a detector card."""
 
     def __init__(self, medium: Medium) -> None:
-        self.ice = LayeredIce.of(medium)
+        self.ice = LayeredIce.of(medium, ABSORPTION_SCALE)
         self._group_index = medium.refractive_index_group
         self._cosine = 1.0 / medium.refractive_index_phase
         self._sine = float(np.sqrt(1.0 - self._cosine**2))
@@ -113,8 +119,10 @@ class LightModel:
         drift = np.minimum(MEAN_COSINE * (1.0 / (scattering * distance) + np.sqrt(3 * absorption / scattering)), 0.9)
         emission = straight * cascade_emission(cos_emission) + (1.0 - straight) * (1.0 + drift * cos_emission)
         density = cascade_density(distance, scattering, absorption)
-        photons = PHOTONS_PER_M * light_m * density * emission
+        photons = LIGHT_YIELD * PHOTONS_PER_M * light_m * density * emission
         shape, scale = self._delay(distance, cos_impact, scattering, absorption)
+        # Light for a module beside or behind the cascade had to turn round.
+        shape *= CASCADE_DELAY - CASCADE_TURN * np.minimum(cos_emission, self._cosine)
         return Expectation(
             photons * _effective_area(cos_impact, straight), distance * self._slowness(), shape, scale
         )
@@ -144,7 +152,7 @@ class LightModel:
         cos_impact = rise / path
         scattering, absorption = self.ice.mean_coefficients(module_z_m - rise, module_z_m)
         straight = np.exp(-path * scattering)
-        photons = PHOTONS_PER_M * yield_per_m * track_density(distance_m, scattering, absorption, self._sine)
+        photons = LIGHT_YIELD * PHOTONS_PER_M * yield_per_m * track_density(distance_m, scattering, absorption, self._sine)
         shape, scale = self._delay(distance_m, cos_impact, scattering, absorption)
         time = emitted / SPEED_OF_LIGHT + path * self._slowness()
         return Expectation(photons * _effective_area(cos_impact, straight), time, shape, scale)

@@ -9,7 +9,7 @@ from numpy import ndarray
 from icereco.detector import Detector
 from icereco_simulation.photons import PhotoElectrons
 
-__all__ = ["Coincidence", "DarkNoise", "Pulses", "merge", "single_charges"]
+__all__ = ["Coincidence", "DarkNoise", "Pulses", "afterpulses", "merge", "single_charges"]
 
 THRESHOLD_PE = 0.25
 
@@ -22,9 +22,17 @@ _GAUSSIAN_WIDTH_PE = 0.29
 
 # Pulses are told apart by the fine digitizer for its 427 ns, then by the coarse one (IceCube, JINST 12 (2017) P03012).
 FINE_NS = 400.0
-FINE_BIN_NS = 5.0
+FINE_BIN_NS = 4.0
 COARSE_BIN_NS = 25.0
 _TICKS_PER_NS = 4
+
+_AFTERPULSES_PER_PE = 0.06
+_AFTERPULSE_DELAY_NS = (600.0, 2000.0, 8000.0)  # ions of different mass
+_AFTERPULSE_SPREAD = 0.25
+_AFTERPULSE_DRAWS = 4  # per hit; more afterpulses than that arrive in groups
+
+_SATURATION_PE_PER_NS = 60.0
+"""Current at which the photomultiplier gives half of what a linear one would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,21 @@ class DarkNoise:
         return PhotoElectrons(primary[which], sensor, time.astype(np.float32), np.ones(which.size, np.float32))
 
 
+def afterpulses(rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectrons:
+    """Hits and the afterpulses of the photomultiplier that they cause (Abbasi et al., NIM A 618 (2010) 139)."""
+    count = rng.poisson(_AFTERPULSES_PER_PE * hits.weight)
+    cause = np.flatnonzero(count)
+    count = count[cause]
+    draws = np.minimum(count, _AFTERPULSE_DRAWS)
+    each = np.repeat(cause, draws)
+    group = rng.integers(0, len(_AFTERPULSE_DELAY_NS), each.size)
+    delay = np.array(_AFTERPULSE_DELAY_NS, np.float32)[group]
+    delay *= 1.0 + np.float32(_AFTERPULSE_SPREAD) * rng.standard_normal(each.size, dtype=np.float32)
+    weight = np.repeat((count / draws).astype(np.float32), draws)
+    late = PhotoElectrons(hits.primary[each], hits.sensor[each], hits.time_ns[each] + np.abs(delay), weight)
+    return PhotoElectrons.concatenate([hits, late])
+
+
 def merge(rng: np.random.Generator, hits: PhotoElectrons, sensors: int) -> Pulses:
     """Photo-electrons to pulses: those in one bin of a module's digitizer are one pulse, at its earliest time."""
     module = hits.primary * sensors + hits.sensor
@@ -80,12 +103,16 @@ def merge(rng: np.random.Generator, hits: PhotoElectrons, sensors: int) -> Pulse
     # A group of n photo-electrons has n times the mean charge, √n times its spread.
     charge = weight + np.sqrt(weight) * (single_charges(rng, weight.size) - 1.0)
     starts = _pulse_starts(module, time)
-    total = np.add.reduceat(charge, starts) if starts.size else charge
+    total = _saturate(np.add.reduceat(charge, starts)) if starts.size else charge
     total = np.round(total * 40.0) / 40.0
     strong = total >= THRESHOLD_PE
     starts = starts[strong]
     primary, sensor = np.divmod(module[starts], sensors)
     return Pulses(primary, sensor, time[starts], total[strong].astype(np.float32))
+
+
+def _saturate(charge: Float[ndarray, "pulse"]) -> Float[ndarray, "pulse"]:
+    return charge / (1.0 + charge / (_SATURATION_PE_PER_NS * COARSE_BIN_NS))
 
 
 def _pulse_starts(module: Int[ndarray, "hit"], time: Float[ndarray, "hit"]) -> Int[ndarray, "pulse"]:

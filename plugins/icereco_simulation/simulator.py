@@ -13,7 +13,7 @@ from icereco.detector import Detector
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.photons import PhotoElectrons, PhotonSampler
 from icereco_simulation.primaries import KINDS, Primaries, draw, shine
-from icereco_simulation.sensor import Coincidence, DarkNoise, Pulses, merge
+from icereco_simulation.sensor import Coincidence, DarkNoise, Pulses, afterpulses, merge
 from icereco_simulation.trigger import Triggers, simple_multiplicity
 
 __all__ = ["TRIGGER_TIME_NS", "IceTelescope"]
@@ -46,7 +46,7 @@ class IceTelescope:
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block,))))
         primaries = draw(rng, self._options)
         hits = self._enough(self._photons.sample(rng, *shine(rng, primaries)))
-        pulses = merge(rng, self._with_noise(rng, hits), self._sensors)
+        pulses = merge(rng, afterpulses(rng, self._with_noise(rng, hits)), self._sensors)
         coincident = self._coincidence.flags(pulses)
         triggers = simple_multiplicity(
             pulses, coincident, self._options.trigger_multiplicity, self._options.trigger_window_ns
