@@ -9,13 +9,14 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.data.columns import conform, is_sorted, ragged
+from icereco.data.columns import conform, is_sorted, one_batch, ragged
+from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.directions import direction_from_angles
 from icereco.errors import IcerecoError
 from icereco.events import EventBatch, Truth
 
-__all__ = ["DomLevel", "dom_level", "event_batch", "pulse_order", "truth_of"]
+__all__ = ["DomLevel", "assemble", "dom_level", "event_batch", "pulse_order", "truth_of"]
 
 
 def event_batch(
@@ -35,7 +36,7 @@ def event_batch(
         IcerecoError: a needed column is missing or of an impossible type, a sensor is outside the detector,
             or the list columns of an event differ in length.
     """
-    batch = _one_batch(table)
+    batch = one_batch(table)
     known = is_sorted(batch.schema) if pulses_sorted is None else pulses_sorted
     batch = conform(batch, "event table")
     sensor, time, charge, auxiliary = (
@@ -45,26 +46,41 @@ def event_batch(
         raise IcerecoError(
             "event table: the lists sensor_id, time, charge, auxiliary of an event differ in length"
         )
-    order = slice(None) if known else pulse_order(sensor.values, time.values, sensor.offsets)
-    doms = dom_level(sensor.values[order], sensor.offsets)
+    parts = {
+        name: part.values for name, part in zip(PULSE_COLUMNS, (sensor, time, charge, auxiliary), strict=True)
+    }
+    if not known:
+        order = pulse_order(sensor.values, time.values, sensor.offsets)
+        parts = {name: values[order] for name, values in parts.items()}
+    return assemble(batch, sensor.offsets, parts, detector)
+
+
+def assemble(
+    events: pa.RecordBatch, offsets: Int[ndarray, "event+1"], pulses: dict[str, ndarray], detector: Detector
+) -> EventBatch:
+    """A batch from sorted pulses.
+
+    Args:
+        events: `[E]` rows with event_id and, where known, the truth columns.
+        offsets: int64 `[E+1]`, where each event's pulses begin and end.
+        pulses: the columns `icereco.data.table.PULSE_COLUMNS`, `[P]` each, by (event, sensor_id, time).
+        detector: gives positions.
+
+    Raises:
+        IcerecoError: a sensor is outside the detector.
+    """
+    doms = dom_level(pulses["sensor_id"], offsets)
     return EventBatch(
-        event_id=batch.column("event_id").to_numpy(),
+        event_id=events.column("event_id").to_numpy(),
         dom_offsets=doms.dom_offsets,
         sensor_id=doms.sensor_id,
         position_m=_positions(doms.sensor_id, detector),
         pulse_offsets=doms.pulse_offsets,
-        time_ns=time.values[order],
-        charge_pe=charge.values[order],
-        auxiliary=auxiliary.values[order],
-        truth=truth_of(batch),
+        time_ns=pulses["time"],
+        charge_pe=pulses["charge"],
+        auxiliary=pulses["auxiliary"],
+        truth=truth_of(events),
     )
-
-
-def _one_batch(table: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
-    if isinstance(table, pa.RecordBatch):
-        return table
-    batches = table.combine_chunks().to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def pulse_order(

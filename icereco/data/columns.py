@@ -19,9 +19,10 @@ __all__ = [
     "Ragged",
     "conform",
     "file_of",
-    "is_sorted",
     "is_own_layout",
+    "is_sorted",
     "marked_sorted",
+    "one_batch",
     "ragged",
     "require_columns",
     "with_metadata",
@@ -50,6 +51,14 @@ def ragged(column: pa.Array) -> Ragged:
     start = int(offsets[0])
     values = column.values.slice(start, int(offsets[-1]) - start)
     return Ragged(values.to_numpy(zero_copy_only=False), offsets - start)
+
+
+def one_batch(table: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+    """A table as one record batch; a copy only where it is in several pieces."""
+    if isinstance(table, pa.RecordBatch):
+        return table
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def is_sorted(schema: pa.Schema) -> bool:

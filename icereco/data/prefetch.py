@@ -1,0 +1,59 @@
+"""Work ahead of the one who takes the results, in a thread."""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+__all__ = ["prefetch"]
+
+Item = TypeVar("Item")
+
+
+class _End:
+    """What the thread says last: that it is done, or what went wrong."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def prefetch(items: Iterable[Item], depth: int) -> Iterator[Item]:
+    """The same items, made up to `depth` ahead by a background thread.
+
+    The thread ends when the items do, when the iterator is closed or forgotten, and with the process. What goes
+    wrong in it is raised here.
+    """
+    ready: queue.Queue[Item | _End] = queue.Queue(maxsize=max(depth, 1))
+    stop = threading.Event()
+    thread = threading.Thread(target=_work, args=(items, ready, stop), name="icereco-prefetch", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := ready.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _work(items: Iterable[Item], ready: "queue.Queue[Item | _End]", stop: threading.Event) -> None:
+    error: BaseException | None = None
+    try:
+        for item in items:
+            if not _put(item, ready, stop):
+                return
+    except BaseException as raised:  # the consumer's thread is where it must be seen
+        error = raised
+    _put(_End(error), ready, stop)
+
+
+def _put(item: "Item | _End", ready: "queue.Queue[Item | _End]", stop: threading.Event) -> bool:
+    """Put an item as soon as there is room; False if nobody wants it any more."""
+    while not stop.is_set():
+        try:
+            ready.put(item, timeout=0.1)
+        except queue.Full:
+            continue
+        return True
+    return False
