@@ -69,7 +69,8 @@ def test_the_wheel_has_plugins_geometry_and_profiles(built):
 @pytest.mark.slow
 def test_the_sdist_can_be_built_and_tested(built):
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     assert {
         "pyproject.toml",
         "LICENSE",

@@ -1,0 +1,94 @@
+"""The documentation runs, and leaves nothing out."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from icereco.components import KINDS
+from icereco.plugins import HOOKS
+from icereco.profiles import load_profile
+from icereco.training.options import TrainOptions
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PLUGIN, PROFILES = (DOCS / "write-a-plugin.md").read_text(), (DOCS / "profiles.md").read_text()
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def install(folder, modules, project):
+    for name, source in modules.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(source)
+    info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    requires = "".join(f"Requires-Dist: {one}\n" for one in project["dependencies"])
+    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(head + requires)
+    entries = "".join(f"{name} = {module}\n" for name, module in project["entry-points"]["icereco"].items())
+    (info / "entry_points.txt").write_text("[icereco]\n" + entries)
+
+
+def run(folder, program, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "ICERECO_STRICT_PLUGINS": "1"}
+    command = [sys.executable, "-c", program, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_first_plugin_runs_and_has_at_most_ten_lines(tmp_path):
+    source, project = blocks(PLUGIN, "python")[0], tomllib.loads(blocks(PLUGIN, "toml")[0])["project"]
+    assert len([line for line in source.splitlines() if line]) <= 10
+    install(tmp_path, {"icereco_zenith.py": source}, project)
+    program = """
+from icereco.plugins import registry
+component = registry().get("reconstructor", "from-above")
+method = component.load_factory()(component.load_options()())
+print(method(["event", "event"]).direction.tolist())
+"""
+    assert run(tmp_path, program) == "[[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]\n"
+
+
+def test_the_aggregator_of_the_tutorial_is_one_that_a_profile_can_use(tmp_path):
+    modules = dict(
+        zip(["__init__.py", "options.py", "aggregator.py"], blocks(PLUGIN, "python")[1:], strict=True)
+    )
+    project = {
+        "name": "icereco-mean",
+        "version": "0.1",
+        "dependencies": [],
+        "entry-points": {"icereco": {"m": "icereco_mean"}},
+    }
+    install(tmp_path, {f"icereco_mean/{name}": source for name, source in modules.items()}, project)
+    program = """
+import sys
+from icereco.profiles import load_profile
+component, options = load_profile("hierarchical", ["aggregator.use=mean", "aggregator.width=32"]).role("aggregator")
+assert "torch" not in sys.modules
+import torch
+print(*component.load_factory()(options, 3)(torch.ones(5, 3), torch.tensor([0, 1, 5])).shape)
+"""
+    assert run(tmp_path, program) == "2 32\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_hook_is_documented(kind):
+    assert f"| `{HOOKS[kind]}` |" in PLUGIN
+
+
+def test_the_example_profile_is_sound(tmp_path):
+    (tmp_path / "deeper.toml").write_text(blocks(PROFILES, "toml")[0])
+    assert load_profile(tmp_path / "deeper.toml").role("encoder").options.layers == 8
+
+
+@pytest.mark.parametrize(("name", "field"), TrainOptions.model_fields.items())
+def test_every_training_option_is_documented_as_it_is(name, field):
+    assert field.description
+    assert re.search(rf"\| `{name}` \| .* \| {re.escape(field.description)} \|", PROFILES)
