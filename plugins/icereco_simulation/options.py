@@ -18,9 +18,9 @@ class IceTelescopeOptions(BaseModel):
 
     minimum_energy_gev: float = Field(100.0, gt=10.0, description="lowest energy, GeV")
     maximum_energy_gev: float = Field(1e8, gt=10.0, le=1e9, description="highest energy, GeV")
-    soft_index: float = Field(2.4, ge=0.0, description="index of the soft power law")
-    hard_index: float = Field(1.3, ge=0.0, description="index of the hard power law")
-    hard_fraction: float = Field(0.012, ge=0.0, le=1.0, description="share of events drawn from the hard power law")
+    soft_index: float = Field(2.6, ge=0.0, description="index of the soft power law")
+    hard_index: float = Field(1.4, ge=0.0, description="index of the hard power law")
+    hard_fraction: float = Field(0.03, ge=0.0, le=1.0, description="share of events drawn from the hard power law")
     through_track_fraction: float = Field(
         0.5, ge=0.0, le=1.0, description="share of muons from outside, before the trigger"
     )
