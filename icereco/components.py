@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, get_args
 
+from icereco.errors import IcerecoError
+
 __all__ = ["Component", "Kind", "KINDS", "ROLES"]
 
 Kind = Literal["normalizer", "aggregator", "encoder", "loss", "reader", "simulator", "reconstructor"]
@@ -30,14 +32,25 @@ class Component:
     summary: str
 
     def load_factory(self) -> Any:
-        """Import and return the factory."""
+        """Import and return the factory.
+
+        Raises:
+            IcerecoError: the import fails.
+        """
         return _load(self.factory)
 
     def load_options(self) -> Any:
-        """Import and return the options model, a subclass of `pydantic.BaseModel`."""
+        """Import and return the options model, a subclass of `pydantic.BaseModel`.
+
+        Raises:
+            IcerecoError: the import fails.
+        """
         return _load(self.options)
 
 
 def _load(target: str) -> Any:
     module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as error:  # whatever a plugin's module does, its user gets one message
+        raise IcerecoError(f"{target} cannot be imported: {type(error).__name__}: {error}") from error

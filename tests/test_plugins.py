@@ -145,6 +145,16 @@ def test_a_clash_is_an_error_only_when_used_and_cured_by_the_distribution(site):
     assert 'use = "icereco/deepsets"' in cured.stdout
 
 
+def test_a_plugin_that_fails_in_use_is_told_with_the_line_that_uses_it(site):
+    site.install("icereco-good", "good_plugin", GOOD)  # declares options in a module that does not exist
+    result = site.run("profiles", "show", "hierarchical", "-o", "aggregator.use=mean-charge")
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        "error: -o aggregator.use=mean-charge: [aggregator] nowhere:Options cannot be"
+    )
+    assert "Traceback" not in result.stderr
+
+
 def test_a_plugin_that_imports_torch_when_listed_is_called_slow(site):
     (site.folder / "wandb.py").write_text("")  # stands for the real one, which takes a second
     site.install("icereco-heavy", "heavy_plugin", "import wandb\n" + textwrap.dedent(GOOD))

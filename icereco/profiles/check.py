@@ -156,16 +156,9 @@ class _Checker:
             return None
         try:
             component = self.registry.get(kind, use.value)
+            model = component.load_options()
         except IcerecoError as error:
             self._report(use.origin, f"[{name}] {error}")
-            return None
-        try:
-            model = component.load_options()
-        except Exception as error:
-            self._report(
-                use.origin,
-                f"[{name}] {component.options} cannot be imported: {type(error).__name__}: {error}",
-            )
             return None
         options_table = Table(use.origin, {key: one for key, one in table.settings.items() if key != "use"})
         options = self._options(model, options_table, name, f"the {kind} {component.name!r}")
