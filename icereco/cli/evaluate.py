@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from icereco.evaluation.report import Evaluation
     from icereco.evaluation.resolution import Resolution, Summary
 
-__all__ = ["command"]
+__all__ = ["command", "show"]
 
 _HEADINGS = ("median", "mean", "68 %")
 
@@ -37,6 +37,13 @@ def command(what: str, as_json: bool) -> None:
         click.echo(json.dumps(evaluation.to_json(), indent=2, allow_nan=False))
     else:
         _print(evaluation, Console(highlight=False))
+
+
+def show(path: Path) -> None:
+    """Print the evaluation of a file of reconstructions."""
+    from icereco.evaluation.report import evaluate
+
+    _print(evaluate(path), Console(highlight=False))
 
 
 def _file(what: str) -> Path:
@@ -65,12 +72,16 @@ def _print(evaluation: "Evaluation", console: Console) -> None:
 
 
 def _table(evaluation: "Evaluation") -> Table:
-    table = Table(box=box.SIMPLE_HEAD, caption="angular error in degrees", caption_justify="left")
-    table.add_column("events of")
-    table.add_column("number", justify="right")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption="angular error in degrees", caption_justify="left"
+    )
+    table.add_column("\ngroup", no_wrap=True)
+    table.add_column("\nevents", justify="right")
     compared = evaluation.linefit
-    for heading in (*_HEADINGS, *(f"line fit {heading}" for heading in _HEADINGS if compared)):
-        table.add_column(heading, justify="right")
+    headings = [f"\n{heading}" for heading in _HEADINGS]
+    headings += [f"linefit\n{heading}" for heading in _HEADINGS if compared]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     rows, beside = _groups(evaluation.resolution), None if compared is None else _groups(compared)
     for label, part in rows.items():
         others = _cells(beside[label]) if beside else []
@@ -80,7 +91,7 @@ def _table(evaluation: "Evaluation") -> Table:
 
 def _groups(summary: "Summary") -> dict[str, "Resolution"]:
     by_pulses = {f"{name} pulses": part for name, part in summary["pulses"].items()}
-    return {"all": summary, **by_pulses, **{f"kind {name}": part for name, part in summary["kind"].items()}}
+    return {"all": summary, **by_pulses, **summary["kind"]}
 
 
 def _cells(part: "Resolution") -> list[str]:

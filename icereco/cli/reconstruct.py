@@ -118,12 +118,22 @@ def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, fo
     from icereco.inference.job import reconstruct
     from icereco.inference.outputs import open_output
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the partial file is removed then, too
     with (
+        _terminable(),
         open_output(output, form, _provenance(sources, method)) as opened,
         _progress(sum(source.count() for source in sources)) as advance,
     ):
         return reconstruct(sources, method, opened, advance)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM interrupts as Ctrl-C does, so that the partial file is removed then, too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:
