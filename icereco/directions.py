@@ -11,7 +11,9 @@ from numpy import ndarray
 __all__ = ["angles_from_direction", "direction_from_angles", "opening_angle"]
 
 
-def direction_from_angles(azimuth: Float[ndarray, "*n"], zenith: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:
+def direction_from_angles(
+    azimuth: Float[ndarray, "*n"], zenith: Float[ndarray, "*n"]
+) -> Float[ndarray, "*n 3"]:
     """Unit vectors `[..., 3]` from azimuth and zenith in rad.
 
     >>> direction_from_angles(np.array([0.0]), np.array([0.0]))
@@ -41,4 +43,5 @@ def opening_angle(first: Float[ndarray, "*n 3"], second: Float[ndarray, "*n 3"])
     1.5707963267948966
     """
     cross = np.linalg.norm(np.cross(first, second), axis=-1)
-    return np.arctan2(cross, np.sum(first * second, axis=-1))
+    angle: ndarray = np.arctan2(cross, np.sum(first * second, axis=-1))
+    return angle

@@ -36,7 +36,8 @@ class Model(nn.Module):
         features = self.normalizer(batch)
         doms = self.aggregator(features.pulses, batch.pulse_offsets)
         events = self.encoder(doms, features.positions, batch.dom_offsets)
-        return self.head(events).float()  # type: ignore[no-any-return]  # modules return Any
+        with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
+            return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
         """Directions of a batch, without gradients, with NaN for an event that has no pulses."""

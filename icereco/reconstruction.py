@@ -36,4 +36,5 @@ def angular_sigma(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     contained = 1.0 - np.exp(-0.5)
     # 1 − cos a, written with expm1 and log1p so that it is right both for tiny and for huge kappa.
     drop = -np.log1p(contained * np.expm1(-2.0 * kappa)) / kappa
-    return 2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0)))
+    sigma: ndarray = 2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0)))
+    return sigma

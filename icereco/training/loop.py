@@ -117,7 +117,7 @@ class Trainer:
         value = loss.item()
         self.optimizer.zero_grad(set_to_none=True)
         if np.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
             if torch.isfinite(norm):
                 self.optimizer.step()
@@ -187,7 +187,7 @@ class Trainer:
             errors.append(opening_angle(direction, batch.truth.direction))
             pulses.append(batch.pulse_count)
             kinds.append(batch.truth.kind)
-        known = None if kinds[0] is None else np.concatenate(kinds)
+        known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
         summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
         return {"loss": float(np.concatenate(losses).mean())} | _flat(summary)
 
@@ -197,9 +197,13 @@ def _flat(summary: Summary) -> dict[str, float]:
     parts |= {
         f"/{name}": part for group in (summary["pulses"], summary["kind"]) for name, part in group.items()
     }
-    return {
-        f"{figure}{name}": value
-        for name, part in parts.items()
-        for figure in ("mean_deg", "median_deg", "containment68_deg")
-        if (value := part.get(figure)) is not None
-    }  # type: ignore[misc]  # a figure is a float or None
+    figures = {}
+    for name, part in parts.items():
+        for figure, value in (
+            ("mean", part["mean_deg"]),
+            ("median", part["median_deg"]),
+            ("containment68", part["containment68_deg"]),
+        ):
+            if value is not None:
+                figures[f"{figure}_deg{name}"] = value
+    return figures

@@ -17,6 +17,6 @@ def autocast(options: TrainOptions, device: torch.device) -> torch.autocast:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 products are faster than float32; a CPU that only emulates them is 50 times slower."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,237 @@
+"""`icereco train`: from a profile to a trained model in a run folder."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from icereco.errors import IcerecoError
+from icereco.log import get_logger
+
+if TYPE_CHECKING:
+    from icereco.profiles import Profile
+    from icereco.training.session import Session
+    from icereco.training.state import Position
+    from icereco.training.tracking import Tracker
+
+__all__ = ["command"]
+
+logger = get_logger(__name__)
+
+
+@click.command("train")
+@click.option(
+    "--profile",
+    "profile_name",
+    default="hierarchical",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="What to train and how; list them with: icereco profiles.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Events with truth  [default: simulate what the profile asks for, once].",
+)
+@click.option(
+    "-o",
+    "overrides",
+    multiple=True,
+    metavar="ROLE.KEY=VALUE",
+    help="Change a value of the profile, such as -o train.epochs=2; may be repeated.",
+)
+@click.option("--name", metavar="NAME", help="Name of the run  [default: profile-data-version-words].")
+@click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
+@click.option(
+    "--wandb",
+    "tracking",
+    type=click.Choice(["online", "offline", "disabled"]),
+    help="Track with Weights & Biases  [default: online if logged in, else not at all].",
+)
+@click.option("--wandb-project", metavar="NAME", help="Its project there  [default: icereco].")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag there; may be repeated.")
+def command(
+    profile_name: str,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    name: str | None,
+    resumed: str | None,
+    tracking: Any,
+    wandb_project: str | None,
+    tags: tuple[str, ...],
+) -> None:
+    r"""Train a model.
+
+    Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
+    training leaves is in runs/NAME. Ctrl-C finishes the step, saves, and says how to go on.
+
+    \b
+    icereco train                                      the reference model on simulated events
+    icereco train --profile quick                      a small one, in about a minute
+    icereco train --data my_events.parquet -o train.epochs=5
+    icereco train --resume hierarchical-simulated-v1-calm-muon
+    """
+    if resumed and (data or overrides or name):
+        raise IcerecoError("--resume goes on with a run as it was; it takes no --data, -o or --name")
+    from icereco.training.tracking import PROJECT, Tracker, choose_mode
+
+    mode = choose_mode(tracking)
+    with Progress(*_columns(), console=Console(stderr=True)) as progress:
+        opened = (
+            _resume(resumed, progress) if resumed else _begin(profile_name, overrides, data, name, progress)
+        )
+        with opened as session:
+            tracker = Tracker.open(
+                mode,
+                session.run.path,
+                session.run.name,
+                _config(session.profile),
+                wandb_project or PROJECT,
+                tags,
+            )
+            finished = _train(session, tracker, progress)
+    _say_what_next(session, finished)
+
+
+def _begin(
+    profile_name: str, overrides: tuple[str, ...], data: Path | None, name: str | None, progress: Progress
+) -> "AbstractContextManager[Session]":
+    from icereco.profiles import load_profile
+    from icereco.run_names import default_name
+    from icereco.runs import RunFolder, runs_dir
+
+    profile = load_profile(profile_name, overrides)
+    if data is not None and not data.exists():
+        from icereco.data.sources import open_source
+
+        open_source(data)  # says what is wrong before a run folder is made
+    name = name or default_name(runs_dir(), profile.name, data.stem if data else "simulated")
+    run = RunFolder.create(runs_dir(), name)
+    logger.info("training %s in %s", profile.name, run.path)
+    from icereco.training.session import begin
+
+    return begin(profile, data, run, _stages(progress))
+
+
+def _resume(name: str, progress: Progress) -> "AbstractContextManager[Session]":
+    from icereco.runs import resolve, runs_dir
+    from icereco.training.session import resume
+
+    run = resolve(name, runs_dir())
+    logger.info("going on with %s", run.path)
+    return resume(run, _stages(progress))
+
+
+def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
+    from icereco.training.stop import stop_on_signals
+
+    facts = session.material.facts
+    logger.info(
+        "%d events to train on, %d to validate, %.2f million parameters",
+        facts["train_events"],
+        facts["validation_events"],
+        sum(p.numel() for p in session.trainer.model.parameters()) / 1e6,
+    )
+    try:
+        with stop_on_signals() as stop:
+            finished = session.train(stop, tracker, _Display(session, progress))
+    except BaseException:
+        tracker.finish(exit_code=1)
+        raise
+    tracker.finish()
+    return finished
+
+
+def _config(profile: "Profile") -> dict[str, Any]:
+    config: dict[str, Any] = {"profile": profile.name, "train": profile.train.model_dump()}
+    for kind, choice in profile.roles.items():
+        config[kind] = {"use": choice.component.name, **choice.options.model_dump()}
+    return config
+
+
+def _columns() -> tuple[Any, ...]:
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+
+
+def _stages(progress: Progress) -> Callable[[str], Callable[[int, int], None]]:
+    """A bar for each stage of preparing data, shown once the stage has something to tell."""
+
+    def stage(name: str) -> Callable[[int, int], None]:
+        tasks: list[TaskID] = []
+
+        def tell(done: int, total: int) -> None:
+            if not tasks:
+                tasks.append(progress.add_task(name, note="events"))
+            progress.update(tasks[0], completed=done, total=total)
+
+        return tell
+
+    return stage
+
+
+class _Display:
+    """A bar over all events of all epochs, and a line for each validation."""
+
+    def __init__(self, session: "Session", progress: Progress) -> None:
+        self.epochs = session.profile.train.epochs
+        self.events = len(session.trainer.batches)
+        self.progress = progress
+        self.task = progress.add_task(
+            "training", total=self.epochs * self.events, note="", completed=session.trainer.position.events
+        )
+
+    def on_step(self, position: "Position", loss: float) -> None:
+        """Move the bar."""
+        rate = position.events / max(position.seconds, 1e-9)
+        epoch = min(position.epoch + 1, self.epochs)
+        note = f"epoch {epoch}/{self.epochs} step {position.step} loss {loss:.3f} {rate:.0f} events/s"
+        self.progress.update(self.task, completed=position.events, note=note)
+
+    def on_metrics(self, metrics: dict[str, Any]) -> None:
+        """A line for a validation."""
+        if "validation/median_deg" in metrics:
+            logger.info(
+                "epoch %5.2f  validation loss %.3f  angular error median %.2f°  mean %.2f°",
+                metrics["epoch"],
+                metrics["validation/loss"],
+                metrics["validation/median_deg"],
+                metrics["validation/mean_deg"],
+            )
+
+
+def _say_what_next(session: "Session", finished: bool) -> None:
+    run = session.run
+    if not finished:
+        logger.warning(
+            "stopped after step %d; go on with:\n  icereco train --resume %s",
+            session.trainer.position.step,
+            run.name,
+        )
+        return
+    from icereco.cli.evaluate import show
+
+    show(run.validation)
+    best = session.trainer.position.best_median_deg
+    logger.info("finished: best median angular error %.2f°; everything is in %s", best, run.path)
+    click.echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")

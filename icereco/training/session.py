@@ -1,0 +1,223 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""One sitting of training: from a profile and data, or from a run that was stopped, to a run folder full of results."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from icereco.checkpoint import load_checkpoint, save_checkpoint
+from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
+from icereco.detector import Detector, load_detector
+from icereco.errors import IcerecoError
+from icereco.inference.methods import baseline
+from icereco.log import get_logger
+from icereco.model import build_model
+from icereco.normalization import check_features
+from icereco.profiles import Profile, parse_profile
+from icereco.provenance import provenance
+from icereco.runs import RunFolder
+from icereco.tensors import to_tensors
+from icereco.training.loop import Listener, NonFiniteLossError, Trainer
+from icereco.training.material import Material, Stages, gather
+from icereco.training.optimizer import build_optimizer
+from icereco.training.recorder import Recorder
+from icereco.training.state import Position, load_state, save_state
+from icereco.training.stop import StopRequest
+from icereco.training.tracking import Tracker
+
+__all__ = ["Session", "begin", "resume"]
+
+logger = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Session:
+    """A training that is ready to run, or to go on.
+
+    Attributes:
+        facts: what the run was made with; goes into its checkpoints too.
+    """
+
+    run: RunFolder
+    profile: Profile
+    detector: Detector
+    material: Material
+    trainer: Trainer
+    facts: dict[str, Any]
+
+    def train(self, stop: StopRequest, tracker: Tracker, display: Listener) -> bool:
+        """Train to the end, or until asked to stop; True if the end was reached. Saves in either case.
+
+        Raises:
+            NonFiniteLossError: the loss is no number any more; the last good checkpoint is kept.
+        """
+        recorder = Recorder(self.run, tracker, self.profile.train.epochs, lambda: self.trainer.progress)
+        self.trainer.listener = Listeners([recorder, display])
+        position = self.trainer.position
+        recorder.say("training", position)
+        try:
+            ended = self.trainer.run(stop)
+        except NonFiniteLossError as error:
+            recorder.say("failed", position, str(error))
+            raise
+        except BaseException as error:
+            recorder.say("failed", position, f"{type(error).__name__}: {error}")
+            raise
+        self.save("last")
+        if ended:
+            self._write_validation()
+        hint = None if ended else f"resume with: icereco train --resume {self.run.name}"
+        recorder.say("finished" if ended else "stopped", position, hint)
+        return ended
+
+    def save(self, which: str) -> None:
+        """The weights as "best" or "last"; with "last" also all that is needed to resume."""
+        trainer = self.trainer
+        facts = self.facts | {
+            "run": self.run.name,
+            "step": trainer.position.step,
+            "events": trainer.position.events,
+        }
+        path = self.run.best if which == "best" else self.run.last
+        save_checkpoint(path, trainer.model, self.profile, self.detector, facts)
+        if which == "last":
+            save_state(self.run.training_state, trainer.model, trainer.optimizer, trainer.position)
+
+    def _write_validation(self) -> None:
+        """Reconstructions of the validation events by the best weights, beside the line fit."""
+        best = load_checkpoint(self.run.best, _device(self.trainer))
+        fit = baseline()
+        facts = self.facts | {
+            "run": self.run.name,
+            "checkpoint_sha256": best.sha256,
+            "profile": self.profile.name,
+        }
+        with reconstruction_writer(self.run.validation, facts) as output:
+            for batch in self.material.validation(self.profile.train):
+                found = best.model.reconstruct(batch)
+                output.write(reconstruction_rows(batch, found, fit(batch) if fit else None))
+
+
+class Listeners:
+    """Tells several listeners."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self.listeners = listeners
+
+    def on_step(self, position: Position, loss: float) -> None:
+        """Tell all."""
+        for listener in self.listeners:
+            listener.on_step(position, loss)
+
+    def on_metrics(self, metrics: dict[str, Any]) -> None:
+        """Tell all."""
+        for listener in self.listeners:
+            listener.on_metrics(metrics)
+
+
+@contextmanager
+def begin(profile: Profile, data: Path | None, run: RunFolder, stages: Stages) -> Iterator[Session]:
+    """A new training in an empty run folder, which is this process's alone while the block lasts.
+
+    Args:
+        profile: the model and how to train it.
+        data: events to train on; None for simulated ones.
+        run: a folder from `RunFolder.create`.
+        stages: told how far each stage of preparing the data is.
+
+    Raises:
+        IcerecoError: the data cannot be trained on, or the folder is in use.
+    """
+    with run.lock(), _log_to(run):
+        run.write_status("preparing")
+        run.write_profile(profile.resolved_toml())
+        try:
+            material = gather(profile, load_detector(profile.detector), data, stages)
+            session = _assemble(run, profile, material, provenance(**material.facts))
+        except BaseException as error:
+            run.write_status("failed", message=f"{type(error).__name__}: {error}")
+            raise
+        run.write_provenance(session.facts)
+        yield session
+
+
+@contextmanager
+def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
+    """A training that was stopped, to go on exactly where it stood.
+
+    Raises:
+        IcerecoError: nothing to go on from, already finished, in use, or the data has changed since.
+    """
+    with run.lock(), _log_to(run):
+        if run.state() == "finished":
+            raise IcerecoError(
+                f"run {run.name!r} has finished; train a new one, or evaluate it: icereco evaluate {run.name}"
+            )
+        if not run.training_state.is_file():
+            raise IcerecoError(
+                f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train anew"
+            )
+        profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
+        facts = run.provenance()
+        data = Path(facts["data"]) if facts.get("data") else None
+        material = gather(profile, load_detector(profile.detector), data, stages)
+        if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
+            raise IcerecoError(
+                f"the data of run {run.name!r} ({data or 'simulated'}) has changed since it began; train anew"
+            )
+        session = _assemble(run, profile, material, facts)
+        trainer = session.trainer
+        trainer.position = load_state(run.training_state, trainer.model, trainer.optimizer)
+        run.rewind_metrics(trainer.position.step)
+        yield session
+
+
+def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[str, Any]) -> Session:
+    options = profile.train
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    detector = load_detector(profile.detector)
+    model = build_model(profile, detector, options.seed).to(device)
+    torch.manual_seed(options.seed)  # dropout
+    trainer = Trainer(
+        model=model,
+        optimizer=build_optimizer(model, options),
+        options=options,
+        batches=material.training(options),
+        validation=lambda: material.validation(options),
+        listener=Listeners([]),
+        save=lambda which: session.save(which),
+    )
+    session = Session(run, profile, detector, material, trainer, facts)
+    _check_units(session)
+    return session
+
+
+def _check_units(session: Session) -> None:
+    """Look at the features of one batch: wrong units end in NaN hours later."""
+    batch = next(session.material.validation(session.profile.train))
+    features = session.trainer.model.normalizer(to_tensors(batch, _device(session.trainer)))
+    if warning := check_features(features):
+        logger.warning(warning)
+
+
+def _device(trainer: Trainer) -> torch.device:
+    return next(trainer.model.parameters()).device
+
+
+@contextmanager
+def _log_to(run: RunFolder) -> Iterator[None]:
+    """Keep what is logged in the run folder too."""
+    handler = logging.FileHandler(run.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
+    root = logging.getLogger("icereco")
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
