@@ -139,7 +139,7 @@ def _positions(sensor_id: Int[ndarray, "dom"], detector: Detector) -> Float[ndar
     if sensor_id.size and not (sensor_id.min() >= 0 and sensor_id.max() < count):
         wrong = int(sensor_id[(sensor_id < 0) | (sensor_id >= count)][0])
         raise IcerecoError(f"sensor_id {wrong} is outside {detector.name}, which has 0 to {count - 1}")
-    position: ndarray = detector.position_m[sensor_id]
+    position: ndarray = detector.position_m.take(sensor_id, axis=0, mode="clip")
     return position
 
 

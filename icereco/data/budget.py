@@ -90,37 +90,40 @@ def fill_evenly(
 
 def _even_batches(shares: Float[ndarray, "3 event"], random: Generator) -> Int[ndarray, "event"]:
     """A batch number for each event so that no batch exceeds any limit."""
-    if not shares.shape[1]:
-        return np.empty(0, np.int64)
-    shuffled = random.permutation(shares.shape[1])
+    # An event costs what it takes of the limit it strains most: batches whose costs add up to one exceed none.
+    cost = shares.max(axis=0)
+    brightest = np.flatnonzero(cost > _BIG_SHARE)
+    brightest = brightest[np.argsort(-cost[brightest], kind="stable")]
+    others = random.permutation(np.flatnonzero(cost <= _BIG_SHARE))
     # Rounding must not ask for one batch more than exactly full ones.
-    count = max(1, int(np.ceil(shares.sum(axis=1).max() - 1e-9)))
+    count = max(1, int(np.ceil(cost.sum() - 1e-9)))
     while True:
-        batch = _deal(shares, shuffled, count)
-        fullest = max(np.bincount(batch, weights=share, minlength=count).max() for share in shares)
+        batch = _deal(cost, brightest, others, count)
+        fullest = max((np.bincount(batch, share).max(initial=0) for share in shares), default=0)
         if fullest <= 1 + 1e-9:
             return batch
         count = max(count + 1, int(count * 1.02))
 
 
 def _deal(
-    shares: Float[ndarray, "3 event"], shuffled: Int[ndarray, "event"], count: int
+    cost: Float[ndarray, "event"],
+    brightest: Int[ndarray, "bright"],
+    others: Int[ndarray, "other"],
+    count: int,
 ) -> Int[ndarray, "event"]:
-    cost = shares.sum(axis=0)
-    big = shares.max(axis=0) > _BIG_SHARE
+    """Bright events, from the brightest on, each to the batch that holds least; then the others to one level."""
     batch = np.empty(len(cost), np.int64)
     load = np.zeros(count)
     bins = [(0.0, number) for number in range(count)]
-    bigs = np.flatnonzero(big)
-    for event in bigs[np.argsort(-cost[bigs], kind="stable")].tolist():
+    for event in brightest.tolist():
         filled, number = bins[0]
         batch[event] = number
         load[number] = filled + cost[event]
         heapq.heapreplace(bins, (load[number], number))
-    small = shuffled[~big[shuffled]]
-    room = np.maximum(_level(load, float(cost[small].sum())) - load, 0)
-    middles = np.cumsum(cost[small]) - cost[small] / 2
-    batch[small] = np.minimum(np.searchsorted(np.cumsum(room), middles), count - 1)
+    poured = cost[others]
+    room = np.maximum(_level(load, float(poured.sum())) - load, 0)
+    middles = np.cumsum(poured) - poured / 2
+    batch[others] = np.minimum(np.searchsorted(np.cumsum(room), middles), count - 1)
     return batch
 
 

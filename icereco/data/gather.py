@@ -1,8 +1,6 @@
 # ruff: noqa: TID253 -- works on Arrow blocks; imported only by commands that read a store
 """Any events of a store, in any order, as one `EventBatch`."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
@@ -19,47 +17,47 @@ __all__ = ["gather_events"]
 
 
 def gather_events(store: Store, rows: Int[ndarray, "event"], detector: Detector) -> EventBatch:
-    """The events of these row numbers, in the order asked for; each block is touched once.
+    """The events of these row numbers, in the order asked for; each pulse is copied once.
 
     Args:
         store: where they are.
-        rows: row numbers, each at most once.
+        rows: row numbers.
         detector: gives positions.
     """
     rows = np.asarray(rows, np.int64)
-    ascending = np.sort(rows)
-    parts = list(_parts(store, ascending)) or [store.block(0).slice(0, 0)]
-    events = one_batch(pa.Table.from_batches([_event_columns(part) for part in parts]))
-    columns = {name: [ragged(part.column(name)) for part in parts] for name in PULSE_COLUMNS}
-    counts = np.concatenate([np.diff(column.offsets) for column in columns["sensor_id"]])
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    pulses = {name: np.concatenate([part.values for part in column]) for name, column in columns.items()}
-    if not np.array_equal(rows, ascending):
-        order = np.searchsorted(ascending, rows)
-        index, offsets = _reordered(offsets, order)
-        pulses = {name: values[index] for name, values in pulses.items()}
-        events = events.take(pa.array(order))
-    return assemble(events, offsets, pulses, detector)
+    used, part = np.unique(np.searchsorted(store.block_offsets, rows, side="right") - 1, return_inverse=True)
+    blocks = [store.block(int(number)) for number in used] or [store.block(0).slice(0, 0)]
+    local = rows - store.block_offsets[used][part]
+    columns = {name: [ragged(block.column(name)) for block in blocks] for name in PULSE_COLUMNS}
+    # Event `local` of block `part` is pulses start:end of that block.
+    table_start = np.cumsum([0, *(block.num_rows + 1 for block in blocks)])[part] + local
+    block_offsets = np.concatenate([column.offsets for column in columns["sensor_id"]])
+    start, end = block_offsets[table_start], block_offsets[table_start + 1]
+    runs = _runs(part, start, end)
+    pulses = {name: _copied([each.values for each in column], runs) for name, column in columns.items()}
+    events = _event_columns(blocks).take(
+        pa.array(np.cumsum([0, *(block.num_rows for block in blocks)])[part] + local)
+    )
+    return assemble(events, np.concatenate([[0], np.cumsum(end - start)]), pulses, detector)
 
 
-def _parts(store: Store, rows: Int[ndarray, "event"]) -> Iterator[pa.RecordBatch]:
-    """The rows of each block that has any; ascending."""
-    cuts = np.searchsorted(rows, store.block_offsets)
-    for number in np.flatnonzero(np.diff(cuts)).tolist():
-        mine = rows[cuts[number] : cuts[number + 1]] - store.block_offsets[number]
-        block = store.block(number)
-        whole = len(mine) == mine[-1] - mine[0] + 1
-        yield block.slice(int(mine[0]), len(mine)) if whole else block.take(pa.array(mine))
+def _runs(
+    part: Int[ndarray, "event"], start: Int[ndarray, "event"], end: Int[ndarray, "event"]
+) -> list[tuple[int, int, int]]:
+    """Stretches (block, first pulse, last pulse + 1) that lie in one piece, in order."""
+    joined = (part[1:] == part[:-1]) & (start[1:] == end[:-1])
+    first = np.flatnonzero(np.append(True, ~joined)[: len(part)])
+    last = np.append(first[1:], len(part)) - 1
+    return list(
+        zip(part[first].tolist(), start[first].tolist(), end[last[: len(first)]].tolist(), strict=True)
+    )
 
 
-def _event_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch.select([name for name in ("event_id", *TRUTH_COLUMNS) if name in batch.schema.names])
+def _copied(blocks: list[ndarray], runs: list[tuple[int, int, int]]) -> ndarray:
+    # Copying stretch by stretch is several times faster than indexing every pulse.
+    return np.concatenate([blocks[0][:0], *(blocks[part][start:end] for part, start, end in runs)])
 
 
-def _reordered(
-    offsets: Int[ndarray, "event+1"], order: Int[ndarray, "event"]
-) -> tuple[Int[ndarray, "pulse"], Int[ndarray, "event+1"]]:
-    """For events in another order: where each pulse comes from, and the new offsets."""
-    counts = np.diff(offsets)[order]
-    moved = np.concatenate([[0], np.cumsum(counts)])
-    return np.arange(moved[-1]) + np.repeat(offsets[order] - moved[:-1], counts), moved
+def _event_columns(blocks: list[pa.RecordBatch]) -> pa.RecordBatch:
+    names = [name for name in ("event_id", *TRUTH_COLUMNS) if name in blocks[0].schema.names]
+    return one_batch(pa.Table.from_batches([block.select(names) for block in blocks]))

@@ -68,12 +68,10 @@ def split_ids(
         raise ValueError("give either validation_fraction or validation_count")
     hashed = hash_ids(event_id, seed)
     if count is None:
-        validates: ndarray = hashed < np.uint64(min(max(fraction or 0.0, 0.0), 1 - 2**-53) * 2.0**64)
-        return validates
+        return np.less(hashed, np.uint64(min(max(fraction or 0.0, 0.0), 1 - 2**-53) * 2.0**64))
     if not 0 < count < len(hashed):
         return np.full(len(hashed), count > 0)
-    validates = hashed <= np.partition(hashed, count - 1)[count - 1]
-    return validates
+    return np.less_equal(hashed, np.partition(hashed, count - 1)[count - 1])
 
 
 def hash_ids(event_id: Int[ndarray, "event"], seed: int) -> UInt[ndarray, "event"]:

@@ -1,0 +1,190 @@
+# ruff: noqa: TID253 -- handles Arrow tables; imported only by commands that simulate
+"""Running a simulator: the first events of a seed, whatever the number of workers; and the simulated events in the cache."""
+
+import hashlib
+import json
+import multiprocessing
+import pickle
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from icereco import __version__
+from icereco.components import Component
+from icereco.data.layouts import OwnWriter
+from icereco.data.store import cache_dir
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.roles import Simulator
+
+__all__ = ["Progress", "Simulation", "simulated_events"]
+
+Progress = Callable[[int, int], None]
+"""Called with (events done, events in all)."""
+
+Blocks = Generator[pa.RecordBatch, None, None]
+
+_FRUITLESS_BLOCKS = 100
+
+
+class _Choice(Protocol):
+    """A component and its options, as a profile has them."""
+
+    @property
+    def component(self) -> Component: ...
+    @property
+    def options(self) -> BaseModel: ...
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulator with everything that decides about its events.
+
+    Attributes:
+        component: the simulator.
+        options: an instance of the component's options model.
+        detector: the detector.
+        seed: not negative.
+    """
+
+    component: Component
+    options: BaseModel
+    detector: Detector
+    seed: int
+
+    def provenance(self) -> dict[str, Any]:
+        """JSON-able facts that decide about the events; nothing else, so that equal events are equal files."""
+        return {
+            "icereco": __version__,
+            "simulator": self.component.name,
+            "options": self.options.model_dump(mode="json"),
+            "detector": {"name": self.detector.name, "fingerprint": self.detector.fingerprint},
+            "seed": self.seed,
+        }
+
+    def fingerprint(self, events: int) -> str:
+        """Identifies the first events of this simulation, also across changes of the simulator's code."""
+        facts = {**self.provenance(), "events": events, "code": _code_fingerprint(self.component.factory)}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def events(self, total: int, workers: int = 2) -> Iterator[pa.RecordBatch]:
+        """Exactly the first `total` events in the order of the blocks, as `icereco.data.table.SCHEMA`.
+
+        Raises:
+            IcerecoError: no event at all passes the trigger, or a worker is killed.
+        """
+        done, fruitless = 0, 0
+        blocks = self._here() if workers <= 1 else self._in_processes(workers)
+        try:
+            while done < total:
+                block = next(blocks)
+                fruitless = 0 if block.num_rows else fruitless + 1
+                if fruitless >= _FRUITLESS_BLOCKS:
+                    raise IcerecoError(
+                        f"simulator {self.component.name!r}: no event of {fruitless} blocks passed the trigger; "
+                        "check the energies, the light and the trigger in its options"
+                    )
+                done += block.num_rows
+                yield block.slice(0, block.num_rows - max(done - total, 0))
+        finally:
+            blocks.close()
+
+    def build(self) -> Simulator:
+        """The simulator itself."""
+        simulator: Simulator = self.component.load_factory()(self.options, self.detector)
+        return simulator
+
+    def _here(self) -> Blocks:
+        yield from self.build().blocks(self.seed)
+
+    def _in_processes(self, workers: int) -> Blocks:
+        # Spawned, not forked: a fork would copy the threads' locks of a parent that has loaded torch.
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, context, initializer=_start)
+        pickled = pickle.dumps(self)
+        waiting: deque[Future[pa.RecordBatch]] = deque()
+        try:
+            for number in count():
+                waiting.append(pool.submit(_block, pickled, number))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise IcerecoError(
+                "a simulation worker was killed, perhaps for lack of memory; try --workers 1"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def simulated_events(
+    choice: _Choice,
+    detector: Detector,
+    events: int,
+    seed: int,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> Path:
+    """The first `events` simulated events in the own layout, in a file of the cache; simulated now if it is not there.
+
+    Args:
+        choice: the simulator and its options, such as a profile's.
+        detector: the detector.
+        events: how many.
+        seed: not negative.
+        progress: called after every block.
+        workers: processes.
+
+    Raises:
+        IcerecoError: as `Simulation.events`, or the cache cannot be written.
+    """
+    simulation = Simulation(choice.component, choice.options, detector, seed)
+    path = cache_dir() / "simulated" / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
+    if path.is_file():
+        return path
+    done = 0
+    with OwnWriter(path, simulation.provenance()) as writer:
+        for batch in simulation.events(events, workers):
+            writer.write(batch)
+            done += batch.num_rows
+            if progress is not None:
+                progress(done, events)
+    return path
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends the workers
+
+
+@lru_cache(maxsize=1)
+def _built(pickled: bytes) -> tuple[Simulator, int]:
+    """The simulator of a worker process, built for its first block."""
+    simulation: Simulation = pickle.loads(pickled)
+    return simulation.build(), simulation.seed
+
+
+def _block(pickled: bytes, number: int) -> pa.RecordBatch:
+    simulator, seed = _built(pickled)
+    return next(iter(simulator.blocks(seed, number)))
+
+
+def _code_fingerprint(factory: str) -> str:
+    """Of the source files of the package that has the factory."""
+    package = factory.partition(":")[0].partition(".")[0]
+    spec = find_spec(package)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

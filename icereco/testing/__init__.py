@@ -1,0 +1,1 @@
+"""What tests need, ours and a third party's."""
