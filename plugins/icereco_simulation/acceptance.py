@@ -22,7 +22,8 @@ _MEAN = float(np.trapezoid(_TABLE, _GRID) / 2)
 
 def angular_acceptance(cos_impact: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     """Acceptance where 1 is the whole cross-section; `cos_impact` is 1 for light that travels straight up."""
-    return _TABLE[np.rint((np.clip(cos_impact, -1.0, 1.0) + 1.0) * (_CELLS / 2)).astype(np.intp)]
+    result: ndarray = _TABLE[np.rint((np.clip(cos_impact, -1.0, 1.0) + 1.0) * (_CELLS / 2)).astype(np.intp)]
+    return result
 
 
 def mean_acceptance() -> float:

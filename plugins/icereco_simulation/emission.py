@@ -33,4 +33,5 @@ _TABLE, MEAN_COSINE = _profile()
 def cascade_emission(cos_emission: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     """Light towards an angle from the cascade's axis, relative to an isotropic source; peaks at the Cherenkov angle."""
     cell = ((np.clip(cos_emission, -1.0, 1.0) + 1.0) * (_CELLS / 2)).astype(np.intp)
-    return _TABLE[np.minimum(cell, _CELLS - 1)]
+    result: ndarray = _TABLE[np.minimum(cell, _CELLS - 1)]
+    return result

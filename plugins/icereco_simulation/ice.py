@@ -62,4 +62,5 @@ class LayeredIce:
     def _integral(self, at: tuple[ndarray, ndarray], column: int) -> Float[ndarray, "*n"]:
         cell, part = at
         low = self.integral[:, column][cell]
-        return low + part * (self.integral[:, column][cell + 1] - low)
+        result: ndarray = low + part * (self.integral[:, column][cell + 1] - low)
+        return result

@@ -28,11 +28,15 @@ PANDEL_TIME_NS = 557.0
 PANDEL_SCATTERING_M = 25.0
 """Mean effective scattering length of the ice for which the length above holds; it scales with the local one."""
 
+# What homogeneous formulas leave open, fitted to IceCube events that PPC propagated photon by photon.
 LIGHT_YIELD = 1.1
+"""Factor on all light."""
+
 CASCADE_DELAY, CASCADE_TURN = 0.85, 0.38
+"""Factor on the scatterings of a cascade's light, and how it falls with the cosine to the cascade's axis."""
+
 ABSORPTION_SCALE = 1.3
-"""Mean absorption of the light that modules see over that at 400 nm, where ice is clearest: fitted to events that PPC
-propagated photon by photon."""
+"""Mean absorption of the light that modules see over that at 400 nm, where ice is clearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,9 @@ class Expectation:
 
 
 def cascade_density(
-    distance_m: Float[ndarray, "*n"], scattering_per_m: Float[ndarray, "*n"], absorption_per_m: Float[ndarray, "*n"]
+    distance_m: Float[ndarray, "*n"],
+    scattering_per_m: Float[ndarray, "*n"],
+    absorption_per_m: Float[ndarray, "*n"],
 ) -> Float[ndarray, "*n"]:
     """Fluence per emitted photon, 1/m², at a distance from an isotropic point.
 
@@ -63,7 +69,8 @@ def cascade_density(
     """
     propagation, diffusion = _lengths(scattering_per_m, absorption_per_m)
     near = diffusion * distance_m * np.tanh(distance_m / diffusion)
-    return np.exp(-distance_m / propagation) / (4 * np.pi * near)
+    result: ndarray = np.exp(-distance_m / propagation) / (4 * np.pi * near)
+    return result
 
 
 def track_density(
@@ -81,7 +88,8 @@ def track_density(
     root = diffusion / cherenkov_sine * np.sqrt(2.0 / (np.pi * propagation))
     near = np.sqrt(distance_m)
     spread = root * near * np.tanh(near / root)
-    return np.exp(-distance_m / propagation) / (2 * np.pi * cherenkov_sine * spread)
+    result: ndarray = np.exp(-distance_m / propagation) / (2 * np.pi * cherenkov_sine * spread)
+    return result
 
 
 def _lengths(
@@ -116,7 +124,9 @@ class LightModel:
         scattering, absorption = self.ice.mean_coefficients(position_m[:, 2], module_m[:, 2])
         straight = np.exp(-distance * scattering)
         # Scattered light forgets where it was sent, but comes from a point one scattering length ahead.
-        drift = np.minimum(MEAN_COSINE * (1.0 / (scattering * distance) + np.sqrt(3 * absorption / scattering)), 0.9)
+        drift = np.minimum(
+            MEAN_COSINE * (1.0 / (scattering * distance) + np.sqrt(3 * absorption / scattering)), 0.9
+        )
         emission = straight * cascade_emission(cos_emission) + (1.0 - straight) * (1.0 + drift * cos_emission)
         density = cascade_density(distance, scattering, absorption)
         photons = LIGHT_YIELD * PHOTONS_PER_M * light_m * density * emission
@@ -152,7 +162,12 @@ class LightModel:
         cos_impact = rise / path
         scattering, absorption = self.ice.mean_coefficients(module_z_m - rise, module_z_m)
         straight = np.exp(-path * scattering)
-        photons = LIGHT_YIELD * PHOTONS_PER_M * yield_per_m * track_density(distance_m, scattering, absorption, self._sine)
+        photons = (
+            LIGHT_YIELD
+            * PHOTONS_PER_M
+            * yield_per_m
+            * track_density(distance_m, scattering, absorption, self._sine)
+        )
         shape, scale = self._delay(distance_m, cos_impact, scattering, absorption)
         time = emitted / SPEED_OF_LIGHT + path * self._slowness()
         return Expectation(photons * _effective_area(cos_impact, straight), time, shape, scale)
@@ -180,7 +195,9 @@ class LightModel:
         return shape, 1.0 / rate
 
 
-def _effective_area(cos_impact: Float[ndarray, "pair"], straight: Float[ndarray, "pair"]) -> Float[ndarray, "pair"]:
+def _effective_area(
+    cos_impact: Float[ndarray, "pair"], straight: Float[ndarray, "pair"]
+) -> Float[ndarray, "pair"]:
     """Of a module for light of which a share comes straight and the rest from everywhere, m²."""
     mean = mean_acceptance()
     return MODULE_AREA_M2 * (mean + straight * (angular_acceptance(cos_impact) - mean))

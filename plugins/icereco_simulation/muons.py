@@ -62,7 +62,8 @@ class _LossSpectrum:
 
     def sample(self, rate: Float[ndarray, "loss"]) -> Float[ndarray, "loss"]:
         """The v above which losses have this rate."""
-        return np.exp(np.interp(-rate, -self.rate_above, self.log_v))
+        result: ndarray = np.exp(np.interp(-rate, -self.rate_above, self.log_v))
+        return result
 
 
 _SPECTRUM = _LossSpectrum()

@@ -20,21 +20,33 @@ class IceTelescopeOptions(BaseModel):
     maximum_energy_gev: float = Field(1e8, gt=10.0, le=1e9, description="highest energy, GeV")
     soft_index: float = Field(2.6, ge=0.0, description="index of the soft power law")
     hard_index: float = Field(1.4, ge=0.0, description="index of the hard power law")
-    hard_fraction: float = Field(0.03, ge=0.0, le=1.0, description="share of events drawn from the hard power law")
+    hard_fraction: float = Field(
+        0.03, ge=0.0, le=1.0, description="share of events drawn from the hard power law"
+    )
     through_track_fraction: float = Field(
         0.5, ge=0.0, le=1.0, description="share of muons from outside, before the trigger"
     )
     starting_track_fraction: float = Field(
         0.15, ge=0.0, le=1.0, description="share of muons that start inside, before the trigger"
     )
-    track_radius_m: float = Field(650.0, gt=0.0, description="largest distance of a muon's line from the centre, m")
+    track_radius_m: float = Field(
+        650.0, gt=0.0, description="largest distance of a muon's line from the centre, m"
+    )
     vertex_radius_m: float = Field(600.0, gt=0.0, description="radius of the cylinder of vertices, m")
-    vertex_half_height_m: float = Field(560.0, gt=0.0, description="half the height of the cylinder of vertices, m")
+    vertex_half_height_m: float = Field(
+        560.0, gt=0.0, description="half the height of the cylinder of vertices, m"
+    )
     light_scale: float = Field(1.0, ge=0.0, description="factor on all light")
     noise_scale: float = Field(1.0, ge=0.0, description="factor on the dark noise of the detector card")
-    trigger_multiplicity: int = Field(8, ge=1, description="modules in local coincidence that the trigger asks for")
-    trigger_window_ns: float = Field(5000.0, gt=0.0, description="time within which the trigger wants them, ns")
-    readout_before_ns: float = Field(4000.0, ge=0.0, description="readout before the start of the trigger, ns")
+    trigger_multiplicity: int = Field(
+        8, ge=1, description="modules in local coincidence that the trigger asks for"
+    )
+    trigger_window_ns: float = Field(
+        5000.0, gt=0.0, description="time within which the trigger wants them, ns"
+    )
+    readout_before_ns: float = Field(
+        4000.0, ge=0.0, description="readout before the start of the trigger, ns"
+    )
     readout_after_ns: float = Field(6000.0, ge=0.0, description="readout after the end of the trigger, ns")
     primaries_per_block: int = Field(
         1024, ge=1, le=65536, description="particles tried per block; part of what the seed means"
@@ -45,5 +57,7 @@ class IceTelescopeOptions(BaseModel):
         if self.maximum_energy_gev <= self.minimum_energy_gev:
             raise ValueError("maximum_energy_gev must be above minimum_energy_gev")
         if self.through_track_fraction + self.starting_track_fraction > 1.0:
-            raise ValueError("through_track_fraction + starting_track_fraction must not exceed 1; the rest are cascades")
+            raise ValueError(
+                "through_track_fraction + starting_track_fraction must not exceed 1; the rest are cascades"
+            )
         return self

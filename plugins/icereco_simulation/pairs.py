@@ -1,5 +1,7 @@
 """Which modules are within reach of which light sources; the rest is never looked at."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
@@ -21,15 +23,15 @@ class StringIndex:
         order = alive[np.lexsort((position[alive, 2], detector.string[alive]))]
         self.sensor = order
         self.position_m = position[order]
-        strings, first = np.unique(detector.string[order], return_index=True)
+        _, first = np.unique(detector.string[order], return_index=True)
         bounds = np.append(first, order.size)
-        self.string_xy = np.stack([self.position_m[a:b, :2].mean(axis=0) for a, b in zip(bounds, bounds[1:], strict=False)])
+        self.string_xy = np.stack([self.position_m[a:b, :2].mean(axis=0) for a, b in pairwise(bounds)])
         low, high = self.position_m[:, 2].min(), self.position_m[:, 2].max()
         self._bottom = low - _BIN_M
         grid = np.arange(self._bottom, high + 2 * _BIN_M, _BIN_M)
         # Modules up to each height; the table counts over all strings, so a pair of entries is a range of modules.
         self._table = np.stack(
-            [a + np.searchsorted(self.position_m[a:b, 2], grid) for a, b in zip(bounds, bounds[1:], strict=False)]
+            [a + np.searchsorted(self.position_m[a:b, 2], grid) for a, b in pairwise(bounds)]
         )
 
     def between(
@@ -77,7 +79,9 @@ class StringIndex:
         return source[some], first[some], count[some]
 
 
-def expand(first: Int[ndarray, "n"], count: Int[ndarray, "n"]) -> tuple[Int[ndarray, "pair"], Int[ndarray, "pair"]]:
+def expand(
+    first: Int[ndarray, "n"], count: Int[ndarray, "n"]
+) -> tuple[Int[ndarray, "pair"], Int[ndarray, "pair"]]:
     """Ranges written out: which range, and its members one by one."""
     which = np.repeat(np.arange(first.size), count)
     ends = np.cumsum(count)

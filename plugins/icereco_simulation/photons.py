@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
 from icereco.detector import Detector
-from icereco_simulation.light import Expectation, LightModel, cascade_density
 from icereco_simulation.acceptance import MODULE_AREA_M2
+from icereco_simulation.light import ABSORPTION_SCALE, LIGHT_YIELD, Expectation, LightModel, cascade_density
 from icereco_simulation.muons import STEP_M
 from icereco_simulation.pairs import StringIndex, expand
 from icereco_simulation.primaries import Cascades, Tracks
@@ -93,7 +94,10 @@ class PhotonSampler:
         straight = np.exp(distance * (-1.0 / 30.0))
         middle = along - straight * (along - self._light.emission_point(along, distance))
         width = 1.0 / (distance + 5.0)
-        return np.clip(middle * width + 0.5, 0.0, 1.0) * np.clip((length - middle) * width + 0.5, 0.0, 1.0)
+        result: ndarray = np.clip(middle * width + 0.5, 0.0, 1.0) * np.clip(
+            (length - middle) * width + 0.5, 0.0, 1.0
+        )
+        return result
 
     def _cascades(self, rng: np.random.Generator, cascades: Cascades) -> Iterator[PhotoElectrons]:
         reach = self._reach.of_cascades(cascades.light_m)
@@ -131,7 +135,7 @@ def _chunks(
     """Pairs of source and module, about `_PAIRS_PER_CHUNK` at a time."""
     chunk = np.cumsum(count) // _PAIRS_PER_CHUNK
     edges = np.flatnonzero(np.diff(chunk, prepend=-1, append=-1))
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         which, module = expand(first[low:high], count[low:high])
         yield source[low:high][which], module
 
@@ -142,15 +146,16 @@ class _Reach:
     def __init__(self, detector: Detector, scale: float) -> None:
         medium = detector.medium
         inside = np.abs(medium.z_m) <= np.abs(detector.position_m[:, 2]).max() + 50.0
-        clear = [np.quantile(1.0 / length[inside], 0.15)
-                 for length in (medium.scattering_length_m, medium.absorption_length_m)]
+        lengths = (medium.scattering_length_m, medium.absorption_length_m / ABSORPTION_SCALE)
+        clear = [np.quantile(1.0 / length[inside], 0.1) for length in lengths]
         self._distance = np.linspace(2.0, 1500.0, 1500)
-        photons = scale * PHOTONS_PER_M * MODULE_AREA_M2 * 0.4
+        photons = scale * LIGHT_YIELD * PHOTONS_PER_M * MODULE_AREA_M2 * 0.4
         self._per_cascade = photons * cascade_density(self._distance, *(np.full(1500, c) for c in clear))
 
     def of_cascades(self, light_m: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
         faintest = _FAINTEST / np.maximum(light_m, 1e-9)
-        return np.interp(-faintest, -self._per_cascade, self._distance)
+        result: ndarray = np.interp(-faintest, -self._per_cascade, self._distance)
+        return result
 
     def of_tracks(self, yield_per_m: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
         # Far away a track shines like the hundred metres of it that are closest.

@@ -76,7 +76,9 @@ def shine(rng: np.random.Generator, primaries: Primaries) -> tuple[Tracks, Casca
     """The light sources of the particles: muons with their losses, and the cascades at the vertices."""
     travel = primaries.travel
     muons = np.flatnonzero(primaries.kind != _CASCADE)
-    inelasticity = rng.beta(0.9, 1.6, primaries.kind.size)  # mean 0.36: deep inelastic scattering at TeV energies
+    inelasticity = rng.beta(
+        0.9, 1.6, primaries.kind.size
+    )  # mean 0.36: deep inelastic scattering at TeV energies
     hadronic = np.where(primaries.kind == _STARTING, inelasticity, 0.0)
     muon_energy = (primaries.energy_gev * (1.0 - hadronic))[muons]
     start, along = primaries.vertex_m[muons], travel[muons]
@@ -109,7 +111,9 @@ def _energies(rng: np.random.Generator, options: IceTelescopeOptions) -> Float[n
     quantile = rng.random(count)
     limits = (options.minimum_energy_gev, options.maximum_energy_gev)
     return np.where(
-        hard, _power_law(quantile, options.hard_index, *limits), _power_law(quantile, options.soft_index, *limits)
+        hard,
+        _power_law(quantile, options.hard_index, *limits),
+        _power_law(quantile, options.soft_index, *limits),
     )
 
 
@@ -119,7 +123,8 @@ def _power_law(quantile: Float[ndarray, "n"], index: float, low: float, high: fl
     if abs(power) < 1e-9:
         return low * (high / low) ** quantile
     ratio = (high / low) ** power
-    return low * (1.0 + quantile * (ratio - 1.0)) ** (1.0 / power)
+    result: ndarray = low * (1.0 + quantile * (ratio - 1.0)) ** (1.0 / power)
+    return result
 
 
 def _in_cylinder(
@@ -141,11 +146,13 @@ def _entry(rng: np.random.Generator, travel: Float[ndarray, "n 3"], radius: floa
     angle = rng.uniform(0.0, 2 * np.pi, count)[:, None]
     distance = radius * np.sqrt(rng.random(count))[:, None]
     across = distance * (np.cos(angle) * first + np.sin(angle) * second)
-    return across - travel * np.sqrt(np.maximum(_WORLD_RADIUS_M**2 - distance**2, STEP_M**2))
+    result: ndarray = across - travel * np.sqrt(np.maximum(_WORLD_RADIUS_M**2 - distance**2, STEP_M**2))
+    return result
 
 
 def _way_out(start: Float[ndarray, "n 3"], travel: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
     """Distance to where a line leaves the sphere around the detector."""
     along = np.sum(start * travel, axis=1)
     across2 = np.sum(start**2, axis=1) - along**2
-    return np.maximum(np.sqrt(np.maximum(_WORLD_RADIUS_M**2 - across2, 0.0)) - along, STEP_M)
+    result: ndarray = np.maximum(np.sqrt(np.maximum(_WORLD_RADIUS_M**2 - across2, 0.0)) - along, STEP_M)
+    return result

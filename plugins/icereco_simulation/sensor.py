@@ -75,7 +75,9 @@ class DarkNoise:
         which = np.repeat(np.arange(primary.size), count)
         time = begin_ns[which] + rng.random(which.size) * (end_ns - begin_ns)[which]
         sensor = np.searchsorted(self._cumulative, rng.random(which.size) * total, side="right")
-        return PhotoElectrons(primary[which], sensor, time.astype(np.float32), np.ones(which.size, np.float32))
+        return PhotoElectrons(
+            primary[which], sensor, time.astype(np.float32), np.ones(which.size, np.float32)
+        )
 
 
 def afterpulses(rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectrons:
@@ -137,7 +139,9 @@ class Coincidence:
 
     def __init__(self, detector: Detector) -> None:
         self._sensors = detector.string.size
-        row = {pair: i for i, pair in enumerate(zip(detector.string.tolist(), detector.om.tolist(), strict=True))}
+        row = {
+            pair: i for i, pair in enumerate(zip(detector.string.tolist(), detector.om.tolist(), strict=True))
+        }
         offsets = [d for d in range(-self.REACH, self.REACH + 1) if d]
         self._neighbours = np.array(
             [[row.get((string, om + d), -1) for string, om in row] for d in offsets], dtype=np.int64

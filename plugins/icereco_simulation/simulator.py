@@ -78,7 +78,11 @@ class IceTelescope:
         trigger_of[triggers.primary] = np.arange(triggers.primary.size)
         trigger = trigger_of[pulses.primary]
         begin, end = triggers.begin_ns - options.readout_before_ns, triggers.end_ns + options.readout_after_ns
-        inside = (trigger >= 0) & (pulses.time_ns >= begin[trigger]) & (pulses.time_ns <= end[trigger]) if begin.size else trigger >= 0
+        inside = (
+            (trigger >= 0) & (pulses.time_ns >= begin[trigger]) & (pulses.time_ns <= end[trigger])
+            if begin.size
+            else trigger >= 0
+        )
         kept = np.flatnonzero(inside)
         event = trigger[kept]
         time = np.rint(pulses.time_ns[kept] - triggers.begin_ns[event] + TRIGGER_TIME_NS)
@@ -86,7 +90,10 @@ class IceTelescope:
         kept = kept[order]
         offsets = np.searchsorted(event[order], np.arange(triggers.primary.size + 1)).astype(np.int32)
         pulse_columns = [
-            pulses.sensor[kept].astype(np.int32), time[order], pulses.charge_pe[kept], auxiliary[kept]
+            pulses.sensor[kept].astype(np.int32),
+            time[order],
+            pulses.charge_pe[kept],
+            auxiliary[kept],
         ]
         return pa.RecordBatch.from_arrays(
             [

@@ -17,7 +17,8 @@ Astropart. Phys. 44 (2013) 102)."""
 
 def muon_yield(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     """Light of a muon and its losses below 0.5 GeV (Rädel & Wiebusch, Astropart. Phys. 38 (2012) 53)."""
-    return 1.188 + 0.0206 * np.log(np.maximum(energy_gev, 1.0))
+    light: ndarray = 1.188 + 0.0206 * np.log(np.maximum(energy_gev, 1.0))
+    return light
 
 
 def hadronic_fraction(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
@@ -25,9 +26,11 @@ def hadronic_fraction(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
 
     Rädel & Wiebusch 2013 with E₀ = 0.399 GeV, m = 0.130, f₀ = 0.467.
     """
-    return 1.0 - (np.maximum(energy_gev, 1.0) / 0.399) ** -0.130 * (1.0 - 0.467)
+    share: ndarray = 1.0 - (np.maximum(energy_gev, 1.0) / 0.399) ** -0.130 * (1.0 - 0.467)
+    return share
 
 
 def shower_maximum_m(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     """Mean depth of an electromagnetic cascade's light (a gamma profile, Rädel & Wiebusch 2013)."""
-    return (2.01 + 1.45 * np.log10(np.maximum(energy_gev, 1.0))) / 0.63 * 0.358
+    depth: ndarray = (2.01 + 1.45 * np.log10(np.maximum(energy_gev, 1.0))) / 0.63 * 0.358
+    return depth
