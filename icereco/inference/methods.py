@@ -68,6 +68,7 @@ def model_method(path: Path) -> Method:
     import torch
 
     from icereco.checkpoint import load_checkpoint
+    from icereco.training.precision import autocast
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     checkpoint = load_checkpoint(path, device)
@@ -78,10 +79,15 @@ def model_method(path: Path) -> Method:
         "trained": checkpoint.provenance,
         "device": str(device),
     }
+
+    def reconstruct(batch: EventBatch) -> Reconstruction:
+        with autocast(checkpoint.profile.train, device):  # as in training, whose validation it then equals
+            return checkpoint.model.reconstruct(batch)
+
     return Method(
         name=checkpoint.profile.name,
         detector=checkpoint.detector,
-        reconstruct=checkpoint.model.reconstruct,
+        reconstruct=reconstruct,
         pulses_per_call=_PULSES_PER_CALL_CPU if device.type == "cpu" else _PULSES_PER_CALL_GPU,
         gives_kappa=_gives_kappa(checkpoint.model.loss),
         provenance=facts,
