@@ -26,7 +26,13 @@ _EVENTS_PER_KAGGLE_BATCH = 200_000
 _COMPRESSION = "zstd"
 
 _KAGGLE_PULSES = pa.schema(
-    {"event_id": pa.int64(), "sensor_id": pa.int16(), "time": pa.int64(), "charge": pa.float32(), "auxiliary": pa.bool_()}
+    {
+        "event_id": pa.int64(),
+        "sensor_id": pa.int16(),
+        "time": pa.int64(),
+        "charge": pa.float32(),
+        "auxiliary": pa.bool_(),
+    }
 )
 
 
@@ -36,6 +42,11 @@ class EventWriter(Protocol):
     def write(self, batch: pa.RecordBatch) -> None:
         """Append events, as `icereco.data.table.SCHEMA` with truth."""
         ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
 
 
 class _Parquet:
@@ -50,7 +61,9 @@ class _Parquet:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
-            self._file = stack.enter_context(pq.ParquetWriter(temporary, self._schema, compression=_COMPRESSION))
+            self._file = stack.enter_context(
+                pq.ParquetWriter(temporary, self._schema, compression=_COMPRESSION)
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -177,5 +190,7 @@ class KaggleWriter:
             raise unwritable(self._folder / "train_meta.parquet", error) from error
 
     def _write_geometry(self, path: Path) -> None:
-        rows = (f"{i},{x:.2f},{y:.2f},{z:.2f}\n" for i, (x, y, z) in enumerate(self._detector.position_m.tolist()))
+        rows = (
+            f"{i},{x:.2f},{y:.2f},{z:.2f}\n" for i, (x, y, z) in enumerate(self._detector.position_m.tolist())
+        )
         path.write_text("sensor_id,x,y,z\n" + "".join(rows), encoding="utf-8")

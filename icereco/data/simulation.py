@@ -149,7 +149,9 @@ def simulated_events(
         IcerecoError: as `Simulation.events`, or the cache cannot be written.
     """
     simulation = Simulation(choice.component, choice.options, detector, seed)
-    path = cache_dir() / "simulated" / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
+    path = (
+        cache_dir() / "simulated" / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
+    )
     if path.is_file():
         return path
     done = 0

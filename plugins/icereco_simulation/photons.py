@@ -35,12 +35,13 @@ class PhotoElectrons:
 
     @classmethod
     def concatenate(cls, parts: list["PhotoElectrons"]) -> "PhotoElectrons":
-        """All parts one after the other; at least one."""
+        """All parts one after the other; of none, none."""
+        no_index, no_value = np.zeros(0, np.int64), np.zeros(0, np.float32)
         return cls(
-            np.concatenate([part.primary for part in parts]),
-            np.concatenate([part.sensor for part in parts]),
-            np.concatenate([part.time_ns for part in parts]),
-            np.concatenate([part.weight for part in parts]),
+            np.concatenate([no_index, *(part.primary for part in parts)]),
+            np.concatenate([no_index, *(part.sensor for part in parts)]),
+            np.concatenate([no_value, *(part.time_ns for part in parts)]),
+            np.concatenate([no_value, *(part.weight for part in parts)]),
         )
 
     def keep(self, mask: ndarray) -> "PhotoElectrons":

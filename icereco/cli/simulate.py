@@ -1,0 +1,211 @@
+"""`icereco simulate`: events of a detector, so that training needs no download."""
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from icereco.errors import IcerecoError, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from icereco.data.layouts import EventWriter
+    from icereco.data.simulation import Simulation
+    from icereco.data.statistics import Statistics
+
+__all__ = ["command"]
+
+Layout = Literal["icereco", "kaggle", "both"]
+_OWN_FILE = "events.parquet"
+_KAGGLE_FILES = ("train", "train_meta.parquet", "sensor_geometry.csv")
+_MOST_WORKERS = 8
+
+
+@click.command("simulate")
+@click.option(
+    "--events", type=click.IntRange(min=1), default=10_000, show_default=True, help="Events that trigger."
+)
+@click.option(
+    "--detector",
+    default="icecube86",
+    show_default=True,
+    metavar="NAME",
+    help="A detector card, or a folder with one.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same files.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The folder to write into.",
+)
+@click.option(
+    "--layout", type=click.Choice(["icereco", "kaggle", "both"]), default="icereco", show_default=True,
+    help="One row per event, the folder of the Kaggle competition, or both.",
+)  # fmt: skip
+@click.option(
+    "--simulator",
+    default="ice-telescope",
+    show_default=True,
+    metavar="NAME",
+    help="See icereco plugins --kind simulator.",
+)
+@click.option(
+    "--option", "settings", multiple=True, metavar="KEY=VALUE",
+    help="An option of the simulator, such as minimum_energy_gev=1000; as often as needed.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes  [default: one per processor]."
+)
+def command(
+    events: int,
+    detector: str,
+    seed: int,
+    output: Path,
+    layout: Layout,
+    simulator: str,
+    settings: tuple[str, ...],
+    workers: int | None,
+) -> None:
+    """Simulate events with truth, to train on and to try things with.
+
+    \b
+    icereco simulate --events 10000 -o simulated
+    icereco simulate --events 10000 --option minimum_energy_gev=10000 -o bright
+    """  # noqa: D301 -- \b is click's
+    from icereco.data.simulation import Simulation
+    from icereco.detector import load_detector
+    from icereco.plugins import registry
+
+    _require_new(output, layout)
+    component = registry().get("simulator", simulator)
+    options = _options(component.load_options(), settings, simulator)
+    simulation = Simulation(component, options, load_detector(detector), seed)
+    started = time.perf_counter()
+    statistics = _simulate(simulation, events, output, layout, workers or _default_workers())
+    _print(statistics, output, layout, time.perf_counter() - started)
+
+
+def _require_new(output: Path, layout: Layout) -> None:
+    names = [] if layout == "kaggle" else [_OWN_FILE]
+    names += [] if layout == "icereco" else list(_KAGGLE_FILES)
+    for name in names:
+        if (output / name).exists():
+            raise IcerecoError(f"{output / name} is there already; give another folder with -o, or remove it")
+
+
+def _default_workers() -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, _MOST_WORKERS)
+
+
+def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) -> "BaseModel":
+    from pydantic import ValidationError
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise IcerecoError(f"--option {setting}: must be KEY=VALUE, such as minimum_energy_gev=1000")
+        if key not in model.model_fields:
+            known = ", ".join(model.model_fields)
+            raise IcerecoError(
+                f"--option {key}: simulator {simulator!r} has no such option"
+                f"{did_you_mean(key, model.model_fields)}\n  its options: {known}"
+            )
+        values[key] = value
+    try:
+        return model(**values)
+    except ValidationError as error:
+        problems = [
+            f"--option {'.'.join(map(str, one['loc'])) or simulator}: {one['msg']}" for one in error.errors()
+        ]
+        raise IcerecoError("\n".join(problems)) from error
+
+
+def _simulate(
+    simulation: "Simulation", events: int, output: Path, layout: Layout, workers: int
+) -> "Statistics":
+    from icereco.data.statistics import Statistics
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
+    statistics = Statistics()
+    with ExitStack() as stack:
+        advance = stack.enter_context(_progress(events))
+        writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
+        for batch in simulation.events(events, workers):
+            for writer in writers:
+                writer.write(batch)
+            statistics.add(batch)
+            advance(batch.num_rows)
+    return statistics
+
+
+def _writers(simulation: "Simulation", output: Path, layout: Layout) -> "list[EventWriter]":
+    from icereco.data.layouts import KaggleWriter, OwnWriter
+
+    provenance = simulation.provenance()
+    writers: list[EventWriter] = []
+    if layout != "kaggle":
+        writers.append(OwnWriter(output / _OWN_FILE, provenance))
+    if layout != "icereco":
+        writers.append(KaggleWriter(output, simulation.detector, provenance))
+    return writers
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], object]]:
+    """A bar with rate and time left, where someone looks at the terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total, rate="")
+
+        def advance(events: int) -> None:
+            progress.advance(task, events)
+            speed = progress.tasks[0].speed
+            progress.update(task, rate=f"{speed:,.0f} events/s" if speed else "")
+
+        yield advance
+
+
+def _print(statistics: "Statistics", output: Path, layout: Layout, seconds: float) -> None:
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    rate = statistics.events / seconds
+    console.print(
+        f"[bold]{statistics.events:,}[/] events in {seconds:.1f} s ({rate:,.0f} events/s) "
+        f"-> [bold]{escape(str(output))}[/]"
+    )
+    table = Table("", box=None, pad_edge=False)
+    table.add_column("these", justify="right")
+    table.add_column("IceCube", justify="right")
+    for figure in statistics.figures():
+        value = "-" if figure.value is None else f"{figure.value:,.{figure.digits}f}"
+        table.add_row(figure.name, value, f"{figure.reference:,.0f}")
+    console.print(table)
+    data = output / _OWN_FILE if layout != "kaggle" else output
+    console.print(f"next: icereco train --data {escape(shlex.quote(str(data)))}")
