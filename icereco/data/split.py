@@ -67,11 +67,14 @@ def split_ids(
     if (fraction is None) == (count is None):
         raise ValueError("give either validation_fraction or validation_count")
     hashed = hash_ids(event_id, seed)
-    if count is None:
-        return np.less(hashed, np.uint64(min(max(fraction or 0.0, 0.0), 1 - 2**-53) * 2.0**64))
-    if not 0 < count < len(hashed):
+    if count is not None and not 0 < count < len(hashed):
         return np.full(len(hashed), count > 0)
-    return np.less_equal(hashed, np.partition(hashed, count - 1)[count - 1])
+    if count is not None:
+        limit = np.partition(hashed, count - 1)[count - 1]
+    else:
+        limit = np.uint64(min(max(fraction or 0.0, 0.0), 1 - 2**-53) * 2.0**64)
+    validates: ndarray = hashed <= limit
+    return validates
 
 
 def hash_ids(event_id: Int[ndarray, "event"], seed: int) -> UInt[ndarray, "event"]:

@@ -1,0 +1,172 @@
+# ruff: noqa: TID253 -- tests of tables
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+
+from icereco.data.columns import conform
+from icereco.data.sources import fingerprint, open_source
+from icereco.data.table import SCHEMA
+from icereco.plugins import registry
+from icereco.testing.random_events import random_events
+
+
+def read(path: Path, rows: int = 64) -> pa.Table:
+    batches = list(open_source(path).batches(rows))
+    assert all(0 < batch.num_rows <= rows for batch in batches)
+    return pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
+
+
+def write_kaggle(
+    table: pa.Table, folder: Path, order: list[int] | None = None, batch_id: int = 1, **options
+) -> Path:
+    """The table as a competition folder; `order` is the meta's order of the events."""
+    counts = np.array([len(row) for row in table["time"].to_pylist()])
+    ends = np.cumsum(counts)
+    pulses = {
+        name: table[name].combine_chunks().flatten() for name in ("sensor_id", "time", "charge", "auxiliary")
+    }
+    pulses["sensor_id"] = pulses["sensor_id"].cast(pa.int16())
+    pulses["event_id"] = pa.array(np.repeat(table["event_id"].to_numpy(), counts))
+    meta = pa.table(
+        {
+            "batch_id": pa.array([batch_id] * len(counts), pa.int32()),
+            "event_id": table["event_id"],
+            "first_pulse_index": ends - counts,
+            "last_pulse_index": ends - 1,
+            "azimuth": table["azimuth"],
+            "zenith": table["zenith"],
+        }
+    )
+    (folder / "train").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(pulses), folder / "train" / f"batch_{batch_id}.parquet", **options)
+    meta = meta.take(order) if order is not None else meta
+    old = folder / "train_meta.parquet"
+    pq.write_table(pa.concat_tables([pq.read_table(old), meta]) if old.exists() else meta, old)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    counts = np.random.default_rng(3).integers(1, 40, 200)
+    counts[[0, 77, 199]] = 0
+    return random_events(counts, seed=3)
+
+
+KAGGLE_COLUMNS = ["event_id", "sensor_id", "time", "charge", "auxiliary", "azimuth", "zenith"]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "feather", "zstd"])
+def test_own_layout_comes_back_as_it_was(tmp_path, table, suffix):
+    path = tmp_path / f"events.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(table, path, row_group_size=37)
+    elif suffix == "feather":
+        feather.write_feather(table, path)
+    else:
+        options = pa.ipc.IpcWriteOptions(compression="zstd" if suffix == "zstd" else None)
+        with pa.ipc.new_file(path, table.schema, options=options) as writer:
+            writer.write_table(table, max_chunksize=150)
+    assert open_source(path).reader_name == "icereco"
+    assert open_source(path).count() == 200
+    assert read(path).equals(table.cast(SCHEMA).replace_schema_metadata(None))
+
+
+def test_a_folder_of_own_files_is_read_by_name_and_names_each_file(tmp_path, table):
+    pq.write_table(table.slice(0, 90), tmp_path / "a.parquet")
+    feather.write_feather(table.slice(90), tmp_path / "b.feather")
+    assert open_source(tmp_path).count() == 200
+    assert read(tmp_path)["event_id"].to_pylist() == table["event_id"].to_pylist()
+    files = {batch.schema.metadata[b"icereco.file"].decode() for batch in open_source(tmp_path).batches()}
+    assert files == {str(tmp_path / "a.parquet"), str(tmp_path / "b.feather")}
+
+
+@pytest.mark.parametrize("row_group_size", [None, 50])
+def test_kaggle_pulse_indices_are_inclusive(tmp_path, table, row_group_size):
+    folder = write_kaggle(table, tmp_path, row_group_size=row_group_size)
+    assert read(folder).equals(table.select(KAGGLE_COLUMNS).cast(read(folder).schema))
+    assert open_source(folder).count() == 200
+
+
+@pytest.mark.parametrize("place", ["", "train", "train/batch_1.parquet"])
+def test_kaggle_events_come_in_the_order_of_the_meta_table(tmp_path, table, place):
+    order = np.random.default_rng(0).permutation(200).tolist()
+    found = read(write_kaggle(table, tmp_path, order) / place)
+    assert found.equals(table.select(KAGGLE_COLUMNS).take(order).cast(found.schema))
+
+
+def test_kaggle_batches_are_read_by_number_each_with_its_own_meta_rows(tmp_path):
+    tables = {number: random_events(np.full(5, 4), seed=number) for number in (10, 2, 1)}
+    for number, events in tables.items():
+        write_kaggle(events, tmp_path, batch_id=number)
+    expected = [value for number in (1, 2, 10) for value in tables[number]["event_id"].to_pylist()]
+    assert read(tmp_path)["event_id"].to_pylist() == expected
+    alone = read(tmp_path / "train" / "batch_2.parquet")
+    assert alone["event_id"].to_pylist() == tables[2]["event_id"].to_pylist()
+
+
+def test_kaggle_meta_of_some_of_the_events_gives_those_events(tmp_path, table):
+    keep = [5, 6, 100, 150]
+    found = read(write_kaggle(table, tmp_path, keep))
+    assert found.equals(table.select(KAGGLE_COLUMNS).take(keep).cast(found.schema))
+
+
+def test_kaggle_batch_without_meta_has_its_events_in_order_and_no_truth(tmp_path, table):
+    folder = write_kaggle(table, tmp_path)
+    (folder / "train_meta.parquet").unlink()
+    found = read(folder / "train" / "batch_1.parquet")
+    filled = table.filter(pa.compute.greater(pa.compute.list_value_length(table["time"]), 0))
+    assert found.equals(filled.select(KAGGLE_COLUMNS[:5]).cast(found.schema))
+
+
+def test_photon_by_photon_events_are_read_with_their_truth(shared_data, detector):
+    source = open_source(shared_data / "icecube_ppc")
+    batches = list(source.checked(detector, need_truth=True))
+    assert source.reader_name == "kaggle"
+    assert source.count() == sum(batch.num_rows for batch in batches) == 1_034
+    assert sum(len(batch.column("time").flatten()) for batch in batches) == 88_905
+    first = batches[0].slice(0, 1).to_pylist()[0]
+    assert (first["event_id"], first["kind"], len(first["time"])) == (1_000_002, "cascade", 106)
+    assert first["energy"] == pytest.approx(2508.96, abs=0.01)
+
+
+def test_real_events_are_read_from_a_pulse_table_alone(shared_data, detector):
+    source = open_source(shared_data / "icecube_real" / "pulses.parquet")
+    batches = list(source.checked(detector))
+    assert sum(batch.num_rows for batch in batches) == 38
+    assert sum(len(batch.column("time").flatten()) for batch in batches) == 24_534
+    assert "azimuth" not in batches[0].schema.names
+
+
+@pytest.mark.parametrize("component", registry().components("reader"), ids=lambda component: component.name)
+def test_readers_refuse_strange_files_without_raising(tmp_path, component):
+    reader = component.load_factory()(component.load_options()())
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "text.parquet").write_text("no parquet\n" * 100)
+    (tmp_path / "folder").mkdir()
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
+    assert not any(
+        reader.sniff(tmp_path / name) for name in ("empty", "text.parquet", "folder", "other.parquet")
+    )
+
+
+def test_conform_keeps_the_order_and_types_of_the_schema(table):
+    mixed = table.select(list(reversed(table.schema.names))).append_column("extra", pa.array(range(200)))
+    found = conform(mixed.combine_chunks().to_batches()[0], "x")
+    assert found.schema.equals(SCHEMA)
+
+
+def test_the_fingerprint_follows_contents_and_not_places(tmp_path, table):
+    folders = [write_kaggle(table, tmp_path / name) for name in "ab"]
+    before = fingerprint(folders[0])
+    assert before == fingerprint(folders[1]) == fingerprint(folders[0])
+    meta = pq.read_table(folders[0] / "train_meta.parquet")
+    turned = meta.set_column(4, "azimuth", pa.compute.negate(meta["azimuth"]))
+    pq.write_table(turned, folders[0] / "train_meta.parquet")
+    assert fingerprint(folders[0]) != before
+    batch = Path("train") / "batch_1.parquet"
+    changed, same = (open_source(folder / batch).fingerprint() for folder in folders)
+    assert changed != same, "the meta table of a lone batch file counts too"
