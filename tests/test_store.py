@@ -53,10 +53,10 @@ def test_a_store_holds_the_same_events_as_its_source(store, event_table, detecto
 
 @pytest.mark.parametrize("rows", [[], [0], [299], [5, 4, 3], [3, 200], [17, 16, 15, 40, 41, 200, 1]])
 def test_any_rows_come_in_the_order_asked_for(store, event_table, detector, rows):
-    same(gather_events(store, np.array(rows, int), detector), event_batch(event_table.take(rows), detector))
-    same(
-        event_batch(store.rows(np.array(rows, int)), detector), event_batch(event_table.take(rows), detector)
-    )
+    numbers = np.array(rows, np.int64)
+    expected = event_batch(event_table.take(numbers), detector)
+    same(gather_events(store, numbers, detector), expected)
+    same(event_batch(store.rows(numbers), detector), expected)
 
 
 def test_unsorted_pulses_are_sorted_once_and_for_all(make_store, detector):
@@ -73,7 +73,7 @@ def test_blocks_are_of_one_size_and_shards_of_so_many_blocks(store):
     sizes = [size for shard in store.manifest.shards for size in shard.blocks]
     assert sizes == [16] * 18 + [12]
     assert [len(shard.blocks) for shard in store.manifest.shards] == [5, 5, 5, 4]
-    assert sorted(file.name for file in store.folder.iterdir())[-1] == "store.json"
+    assert max(file.name for file in store.folder.iterdir()) == "store.json"
 
 
 def test_preparing_again_opens_what_is_there(source, detector, tmp_path):
