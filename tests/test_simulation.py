@@ -241,7 +241,7 @@ class TestRunning:
     def test_a_simulation_in_the_dark_says_so(self, simulation: Simulation):
         dark = replace(simulation, options=IceTelescopeOptions(light_scale=0.0, primaries_per_block=2))
         with pytest.raises(IcerecoError, match="passed the trigger"):
-            next(dark.events(1, workers=1))
+            list(dark.events(1, workers=1))
 
     def test_cached_events_are_simulated_once(
         self, simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -96,7 +96,8 @@ class Simulation:
                         "check the energies, the light and the trigger in its options"
                     )
                 done += block.num_rows
-                yield block.slice(0, block.num_rows - max(done - total, 0))
+                if block.num_rows:
+                    yield block.slice(0, block.num_rows - max(done - total, 0))
         finally:
             blocks.close()
 
@@ -121,7 +122,8 @@ class Simulation:
                     yield waiting.popleft().result()
         except BrokenProcessPool as error:
             raise IcerecoError(
-                "a simulation worker was killed, perhaps for lack of memory; try --workers 1"
+                "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
+                "must run it under if __name__ == '__main__'"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)

@@ -21,10 +21,10 @@ class IceTelescopeOptions(BaseModel):
     soft_index: float = Field(2.6, ge=0.0, description="index of the soft power law")
     hard_index: float = Field(1.4, ge=0.0, description="index of the hard power law")
     hard_fraction: float = Field(
-        0.03, ge=0.0, le=1.0, description="share of events drawn from the hard power law"
+        0.034, ge=0.0, le=1.0, description="share of events drawn from the hard power law"
     )
     through_track_fraction: float = Field(
-        0.5, ge=0.0, le=1.0, description="share of muons from outside, before the trigger"
+        0.35, ge=0.0, le=1.0, description="share of muons from outside, before the trigger"
     )
     starting_track_fraction: float = Field(
         0.15, ge=0.0, le=1.0, description="share of muons that start inside, before the trigger"
