@@ -9,11 +9,11 @@ import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -162,15 +162,14 @@ def _config(profile: "Profile") -> dict[str, Any]:
     return config
 
 
-def _columns() -> tuple[Any, ...]:
+def _columns() -> tuple[ProgressColumn, ...]:
+    """Narrow enough for 80 columns."""
     return (
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(None),
+        TaskProgressColumn(),
         TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        TimeRemainingColumn(compact=True),
     )
 
 
@@ -205,7 +204,7 @@ class _Display:
         """Move the bar."""
         rate = position.events / max(position.seconds, 1e-9)
         epoch = min(position.epoch + 1, self.epochs)
-        note = f"epoch {epoch}/{self.epochs} step {position.step} loss {loss:.3f} {rate:.0f} events/s"
+        note = f"epoch {epoch}/{self.epochs}  step {position.step}  loss {loss:.3f}  {rate:.0f} events/s"
         self.progress.update(self.task, completed=position.events, note=note)
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:

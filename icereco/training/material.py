@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from icereco.data.budget import Budget
+from icereco.data.simulation import simulated_events
 from icereco.data.sources import open_source
 from icereco.data.split import Split, split
 from icereco.data.store import Progress, Store, prepared
@@ -81,10 +82,8 @@ def _simulate(profile: Profile, detector: Detector, stages: Stages) -> Path:
             f"profile {profile.name!r} has no [simulation] to make events with; give a file or folder with --data"
         )
     options = profile.train
-    from icereco.data.simulation import cached_simulation
-
     events = (options.events or DEFAULT_EVENTS) + options.validation_events
-    return cached_simulation(profile.simulation, detector, events, SIMULATION_SEED, stages("simulating"))
+    return simulated_events(profile.simulation, detector, events, SIMULATION_SEED, stages("simulating"))
 
 
 def _budget(options: TrainOptions) -> Budget:

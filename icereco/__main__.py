@@ -1,0 +1,5 @@
+"""`python -m icereco`."""
+
+from icereco.cli import main
+
+main()

@@ -1,0 +1,344 @@
+# ruff: noqa: TID253 -- tests of training
+"""Training: exact resume, honest stops, models that learn and do not collapse."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from icereco.data.simulation import simulated_events
+from icereco.detector import load_detector
+from icereco.errors import IcerecoError
+from icereco.events import EventBatch, Truth
+from icereco.model import build_model
+from icereco.profiles import Profile, load_profile
+from icereco.runs import RunFolder
+from icereco.tensors import to_tensors
+from icereco.training import session as sessions
+from icereco.training.loop import NonFiniteLossError, Trainer
+from icereco.training.optimizer import build_optimizer, learning_rate_at
+from icereco.training.options import TrainOptions
+from icereco.training.stop import StopRequest
+from icereco.training.tracking import Tracker
+
+SMALL = (
+    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "aggregator.dropout=0.1",
+    "encoder.layers=1", "encoder.heads=2", "encoder.dropout=0.1",
+    "train.epochs=2", "train.events_per_batch=16", "train.validation_events=40", "train.log_every_steps=1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory) -> Path:
+    """200 simulated events."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ICERECO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        profile = small_profile()
+        return simulated_events(profile.simulation, load_detector(profile.detector), 200, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+
+
+def small_profile(*overrides: str) -> Profile:
+    return load_profile("hierarchical", [*SMALL, *overrides])
+
+
+def silently(_stage: str):
+    return lambda _done, _total: None
+
+
+class StopAfter(StopRequest):
+    """Asks for a stop once so many steps have been watched."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.left = steps
+
+    def on_step(self, _position, _loss) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.reason = "test"
+
+    def on_metrics(self, metrics) -> None:
+        pass
+
+
+def train(session: sessions.Session, steps: int = -1) -> bool:
+    stop = StopAfter(steps)
+    return session.train(stop, Tracker(None), stop)
+
+
+def weights(run: RunFolder) -> bytes:
+    return run.last.read_bytes()
+
+
+def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events):
+    straight, halves = (RunFolder.create(tmp_path, name) for name in ("straight", "halves"))
+    with sessions.begin(small_profile(), events, straight, silently) as session:
+        assert train(session)
+    with sessions.begin(small_profile(), events, halves, silently) as session:
+        assert not train(session, steps=7)
+    assert halves.state() == "stopped"
+    with sessions.resume(halves, silently) as session:
+        assert session.trainer.position.step == 7
+        assert train(session)
+
+    first, second = (torch_state(run) for run in (straight, halves))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    timing = ("time", "seconds")
+    lines = [
+        [{k: v for k, v in line.items() if k not in timing} for line in run.read_metrics()]
+        for run in (straight, halves)
+    ]
+    assert lines[0] == lines[1]
+
+
+def torch_state(run: RunFolder) -> dict[str, torch.Tensor]:
+    from icereco.checkpoint import read_tensors
+
+    return read_tensors(run.training_state)[0]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path, events):
+    found = []
+    for number, seed in enumerate((1, 1, 2)):
+        run = RunFolder.create(tmp_path, f"run{number}")
+        with sessions.begin(
+            small_profile(f"train.seed={seed}", "train.epochs=1"), events, run, silently
+        ) as session:
+            train(session, steps=3)
+        found.append(torch_state(run)["model/head.hidden.weight"])
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_a_finished_run_is_not_resumed(tmp_path, events):
+    run = RunFolder.create(tmp_path, "done")
+    with sessions.begin(small_profile("train.epochs=1"), events, run, silently) as session:
+        train(session)
+    with pytest.raises(IcerecoError, match="has finished"), sessions.resume(run, silently):
+        pass
+
+
+def test_a_finished_run_has_everything(tmp_path, events):
+    run = RunFolder.create(tmp_path, "whole")
+    with sessions.begin(small_profile("train.epochs=1"), events, run, silently) as session:
+        assert train(session)
+    assert run.state() == "finished"
+    assert all(path.is_file() for path in (run.best, run.last, run.profile, run.validation, run.log))
+    assert run.provenance()["train_events"] == 160
+    lines = run.read_metrics()
+    assert {"train/loss", "train/learning_rate"} <= lines[0].keys()
+    assert any("validation/median_deg" in line for line in lines)
+
+
+def test_a_loss_that_is_no_number_stops_at_once_and_keeps_the_weights(tmp_path, events):
+    run = RunFolder.create(tmp_path, "broken")
+    with sessions.begin(small_profile(), events, run, silently) as session:
+        train(session, steps=2)
+        kept = weights(run)
+        with torch.no_grad():
+            session.trainer.model.head.out.bias.fill_(float("nan"))
+        with pytest.raises(NonFiniteLossError, match=r"step 3 .*event_id \d+"):
+            train(session)
+    assert weights(run) == kept
+    assert run.state() == "failed"
+
+
+def test_training_without_truth_is_refused(tmp_path, events):
+    import polars as pl
+
+    blind = tmp_path / "blind.parquet"
+    pl.read_parquet(events).drop("azimuth", "zenith").write_parquet(blind)
+    run = RunFolder.create(tmp_path, "blind")
+    with pytest.raises(IcerecoError, match="no truth"), sessions.begin(small_profile(), blind, run, silently):
+        pass
+    assert run.state() == "failed"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, events, name):
+    options = [part for override in (*SMALL, "train.epochs=1000") for part in ("-o", override)]
+    command = [sys.executable, "-m", "icereco", "train", "--data", str(events), "--name", "mine", *options]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    run = RunFolder(tmp_path / "runs" / "mine")
+    wait_until(lambda: run.metrics.is_file() and len(run.read_metrics()) > 3)
+    process.send_signal(getattr(signal, name))
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "icereco train --resume mine" in said
+    assert run.state() == "stopped"
+    step = max(line["step"] for line in run.read_metrics())
+    resumed = subprocess.Popen(
+        [*command[:3], "train", "--resume", "mine"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: max(line["step"] for line in run.read_metrics()) > step)
+    resumed.send_signal(signal.SIGINT)
+    assert resumed.wait(timeout=60) == 0
+
+
+def test_a_run_folder_in_use_is_refused(tmp_path, events):
+    run = RunFolder.create(tmp_path / "runs", "busy")
+    with run.lock():
+        run.write_status("training")
+        said = subprocess.run(
+            [sys.executable, "-m", "icereco", "train", "--resume", "busy"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert said.returncode == 2
+    assert f"in use by process {os.getpid()}" in " ".join(said.stderr.split())
+    assert "Traceback" not in said.stderr
+
+
+def wait_until(condition, seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def plane_waves(count: int, seed: int) -> EventBatch:
+    """Events whose pulses are swept by a plane at the speed of light: as plain as a direction can be."""
+    random = np.random.default_rng(seed)
+    direction = random.normal(size=(count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    doms = 12
+    position = random.uniform(-400, 400, size=(count, doms, 3)).astype(np.float32)
+    time_ns = 12_000 - (position @ direction[..., None])[..., 0] / 0.2998
+    return EventBatch(
+        event_id=np.arange(count), dom_offsets=np.arange(count + 1) * doms,
+        sensor_id=np.tile(np.arange(doms, dtype=np.int32), count), position_m=position.reshape(-1, 3),
+        pulse_offsets=np.arange(count * doms + 1), time_ns=time_ns.ravel().astype(np.float64),
+        charge_pe=np.ones(count * doms, np.float32), auxiliary=np.zeros(count * doms, bool),
+        truth=Truth(direction),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", ["vmf", "angular"])
+def test_a_model_learns_the_direction_of_plane_waves(loss):
+    class Waves:
+        def __len__(self) -> int:
+            return 32 * 150
+
+        def epoch(self, epoch, start_batch=0):
+            yield from (plane_waves(32, seed) for seed in range(150))
+
+    profile = small_profile(
+        f"loss.use={loss}",
+        "aggregator.width=32",
+        "train.epochs=1",
+        "encoder.dropout=0.0",
+        "aggregator.dropout=0.0",
+        "train.learning_rate=0.003",
+    )
+    model = build_model(profile, load_detector("icecube86"))
+    listener = StopAfter(-1)
+    trainer = Trainer(
+        model,
+        build_optimizer(model, profile.train),
+        profile.train,
+        Waves(),
+        lambda: iter([plane_waves(200, 10_000)]),
+        listener,
+        lambda _which: None,
+    )
+    untrained = trainer.validate()["median_deg"]
+    assert trainer.run(StopRequest())
+    assert 60 < untrained < 120
+    assert trainer.validate()["median_deg"] < 25
+
+
+def test_an_untrained_model_does_not_point_all_one_way():
+    """The original collapsed to one direction; ours starts spread out, however many events look alike."""
+    model = build_model(load_profile("hierarchical"), load_detector("icecube86"))
+    direction = model.reconstruct(plane_waves(100, 1)).direction
+    assert np.linalg.norm(direction.mean(axis=0)) < 0.9
+    assert len(np.unique(direction.round(3), axis=0)) > 90
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    options = TrainOptions(learning_rate=1e-3, warmup_fraction=0.1)
+    rates = [learning_rate_at(progress, options) for progress in np.linspace(0, 1, 101)]
+    assert rates[0] == 0.0
+    assert rates[10] == pytest.approx(1e-3)
+    assert all(first > second for first, second in zip(rates[10:], rates[11:], strict=False))
+    assert rates[-1] == 0.0
+
+
+def test_outputs_are_the_same_alone_and_in_company():
+    model = build_model(small_profile(), load_detector("icecube86"))
+    batch = plane_waves(5, 2)
+    together = model.reconstruct(batch).direction
+    alone = np.concatenate([model.reconstruct(batch[i : i + 1]).direction for i in range(5)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def huge_event(pulses: int = 178_250, doms: int = 2_500) -> EventBatch:
+    random = np.random.default_rng(4)
+    sensor_id = np.sort(random.choice(5160, doms, replace=False)).astype(np.int32)
+    counts = 1 + random.multinomial(pulses - doms, random.dirichlet(np.full(doms, 0.3)))
+    return EventBatch(
+        event_id=np.array([7]), dom_offsets=np.array([0, doms]), sensor_id=sensor_id,
+        position_m=load_detector("icecube86").position_m[sensor_id],
+        pulse_offsets=np.concatenate([[0], np.cumsum(counts)]),
+        time_ns=random.uniform(9_000, 30_000, pulses), charge_pe=random.exponential(1, pulses).astype(np.float32),
+        auxiliary=np.zeros(pulses, bool), truth=Truth(np.array([[0.0, 0.0, 1.0]])),
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_longest_event_trains_and_reconstructs_within_6_gib():
+    program = (
+        "import importlib.util, json, resource, sys\n"
+        f"spec = importlib.util.spec_from_file_location('t', {str(Path(__file__))!r})\n"
+        "t = importlib.util.module_from_spec(spec); spec.loader.exec_module(t)\n"
+        "print(json.dumps(t.train_on_huge_event()))\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=280
+    )
+    result = json.loads(said.stdout)
+    assert result["finite"]
+    assert result["peak_gib"] < 6.0
+
+
+def train_on_huge_event() -> dict[str, object]:
+    profile = load_profile("hierarchical")
+    model = build_model(profile, load_detector("icecube86"))
+    batch = huge_event()
+    trainer = Trainer(
+        model,
+        build_optimizer(model, profile.train),
+        profile.train,
+        [batch],
+        lambda: iter([batch]),
+        StopAfter(-1),
+        lambda _which: None,
+    )
+    loss = trainer.step(batch)
+    direction = model.reconstruct(batch).direction
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"finite": bool(np.isfinite(loss) and np.isfinite(direction).all()), "peak_gib": peak}
+
+
+def test_tensors_keep_every_column():
+    batch = plane_waves(2, 3)
+    tensors = to_tensors(batch, torch.device("cpu"))
+    np.testing.assert_array_equal(tensors.time_ns.numpy(), batch.time_ns)
+    np.testing.assert_array_equal(tensors.position_m.numpy(), batch.position_m)
