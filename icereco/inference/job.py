@@ -20,8 +20,6 @@ from icereco.reconstruction import Reconstruction
 
 __all__ = ["Outcome", "reconstruct"]
 
-_ROWS = 512
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -82,7 +80,7 @@ def _batches(sources: Sequence[Source], method: Method) -> Iterator[EventBatch]:
     """Every event of every source; where one source has truth, all have, if only as NaN: the columns are the same."""
     with_truth = len(sources) > 1 and any(_has_truth(source) for source in sources)
     for source in sources:
-        for rows in source.checked(method.detector, _ROWS):
+        for rows in source.checked(method.detector, method.events_per_batch):
             batch = event_batch(rows, method.detector)
             yield replace(batch, truth=_whole_truth(batch)) if with_truth else batch
 

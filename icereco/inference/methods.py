@@ -18,9 +18,10 @@ from icereco.reconstruction import Reconstruction
 __all__ = ["Method", "baseline", "model_method", "untrained_method"]
 
 BASELINE = "linefit"
-_PULSES_PER_CALL_CPU = 50_000
-_PULSES_PER_CALL_GPU = 400_000
-_PULSES_PER_CALL_UNTRAINED = 5_000_000
+# Pulses in one call, events read at once.
+_ON_CPU = (50_000, 128)
+_ON_GPU = (400_000, 2048)
+_UNTRAINED = (5_000_000, 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Method:
         detector: the detector whose events it takes.
         reconstruct: the method itself; never called with an event without pulses.
         pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
+        events_per_batch: how many events are read at once; progress is told as often.
         gives_kappa: whether it says how sure it is.
         provenance: JSON-able facts for the output.
     """
@@ -40,6 +42,7 @@ class Method:
     detector: Detector
     reconstruct: Callable[[EventBatch], Reconstruction]
     pulses_per_call: int
+    events_per_batch: int
     gives_kappa: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -84,11 +87,13 @@ def model_method(path: Path) -> Method:
         with autocast(checkpoint.profile.train, device):  # as in training, whose validation it then equals
             return checkpoint.model.reconstruct(batch)
 
+    pulses, events = _ON_CPU if device.type == "cpu" else _ON_GPU
     return Method(
         name=checkpoint.profile.name,
         detector=checkpoint.detector,
         reconstruct=reconstruct,
-        pulses_per_call=_PULSES_PER_CALL_CPU if device.type == "cpu" else _PULSES_PER_CALL_GPU,
+        pulses_per_call=pulses,
+        events_per_batch=events,
         gives_kappa=_gives_kappa(checkpoint.model.loss),
         provenance=facts,
     )
@@ -108,7 +113,7 @@ def untrained_method(name: str, detector: str) -> Method:
     """
     component = registry().get("reconstructor", name)
     reconstruct = component.load_factory()(component.load_options()())
-    return Method(name, load_detector(detector), reconstruct, _PULSES_PER_CALL_UNTRAINED)
+    return Method(name, load_detector(detector), reconstruct, *_UNTRAINED)
 
 
 def baseline() -> Callable[[EventBatch], Reconstruction] | None:
