@@ -5,10 +5,11 @@ nox -s tests -- -k dom    some tests
 nox -s slow            the tests that take longer
 nox -s wheel           the tests against the built wheel, in an environment of its own
 
-All but `wheel` run in the environment that is active: install it once with `pip install -e '.[dev]'`.
+All but `wheel` run in the environment that nox itself is installed in: `pip install -e '.[dev]'`.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -20,26 +21,26 @@ nox.options.sessions = ["lint", "types", "tests"]
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and formatting."""
-    session.run("ruff", "check", external=True)
-    session.run("ruff", "format", "--check", external=True)
+    session.run(sys.executable, "-m", "ruff", "check", external=True)
+    session.run(sys.executable, "-m", "ruff", "format", "--check", external=True)
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Types, strictly."""
-    session.run("mypy", external=True)
+    session.run(sys.executable, "-m", "mypy", external=True)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything but what is marked slow."""
-    session.run("pytest", *session.posargs, external=True)
+    session.run(sys.executable, "-m", "pytest", *session.posargs, external=True)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """What is marked slow."""
-    session.run("pytest", "-m", "slow", *session.posargs, external=True)
+    session.run(sys.executable, "-m", "pytest", "-m", "slow", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="uv|virtualenv")

@@ -1,5 +1,10 @@
-# ruff: noqa: TID253 -- tests of tables
+# ruff: noqa: TID253, E402 -- tests of tables; the environment is set before torch is imported
 """Fixtures that several test files share."""
+
+import os
+
+# Threads that wait for each other by spinning make tests many times slower where cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
