@@ -121,8 +121,9 @@ def measure(folder: Path, events: int, detector: Detector) -> None:
         )
     report("batches_per_epoch (plan alone)", events, seconds(lambda: stream.batches_per_epoch(9)), 0)
     pulses = np.array([len(batch.time_ns) for batch in stream.epoch(0)])
+    low, middle, high = np.percentile(pulses, [10, 50, 90])
     print(
-        f"{len(pulses)} batches; pulses per batch {pulses.mean():,.0f} ± {pulses.std():,.0f}, at most {pulses.max():,}"
+        f"{len(pulses)} batches; pulses: 10 % {low:,.0f}, half {middle:,.0f}, 90 % {high:,.0f}, at most {pulses.max():,}"
     )
 
 

@@ -118,9 +118,10 @@ def test_a_file_without_events_is_refused_where_events_are_needed(tmp_path, dete
 def test_bad_truth_is_refused_where_truth_is_needed(tmp_path, rows, detector, column, value, message):
     rows[21][column] = value
     path = written(tmp_path, rows)
-    assert re.search(
-        f"row 21, event_id {rows[21]['event_id']}: {message}", complaint(path, detector, need_truth=True)
-    )
+    pattern = f"row 21, event_id {rows[21]['event_id']}: {message}"
+    assert re.search(pattern, complaint(path, detector, need_truth=True))
+    with pytest.raises(IcerecoError, match=pattern):
+        prepare(open_source(path), detector, tmp_path / "store").require_truth()
     assert sum(batch.num_rows for batch in open_source(path).checked(detector)) == 40
 
 

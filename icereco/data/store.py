@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from icereco import __version__
 from icereco.atomic import replacing
+from icereco.data.check import check_truth
 from icereco.data.shards import COUNT_COLUMNS, Shard, ShardWriter, blocks_of, sorted_block, store_schema
 from icereco.data.sources import Source
 from icereco.detector import Detector
@@ -118,6 +119,15 @@ class Store:
         """Pulses and hit DOMs of every event, int32."""
         pulses, doms = (self.column(name) for name in COUNT_COLUMNS)
         return pulses, doms
+
+    def require_truth(self) -> None:
+        """Check that every event has a true direction, as training needs.
+
+        Raises:
+            IcerecoError: there is none, or one is NaN or out of range; names the row and the event.
+        """
+        for number, first_row in enumerate(self.block_offsets[:-1].tolist()):
+            check_truth(self.block(number), Path(self.manifest.source), first_row)
 
     def rows(self, numbers: Int[ndarray, "row"]) -> pa.Table:
         """The events of these row numbers, in the order asked for; pulses are sorted."""
