@@ -1,4 +1,4 @@
-# ruff: noqa: TID253, E402 -- tests of tables; the environment is set before torch is imported
+# ruff: noqa: TID253 -- tests of tables; the environment is set before torch is imported
 """Fixtures that several test files share."""
 
 import os
