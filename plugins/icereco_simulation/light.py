@@ -29,9 +29,6 @@ PANDEL_SCATTERING_M = 25.0
 """Mean effective scattering length of the ice for which the length above holds; it scales with the local one."""
 
 # What homogeneous formulas leave open, fitted to IceCube events that PPC propagated photon by photon.
-LIGHT_YIELD = 1.1
-"""Factor on all light."""
-
 CASCADE_DELAY, CASCADE_TURN = 0.85, 0.38
 """Factor on the scatterings of a cascade's light, and how it falls with the cosine to the cascade's axis."""
 
@@ -129,7 +126,7 @@ class LightModel:
         )
         emission = straight * cascade_emission(cos_emission) + (1.0 - straight) * (1.0 + drift * cos_emission)
         density = cascade_density(distance, scattering, absorption)
-        photons = LIGHT_YIELD * PHOTONS_PER_M * light_m * density * emission
+        photons = PHOTONS_PER_M * light_m * density * emission
         shape, scale = self._delay(distance, cos_impact, scattering, absorption)
         # Light for a module beside or behind the cascade had to turn round.
         shape *= CASCADE_DELAY - CASCADE_TURN * np.minimum(cos_emission, self._cosine)
@@ -162,12 +159,7 @@ class LightModel:
         cos_impact = rise / path
         scattering, absorption = self.ice.mean_coefficients(module_z_m - rise, module_z_m)
         straight = np.exp(-path * scattering)
-        photons = (
-            LIGHT_YIELD
-            * PHOTONS_PER_M
-            * yield_per_m
-            * track_density(distance_m, scattering, absorption, self._sine)
-        )
+        photons = PHOTONS_PER_M * yield_per_m * track_density(distance_m, scattering, absorption, self._sine)
         shape, scale = self._delay(distance_m, cos_impact, scattering, absorption)
         time = emitted / SPEED_OF_LIGHT + path * self._slowness()
         return Expectation(photons * _effective_area(cos_impact, straight), time, shape, scale)

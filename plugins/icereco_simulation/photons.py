@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from icereco.detector import Detector
 from icereco_simulation.acceptance import MODULE_AREA_M2
-from icereco_simulation.light import ABSORPTION_SCALE, LIGHT_YIELD, Expectation, LightModel, cascade_density
+from icereco_simulation.light import ABSORPTION_SCALE, Expectation, LightModel, cascade_density
 from icereco_simulation.muons import STEP_M
 from icereco_simulation.pairs import StringIndex, expand
 from icereco_simulation.primaries import Cascades, Tracks
@@ -150,7 +150,7 @@ class _Reach:
         lengths = (medium.scattering_length_m, medium.absorption_length_m / ABSORPTION_SCALE)
         clear = [np.quantile(1.0 / length[inside], 0.1) for length in lengths]
         self._distance = np.linspace(2.0, 1500.0, 1500)
-        photons = scale * LIGHT_YIELD * PHOTONS_PER_M * MODULE_AREA_M2 * 0.4
+        photons = scale * PHOTONS_PER_M * MODULE_AREA_M2 * 0.4
         self._per_cascade = photons * cascade_density(self._distance, *(np.full(1500, c) for c in clear))
 
     def of_cascades(self, light_m: Float[ndarray, "n"]) -> Float[ndarray, "n"]:

@@ -22,8 +22,8 @@ _GAUSSIAN_WIDTH_PE = 0.29
 
 # Pulses are told apart by the fine digitizer for its 427 ns, then by the coarse one (IceCube, JINST 12 (2017) P03012).
 FINE_NS = 400.0
-FINE_BIN_NS = 4.0
-COARSE_BIN_NS = 25.0
+FINE_BIN_NS = 8.0
+COARSE_BIN_NS = 35.0
 _TICKS_PER_NS = 4
 
 _AFTERPULSES_PER_PE = 0.06
