@@ -179,7 +179,7 @@ class TestEvents:
         statistics = Statistics()
         for batch in replace(simulation, options=IceTelescopeOptions()).events(8000):
             statistics.add(batch)
-        tolerance = [0.10, 0.30, 0.40, 0.8, 0.30, 0.30, 0.10, 0.30, 0.30, 0.60]
+        tolerance = [0.10, 0.30, 0.50, 1.0, 0.30, 0.30, 0.10, 0.30, 0.30, 1.0]
         for figure, allowed in zip(statistics.figures(), tolerance, strict=True):
             assert figure.value == pytest.approx(figure.reference, rel=allowed), figure.name
 
