@@ -14,10 +14,12 @@ __all__ = ["RelativeTimeNormalizer", "central_time", "soften"]
 
 LINEAR_UP_TO = 3.0
 FINE = 0.1
+MOMENT = 4.0
+"""Brings the products to order one: light is rarely more than 500 m and 1,000 ns from the centre."""
 
 
 class RelativeTimeNormalizer(nn.Module):
-    """Seven features per pulse: time, time near zero magnified, charge, auxiliary, x, y, z of its DOM.
+    """Thirteen features per pulse: two of time, charge, auxiliary, x, y, z, then x, y, z from the centre, and these by time.
 
     Time zero is the charge-weighted median time of the event's pulses in local coincidence (of all its pulses where
     it has none), as in the Neptune and ml-common models: a trigger may stand anywhere in the readout, and an early
@@ -25,9 +27,13 @@ class RelativeTimeNormalizer(nn.Module):
     crosses the detector in a few units, so a direction is visible as a slope of order one. Noise from the rest of a
     readout of tens of microseconds is compressed by a logarithm: it needs to be told from signal, not timed. The
     second time feature resolves nanoseconds around the median.
+
+    The centre is the mean position of the same pulses. Position from the centre times time, zero for auxiliary pulses,
+    are the sums of a line fit (Stenger 1990) before summing: a network would otherwise spend its first thousands of
+    events on discovering that product.
     """
 
-    feature_count = 7
+    feature_count = 13
     time_scale_ns: Tensor
     position_scale_m: Tensor
 
@@ -38,18 +44,35 @@ class RelativeTimeNormalizer(nn.Module):
         self.register_buffer("position_scale_m", constant(options.position_scale_m))
 
     def forward(self, batch: TensorBatch) -> Features:
-        """Features `[P, 7]` and positions `[D, 3]`, float32."""
+        """Features `[P, 13]` and positions `[D, 3]`, float32."""
         positions = (batch.position_m / self.position_scale_m).float()
         event = event_of_pulse(batch)
-        time = ((batch.time_ns - central_time(batch, event)[event]) / self.time_scale_ns).float()
+        time = soften(((batch.time_ns - central_time(batch, event)[event]) / self.time_scale_ns).float())
+        position = positions[dom_of_pulse(batch)]
+        offset = position - central_position(batch, position, event)[event]
         columns = [
-            soften(time),
-            torch.asinh(time / FINE),
-            charge_feature(batch.charge_pe, floor_pe=1e-2),
-            auxiliary_feature(batch.auxiliary),
-            *positions[dom_of_pulse(batch)].unbind(-1),
+            time[:, None],
+            torch.asinh(time / FINE)[:, None],
+            charge_feature(batch.charge_pe, floor_pe=1e-2)[:, None],
+            auxiliary_feature(batch.auxiliary)[:, None],
+            position,
+            offset,
+            MOMENT * offset * (time * ~batch.auxiliary)[:, None],
         ]
-        return Features(pulses=torch.stack(columns, -1), positions=positions)
+        return Features(pulses=torch.cat(columns, -1), positions=positions)
+
+
+def central_position(
+    batch: TensorBatch, position: Float[Tensor, "pulse 3"], event: Int[Tensor, "pulse"]
+) -> Float[Tensor, "event 3"]:
+    """Mean position `[E, 3]` of the pulses in local coincidence, of all pulses where an event has none."""
+    offsets = batch.pulse_offsets[batch.dom_offsets]
+    coincident = _running((~batch.auxiliary).long())[offsets].diff()
+    counted = ~batch.auxiliary | (coincident == 0)[event]
+    # One event after another, so that an event's centre never depends on its neighbours.
+    total = torch.segment_reduce(position * counted[:, None], "sum", offsets=offsets, axis=0, initial=0)
+    number = torch.where(coincident > 0, coincident, offsets.diff()).clamp(min=1)
+    return total / number[:, None]
 
 
 def soften(time: Float[Tensor, "pulse"]) -> Float[Tensor, "pulse"]:
