@@ -29,5 +29,7 @@ COMMANDS = {
 def main(no_plugins: bool, verbose: bool) -> None:
     """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
     log.configure(verbose=verbose)
+    # Threads that spin while they wait make torch many times slower on a machine that others use too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if no_plugins:
         os.environ["ICERECO_NO_PLUGINS"] = "1"

@@ -18,7 +18,7 @@ def build_optimizer(model: nn.Module, options: TrainOptions) -> torch.optim.Adam
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": options.weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
 
 
 def learning_rate_at(progress: float, options: TrainOptions) -> float:
