@@ -8,18 +8,26 @@ from torch import Tensor, nn
 from icereco.detector import Detector
 from icereco.roles import Features, TensorBatch
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse
+from icereco_normalizers.line import fit_line
 from icereco_normalizers.options import RelativeTimeOptions
 
 __all__ = ["RelativeTimeNormalizer", "central_time", "soften"]
 
 LINEAR_UP_TO = 3.0
 FINE = 0.1
-MOMENT = 4.0
-"""Brings the products to order one: light is rarely more than 500 m and 1,000 ns from the centre."""
 
 
 class RelativeTimeNormalizer(nn.Module):
-    """Thirteen features per pulse: two of time, charge, auxiliary, x, y, z, then x, y, z from the centre, and these by time.
+    """Sixteen features per pulse, float32, of order one.
+
+    | features | what |
+    |---|---|
+    | 2 | time from the event's time zero: linear to ±3,000 ns then logarithmic, and magnified around zero |
+    | 2 | log10 of the charge, auxiliary ±0.5 |
+    | 3 | position of its DOM |
+    | 3 | position from the event's centre |
+    | 2 | that position along the event's line, and its distance from the line |
+    | 4 | the line: where it comes from (a unit vector, or zero), and its speed |
 
     Time zero is the charge-weighted median time of the event's pulses in local coincidence (of all its pulses where
     it has none), as in the Neptune and ml-common models: a trigger may stand anywhere in the readout, and an early
@@ -28,12 +36,11 @@ class RelativeTimeNormalizer(nn.Module):
     readout of tens of microseconds is compressed by a logarithm: it needs to be told from signal, not timed. The
     second time feature resolves nanoseconds around the median.
 
-    The centre is the mean position of the same pulses. Position from the centre times time, zero for auxiliary pulses,
-    are the sums of a line fit (Stenger 1990) before summing: a network would otherwise spend its first thousands of
-    events on discovering that product.
+    The line is a line fit (Stenger 1990) to the same pulses with the compressed times. It is a guess for the network
+    to start from: without it the first thousands of events go into discovering the product of position and time.
     """
 
-    feature_count = 13
+    feature_count = 16
     time_scale_ns: Tensor
     position_scale_m: Tensor
 
@@ -44,12 +51,15 @@ class RelativeTimeNormalizer(nn.Module):
         self.register_buffer("position_scale_m", constant(options.position_scale_m))
 
     def forward(self, batch: TensorBatch) -> Features:
-        """Features `[P, 13]` and positions `[D, 3]`, float32."""
+        """Features `[P, 16]` and positions `[D, 3]`, float32."""
         positions = (batch.position_m / self.position_scale_m).float()
         event = event_of_pulse(batch)
         time = soften(((batch.time_ns - central_time(batch, event)[event]) / self.time_scale_ns).float())
         position = positions[dom_of_pulse(batch)]
-        offset = position - central_position(batch, position, event)[event]
+        line = fit_line(position, time, counted_pulses(batch, event), batch.pulse_offsets[batch.dom_offsets])
+        offset = position - line.centre[event]
+        origin = line.origin[event]
+        along = (offset * origin).sum(-1, keepdim=True)
         columns = [
             time[:, None],
             torch.asinh(time / FINE)[:, None],
@@ -57,22 +67,18 @@ class RelativeTimeNormalizer(nn.Module):
             auxiliary_feature(batch.auxiliary)[:, None],
             position,
             offset,
-            MOMENT * offset * (time * ~batch.auxiliary)[:, None],
+            along,
+            torch.linalg.vector_norm(offset - along * origin, dim=-1, keepdim=True),
+            origin,
+            line.speed[event, None],
         ]
         return Features(pulses=torch.cat(columns, -1), positions=positions)
 
 
-def central_position(
-    batch: TensorBatch, position: Float[Tensor, "pulse 3"], event: Int[Tensor, "pulse"]
-) -> Float[Tensor, "event 3"]:
-    """Mean position `[E, 3]` of the pulses in local coincidence, of all pulses where an event has none."""
-    offsets = batch.pulse_offsets[batch.dom_offsets]
-    coincident = _running((~batch.auxiliary).long())[offsets].diff()
-    counted = ~batch.auxiliary | (coincident == 0)[event]
-    # One event after another, so that an event's centre never depends on its neighbours.
-    total = torch.segment_reduce(position * counted[:, None], "sum", offsets=offsets, axis=0, initial=0)
-    number = torch.where(coincident > 0, coincident, offsets.diff()).clamp(min=1)
-    return total / number[:, None]
+def counted_pulses(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Bool[Tensor, "pulse"]:
+    """The pulses in local coincidence; all pulses of an event that has none."""
+    coincident = _running((~batch.auxiliary).long())[batch.pulse_offsets[batch.dom_offsets]].diff()
+    return ~batch.auxiliary | (coincident == 0)[event]
 
 
 def soften(time: Float[Tensor, "pulse"]) -> Float[Tensor, "pulse"]:
