@@ -221,3 +221,29 @@ def test_a_single_wild_pulse_is_only_warned_of():
     warning = check_features(build("fixed")(batch))
     assert warning is not None
     assert "pulse feature 0" in warning
+
+
+def test_the_line_of_a_plane_wave_points_to_its_origin():
+    from icereco_normalizers.line import fit_line
+
+    random = torch.Generator().manual_seed(8)
+    origin = torch.nn.functional.normalize(torch.randn(4, 3, generator=random), dim=-1)
+    along = torch.randn(4, 30, 1, generator=random)
+    position = (origin[:, None] * along).flatten(0, 1)
+    time = (-along / 0.6).flatten()
+    counted = torch.ones(120, dtype=torch.bool)
+    counted[5] = False
+    time[5] = 1e3  # a pulse that is not counted moves nothing
+    line = fit_line(position, time, counted, torch.arange(5) * 30)
+    torch.testing.assert_close(line.origin, origin, atol=1e-5, rtol=0)
+    torch.testing.assert_close(line.speed, torch.full((4,), 0.6), atol=1e-5, rtol=0)
+
+
+def test_an_event_without_a_line_gets_zeros():
+    from icereco_normalizers.line import fit_line
+
+    line = fit_line(
+        torch.zeros(3, 3), torch.zeros(3), torch.ones(3, dtype=torch.bool), torch.tensor([0, 0, 3])
+    )
+    assert not line.origin.any()
+    assert not line.speed.any()
