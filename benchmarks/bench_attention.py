@@ -7,11 +7,12 @@ Baseline: `packed`, rows of 512 pulses with a dense document mask.
 import numpy as np
 import torch
 from common import console, hierarchical, median_seconds, show_machine, simulated_events
+from torch import Tensor
+
 from icereco.detector import load_detector
 from icereco.events import EventBatch
 from icereco.model import build_model
 from icereco.tensors import to_tensors
-from torch import Tensor
 
 
 def seconds_per_event(kernel: str, batch: EventBatch, repeats: int) -> float:
@@ -32,8 +33,10 @@ def main() -> None:
     """Print the rates and their ratios."""
     show_machine()
     batch = simulated_events(64)
-    console.print(f"64 events, {len(batch.time_ns)} pulses, {len(batch.sensor_id)} DOMs, "
-                  f"longest DOM {np.diff(batch.pulse_offsets).max()} pulses")
+    console.print(
+        f"64 events, {len(batch.time_ns)} pulses, {len(batch.sensor_id)} DOMs, "
+        f"longest DOM {np.diff(batch.pulse_offsets).max()} pulses"
+    )
     baseline = seconds_per_event("packed", batch, 3)
     for kernel, repeats in (("packed", 0), ("reference", 1), ("bucketed", 5)):
         seconds = seconds_per_event(kernel, batch, repeats) if repeats else baseline

@@ -8,6 +8,7 @@ import resource
 
 import numpy as np
 from common import console, flops_forward, hierarchical, median_seconds, show_machine
+
 from icereco.detector import load_detector
 from icereco.events import EventBatch
 from icereco.model import build_model
@@ -23,9 +24,14 @@ def long_event(pulses: int = 100_000, doms: int = 2_200, seed: int = 1) -> Event
     offsets = np.concatenate([[0], np.cumsum(counts)])
     time_ns = np.concatenate([np.sort(generator.uniform(9_000, 20_000, count)) for count in counts])
     return EventBatch(
-        event_id=np.array([1]), dom_offsets=np.array([0, doms]), sensor_id=sensor_id,
-        position_m=detector.position_m[sensor_id], pulse_offsets=offsets, time_ns=time_ns,
-        charge_pe=generator.exponential(1.0, pulses).astype(np.float32), auxiliary=np.zeros(pulses, bool),
+        event_id=np.array([1]),
+        dom_offsets=np.array([0, doms]),
+        sensor_id=sensor_id,
+        position_m=detector.position_m[sensor_id],
+        pulse_offsets=offsets,
+        time_ns=time_ns,
+        charge_pe=generator.exponential(1.0, pulses).astype(np.float32),
+        auxiliary=np.zeros(pulses, bool),
     )
 
 
@@ -37,8 +43,10 @@ def main() -> None:
     seconds = median_seconds(lambda: model.reconstruct(batch), 3)
     ideal = flops_forward(batch, profile) / matmul
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    console.print(f"{seconds:.2f} s for 100,000 pulses on 2,200 DOMs (longest {np.diff(batch.pulse_offsets).max()}); "
-                  f"the arithmetic alone at the matmul rate: {ideal:.2f} s ({ideal / seconds:.0%}); peak {peak:.1f} GB")
+    console.print(
+        f"{seconds:.2f} s for 100,000 pulses on 2,200 DOMs (longest {np.diff(batch.pulse_offsets).max()}); "
+        f"the arithmetic alone at the matmul rate: {ideal:.2f} s ({ideal / seconds:.0%}); peak {peak:.1f} GB"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Baseline: the machine's own float32 matmul rate, measured in the same run.
 
 import torch
 from common import console, flops_forward, hierarchical, median_seconds, show_machine, simulated_events
+
 from icereco.detector import load_detector
 from icereco.model import build_model
 from icereco.tensors import to_tensors
@@ -20,8 +21,10 @@ def main() -> None:
     model = build_model(profile, load_detector("icecube86"))
     optimizer = build_optimizer(model, profile.train)
     tensors, truth = to_tensors(batch, device), torch.from_numpy(batch.truth.direction).float()
-    console.print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters; 64 events, "
-                  f"{len(batch.time_ns) / 64:.0f} pulses and {len(batch.sensor_id) / 64:.0f} DOMs in the mean")
+    console.print(
+        f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters; 64 events, "
+        f"{len(batch.time_ns) / 64:.0f} pulses and {len(batch.sensor_id) / 64:.0f} DOMs in the mean"
+    )
 
     def step() -> None:
         with autocast(profile.train, device):
@@ -36,8 +39,10 @@ def main() -> None:
     console.print(f"needs {forward / 64 / 1e9:.3f} GFLOP forward per event, three times that to train")
     for name, work, factor in (("train", step, 3), ("infer", lambda: model.reconstruct(batch), 1)):
         seconds = median_seconds(work)
-        console.print(f"{name}: {64 / seconds:6.1f} events/s   {factor * forward / seconds / 1e9:6.1f} GFLOP/s   "
-                      f"{factor * forward / seconds / matmul:5.1%} of the matmul rate")
+        console.print(
+            f"{name}: {64 / seconds:6.1f} events/s   {factor * forward / seconds / 1e9:6.1f} GFLOP/s   "
+            f"{factor * forward / seconds / matmul:5.1%} of the matmul rate"
+        )
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import torch
+from rich.console import Console
+
 from icereco.data.batches import event_batch
 from icereco.detector import load_detector
 from icereco.events import EventBatch
 from icereco.profiles import Profile, load_profile
 from icereco.registry import registry
-from rich.console import Console
 
 console = Console()
 
@@ -78,6 +79,8 @@ def hierarchical(*overrides: str) -> Profile:
 def show_machine() -> tuple[float, float]:
     """Print and return the ceilings: float32 matmul FLOP/s and copy bytes/s."""
     matmul, copy = matmul_rate(), copy_rate()
-    console.print(f"machine: {torch.get_num_threads()} threads, torch {torch.__version__}, "
-                  f"matmul {matmul / 1e9:.0f} GFLOP/s float32, copy {copy / 1e9:.1f} GB/s")
+    console.print(
+        f"machine: {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"matmul {matmul / 1e9:.0f} GFLOP/s float32, copy {copy / 1e9:.1f} GB/s"
+    )
     return matmul, copy

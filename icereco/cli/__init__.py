@@ -15,7 +15,6 @@ COMMANDS = {
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),
-    "runs": ("icereco.cli.runs", "List trainings and how they stand."),
     "plugins": ("icereco.cli.plugins", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),
 }
