@@ -1,7 +1,7 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,20 +89,13 @@ def command(
     from icereco.training.tracking import PROJECT, Tracker, choose_mode
 
     mode = choose_mode(tracking)
-    with Progress(*_columns(), console=Console(stderr=True)) as progress:
-        opened = (
-            _resume(resumed, progress) if resumed else _begin(profile_name, overrides, data, name, progress)
+    progress = Progress(*_columns(), console=Console(stderr=True))
+    opened = _resume(resumed, progress) if resumed else _begin(profile_name, overrides, data, name, progress)
+    with _stopped(progress), opened as session:
+        tracker = Tracker.open(
+            mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
         )
-        with opened as session:
-            tracker = Tracker.open(
-                mode,
-                session.run.path,
-                session.run.name,
-                _config(session.profile),
-                wandb_project or PROJECT,
-                tags,
-            )
-            finished = _train(session, tracker, progress)
+        finished = _train(session, tracker, progress)
     _say_what_next(session, finished)
 
 
@@ -162,6 +155,16 @@ def _config(profile: "Profile") -> dict[str, Any]:
     return config
 
 
+@contextmanager
+def _stopped(progress: Progress) -> Iterator[None]:
+    """Stop the bars at the end, if anything has started them: an unused one would leave an empty line."""
+    try:
+        yield
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
 def _columns() -> tuple[ProgressColumn, ...]:
     """Narrow enough for 80 columns."""
     return (
@@ -181,6 +184,7 @@ def _stages(progress: Progress) -> Callable[[str], Callable[[int, int], None]]:
 
         def tell(done: int, total: int) -> None:
             if not tasks:
+                progress.start()
                 tasks.append(progress.add_task(name, note="events"))
             progress.update(tasks[0], completed=done, total=total)
 
@@ -196,6 +200,7 @@ class _Display:
         self.epochs = session.profile.train.epochs
         self.events = len(session.trainer.batches)
         self.progress = progress
+        progress.start()
         self.task = progress.add_task(
             "training", total=self.epochs * self.events, note="", completed=session.trainer.position.events
         )

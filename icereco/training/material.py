@@ -63,6 +63,7 @@ def gather(profile: Profile, detector: Detector, data: Path | None, stages: Stag
             f"{path} has no truth to train on: it needs the columns azimuth and zenith "
             "(in Kaggle's layout train_meta.parquet beside the train folder)"
         )
+    store.require_truth()
     count = min(options.validation_events, int(len(store) * LARGEST_VALIDATION_SHARE))
     parts = split(store, validation_count=max(count, 1), seed=options.seed)
     kept = Split(parts.train[: options.events], parts.validation, parts.description)

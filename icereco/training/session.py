@@ -95,7 +95,7 @@ class Session:
         facts = self.facts | {
             "run": self.run.name,
             "checkpoint_sha256": best.sha256,
-            "profile": self.profile.name,
+            "method": self.profile.name,
         }
         with reconstruction_writer(self.run.validation, facts) as output:
             for batch in self.material.validation(self.profile.train):
