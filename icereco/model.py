@@ -39,6 +39,17 @@ class Model(nn.Module):
         with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
 
+    def centre_outputs(self, batch: EventBatch) -> None:
+        """Shift the head so that the mean output over a batch is zero: untrained, the model then points all ways.
+
+        What events have in common outweighs their differences in a network without training, so that without this all
+        first outputs are nearly one vector (initialisation from data: Mishkin and Matas 2016).
+        """
+        self.eval()
+        with torch.no_grad():
+            outputs = self(to_tensors(batch, next(self.parameters()).device))
+            self.head.out.bias -= outputs.mean(0)
+
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
         """Directions of a batch, without gradients, with NaN for an event that has no pulses."""
         device = next(self.parameters()).device

@@ -193,16 +193,17 @@ def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[
         save=lambda which: session.save(which),
     )
     session = Session(run, profile, detector, material, trainer, facts)
-    _check_units(session)
+    _meet_first_batch(session)
     return session
 
 
-def _check_units(session: Session) -> None:
-    """Look at the features of one batch: wrong units end in NaN hours later."""
+def _meet_first_batch(session: Session) -> None:
+    """Check the features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
     batch = next(session.material.validation(session.profile.train))
     features = session.trainer.model.normalizer(to_tensors(batch, _device(session.trainer)))
     if warning := check_features(features):
         logger.warning(warning)
+    session.trainer.model.centre_outputs(batch)
 
 
 def _device(trainer: Trainer) -> torch.device:
