@@ -48,7 +48,7 @@ class Model(nn.Module):
         self.eval()
         with torch.no_grad():
             outputs = self(to_tensors(batch, next(self.parameters()).device))
-            self.head.out.bias -= outputs.mean(0)
+            self.head.out.bias.sub_(outputs.mean(0))
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
         """Directions of a batch, without gradients, with NaN for an event that has no pulses."""
