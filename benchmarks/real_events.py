@@ -106,7 +106,7 @@ def main(folder: Path, name: str | None) -> None:
     results = {name: method(batch) for name, method in methods.items()}
     order = {int(event): row for row, event in enumerate(batch.event_id)}
     events, fits = pl.read_parquet(folder / "events.parquet"), pl.read_parquet(folder / "fits.parquet")
-    print_real(events.filter(pl.col("true_zenith").is_null()), fits, results, order)
+    print_real(events.filter(pl.col("kind").str.contains("real")), fits, results, order)
     known = events.filter(pl.col("true_zenith").is_not_null())
     print_simulated(known, results, order)
 

@@ -237,5 +237,9 @@ def _say_what_next(session: "Session", finished: bool) -> None:
 
     show(run.validation)
     best = session.trainer.position.best_median_deg
-    logger.info("finished: best median angular error %.2f°; everything is in %s", best, run.path)
+    logger.info(
+        "finished: median angular error %.2f° at the lowest validation loss; everything is in %s",
+        best,
+        run.path,
+    )
     click.echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")

@@ -168,9 +168,10 @@ class Trainer:
         self.listener.on_metrics(
             self._line() | {f"validation/{name}": value for name, value in metrics.items()}
         )
-        best = self.position.best_median_deg
-        if best is None or metrics["median_deg"] < best:
-            self.position.best_median_deg = metrics["median_deg"]
+        best = self.position.best_loss
+        if best is None or metrics["loss"] < best:  # a median over so few events is too noisy to choose by
+            self.position.best_loss = metrics["loss"]
+            self.position.best_median_deg = metrics.get("median_deg")
             self.save("best")
         self.save("last")
 

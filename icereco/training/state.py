@@ -24,7 +24,8 @@ class Position:
         step: optimizer steps done in all.
         events: events seen in all.
         validations: validations done in all.
-        best_median_deg: the best validation so far, or None.
+        best_loss: the lowest validation loss so far, or None.
+        best_median_deg: the median angular error there, or None.
         seconds: time spent training, over all sittings.
     """
 
@@ -33,6 +34,7 @@ class Position:
     step: int = 0
     events: int = 0
     validations: int = 0
+    best_loss: float | None = None
     best_median_deg: float | None = None
     seconds: float = 0.0
 
