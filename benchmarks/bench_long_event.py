@@ -18,7 +18,10 @@ def long_event(pulses: int = 100_000, doms: int = 2_200, seed: int = 1) -> Event
     """DOMs whose numbers of pulses fall off as they do near a bright track."""
     generator = np.random.default_rng(seed)
     detector = load_detector("icecube86")
-    weights = generator.pareto(1.0, doms) + 0.02
+    weights = generator.lognormal(sigma=1.7, size=doms)
+    weights = np.minimum(
+        weights, 8 * np.median(weights)
+    )  # as in simulated events of this size: a few hundred at most
     counts = 1 + generator.multinomial(pulses - doms, weights / weights.sum())
     sensor_id = np.sort(generator.choice(5160, doms, replace=False)).astype(np.int32)
     offsets = np.concatenate([[0], np.cumsum(counts)])

@@ -11,8 +11,8 @@ from rich.console import Console
 from icereco.data.batches import event_batch
 from icereco.detector import load_detector
 from icereco.events import EventBatch
+from icereco.plugins import registry
 from icereco.profiles import Profile, load_profile
-from icereco.registry import registry
 
 console = Console()
 
