@@ -10,7 +10,7 @@ from common import console, flops_forward, hierarchical, median_seconds, show_ma
 from icereco.detector import load_detector
 from icereco.model import build_model
 from icereco.tensors import to_tensors
-from icereco.training.optimizer import build_optimizer
+from icereco.training.optimizer import build_optimizers
 from icereco.training.precision import autocast
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     matmul, _ = show_machine()
     profile, batch, device = hierarchical(), simulated_events(64), torch.device("cpu")
     model = build_model(profile, load_detector("icecube86"))
-    optimizer = build_optimizer(model, profile.train)
+    optimizers = build_optimizers(model, profile.train)
     tensors, truth = to_tensors(batch, device), torch.from_numpy(batch.truth.direction).float()
     console.print(
         f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters; 64 events, "
@@ -30,10 +30,10 @@ def main() -> None:
         with autocast(profile.train, device):
             outputs = model(tensors)
         loss = model.loss(outputs, truth).mean()
-        optimizer.zero_grad(set_to_none=True)
+        optimizers.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        optimizers.step(1.0)
 
     forward = flops_forward(batch, profile)
     console.print(f"needs {forward / 64 / 1e9:.3f} GFLOP forward per event, three times that to train")

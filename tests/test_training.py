@@ -25,7 +25,7 @@ from icereco.runs import RunFolder
 from icereco.tensors import to_tensors
 from icereco.training import session as sessions
 from icereco.training.loop import NonFiniteLossError, Trainer
-from icereco.training.optimizer import build_optimizer, learning_rate_at
+from icereco.training.optimizer import build_optimizers, rate_at
 from icereco.training.options import TrainOptions
 from icereco.training.stop import StopRequest
 from icereco.training.tracking import Tracker
@@ -84,11 +84,12 @@ def weights(run: RunFolder) -> bytes:
     return run.last.read_bytes()
 
 
-def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, optimizer):
     straight, halves = (RunFolder.create(tmp_path, name) for name in ("straight", "halves"))
-    with sessions.begin(small_profile(), events, straight, silently) as session:
+    with sessions.begin(small_profile(f"train.optimizer={optimizer}"), events, straight, silently) as session:
         assert train(session)
-    with sessions.begin(small_profile(), events, halves, silently) as session:
+    with sessions.begin(small_profile(f"train.optimizer={optimizer}"), events, halves, silently) as session:
         assert not train(session, steps=7)
     assert halves.state() == "stopped"
     with sessions.resume(halves, silently) as session:
@@ -252,7 +253,7 @@ def test_a_model_learns_the_direction_of_plane_waves(loss):
     listener = StopAfter(-1)
     trainer = Trainer(
         model,
-        build_optimizer(model, profile.train),
+        build_optimizers(model, profile.train),
         profile.train,
         Waves(),
         lambda: iter([plane_waves(200, 10_000)]),
@@ -275,10 +276,10 @@ def test_an_untrained_model_does_not_point_all_one_way():
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
-    options = TrainOptions(learning_rate=1e-3, warmup_fraction=0.1)
-    rates = [learning_rate_at(progress, options) for progress in np.linspace(0, 1, 101)]
+    options = TrainOptions(warmup_fraction=0.1)
+    rates = [rate_at(progress, options) for progress in np.linspace(0, 1, 101)]
     assert rates[0] == 0.0
-    assert rates[10] == pytest.approx(1e-3)
+    assert rates[10] == pytest.approx(1.0)
     assert all(first > second for first, second in pairwise(rates[10:]))
     assert rates[-1] == 0.0
 
@@ -326,7 +327,7 @@ def train_on_huge_event() -> dict[str, object]:
     batch = huge_event()
     trainer = Trainer(
         model,
-        build_optimizer(model, profile.train),
+        build_optimizers(model, profile.train),
         profile.train,
         [batch],
         lambda: iter([batch]),
@@ -344,3 +345,14 @@ def test_tensors_keep_every_column():
     tensors = to_tensors(batch, torch.device("cpu"))
     np.testing.assert_array_equal(tensors.time_ns.numpy(), batch.time_ns)
     np.testing.assert_array_equal(tensors.position_m.numpy(), batch.position_m)
+
+
+def test_muon_steps_are_orthogonal():
+    from icereco.training.muon import orthogonal
+
+    for shape in ((8, 24), (24, 8)):
+        values = torch.linalg.svdvals(
+            orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(1)))
+        )
+        assert values.min() > 0.6
+        assert values.max() < 1.3

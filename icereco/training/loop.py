@@ -16,7 +16,7 @@ from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events import EventBatch
 from icereco.model import Model
 from icereco.tensors import to_tensors
-from icereco.training.optimizer import learning_rate_at, set_learning_rate
+from icereco.training.optimizer import Optimizers, rate_at
 from icereco.training.options import TrainOptions
 from icereco.training.precision import autocast
 from icereco.training.state import Position
@@ -63,7 +63,7 @@ class Trainer:
     """
 
     model: Model
-    optimizer: torch.optim.Optimizer
+    optimizers: Optimizers
     options: TrainOptions
     batches: Batches
     validation: Callable[[], Iterator[EventBatch]]
@@ -111,16 +111,15 @@ class Trainer:
 
     def step(self, batch: EventBatch) -> float:
         """One optimizer step; the mean loss over the batch."""
-        set_learning_rate(self.optimizer, learning_rate_at(self.progress, self.options))
         self.model.train()
         loss = self._outputs(batch)[1].mean()
         value = loss.item()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.zero_grad()
         if np.isfinite(value):
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
             if torch.isfinite(norm):
-                self.optimizer.step()
+                self.optimizers.step(rate_at(self.progress, self.options))
                 return value
         raise NonFiniteLossError(self._blame(batch, value))
 
@@ -150,7 +149,7 @@ class Trainer:
             weights = [events for _, events in self._losses]
             mean = float(np.average([loss for loss, _ in self._losses], weights=weights))
             self._losses.clear()
-            rate = learning_rate_at(self.progress, self.options)
+            rate = self.options.learning_rate * rate_at(self.progress, self.options)
             self.listener.on_metrics(self._line() | {"train/loss": mean, "train/learning_rate": rate})
 
     def _line(self) -> dict[str, Any]:

@@ -1,40 +1,78 @@
 # ruff: noqa: TID253 -- tensors are this module's business
-"""AdamW, its parameter groups, and the learning rate along the way."""
+"""The optimizers of a model, as one, and the learning rate along the way."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from icereco.training.muon import Muon
 from icereco.training.options import TrainOptions
 
-__all__ = ["build_optimizer", "learning_rate_at", "set_learning_rate"]
+__all__ = ["Optimizers", "build_optimizers", "rate_at"]
 
 
-def build_optimizer(model: nn.Module, options: TrainOptions) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); only matrices decay, biases and norms do not."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+@dataclass(frozen=True, slots=True)
+class Optimizers:
+    """One or more optimizers that step together, each for its own part of the parameters."""
+
+    parts: tuple[torch.optim.Optimizer, ...]
+
+    def step(self, rate: float) -> None:
+        """One step, with `rate` (0 to 1) of each one's full learning rate."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate * group["full_rate"]
+            part.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+
+def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
+    """AdamW (Loshchilov and Hutter 2019) for all parameters, or Muon for the matrices inside and AdamW for the rest."""
+    parameters = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
+    inside = [value for name, value in parameters if options.optimizer == "muon" and _is_inside(name, value)]
+    taken = {id(value) for value in inside}
+    rest = [value for _, value in parameters if id(value) not in taken]
+    parts: list[torch.optim.Optimizer] = [_adamw(rest, options)]
+    if inside:
+        parts.append(Muon(inside, options.muon_learning_rate, options.weight_decay))
+    for part in parts:
+        for group in part.param_groups:
+            group["full_rate"] = group["lr"]
+    return Optimizers(tuple(parts))
+
+
+def _is_inside(name: str, value: Tensor) -> bool:
+    """A matrix of a layer: Muon is for products between hidden vectors, not for embeddings and the head."""
+    return value.dim() == 2 and ".layers." in name
+
+
+def _adamw(parameters: Sequence[Tensor], options: TrainOptions) -> torch.optim.AdamW:
+    """Only matrices decay, biases and norms do not."""
     groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        {"params": [value for value in parameters if value.dim() >= 2], "weight_decay": options.weight_decay},
+        {"params": [value for value in parameters if value.dim() < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
 
 
-def learning_rate_at(progress: float, options: TrainOptions) -> float:
-    """Linear warm-up, then a cosine to zero; `progress` is the part of all training events seen, 0 to 1.
+def rate_at(progress: float, options: TrainOptions) -> float:
+    """Part of the full learning rate: linear warm-up, then a cosine to zero.
 
-    >>> learning_rate_at(1.0, TrainOptions(learning_rate=1e-3))
+    Args:
+        progress: the part of all training events seen, 0 to 1.
+        options: how long the warm-up is.
+
+    >>> rate_at(1.0, TrainOptions())
     0.0
     """
     warmup = options.warmup_fraction
     if progress < warmup:
-        return options.learning_rate * progress / warmup
-    along = min((progress - warmup) / (1.0 - warmup), 1.0)
-    return options.learning_rate * 0.5 * (1.0 + math.cos(math.pi * along))
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """The same learning rate for every parameter group."""
-    for group in optimizer.param_groups:
-        group["lr"] = value
+        return progress / warmup
+    return 0.5 * (1.0 + math.cos(math.pi * min((progress - warmup) / (1.0 - warmup), 1.0)))

@@ -22,10 +22,14 @@ class TrainOptions(BaseModel):
     )
     validation_events: _Count = Field(2_000, description="events held out to measure the angular error")
 
-    optimizer: Literal["adamw"] = Field("adamw", description="adamw: Adam with decoupled weight decay")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="adamw for all, or muon for the matrices inside the layers and adamw for the rest",
+    )
     learning_rate: float = Field(
         1e-3, gt=0, le=1, description="at the end of warm-up; a cosine takes it to zero"
     )
+    muon_learning_rate: float = Field(1e-3, gt=0, le=1, description="the same for what muon optimises")
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled weight decay of matrices")
     warmup_fraction: float = Field(
         0.05, ge=0, lt=1, description="part of all steps with a rising learning rate"

@@ -24,7 +24,7 @@ from icereco.runs import RunFolder
 from icereco.tensors import to_tensors
 from icereco.training.loop import Listener, NonFiniteLossError, Trainer
 from icereco.training.material import Material, Stages, gather
-from icereco.training.optimizer import build_optimizer
+from icereco.training.optimizer import build_optimizers
 from icereco.training.recorder import Recorder
 from icereco.training.state import Position, load_state, save_state
 from icereco.training.stop import StopRequest
@@ -86,7 +86,7 @@ class Session:
         path = self.run.best if which == "best" else self.run.last
         save_checkpoint(path, trainer.model, self.profile, self.detector, facts)
         if which == "last":
-            save_state(self.run.training_state, trainer.model, trainer.optimizer, trainer.position)
+            save_state(self.run.training_state, trainer.model, trainer.optimizers, trainer.position)
 
     def _write_validation(self) -> None:
         """Reconstructions of the validation events by the best weights, beside the line fit."""
@@ -172,7 +172,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             )
         session = _assemble(run, profile, material, facts)
         trainer = session.trainer
-        trainer.position = load_state(run.training_state, trainer.model, trainer.optimizer)
+        trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers)
         run.rewind_metrics(trainer.position.step)
         yield session
 
@@ -185,7 +185,7 @@ def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[
     torch.manual_seed(options.seed)  # dropout
     trainer = Trainer(
         model=model,
-        optimizer=build_optimizer(model, options),
+        optimizers=build_optimizers(model, options),
         options=options,
         batches=material.training(options),
         validation=lambda: material.validation(options),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from icereco.checkpoint import read_tensors, write_tensors
 from icereco.errors import IcerecoError
+from icereco.training.optimizer import Optimizers
 
 __all__ = ["Position", "load_state", "save_state"]
 
@@ -39,21 +40,19 @@ class Position:
     seconds: float = 0.0
 
 
-def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
+def save_state(path: Path, model: nn.Module, optimizers: Optimizers, position: Position) -> None:
     """Write atomically."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {
-        f"optimizer/{index}/{name}": value
-        for index, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-    }
+    for number, part in enumerate(optimizers.parts):
+        for index, state in part.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{index}/{name}": value for name, value in state.items()}
     tensors["random/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     write_tensors(path, tensors, {"position": json.dumps(asdict(position))})
 
 
-def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
+def load_state(path: Path, model: nn.Module, optimizers: Optimizers) -> Position:
     """Put everything back where it was.
 
     Raises:
@@ -62,7 +61,8 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
     tensors, metadata = read_tensors(path)
     try:
         model.load_state_dict(_under("model/", tensors))
-        optimizer.load_state_dict(_optimizer_state(optimizer, tensors))
+        for number, part in enumerate(optimizers.parts):
+            part.load_state_dict(_part_state(part, _under(f"optimizer/{number}/", tensors)))
     except (RuntimeError, ValueError, KeyError) as error:
         raise IcerecoError(f"{path} is the state of another model: {error}") from error
     torch.set_rng_state(tensors["random/cpu"])
@@ -75,10 +75,10 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, object]:
+def _part_state(part: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, object]:
     """The optimizer's own form; its settings come from the profile, only its moments from the file."""
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _under("optimizer/", tensors).items():
+    for name, value in tensors.items():
         index, _, key = name.partition("/")
         state.setdefault(int(index), {})[key] = value
-    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    return {"state": state, "param_groups": part.state_dict()["param_groups"]}
