@@ -3,7 +3,7 @@
 import json
 import shlex
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.progress import event_progress
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, fo
     with (
         _terminable(),
         open_output(output, form, _provenance(sources, method)) as opened,
-        _progress(sum(source.count() for source in sources)) as advance,
+        event_progress(sum(source.count() for source in sources)) as advance,
     ):
         return reconstruct(sources, method, opened, advance)
 
@@ -149,29 +150,6 @@ def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]
     ]
     detector = {"name": method.detector.name, "fingerprint": method.detector.fingerprint}
     return provenance(method=method.name, **method.provenance, detector=detector, inputs=inputs)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar with rate and time left, where someone looks at the terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rate = TextColumn("{task.fields[rate]}")
-    with Progress(
-        BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=console, transient=True
-    ) as progress:
-        task = progress.add_task("", total=total, rate="")
-
-        def advance(events: int) -> None:
-            progress.advance(task, events)
-            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
-            progress.update(task, rate=f"{speed:,.0f} events/s" if speed else "")
-
-        yield advance
 
 
 def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> None:

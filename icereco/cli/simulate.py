@@ -4,8 +4,8 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.progress import event_progress
 from icereco.errors import IcerecoError, did_you_mean
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _simulate(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     statistics = Statistics()
     with ExitStack() as stack:
-        advance = stack.enter_context(_progress(events))
+        advance = stack.enter_context(event_progress(events))
         writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
         for batch in simulation.events(events, workers):
             for writer in writers:
@@ -168,27 +169,6 @@ def _writers(simulation: "Simulation", output: Path, layout: Layout) -> "list[Ev
     if layout != "icereco":
         writers.append(KaggleWriter(output, simulation.detector, provenance))
     return writers
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar with rate and time left, where someone looks at the terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total, rate="")
-
-        def advance(events: int) -> None:
-            progress.advance(task, events)
-            speed = progress.tasks[0].speed
-            progress.update(task, rate=f"{speed:,.0f} events/s" if speed else "")
-
-        yield advance
 
 
 def _print(statistics: "Statistics", output: Path, layout: Layout, seconds: float) -> None:

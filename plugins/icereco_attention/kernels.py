@@ -29,7 +29,7 @@ __all__ = ["Kernel", "attend", "bucketed", "flex", "packed", "reference"]
 
 Kernel = Callable[[Float[Tensor, "token 3 head channel"], Sequences], Float[Tensor, "token head channel"]]
 
-SHORT = 8
+SHORT = 6
 """Up to this length broadcasting beats a batched matrix product, whose cost per tiny matrix dominates on a CPU."""
 
 ROW = 512

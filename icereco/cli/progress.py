@@ -1,0 +1,29 @@
+"""The progress bar of commands that pass over events."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+__all__ = ["event_progress"]
+
+
+@contextmanager
+def event_progress(total: int) -> Iterator[Callable[[int], object]]:
+    """A bar with rate and time left, where someone looks at the terminal; call it with the number of events just done."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total, rate="")
+
+        def advance(events: int) -> None:
+            progress.advance(task, events)
+            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
+            progress.update(task, rate=f"{speed:,.0f} events/s" if speed else "")
+
+        yield advance
