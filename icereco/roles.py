@@ -1,7 +1,7 @@
 """What each kind of component promises. Factories are called with the options first, then what the kind needs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +41,7 @@ class TensorBatch:
     time_ns: Float[Tensor, "pulse"]
     charge_pe: Float[Tensor, "pulse"]
     auxiliary: Bool[Tensor, "pulse"]
+    pulse_extras: Mapping[str, Float[Tensor, "pulse"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.batches import assemble
-from icereco.data.columns import one_batch, ragged
+from icereco.data.columns import event_columns, one_batch, pulse_columns, ragged
 from icereco.data.store import Store
-from icereco.data.table import PULSE_COLUMNS, TRUTH_COLUMNS
+from icereco.data.table import TRUTH_COLUMNS
 from icereco.detector import Detector
 from icereco.events import EventBatch
 
@@ -28,7 +28,8 @@ def gather_events(store: Store, rows: Int[ndarray, "event"], detector: Detector)
     used, part = np.unique(np.searchsorted(store.block_offsets, rows, side="right") - 1, return_inverse=True)
     blocks = [store.block(int(number)) for number in used] or [store.block(0).slice(0, 0)]
     local = rows - store.block_offsets[used][part]
-    columns = {name: [ragged(block.column(name)) for block in blocks] for name in PULSE_COLUMNS}
+    names = pulse_columns(blocks[0].schema)
+    columns = {name: [ragged(block.column(name)) for block in blocks] for name in names}
     # Event `local` of block `part` is pulses start:end of that block.
     table_start = np.cumsum([0, *(block.num_rows + 1 for block in blocks)])[part] + local
     block_offsets = np.concatenate([column.offsets for column in columns["sensor_id"]])
@@ -59,5 +60,8 @@ def _copied(blocks: list[ndarray], runs: list[tuple[int, int, int]]) -> ndarray:
 
 
 def _event_columns(blocks: list[pa.RecordBatch]) -> pa.RecordBatch:
-    names = [name for name in ("event_id", *TRUTH_COLUMNS) if name in blocks[0].schema.names]
-    return one_batch(pa.Table.from_batches([block.select(names) for block in blocks]))
+    schema = blocks[0].schema
+    names = [name for name in ("event_id", *TRUTH_COLUMNS) if name in schema.names]
+    return one_batch(
+        pa.Table.from_batches([block.select([*names, *event_columns(schema)]) for block in blocks])
+    )

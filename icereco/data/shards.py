@@ -12,12 +12,11 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from icereco.data.batches import dom_level, pulse_order
-from icereco.data.columns import is_sorted, marked_sorted, ragged
-from icereco.data.table import PULSE_COLUMNS, SCHEMA
+from icereco.data.columns import is_sorted, marked_sorted, own_fields, pulse_columns, ragged
+from icereco.data.table import COUNT_COLUMNS
 
 __all__ = ["COUNT_COLUMNS", "Shard", "ShardWriter", "blocks_of", "sorted_block", "store_schema"]
 
-COUNT_COLUMNS = ("pulse_count", "dom_count")
 _COUNT_FIELDS = [
     pa.field("pulse_count", pa.int32(), metadata={"meaning": "pulses of the event"}),
     pa.field("dom_count", pa.int32(), metadata={"meaning": "hit DOMs of the event"}),
@@ -46,14 +45,12 @@ class Shard(BaseModel):
 
 def store_schema(source: pa.Schema) -> pa.Schema:
     """The own layout, as far as the source has it, with the counts of each event; it says that pulses are sorted."""
-    return marked_sorted(
-        pa.schema([*(field for field in SCHEMA if field.name in source.names), *_COUNT_FIELDS])
-    )
+    return marked_sorted(pa.schema([*own_fields(source), *_COUNT_FIELDS]))
 
 
 def sorted_block(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Events with their pulses sorted and their counts, as `schema` wants them; truth that is absent becomes null."""
-    parts = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
+    parts = {name: ragged(batch.column(name)) for name in pulse_columns(schema)}
     sensor, offsets = parts["sensor_id"].values, parts["sensor_id"].offsets
     order = None if is_sorted(batch.schema) else pulse_order(sensor, parts["time"].values, offsets)
     values = {name: part.values if order is None else part.values[order] for name, part in parts.items()}

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from icereco.components import Component
 from icereco.data.check import EventChecker, check_truth
+from icereco.data.columns import conform, file_of
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import registry
@@ -53,7 +54,8 @@ class Source:
             IcerecoError: see `icereco.data.check`; no events at all; or no truth where it is needed.
         """
         checker = EventChecker(detector, self.path)
-        for batch in self.batches(rows):
+        for found in self.batches(rows):
+            batch = conform(found, file_of(found, self.path))
             checker.check(batch)
             if need_truth:
                 check_truth(batch, checker.file, checker.next_row - batch.num_rows)
