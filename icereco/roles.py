@@ -122,6 +122,9 @@ class Loss(Protocol):
 class Reader(Protocol):
     """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
 
+    A reader of folders may have a method `parts(path)` too: paths that can be read one after the other for the same
+    events, so that several processes prepare them.
+
     Batches may name the file they came from in their schema's metadata (`icereco.data.columns.FILE_KEY`), which
     then is what messages about bad events name.
     """

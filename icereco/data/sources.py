@@ -3,7 +3,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,6 +62,16 @@ class Source:
             yield batch
         if checker.total == 0:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
+
+    def parts(self) -> "list[Source]":
+        """Sources that, one after the other, give the same events: for a reader of folders, the files.
+
+        Several processes can read them, and a training can begin with the first. A reader says so with a method
+        `parts(path)` that gives paths; without it there is one part, the whole.
+        """
+        divide = getattr(self.reader, "parts", None)
+        paths = [self.path] if divide is None else divide(self.path)
+        return [replace(self, path=path) for path in paths]
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read; see `fingerprint`."""

@@ -51,6 +51,10 @@ class KaggleReader:
         files = self._files(path)
         return [file.path for file in files] + sorted({file.meta for file in files if file.meta})
 
+    def parts(self, path: Path) -> list[Path]:
+        """The batch files, each of which can be read by itself."""
+        return [file.path for file in self._files(path)]
+
     def count(self, path: Path) -> int:
         """The number of events, from the meta table, or from the event_id column where there is none."""
         return sum(_count(file) for file in self._files(path))

@@ -35,6 +35,10 @@ class OwnReader:
         """The file itself, or the parquet and Arrow files of a folder by name."""
         return own_files(path)
 
+    def parts(self, path: Path) -> list[Path]:
+        """The files, each of which can be read by itself."""
+        return own_files(path)
+
     def count(self, path: Path) -> int:
         """The number of events, from the files' footers."""
         return sum(_count(file) for file in own_files(path))
