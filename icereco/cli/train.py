@@ -106,7 +106,6 @@ def _begin(
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
     from icereco.runs import RunFolder, runs_dir
-
     from icereco.training.mixture import DataChoice
 
     profile = load_profile(profile_name, overrides)

@@ -141,9 +141,7 @@ def begin(
         run.write_profile(profile.resolved_toml())
         with ExitStack() as stack:
             try:
-                material = stack.enter_context(
-                    gather(profile, load_detector(profile.detector), data, stages)
-                )
+                material = stack.enter_context(gather(profile, load_detector(profile.detector), data, stages))
                 session = _assemble(run, profile, material, provenance(**material.facts))
             except BaseException as error:
                 run.write_status("failed", message=f"{type(error).__name__}: {error}")
