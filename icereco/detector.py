@@ -43,6 +43,20 @@ class Medium:
     absorption_length_m: Float[ndarray, "layer"] | None
     kind: str = "ice"
 
+    def lengths_m(self) -> tuple[Float[ndarray, "layer"], Float[ndarray, "layer"]]:
+        """Effective scattering and absorption length.
+
+        Raises:
+            IcerecoError: the card does not know one of them.
+        """
+        scattering, absorption = self.scattering_length_m, self.absorption_length_m
+        if scattering is None or absorption is None:
+            missing = "scattering_length_m" if scattering is None else "absorption_length_m"
+            raise IcerecoError(
+                f"the detector's card gives no {missing} in [medium]; add it to a card of your own"
+            )
+        return scattering, absorption
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:
@@ -145,16 +159,17 @@ def _medium(card: Card) -> tuple[Medium, list[Path]]:
     kind = card.text("medium.kind")
     if kind not in MEDIA:
         raise IcerecoError(f"{card.path}: medium.kind must be one of {', '.join(MEDIA)}, not {kind!r}")
-    indices = card.number("medium.refractive_index_phase"), card.number("medium.refractive_index_group")
+    phase, group = (card.number(f"medium.refractive_index_{which}") for which in ("phase", "group"))
     if not card.has("medium.layers"):
-        lengths = (_constant(card, f"medium.{name}") for name in _LAYER_COLUMNS[1:])
-        return Medium(*indices, np.zeros(1), *lengths, kind), []
+        scattering, absorption = (_constant(card, f"medium.{name}") for name in _LAYER_COLUMNS[1:])
+        return Medium(phase, group, np.zeros(1), scattering, absorption, kind), []
     path = card.folder / card.text("medium.layers")
     layers = read_table(path, _LAYER_COLUMNS)
     require(path, "z_m", np.diff(layers["z_m"], prepend=-np.inf) > 0, "above that of the row before")
     for name in _LAYER_COLUMNS[1:]:
         require(path, name, layers[name] > 0, "above 0")
-    return Medium(*indices, *(layers[name] for name in _LAYER_COLUMNS), kind), [path]
+    z, scattering, absorption = (layers[name] for name in _LAYER_COLUMNS)
+    return Medium(phase, group, z, scattering, absorption, kind), [path]
 
 
 def _constant(card: Card, key: str) -> Float[ndarray, "layer"] | None:

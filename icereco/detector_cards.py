@@ -13,7 +13,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import CARD, registry
 from icereco.resources import data_dir
 
-__all__ = ["CARD", "Card", "detector_names", "find_card", "read_table", "require"]
+__all__ = ["CARD", "Card", "detector_names", "find_card", "is_card_name", "read_table", "require"]
 
 
 class Card:
@@ -95,6 +95,11 @@ class Card:
 def detector_names() -> list[str]:
     """The names of all cards: those that ship with icereco, and those of plugins."""
     return sorted({*_shipped(), *registry().card_names()})
+
+
+def is_card_name(name: str) -> bool:
+    """Whether it names a card that ships or one of a plugin, also as "distribution/name"."""
+    return name in detector_names() or registry().card_folder(name) is not None
 
 
 def find_card(name: str | Path) -> Card:

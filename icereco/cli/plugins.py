@@ -50,9 +50,11 @@ def _table(known: Registry, kinds: tuple[Kind, ...], cards: tuple[CardFolder, ..
             name, summary = f"[bold]{component.name}[/]", escape(component.summary)
             table.add_row(label, name, escape(plugin.distribution), plugin.version, summary)
     for position, card in enumerate(cards):
-        label, plugin = "detector" if position == 0 else "", card.plugin
-        name, where = f"[bold]{escape(card.name)}[/]", f"a card: icereco detectors show {escape(card.name)}"
-        table.add_row(label, name, escape(plugin.distribution), plugin.version, where)
+        plugin, name = card.plugin, f"[bold]{escape(card.name)}[/]"
+        where = f"a card: icereco detectors show {escape(card.name)}"
+        table.add_row(
+            "" if position else "detector", name, escape(plugin.distribution), plugin.version, where
+        )
     return table
 
 
