@@ -55,7 +55,7 @@ class KaggleReader:
         return [file.path for file in files] + sorted(beside)
 
     def parts(self, path: Path) -> list[Path]:
-        """The batch files, each of which is read with its own part of the meta table."""
+        """The batch files, each of which can be read by itself."""
         return [file.path for file in self._files(path)]
 
     def count(self, path: Path) -> int:

@@ -34,7 +34,9 @@ class OwnReader:
         """The file itself, or the parquet and Arrow files of a folder by name."""
         return own_files(path)
 
-    parts = files
+    def parts(self, path: Path) -> list[Path]:
+        """The files, each of which can be read by itself."""
+        return own_files(path)
 
     def count(self, path: Path) -> int:
         """The number of events, from the files' footers."""
