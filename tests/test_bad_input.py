@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from icereco.data.sources import open_source
-from icereco.data.store import prepare
+from icereco.data.prepare import prepare
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 

@@ -9,7 +9,8 @@ import pytest
 from icereco.data.batches import event_batch
 from icereco.data.gather import gather_events
 from icereco.data.sources import open_source
-from icereco.data.store import cache_dir, open_store, prepare, prepared
+from icereco.data.prepare import prepare, prepared
+from icereco.data.store import cache_dir, open_store
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 
@@ -106,7 +107,7 @@ def test_an_interrupted_preparation_leaves_no_store_and_is_done_again(source, de
     assert [entry.name for entry in tmp_path.iterdir()] == ["events.parquet"]
     left = tmp_path / ".store.4194399.partial"  # of a process that was killed: larger than any pid
     left.mkdir()
-    (left / "events-00000.arrow").write_bytes(b"half")
+    (left / "events-00000-00000.arrow").write_bytes(b"half")
     assert len(prepare(source, detector, tmp_path / "store")) == 300
     assert not left.exists()
 
@@ -122,7 +123,7 @@ def test_a_folder_without_manifest_is_no_store_and_is_prepared_again(source, det
 @pytest.mark.parametrize("damage", ["shorter", "gone", "manifest", "version"])
 def test_a_damaged_store_says_what_is_wrong_and_is_prepared_again(source, detector, tmp_path, damage):
     folder = prepare(source, detector, tmp_path / "store").folder
-    shard, manifest = folder / "events-00000.arrow", folder / "store.json"
+    shard, manifest = folder / "events-00000-00000.arrow", folder / "store.json"
     if damage == "shorter":
         shard.write_bytes(shard.read_bytes()[:-10])
     elif damage == "gone":
@@ -133,7 +134,7 @@ def test_a_damaged_store_says_what_is_wrong_and_is_prepared_again(source, detect
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format_version": 99}))
     words = {
         "shorter": "bytes instead of",
-        "gone": "events-00000.arrow is missing",
+        "gone": "events-00000-00000.arrow is missing",
         "manifest": "damaged",
         "version": "99",
     }
@@ -171,10 +172,10 @@ def test_the_cache_follows_the_environment(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / "icereco"
 
 
-def test_a_store_is_also_a_source(store, event_table):
+def test_a_store_is_also_a_source(store, event_table, detector):
     source = open_source(store.folder)
     assert source.reader_name == "icereco"
-    ids = [value for batch in source.batches(7) for value in batch.column("event_id").to_pylist()]
+    ids = [value for batch in source.batches(detector, 7) for value in batch.column("event_id").to_pylist()]
     assert ids == event_table["event_id"].to_pylist()
     assert source.count() == 300
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from icereco.data.budget import Budget, fill_evenly, fill_in_order
 from icereco.data.prefetch import prefetch
-from icereco.data.split import hash_ids, split, split_ids
-from icereco.data.stream import Stream
+from icereco.data.split import RowNumbers, hash_ids, split, split_ids
+from icereco.data.stream import Portion, Stream
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 
@@ -18,7 +18,7 @@ BUDGET = Budget(pulses=2_000, doms=900, events=30)
 
 @pytest.fixture
 def stream(store, detector):
-    return Stream(store, detector, budget=BUDGET, seed=5, window_blocks=4)
+    return Stream([Portion(store)], detector, budget=BUDGET, seed=5, window_blocks=4)
 
 
 def ids(batches) -> list[list[int]]:
@@ -29,9 +29,9 @@ def flat(batches: list[list[int]]) -> list[int]:
     return [one for batch in batches for one in batch]
 
 
-@pytest.mark.parametrize("prefetch_batches", [0, 1, 8])
-def test_an_epoch_has_every_event_once(store, detector, event_table, prefetch_batches):
-    stream = Stream(store, detector, budget=BUDGET, window_blocks=4, prefetch_batches=prefetch_batches)
+@pytest.mark.parametrize("workers", [0, 1, 8])
+def test_an_epoch_has_every_event_once(store, detector, event_table, workers):
+    stream = Stream([Portion(store)], detector, budget=BUDGET, window_blocks=4, workers=workers)
     found = ids(stream.epoch(0))
     assert sorted(flat(found)) == event_table["event_id"].to_pylist()
     assert len(found) == stream.batches_per_epoch(0)
@@ -48,10 +48,10 @@ def test_batches_carry_the_events_as_they_are_in_the_store(stream, event_table):
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not(store, detector, stream):
-    again = Stream(store, detector, budget=BUDGET, seed=5, window_blocks=4, prefetch_batches=0)
+    again = Stream([Portion(store)], detector, budget=BUDGET, seed=5, window_blocks=4, workers=0)
     assert ids(stream.epoch(3)) == ids(again.epoch(3))
     assert ids(stream.epoch(3)) != ids(stream.epoch(4))
-    other = Stream(store, detector, budget=BUDGET, seed=6, window_blocks=4)
+    other = Stream([Portion(store)], detector, budget=BUDGET, seed=6, window_blocks=4)
     assert ids(stream.epoch(3)) != ids(other.epoch(3))
 
 
@@ -63,7 +63,7 @@ def test_starting_at_any_batch_gives_the_rest_of_the_epoch(stream):
 
 def test_in_order_gives_the_order_of_the_store(store, detector, event_table):
     rows = np.flatnonzero(np.arange(300) % 3 == 0)
-    stream = Stream(store, detector, rows, BUDGET)
+    stream = Stream([Portion(store, RowNumbers(rows))], detector, BUDGET)
     found = ids(stream.in_order())
     assert flat(found) == event_table["event_id"].to_numpy()[rows].tolist()
     assert len(found) == stream.batches_in_order()
@@ -75,7 +75,7 @@ def test_a_huge_event_is_a_batch_of_its_own_and_whole(make_store, detector):
     counts = np.full(100, 20)
     counts[40] = 178_250
     store = make_store(random_events(counts), block_events=16)
-    stream = Stream(store, detector, budget=BUDGET)
+    stream = Stream([Portion(store)], detector, budget=BUDGET)
     for batches in (stream.epoch(0), stream.in_order()):
         sizes = [batch.pulse_count.tolist() for batch in batches]
         assert [178_250] in sizes
@@ -124,7 +124,7 @@ def test_batches_of_an_epoch_cost_about_the_same_and_mix_bright_with_dim():
 
 def test_neighbours_in_the_store_are_far_apart_in_an_epoch(make_store, detector):
     store = make_store(random_events(np.full(2_000, 3)), block_events=50)
-    stream = Stream(store, detector, budget=Budget(10_000, 10_000, 40), window_blocks=8)
+    stream = Stream([Portion(store)], detector, budget=Budget(10_000, 10_000, 40), window_blocks=8)
     order = np.array(flat(ids(stream.epoch(0))))
     place = np.argsort(order)
     same_batch = np.abs(np.diff(place)) < 40
@@ -134,7 +134,7 @@ def test_neighbours_in_the_store_are_far_apart_in_an_epoch(make_store, detector)
 
 def test_a_stream_of_nothing_is_refused(store, detector):
     with pytest.raises(IcerecoError, match="no events to stream"):
-        Stream(store, detector, rows=np.array([], int))
+        Stream([Portion(store, RowNumbers(np.array([], int)))], detector)
 
 
 @given(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,9 +41,10 @@ logger = get_logger(__name__)
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Events with truth  [default: simulate what the profile asks for, once].",
+    multiple=True,
+    metavar="PATH[=WEIGHT]",
+    help="Events with truth; may be repeated, with a weight: how often an epoch sees each event  "
+    "[default: simulate what the profile asks for, once].",
 )
 @click.option(
     "-o",
@@ -65,7 +65,7 @@ logger = get_logger(__name__)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag there; may be repeated.")
 def command(
     profile_name: str,
-    data: Path | None,
+    data: tuple[str, ...],
     overrides: tuple[str, ...],
     name: str | None,
     resumed: str | None,
@@ -82,6 +82,7 @@ def command(
     icereco train                                      the reference model on simulated events
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
+    icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """
     if resumed and (data or overrides or name):
@@ -100,23 +101,28 @@ def command(
 
 
 def _begin(
-    profile_name: str, overrides: tuple[str, ...], data: Path | None, name: str | None, progress: Progress
+    profile_name: str, overrides: tuple[str, ...], data: tuple[str, ...], name: str | None, progress: Progress
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
     from icereco.runs import RunFolder, runs_dir
 
-    profile = load_profile(profile_name, overrides)
-    if data is not None and not data.exists():
-        from icereco.data.sources import open_source
+    from icereco.training.mixture import DataChoice
 
-        open_source(data)  # says what is wrong before a run folder is made
-    name = name or default_name(runs_dir(), profile.name, data.stem if data else "simulated")
+    profile = load_profile(profile_name, overrides)
+    chosen = [DataChoice.parse(text) for text in data]
+    for one in chosen:
+        if not one.path.exists():
+            from icereco.data.sources import open_source
+
+            open_source(one.path)  # says what is wrong before a run folder is made
+    stem = "+".join(one.path.stem for one in chosen) or "simulated"
+    name = name or default_name(runs_dir(), profile.name, stem)
     run = RunFolder.create(runs_dir(), name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, data, run, _stages(progress))
+    return begin(profile, chosen, run, _stages(progress))
 
 
 def _resume(name: str, progress: Progress) -> "AbstractContextManager[Session]":

@@ -9,7 +9,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from icereco.data.columns import Ragged, file_of, ragged, require_columns
+from icereco.data.columns import Ragged, file_of, pulse_columns, ragged, require_columns
 from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
@@ -50,6 +50,7 @@ class EventChecker:
     next_row: int = 0
     total: int = 0
     file: Path = field(init=False)
+    _names: tuple[str, ...] = ()
     _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class EventChecker:
         self.file = file
         rows = _Rows(batch, file, self.next_row)
         rows.require_no_nulls()
-        pulses = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
+        pulses = {name: ragged(batch.column(name)) for name in self._pulse_columns(batch.schema, file)}
         rows.require_equal_lengths(pulses)
         rows.require_sensors(pulses["sensor_id"], self.detector)
         rows.require_finite("time", pulses["time"], "ns")
@@ -71,9 +72,23 @@ class EventChecker:
         rows.refuse(
             "charge", pulses["charge"], pulses["charge"].values < 0, "negative charge; allowed: ≥ 0 p.e."
         )
+        for name in pulses.keys() - set(PULSE_COLUMNS):
+            rows.require_finite(name, pulses[name])
         self._require_new_ids(rows, batch.column("event_id").to_numpy())
         self.next_row += batch.num_rows
         self.total += batch.num_rows
+
+    def _pulse_columns(self, schema: pa.Schema, file: Path) -> tuple[str, ...]:
+        """The pulse columns, which are the same from the first batch to the last: a model is made for them."""
+        names = pulse_columns(schema)
+        expected = self._names or names
+        if set(names) != set(expected):
+            raise IcerecoError(
+                f"{file}: has the pulse columns {', '.join(names)}, but what was read before has "
+                f"{', '.join(expected)}; read them apart, or leave the further columns out"
+            )
+        self._names = expected
+        return expected
 
     def _require_new_ids(self, rows: "_Rows", event_id: Int[ndarray, "event"]) -> None:
         duplicate = self._seen.add(event_id)
@@ -120,7 +135,7 @@ class _Rows:
 
     def require_no_nulls(self) -> None:
         require_columns(self.batch.schema.names, self.source)
-        for name in ("event_id", *PULSE_COLUMNS):
+        for name in ("event_id", *pulse_columns(self.batch.schema)):
             column = self.batch.column(name)
             if column.null_count:
                 raise self.error(_first_null(column), f"{name} is null")
@@ -133,7 +148,7 @@ class _Rows:
 
     def require_equal_lengths(self, pulses: dict[str, Ragged]) -> None:
         counts = {name: np.diff(part.offsets) for name, part in pulses.items()}
-        for name in PULSE_COLUMNS[1:]:
+        for name in counts.keys() - {"sensor_id"}:
             differs = counts[name] != counts["sensor_id"]
             if differs.any():
                 row = int(np.argmax(differs))
@@ -146,8 +161,9 @@ class _Rows:
         allowed = f"outside {detector.name}; allowed: 0 to {count - 1}"
         self.refuse("sensor_id", sensor, outside, f"{allowed}; is this file of another detector?")
 
-    def require_finite(self, name: str, part: Ragged, unit: str) -> None:
-        self.refuse(name, part, ~np.isfinite(part.values), f"not finite; allowed: finite numbers of {unit}")
+    def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:
+        allowed = f"not finite; allowed: finite numbers{f' of {unit}' if unit else ''}"
+        self.refuse(name, part, ~np.isfinite(part.values), allowed)
 
     def refuse(self, name: str, part: Ragged, bad: Bool[ndarray, "pulse"], problem: str) -> None:
         if bad.any():

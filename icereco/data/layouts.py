@@ -99,11 +99,14 @@ class _Parquet:
 
 
 class OwnWriter(_Parquet):
-    """One parquet file with one row per event, and the provenance in the schema's metadata."""
+    """One parquet file with one row per event, and the provenance in the schema's metadata.
 
-    def __init__(self, path: Path, provenance: dict[str, Any]) -> None:
+    `schema` is that of the batches; it may lack truth, or have further columns (`icereco.data.columns.own_fields`).
+    """
+
+    def __init__(self, path: Path, provenance: dict[str, Any], schema: pa.Schema = SCHEMA) -> None:
         note = json.dumps(provenance, sort_keys=True)
-        super().__init__(path, SCHEMA.with_metadata({PROVENANCE_KEY: note.encode()}), _EVENTS_PER_ROW_GROUP)
+        super().__init__(path, schema.with_metadata({PROVENANCE_KEY: note.encode()}), _EVENTS_PER_ROW_GROUP)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append events."""
@@ -114,7 +117,7 @@ class KaggleWriter:
     """The folder layout of the competition: `train/batch_N.parquet`, `train_meta.parquet`, `sensor_geometry.csv`.
 
     The meta table has energy, kind and vertex besides the competition's columns; `last_pulse_index` is inclusive.
-    Times are rounded to whole nanoseconds.
+    Times are rounded to whole nanoseconds. Columns beside `icereco.data.table.SCHEMA` have no place here.
     """
 
     def __init__(self, folder: Path, detector: Detector, provenance: dict[str, Any]) -> None:
