@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxtyping import Bool, Float, Int
 
+from icereco.detector import Detector
 from icereco.events import EventBatch
 from icereco.reconstruction import Reconstruction
 
@@ -122,8 +123,8 @@ class Loss(Protocol):
 class Reader(Protocol):
     """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
 
-    A reader of folders may have a method `parts(path)` too: paths that can be read one after the other for the same
-    events, so that several processes prepare them.
+    A reader of folders may also have `parts(path)`: paths that can be read on their own, in this order. They are then
+    prepared by several processes, and a damaged one can be left out.
 
     Batches may name the file they came from in their schema's metadata (`icereco.data.columns.FILE_KEY`), which
     then is what messages about bad events name.
@@ -141,8 +142,12 @@ class Reader(Protocol):
         """The number of events, without reading the pulses."""
         ...
 
-    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator["pa.RecordBatch"]:
-        """Events in input order as record batches of `icereco.data.table.SCHEMA` (truth columns may be absent)."""
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator["pa.RecordBatch"]:
+        """Events in input order as record batches of `icereco.data.table.SCHEMA` (truth columns may be absent).
+
+        Sensors are rows of the detector's table; formats that name them otherwise find them by what the card says
+        (`icereco.data.sensors`), and give -1 for a sensor that the detector does not have.
+        """
         ...
 
 

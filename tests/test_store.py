@@ -315,10 +315,10 @@ def test_the_cache_follows_the_environment(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / "icereco"
 
 
-def test_a_store_is_also_a_source(store, event_table):
+def test_a_store_is_also_a_source(store, event_table, detector):
     source = open_source(store.folder)
     assert source.reader_name == "icereco"
-    ids = [value for batch in source.batches(7) for value in batch.column("event_id").to_pylist()]
+    ids = [value for batch in source.batches(detector, 7) for value in batch.column("event_id").to_pylist()]
     assert ids == event_table["event_id"].to_pylist()
     assert source.count() == 300
 

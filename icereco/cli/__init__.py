@@ -15,6 +15,8 @@ COMMANDS = {
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
     "doctor": ("icereco.cli.doctor", "Examine data: conventions, units, duplicates, truth."),
+    "data": ("icereco.cli.data", "Data sets by name: add, show, convert."),
+    "detectors": ("icereco.cli.detectors", "List detector cards and draw one."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),
     "plugins": ("icereco.cli.plugins", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),

@@ -3,18 +3,18 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.components import Component
 from icereco.data.check import EventChecker, check_truth
 from icereco.data.columns import conform, file_of
+from icereco.data.readers import ReaderChoice, choices
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.plugins import registry
 from icereco.roles import Reader
 
 __all__ = ["Source", "fingerprint", "open_source"]
@@ -31,37 +31,22 @@ class Source:
         path: the file or folder.
         reader_name: name of the reader component.
         reader: the reader itself.
+        reader_text: the reader with its options, as `icereco.data.readers.choices` takes it.
     """
 
     path: Path
     reader_name: str
     reader: Reader
+    reader_text: str
 
     def count(self) -> int:
-        """The number of events, without reading the pulses."""
-        return self.reader.count(self.path)
-
-    def batches(self, rows: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events in input order in the own layout, at most `rows` at once, as they are in the file."""
-        return self.reader.read(self.path, rows)
-
-    def checked(
-        self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
-    ) -> Iterator[pa.RecordBatch]:
-        """As `batches`, each batch checked before it is given out.
+        """The number of events, without reading the pulses.
 
         Raises:
-            IcerecoError: see `icereco.data.check`; no events at all; or no truth where it is needed.
+            IcerecoError: a file is damaged.
         """
-        checker = EventChecker(detector, self.path)
-        for found in self.batches(rows):
-            batch = conform(found, file_of(found, self.path))
-            checker.check(batch)
-            if need_truth:
-                check_truth(batch, checker.file, checker.next_row - batch.num_rows)
-            yield batch
-        if checker.total == 0:
-            raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
+        with _explaining(self.path):
+            return self.reader.count(self.path)
 
     def parts(self) -> "list[Source]":
         """Sources that, one after the other, give the same events: for a reader of folders, the files.
@@ -73,9 +58,46 @@ class Source:
         paths = [self.path] if divide is None else divide(self.path)
         return [replace(self, path=path) for path in paths]
 
+    def part_names(self) -> list[str]:
+        """The name of each part as seen from the source: what a split by file goes by."""
+        paths = [part.path for part in self.parts()]
+        return [
+            path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
+            for path in paths
+        ]
+
+    def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events in input order in the own layout, at most `rows` at once, as they are in the file.
+
+        Raises:
+            IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
+        """
+        for part in self.parts():
+            with _unchanged(self.reader.files(part.path)), _explaining(part.path):
+                for batch in self.reader.read(part.path, detector, rows):
+                    yield conform(batch, file_of(batch, part.path))
+
+    def checked(
+        self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """As `batches`, each batch checked before it is given out.
+
+        Raises:
+            IcerecoError: see `icereco.data.check`; no events at all; or no truth where it is needed.
+        """
+        checker = EventChecker(detector, self.path)
+        for batch in self.batches(detector, rows):
+            checker.check(batch)
+            if need_truth:
+                check_truth(batch, checker.file, checker.next_row - batch.num_rows)
+            yield batch
+        if checker.total == 0:
+            raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
+
     def fingerprint(self) -> str:
-        """Identifies the contents of all files that are read; see `fingerprint`."""
-        return fingerprint(self.path, self.reader.files(self.path))
+        """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
+        found = fingerprint(self.path, self.reader.files(self.path))
+        return hashlib.sha256(f"{found} {self.reader_text}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
@@ -83,27 +105,66 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
 
     Args:
         path: what to read.
-        reader: name of a reader component; by default every installed reader is asked.
+        reader: name of a reader component, maybe with options (`icereco.data.readers.choices`); by default every
+            installed reader is asked.
 
     Raises:
         IcerecoError: there is no such file, it is damaged, or no reader (or more than one) recognises it.
     """
     path = Path(path)
+    asked = choices(reader)
     _require_exists(path)
-    components = [registry().get("reader", reader)] if reader else registry().components("reader")
-    found = [(one, built) for one in components if (built := _build(one)).sniff(path)]
+    found = [one for one in asked if one.reader.sniff(path)]
     if not found:
-        raise _not_recognised(path, components)
+        raise _not_recognised(path, asked)
     if len(found) > 1:
-        names = ", ".join(component.name for component, _ in found)
+        names = ", ".join(one.component.name for one in found)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
-    component, built = found[0]
-    return Source(path, component.name, built)
+    return Source(path, found[0].component.name, found[0].reader, found[0].text)
 
 
-def _build(component: Component) -> Reader:
-    built: Reader = component.load_factory()(component.load_options()())
-    return built
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside a reader, its user gets one message."""
+    try:
+        yield
+    except IcerecoError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise IcerecoError(f"{path}: cannot be read to its end: {_first_line(error)}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {_first_line(error)}"
+        raise IcerecoError(f"{path}: cannot be read, damaged or not of this format ({what})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _unchanged(files: Iterable[Path]) -> Iterator[None]:
+    """Nothing may change while it is read, whatever else goes wrong because of it."""
+    before = {file: _state(file) for file in files}
+    failed: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failed = error
+    if changed := [file for file, state in before.items() if _state(file) != state]:
+        raise IcerecoError(
+            f"{changed[0]}: was changed while it was read; read it again when it is finished"
+        ) from failed
+    if failed is not None:
+        raise failed
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    """Which file it is, its size and when it was last written; None if it is gone."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _require_exists(path: Path) -> None:
@@ -116,9 +177,9 @@ def _require_exists(path: Path) -> None:
     raise IcerecoError(f"{path}: no such file or folder{hint}")
 
 
-def _not_recognised(path: Path, asked: list[Component]) -> IcerecoError:
+def _not_recognised(path: Path, asked: list[ReaderChoice]) -> IcerecoError:
     lines = [f"{path}: {_what_it_is(path)}"]
-    lines += [f"  {component.name} needs: {component.summary}" for component in asked]
+    lines += [f"  {one.component.name} needs: {one.component.summary}" for one in asked]
     return IcerecoError(
         "\n".join(lines if asked else [*lines, "  no reader is installed: see icereco plugins"])
     )

@@ -168,7 +168,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             )
         profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
         facts = run.provenance()
-        data = DataChoice.recorded(facts.get("data"))
+        data = DataChoice.recorded(facts.get("data_sets", []))
         with gather(profile, load_detector(profile.detector), data, stages) as material:
             if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
                 names = ", ".join(one.absolute() for one in data) or "simulated"
