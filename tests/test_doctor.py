@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from icereco.cli import main
 from icereco.data.simulation import Simulation
 from icereco.data.sources import open_source
+from icereco.detector import load_detector
 from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.doctor.events import shared_events
 from icereco.doctor.examine import examine
@@ -26,7 +27,7 @@ from icereco.plugins import registry
 @pytest.fixture(scope="module")
 def ppc(shared_data) -> pa.Table:
     """1,034 events that the project did not write, in the own layout."""
-    batches = open_source(shared_data / "icecube_ppc").batches()
+    batches = open_source(shared_data / "icecube_ppc").batches(load_detector("icecube86"))
     return pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches]).combine_chunks()
 
 
@@ -194,7 +195,8 @@ def test_a_geometry_file_of_another_detector_is_found(shared_data, tmp_path, det
     (folder / "sensor_geometry.csv").unlink()
     (folder / "sensor_geometry.csv").write_text("\n".join(mirrored))
     findings = examine(take_sample(open_source(folder), detector, 20_000))
-    assert wrong(findings).keys() == {"geometry file"}
+    assert wrong(findings).keys() == {"reading"}
+    assert "sensor_geometry.csv" in findings[0].evidence
 
 
 def flipped(line: str) -> str:
@@ -216,7 +218,7 @@ def test_real_events_are_passed_but_for_the_one_that_is_there_twice(shared_data,
 
 def test_real_and_official_events_are_passed_with_their_truth(shared_data, detector, tmp_path):
     """24 official events with truth: too few to rule every convention out, and none is blamed."""
-    batches = list(open_source(shared_data / "icecube_real" / "pulses.parquet").batches())
+    batches = list(open_source(shared_data / "icecube_real" / "pulses.parquet").batches(detector))
     table = pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
     truth = pq.read_table(shared_data / "icecube_real" / "events.parquet").to_pylist()
     known = {row["event_id"]: (row["true_azimuth"], row["true_zenith"]) for row in truth}

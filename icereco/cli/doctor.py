@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,16 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _ILL = 1
+_DEFAULT_DETECTOR = "icecube86"
 _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
 
 
 @click.command("doctor")
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATA...")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option(
     "--events", type=click.IntRange(min=1), default=20_000, show_default=True, help="Events to look at."
 )
 @click.option(
-    "--detector", default="icecube86", show_default=True, metavar="NAME", help="What they should be of."
+    "--detector",
+    metavar="NAME",
+    help="What they should be of  [default: as the data set says, else icecube86].",
 )
 @click.option(
     "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
@@ -42,9 +44,9 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
-    data: tuple[Path, ...],
+    data: tuple[str, ...],
     events: int,
-    detector: str,
+    detector: str | None,
     reader: str | None,
     profile_name: str,
     no_speed: bool,
@@ -56,17 +58,13 @@ def command(
     mend it. Several data sets are also compared: no event may be in two. Exits with 1 if anything is wrong.
 
     \b
-    icereco doctor events.parquet
+    icereco doctor events.parquet                      a file, a folder, or the name of a data set
     icereco doctor train/ test/ --events 100000
     """
-    from icereco.data.sources import open_source
-    from icereco.detector import load_detector
     from icereco.doctor.events import shared_events
-    from icereco.doctor.sample import take_sample
 
-    card = load_detector(detector)
-    samples = [take_sample(open_source(path, reader), card, events) for path in data]
-    step = None if no_speed else _step(profile_name, detector)
+    samples = [_sample(text, reader, detector, events) for text in data]
+    step = None if no_speed else _step(profile_name)
     found = [(sample, _examined(sample, step)) for sample in samples]
     shared = shared_events(samples)
     if as_json:
@@ -78,6 +76,16 @@ def command(
         raise click.exceptions.Exit(_ILL)
 
 
+def _sample(text: str, reader: str | None, detector: str | None, events: int) -> "Sample":
+    from icereco.data.catalog import find
+    from icereco.detector import load_detector
+    from icereco.doctor.sample import take_sample
+
+    found = find(text)
+    source = found.model_copy(update={"reader": reader or found.reader}).open()
+    return take_sample(source, load_detector(detector or found.detector or _DEFAULT_DETECTOR), events)
+
+
 def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -> "list[Finding]":
     from icereco.doctor.examine import examine
     from icereco.doctor.speed import check_speed
@@ -85,7 +93,7 @@ def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -
     return examine(sample) + ([check_speed(sample, step)] if step and len(sample) else [])
 
 
-def _step(profile_name: str, detector: str) -> "Callable[[EventBatch], object]":
+def _step(profile_name: str) -> "Callable[[EventBatch], object]":
     """One training step of a profile's model, without changing any weight."""
     import torch
 
@@ -94,7 +102,8 @@ def _step(profile_name: str, detector: str) -> "Callable[[EventBatch], object]":
     from icereco.profiles import load_profile
     from icereco.tensors import to_tensors
 
-    model = build_model(load_profile(profile_name, []), load_detector(detector), 1)
+    profile = load_profile(profile_name, [])
+    model = build_model(profile, load_detector(profile.detector), 1)
 
     def step(batch: "EventBatch") -> None:
         outputs = model(to_tensors(batch, torch.device("cpu")))

@@ -6,14 +6,14 @@ from icereco.doctor.direction import check_direction
 from icereco.doctor.events import check_borders, check_empty, check_ids, check_leakage
 from icereco.doctor.finding import Finding
 from icereco.doctor.flags import check_auxiliary
-from icereco.doctor.geometry import check_geometry_file, check_order, check_sensors, check_shift
+from icereco.doctor.geometry import check_order, check_sensors, check_shift
 from icereco.doctor.sample import Sample
 from icereco.doctor.truth import check_columns, check_truth_range
 from icereco.doctor.units import check_charge, check_time
 
 __all__ = ["CHECKS", "examine"]
 
-Check = Callable[[Sample], Finding | list[Finding] | None]
+Check = Callable[[Sample], Finding | list[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     check_ids,
@@ -21,7 +21,6 @@ CHECKS: tuple[Check, ...] = (
     check_borders,
     check_leakage,
     check_sensors,
-    check_geometry_file,
     check_order,
     check_shift,
     check_time,
@@ -42,9 +41,7 @@ def examine(sample: Sample) -> list[Finding]:
     return findings
 
 
-def _listed(found: Finding | Iterable[Finding] | None) -> list[Finding]:
-    if found is None:
-        return []
+def _listed(found: Finding | Iterable[Finding]) -> list[Finding]:
     return [found] if isinstance(found, Finding) else list(found)
 
 
@@ -57,6 +54,7 @@ def _reading(sample: Sample) -> Finding:
         "error",
         "not all events can be read",
         f"{sample.problem} (after {evidence})",
-        "a damaged file, tables that do not belong together, or an index of pulses that ends one too late or too early",
+        "a damaged file, tables that do not belong together, another detector, or an index of pulses that ends one too "
+        "late or too early (Kaggle's last_pulse_index is inclusive)",
         "mend the file as the message says; the other checks are of what could be read",
     )

@@ -1,8 +1,6 @@
 """Are the sensor ids those of the detector card, in its order?"""
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,10 +10,8 @@ from icereco.detector import Detector
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 
-__all__ = ["check_geometry_file", "check_order", "check_sensors", "check_shift"]
+__all__ = ["check_order", "check_sensors", "check_shift"]
 
-_FILE = "sensor_geometry.csv"
-_APART_M = 1.0
 _WITHIN_NS = 1000.0
 _LIGHT_M_PER_NS = 0.3
 _SHIFTS = (-2, -1, 1, 2)
@@ -183,48 +179,3 @@ def _distances(
     place = detector.position_m[:, list(axes)].astype(np.float64)
     distance: ndarray = np.linalg.norm(place[first[chosen]] - place[second[chosen]], axis=1)
     return distance
-
-
-def check_geometry_file(sample: Sample) -> Finding | None:
-    """A table of sensor positions beside the data must be that of the card; None where there is none."""
-    path = _geometry_file(sample.source.path)
-    if path is None:
-        return None
-    name = "geometry file"
-    try:
-        ids, place = _read(path)
-    except (OSError, ValueError, KeyError) as error:
-        return Finding(
-            name, "warning", f"{path.name} cannot be read", f"{path}: {error}", "another format", None
-        )
-    known = (ids >= 0) & (ids < len(sample.detector.position_m))
-    apart = np.linalg.norm(sample.detector.position_m[ids[known]] - place[known], axis=1)
-    wrong = int(np.count_nonzero(apart > _APART_M) + np.count_nonzero(~known))
-    evidence = (
-        f"{path.name}: {wrong:,} of {len(ids):,} sensors more than {_APART_M:g} m away, or not in the card"
-    )
-    if not wrong:
-        largest = float(apart.max(initial=0))
-        return good(
-            name, f"positions are those of {sample.detector.name}", f"largest difference {largest:.2g} m"
-        )
-    return Finding(
-        name,
-        "error",
-        f"the positions beside the data are not those of {sample.detector.name}",
-        f"{evidence}; half of them by {float(np.median(apart[apart > _APART_M])) if len(apart) else 0:.1f} m",
-        "another detector, another order of sensors, or another origin or handedness of coordinates",
-        "name the detector with --detector, or make a detector card of your own from this table",
-    )
-
-
-def _geometry_file(path: Path) -> Path | None:
-    folders = [path, path.parent] if path.is_dir() else [path.parent, path.parent.parent]
-    return next((folder / _FILE for folder in folders if (folder / _FILE).is_file()), None)
-
-
-def _read(path: Path) -> tuple[Int[ndarray, "sensor"], Float[ndarray, "sensor 3"]]:
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    ids = np.array([int(row["sensor_id"]) for row in rows], np.int64)
-    return ids, np.array([[float(row[axis]) for axis in "xyz"] for row in rows])

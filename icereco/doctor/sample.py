@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.data.batches import event_batch
-from icereco.data.columns import Ragged, conform, file_of, one_batch, ragged
+from icereco.data.columns import Ragged, one_batch, ragged
 from icereco.data.sources import Source
 from icereco.data.table import PULSE_COLUMNS, SCHEMA
 from icereco.detector import Detector
@@ -106,8 +105,7 @@ def take_sample(source: Source, detector: Detector, events: int) -> Sample:
     started, found = time.perf_counter(), list[pa.RecordBatch]()
     problem: IcerecoError | None = None
     try:
-        for batch in _batches(source, events):
-            found.append(batch)
+        found.extend(_batches(source, detector, events))
     except IcerecoError as error:
         problem = error
     if not found:
@@ -119,15 +117,15 @@ def take_sample(source: Source, detector: Detector, events: int) -> Sample:
     return Sample(source, detector, one_batch(table), _total(source, table.num_rows), seconds, problem)
 
 
-def _batches(source: Source, events: int) -> Iterator[pa.RecordBatch]:
+def _batches(source: Source, detector: Detector, events: int) -> Iterator[pa.RecordBatch]:
     parts = source.parts()
     chosen = parts[:: max(-(-len(parts) // _MOST_PARTS), 1)]
     each, pulses = -(-events // max(len(chosen), 1)), 0
     for part in chosen:
         left = each
-        for batch in islice(part.batches(min(_ROWS_AT_ONCE, each)), -(-each // _ROWS_AT_ONCE) + 1):
+        for batch in part.batches(detector, min(_ROWS_AT_ONCE, each)):
             some = batch.slice(0, left)
-            yield conform(some, file_of(batch, part.path))
+            yield some
             left -= some.num_rows
             pulses += int(some.column("sensor_id").offsets[-1].as_py()) if some.num_rows else 0
             if left <= 0 or pulses > _MOST_PULSES:
