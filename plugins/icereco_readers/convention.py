@@ -101,7 +101,6 @@ class Conventions:
                 break
         return Evidence(np.concatenate([one.cosines for one in found]), found[0].way) if found else None
 
-
     def _of(self, file: Path, *, required: bool) -> ForeignEvents | None:
         try:
             return self._sample(file)

@@ -20,7 +20,7 @@ from icereco.errors import IcerecoError
 from icereco.log import get_logger
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents, own_batch
+from icereco_readers.foreign import ForeignEvents
 from icereco_readers.options import GraphnetOptions
 
 __all__ = ["GraphnetSqliteReader"]
@@ -77,7 +77,7 @@ class GraphnetSqliteReader:
                 told = tables.dialect.told
                 sign = 1 if told else Conventions(self.options.direction, lambda _: sample).sign(part, [part])
                 for events in tables.events(rows_per_batch, sign):
-                    yield own_batch(events, finder, part)
+                    yield events.own(finder, part)
 
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
         columns = _columns(database)

@@ -15,10 +15,11 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.columns import Ragged, ragged
+from icereco.data.foreign import float_column, int_column
 from icereco.errors import IcerecoError
 from icereco_readers.convention import SAMPLE_EVENTS
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents, float_column, int_column
+from icereco_readers.foreign import ForeignEvents
 
 __all__ = ["NestedFile", "is_nested"]
 
