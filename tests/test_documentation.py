@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from icereco.components import KINDS
-from icereco.plugins import HOOKS
+from icereco.plugins import CARD_HOOK, HOOKS
 from icereco.profiles import load_profile
 from icereco.training.options import TrainOptions
 
@@ -58,7 +58,7 @@ print(method(["event", "event"]).direction.tolist())
 
 def test_the_aggregator_of_the_tutorial_is_one_that_a_profile_can_use(tmp_path):
     modules = dict(
-        zip(["__init__.py", "options.py", "aggregator.py"], blocks(PLUGIN, "python")[1:], strict=True)
+        zip(["__init__.py", "options.py", "aggregator.py"], blocks(PLUGIN, "python")[1:4], strict=True)
     )
     project = {
         "name": "icereco-mean",
@@ -76,6 +76,28 @@ import torch
 print(*component.load_factory()(options, 3)(torch.ones(5, 3), torch.tensor([0, 1, 5])).shape)
 """
     assert run(tmp_path, program) == "2 32\n"
+
+
+def test_the_detector_card_of_the_tutorial_is_found_by_its_name(tmp_path):
+    (card,) = [one for one in blocks(PLUGIN, "toml") if "file_origins_m" in one]
+    (hook,) = [one for one in blocks(PLUGIN, "python") if CARD_HOOK in one]
+    folder = tmp_path / "icereco_lake" / "lake"
+    folder.mkdir(parents=True)
+    (folder / "detector.toml").write_text(card)
+    (folder / "sensors.csv").write_text(blocks(PLUGIN, "csv")[0])
+    project = {
+        "name": "icereco-lake",
+        "version": "0.1",
+        "dependencies": [],
+        "entry-points": {"icereco": {"lake": "icereco_lake"}},
+    }
+    install(tmp_path, {"icereco_lake/__init__.py": hook}, project)
+    program = """
+from icereco.detector import load_detector
+lake = load_detector("lake")
+print(lake.name, lake.string.tolist(), lake.medium.kind, lake.noise_rate_hz.tolist(), lake.file_origins_m)
+"""
+    assert run(tmp_path, program) == ("lake [1, 1] water [560.0, 560.0] {'prometheus': (0.0, 0.0, -970.0)}\n")
 
 
 @pytest.mark.parametrize("kind", KINDS)

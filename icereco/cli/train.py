@@ -1,6 +1,6 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from icereco.log import get_logger
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
+    from icereco.training.mixture import DataChoice
     from icereco.training.session import Session
     from icereco.training.state import Position
     from icereco.training.tracking import Tracker
@@ -42,8 +43,8 @@ logger = get_logger(__name__)
 @click.option(
     "--data",
     multiple=True,
-    metavar="PATH[=WEIGHT]",
-    help="Events with truth; may be repeated, with a weight: how often an epoch sees each event  "
+    metavar="NAME|PATH[=WEIGHT]",
+    help="Events with truth: a data set by name (icereco data) or a path; may be repeated, with a weight: how often an epoch sees each event  "
     "[default: simulate what the profile asks for, once].",
 )
 @click.option(
@@ -106,23 +107,27 @@ def _begin(
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
     from icereco.runs import RunFolder, runs_dir
-
     from icereco.training.mixture import DataChoice
 
-    profile = load_profile(profile_name, overrides)
     chosen = [DataChoice.parse(text) for text in data]
     for one in chosen:
-        if not one.path.exists():
-            from icereco.data.sources import open_source
-
-            open_source(one.path)  # says what is wrong before a run folder is made
-    stem = "+".join(one.path.stem for one in chosen) or "simulated"
+        one.data.open()  # says what is wrong before a run folder is made
+    profile = load_profile(profile_name, (*_declared_detector(chosen, overrides), *overrides))
+    stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
     name = name or default_name(runs_dir(), profile.name, stem)
     run = RunFolder.create(runs_dir(), name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
     return begin(profile, chosen, run, _stages(progress))
+
+
+def _declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str]) -> list[str]:
+    """The detector that the data sets declare, as an override for the profile, where the user gives none."""
+    declared = {one.data.detector for one in chosen if one.data.detector is not None}
+    if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):
+        return []
+    return [f"detector.use={name}" for name in declared]
 
 
 def _resume(name: str, progress: Progress) -> "AbstractContextManager[Session]":

@@ -58,6 +58,14 @@ class Source:
         paths = [self.path] if divide is None else divide(self.path)
         return [replace(self, path=path) for path in paths]
 
+    def part_names(self) -> list[str]:
+        """The name of each part as seen from the source: what a split by file goes by."""
+        paths = [part.path for part in self.parts()]
+        return [
+            path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
+            for path in paths
+        ]
+
     def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file.
 

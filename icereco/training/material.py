@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from icereco.data.budget import Budget
+from icereco.data.declared_split import declared_split
 from icereco.data.prepare import Progress, growing, prepared
 from icereco.data.simulation import simulated_events
-from icereco.data.sources import Source, open_source
+from icereco.data.sources import Source
 from icereco.data.split import EXACT_EVENTS, RowNumbers, Split, split
+from icereco.data.split_rule import SplitRule
 from icereco.data.store import Store
 from icereco.data.stream import Portion, Stream
 from icereco.data.windows import part_order
@@ -80,26 +82,36 @@ def gather(
         IcerecoError: the data cannot be read, has no truth, or is too little to split.
     """
     options, asked = profile.train, DataChoice.all_of(data)
-    chosen = asked or [DataChoice(_simulate(profile, detector, stages))]
+    chosen = asked or DataChoice.all_of(_simulate(profile, detector, stages))
+    for one in chosen:
+        one.data.require_detector(detector)
     with ExitStack() as stack:
-        stores = [
-            stack.enter_context(_store(open_source(one.path), detector, options.seed, stages))
-            for one in chosen
-        ]
-        parts = _split(stores, options)
+        sources = [one.data.open() for one in chosen]
+        stores = [stack.enter_context(_store(one, detector, options.seed, stages)) for one in sources]
+        parts = _split(stores, sources, [one.data.split for one in chosen], options)
         train = [
             Portion(store, part.train, one.weight)
             for store, part, one in zip(stores, parts, chosen, strict=True)
         ]
+        if len(train) > 1:
+            _say_shares(train, chosen)
         facts = {
             "data": _one_or_all([one.absolute() for one in asked]),
             "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
             "train_events": sum(len(portion) for portion in train),
             "validation_events": sum(len(part.validation) for part in parts),
-            "split": parts[0].description,
+            "split": _one_or_all([part.description for part in parts]),
+            "data_sets": [one.record() for one in asked],
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
         yield Material(tuple(train), tuple(validate), detector, facts)
+
+
+def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
+    total = sum(map(len, train))
+    for portion, one in zip(train, chosen, strict=True):
+        share = 100 * len(portion) / total
+        logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.data.label)
 
 
 @contextmanager
@@ -131,15 +143,24 @@ def _require_truth(store: Store, path: Path) -> None:
     store.require_truth()
 
 
-def _split(stores: Sequence[Store], options: TrainOptions) -> list[Split]:
-    """Each data set by itself: validation events, and those of `train.events`, as their sizes are."""
+def _split(
+    stores: Sequence[Store],
+    sources: Sequence[Source],
+    rules: Sequence[SplitRule | None],
+    options: TrainOptions,
+) -> list[Split]:
+    """Each data set by itself, as it declares or else by hash; of each as much as its size is of all."""
     total = sum(map(len, stores))
-    wanted = min(options.validation_events, int(total * LARGEST_VALIDATION_SHARE))
     found = []
-    for store in stores:
+    for store, source, rule in zip(stores, sources, rules, strict=True):
         share = len(store) / total
+        validation = max(round(options.validation_events * share), 1)
         train = None if options.events is None else max(round(options.events * share), 1)
-        found.append(split(store, max(round(wanted * share), 1), options.seed, train))
+        if rule is not None:
+            found.append(declared_split(store, rule, source.part_names(), validation, train))
+            continue
+        most = max(int(len(store) * LARGEST_VALIDATION_SHARE), 1)
+        found.append(split(store, min(validation, most), options.seed, train))
     return found
 
 

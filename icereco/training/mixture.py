@@ -1,10 +1,11 @@
-"""Which data sets a training is fed with, and how often it sees their events: `PATH` or `PATH=WEIGHT`."""
+"""Which data sets a training is fed with, and how often it sees their events: `NAME|PATH` or `NAME|PATH=WEIGHT`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from icereco.data.catalog import DataSet, data_sets, find
 from icereco.errors import IcerecoError
 
 __all__ = ["DataChoice"]
@@ -17,11 +18,11 @@ class DataChoice:
     """A data set as the command line names it.
 
     Attributes:
-        path: file or folder.
+        data: the data set.
         weight: how often an epoch sees each of its events: 0.3 is another 30 % in each epoch, 2 is each twice.
     """
 
-    path: Path
+    data: DataSet
     weight: float = 1.0
 
     @classmethod
@@ -29,35 +30,40 @@ class DataChoice:
         """One path, several choices, or none at all, as a list."""
         if data is None:
             return []
-        return [cls(data)] if isinstance(data, Path) else list(data)
+        return [cls(DataSet(path=data))] if isinstance(data, Path) else list(data)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`PATH`, or `PATH=WEIGHT`; a path that exists as it stands is one, even with "=" in it.
+        """`NAME|PATH`, or `NAME|PATH=WEIGHT`; a path that exists as it stands is one, even with "=" in it.
 
         Raises:
-            IcerecoError: the weight is no number above 0.
+            IcerecoError: the weight is no number above 0, or there is no such data set, file or folder.
         """
         head, equals, tail = text.rpartition("=")
-        if not equals or not head or Path(text).exists():
-            return cls(Path(text))
+        if not equals or not head or text in data_sets() or Path(text).exists():
+            return cls(find(text))
         try:
             weight = float(tail)
         except ValueError:
-            return cls(Path(text))  # "=" is part of the name
+            return cls(find(text))  # "=" is part of the name
         if not 0 < weight <= _LARGEST_WEIGHT:
             raise IcerecoError(
                 f"--data {text}: the weight must be above 0 and at most {_LARGEST_WEIGHT:g}; "
                 "it says how often an epoch sees each event"
             )
-        return cls(Path(head), weight)
+        return cls(find(head), weight)
 
     @classmethod
-    def recorded(cls, found: str | Sequence[str] | None) -> list[Self]:
-        """What a run's provenance says it was trained on."""
-        return [cls.parse(text) for text in ([found] if isinstance(found, str) else found or ())]
+    def recorded(cls, found: Sequence[Mapping[str, Any]]) -> list[Self]:
+        """What a run's provenance says it was trained on, whatever the user's settings say today."""
+        return [cls(DataSet(**one["data"]), one["weight"]) for one in found]
+
+    def record(self) -> dict[str, Any]:
+        """JSON-able, for a run's provenance."""
+        data = self.data.model_copy(update={"path": self.data.path.resolve()})
+        return {"data": data.model_dump(mode="json", exclude_none=True), "weight": self.weight}
 
     def absolute(self) -> str:
-        """The same in a form that `parse` takes anywhere."""
-        path = str(self.path.resolve())
+        """The path, with the weight if it is not 1, for people."""
+        path = str(self.data.path.resolve())
         return path if self.weight == 1 else f"{path}={self.weight:g}"
