@@ -108,9 +108,7 @@ def measure(folder: Path, events: int, detector: Detector) -> None:
         size,
     )
     for workers in (0, 4):
-        stream = Stream(
-            store, detector, budget=Budget(32_768, 16_384, 1_024), workers=workers
-        )
+        stream = Stream(store, detector, budget=Budget(32_768, 16_384, 1_024), workers=workers)
         drain(stream, 0)
         best = min(seconds(lambda stream=stream, epoch=epoch: drain(stream, epoch)) for epoch in (1, 2, 3))
         report(

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.sources import open_source
 from icereco.data.prepare import prepare
+from icereco.data.sources import open_source
 from icereco.data.store import Store
 from icereco.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events

@@ -14,7 +14,7 @@ from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 
-__all__ = ["EventChecker", "check_events", "check_truth"]
+__all__ = ["EventChecker", "check_events", "check_truth", "bad_truth"]
 
 
 def check_events(batch: pa.RecordBatch, detector: Detector, source: Path, first_row: int = 0) -> None:
@@ -115,13 +115,30 @@ def check_truth(batch: pa.RecordBatch, source: Path, first_row: int = 0) -> None
             f"{source}: truth is needed here: columns azimuth and zenith (rad) missing; found: {found}"
         )
     rows = _Rows(batch, source, first_row)
-    for name, limit, allowed in (("azimuth", 2 * np.pi, "[0, 2π]"), ("zenith", np.pi, "[0, π]")):
-        values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
-        # float32 angles may end a rounding above the limit.
-        bad = ~((values >= -1e-6) & (values <= limit + 1e-6))
+    for name, (_, allowed) in _ANGLES.items():
+        bad = _bad_angles(batch, name)
         if bad.any():
             row = int(np.argmax(bad))
-            raise rows.error(row, f"{name} is {values[row]:g}; allowed: {allowed} rad, and not NaN")
+            value = batch.column(name).to_numpy(zero_copy_only=False)[row]
+            raise rows.error(row, f"{name} is {value:g}; allowed: {allowed} rad, and not NaN")
+
+
+_ANGLES = {"azimuth": (2 * np.pi, "[0, 2π]"), "zenith": (np.pi, "[0, π]")}
+
+
+def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
+    """Which events have no true direction in range."""
+    if not set(_ANGLES) <= set(batch.schema.names):
+        return np.ones(batch.num_rows, bool)
+    bad: Bool[ndarray, event] = _bad_angles(batch, "azimuth") | _bad_angles(batch, "zenith")
+    return bad
+
+
+def _bad_angles(batch: pa.RecordBatch, name: str) -> Bool[ndarray, "event"]:
+    values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
+    # float32 angles may end a rounding above the limit.
+    bad: ndarray = ~((values >= -1e-6) & (values <= _ANGLES[name][0] + 1e-6))
+    return bad
 
 
 @dataclass(frozen=True, slots=True)

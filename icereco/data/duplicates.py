@@ -22,6 +22,7 @@ def require_unique(store: Store, parts: Sequence[Path], ids_at_once: int = _IDS_
     Args:
         store: the events.
         parts: where each part came from, for the message.
+        ids_at_once: the most that memory holds, about.
 
     Raises:
         IcerecoError: one does; names its files.
@@ -36,7 +37,9 @@ def require_unique(store: Store, parts: Sequence[Path], ids_at_once: int = _IDS_
 
 def _share(event_id: Int[ndarray, "event"], number: int, passes: int) -> Int[ndarray, "event"]:
     """The ids of one pass: equal ids are in the same."""
-    chosen: ndarray = event_id if passes == 1 else event_id[hash_ids(event_id, 0) % np.uint64(passes) == number]
+    chosen: ndarray = (
+        event_id if passes == 1 else event_id[hash_ids(event_id, 0) % np.uint64(passes) == number]
+    )
     return chosen
 
 

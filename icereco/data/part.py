@@ -1,7 +1,7 @@
 # ruff: noqa: TID253 -- writes Arrow files; imported only when data are prepared
 """One part of a source, prepared: its shards in the store's folder, and a record of those that are done."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -80,8 +80,8 @@ class PartTask:
         return self.folder / record_name(self.number)
 
 
-def prepare_part(task: PartTask) -> Iterator[int]:
-    """Write the shards of a part that are not there yet; gives the number of events done so far after each.
+def prepare_part(task: PartTask, tell: Callable[[int], None]) -> None:
+    """Write the shards of a part that are not there yet; tells the number of events done so far now and then.
 
     Raises:
         IcerecoError: see `icereco.data.prepare.prepare`.
@@ -96,14 +96,13 @@ def prepare_part(task: PartTask) -> Iterator[int]:
     columns = tuple(schema.names)
     shards = list(done) if PartRecord.read(task.record).columns == columns else []
     kept = sum(shard.events for shard in shards)
-    yield kept
+    tell(kept)
     rest = _after(chain([first], batches), kept)  # checked, but neither sorted nor written again
-    blocks = blocks_of((sorted_block(batch, schema) for batch in rest), task.block_events)
+    blocks = _told(blocks_of((sorted_block(one, schema) for one in rest), task.block_events), tell, kept)
     while some := next(blocks, None):
         path = task.folder / shard_name(task.number, len(shards))
         shards.append(write_shard(path, chain([some], islice(blocks, task.blocks_per_shard - 1)), schema))
         PartRecord(columns=columns, shards=tuple(shards)).write(task.record)
-        yield sum(shard.events for shard in shards)
     _require_all(task, sum(shard.events for shard in shards))
     PartRecord(columns=columns, shards=tuple(shards), complete=True).write(task.record)
 
@@ -125,6 +124,15 @@ def _after(batches: Iterator[pa.RecordBatch], events: int) -> Iterator[pa.Record
         events -= skipped
         if skipped < batch.num_rows:
             yield batch.slice(skipped)
+
+
+def _told(
+    blocks: Iterator[pa.RecordBatch], tell: Callable[[int], None], done: int
+) -> Iterator[pa.RecordBatch]:
+    for block in blocks:
+        yield block
+        done += block.num_rows
+        tell(done)
 
 
 def _require_all(task: PartTask, events: int) -> None:

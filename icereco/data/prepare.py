@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when data are prepared
 """Preparing a store: several processes, each with one part of the source; what is done is kept when it is interrupted."""
 
 import logging
@@ -12,10 +11,10 @@ from pathlib import Path
 
 from icereco.atomic import replacing
 from icereco.data.duplicates import require_unique
-from icereco.data.part import PartRecord, PartTask, prepare_part, record_name
+from icereco.data.part import PartRecord, PartTask, record_name
 from icereco.data.sources import Source
 from icereco.data.store import MANIFEST, Geometry, Manifest, Store, cache_dir, open_store
-from icereco.data.workers import run_tasks
+from icereco.data.workers import KilledError, run_tasks
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 
@@ -211,6 +210,7 @@ class Preparation:
 
     def run(self, order: Sequence[int], processes: int | None, progress: Progress | None) -> None:
         """Prepare all parts, in this order; alone in the folder."""
+        total = sum(self.geometry.part_events)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _alone_in(self.folder):
@@ -219,7 +219,13 @@ class Preparation:
                         self._note(part, PartRecord(complete=True))
                     return
                 self._clear_unless_same_plan()
-                self._run(order, processes, progress)
+                try:
+                    self._run(order, processes, progress, total)
+                except KilledError:
+                    raise
+                except IcerecoError:  # of these events nothing will ever be used
+                    self._clear()
+                    raise
         except OSError as error:
             reason = error.strerror or str(error)
             raise IcerecoError(
@@ -227,8 +233,10 @@ class Preparation:
                 "make room, or set ICERECO_CACHE to a folder on another disk"
             ) from error
 
-    def _run(self, order: Sequence[int], processes: int | None, progress: Progress | None) -> None:
-        total, done = sum(self.geometry.part_events), dict.fromkeys(order, 0)
+    def _run(
+        self, order: Sequence[int], processes: int | None, progress: Progress | None, total: int
+    ) -> None:
+        done = dict.fromkeys(order, 0)
 
         def tell(part: int, events: int) -> None:
             done[part] = events
@@ -284,11 +292,14 @@ class Preparation:
             raise IcerecoError(
                 f"{self.folder} holds other files ({foreign[0]}); choose an empty or a new folder for the store"
             )
+        self._clear()
+        with replacing(plan) as temporary:
+            temporary.write_text(wanted, encoding="utf-8")
+
+    def _clear(self) -> None:
         for entry in self.folder.iterdir():
             if entry.name != _LOCK:
                 entry.unlink()
-        with replacing(plan) as temporary:
-            temporary.write_text(wanted, encoding="utf-8")
 
     def _finish(self) -> None:
         """Check what only the whole can tell, write the manifest, and remove the records."""

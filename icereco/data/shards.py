@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from icereco.atomic import replacing
 from icereco.data.batches import dom_level, pulse_order
+from icereco.data.check import bad_truth
 from icereco.data.columns import is_sorted, marked_sorted, own_fields, pulse_columns, ragged
 from icereco.data.table import COUNT_COLUMNS
 
@@ -32,7 +33,7 @@ class Shard(BaseModel):
         events: all its events.
         pulses: all its pulses.
         doms: all its hit DOMs.
-        without_truth: events without a true direction.
+        without_truth: events without a true direction in range.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,7 +102,7 @@ def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema)
                 events += block.num_rows
                 pulses += int(block.column("pulse_count").to_numpy().sum())
                 doms += int(block.column("dom_count").to_numpy().sum())
-                without += _without_truth(block)
+                without += int(np.count_nonzero(bad_truth(block)))
         size, crc32 = temporary.stat().st_size, checksum(temporary)
     return Shard(
         file=path.name,
@@ -121,10 +122,3 @@ def checksum(path: Path) -> int:
         while piece := file.read(1 << 22):
             found = zlib.crc32(piece, found)
     return found
-
-
-def _without_truth(block: pa.RecordBatch) -> int:
-    if not {"azimuth", "zenith"} <= set(block.schema.names):
-        return block.num_rows
-    angles = [block.column(name).to_numpy(zero_copy_only=False) for name in ("azimuth", "zenith")]
-    return int(np.count_nonzero(np.isnan(angles[0]) | np.isnan(angles[1])))

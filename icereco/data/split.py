@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt
+from jaxtyping import Int, UInt
 from numpy import ndarray
 
 from icereco.data.store import Store
 from icereco.errors import IcerecoError
 
-__all__ = ["EXACT_EVENTS", "HashedRows", "RowNumbers", "Rows", "Split", "hash_ids", "split", "split_ids"]
+__all__ = ["EXACT_EVENTS", "HashedRows", "RowNumbers", "Rows", "Split", "hash_ids", "split"]
 
 EXACT_EVENTS = 2_000_000
 """Of more events the ids are not read before training begins: how many validate is then a matter of chance, about 1/√n."""
@@ -117,7 +117,10 @@ def split(store: Store, validation_count: int, seed: int = 0, train_count: int |
             "both training and validation need at least one: use more events, or another validation part"
         )
     exact = len(store) <= EXACT_EVENTS
-    limit, counts, stop = (_exact if exact else _expected)(store, validation_count, seed, train_count)
+    if exact:
+        limit, counts, stop = _exact(store, validation_count, seed, train_count)
+    else:
+        limit, counts, stop = _expected(len(store), validation_count, train_count)
     description = f"validation: {validation_count} events by splitmix64 of event_id, seed {seed}"
     return Split(
         HashedRows(seed, limit, False, counts[0], stop),
@@ -136,19 +139,12 @@ def _exact(store: Store, validation: int, seed: int, train: int | None) -> tuple
     return int(limit), (train, len(store) - len(others)), int(others[train - 1]) + 1
 
 
-def _expected(store: Store, validation: int, seed: int, train: int | None) -> tuple[int, tuple[int, int], int]:  # noqa: ARG001 -- as `_exact`
-    share = validation / len(store)
-    others = len(store) - validation
+def _expected(events: int, validation: int, train: int | None) -> tuple[int, tuple[int, int], int]:
+    """The same before any id is known."""
+    share, others = validation / events, events - validation
     if train is None or train >= others:
-        return int(share * 2.0**64), (others, validation), len(store)
-    return int(share * 2.0**64), (train, validation), min(round(train / (1 - share)), len(store))
-
-
-def split_ids(event_id: Int[ndarray, "event"], fraction: float, seed: int) -> Bool[ndarray, "event"]:
-    """Whether each event is of a part that has about this fraction."""
-    limit = np.uint64(min(max(fraction, 0.0), 1 - 2**-53) * 2.0**64)
-    chosen: ndarray = hash_ids(event_id, seed) <= limit
-    return chosen
+        return int(share * 2.0**64), (others, validation), events
+    return int(share * 2.0**64), (train, validation), min(round(train / (1 - share)), events)
 
 
 def hash_ids(event_id: Int[ndarray, "event"], seed: int) -> UInt[ndarray, "event"]:

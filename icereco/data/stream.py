@@ -103,11 +103,16 @@ class Stream:
         local = np.concatenate([piece.chosen for piece in pieces])[order]
         events = gather([piece.block for piece in pieces], part, local, self.detector)
         ends = np.cumsum([span.stop - span.start for span in spans])
-        return [events[int(end) - span.stop + span.start : int(end)] for end, span in zip(ends, spans, strict=True)]
+        return [
+            events[int(end) - span.stop + span.start : int(end)]
+            for end, span in zip(ends, spans, strict=True)
+        ]
 
 
 def _counts(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
-    return np.concatenate([piece.pulses for piece in pieces]), np.concatenate([piece.doms for piece in pieces])
+    return np.concatenate([piece.pulses for piece in pieces]), np.concatenate(
+        [piece.doms for piece in pieces]
+    )
 
 
 def _wanted(batches: int, rank: int, ranks: int) -> list[int]:

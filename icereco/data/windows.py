@@ -120,15 +120,15 @@ def _fitting(pieces: Sequence[Piece]) -> int:
     return max(1, int(np.searchsorted(ends, _WINDOW_PULSES, side="right")))
 
 
-def _pieces(
-    portions: Sequence[Portion], order: _Order, places: range, seed: tuple[int, int]
-) -> list[Piece]:
+def _pieces(portions: Sequence[Portion], order: _Order, places: range, seed: tuple[int, int]) -> list[Piece]:
     found: dict[int, Piece] = {}
     for number, portion in enumerate(portions):
         mine = [place for place in places if order.portion[place] == number]
         numbers = order.block[mine].tolist()
         for place, block, batch in zip(mine, numbers, portion.store.blocks(numbers), strict=True):
-            chosen = portion.within(batch.column("event_id").to_numpy(), int(portion.store.block_offsets[block]))
+            chosen = portion.within(
+                batch.column("event_id").to_numpy(), int(portion.store.block_offsets[block])
+            )
             found[place] = Piece(batch, _sample(chosen, float(order.share[place]), [*seed, number, block]))
     return [found[place] for place in places]
 
@@ -146,13 +146,13 @@ def _shuffled(portions: Sequence[Portion], seed: int, epoch: int) -> _Order:
     columns: list[tuple[ndarray, ndarray, ndarray, ndarray]] = []
     for number, portion in enumerate(portions):
         blocks = portion.blocks()
-        low, high = _span(portion.store, blocks, seed) if epoch == 0 else (0.0, 1.0)
+        low, high = _span(portion.store, blocks, seed, staged=epoch == 0)
         for share in _shares(portion.weight):
             place = low + (high - low) * random.random(len(blocks))
             columns.append((place, np.full(len(blocks), number), blocks, np.full(len(blocks), share)))
-    place, portion_number, block, share = (np.concatenate(column) for column in zip(*columns, strict=True))
-    order = np.argsort(place, kind="stable")
-    return _Order(portion_number[order], block[order], share[order])
+    keys, numbers, every_block, shares = (np.concatenate(column) for column in zip(*columns, strict=True))
+    order = np.argsort(keys, kind="stable")
+    return _Order(numbers[order], every_block[order], shares[order])
 
 
 def _shares(weight: float) -> list[float]:
@@ -161,29 +161,28 @@ def _shares(weight: float) -> list[float]:
     return [1.0] * whole + ([rest] if rest > 1e-9 else [])
 
 
-def part_order(store: Store, seed: int) -> Int[ndarray, "part"]:
+def part_order(store: Store, seed: int) -> list[int]:
     """In what order an epoch that begins before the store is whole needs its parts: the first, then any."""
-    parts = len(store.geometry.part_events)
-    return np.concatenate([[0], 1 + np.random.default_rng([seed, 2]).permutation(parts - 1)])
+    others = np.arange(1, len(store.geometry.part_events))
+    return [0, *np.random.default_rng([seed, 2]).permutation(others).tolist()]
 
 
 def _span(
-    store: Store, blocks: Int[ndarray, "block"], seed: int
+    store: Store, blocks: Int[ndarray, "block"], seed: int, *, staged: bool
 ) -> tuple[Float[ndarray, "block"], Float[ndarray, "block"]]:
-    """From and to which part of the first epoch these blocks are spread, 0 to 1.
+    """From and to which part of an epoch these blocks are spread, 0 to 1.
 
     A training that begins while parts are still being prepared takes them in stages of 1, 2, 4, … parts, within
     which all blocks are shuffled. This depends on the data alone, not on what is prepared already.
     """
-    geometry = store.geometry
-    low, high = np.zeros(len(geometry.part_events)), np.ones(len(geometry.part_events))
-    if len(store) > EXACT_EVENTS:
-        order = part_order(store, seed)
-        ends = np.cumsum(np.array(geometry.part_events)[order]) / len(store)
+    sizes = np.array(store.geometry.part_events)
+    low, high = np.zeros(len(sizes)), np.ones(len(sizes))
+    if staged and len(store) > EXACT_EVENTS:
+        order = np.array(part_order(store, seed))
+        ends = np.cumsum(sizes[order]) / len(store)
         stages = np.split(np.arange(len(order)), 2 ** np.arange(1, len(order).bit_length() + 1) - 1)
-        for stage in stages:
-            if len(stage):
-                low[order[stage]] = ends[stage[0] - 1] if stage[0] else 0.0
-                high[order[stage]] = ends[stage[-1]]
-    part = np.searchsorted(geometry.first_block, blocks, side="right") - 1
+        for stage in filter(len, stages):
+            low[order[stage]] = ends[stage[0] - 1] if stage[0] else 0.0
+            high[order[stage]] = ends[stage[-1]]
+    part = np.searchsorted(store.geometry.first_block, blocks, side="right") - 1
     return low[part], high[part]

@@ -6,25 +6,32 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from icereco.data.part import PartTask, prepare_part
 from icereco.errors import IcerecoError
 
-__all__ = ["run_tasks"]
+__all__ = ["KilledError", "run_tasks"]
 
 Tell = Callable[[int, int], None]
 """Called with (part, events of it that are done)."""
 
 _LOOK_SECONDS = 0.5
+_TELL_EVERY = 4096
+
+
+class KilledError(IcerecoError):
+    """A process that prepares events was killed."""
 
 
 def run_tasks(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threading.Event) -> None:
     """Prepare parts in their order, until they are done or `stop` is set.
 
     Raises:
-        IcerecoError: the first that a part raised, or a process was killed.
+        IcerecoError: the first that a part raised.
+        KilledError: a process was killed.
     """
     if processes > 1:
         _in_processes(tasks, processes, tell, stop)
@@ -32,15 +39,21 @@ def run_tasks(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threa
         _here(tasks, tell, stop)
 
 
+class _StoppedError(Exception):
+    """Somebody has asked for an end."""
+
+
 def _here(tasks: Iterable[PartTask], tell: Tell, stop: threading.Event) -> None:
-    for task in tasks:
-        with closing(prepare_part(task)) as steps:  # type: ignore[type-var]  # a generator
-            for events in steps:
-                if stop.is_set():
-                    return
-                if events < task.events:
-                    tell(task.number, events)
-        tell(task.number, task.events)
+    def on_progress(task: PartTask, events: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        if events < task.events:
+            tell(task.number, events)
+
+    with suppress(_StoppedError):
+        for task in tasks:
+            prepare_part(task, partial(on_progress, task))
+            tell(task.number, task.events)
 
 
 def _in_processes(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threading.Event) -> None:
@@ -67,7 +80,7 @@ def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: thre
             part, events, last = told.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             if any(worker.exitcode for worker in workers):
-                raise IcerecoError(
+                raise KilledError(
                     "a process that prepares events was killed, perhaps for lack of memory; start again: what is "
                     "done is kept. A script of your own must run it under if __name__ == '__main__'"
                 ) from None
@@ -84,12 +97,15 @@ def _work(tasks: Sequence[PartTask], taken: Any, told: Any) -> None:
     while (number := _next(taken)) < len(tasks):
         task = tasks[number]
         try:
-            for events in prepare_part(task):
-                if events < task.events:
-                    told.put((task.number, events, False))
+            prepare_part(task, partial(_on_progress, told, task))
             told.put((task.number, task.events, True))
         except (IcerecoError, OSError) as error:
             told.put((task.number, error, True))
+
+
+def _on_progress(told: Any, task: PartTask, events: int) -> None:
+    if events < task.events and events % _TELL_EVERY == 0:
+        told.put((task.number, events, False))
 
 
 def _next(taken: Any) -> int:

@@ -93,6 +93,8 @@ def gather(
             Portion(store, part.train, one.weight)
             for store, part, one in zip(stores, parts, chosen, strict=True)
         ]
+        if len(train) > 1:
+            _say_shares(train, chosen)
         facts = {
             "data": _one_or_all([one.absolute() for one in asked]),
             "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
@@ -103,6 +105,13 @@ def gather(
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
         yield Material(tuple(train), tuple(validate), detector, facts)
+
+
+def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
+    total = sum(map(len, train))
+    for portion, one in zip(train, chosen, strict=True):
+        share = 100 * len(portion) / total
+        logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.path)
 
 
 @contextmanager
