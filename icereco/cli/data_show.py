@@ -133,7 +133,7 @@ def _print(facts: dict[str, Any], summary: "Summary", console: Console) -> None:
 def _histogram(found: "Histogram") -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for justify in ("right", "left", "right"):
-        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]  # one of rich's literals
+        table.add_column(justify=justify, no_wrap=True)
     largest, total = int(found.counts.max()), int(found.counts.sum())
     for low, high, count in zip(found.edges[:-1], found.edges[1:], found.counts, strict=True):
         label = f"{low:,}" if high - low == 1 else f"{low:,} - {high - 1:,}"

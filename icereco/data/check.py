@@ -78,6 +78,11 @@ class EventChecker:
         self.next_row += batch.num_rows
         self.total += batch.num_rows
 
+    def remember(self, event_id: Int[ndarray, "event"]) -> None:
+        """Ids of events that were checked before, such as by a run that this one goes on with."""
+        self._seen.add(event_id)
+        self.total += len(event_id)
+
     def _pulse_columns(self, schema: pa.Schema, file: Path) -> tuple[str, ...]:
         """The pulse columns, which are the same from the first batch to the last: a model is made for them."""
         names = pulse_columns(schema)
