@@ -32,12 +32,14 @@ class Source:
         reader_name: name of the reader component.
         reader: the reader itself.
         reader_text: the reader with its options, as `icereco.data.readers.choices` takes it.
+        skips: identifies what is left out of the files (`icereco.data.skipping`); empty for nothing.
     """
 
     path: Path
     reader_name: str
     reader: Reader
     reader_text: str
+    skips: str = ""
 
     def count(self) -> int:
         """The number of events, without reading the pulses.
@@ -97,7 +99,7 @@ class Source:
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
         found = fingerprint(self.path, self.reader.files(self.path))
-        return hashlib.sha256(f"{found} {self.reader_text}".encode()).hexdigest()
+        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
