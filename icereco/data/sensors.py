@@ -20,6 +20,7 @@ TOLERANCE_M = 1.0
 _CELL_M = 0.01
 _HALF_RANGE = 1 << 20
 _PLACES_AT_ONCE = 256
+_PLACES_TO_TRY = 50
 
 
 class SensorFinder:
@@ -157,12 +158,20 @@ def _origins(detector: Detector, kind: str | None) -> Iterable[tuple[float, floa
 
 
 def _advice(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: float) -> str:
+    fitting: dict[str, int] = {}
+    places = places[:: max(len(places) // _PLACES_TO_TRY, 1)]
     for name in detector_names():
         with suppress(IcerecoError):  # a broken card is not what is wrong here
-            _, missing = _best(places, load_detector(name), kind, tolerance_m)
-            if missing.any():
-                continue
-            return (
-                f"they are all in {name}: train with -o detector.use={name}, reconstruct with a model of it"
-            )
-    return "no detector of icereco has them all: these events need a card of their own (icereco detectors)"
+            other = load_detector(name)
+            _, missing = _best(places, other, kind, tolerance_m)
+            if not missing.any():
+                fitting[name] = len(other.position_m)
+    if not fitting:
+        return (
+            "no detector of icereco has them all: these events need a card of their own (icereco detectors)"
+        )
+    first, *more = sorted(fitting, key=lambda name: fitting[name])
+    also = f" (and in {', '.join(more)})" if more else ""
+    return (
+        f"they are all in {first}{also}: train with -o detector.use={first}, reconstruct with a model of it"
+    )

@@ -210,6 +210,10 @@ def _what_file_is(file: Path) -> str:
         return (
             f"truncated or damaged, it cannot be opened ({str(error).splitlines()[0]}); copy or make it again"
         )
+    if magic == b"SQLite":
+        return "an SQLite database, in whose tables no reader finds pulses"
+    if magic[:4] == b"root":
+        return "a ROOT file, in which no reader finds events"
     return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
 
 

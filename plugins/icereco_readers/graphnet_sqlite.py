@@ -29,7 +29,7 @@ logger = get_logger(__name__)
 
 _MAGIC = b"SQLite format 3\0"
 _TRUTH = ("truth", "mc_truth")
-_WAIT_SECONDS = 2.0
+_WAIT_SECONDS = 1.0
 
 
 class GraphnetSqliteReader:
