@@ -224,7 +224,7 @@ def test_a_single_unknown_sensor_is_an_error_of_its_event(tmp_path, shared_data,
             "UPDATE SRTInIcePulses SET dom_x = dom_x + 30 WHERE event_no = 3 AND dom_time = 10454"
         )
     assert "event_id 3: sensor_id[" in complaint(path, detector)
-    assert "the reader found no such sensor in icecube86" in complaint(path, detector)
+    assert "a sensor that its reader did not find there" in complaint(path, detector)
 
 
 def changed(path: Path, *statements: str) -> Path:

@@ -35,7 +35,9 @@ def written(path: Path, rows: list[dict]) -> Path:
 
 
 def ids(source, detector, rows: int = 4096) -> list[int]:
-    return [value for batch in source.checked(detector, rows) for value in batch.column("event_id").to_pylist()]
+    return [
+        value for batch in source.checked(detector, rows) for value in batch.column("event_id").to_pylist()
+    ]
 
 
 def spoil(rows: list[dict]) -> dict[int, str]:
@@ -102,7 +104,9 @@ def test_nothing_left_is_an_error(tmp_path, rows, detector):
     for row in rows[:20]:
         row["time"][0] = float("inf")
     source = open_source(written(tmp_path / "events.parquet", rows[:20]))
-    with pytest.raises(IcerecoError, match=r"without its bad events nothing is left, the first because: time\[0\] is inf"):
+    with pytest.raises(
+        IcerecoError, match=r"without its bad events nothing is left, the first because: time\[0\] is inf"
+    ):
         skip_bad(source, detector)
 
 

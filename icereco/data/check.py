@@ -201,12 +201,10 @@ class _Rows:
     def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
         count = len(detector.position_m)
         outside = (sensor.values < 0) | (sensor.values >= count)
-        allowed = f"allowed: 0 to {count - 1}; is this file of another detector?"
-        unknown = sensor.values == UNKNOWN
-        self.refuse(
-            "sensor_id", sensor, unknown, f"the reader found no such sensor in {detector.name}; {allowed}"
-        )
-        self.refuse("sensor_id", sensor, outside, f"outside {detector.name}; {allowed}")
+        problem = f"outside {detector.name}; allowed: 0 to {count - 1}; is this file of another detector?"
+        if (sensor.values[outside] == UNKNOWN).any():
+            problem += f" ({UNKNOWN} stands for a sensor that its reader did not find there)"
+        self.refuse("sensor_id", sensor, outside, problem)
 
     def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:
         allowed = f"not finite; allowed: finite numbers{f' of {unit}' if unit else ''}"

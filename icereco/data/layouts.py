@@ -53,7 +53,7 @@ class ParquetFile:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
             self._file = stack.enter_context(
-                pq.ParquetWriter(temporary, self.schema, compression=COMPRESSION)
+                pq.ParquetWriter(temporary, self.schema, compression=COMPRESSION, write_page_checksum=True)
             )
             self._stack = stack.pop_all()
         return self

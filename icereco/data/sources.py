@@ -15,9 +15,12 @@ from icereco.data.columns import conform, file_of
 from icereco.data.readers import ReaderChoice, choices
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.log import get_logger
 from icereco.roles import Reader
 
 __all__ = ["Source", "fingerprint", "open_source"]
+
+logger = get_logger(__name__)
 
 _SAMPLE_BYTES = 1 << 16
 _SAMPLES = 8
@@ -116,13 +119,23 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     path = Path(path)
     asked = choices(reader)
     _require_exists(path)
-    found = [one for one in asked if one.reader.sniff(path)]
+    found = [one for one in asked if _recognises(one, path)]
     if not found:
         raise _not_recognised(path, asked)
     if len(found) > 1:
         names = ", ".join(one.component.name for one in found)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
     return Source(path, found[0].component.name, found[0].reader, found[0].text)
+
+
+def _recognises(one: ReaderChoice, path: Path) -> bool:
+    try:
+        return one.reader.sniff(path)
+    except IcerecoError:
+        raise
+    except Exception:  # a damaged file makes libraries fail in ways that no reader foresees
+        logger.debug("%s does not recognise %s", one.component.name, path, exc_info=True)
+        return False
 
 
 @contextmanager
@@ -206,10 +219,8 @@ def _what_file_is(file: Path) -> str:
         if magic == b"ARROW1":
             with pa.memory_map(str(file)) as source:
                 return _columns(pa.ipc.open_file(source).schema)
-    except (pa.ArrowException, OSError) as error:
-        return (
-            f"truncated or damaged, it cannot be opened ({str(error).splitlines()[0]}); copy or make it again"
-        )
+    except Exception as error:  # Arrow names damage in many ways
+        return f"truncated or damaged, it cannot be opened ({_first_line(error)}); copy or make it again"
     if magic == b"SQLite":
         return "an SQLite database, in whose tables no reader finds pulses"
     if magic[:4] == b"root":

@@ -186,7 +186,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         address = f"file:{quote(str(file.resolve()))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as database:
             yield database
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         locked = "locked" in str(error)
         advice = (
             "close the program that writes to it"
