@@ -173,5 +173,6 @@ def _advice(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: fl
     first, *more = sorted(fitting, key=lambda name: fitting[name])
     also = f" (and in {', '.join(more)})" if more else ""
     return (
-        f"they are all in {first}{also}: train with -o detector.use={first}, reconstruct with a model of it"
+        f"they are all in {first}{also}: train with -o detector.use={first}, reconstruct with a model of it, or with "
+        f"--method NAME --detector {first}"
     )
