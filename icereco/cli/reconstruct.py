@@ -14,10 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
+from icereco.data.catalog import find
+from icereco.data.split_rule import PARTS
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.data.sources import Source
+    from icereco.data.split_rule import Part
     from icereco.evaluation.running import RunningError
     from icereco.inference.job import Outcome
     from icereco.inference.methods import Method
@@ -29,7 +32,7 @@ _DEFAULT_DETECTOR = "icecube86"
 
 
 @click.command("reconstruct")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
 @click.option(
     "--run", metavar="RUN", help="Name or folder of a training run  [default: the newest finished one]."
 )
@@ -38,7 +41,9 @@ _DEFAULT_DETECTOR = "icecube86"
 )
 @click.option("--method", metavar="NAME", help="A method without training instead, such as linefit.")
 @click.option(
-    "--detector", metavar="NAME", help=f"With --method: the detector  [default: {_DEFAULT_DETECTOR}]."
+    "--detector",
+    metavar="NAME",
+    help=f"With --method: the detector  [default: that of the data set, or {_DEFAULT_DETECTOR}].",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
@@ -48,28 +53,35 @@ _DEFAULT_DETECTOR = "icecube86"
     "--format", "form", type=click.Choice(["parquet", "kaggle"]), default="parquet", show_default=True,
     help="A table with everything, or the CSV of the Kaggle competition.",
 )  # fmt: skip
+@click.option(
+    "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     run: str | None,
     model: Path | None,
     method: str | None,
     detector: str | None,
     output: Path | None,
     form: "Format",
+    part: "Part | None",
     as_json: bool,
 ) -> None:
-    """Reconstruct the events of files (or folders), in order, into one file.
+    """Reconstruct the events of data sets, files or folders, in order, into one file.
 
-    Reads icereco's own layout and that of the Kaggle competition.
+    What can be read: icereco plugins --kind reader. Data sets with a name: icereco data.
     """
-    from icereco.data.sources import open_source
     from icereco.inference.outputs import default_output, require_safe
 
-    output = output or default_output(files[0], form)
-    sources = [open_source(file) for file in files]
-    require_safe(output, files)
-    used, chosen = _choose(run, model, method, detector)
+    data = [find(file) for file in files]
+    output = output or default_output(Path(data[0].name or data[0].path), form)
+    sources = [one.open(part) for one in data]
+    require_safe(output, [one.path for one in data])
+    declared = next((one.detector for one in data if one.detector is not None), None)
+    used, chosen = _choose(run, model, method, detector, declared)
+    for one in data:
+        one.require_detector(chosen.detector)
     if not as_json:
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
     outcome = _reconstruct(sources, chosen, output, form)
@@ -80,9 +92,9 @@ def command(
 
 
 def _choose(
-    run: str | None, model: Path | None, method: str | None, detector: str | None
+    run: str | None, model: Path | None, method: str | None, detector: str | None, declared: str | None
 ) -> tuple[str, "Method"]:
-    """What is used, in words, and the method itself."""
+    """What is used, in words, and the method itself; `declared` is the detector of the data, if they say."""
     given = [
         name
         for name, value in (("--run", run), ("--model", model), ("--method", method))
@@ -95,7 +107,7 @@ def _choose(
     from icereco.inference.methods import model_method, untrained_method
 
     if method is not None:
-        return f"method {method}", untrained_method(method, detector or _DEFAULT_DETECTOR)
+        return f"method {method}", untrained_method(method, detector or declared or _DEFAULT_DETECTOR)
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)

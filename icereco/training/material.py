@@ -111,7 +111,7 @@ def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
     total = sum(map(len, train))
     for portion, one in zip(train, chosen, strict=True):
         share = 100 * len(portion) / total
-        logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.path)
+        logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.data.label)
 
 
 @contextmanager
