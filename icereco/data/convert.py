@@ -227,7 +227,7 @@ class _Target:
             differs = [key for key in self._plan if found["plan"].get(key) != self._plan[key]]
             if not differs and found["finished"]:
                 return Outcome(**found["finished"] | {"kept": found["finished"]["events"]})
-            if differs and self.done():
+            if differs and any(entry.name != _PLAN for entry in self._folder.iterdir()):
                 raise IcerecoError(
                     f"{self._folder} holds another conversion (of another {', '.join(differs)}); "
                     "give another folder, or remove this one"
