@@ -14,6 +14,7 @@ COMMANDS = {
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
+    "doctor": ("icereco.cli.doctor", "Examine data: conventions, units, duplicates, truth."),
     "data": ("icereco.cli.data", "Data sets by name: add, show, convert."),
     "detectors": ("icereco.cli.detectors", "List detector cards and draw one."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),

@@ -101,14 +101,14 @@ def events_per_batch(meta: Path) -> dict[int, int]:
     return dict(found)
 
 
-def index_from_pulses(file: Path) -> EventIndex:
-    """The events of a file without meta table, in order of first appearance.
+def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
+    """The events of a file without meta table, in order of first appearance; `event` is the column of their ids.
 
     An event whose pulses are not in one piece comes out as several events of the same id, which the check of
     event ids refuses.
     """
     with pq.ParquetFile(file) as opened:
-        batches = opened.iter_batches(batch_size=1 << 20, columns=["event_id"])
+        batches = opened.iter_batches(batch_size=1 << 20, columns=[event])
         runs = _Runs()
         for batch in batches:
             runs.add(np.asarray(batch.column(0), np.int64))
