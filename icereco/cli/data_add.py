@@ -2,17 +2,20 @@
 
 import shlex
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from icereco.data.catalog import DataSet, add
+from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, add
 from icereco.data.split_rule import PARTS, SplitRule
 from icereco.errors import IcerecoError
 from icereco.settings import settings_file
+
+if TYPE_CHECKING:
+    from icereco.data.sources import Source
 
 __all__ = ["command"]
 
@@ -73,8 +76,23 @@ def command(
     if rule is not None:
         console.print(f"split {escape(rule.text)}")
     console.print(f"kept in {escape(str(settings_file()))}")
+    if problem := _first_problem(source, card):
+        console.print(
+            f"[yellow]but: {escape(problem)}[/]\nif so, add it again with --replace --detector NAME"
+        )
     quoted = shlex.quote(name)
     console.print(f"next: icereco data show {quoted}, or icereco train --data {quoted}")
+
+
+def _first_problem(source: "Source", detector: str | None) -> str | None:
+    """What speaks against the detector in the first events."""
+    from icereco.detector import load_detector
+
+    try:
+        next(source.checked(load_detector(detector or DEFAULT_DETECTOR), 64))
+    except IcerecoError as error:
+        return str(error)
+    return None
 
 
 def _rule(

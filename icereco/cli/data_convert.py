@@ -13,14 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
-from icereco.data.catalog import find
+from icereco.data.catalog import DEFAULT_DETECTOR, find
 
 if TYPE_CHECKING:
     from icereco.data.convert import Layout
 
 __all__ = ["command"]
-
-_DEFAULT_DETECTOR = "icecube86"
 
 
 @click.command("convert")
@@ -34,7 +32,7 @@ _DEFAULT_DETECTOR = "icecube86"
     "--reader", metavar="READER", help="What reads it  [default: as declared, or whoever recognises it]."
 )
 @click.option(
-    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {_DEFAULT_DETECTOR}]."
+    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."
 )
 @click.option(
     "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",
@@ -66,7 +64,7 @@ def command(
     found = find(data)
     if reader is not None:
         found = found.model_copy(update={"reader": reader})
-    card = load_detector(detector or found.detector or _DEFAULT_DETECTOR)
+    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
     asked = Conversion(found.open(), card, output, layout, events_per_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     started = time.perf_counter()
@@ -78,10 +76,10 @@ def command(
         return
     console = Console(highlight=False, soft_wrap=True)
     fresh = outcome.events - outcome.kept
-    kept = f", {outcome.kept:,} of them done before" if outcome.kept else ""
+    kept = f" ({outcome.kept:,} of them done before)" if outcome.kept else ""
     files = f"{outcome.files:,} file{'' if outcome.files == 1 else 's'}"
     console.print(
-        f"[bold]{outcome.events:,}[/] events{kept}, in {seconds:.1f} s ({fresh / seconds:,.0f} events/s) "
+        f"[bold]{outcome.events:,}[/] events{kept} in {seconds:.1f} s ({fresh / seconds:,.0f} events/s) "
         f"-> [bold]{escape(str(output))}[/] ({files})"
     )
     if outcome.left_out:

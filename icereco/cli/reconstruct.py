@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
-from icereco.data.catalog import find
+from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.data.split_rule import PARTS
 from icereco.errors import IcerecoError
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from icereco.inference.outputs import Format
 
 __all__ = ["command"]
-
-_DEFAULT_DETECTOR = "icecube86"
 
 
 @click.command("reconstruct")
@@ -43,7 +41,7 @@ _DEFAULT_DETECTOR = "icecube86"
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"With --method: the detector  [default: that of the data set, or {_DEFAULT_DETECTOR}].",
+    help=f"With --method: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
@@ -107,7 +105,7 @@ def _choose(
     from icereco.inference.methods import model_method, untrained_method
 
     if method is not None:
-        return f"method {method}", untrained_method(method, detector or declared or _DEFAULT_DETECTOR)
+        return f"method {method}", untrained_method(method, detector or declared or DEFAULT_DETECTOR)
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)

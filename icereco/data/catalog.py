@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from icereco.data.sources import Source
     from icereco.detector import Detector
 
-__all__ = ["DataSet", "add", "data_sets", "find", "remove"]
+__all__ = ["DEFAULT_DETECTOR", "DataSet", "add", "data_sets", "find", "remove"]
+
+DEFAULT_DETECTOR = "icecube86"
+"""Of events that do not say of which they are."""
 
 _SECTION = "data"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
