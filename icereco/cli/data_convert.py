@@ -17,6 +17,8 @@ from icereco.data.catalog import DEFAULT_DETECTOR, find
 
 if TYPE_CHECKING:
     from icereco.data.convert import Layout
+    from icereco.data.sources import Source
+    from icereco.detector import Detector
 
 __all__ = ["command"]
 
@@ -38,6 +40,10 @@ __all__ = ["command"]
     "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",
     help="Events of each file of the folder OUT.",
 )  # fmt: skip
+@click.option(
+    "--skip-bad", is_flag=True,
+    help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     data: str,
@@ -46,6 +52,7 @@ def command(
     reader: str | None,
     detector: str | None,
     events_per_file: int,
+    skip_bad: bool,
     as_json: bool,
 ) -> None:
     r"""Write the events of a data set in another layout.
@@ -65,7 +72,8 @@ def command(
     if reader is not None:
         found = found.model_copy(update={"reader": reader})
     card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
-    asked = Conversion(found.open(), card, output, layout, events_per_file)
+    source = _without_bad(found.open(), card, output) if skip_bad else found.open()
+    asked = Conversion(source, card, output, layout, events_per_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     started = time.perf_counter()
     with event_progress(asked.source.count()) as advance:
@@ -85,3 +93,12 @@ def command(
     if outcome.left_out:
         console.print(f"[yellow]Kaggle's layout has no place for {escape(', '.join(outcome.left_out))}[/]")
     console.print(f"next: icereco data show {escape(shlex.quote(str(output)))}")
+
+
+def _without_bad(source: "Source", detector: "Detector", output: Path) -> "Source":
+    """The source without bad events, which are listed beside the output."""
+    from icereco.data.skipping import skip_bad, write_skipped
+
+    kept, skipped = skip_bad(source, detector)
+    write_skipped(output.with_name(f"{output.name}.skipped.jsonl"), skipped)
+    return kept

@@ -19,6 +19,7 @@ from icereco.data.split_rule import PARTS
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
+    from icereco.data.catalog import DataSet
     from icereco.data.sources import Source
     from icereco.data.split_rule import Part
     from icereco.evaluation.running import RunningError
@@ -54,6 +55,15 @@ __all__ = ["command"]
 @click.option(
     "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
 )
+@click.option(
+    "--reader", metavar="READER",
+    help="What reads the files, such as prometheus or prometheus:direction=travel  "
+    "[default: as declared, or whoever recognises them].",
+)  # fmt: skip
+@click.option(
+    "--skip-bad", is_flag=True,
+    help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     files: tuple[str, ...],
@@ -64,24 +74,34 @@ def command(
     output: Path | None,
     form: "Format",
     part: "Part | None",
+    reader: str | None,
+    skip_bad: bool,
     as_json: bool,
 ) -> None:
-    """Reconstruct the events of data sets, files or folders, in order, into one file.
+    r"""Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
 
-    What can be read: icereco plugins --kind reader. Data sets with a name: icereco data.
+    Reads every format that `icereco plugins --kind reader` lists: icereco's own, Kaggle's, GraphNeT's, Prometheus',
+    KM3NeT's.
+
+    \b
+    icereco reconstruct events.parquet
+    icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
+    icereco reconstruct orca.root --method linefit --detector km3net-orca6
     """
     from icereco.inference.outputs import default_output, require_safe
 
-    data = [find(file) for file in files]
-    output = output or default_output(Path(data[0].name or data[0].path), form)
+    data = [_read_with(find(file), reader) for file in files]
+    paths = [one.path for one in data]
+    output = output or default_output(Path(data[0].name or paths[0]), form)
     sources = [one.open(part) for one in data]
-    require_safe(output, [one.path for one in data])
-    declared = next((one.detector for one in data if one.detector is not None), None)
-    used, chosen = _choose(run, model, method, detector, declared)
+    require_safe(output, paths)
+    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method))
     for one in data:
         one.require_detector(chosen.detector)
     if not as_json:
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
+    if skip_bad:
+        sources = _without_bad(sources, chosen, output)
     outcome = _reconstruct(sources, chosen, output, form)
     if as_json:
         click.echo(json.dumps(_document(outcome, output, used), indent=2))
@@ -89,10 +109,31 @@ def command(
         _print(outcome, output, form, chosen.name)
 
 
+def _read_with(data: "DataSet", reader: str | None) -> "DataSet":
+    return data if reader is None else data.model_copy(update={"reader": reader})
+
+
+def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | None:
+    """The detector that the data sets declare, for a method that has none of its own."""
+    declared = {one.detector for one in data if one.detector is not None}
+    return declared.pop() if method is not None and len(declared) == 1 else None
+
+
+def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
+    """The sources without bad events, which are listed beside the output."""
+    from icereco.data.skipping import skip_bad, write_skipped
+
+    found = [skip_bad(source, method.detector) for source in sources]
+    listing = output.with_name(f"{output.name}.skipped.jsonl")
+    listing.unlink(missing_ok=True)
+    write_skipped(listing, [one for _, skipped in found for one in skipped])
+    return [source for source, _ in found]
+
+
 def _choose(
-    run: str | None, model: Path | None, method: str | None, detector: str | None, declared: str | None
+    run: str | None, model: Path | None, method: str | None, detector: str | None
 ) -> tuple[str, "Method"]:
-    """What is used, in words, and the method itself; `declared` is the detector of the data, if they say."""
+    """What is used, in words, and the method itself."""
     given = [
         name
         for name, value in (("--run", run), ("--model", model), ("--method", method))
@@ -105,7 +146,7 @@ def _choose(
     from icereco.inference.methods import model_method, untrained_method
 
     if method is not None:
-        return f"method {method}", untrained_method(method, detector or declared or DEFAULT_DETECTOR)
+        return f"method {method}", untrained_method(method, detector or DEFAULT_DETECTOR)
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)
@@ -153,7 +194,7 @@ def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]
     inputs = [
         {
             "path": str(source.path.resolve()),
-            "reader": source.reader_name,
+            "reader": source.reader_text,
             "fingerprint": source.fingerprint(),
         }
         for source in sources

@@ -34,6 +34,7 @@ class Source:
         reader: the reader itself.
         reader_text: the reader with its options, as `icereco.data.readers.choices` takes it.
         selection: the part of a declared split that is read; None for everything.
+        skips: identifies what is left out of the files (`icereco.data.skipping`); empty for nothing.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Source:
     reader: Reader
     reader_text: str
     selection: Selection | None = None
+    skips: str = ""
 
     def count(self) -> int:
         """The number of events, without reading the pulses; of a selection by event about so many.
@@ -112,8 +114,8 @@ class Source:
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
         found = fingerprint(self.path, self.reader.files(self.path))
-        how = self.reader_text if self.selection is None else f"{self.reader_text} {self.selection.text}"
-        return hashlib.sha256(f"{found} {how}".encode()).hexdigest()
+        part = "" if self.selection is None else self.selection.text
+        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
