@@ -227,5 +227,5 @@ def test_the_command_converts_a_named_data_set_and_says_what_next(events, tmp_pa
     document = json.loads(run("data", "convert", "ice", tmp_path / "out", "--layout", "kaggle", "--json"))
     assert (document["events"], document["files"]) == (300, 1)
     again = run("data", "convert", "ice", tmp_path / "out", "--layout", "kaggle")
-    assert "300 of them done before" in again
+    assert "300 events were there already" in again
     assert "icereco data show" in again

@@ -4,6 +4,8 @@ import json
 import shlex
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 
 if TYPE_CHECKING:
-    from icereco.data.convert import Layout
+    from icereco.data.convert import Conversion, Layout, Outcome
     from icereco.data.sources import Source
     from icereco.detector import Detector
 
@@ -76,23 +78,36 @@ def command(
     asked = Conversion(source, card, output, layout, events_per_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     started = time.perf_counter()
-    with event_progress(asked.source.count()) as advance:
+    with event_progress(source.count()) as advance, _saying_how_to_go_on(asked):
         outcome = convert(asked, advance)
     seconds = time.perf_counter() - started
     if as_json:
         click.echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))
-        return
+    else:
+        _print(outcome, output, seconds)
+
+
+def _print(outcome: "Outcome", output: Path, seconds: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
     fresh = outcome.events - outcome.kept
-    kept = f" ({outcome.kept:,} of them done before)" if outcome.kept else ""
+    done = f"in {seconds:.1f} s ({fresh / seconds:,.0f} events/s)"
+    if outcome.kept:
+        done = f"{done}, {outcome.kept:,} were there before" if fresh else "were there already"
     files = f"{outcome.files:,} file{'' if outcome.files == 1 else 's'}"
-    console.print(
-        f"[bold]{outcome.events:,}[/] events{kept} in {seconds:.1f} s ({fresh / seconds:,.0f} events/s) "
-        f"-> [bold]{escape(str(output))}[/] ({files})"
-    )
+    console.print(f"[bold]{outcome.events:,}[/] events {done} -> [bold]{escape(str(output))}[/] ({files})")
     if outcome.left_out:
         console.print(f"[yellow]Kaggle's layout has no place for {escape(', '.join(outcome.left_out))}[/]")
     console.print(f"next: icereco data show {escape(shlex.quote(str(output)))}")
+
+
+@contextmanager
+def _saying_how_to_go_on(asked: "Conversion") -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not asked.to_one_file:
+            click.echo(f"what is finished in {asked.output} is kept; the same command goes on", err=True)
+        raise
 
 
 def _without_bad(source: "Source", detector: "Detector", output: Path) -> "Source":
