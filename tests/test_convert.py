@@ -190,6 +190,9 @@ def test_what_is_there_is_never_overwritten(events, detector, tmp_path):
     with pytest.raises(IcerecoError, match=r"holds another conversion \(of another layout\)"):
         convert(Conversion(source, detector, tmp_path / "out", "kaggle"))
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+    (tmp_path / "out" / ".conversion.json").write_text("{")
+    with pytest.raises(IcerecoError, match=r"\.conversion\.json: damaged; remove"):
+        convert(Conversion(source, detector, tmp_path / "out"))
 
 
 def test_a_bad_event_leaves_no_half_a_file(events, detector, tmp_path):
