@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,9 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     """
     tensors, metadata = read_tensors(path)
     detector = _detector_from(tensors, json.loads(metadata["detector"]))
-    profile = parse_profile(metadata["profile"], metadata["profile_name"])
+    # The detector is in the file, so that its card need not be installed here.
+    used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
+    profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
     model = build_model(profile, detector)
     _load_weights(
         model, {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}, path

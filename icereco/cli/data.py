@@ -9,6 +9,7 @@ __all__ = ["command"]
 COMMANDS = {
     "add": ("icereco.cli.data_add", "Give a file or folder a name, and say how it is split."),
     "list": ("icereco.cli.data_list", "List the data sets."),
+    "prepare": ("icereco.cli.data_prepare", "Sort and check events once, for training at full speed."),
     "show": ("icereco.cli.data_show", "Look into a data set: pulses, truth, size, a few events."),
     "remove": ("icereco.cli.data_remove", "Forget a data set; its files stay."),
     "convert": ("icereco.cli.data_convert", "Write events in icereco's own layout, or in Kaggle's."),

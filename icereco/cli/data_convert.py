@@ -4,6 +4,8 @@ import json
 import shlex
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
-from icereco.data.catalog import find
+from icereco.data.catalog import DEFAULT_DETECTOR, find
 
 if TYPE_CHECKING:
-    from icereco.data.convert import Layout
+    from icereco.data.convert import Conversion, Layout, Outcome
     from icereco.data.sources import Source
     from icereco.detector import Detector
 
 __all__ = ["command"]
-
-_DEFAULT_DETECTOR = "icecube86"
 
 
 @click.command("convert")
@@ -36,7 +36,7 @@ _DEFAULT_DETECTOR = "icecube86"
     "--reader", metavar="READER", help="What reads it  [default: as declared, or whoever recognises it]."
 )
 @click.option(
-    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {_DEFAULT_DETECTOR}]."
+    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."
 )
 @click.option(
     "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",
@@ -73,28 +73,41 @@ def command(
     found = find(data)
     if reader is not None:
         found = found.model_copy(update={"reader": reader})
-    card = load_detector(detector or found.detector or _DEFAULT_DETECTOR)
+    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
     source = _without_bad(found.open(), card, output) if skip_bad else found.open()
     asked = Conversion(source, card, output, layout, events_per_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     started = time.perf_counter()
-    with event_progress(asked.source.count()) as advance:
+    with event_progress(source.count()) as advance, _saying_how_to_go_on(asked):
         outcome = convert(asked, advance)
     seconds = time.perf_counter() - started
     if as_json:
         click.echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))
-        return
+    else:
+        _print(outcome, output, seconds)
+
+
+def _print(outcome: "Outcome", output: Path, seconds: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
     fresh = outcome.events - outcome.kept
-    kept = f", {outcome.kept:,} of them done before" if outcome.kept else ""
+    done = f"in {seconds:.1f} s ({fresh / seconds:,.0f} events/s)"
+    if outcome.kept:
+        done = f"{done}, {outcome.kept:,} were there before" if fresh else "were there already"
     files = f"{outcome.files:,} file{'' if outcome.files == 1 else 's'}"
-    console.print(
-        f"[bold]{outcome.events:,}[/] events{kept}, in {seconds:.1f} s ({fresh / seconds:,.0f} events/s) "
-        f"-> [bold]{escape(str(output))}[/] ({files})"
-    )
+    console.print(f"[bold]{outcome.events:,}[/] events {done} -> [bold]{escape(str(output))}[/] ({files})")
     if outcome.left_out:
         console.print(f"[yellow]Kaggle's layout has no place for {escape(', '.join(outcome.left_out))}[/]")
     console.print(f"next: icereco data show {escape(shlex.quote(str(output)))}")
+
+
+@contextmanager
+def _saying_how_to_go_on(asked: "Conversion") -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not asked.to_one_file:
+            click.echo(f"what is finished in {asked.output} is kept; the same command goes on", err=True)
+        raise
 
 
 def _without_bad(source: "Source", detector: "Detector", output: Path) -> "Source":

@@ -52,7 +52,7 @@ def command(
     no_speed: bool,
     as_json: bool,
 ) -> None:
-    r"""Examine data: directions, units, flags, sensors, duplicates, truth, speed.
+    """Examine data: directions, units, flags, sensors, duplicates, truth, speed.
 
     Looks at events from all over the files and says what is wrong, how it shows, what the likely cause is, and how to
     mend it. Several data sets are also compared: no event may be in two. Exits with 1 if anything is wrong.
@@ -60,7 +60,7 @@ def command(
     \b
     icereco doctor events.parquet                      a file, a folder, or the name of a data set
     icereco doctor train/ test/ --events 100000
-    """
+    """  # noqa: D301 -- \b is click's
     from icereco.doctor.events import shared_events
 
     samples = [_sample(text, reader, detector, events) for text in data]

@@ -14,19 +14,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
+from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.data.split_rule import PARTS
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
     from icereco.data.sources import Source
+    from icereco.data.split_rule import Part
     from icereco.evaluation.running import RunningError
     from icereco.inference.job import Outcome
     from icereco.inference.methods import Method
     from icereco.inference.outputs import Format
 
 __all__ = ["command"]
-
-_DEFAULT_DETECTOR = "icecube86"
 
 
 @click.command("reconstruct")
@@ -39,7 +40,9 @@ _DEFAULT_DETECTOR = "icecube86"
 )
 @click.option("--method", metavar="NAME", help="A method without training instead, such as linefit.")
 @click.option(
-    "--detector", metavar="NAME", help=f"With --method: the detector  [default: {_DEFAULT_DETECTOR}]."
+    "--detector",
+    metavar="NAME",
+    help=f"With --method: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
@@ -49,6 +52,9 @@ _DEFAULT_DETECTOR = "icecube86"
     "--format", "form", type=click.Choice(["parquet", "kaggle"]), default="parquet", show_default=True,
     help="A table with everything, or the CSV of the Kaggle competition.",
 )  # fmt: skip
+@click.option(
+    "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
+)
 @click.option(
     "--reader", metavar="READER",
     help="What reads the files, such as prometheus or prometheus:direction=travel  "
@@ -67,6 +73,7 @@ def command(
     detector: str | None,
     output: Path | None,
     form: "Format",
+    part: "Part | None",
     reader: str | None,
     skip_bad: bool,
     as_json: bool,
@@ -81,13 +88,12 @@ def command(
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
     """
-    from icereco.data.catalog import find
     from icereco.inference.outputs import default_output, require_safe
 
     data = [_read_with(find(file), reader) for file in files]
     paths = [one.path for one in data]
-    output = output or default_output(paths[0], form)
-    sources = [one.open() for one in data]
+    output = output or default_output(Path(data[0].name or paths[0]), form)
+    sources = [one.open(part) for one in data]
     require_safe(output, paths)
     used, chosen = _choose(run, model, method, detector or _declared_detector(data, method))
     for one in data:
@@ -140,7 +146,7 @@ def _choose(
     from icereco.inference.methods import model_method, untrained_method
 
     if method is not None:
-        return f"method {method}", untrained_method(method, detector or _DEFAULT_DETECTOR)
+        return f"method {method}", untrained_method(method, detector or DEFAULT_DETECTOR)
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)

@@ -221,13 +221,12 @@ class _Target:
         """
         if self._kaggle:
             require_small_ids(self._asked.detector)
-        file = self._folder / _PLAN
-        if file.is_file():
-            found = json.loads(file.read_text(encoding="utf-8"))
+        if (self._folder / _PLAN).is_file():
+            found = self._found()
             differs = [key for key in self._plan if found["plan"].get(key) != self._plan[key]]
             if not differs and found["finished"]:
                 return Outcome(**found["finished"] | {"kept": found["finished"]["events"]})
-            if differs and self.done():
+            if differs and any(entry.name != _PLAN for entry in self._folder.iterdir()):
                 raise IcerecoError(
                     f"{self._folder} holds another conversion (of another {', '.join(differs)}); "
                     "give another folder, or remove this one"
@@ -238,6 +237,14 @@ class _Target:
         for left in self._folder.rglob(".*.partial"):
             left.unlink()
         return None
+
+    def _found(self) -> dict[str, Any]:
+        file = self._folder / _PLAN
+        try:
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return {"plan": dict(found["plan"]), "finished": found["finished"]}
+        except (ValueError, LookupError, TypeError) as error:
+            raise IcerecoError(f"{file}: damaged; remove {self._folder}, or give another folder") from error
 
     def _note(self, outcome: Outcome | None) -> None:
         finished = None if outcome is None else asdict(outcome)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from icereco.data.check import EventChecker, check_truth
 from icereco.data.columns import conform, file_of
 from icereco.data.readers import ReaderChoice, choices
+from icereco.data.selection import Selection
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.log import get_logger
@@ -35,6 +36,7 @@ class Source:
         reader_name: name of the reader component.
         reader: the reader itself.
         reader_text: the reader with its options, as `icereco.data.readers.choices` takes it.
+        selection: the part of a declared split that is read; None for everything.
         skips: identifies what is left out of the files (`icereco.data.skipping`); empty for nothing.
     """
 
@@ -42,16 +44,20 @@ class Source:
     reader_name: str
     reader: Reader
     reader_text: str
+    selection: Selection | None = None
     skips: str = ""
 
     def count(self) -> int:
-        """The number of events, without reading the pulses.
+        """The number of events, without reading the pulses; of a selection by event about so many.
 
         Raises:
             IcerecoError: a file is damaged.
         """
         with _explaining(self.path):
-            return self.reader.count(self.path)
+            if self.selection is None:
+                return self.reader.count(self.path)
+            counts = (self.reader.count(part.path) for part in self.parts())
+            return round(self.selection.share * sum(counts))
 
     def parts(self) -> "list[Source]":
         """Sources that, one after the other, give the same events: for a reader of folders, the files.
@@ -59,17 +65,26 @@ class Source:
         Several processes can read them, and a training can begin with the first. A reader says so with a method
         `parts(path)` that gives paths; without it there is one part, the whole.
         """
-        divide = getattr(self.reader, "parts", None)
-        paths = [self.path] if divide is None else divide(self.path)
-        return [replace(self, path=path) for path in paths]
+        paths = self._all_parts()
+        if self.selection is None:
+            return [replace(self, path=path) for path in paths]
+        read = self.selection.of_files(self.part_names())
+        return [
+            replace(self, path=path, selection=self.selection.within_file)
+            for path, chosen in zip(paths, read, strict=True)
+            if chosen
+        ]
 
     def part_names(self) -> list[str]:
-        """The name of each part as seen from the source: what a split by file goes by."""
-        paths = [part.path for part in self.parts()]
+        """The name of each part as seen from the source, selected or not: what a split by file goes by."""
         return [
             path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
-            for path in paths
+            for path in self._all_parts()
         ]
+
+    def _all_parts(self) -> list[Path]:
+        divide = getattr(self.reader, "parts", None)
+        return [self.path] if divide is None else list(divide(self.path))
 
     def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file.
@@ -95,14 +110,15 @@ class Source:
             checker.check(batch)
             if need_truth:
                 check_truth(batch, checker.file, checker.next_row - batch.num_rows)
-            yield batch
+            yield batch if self.selection is None else self.selection.of_events(batch)
         if checker.total == 0:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
         found = fingerprint(self.path, self.reader.files(self.path))
-        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}".encode()).hexdigest()
+        part = "" if self.selection is None else self.selection.text
+        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:

@@ -102,10 +102,12 @@ class Sample:
 
 def take_sample(source: Source, detector: Detector, events: int) -> Sample:
     """Up to so many events, from up to eight files; what cannot be read ends it, and is kept as `problem`."""
-    started, found = time.perf_counter(), list[pa.RecordBatch]()
+    started, found, total = time.perf_counter(), list[pa.RecordBatch](), 0
     problem: IcerecoError | None = None
     try:
-        found.extend(_batches(source, detector, events))
+        total = source.count()
+        started = time.perf_counter()
+        found.extend(_batches(source, detector, events, everywhere=total <= events))
     except IcerecoError as error:
         problem = error
     if not found:
@@ -114,12 +116,16 @@ def take_sample(source: Source, detector: Detector, events: int) -> Sample:
     seconds = time.perf_counter() - started
     names = [name for name in found[0].schema.names if all(name in one.schema.names for one in found)]
     table = pa.Table.from_batches([one.select(names).replace_schema_metadata(None) for one in found])
-    return Sample(source, detector, one_batch(table), _total(source, table.num_rows), seconds, problem)
+    return Sample(source, detector, one_batch(table), max(total, table.num_rows), seconds, problem)
 
 
-def _batches(source: Source, detector: Detector, events: int) -> Iterator[pa.RecordBatch]:
+def _batches(
+    source: Source, detector: Detector, events: int, *, everywhere: bool
+) -> Iterator[pa.RecordBatch]:
     parts = source.parts()
-    chosen = parts[:: max(-(-len(parts) // _MOST_PARTS), 1)]
+    chosen = parts if everywhere else parts[:: max(-(-len(parts) // _MOST_PARTS), 1)]
+    if everywhere:
+        events *= len(parts)
     each, pulses = -(-events // max(len(chosen), 1)), 0
     for part in chosen:
         left = each
@@ -130,10 +136,3 @@ def _batches(source: Source, detector: Detector, events: int) -> Iterator[pa.Rec
             pulses += int(some.column("sensor_id").offsets[-1].as_py()) if some.num_rows else 0
             if left <= 0 or pulses > _MOST_PULSES:
                 break
-
-
-def _total(source: Source, found: int) -> int:
-    try:
-        return source.count()
-    except IcerecoError:
-        return found

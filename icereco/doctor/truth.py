@@ -13,6 +13,7 @@ __all__ = ["check_columns", "check_truth_range"]
 
 _RANGES = {"azimuth": (0.0, 2 * np.pi, "[0, 2π)"), "zenith": (0.0, np.pi, "[0, π]")}
 _SLACK = 1e-6
+_LEAST_EVENTS = 10
 
 
 def check_truth_range(sample: Sample) -> Finding:
@@ -66,37 +67,40 @@ def _explained(known: dict[str, Float[ndarray, "event"]]) -> tuple[str, str]:
 
 def check_columns(sample: Sample) -> list[Finding]:
     """A column that is constant or full of gaps teaches nothing, or hides a mistake."""
-    findings = [found for name in sample.table.schema.names if (found := _column(sample, name))]
-    return findings or [
-        good("columns", "no column is constant or has gaps", f"{len(sample.table.schema.names)} columns")
-    ]
-
-
-def _column(sample: Sample, name: str) -> Finding | None:
-    values = _numbers(sample.table.column(name))
-    if values is None or not len(values):
-        return None
-    gaps = int(np.count_nonzero(np.isnan(values)))
-    known = values[~np.isnan(values)]
+    columns = {name: _numbers(sample.table.column(name)) for name in sample.table.schema.names}
+    known = {name: values for name, values in columns.items() if values is not None and len(values)}
+    gaps = {name: int(np.isnan(values).sum()) for name, values in known.items() if np.isnan(values).any()}
+    constant = [name for name, values in known.items() if name not in gaps and _is_constant(name, values)]
+    findings = []
     if gaps:
-        return Finding(
-            "columns",
-            "warning",
-            f"column {name} has gaps",
-            f"{gaps:,} of {len(values):,} values are NaN or null",
-            "a join that found no partner, or a quantity that only some events have",
-            "leave these events out, or fill the column" if len(known) else "leave the column out",
+        findings.append(
+            Finding(
+                "columns",
+                "warning",
+                f"values are missing in {', '.join(gaps)}",
+                "; ".join(
+                    f"{name}: {count:,} of {len(known[name]):,} NaN or null" for name, count in gaps.items()
+                ),
+                "a join that found no partner, or a quantity that only some events have",
+                "leave these events or columns out, unless that is how it should be",
+            )
         )
-    if len(values) > 1 and known.min() == known.max() and name != "auxiliary":
-        return Finding(
-            "columns",
-            "warning",
-            f"column {name} is constant",
-            f"all {len(values):,} values are {known[0]:g}",
-            "a quantity that was not simulated or not stored, and was filled in",
-            "nothing, if that is so: a model cannot learn from it",
+    if constant and len(sample) >= _LEAST_EVENTS:
+        findings.append(
+            Finding(
+                "columns",
+                "warning",
+                f"the same for all in {', '.join(constant)}",
+                "; ".join(f"{name}: always {known[name][0]:g}" for name in constant),
+                "a quantity that was not simulated or not stored, and was filled in",
+                "nothing, unless it should vary: a model cannot learn from it",
+            )
         )
-    return None
+    return findings or [good("columns", "no column is constant or has gaps", f"{len(columns)} columns")]
+
+
+def _is_constant(name: str, values: Float[ndarray, "value"]) -> bool:
+    return name not in ("event_id", "auxiliary") and bool(values.min() == values.max())
 
 
 def _numbers(column: pa.Array) -> Float[ndarray, "value"] | None:
