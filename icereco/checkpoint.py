@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,9 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     """
     tensors, metadata = read_tensors(path)
     detector = _detector_from(tensors, json.loads(metadata["detector"]))
-    profile = parse_profile(metadata["profile"], metadata["profile_name"])
+    # The detector is in the file, so that its card need not be installed here.
+    used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
+    profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
     model = build_model(profile, detector)
     _load_weights(
         model, {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}, path
@@ -123,12 +126,13 @@ def file_hash(path: Path) -> str:
 def _refuse_pickle(path: Path) -> None:
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(9)
     except FileNotFoundError:
         raise IcerecoError(f"there is no checkpoint {path}; list runs with: icereco runs") from None
     except IsADirectoryError:
         raise IcerecoError(f"{path} is a folder, not a checkpoint; give a run with --run") from None
-    if start[:2] == b"PK" or start[:1] == b"\x80":
+    # A safetensors file begins with the length of its header, in which either may happen to be, and then the header.
+    if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise IcerecoError(
             f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one; "
             "its checkpoints are .safetensors files"

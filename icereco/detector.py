@@ -95,7 +95,10 @@ class Detector:
 
     @property
     def extent_m(self) -> Float[ndarray, "3"]:
-        """Half the lengths of the box around the modules in use, float64: |position − centre| goes up to this."""
+        """Half the lengths of the box around the modules in use, float64: |position − centre| goes up to this.
+
+        0 along an axis on which all modules are alike, such as x of a single string.
+        """
         low, high = self._box_m
         half: ndarray = 0.5 * (high - low)
         return half

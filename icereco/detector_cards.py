@@ -13,7 +13,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import CARD, registry
 from icereco.resources import data_dir
 
-__all__ = ["CARD", "Card", "detector_names", "find_card", "is_card_name", "read_table", "require"]
+__all__ = ["CARD", "Card", "detector_names", "find_card", "is_card", "is_card_folder", "read_table", "require"]
 
 
 class Card:
@@ -97,9 +97,14 @@ def detector_names() -> list[str]:
     return sorted({*_shipped(), *registry().card_names()})
 
 
-def is_card_name(name: str) -> bool:
-    """Whether it names a card that ships or one of a plugin, also as "distribution/name"."""
-    return name in detector_names() or registry().card_folder(name) is not None
+def is_card_folder(name: str | Path) -> bool:
+    """Whether it is a folder with a card of one's own."""
+    return (Path(name) / CARD).is_file()
+
+
+def is_card(name: str) -> bool:
+    """Whether there is such a card: one that ships, one of a plugin (also as "distribution/name"), or in a folder."""
+    return is_card_folder(name) or name in detector_names() or registry().card_folder(name) is not None
 
 
 def find_card(name: str | Path) -> Card:
@@ -109,7 +114,7 @@ def find_card(name: str | Path) -> Card:
         IcerecoError: there is none (with the nearest name), plugins disagree about it, or it is not valid TOML.
     """
     own = Path(name)
-    if (own / CARD).is_file():
+    if is_card_folder(own):
         return Card(own)
     if own.is_dir():
         raise IcerecoError(f"{own}: this folder holds no {CARD}, so it is not a detector card")

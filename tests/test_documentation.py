@@ -2,20 +2,28 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
+from icereco.cli import main
 from icereco.components import KINDS
-from icereco.plugins import CARD_HOOK, HOOKS
+from icereco.data.catalog import data_sets
+from icereco.data.table import SCHEMA
+from icereco.detector import detector_names
+from icereco.plugins import CARD_HOOK, HOOKS, registry
 from icereco.profiles import load_profile
+from icereco.settings import settings_file
 from icereco.training.options import TrainOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLUGIN, PROFILES = (DOCS / "write-a-plugin.md").read_text(), (DOCS / "profiles.md").read_text()
+DATA = (DOCS / "data.md").read_text()
 
 
 def blocks(text, language):
@@ -114,3 +122,34 @@ def test_the_example_profile_is_sound(tmp_path):
 def test_every_training_option_is_documented_as_it_is(name, field):
     assert field.description
     assert re.search(rf"\| `{name}` \| .* \| {re.escape(field.description)} \|", PROFILES)
+
+
+COMMANDS = re.findall(r"(?:^\$ |`|then )(icereco [^`#\n]+)", DATA, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", sorted(set(COMMANDS)))
+def test_every_command_about_data_is_one_that_exists(line):
+    command = main
+    context = click.Context(main)
+    words = shlex.split(line.strip())[1:]
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        command = command.get_command(context, words.pop(0))
+        assert command is not None, line
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_the_page_about_data_names_every_reader_card_and_column():
+    for reader in registry().names("reader"):
+        assert f"`{reader}`" in DATA
+    for card in detector_names():
+        assert f"`{card}`" in DATA
+    for column in SCHEMA.names:
+        assert f"`{column}`" in DATA
+
+
+def test_the_settings_of_the_page_about_data_are_sound():
+    (text,) = blocks(DATA, "toml")
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text(text)
+    assert list(data_sets()) == ["kaggle", "arca"]

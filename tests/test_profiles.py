@@ -1,6 +1,7 @@
 """Profiles: inheritance, overrides, problems with file and line, and the resolved form."""
 
 import math
+import shutil
 import tomllib
 
 import pytest
@@ -13,6 +14,7 @@ from icereco.errors import IcerecoError
 from icereco.profiles import ProfileError, load_profile, parse_profile, profile_names
 from icereco.profiles.toml import format_table, format_value
 from icereco.registry import Declaration, Plugin, Registry
+from icereco.resources import data_dir
 
 PLUGIN = Plugin("fake", "icereco-fake", "1.0")
 
@@ -366,3 +368,10 @@ def test_nan_and_numbers_keep_their_kind():
 def test_a_value_that_toml_lacks_is_refused():
     with pytest.raises(TypeError, match="TOML has no object"):
         format_value(object())
+
+
+def test_a_detector_may_be_a_card_in_a_folder_of_ones_own(tmp_path):
+    shutil.copytree(data_dir("geometry") / "gvd", tmp_path / "lake")
+    assert load_profile("quick", [f"detector.use={tmp_path / 'lake'}"]).detector == str(tmp_path / "lake")
+    with pytest.raises(ProfileError, match="no detector is called"):
+        load_profile("quick", [f"detector.use={tmp_path}"])

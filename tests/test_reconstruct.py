@@ -3,6 +3,7 @@ import csv
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from icereco.checkpoint import file_hash, save_checkpoint
+from icereco.checkpoint import file_hash, load_checkpoint, save_checkpoint
 from icereco.cli import main
 from icereco.data.batches import event_batch
 from icereco.data.reconstructions import provenance_of
@@ -29,6 +30,7 @@ from icereco.inference.methods import baseline, model_method, untrained_method
 from icereco.inference.outputs import FALLBACK_ZENITH_RAD, open_output
 from icereco.model import build_model
 from icereco.profiles import load_profile
+from icereco.resources import data_dir
 from icereco.runs import RunFolder
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -428,3 +430,19 @@ def test_a_kaggle_folder_and_its_batch_file_give_the_same(tmp_path):
     assert folder["event_id"] == meta["event_id"]
     assert folder["pulses_total"].to_pylist() == meta["n_pulses"].to_pylist()
     assert outcome.error.median_deg == pytest.approx(33.1, abs=0.5)
+
+
+def test_a_checkpoint_brings_its_detector_along(tmp_path):
+    """Also one that is not installed where it is used: a card of another plugin, or in a folder that is gone."""
+    lake = shutil.copytree(data_dir("geometry") / "km3net-orca6", tmp_path / "lake")
+    profile = load_profile("quick", [*OVERRIDES, f"detector.use={lake}"])
+    detector = load_detector(lake)
+    save_checkpoint(tmp_path / "model.safetensors", build_model(profile, detector), profile, detector, {})
+    shutil.rmtree(lake)
+    found = load_checkpoint(tmp_path / "model.safetensors").detector
+    for name in ("name", "noise_rate_hz", "file_origins_m", "fingerprint"):
+        assert getattr(found, name) == getattr(detector, name)
+    for name in ("string", "om", "position_m", "alive", "dom_id"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(detector, name))
+    assert found.medium.kind == "water"
+    np.testing.assert_array_equal(found.medium.absorption_length_m, [60.0])

@@ -23,7 +23,8 @@ from icereco_simulation.volume import Volume
 from icereco.cli.simulate import command
 from icereco.components import Component
 from icereco.data.columns import ragged
-from icereco.data.layouts import KaggleWriter, OwnWriter
+from icereco.data.kaggle_layout import KaggleWriter
+from icereco.data.layouts import OwnWriter
 from icereco.data.simulation import Simulation, simulated_events
 from icereco.data.statistics import Statistics
 from icereco.data.table import SCHEMA

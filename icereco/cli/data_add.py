@@ -2,17 +2,20 @@
 
 import shlex
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from icereco.data.catalog import DataSet, add
+from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, add
 from icereco.data.split_rule import PARTS, SplitRule
 from icereco.errors import IcerecoError
 from icereco.settings import settings_file
+
+if TYPE_CHECKING:
+    from icereco.data.sources import Source
 
 __all__ = ["command"]
 
@@ -63,18 +66,33 @@ def command(
     card = None if detector is None else _card(detector)
     found = DataSet(name=name, path=path.expanduser().resolve(), reader=reader, detector=card, split=rule)
     source = found.model_copy(update={"name": None}).open()
-    parts = source.part_names()
-    if rule is not None and rule.by == "file":
-        rule.parts_of_files(parts)
+    names = source.part_names()
+    parts = rule.parts_of_files(names) if rule is not None and rule.by == "file" else []
     add(found, replace=replace)
     console = Console(highlight=False, soft_wrap=True)
-    files = f"{len(parts):,} files" if len(parts) > 1 else "1 file"
+    files = f"{len(names):,} files" if len(names) > 1 else "1 file"
     console.print(f"[bold]{escape(name)}[/] is {escape(str(found.path))} ({source.reader_name}, {files})")
     if rule is not None:
-        console.print(f"split {escape(rule.text)}")
+        counts = ", ".join(f"{parts.count(part):,} {part}" for part in PARTS)
+        console.print(f"split {escape(rule.text)}" + (f"; files: {counts}" if parts else ""))
     console.print(f"kept in {escape(str(settings_file()))}")
+    if problem := _first_problem(source, card):
+        console.print(
+            f"[yellow]but: {escape(problem)}[/]\nif so, add it again with --replace --detector NAME"
+        )
     quoted = shlex.quote(name)
     console.print(f"next: icereco data show {quoted}, or icereco train --data {quoted}")
+
+
+def _first_problem(source: "Source", detector: str | None) -> str | None:
+    """What speaks against the detector in the first events."""
+    from icereco.detector import load_detector
+
+    try:
+        next(source.checked(load_detector(detector or DEFAULT_DETECTOR), 64))
+    except IcerecoError as error:
+        return str(error)
+    return None
 
 
 def _rule(
@@ -123,7 +141,7 @@ def _number(text: str) -> float | None:
 def _card(text: str) -> str:
     """The name of a card, or the whole path of a folder with one."""
     from icereco.detector import load_detector
-    from icereco.detector_cards import is_card_name
+    from icereco.detector_cards import is_card_folder
 
     load_detector(text)
-    return text if is_card_name(text) else str(Path(text).expanduser().resolve())
+    return str(Path(text).resolve()) if is_card_folder(text) else text

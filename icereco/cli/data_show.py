@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.cli.progress import event_progress
-from icereco.data.catalog import DataSet, find
+from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, find
 
 if TYPE_CHECKING:
     from icereco.data.sources import Source
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_DEFAULT_DETECTOR = "icecube86"
 _BAR = 30
 _UNITS = {
     "azimuth": "rad",
@@ -38,7 +37,7 @@ _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
     "--reader", metavar="READER", help="What reads it  [default: as declared, or whoever recognises it]."
 )
 @click.option(
-    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {_DEFAULT_DETECTOR}]."
+    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."
 )
 @click.option(
     "--events", type=click.IntRange(min=1), default=10_000, show_default=True,
@@ -54,7 +53,7 @@ def command(data: str, reader: str | None, detector: str | None, events: int, as
     if reader is not None:
         found = found.model_copy(update={"reader": reader})
     source = found.open()
-    card = load_detector(detector or found.detector or _DEFAULT_DETECTOR)
+    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
     total = source.count()
     summary = Summary(card)
     with event_progress(min(events, total)) as advance:
@@ -122,6 +121,8 @@ def _print(facts: dict[str, Any], summary: "Summary", console: Console) -> None:
             console.print(_percentile_line(document[key]), soft_wrap=True)
     console.print()
     console.print(_figures(document))
+    if document["further_columns"]:
+        console.print(f"further columns: {escape(', '.join(document['further_columns']))}")
     console.print("\n[bold]truth[/]" + ("" if document["truth"] else ": none"))
     if document["truth"]:
         console.print(_truth(document))
@@ -133,7 +134,7 @@ def _print(facts: dict[str, Any], summary: "Summary", console: Console) -> None:
 def _histogram(found: "Histogram") -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for justify in ("right", "left", "right"):
-        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]  # one of rich's literals
+        table.add_column(justify=justify, no_wrap=True)
     largest, total = int(found.counts.max()), int(found.counts.sum())
     for low, high, count in zip(found.edges[:-1], found.edges[1:], found.counts, strict=True):
         label = f"{low:,}" if high - low == 1 else f"{low:,} - {high - 1:,}"
@@ -164,8 +165,6 @@ def _figures(document: dict[str, Any]) -> Table:
     table.add_row("auxiliary pulses", f"{document['auxiliary_share']:.1%}")
     if document["empty_events"]:
         table.add_row("events without pulses", f"{document['empty_events']:,}")
-    if document["further_columns"]:
-        table.add_row("further columns", ", ".join(document["further_columns"]))
     return table
 
 

@@ -48,6 +48,17 @@ logger = get_logger(__name__)
     "[default: simulate what the profile asks for, once].",
 )
 @click.option(
+    "--reader",
+    metavar="READER",
+    help="What reads --data, such as graphnet-sqlite or graphnet-sqlite:pulse_map=NAME  "
+    "[default: as declared, or whoever recognises it].",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave bad events and damaged files out, and list them in the run folder.",
+)
+@click.option(
     "-o",
     "overrides",
     multiple=True,
@@ -67,6 +78,8 @@ logger = get_logger(__name__)
 def command(
     profile_name: str,
     data: tuple[str, ...],
+    reader: str | None,
+    skip_bad: bool,
     overrides: tuple[str, ...],
     name: str | None,
     resumed: str | None,
@@ -86,13 +99,19 @@ def command(
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's
-    if resumed and (data or overrides or name):
-        raise IcerecoError("--resume goes on with a run as it was; it takes no --data, -o or --name")
+    if resumed and (data or reader or skip_bad or overrides or name):
+        raise IcerecoError(
+            "--resume goes on with a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
+        )
     from icereco.training.tracking import PROJECT, Tracker, choose_mode
 
     mode = choose_mode(tracking)
     progress = Progress(*_columns(), console=Console(stderr=True))
-    opened = _resume(resumed, progress) if resumed else _begin(profile_name, overrides, data, name, progress)
+    opened = (
+        _resume(resumed, progress)
+        if resumed
+        else _begin(profile_name, overrides, _chosen(data, reader, skip_bad), name, progress)
+    )
     with _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
@@ -101,17 +120,29 @@ def command(
     _say_what_next(session, finished)
 
 
+def _chosen(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
+    """The data sets that are asked for; says what is wrong with them before a run folder is made."""
+    from icereco.training.mixture import DataChoice
+
+    if not data and (reader or skip_bad):
+        raise IcerecoError("--reader and --skip-bad go with --data")
+    chosen = [DataChoice.parse(text).read_with(reader, skip_bad=skip_bad) for text in data]
+    for one in chosen:
+        one.data.open()
+    return chosen
+
+
 def _begin(
-    profile_name: str, overrides: tuple[str, ...], data: tuple[str, ...], name: str | None, progress: Progress
+    profile_name: str,
+    overrides: tuple[str, ...],
+    chosen: "list[DataChoice]",
+    name: str | None,
+    progress: Progress,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
     from icereco.runs import RunFolder, runs_dir
-    from icereco.training.mixture import DataChoice
 
-    chosen = [DataChoice.parse(text) for text in data]
-    for one in chosen:
-        one.data.open()  # says what is wrong before a run folder is made
     profile = load_profile(profile_name, (*_declared_detector(chosen, overrides), *overrides))
     stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
     name = name or default_name(runs_dir(), profile.name, stem)

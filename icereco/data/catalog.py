@@ -8,13 +8,14 @@ They are kept in the user's settings file (`icereco.settings`), one table each:
     split = {by = "file", validation = ["batch_65[2-5].parquet"], test = ["batch_65[6-9].parquet"]}
 """
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from icereco.data.split_rule import SplitRule
+from icereco.data.split_rule import Part, SplitRule
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.settings import add_table, read_settings, remove_table, settings_file
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from icereco.data.sources import Source
     from icereco.detector import Detector
 
-__all__ = ["DataSet", "add", "data_sets", "find", "remove"]
+__all__ = ["DEFAULT_DETECTOR", "DataSet", "add", "data_sets", "find", "remove"]
+
+DEFAULT_DETECTOR = "icecube86"
+"""Of events that do not say of which they are."""
 
 _SECTION = "data"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -71,12 +75,13 @@ class DataSet(BaseModel):
         """Its name, or the path."""
         return self.name or str(self.path)
 
-    def open(self) -> "Source":
-        """The events, with the reader that understands them.
+    def open(self, part: Part | None = None) -> "Source":
+        """The events, or one part of the declared split, with the reader that understands them.
 
         Raises:
-            IcerecoError: the file or folder is not there, or no reader understands it.
+            IcerecoError: the file or folder is not there, no reader understands it, or no split is declared.
         """
+        from icereco.data.selection import Selection
         from icereco.data.sources import open_source
 
         if self.name is not None and not self.path.exists():
@@ -84,7 +89,15 @@ class DataSet(BaseModel):
                 f"data set {self.name!r} is to be at {self.path}, and nothing is there; say where it is now:\n"
                 f"  icereco data add {self.name} PATH --replace"
             )
-        return open_source(self.path, self.reader)
+        source = open_source(self.path, self.reader)
+        if part is None:
+            return source
+        if self.split is None:
+            raise IcerecoError(
+                f"{self.label} has no declared split to take the {part} part of; declare one:\n"
+                "  icereco data add NAME PATH --validation 0.1 --test 0.1"
+            )
+        return dataclasses.replace(source, selection=Selection(self.split, part))
 
     def require_detector(self, detector: "Detector") -> None:
         """Check that the events are of this detector, where the data set says of which they are.
@@ -94,10 +107,12 @@ class DataSet(BaseModel):
         """
         if self.detector is None:
             return
+        import numpy as np  # listing data sets needs none
+
         from icereco.detector import load_detector
 
         own = load_detector(self.detector)
-        if own.fingerprint != detector.fingerprint:
+        if not np.array_equal(own.position_m, detector.position_m):
             raise IcerecoError(
                 f"data set {self.label!r} is of detector {own.name!r}, and not of {detector.name!r}; train with "
                 f"-o detector.use={own.name}, or reconstruct with a model that was trained for it"

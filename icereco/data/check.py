@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +11,31 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from icereco.data.columns import Ragged, file_of, pulse_columns, ragged, require_columns
+from icereco.data.sensors import UNKNOWN
 from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 
-__all__ = ["EventChecker", "check_events", "check_truth", "bad_truth"]
+__all__ = ["BadEventError", "EventChecker", "check_events", "check_truth", "bad_truth"]
+
+
+class BadEventError(IcerecoError):
+    """One event is wrong, not the file.
+
+    Attributes:
+        event_id: of the event, None where it has none.
+        problem: what is wrong with it, without saying where.
+    """
+
+    def __init__(self, place: str, event_id: int | None, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.event_id = event_id
+        self.problem = problem
+        self._place = place
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int | None, str]]:
+        """Workers hand their errors on to another process."""
+        return type(self), (self._place, self.event_id, self.problem)
 
 
 def check_events(batch: pa.RecordBatch, detector: Detector, source: Path, first_row: int = 0) -> None:
@@ -77,6 +98,11 @@ class EventChecker:
         self._require_new_ids(rows, batch.column("event_id").to_numpy())
         self.next_row += batch.num_rows
         self.total += batch.num_rows
+
+    def remember(self, event_id: Int[ndarray, "event"]) -> None:
+        """Ids of events that were checked before, such as by a run that this one goes on with."""
+        self._seen.add(event_id)
+        self.total += len(event_id)
 
     def _pulse_columns(self, schema: pa.Schema, file: Path) -> tuple[str, ...]:
         """The pulse columns, which are the same from the first batch to the last: a model is made for them."""
@@ -144,11 +170,11 @@ class _Rows:
     source: Path
     first_row: int
 
-    def error(self, row: int, problem: str) -> IcerecoError:
-        event_id = (
-            self.batch.column("event_id")[row].as_py() if "event_id" in self.batch.schema.names else "?"
-        )
-        return IcerecoError(f"{self.source}: row {self.first_row + row}, event_id {event_id}: {problem}")
+    def error(self, row: int, problem: str) -> BadEventError:
+        known = "event_id" in self.batch.schema.names
+        event_id = self.batch.column("event_id")[row].as_py() if known else None
+        place = f"{self.source}: row {self.first_row + row}, event_id {event_id if known else '?'}"
+        return BadEventError(place, event_id, problem)
 
     def require_no_nulls(self) -> None:
         require_columns(self.batch.schema.names, self.source)
@@ -175,8 +201,10 @@ class _Rows:
     def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
         count = len(detector.position_m)
         outside = (sensor.values < 0) | (sensor.values >= count)
-        allowed = f"outside {detector.name}; allowed: 0 to {count - 1}"
-        self.refuse("sensor_id", sensor, outside, f"{allowed}; is this file of another detector?")
+        problem = f"outside {detector.name}; allowed: 0 to {count - 1}; is this file of another detector?"
+        if (sensor.values[outside] == UNKNOWN).any():
+            problem += f" ({UNKNOWN} stands for a sensor that its reader did not find there)"
+        self.refuse("sensor_id", sensor, outside, problem)
 
     def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:
         allowed = f"not finite; allowed: finite numbers{f' of {unit}' if unit else ''}"

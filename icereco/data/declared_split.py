@@ -113,7 +113,17 @@ def _file_spans(store: Store, rule: SplitRule, files: Sequence[str]) -> dict[Par
         )
     ends = np.cumsum(events).tolist()
     found = list(zip(rule.parts_of_files(files), [0, *ends], ends, strict=False))
-    return {part: tuple((start, end) for one, start, end in found if one == part) for part in PARTS}
+    return {part: _merged([(start, end) for one, start, end in found if one == part]) for part in PARTS}
+
+
+def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Spans that touch each other become one."""
+    found: list[Span] = []
+    for start, stop in spans:
+        if found and found[-1][1] == start:
+            start = found.pop()[0]
+        found.append((start, stop))
+    return tuple(found)
 
 
 def _counted(rows: SelectedRows, ids: Int[ndarray, "event"] | None) -> SelectedRows:

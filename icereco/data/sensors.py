@@ -11,7 +11,7 @@ from numpy import ndarray
 from icereco.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
 
-__all__ = ["UNKNOWN", "SensorFinder", "finder_for"]
+__all__ = ["UNKNOWN", "SensorFinder", "finder_for", "sensors_of_modules"]
 
 UNKNOWN = -1
 """In place of a sensor id: the detector has no such sensor. The check of events refuses it."""
@@ -20,6 +20,7 @@ TOLERANCE_M = 1.0
 _CELL_M = 0.01
 _HALF_RANGE = 1 << 20
 _PLACES_AT_ONCE = 256
+_PLACES_TO_TRY = 50
 
 
 class SensorFinder:
@@ -100,6 +101,49 @@ def finder_for(
     return finder
 
 
+def sensors_of_modules(
+    dom_id: Int[ndarray, "pulse"], detector: Detector, source: Path, *, complain: bool = True
+) -> Int[ndarray, "pulse"]:
+    """The sensor of each module that is named by its number (`Detector.dom_id`), int32 `[P]`; `UNKNOWN` for others.
+
+    Args:
+        dom_id: numbers of modules.
+        detector: whose sensors.
+        source: the file, for the message.
+        complain: whether it is an error that most modules are unknown.
+
+    Raises:
+        IcerecoError: the card has no such numbers, or most modules are not in it; names a detector whose they are.
+    """
+    sensor = _numbered(dom_id, detector)
+    modules, first = np.unique(dom_id, return_index=True)
+    missing = sensor[first] == UNKNOWN
+    if complain and 2 * int(missing.sum()) > len(modules):
+        others = (
+            name for name in detector_names() if (_numbered(modules, load_detector(name)) != UNKNOWN).all()
+        )
+        fitting = ", ".join(others)
+        advice = (
+            f"they are all in {fitting}"
+            if fitting
+            else "they need a card of their own, with the column dom_id"
+        )
+        raise IcerecoError(
+            f"{source}: {missing.sum()} of the {len(modules)} modules that its first events hit are not in the "
+            f"detector {detector.name}, such as dom_id {modules[np.argmax(missing)]}; {advice}"
+        )
+    return sensor
+
+
+def _numbered(dom_id: Int[ndarray, "pulse"], detector: Detector) -> Int[ndarray, "pulse"]:
+    known = detector.dom_id
+    if known is None or not len(known):
+        return np.full(len(dom_id), UNKNOWN, np.int32)
+    order = np.argsort(known)
+    at = order[np.searchsorted(known, dom_id, sorter=order).clip(max=len(known) - 1)]
+    return np.where(known[at] == dom_id, at, UNKNOWN).astype(np.int32)
+
+
 def _best(
     places: Float[ndarray, "place 3"], detector: Detector, kind: str | None, tolerance_m: float
 ) -> tuple[SensorFinder, Bool[ndarray, "place"]]:
@@ -114,12 +158,21 @@ def _origins(detector: Detector, kind: str | None) -> Iterable[tuple[float, floa
 
 
 def _advice(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: float) -> str:
+    fitting: dict[str, int] = {}
+    places = places[:: max(len(places) // _PLACES_TO_TRY, 1)]
     for name in detector_names():
         with suppress(IcerecoError):  # a broken card is not what is wrong here
-            _, missing = _best(places, load_detector(name), kind, tolerance_m)
-            if missing.any():
-                continue
-            return (
-                f"they are all in {name}: train with -o detector.use={name}, reconstruct with a model of it"
-            )
-    return "no detector of icereco has them all: these events need a card of their own (icereco detectors)"
+            other = load_detector(name)
+            _, missing = _best(places, other, kind, tolerance_m)
+            if not missing.any():
+                fitting[name] = len(other.position_m)
+    if not fitting:
+        return (
+            "no detector of icereco has them all: these events need a card of their own (icereco detectors)"
+        )
+    first, *more = sorted(fitting, key=lambda name: fitting[name])
+    also = f" (and in {', '.join(more)})" if more else ""
+    return (
+        f"they are all in {first}{also}: train with -o detector.use={first}, reconstruct with a model of it, or with "
+        f"--method NAME --detector {first}"
+    )

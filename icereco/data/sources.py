@@ -13,11 +13,15 @@ import pyarrow.parquet as pq
 from icereco.data.check import EventChecker, check_truth
 from icereco.data.columns import conform, file_of
 from icereco.data.readers import ReaderChoice, choices
+from icereco.data.selection import Selection
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.log import get_logger
 from icereco.roles import Reader
 
 __all__ = ["Source", "fingerprint", "open_source"]
+
+logger = get_logger(__name__)
 
 _SAMPLE_BYTES = 1 << 16
 _SAMPLES = 8
@@ -32,21 +36,28 @@ class Source:
         reader_name: name of the reader component.
         reader: the reader itself.
         reader_text: the reader with its options, as `icereco.data.readers.choices` takes it.
+        selection: the part of a declared split that is read; None for everything.
+        skips: identifies what is left out of the files (`icereco.data.skipping`); empty for nothing.
     """
 
     path: Path
     reader_name: str
     reader: Reader
     reader_text: str
+    selection: Selection | None = None
+    skips: str = ""
 
     def count(self) -> int:
-        """The number of events, without reading the pulses.
+        """The number of events, without reading the pulses; of a selection by event about so many.
 
         Raises:
             IcerecoError: a file is damaged.
         """
         with _explaining(self.path):
-            return self.reader.count(self.path)
+            if self.selection is None:
+                return self.reader.count(self.path)
+            counts = (self.reader.count(part.path) for part in self.parts())
+            return round(self.selection.share * sum(counts))
 
     def parts(self) -> "list[Source]":
         """Sources that, one after the other, give the same events: for a reader of folders, the files.
@@ -54,17 +65,26 @@ class Source:
         Several processes can read them, and a training can begin with the first. A reader says so with a method
         `parts(path)` that gives paths; without it there is one part, the whole.
         """
-        divide = getattr(self.reader, "parts", None)
-        paths = [self.path] if divide is None else divide(self.path)
-        return [replace(self, path=path) for path in paths]
+        paths = self._all_parts()
+        if self.selection is None:
+            return [replace(self, path=path) for path in paths]
+        read = self.selection.of_files(self.part_names())
+        return [
+            replace(self, path=path, selection=self.selection.within_file)
+            for path, chosen in zip(paths, read, strict=True)
+            if chosen
+        ]
 
     def part_names(self) -> list[str]:
-        """The name of each part as seen from the source: what a split by file goes by."""
-        paths = [part.path for part in self.parts()]
+        """The name of each part as seen from the source, selected or not: what a split by file goes by."""
         return [
             path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
-            for path in paths
+            for path in self._all_parts()
         ]
+
+    def _all_parts(self) -> list[Path]:
+        divide = getattr(self.reader, "parts", None)
+        return [self.path] if divide is None else list(divide(self.path))
 
     def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file.
@@ -90,14 +110,15 @@ class Source:
             checker.check(batch)
             if need_truth:
                 check_truth(batch, checker.file, checker.next_row - batch.num_rows)
-            yield batch
+            yield batch if self.selection is None else self.selection.of_events(batch)
         if checker.total == 0:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
         found = fingerprint(self.path, self.reader.files(self.path))
-        return hashlib.sha256(f"{found} {self.reader_text}".encode()).hexdigest()
+        part = "" if self.selection is None else self.selection.text
+        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
@@ -114,13 +135,23 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     path = Path(path)
     asked = choices(reader)
     _require_exists(path)
-    found = [one for one in asked if one.reader.sniff(path)]
+    found = [one for one in asked if _recognises(one, path)]
     if not found:
         raise _not_recognised(path, asked)
     if len(found) > 1:
         names = ", ".join(one.component.name for one in found)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
     return Source(path, found[0].component.name, found[0].reader, found[0].text)
+
+
+def _recognises(one: ReaderChoice, path: Path) -> bool:
+    try:
+        return one.reader.sniff(path)
+    except IcerecoError:
+        raise
+    except Exception:  # a damaged file makes libraries fail in ways that no reader foresees
+        logger.debug("%s does not recognise %s", one.component.name, path, exc_info=True)
+        return False
 
 
 @contextmanager
@@ -204,10 +235,12 @@ def _what_file_is(file: Path) -> str:
         if magic == b"ARROW1":
             with pa.memory_map(str(file)) as source:
                 return _columns(pa.ipc.open_file(source).schema)
-    except (pa.ArrowException, OSError) as error:
-        return (
-            f"truncated or damaged, it cannot be opened ({str(error).splitlines()[0]}); copy or make it again"
-        )
+    except Exception as error:  # Arrow names damage in many ways
+        return f"truncated or damaged, it cannot be opened ({_first_line(error)}); copy or make it again"
+    if magic == b"SQLite":
+        return "an SQLite database, in whose tables no reader finds pulses"
+    if magic[:4] == b"root":
+        return "a ROOT file, in which no reader finds events"
     return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
 
 

@@ -40,11 +40,22 @@ def load_profile(
 
 
 def parse_profile(
-    text: str, name: str, overrides: Sequence[str] = (), components: Registry | None = None
+    text: str,
+    name: str,
+    overrides: Sequence[str] = (),
+    components: Registry | None = None,
+    detector: str | None = None,
 ) -> Profile:
     """A profile from its text, such as a run or a checkpoint stores it.
+
+    Args:
+        text: TOML.
+        name: of the profile.
+        overrides: as for `load_profile`.
+        components: as for `load_profile`.
+        detector: what the profile calls a detector that is at hand already, as in a checkpoint; it needs no card then.
 
     Raises:
         ProfileError: everything that is wrong with it, at once.
     """
-    return check(resolve_text(text, name, overrides), components or registry())
+    return check(resolve_text(text, name, overrides), components or registry(), detector)

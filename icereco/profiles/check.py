@@ -29,16 +29,16 @@ class DetectorOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    use: str = Field(description="name of a detector card")
+    use: str = Field(description="name of a detector card, or the folder of one")
 
 
-def check(resolved: Resolved, registry: Registry) -> Profile:
-    """The profile that settings describe.
+def check(resolved: Resolved, registry: Registry, detector: str | None = None) -> Profile:
+    """The profile that settings describe; a detector of the name `detector` needs no card.
 
     Raises:
         ProfileError: every problem, sorted by file and line.
     """
-    checker = _Checker(resolved, registry)
+    checker = _Checker(resolved, registry, detector)
     profile = checker.profile()
     if profile is None or checker.problems:
         raise ProfileError(checker.problems)
@@ -48,8 +48,9 @@ def check(resolved: Resolved, registry: Registry) -> Profile:
 class _Checker:
     """One pass over the settings, gathering problems on the way."""
 
-    def __init__(self, resolved: Resolved, registry: Registry) -> None:
+    def __init__(self, resolved: Resolved, registry: Registry, detector: str | None) -> None:
         self.resolved = resolved
+        self.detector = detector
         self.tables = resolved.settings.tables
         self.registry = registry
         self.problems = list(resolved.problems)
@@ -117,10 +118,10 @@ class _Checker:
         table = self._table("detector")
         if table is None or (options := self._options(DetectorOptions, table, "detector")) is None:
             return None
-        from icereco.detector_cards import detector_names, is_card_name  # numpy is slow to import
+        from icereco.detector_cards import detector_names, is_card  # numpy is slow to import
 
         try:
-            if is_card_name(options.use):
+            if options.use == self.detector or is_card(options.use):
                 return options
         except IcerecoError as error:  # two plugins provide it
             self._report(table.settings["use"].origin, f"[detector] {error}")

@@ -11,6 +11,7 @@ from icereco.data.budget import Budget
 from icereco.data.declared_split import declared_split
 from icereco.data.prepare import Progress, growing, is_store, prepared
 from icereco.data.simulation import simulated_events
+from icereco.data.skipping import Skipped, skip_bad, write_skipped
 from icereco.data.sources import Source
 from icereco.data.split import EXACT_EVENTS, RowNumbers, Split, split
 from icereco.data.split_rule import SplitRule
@@ -72,11 +73,16 @@ class Material:
 
 @contextmanager
 def gather(
-    profile: Profile, detector: Detector, data: Path | Sequence[DataChoice] | None, stages: Stages
+    profile: Profile,
+    detector: Detector,
+    data: Path | Sequence[DataChoice] | None,
+    stages: Stages,
+    skipped: Path | None = None,
 ) -> Iterator[Material]:
     """Prepare the events of `data`, or simulate what the profile asks for if there is none; both are cached.
 
     Where there are many files, training begins with the first while the others are prepared; that ends with the block.
+    `skipped` is the file that lists bad events where they are to be left out.
 
     Raises:
         IcerecoError: the data cannot be read, has no truth, or is too little to split.
@@ -86,7 +92,7 @@ def gather(
     for one in chosen:
         one.data.require_detector(detector)
     with ExitStack() as stack:
-        sources = [one.data.open() for one in chosen]
+        sources = _opened(chosen, detector, skipped)
         stores = [stack.enter_context(_store(one, detector, options.seed, stages)) for one in sources]
         parts = _split(stores, sources, [one.data.split for one in chosen], options)
         train = [
@@ -105,6 +111,20 @@ def gather(
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
         yield Material(tuple(train), tuple(validate), detector, facts)
+
+
+def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
+    """The sources, without their bad events where that is asked for."""
+    sources, found = [], list[Skipped]()
+    for one in chosen:
+        source = one.data.open()
+        if one.skip_bad:
+            source, skipped = skip_bad(source, detector, need_truth=True)
+            found += skipped
+        sources.append(source)
+    if listing is not None:
+        write_skipped(listing, found)
+    return sources
 
 
 def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:

@@ -1,7 +1,7 @@
 """Which data sets a training is fed with, and how often it sees their events: `NAME|PATH` or `NAME|PATH=WEIGHT`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,10 +20,12 @@ class DataChoice:
     Attributes:
         data: the data set.
         weight: how often an epoch sees each of its events: 0.3 is another 30 % in each epoch, 2 is each twice.
+        skip_bad: whether bad events are left out instead of being an error.
     """
 
     data: DataSet
     weight: float = 1.0
+    skip_bad: bool = False
 
     @classmethod
     def all_of(cls, data: "Path | Sequence[Self] | None") -> list[Self]:
@@ -56,12 +58,18 @@ class DataChoice:
     @classmethod
     def recorded(cls, found: Sequence[Mapping[str, Any]]) -> list[Self]:
         """What a run's provenance says it was trained on, whatever the user's settings say today."""
-        return [cls(DataSet(**one["data"]), one["weight"]) for one in found]
+        return [cls(DataSet(**one["data"]), one["weight"], one.get("skip_bad", False)) for one in found]
 
     def record(self) -> dict[str, Any]:
         """JSON-able, for a run's provenance."""
         data = self.data.model_copy(update={"path": self.data.path.resolve()})
-        return {"data": data.model_dump(mode="json", exclude_none=True), "weight": self.weight}
+        table = data.model_dump(mode="json", exclude_none=True)
+        return {"data": table, "weight": self.weight, "skip_bad": self.skip_bad}
+
+    def read_with(self, reader: str | None, *, skip_bad: bool) -> Self:
+        """The same, read as the command line says."""
+        data = self.data if reader is None else self.data.model_copy(update={"reader": reader})
+        return replace(self, data=data, skip_bad=skip_bad)
 
     def absolute(self) -> str:
         """The path, with the weight if it is not 1, for people."""

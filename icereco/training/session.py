@@ -141,7 +141,8 @@ def begin(
         run.write_profile(profile.resolved_toml())
         with ExitStack() as stack:
             try:
-                material = stack.enter_context(gather(profile, load_detector(profile.detector), data, stages))
+                detector = load_detector(profile.detector)
+                material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
                 session = _assemble(run, profile, material, provenance(**material.facts))
             except BaseException as error:
                 run.write_status("failed", message=f"{type(error).__name__}: {error}")
@@ -169,7 +170,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
         profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
         facts = run.provenance()
         data = DataChoice.recorded(facts.get("data_sets", []))
-        with gather(profile, load_detector(profile.detector), data, stages) as material:
+        with gather(profile, load_detector(profile.detector), data, stages, run.skipped) as material:
             if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
                 names = ", ".join(one.absolute() for one in data) or "simulated"
                 raise IcerecoError(

@@ -14,10 +14,11 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.columns import require_columns
+from icereco.data.foreign import float_column, int_column
 from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.errors import IcerecoError
 from icereco_readers.convention import SAMPLE_EVENTS
-from icereco_readers.foreign import ForeignEvents, float_column, int_column
+from icereco_readers.foreign import ForeignEvents
 
 __all__ = ["FlatFile", "is_flat"]
 

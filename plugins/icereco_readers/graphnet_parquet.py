@@ -14,12 +14,13 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.columns import require_columns
+from icereco.data.foreign import float_column, int_column
 from icereco.data.sensors import finder_for
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents, float_column, int_column, own_batch
+from icereco_readers.foreign import ForeignEvents
 from icereco_readers.kaggle_meta import EventIndex, index_from_pulses
 from icereco_readers.nested import NestedFile, is_nested
 from icereco_readers.options import GraphnetOptions
@@ -82,7 +83,7 @@ class GraphnetParquetReader:
             finder = finder_for(sample.place_m, detector, part, file.dialect.origin)
             sign = 1 if file.dialect.told else self._conventions.sign(part, _beside(part))
             for events in file.events(rows_per_batch, sign):
-                yield own_batch(events, finder, part)
+                yield events.own(finder, part)
 
     def _sample(self, part: Path) -> ForeignEvents | None:
         return self._file(part).sample()

@@ -20,7 +20,7 @@ from icereco.errors import IcerecoError
 from icereco.log import get_logger
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents, own_batch
+from icereco_readers.foreign import ForeignEvents
 from icereco_readers.options import GraphnetOptions
 
 __all__ = ["GraphnetSqliteReader"]
@@ -29,7 +29,7 @@ logger = get_logger(__name__)
 
 _MAGIC = b"SQLite format 3\0"
 _TRUTH = ("truth", "mc_truth")
-_WAIT_SECONDS = 2.0
+_WAIT_SECONDS = 1.0
 
 
 class GraphnetSqliteReader:
@@ -77,7 +77,7 @@ class GraphnetSqliteReader:
                 told = tables.dialect.told
                 sign = 1 if told else Conventions(self.options.direction, lambda _: sample).sign(part, [part])
                 for events in tables.events(rows_per_batch, sign):
-                    yield own_batch(events, finder, part)
+                    yield events.own(finder, part)
 
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
         columns = _columns(database)
@@ -186,7 +186,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         address = f"file:{quote(str(file.resolve()))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as database:
             yield database
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         locked = "locked" in str(error)
         advice = (
             "close the program that writes to it"

@@ -2,23 +2,23 @@
 """Parquet files with one row per event and a struct column for each table, whose pulses are lists."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import Ragged, ragged
+from icereco.data.columns import Ragged
+from icereco.data.foreign import float_column, int_column
 from icereco.errors import IcerecoError
 from icereco_readers.convention import SAMPLE_EVENTS
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents, float_column, int_column
+from icereco_readers.foreign import ForeignEvents
 
 __all__ = ["NestedFile", "is_nested"]
 
@@ -131,10 +131,10 @@ class NestedFile:
 
     def _ids(self, batch: pa.RecordBatch, row: int) -> Int[ndarray, "event"]:
         if EVENT in self.tables[self.pulses]:
-            return int_column(pc.struct_field(batch.column(self.pulses), EVENT), EVENT, self.path)
+            return int_column(_field(batch.column(self.pulses), EVENT), EVENT, self.path)
         return np.arange(batch.num_rows, dtype=np.int64) + self.first_id + row
 
-    def _pulse_lists(self, table: pa.StructArray, row: int) -> dict[str, Ragged]:
+    def _pulse_lists(self, table: pa.Array, row: int) -> dict[str, Ragged]:
         fields = self.tables[self.pulses]
         names = self.dialect.pulse_names([name for name, kind in fields.items() if _is_list(kind)])
         lists = {name: self._list(table, name, row) for name in names}
@@ -147,36 +147,55 @@ class NestedFile:
                 )
         return lists
 
-    def _list(self, table: pa.StructArray, name: str, row: int) -> Ragged:
-        column = pc.struct_field(table, name)
-        if column.null_count:
-            bad = row + column.is_null().to_pylist().index(True)
-            raise IcerecoError(f"{self.path}: row {bad}: {self.pulses}.{name} is null")
+    def _list(self, table: pa.Array, name: str, row: int) -> Ragged:
+        column = _field(table, name)
+        missing = np.asarray(table.is_null()) | np.asarray(column.is_null())
+        if missing.any():
+            raise IcerecoError(
+                f"{self.path}: row {row + int(np.argmax(missing))}: {self.pulses}.{name} is null"
+            )
         column.validate(full=True)
-        found = ragged(column)
-        start = int(column.offsets[0].as_py())
-        values = column.values.slice(start, len(found.values))
-        return Ragged(float_column(values, f"{self.pulses}.{name}", self.path), found.offsets)
+        start, end = (column.offsets[index].as_py() for index in (0, -1))
+        values = _plain(column.values).slice(start, end - start)
+        offsets = np.asarray(column.offsets, np.int64) - start
+        return Ragged(float_column(values, f"{self.pulses}.{name}", self.path), offsets)
 
     def _truth_columns(self, batch: pa.RecordBatch) -> dict[str, ndarray]:
         if self.truth is None:
             return {}
         table, names = batch.column(self.truth), self.dialect.truth_names(self.tables[self.truth])
-        return {
-            name: float_column(pc.struct_field(table, name), f"{self.truth}.{name}", self.path)
-            for name in names
+        known = ~np.asarray(table.is_null())
+        columns = {
+            name: float_column(_field(table, name), f"{self.truth}.{name}", self.path) for name in names
         }
+        return {name: np.where(known, column, np.nan) for name, column in columns.items()}
 
 
 def _structs(schema: pa.Schema) -> dict[str, dict[str, pa.DataType]]:
-    structs = [field for field in schema if pa.types.is_struct(field.type)]
-    return {table.name: {field.name: field.type for field in table.type} for table in structs}
+    kinds = {field.name: _plain_type(field.type) for field in schema}
+    return {
+        name: {field.name: _plain_type(field.type) for field in kind}
+        for name, kind in kinds.items()
+        if pa.types.is_struct(kind)
+    }
 
 
 def _holds_pulses(fields: dict[str, pa.DataType]) -> bool:
-    lists: Collection[str] = [name for name, kind in fields.items() if _is_list(kind)]
-    return dialect_of(lists) is not None
+    return dialect_of([name for name, kind in fields.items() if _is_list(kind)]) is not None
 
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _field(table: pa.Array, name: str) -> pa.Array:
+    return _plain(_plain(table).field(name))
+
+
+# Both simulations write with awkward, whose types wrap Arrow's at each level once anything has imported it.
+def _plain(column: pa.Array) -> pa.Array:
+    return column.storage if isinstance(column, pa.ExtensionArray) else column
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind

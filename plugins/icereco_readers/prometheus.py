@@ -13,7 +13,7 @@ from icereco.data.sensors import finder_for
 from icereco.detector import Detector
 from icereco_readers.convention import Conventions
 from icereco_readers.flat_prometheus import FlatFile, is_flat
-from icereco_readers.foreign import ForeignEvents, own_batch
+from icereco_readers.foreign import ForeignEvents
 from icereco_readers.nested import NestedFile, is_nested
 from icereco_readers.options import PrometheusOptions
 
@@ -69,7 +69,7 @@ class PrometheusReader:
             finder = finder_for(sample.place_m, detector, part, "prometheus")
             sign = self._conventions.sign(part, [file for file in self.parts(part.parent) if _is_ours(file)])
             for events in file.events(rows_per_batch, sign):
-                yield own_batch(events, finder, part)
+                yield events.own(finder, part)
 
     def _sample(self, part: Path) -> ForeignEvents | None:
         return self._file(part).sample()

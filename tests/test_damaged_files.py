@@ -1,0 +1,122 @@
+# ruff: noqa: TID253 -- tests of tables
+"""Files of every format, cut and overwritten at random: one message or the events, never a traceback or a crash."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+
+from icereco.data.layouts import OwnWriter
+from icereco.data.sources import open_source
+from icereco.detector import load_detector
+from icereco.errors import IcerecoError
+from icereco.testing.random_events import random_events
+
+OSCNEXT = "oscNext_genie_level7_v02"
+SHARED = {
+    "graphnet-sqlite": (f"graphnet/sqlite/{OSCNEXT}/{OSCNEXT}_first_5_frames.db", "icecube86"),
+    "graphnet-parquet, nested": (f"graphnet/parquet/{OSCNEXT}/{OSCNEXT}_first_5_frames.parquet", "icecube86"),
+    "graphnet-parquet, flat": (
+        f"graphnet/parquet/{OSCNEXT}/merged/SRTInIcePulses/SRTInIcePulses_0.parquet",
+        "icecube86",
+    ),
+    "prometheus": ("prometheus/raw/22980001_photons.parquet", "arca"),
+    "kaggle": ("icecube_ppc/train/batch_1.parquet", "icecube86"),
+}
+MUTATIONS = 25
+
+
+def cut(content: bytearray, chance: random.Random) -> None:
+    del content[chance.randrange(len(content)) :]
+
+
+def flip(content: bytearray, chance: random.Random) -> None:
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+
+
+def scribble(content: bytearray, chance: random.Random) -> None:
+    for _ in range(20):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+
+
+def blank(content: bytearray, chance: random.Random) -> None:
+    start = chance.randrange(len(content))
+    content[start : start + 200] = bytes(len(content[start : start + 200]))
+
+
+def scribble_at_the_end(content: bytearray, chance: random.Random) -> None:
+    for _ in range(4):
+        content[-1 - chance.randrange(min(4_000, len(content)))] ^= 1 << chance.randrange(8)
+
+
+WAYS: list[Callable[[bytearray, random.Random], None]] = [cut, flip, scribble, blank, scribble_at_the_end]
+
+
+def mutants(file: Path, folder: Path, count: int = MUTATIONS) -> list[Path]:
+    made = []
+    for seed in range(count):
+        chance, content = random.Random(seed), bytearray(file.read_bytes())
+        WAYS[seed % len(WAYS)](content, chance)
+        made.append(folder / f"{seed}{file.suffix}")
+        made[-1].write_bytes(bytes(content))
+    return made
+
+
+def refused(path: Path, detector) -> str | None:
+    """The message, or None if the events are read, as many as are counted."""
+    try:
+        source = open_source(path)
+        assert sum(batch.num_rows for batch in source.checked(detector)) == source.count()
+    except IcerecoError as error:
+        return str(error)
+    return None
+
+
+def all_are_read_or_refused(file: Path, folder: Path, detector_name: str) -> None:
+    detector = load_detector(detector_name)
+    messages = [refused(path, detector) for path in mutants(file, folder)]
+    said = [message for message in messages if message is not None]
+    assert said, "some of this damage cannot go unnoticed"
+    assert all(str(folder) in message for message in said), "each names the file"
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_damage_to_files_of_others_is_told(tmp_path, shared_data, kind):
+    place, detector = SHARED[kind]
+    all_are_read_or_refused(shared_data / place, tmp_path, detector)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_damage_to_own_files_is_told(tmp_path, suffix):
+    file = tmp_path / f"events.{suffix}"
+    table = random_events(np.full(50, 6), seed=1)
+    (pq.write_table if suffix == "parquet" else feather.write_feather)(table, file)
+    (tmp_path / "damaged").mkdir()
+    all_are_read_or_refused(file, tmp_path / "damaged", "icecube86")
+
+
+def test_damage_to_files_of_km3net_is_told(tmp_path):
+    testdata = pytest.importorskip(
+        "km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata"
+    )
+    all_are_read_or_refused(Path(testdata.data_path("offline/usr-sample.root")), tmp_path, "km3net-orca6")
+
+
+def test_damage_to_what_icereco_wrote_never_goes_unnoticed(tmp_path, detector):
+    table = random_events(np.full(50, 6), seed=1)
+    with OwnWriter(tmp_path / "events.parquet", {}, table.schema) as writer:
+        writer.write(table.combine_chunks().to_batches()[0])
+    (whole,) = open_source(tmp_path / "events.parquet").checked(detector)
+    (tmp_path / "damaged").mkdir()
+    for path in mutants(tmp_path / "events.parquet", tmp_path / "damaged", 60):
+        if refused(path, detector) is None:
+            batches = list(open_source(path).checked(detector))
+            found = pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
+            assert found.select(whole.schema.names).equals(
+                pa.Table.from_batches([whole.replace_schema_metadata(None)])
+            )
