@@ -225,3 +225,10 @@ def test_a_data_set_of_another_detector_is_refused(events):
         "reconstruct", "lake", "--method", "linefit", "--detector", "icecube86"
     )
     said("reconstruct", "ice", "--method", "linefit", "-o", events.parent / "ice.reco.parquet")
+
+
+def test_add_tells_at_once_when_the_events_do_not_fit(events):
+    told = said("data", "add", "ice", events, "--detector", "deepcore")
+    assert "its first events cannot be read so" in told
+    assert "outside deepcore" in told
+    assert list(data_sets()) == ["ice"]

@@ -77,15 +77,14 @@ def command(
         console.print(f"split {escape(rule.text)}" + (f"; files: {counts}" if parts else ""))
     console.print(f"kept in {escape(str(settings_file()))}")
     if problem := _first_problem(source, card):
-        console.print(
-            f"[yellow]but: {escape(problem)}[/]\nif so, add it again with --replace --detector NAME"
-        )
+        console.print(f"[yellow]its first events cannot be read so: {escape(problem)}[/]")
+        console.print("add it again with --replace and the right --detector or --reader, or mend the events")
     quoted = shlex.quote(name)
     console.print(f"next: icereco data show {quoted}, or icereco train --data {quoted}")
 
 
 def _first_problem(source: "Source", detector: str | None) -> str | None:
-    """What speaks against the detector in the first events."""
+    """What is wrong with the first events, with this detector."""
     from icereco.detector import load_detector
 
     try:
