@@ -13,7 +13,16 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import CARD, registry
 from icereco.resources import data_dir
 
-__all__ = ["CARD", "Card", "detector_names", "find_card", "is_card", "is_card_folder", "read_table", "require"]
+__all__ = [
+    "CARD",
+    "Card",
+    "detector_names",
+    "find_card",
+    "is_card",
+    "is_card_folder",
+    "read_table",
+    "require",
+]
 
 
 class Card:
