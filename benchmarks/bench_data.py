@@ -1,137 +1,179 @@
-"""How fast a prepared store streams, beside plain reads of the same files and the machine's copy speed.
+"""Events from a file to batches: our way beside Polars alone, and beside the obvious ways.
 
 python benchmarks/bench_data.py --events 200000
+
+One file in the Kaggle competition's layout is prepared, and streamed. Beside it Polars reads, sorts and writes the same
+file; and the same batches are made by a Python loop over events, and by a torch Dataset of one event each with a collate
+function that pads. Every way ends with the same content: for each event its modules with their pulses by time.
 """
 
 import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
+import torch
+from rich.console import Console
+from rich.table import Table
 
+from icereco.data.layouts import KaggleWriter
+from icereco.data.prepare import prepare
 from icereco.data.sources import open_source
-from icereco.data.store import Store, prepare
-from icereco.data.stream import Budget, Stream
+from icereco.data.store import Store
+from icereco.data.stream import Budget, Portion, Stream
 from icereco.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+BATCH = 256
+OBVIOUS_EVENTS = 4_096
+PULSES = ("sensor_id", "time", "charge", "auxiliary")
 
 
-def copy_rate() -> float:
-    """Bytes copied per second, one core, larger than any cache."""
-    block = np.ones(1 << 27, np.uint8)
-    target = np.empty_like(block)
-    return len(block) / min(seconds(lambda: np.copyto(target, block)) for _ in range(5))
+def seconds(work: Callable[[], object], repeats: int = 1) -> float:
+    """The least wall time of some calls."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
-def make(folder: Path, events: int) -> Path:
-    """A parquet file of random events."""
-    path = folder / "events.parquet"
+def make_kaggle(folder: Path, events: int, detector: Detector) -> None:
+    """A folder in the competition's layout, with one batch file."""
     counts = likely_pulse_counts(events)
-    with pq.ParquetWriter(path, random_events(counts[:1]).schema) as writer:
-        for part, start in enumerate(range(0, events, 50_000)):
-            writer.write_table(random_events(counts[start : start + 50_000], seed=part * 100))
-    return path
+    with KaggleWriter(folder, detector, {}) as writer:
+        for part, start in enumerate(range(0, events, 20_000)):
+            table = random_events(counts[start : start + 20_000], seed=part)
+            ids = pa.array(np.arange(start, start + len(table)))
+            for batch in table.set_column(0, "event_id", ids).to_batches():
+                writer.write(batch)
 
 
-def drain(stream: Stream, epoch: int) -> int:
-    """Go through an epoch, touching every pulse once, as a model would."""
-    return sum(int(batch.auxiliary.sum()) for batch in stream.epoch(epoch))
+def by_polars(folder: Path) -> None:
+    """Read, sort by event, module and time, and write."""
+    frame = pl.read_parquet(folder / "train" / "batch_1.parquet").sort("event_id", "sensor_id", "time")
+    frame.write_ipc(folder / "sorted.arrow")
 
 
-def report(name: str, events: int, elapsed: float, size: int) -> None:
-    """One line of the table."""
-    print(f"{name:<44} {events / elapsed:>12,.0f} events/s {size / elapsed / 1e9:>8.2f} GB/s")
+def one_event(frame: pl.DataFrame, first: int, count: int) -> list[dict[str, np.ndarray]]:
+    """The modules of an event, each with its pulses by time, as a first script would."""
+    pulses = {name: frame[name].slice(first, count).to_numpy() for name in PULSES}
+    order = np.lexsort((pulses["time"], pulses["sensor_id"]))
+    modules = []
+    for sensor in np.unique(pulses["sensor_id"]):
+        mine = order[pulses["sensor_id"][order] == sensor]
+        modules.append({name: values[mine] for name, values in pulses.items()})
+    return modules
 
 
-def read_plain(store: Store) -> None:
-    """Copy every value of the store once with pyarrow and NumPy alone."""
+def loop(frame: pl.DataFrame, meta: pl.DataFrame) -> int:
+    """A Python loop over events."""
+    rows = meta.select("first_pulse_index", "last_pulse_index").iter_rows()
+    return sum(len(one_event(frame, first, last - first + 1)) for first, last in rows)
+
+
+class OneEventEach(torch.utils.data.Dataset):
+    """An event for an item: pulses `[P, 4]` sorted, with the module of each."""
+
+    def __init__(self, frame: pl.DataFrame, meta: pl.DataFrame) -> None:
+        self.columns = [frame[name].to_numpy() for name in PULSES]
+        self.first, self.last = (meta[f"{end}_pulse_index"].to_numpy() for end in ("first", "last"))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        pulses = slice(self.first[index], self.last[index] + 1)
+        values = np.stack([column[pulses] for column in self.columns], axis=1).astype(np.float32)
+        order = np.lexsort((values[:, 1], values[:, 0]))
+        return torch.from_numpy(values[order])
+
+
+def pad(events: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """`[event, longest, 4]` and a mask."""
+    padded = torch.nn.utils.rnn.pad_sequence(events, batch_first=True)
+    lengths = torch.tensor([len(event) for event in events])
+    return padded, torch.arange(padded.shape[1]) < lengths[:, None]
+
+
+def dataset(frame: pl.DataFrame, meta: pl.DataFrame, workers: int) -> int:
+    """A DataLoader over it, shuffled."""
+    loader: Any = torch.utils.data.DataLoader(
+        OneEventEach(frame, meta), BATCH, shuffle=True, collate_fn=pad, num_workers=workers
+    )
+    return sum(len(padded) for padded, _ in loader)
+
+
+def ours(store: Store, detector: Detector) -> int:
+    """An epoch of shuffled batches."""
+    stream = Stream([Portion(store)], detector, Budget(10**9, 10**9, BATCH))
+    return sum(len(batch) for batch in stream.epoch(1))
+
+
+def copied(store: Store) -> None:
+    """Every pulse copied once by NumPy, in order: what memory allows."""
     for file in sorted(store.folder.glob("*.arrow")):
         table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
-        for name in ("sensor_id", "time", "charge"):
+        for name in PULSES[:3]:
             for chunk in table[name].chunks:
                 chunk.values.to_numpy().copy()
 
 
-def read_polars(store: Store) -> None:
-    """Polars reads the same files and sums every pulse column."""
-    for file in sorted(store.folder.glob("*.arrow")):
-        frame = pl.read_ipc(file)
-        frame.select(pl.col("time", "charge", "sensor_id").list.sum().sum())
+def measured(folder: Path, events: int, detector: Detector) -> Iterator[tuple[str, float, str]]:
+    """Name, events/s, and the name of what it is to be compared with."""
+    data = folder / "kaggle"
+    make_kaggle(data, events, detector)
+    yield "Polars: read, sort, write", events / seconds(lambda: by_polars(data), 3), ""
+    source, stores = open_source(data), list[Store]()
 
+    def prepared() -> None:
+        stores.append(prepare(source, detector, folder / f"store{len(stores)}", processes=1))
 
-def measure(folder: Path, events: int, detector: Detector) -> None:
-    """Prepare a store in `folder` and print every rate."""
-    path = make(folder, events)
-    source = open_source(path)
-    made: list[Store] = []
-    elapsed = seconds(lambda: made.append(prepare(source, detector, folder / "store")))
-    store = made[0]
-    size = sum(shard.bytes for shard in store.manifest.shards)
-    manifest = store.manifest
-    print(
-        f"{events:,} events, {manifest.pulses / events:.0f} pulses and {manifest.doms / events:.0f} DOMs on average"
+    yield (
+        "ours: read, check, sort, write the store",
+        events / seconds(prepared, 3),
+        "Polars: read, sort, write",
     )
-    print(f"{'memory copy (read + write once)':<44} {'':>21} {copy_rate() / 1e9:>8.2f} GB/s")
-    report("parquet to store (read, check, sort, write)", events, elapsed, size)
-    parquet_size = path.stat().st_size
-    report(
-        "  of which pyarrow reads the parquet",
-        events,
-        seconds(lambda: pq.read_table(path, use_threads=False)),
-        parquet_size,
-    )
-    report(
-        "plain pyarrow + NumPy copy of the store",
-        events,
-        min(seconds(lambda: read_plain(store)) for _ in range(3)),
-        size,
-    )
-    report(
-        "plain Polars read + sum of the store",
-        events,
-        min(seconds(lambda: read_polars(store)) for _ in range(3)),
-        size,
-    )
-    for workers in (0, 4):
-        stream = Stream(store, detector, budget=Budget(32_768, 16_384, 1_024), workers=workers)
-        drain(stream, 0)
-        best = min(seconds(lambda stream=stream, epoch=epoch: drain(stream, epoch)) for epoch in (1, 2, 3))
-        report(
-            f"stream, shuffled, {'one thread' if not workers else 'with prefetch'}",
-            events,
-            best,
-            size,
-        )
-    report("batches_per_epoch (plan alone)", events, seconds(lambda: stream.batches_per_epoch(9)), 0)
-    pulses = np.array([len(batch.time_ns) for batch in stream.epoch(0)])
-    low, middle, high = np.percentile(pulses, [10, 50, 90])
-    print(
-        f"{len(pulses)} batches; pulses: 10 % {low:,.0f}, half {middle:,.0f}, 90 % {high:,.0f}, at most {pulses.max():,}"
-    )
+    store = stores[-1]
+    yield "copy of the store by NumPy, in order", events / seconds(lambda: copied(store), 3), ""
+    rate = events / seconds(lambda: ours(store, detector), 3)
+    yield "ours: store to shuffled batches", rate, "copy of the store by NumPy, in order"
+    frame = pl.read_parquet(data / "train" / "batch_1.parquet")
+    some = pl.read_parquet(data / "train_meta.parquet").head(OBVIOUS_EVENTS)
+    name = "ours: store to shuffled batches"
+    yield "a Python loop over events", len(some) / seconds(lambda: loop(frame, some)), name
+    for workers in (0, 2):
+        label = f"a Dataset of one event each, padded, {workers} workers"
+        yield label, len(some) / seconds(lambda workers=workers: dataset(frame, some, workers)), name
 
 
 def main() -> None:
     """Measure in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000)
-    arguments = parser.parse_args()
+    parser.add_argument("--events", type=int, default=200_000, help="200,000 are a file of the competition")
+    events = parser.parse_args().events
+    counts = likely_pulse_counts(events)
+    title = (
+        f"{events:,} events: {np.median(counts):.0f} pulses in the median, {counts.mean():.0f} in the mean"
+    )
+    table, rates = Table(title=title), dict[str, float]()
+    for heading in ("way", "events/s", "part of"):
+        table.add_column(heading, justify="left" if heading == "way" else "right")
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), arguments.events, load_detector("icecube86"))
+        for name, rate, beside in measured(Path(folder), events, load_detector("icecube86")):
+            rates[name] = rate
+            part = f"{100 * rate / rates[beside]:.1f} % of {beside}" if beside else ""
+            table.add_row(name, f"{rate:,.0f}", part)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

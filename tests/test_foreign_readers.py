@@ -242,7 +242,7 @@ def changed(path: Path, *statements: str) -> Path:
         ("UPDATE SRTInIcePulses SET charge = -1 WHERE event_no = 2", r"event_id 2: charge\[0\] is -1"),
         (
             "UPDATE SRTInIcePulses SET charge = 'much'",
-            "SRTInIcePulses.charge must hold numbers: it holds text",
+            "SRTInIcePulses.charge must hold numbers: it holds 'much'",
         ),
         ("UPDATE SRTInIcePulses SET event_no = 1.5 WHERE event_no = 2", "event_no must hold whole numbers"),
         ("UPDATE SRTInIcePulses SET event_no = 'one' WHERE event_no = 1", "event_no must hold whole numbers"),

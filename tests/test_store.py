@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.data.batches import event_batch
 from icereco.data.duplicates import require_unique
 from icereco.data.gather import gather_events
@@ -327,3 +329,19 @@ def test_an_event_of_178250_pulses_is_stored_whole(make_store, detector):
     store = make_store(random_events(np.array([5, 178_250, 0, 7])))
     batch = gather_events(store, np.array([1]), detector)
     assert batch.pulse_count.tolist() == [178_250]
+
+
+def test_the_command_prepares_once_and_verifies(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    first, second = (CliRunner().invoke(main, ["data", "prepare", str(source.path)]) for _ in range(2))
+    assert first.exit_code == second.exit_code == 0, first.output
+    assert "300 events" in first.output
+    (shard,) = (tmp_path / "cache").rglob("events-*.arrow")
+    verified = CliRunner().invoke(main, ["data", "prepare", str(source.path), "--verify"])
+    assert "all 1 files are as they were written" in verified.output
+    content = bytearray(shard.read_bytes())
+    content[200] ^= 1
+    shard.write_bytes(content)
+    verified = CliRunner().invoke(main, ["data", "prepare", str(source.path), "--verify"])
+    assert verified.exit_code == 2
+    assert "damaged: its checksum" in verified.output

@@ -4,6 +4,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -25,6 +27,7 @@ from icereco.runs import RunFolder
 from icereco.tensors import to_tensors
 from icereco.training import session as sessions
 from icereco.training.loop import NonFiniteLossError, Trainer
+from icereco.training.mixture import DataChoice
 from icereco.training.optimizer import build_optimizers, rate_at
 from icereco.training.options import TrainOptions
 from icereco.training.stop import StopRequest
@@ -105,6 +108,33 @@ def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, optimizer):
         for run in (straight, halves)
     ]
     assert lines[0] == lines[1]
+
+
+def test_a_training_begun_while_files_are_prepared_is_resumed_to_the_same_bits(tmp_path, events, monkeypatch):
+    """In the second sitting everything is prepared already; the order of events is the same."""
+    for module in ("split", "windows"):
+        monkeypatch.setattr(f"icereco.data.{module}.EXACT_EVENTS", 50)
+    monkeypatch.setattr("icereco.training.material.EXACT_EVENTS", 50)
+    table, folder = pq.read_table(events), tmp_path / "data"
+    folder.mkdir()
+    for number in range(5):
+        pq.write_table(table.slice(40 * number, 40), folder / f"part_{number}.parquet")
+    choices = [DataChoice.parse(f"{folder}=1.5"), DataChoice.parse(str(events))]
+    straight, halves = (RunFolder.create(tmp_path, name) for name in ("straight", "halves"))
+    with sessions.begin(small_profile("train.epochs=1"), choices, straight, silently) as session:
+        growing = session.material.train[0].store
+        assert growing.wait is not None
+        assert train(session)
+    shutil.rmtree(tmp_path / "cache")
+    with sessions.begin(small_profile("train.epochs=1"), choices, halves, silently) as session:
+        assert not train(session, steps=7)
+    with sessions.resume(halves, silently) as session:
+        assert train(session)
+    first, second = (torch_state(run) for run in (straight, halves))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    facts = halves.provenance()
+    assert [one["weight"] for one in facts["data_sets"]] == [1.5, 1.0]
+    assert len(facts["data_fingerprint"]) == 2
 
 
 def torch_state(run: RunFolder) -> dict[str, torch.Tensor]:

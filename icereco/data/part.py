@@ -131,6 +131,7 @@ def _told(
 ) -> Iterator[pa.RecordBatch]:
     for block in blocks:
         yield block
+        # Whoever asks for the next block of another shard has put the last one in its place.
         done += block.num_rows
         tell(done)
 

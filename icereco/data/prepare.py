@@ -18,7 +18,7 @@ from icereco.data.workers import KilledError, run_tasks
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 
-__all__ = ["Preparation", "Progress", "growing", "prepare", "prepared"]
+__all__ = ["Preparation", "Progress", "growing", "is_store", "prepare", "prepared"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 """Called with (events done, events in all)."""
 
 BLOCK_EVENTS = 256
-BLOCKS_PER_SHARD = 256
+BLOCKS_PER_SHARD = 128
 _PLAN = "plan.json"
 _LOCK = ".lock"
 _ENOUGH_FOR_PROCESSES = 100_000
@@ -40,9 +40,14 @@ def prepared(
     Raises:
         IcerecoError: see `prepare`.
     """
-    if (source.path / MANIFEST).is_file():
+    if is_store(source):
         return open_store(source.path)
     return prepare(source, detector, cached_folder(source, detector), progress, processes=processes)
+
+
+def is_store(source: Source) -> bool:
+    """Whether the source is a prepared store itself."""
+    return (source.path / MANIFEST).is_file()
 
 
 def cached_folder(source: Source, detector: Detector) -> Path:
@@ -100,7 +105,7 @@ def growing(
         order: gives the order in which the parts of the store are prepared.
         processes: that prepare a part each.
     """
-    if (source.path / MANIFEST).is_file():
+    if is_store(source):
         yield open_store(source.path)
         return
     preparation = Preparation(source, detector, cached_folder(source, detector), need_truth=True)
@@ -138,6 +143,7 @@ class Preparation:
     parts: list[Source] = field(init=False)
     stop: threading.Event = field(default_factory=threading.Event)
     _records: dict[int, PartRecord] = field(default_factory=dict)
+    _done: dict[int, int] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _error: BaseException | None = None
 
@@ -187,15 +193,15 @@ class Preparation:
         sizes = (found.geometry.block_events, found.geometry.blocks_per_shard)
         return store if same and sizes == (self.block_events, self.blocks_per_shard) else None
 
-    def wait(self, part: int) -> None:
-        """Return when a part is prepared.
+    def wait(self, part: int, events: int) -> None:
+        """Return when so many leading events of a part are prepared.
 
         Raises:
             IcerecoError: preparing failed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: part in self._records or self._error is not None)
-        if part not in self._records and self._error is not None:
+            self._changed.wait_for(lambda: self._done.get(part, 0) >= events or self._error is not None)
+        if self._done.get(part, 0) < events and self._error is not None:
             raise self._error
 
     def run_quietly(self, order: Sequence[int], processes: int | None) -> None:
@@ -216,7 +222,7 @@ class Preparation:
             with _alone_in(self.folder):
                 if self.found():  # made by another process, while this one waited
                     for part in order:
-                        self._note(part, PartRecord(complete=True))
+                        self._note(part, self.geometry.part_events[part])
                     return
                 self._clear_unless_same_plan()
                 try:
@@ -236,14 +242,12 @@ class Preparation:
     def _run(
         self, order: Sequence[int], processes: int | None, progress: Progress | None, total: int
     ) -> None:
-        done = dict.fromkeys(order, 0)
-
         def tell(part: int, events: int) -> None:
-            done[part] = events
             if events == self.geometry.part_events[part]:
-                self._note(part, PartRecord.read(self.folder / record_name(part)))
+                self._records[part] = PartRecord.read(self.folder / record_name(part))
+            self._note(part, events)
             if progress is not None:
-                progress(sum(done.values()), total)
+                progress(sum(self._done.values()), total)
 
         tasks = [self._task(part) for part in order if not self._take_over(part, tell)]
         run_tasks(tasks, self._processes(processes, tasks), tell, self.stop)
@@ -275,9 +279,9 @@ class Preparation:
             need_truth=self.need_truth,
         )
 
-    def _note(self, part: int, record: PartRecord) -> None:
+    def _note(self, part: int, events: int) -> None:
         with self._changed:
-            self._records[part] = record
+            self._done[part] = events
             self._changed.notify_all()
 
     def _clear_unless_same_plan(self) -> None:

@@ -19,7 +19,6 @@ UNKNOWN = -1
 TOLERANCE_M = 1.0
 _CELL_M = 0.01
 _HALF_RANGE = 1 << 20
-_PLACES_AT_ONCE = 256
 _PLACES_TO_TRY = 50
 
 
@@ -45,28 +44,43 @@ class SensorFinder:
 
     def __call__(self, place_m: Float[ndarray, "pulse 3"]) -> Int[ndarray, "pulse"]:
         """The sensor of each place, int32 `[P]`; `UNKNOWN` where none is near, also for NaN."""
-        cell = np.rint((place_m - self.origin_m) / _CELL_M)
-        inside = (np.abs(cell) < _HALF_RANGE).all(axis=1)  # NaN is not
-        cell = np.where(inside[:, None], cell, 0).astype(np.int64) + _HALF_RANGE
-        packed = (cell[:, 0] << 42) | (cell[:, 1] << 21) | cell[:, 2]
-        keys, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+        cell, inside = _cells(place_m)
+        keys, first, inverse = np.unique(cell, return_index=True, return_inverse=True)
         new = [
             place for key, place in zip(keys.tolist(), first.tolist(), strict=True) if key not in self._known
         ]
-        self._known |= zip(packed[new].tolist(), self._nearest(place_m[new]).tolist(), strict=True)
+        self._known |= zip(cell[new].tolist(), self._nearest(place_m[new]).tolist(), strict=True)
         sensor = np.array([self._known[key] for key in keys.tolist()], np.int32)[inverse]
         return np.where(inside, sensor, np.int32(UNKNOWN))
 
     def _nearest(self, place_m: Float[ndarray, "place 3"]) -> Int[ndarray, "place"]:
-        found = np.full(len(place_m), UNKNOWN, np.int32)
-        for start in range(0, len(place_m), _PLACES_AT_ONCE):
-            part = slice(start, start + _PLACES_AT_ONCE)
-            offset = (place_m[part] - self.origin_m)[:, None] - self.detector.position_m
-            distance = np.linalg.norm(offset, axis=2)
-            nearest = distance.argmin(axis=1)
-            near = distance[np.arange(len(nearest)), nearest] <= self._tolerance_m
-            found[part] = np.where(near, nearest, UNKNOWN)
+        """Of the sensors at about the same x, which are those of a string or two, the nearest."""
+        place = place_m - self.origin_m
+        order = np.argsort(self.detector.position_m[:, 0])
+        position = self.detector.position_m[order].astype(np.float64)
+        low, high = (
+            np.searchsorted(position[:, 0], place[:, 0] + reach, side)
+            for reach, side in ((-self._tolerance_m, "left"), (self._tolerance_m, "right"))
+        )
+        count = high - low
+        of_place = np.repeat(np.arange(len(place)), count)
+        candidate = np.arange(count.sum()) + np.repeat(
+            low - np.concatenate([[0], np.cumsum(count)[:-1]]), count
+        )
+        distance = np.linalg.norm(place[of_place] - position[candidate], axis=1)
+        near = distance <= self._tolerance_m
+        found = np.full(len(place), UNKNOWN, np.int32)
+        best = np.argsort(-distance[near], kind="stable")  # the nearest is written last
+        found[of_place[near][best]] = order[candidate[near][best]]
         return found
+
+
+def _cells(place_m: Float[ndarray, "pulse 3"]) -> tuple[Int[ndarray, "pulse"], Bool[ndarray, "pulse"]]:
+    """A number for each centimetre of space, so that places are compared at once, and whether it is far too far away."""
+    cell = np.rint(place_m / _CELL_M)
+    inside = (np.abs(cell) < _HALF_RANGE).all(axis=1)  # NaN is not
+    cell = np.where(inside[:, None], cell, 0).astype(np.int64) + _HALF_RANGE
+    return (cell[:, 0] << 42) | (cell[:, 1] << 21) | cell[:, 2], inside
 
 
 def finder_for(
@@ -88,7 +102,8 @@ def finder_for(
     Raises:
         IcerecoError: most places are no sensor's of this detector; names a detector whose they are.
     """
-    places = np.unique(place_m[np.isfinite(place_m).all(axis=1)], axis=0)
+    cell, inside = _cells(place_m)
+    places = place_m[inside][np.unique(cell[inside], return_index=True)[1]]
     if not len(places):
         return SensorFinder(detector, tolerance_m=tolerance_m)
     finder, missing = _best(places, detector, kind, tolerance_m)
@@ -148,8 +163,16 @@ def _best(
     places: Float[ndarray, "place 3"], detector: Detector, kind: str | None, tolerance_m: float
 ) -> tuple[SensorFinder, Bool[ndarray, "place"]]:
     """The finder that misses fewest, and which it misses."""
-    finders = [SensorFinder(detector, origin, tolerance_m) for origin in _origins(detector, kind)]
-    return min(((one, one(places) == UNKNOWN) for one in finders), key=lambda pair: int(pair[1].sum()))
+    best: tuple[SensorFinder, Bool[ndarray, place]] | None = None
+    for origin in _origins(detector, kind):
+        finder = SensorFinder(detector, origin, tolerance_m)
+        missing = finder(places) == UNKNOWN
+        if best is None or missing.sum() < best[1].sum():
+            best = finder, missing
+        if not missing.any():
+            break
+    assert best is not None, "there is an origin"
+    return best
 
 
 def _origins(detector: Detector, kind: str | None) -> Iterable[tuple[float, float, float]]:

@@ -66,6 +66,15 @@ class Geometry(BaseModel):
         """The part that a block belongs to."""
         return int(np.searchsorted(self.first_block, block, side="right")) - 1
 
+    def needed(self, blocks: Sequence[int]) -> dict[int, int]:
+        """How many leading events of each part these blocks take."""
+        found: dict[int, int] = {}
+        for block in blocks:
+            part = self.part_of(block)
+            events = (block + 1 - int(self.first_block[part])) * self.block_events
+            found[part] = max(found.get(part, 0), min(events, self.part_events[part]))
+        return found
+
     def place(self, block: int) -> tuple[str, int]:
         """The file that a block is in, and its number there."""
         part = self.part_of(block)
@@ -131,12 +140,13 @@ class Store:
     Attributes:
         folder: where it is.
         manifest: what it holds.
-        wait: called with a part before it is read; returns when the part is there (a store may be still growing).
+        wait: called with a part and a number of events before these, the first of the part, are read; returns when they
+            are there (a store may be still growing).
     """
 
     folder: Path
     manifest: Manifest
-    wait: Callable[[int], None] | None = None
+    wait: Callable[[int, int], None] | None = None
 
     def __len__(self) -> int:
         return self.manifest.events
@@ -160,8 +170,8 @@ class Store:
         """Blocks as they lie in the memory-mapped files: nothing is read before it is used, or kept after."""
         places = [self.geometry.place(number) for number in numbers]
         if self.wait is not None:
-            for part in sorted({self.geometry.part_of(number) for number in numbers}):
-                self.wait(part)
+            for part, events in self.geometry.needed(numbers).items():
+                self.wait(part, events)
         files = {name: self._open(name) for name in dict.fromkeys(name for name, _ in places)}
         return [files[name].get_batch(index) for name, index in places]
 

@@ -44,7 +44,7 @@ class Stream:
     detector: Detector
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
-    window_blocks: int = 64
+    window_blocks: int = 128
     workers: int = 1
     rank: int = 0
     ranks: int = 1

@@ -172,17 +172,24 @@ def _span(
 ) -> tuple[Float[ndarray, "block"], Float[ndarray, "block"]]:
     """From and to which part of an epoch these blocks are spread, 0 to 1.
 
-    A training that begins while parts are still being prepared takes them in stages of 1, 2, 4, … parts, within
-    which all blocks are shuffled. This depends on the data alone, not on what is prepared already.
+    A training that begins while parts are still being prepared takes them in stages: the first file of the first part,
+    the rest of it, then 2, 4, 8, … parts, within which all blocks are shuffled. This depends on the data alone, not on
+    what is prepared already.
     """
-    sizes = np.array(store.geometry.part_events)
-    low, high = np.zeros(len(sizes)), np.ones(len(sizes))
+    geometry = store.geometry
+    sizes = np.diff(geometry.first_block)
+    low, high = np.zeros(sizes.sum()), np.ones(sizes.sum())
     if staged and len(store) > EXACT_EVENTS:
         order = np.array(part_order(store, seed))
-        ends = np.cumsum(sizes[order]) / len(store)
-        stages = np.split(np.arange(len(order)), 2 ** np.arange(1, len(order).bit_length() + 1) - 1)
-        for stage in filter(len, stages):
-            low[order[stage]] = ends[stage[0] - 1] if stage[0] else 0.0
-            high[order[stage]] = ends[stage[-1]]
-    part = np.searchsorted(store.geometry.first_block, blocks, side="right") - 1
-    return low[part], high[part]
+        stages = np.split(order, 2 ** np.arange(1, len(order).bit_length() + 1) - 1)
+        head = np.arange(min(geometry.blocks_per_shard, sizes[0]))
+        parts = [
+            np.concatenate([np.arange(*geometry.first_block[[p, p + 1]]) for p in s])
+            for s in stages
+            if len(s)
+        ]
+        end = 0.0
+        for stage in (head, np.setdiff1d(parts[0], head), *parts[1:]):
+            start, end = end, end + len(stage) / len(low)
+            low[stage], high[stage] = start, end
+    return low[blocks], high[blocks]

@@ -9,7 +9,7 @@ from typing import Any
 
 from icereco.data.budget import Budget
 from icereco.data.declared_split import declared_split
-from icereco.data.prepare import Progress, growing, prepared
+from icereco.data.prepare import Progress, growing, is_store, prepared
 from icereco.data.simulation import simulated_events
 from icereco.data.skipping import Skipped, skip_bad, write_skipped
 from icereco.data.sources import Source
@@ -137,7 +137,7 @@ def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
 @contextmanager
 def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Iterator[Store]:
     """A store with truth, whole, or growing where it has many events in several files."""
-    if not (len(source.parts()) > 1 and source.count() > EXACT_EVENTS):
+    if is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
         store = prepared(source, detector, stages("sorting"))
         _require_truth(store, source.path)
         yield store

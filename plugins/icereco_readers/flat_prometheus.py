@@ -17,7 +17,6 @@ from icereco.data.columns import require_columns
 from icereco.data.foreign import float_column, int_column
 from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.errors import IcerecoError
-from icereco_readers.convention import SAMPLE_EVENTS
 from icereco_readers.foreign import ForeignEvents
 
 __all__ = ["FlatFile", "is_flat"]
@@ -64,9 +63,9 @@ class FlatFile:
         """The number of events."""
         return len(self._ids)
 
-    def sample(self) -> ForeignEvents | None:
-        """The first events, their angles as they are in the file; None if there are no events."""
-        return next(self.events(SAMPLE_EVENTS, 1), None)
+    def sample(self, count: int) -> ForeignEvents | None:
+        """The first events, up to `count`, their angles as they are in the file; None if there are no events."""
+        return next(self.events(count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
         """All events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""

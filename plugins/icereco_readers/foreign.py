@@ -15,7 +15,10 @@ from icereco.data.sensors import SensorFinder
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ForeignEvents"]
+__all__ = ["FINDER_EVENTS", "ForeignEvents"]
+
+FINDER_EVENTS = 200
+"""Events of a file by whose sensors its detector is told."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents
+from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
 from icereco_readers.kaggle_meta import EventIndex, index_from_pulses
 from icereco_readers.nested import NestedFile, is_nested
 from icereco_readers.options import GraphnetOptions
@@ -78,7 +78,7 @@ class GraphnetParquetReader:
         """
         for part in self.parts(path):
             file = self._file(part)
-            if not (sample := file.sample()):
+            if not (sample := file.sample(FINDER_EVENTS)):
                 continue
             finder = finder_for(sample.place_m, detector, part, file.dialect.origin)
             sign = 1 if file.dialect.told else self._conventions.sign(part, _beside(part))
@@ -86,7 +86,7 @@ class GraphnetParquetReader:
                 yield events.own(finder, part)
 
     def _sample(self, part: Path) -> ForeignEvents | None:
-        return self._file(part).sample()
+        return self._file(part).sample(SAMPLE_EVENTS)
 
     def _file(self, part: Path) -> "_FlatFile | NestedFile":
         if is_nested(part, EVENT):
@@ -178,8 +178,8 @@ class _FlatFile:
     def count(self) -> int:
         return len(self.index.event_id)
 
-    def sample(self) -> ForeignEvents | None:
-        return next(self._events(self.index.slice(0, SAMPLE_EVENTS), SAMPLE_EVENTS, 1), None)
+    def sample(self, count: int) -> ForeignEvents | None:
+        return next(self._events(self.index.slice(0, count), count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
         yield from self._events(self.index, rows, sign)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from icereco.errors import IcerecoError
 from icereco.log import get_logger
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
-from icereco_readers.foreign import ForeignEvents
+from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
 from icereco_readers.options import GraphnetOptions
 
 __all__ = ["GraphnetSqliteReader"]
@@ -40,6 +41,7 @@ class GraphnetSqliteReader:
 
     def __init__(self, options: GraphnetOptions | None = None) -> None:
         self.options = options or GraphnetOptions()
+        self._conventions = Conventions(self.options.direction, self._sample)
 
     def sniff(self, path: Path) -> bool:
         """Whether it is a database with pulses at places; a database that cannot be opened counts, so that reading says why."""
@@ -71,13 +73,16 @@ class GraphnetSqliteReader:
             with _opened(part) as database:
                 tables = self._tables(database, part)
                 tables.warn_without_index()
-                if not (sample := next(tables.events(SAMPLE_EVENTS, 1), None)):
+                if not (sample := next(tables.events(FINDER_EVENTS, 1), None)):
                     continue
                 finder = finder_for(sample.place_m, detector, part, tables.dialect.origin)
-                told = tables.dialect.told
-                sign = 1 if told else Conventions(self.options.direction, lambda _: sample).sign(part, [part])
+                sign = 1 if tables.dialect.told else self._conventions.sign(part, [part])
                 for events in tables.events(rows_per_batch, sign):
                     yield events.own(finder, part)
+
+    def _sample(self, part: Path) -> ForeignEvents | None:
+        with _opened(part) as database:
+            return next(self._tables(database, part).events(SAMPLE_EVENTS, 1), None)
 
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
         columns = _columns(database)
@@ -162,17 +167,20 @@ class _Tables:
         self, table: str, names: Sequence[str], ids: Int[ndarray, "event"]
     ) -> tuple[Int[ndarray, "row"], dict[str, Float[ndarray, "row"]]]:
         """Rows of the events from the first to the last id, ascending, in the order in which they were written."""
-        wanted = ", ".join(map(_quoted, (EVENT, *names)))
-        rows = self.database.execute(
-            f"SELECT {wanted} FROM {_quoted(table)} WHERE {EVENT} BETWEEN ? AND ? ORDER BY {EVENT}, rowid",
-            (int(ids[0]), int(ids[-1])),
+        source, limits = f"FROM {_quoted(table)} WHERE {EVENT} BETWEEN ? AND ?", (int(ids[0]), int(ids[-1]))
+        counted = self.database.execute(
+            f"SELECT {EVENT}, COUNT(*) {source} GROUP BY {EVENT} ORDER BY {EVENT}", limits
         ).fetchall()
-        event, *columns = zip(*rows, strict=True) if rows else [()] * (len(names) + 1)
-        numbers = {
-            name: _numbers(column, table, name, self.file)
-            for name, column in zip(names, columns, strict=True)
-        }
-        return _whole(event, self.file), numbers
+        event, count = (_whole([row[part] for row in counted], self.file) for part in (0, 1))
+        rows = self.database.execute(
+            f"SELECT {', '.join(map(_quoted, names))} {source} ORDER BY {EVENT}, rowid", limits
+        )
+        values = _numbers(rows, names, f"{self.file}: {table}")
+        if len(values) != count.sum():
+            raise IcerecoError(
+                f"{self.file}: {table} was changed while it was read; read it again when it is finished"
+            )
+        return np.repeat(event, count), dict(zip(names, values.T, strict=True))
 
 
 @contextmanager
@@ -236,22 +244,24 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _numbers(column: Sequence[object], table: str, name: str, file: Path) -> Float[ndarray, "row"]:
+def _numbers(rows: sqlite3.Cursor, names: Sequence[str], table: str) -> Float[ndarray, "row column"]:
+    """All values of all rows, NaN for NULL."""
+    values = list(chain.from_iterable(rows))
     try:
-        if any(isinstance(value, str | bytes) for value in column):
-            raise ValueError("it holds text")
-        return np.array(column, np.float64)
-    except (ValueError, TypeError) as error:
-        raise IcerecoError(f"{file}: {table}.{name} must hold numbers: {error}") from None
+        return np.array(values, np.float64).reshape(-1, len(names))
+    except (ValueError, TypeError):
+        index, wrong = next((index, one) for index, one in enumerate(values) if not _is_number(one))
+        raise IcerecoError(
+            f"{table}.{names[index % len(names)]} must hold numbers: it holds {wrong!r}"
+        ) from None
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
 
 
 def _whole(values: Sequence[object], file: Path) -> Int[ndarray, "row"]:
-    try:
-        found = np.array(
-            values, np.float64 if any(isinstance(value, float) for value in values) else np.int64
-        )
-        if (found == np.rint(found)).all():
-            return found.astype(np.int64)
-    except (ValueError, TypeError, OverflowError):
-        pass
+    found = np.array(values) if values else np.zeros(0, np.int64)
+    if found.dtype.kind == "i" or (found.dtype.kind == "f" and (found == np.rint(found)).all()):
+        return found.astype(np.int64)
     raise IcerecoError(f"{file}: event_no must hold whole numbers, without NULL")

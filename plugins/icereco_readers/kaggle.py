@@ -20,7 +20,8 @@ from icereco.data.columns import FILE_KEY, conform, with_metadata
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco_readers.kaggle_geometry import geometry_of, require_same_sensors
-from icereco_readers.kaggle_meta import EventIndex, events_per_batch, index_from_meta, index_from_pulses
+from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
+from icereco_readers.kaggle_metas import MetaTables
 from icereco_readers.options import KaggleOptions
 from icereco_readers.pulse_rows import PulseRows, event_rows
 
@@ -39,7 +40,7 @@ class KaggleReader:
 
     def __init__(self, options: KaggleOptions | None = None) -> None:
         self.options = options or KaggleOptions()
-        self._counts: dict[tuple[Path, int, int], dict[int, int]] = {}
+        self._metas = MetaTables()
 
     def sniff(self, path: Path) -> bool:
         """Whether it has, or is, a parquet file with one row per pulse."""
@@ -75,7 +76,7 @@ class KaggleReader:
         for geometry in {place for file in files if (place := geometry_of(file.path))}:
             require_same_sensors(geometry, detector)
         for file in files:
-            yield from _read_file(file, rows_per_batch)
+            yield from _read_file(file, self._index(file), rows_per_batch)
 
     def _files(self, path: Path) -> list["_BatchFile"]:
         if not path.is_dir():
@@ -87,11 +88,13 @@ class KaggleReader:
     def _count(self, file: "_BatchFile") -> int:
         if file.meta is None or file.batch_id is None:
             return len(index_from_pulses(file.path).event_id)
-        state = file.meta.stat()
-        key = file.meta, state.st_mtime_ns, state.st_size
-        if key not in self._counts:  # one pass over the meta table, which is for hundreds of files
-            self._counts[key] = events_per_batch(file.meta)
-        return self._counts[key].get(file.batch_id, 0)
+        return self._metas.count(file.meta, file.batch_id)
+
+    def _index(self, file: "_BatchFile") -> EventIndex:
+        if file.meta is None or file.batch_id is None:
+            return index_from_pulses(file.path)
+        rows = self._metas.rows(file.meta, file.batch_id)
+        return index_from_meta(rows, file.batch_id, file.meta, file.path)
 
     def _folders(self) -> tuple[Literal["train", "test"], ...]:
         return ("train", "test") if self.options.part is None else (self.options.part,)
@@ -122,11 +125,6 @@ class _BatchFile:
         places = [*(folder.parent / name for name in above), *(folder / name for name in names)]
         return next((place for place in places if place.is_file()), None)
 
-    def index(self) -> EventIndex:
-        if self.meta is not None and self.batch_id is not None:
-            return index_from_meta(self.meta, self.batch_id, self.path)
-        return index_from_pulses(self.path)
-
 
 def _is_pulse_table(file: Path) -> bool:
     try:
@@ -138,8 +136,7 @@ def _is_pulse_table(file: Path) -> bool:
     )
 
 
-def _read_file(file: _BatchFile, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
-    index = file.index()
+def _read_file(file: _BatchFile, index: EventIndex, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
     with PulseRows(file.path, _COLUMNS, in_order=index.in_order) as rows:
         index.require_within(rows.count, file.path)
         for start in range(0, len(index.event_id), rows_per_batch):

@@ -1,7 +1,6 @@
 # ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Which rows of a Kaggle batch file are which event: from the meta table, or from the pulses themselves."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import require_columns
+from icereco.data.foreign import int_column
 from icereco.errors import IcerecoError
 
-__all__ = ["EventIndex", "events_per_batch", "index_from_meta", "index_from_pulses"]
+__all__ = ["META_COLUMNS", "TRUTH_COLUMNS", "EventIndex", "index_from_meta", "index_from_pulses"]
 
-_NEEDED = ("batch_id", "event_id", "first_pulse_index", "last_pulse_index")
-_TRUTH = ("azimuth", "zenith", "energy", "energy_gev", "kind", "vertex_x", "vertex_y", "vertex_z")
+META_COLUMNS = ("batch_id", "event_id", "first_pulse_index", "last_pulse_index")
+TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "energy_gev", "kind", "vertex_x", "vertex_y", "vertex_z")
 _NEW_NAMES = {"energy_gev": "energy"}
 
 
@@ -69,36 +68,24 @@ class EventIndex:
             )
 
 
-def index_from_meta(meta: Path, batch_id: int, file: Path) -> EventIndex:
-    """The events of one batch; of the meta table, only the row groups that hold this batch are read.
+def index_from_meta(rows: pa.Table, batch_id: int, meta: Path, file: Path) -> EventIndex:
+    """The events of one batch.
+
+    Args:
+        rows: of the meta table, those of this batch.
+        batch_id: of the batch, for the message.
+        meta: the meta table, for the message.
+        file: the batch file.
 
     Raises:
-        IcerecoError: a column is missing, or the meta has no event of this batch.
+        IcerecoError: the meta has no event of this batch, though it has pulses.
     """
-    found = pq.read_schema(meta).names
-    require_columns(found, meta, _NEEDED)
-    columns = [*_NEEDED, *(name for name in _TRUTH if name in found)]
-    table = pq.read_table(meta, columns=columns, filters=[("batch_id", "=", batch_id)]).combine_chunks()
-    if not table.num_rows and pq.read_metadata(file).num_rows:
+    if not rows.num_rows and pq.read_metadata(file).num_rows:
         raise IcerecoError(f"{file}: {meta.name} has no event of batch_id {batch_id}")
-    event_id, first, last = (np.asarray(table[name], np.int64) for name in _NEEDED[1:])
-    truth = {_NEW_NAMES.get(name, name): _whole(table[name]) for name in columns[len(_NEEDED) :]}
+    event_id, first, last = (int_column(rows[name], name, meta) for name in META_COLUMNS[1:])
+    names = [name for name in rows.column_names if name not in META_COLUMNS]
+    truth = {_NEW_NAMES.get(name, name): rows[name].combine_chunks() for name in names}
     return EventIndex(event_id, first, last + 1, truth)
-
-
-def events_per_batch(meta: Path) -> dict[int, int]:
-    """Events of each batch in a meta table, without holding more than a piece of it.
-
-    Raises:
-        IcerecoError: it has no batch_id.
-    """
-    with pq.ParquetFile(meta) as opened:
-        require_columns(opened.schema_arrow.names, meta, _NEEDED)
-        found: Counter[int] = Counter()
-        for batch in opened.iter_batches(batch_size=1 << 20, columns=["batch_id"]):
-            numbers, counts = np.unique(np.asarray(batch.column(0), np.int64), return_counts=True)
-            found.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
-    return dict(found)
 
 
 def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
@@ -140,7 +127,3 @@ class _Runs:
         first = np.concatenate([np.empty(0, np.int64), *self._firsts])
         event_id = np.concatenate([np.empty(0, np.int64), *self._ids])
         return EventIndex(event_id, first, np.append(first[1:], self._count)[: len(first)])
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

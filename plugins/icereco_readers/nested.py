@@ -16,7 +16,6 @@ from numpy import ndarray
 from icereco.data.columns import Ragged
 from icereco.data.foreign import float_column, int_column
 from icereco.errors import IcerecoError
-from icereco_readers.convention import SAMPLE_EVENTS
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
 from icereco_readers.foreign import ForeignEvents
 
@@ -101,9 +100,9 @@ class NestedFile:
         """The number of events."""
         return int(pq.read_metadata(self.path).num_rows)
 
-    def sample(self) -> ForeignEvents | None:
-        """The first events, their angles as they are in the file; None if there are no events."""
-        return next(self.events(SAMPLE_EVENTS, 1), None)
+    def sample(self, count: int) -> ForeignEvents | None:
+        """The first events, up to `count`, their angles as they are in the file; None if there are no events."""
+        return next(self.events(count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
         """All events, at most `rows` at once; `sign` is -1 where the file's angles are of travel.

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from icereco.data.sensors import finder_for
 from icereco.detector import Detector
-from icereco_readers.convention import Conventions
+from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.flat_prometheus import FlatFile, is_flat
-from icereco_readers.foreign import ForeignEvents
+from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
 from icereco_readers.nested import NestedFile, is_nested
 from icereco_readers.options import PrometheusOptions
 
@@ -64,7 +64,7 @@ class PrometheusReader:
         """
         for part in self.parts(path):
             file = self._file(part)
-            if not (sample := file.sample()):
+            if not (sample := file.sample(FINDER_EVENTS)):
                 continue
             finder = finder_for(sample.place_m, detector, part, "prometheus")
             sign = self._conventions.sign(part, [file for file in self.parts(part.parent) if _is_ours(file)])
@@ -72,7 +72,7 @@ class PrometheusReader:
                 yield events.own(finder, part)
 
     def _sample(self, part: Path) -> ForeignEvents | None:
-        return self._file(part).sample()
+        return self._file(part).sample(SAMPLE_EVENTS)
 
     def _file(self, part: Path) -> NestedFile | FlatFile:
         return (
