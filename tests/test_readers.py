@@ -258,3 +258,17 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, table, detect
     pq.write_table(table.slice(0, 100), path)
     with pytest.raises(IcerecoError, match="was changed while it was read"):
         list(batches)
+
+
+def test_kaggle_batches_are_found_in_a_meta_table_of_one_row_group(tmp_path, monkeypatch, detector):
+    monkeypatch.setattr("icereco_readers.kaggle_metas._ROWS_AT_ONCE", 7)
+    tables = {number: random_events(np.full(5, 4), seed=number) for number in range(1, 13)}
+    for number, events in tables.items():
+        write_kaggle(events, tmp_path, batch_id=number)
+    assert pq.read_metadata(tmp_path / "train_meta.parquet").num_row_groups == 1
+    source = open_source(tmp_path)
+    for number in (12, 1, 2, 11, 3):
+        (part,) = (one for one in source.parts() if one.path.name == f"batch_{number}.parquet")
+        (batch,) = part.batches(detector)
+        assert batch.column("event_id").to_pylist() == tables[number]["event_id"].to_pylist()
+        assert batch.column("zenith").to_pylist() == pytest.approx(tables[number]["zenith"].to_pylist())

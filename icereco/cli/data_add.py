@@ -52,7 +52,7 @@ def command(
     seed: int | None,
     replace: bool,
 ) -> None:
-    r"""Call a file or folder NAME, for this user on this machine.
+    """Call a file or folder NAME, for this user on this machine.
 
     The split is declared here, once: every training, evaluation and comparison then agrees about it, and no event is
     in two parts.
@@ -61,7 +61,7 @@ def command(
     icereco data add icecube ~/kaggle --validation 0.05 --test 0.1
     icereco data add icecube ~/kaggle --split-by file --validation 'batch_65[2-5].parquet' --test 'batch_65[6-9].parquet'
     icereco data add orca ~/orca.root --reader km3net --detector km3net-orca6
-    """
+    """  # noqa: D301 -- \b is click's
     rule = _rule(split_by, validation, test, seed)
     card = None if detector is None else _card(detector)
     found = DataSet(name=name, path=path.expanduser().resolve(), reader=reader, detector=card, split=rule)

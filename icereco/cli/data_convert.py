@@ -57,7 +57,7 @@ def command(
     skip_bad: bool,
     as_json: bool,
 ) -> None:
-    r"""Write the events of a data set in another layout.
+    """Write the events of a data set in another layout.
 
     OUT is a folder, whose files appear one by one: after an interruption the same command goes on with the next. In
     icereco's own layout it may be one file.parquet as well, which appears at the end.
@@ -66,7 +66,7 @@ def command(
     icereco data convert oscNext.db events
     icereco data convert oscNext.db events.parquet
     icereco data convert tracks kaggle-folder --layout kaggle
-    """
+    """  # noqa: D301 -- \b is click's
     from icereco.data.convert import Conversion, convert
     from icereco.detector import load_detector
 

@@ -78,7 +78,7 @@ def command(
     skip_bad: bool,
     as_json: bool,
 ) -> None:
-    r"""Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
+    """Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
 
     Reads every format that `icereco plugins --kind reader` lists: icereco's own, Kaggle's, GraphNeT's, Prometheus',
     KM3NeT's.
@@ -87,7 +87,7 @@ def command(
     icereco reconstruct events.parquet
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
-    """
+    """  # noqa: D301 -- \b is click's
     from icereco.inference.outputs import default_output, require_safe
 
     data = [_read_with(find(file), reader) for file in files]

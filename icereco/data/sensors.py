@@ -58,10 +58,8 @@ class SensorFinder:
         place = place_m - self.origin_m
         order = np.argsort(self.detector.position_m[:, 0])
         position = self.detector.position_m[order].astype(np.float64)
-        low, high = (
-            np.searchsorted(position[:, 0], place[:, 0] + reach, side)
-            for reach, side in ((-self._tolerance_m, "left"), (self._tolerance_m, "right"))
-        )
+        low = np.searchsorted(position[:, 0], place[:, 0] - self._tolerance_m)
+        high = np.searchsorted(position[:, 0], place[:, 0] + self._tolerance_m, side="right")
         count = high - low
         of_place = np.repeat(np.arange(len(place)), count)
         candidate = np.arange(count.sum()) + np.repeat(
@@ -78,7 +76,7 @@ class SensorFinder:
 def _cells(place_m: Float[ndarray, "pulse 3"]) -> tuple[Int[ndarray, "pulse"], Bool[ndarray, "pulse"]]:
     """A number for each centimetre of space, so that places are compared at once, and whether it is far too far away."""
     cell = np.rint(place_m / _CELL_M)
-    inside = (np.abs(cell) < _HALF_RANGE).all(axis=1)  # NaN is not
+    inside = np.abs(cell).max(axis=1, initial=0) < _HALF_RANGE  # NaN is not
     cell = np.where(inside[:, None], cell, 0).astype(np.int64) + _HALF_RANGE
     return (cell[:, 0] << 42) | (cell[:, 1] << 21) | cell[:, 2], inside
 
