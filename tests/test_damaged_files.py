@@ -120,3 +120,76 @@ def test_damage_to_what_icereco_wrote_never_goes_unnoticed(tmp_path, detector):
             assert found.select(whole.schema.names).equals(
                 pa.Table.from_batches([whole.replace_schema_metadata(None)])
             )
+
+
+def rewritten(place: Path, folder: Path, change: Callable[[pa.Table], pa.Table]) -> Path:
+    path = folder / place.name
+    folder.mkdir(exist_ok=True)
+    pq.write_table(change(pq.read_table(place)), path)
+    return path
+
+
+def columns_changed(table: pa.Table, name: str, how: str) -> pa.Table:
+    """A top-level column, or `struct.field`, dropped or as text."""
+    struct, _, field = name.rpartition(".")
+    if struct:
+        rows = table.to_pylist()
+        for row in rows:
+            value = row[struct].pop(field)
+            if how == "text":
+                row[struct][field] = [str(one) for one in value] if isinstance(value, list) else str(value)
+        return pa.Table.from_pylist(rows).replace_schema_metadata(table.schema.metadata)
+    if how == "dropped":
+        return table.drop_columns([name])
+    texts = pa.array(
+        [
+            str(value) if not isinstance(value, list) else list(map(str, value))
+            for value in table[name].to_pylist()
+        ]
+    )
+    return table.set_column(table.schema.get_field_index(name), name, texts)
+
+
+@pytest.mark.parametrize("how", ["dropped", "text"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *(("graphnet-parquet, flat", name) for name in ("event_no", "dom_x", "dom_time", "charge", "hlc")),
+        *(
+            ("graphnet-parquet, nested", f"SRTInIcePulses.{name}")
+            for name in ("event_no", "dom_z", "dom_time", "charge")
+        ),
+        ("graphnet-parquet, nested", "truth.zenith"),
+        *(("prometheus", f"photons.{name}") for name in ("sensor_pos_x", "t", "sensor_id")),
+        ("prometheus", "mc_truth.initial_state_azimuth"),
+        *(("kaggle", name) for name in ("event_id", "sensor_id", "time", "charge", "auxiliary")),
+    ],
+)
+def test_columns_that_are_missing_or_of_another_kind_are_told_or_not_needed(
+    tmp_path, shared_data, kind, name, how
+):
+    place, detector = SHARED[kind]
+    path = rewritten(
+        shared_data / place, tmp_path, lambda table: columns_changed(table.slice(0, 2_000), name, how)
+    )
+    if refused(path, load_detector(detector)) is None:  # not needed, or numbers that are written as text
+        whole = rewritten(shared_data / place, tmp_path / "whole", lambda table: table.slice(0, 2_000))
+        assert pulses(path, detector) == pulses(whole, detector)
+        assert how == "text" or name.rpartition(".")[2] in OPTIONAL
+
+
+OPTIONAL = {"charge", "hlc", "sensor_id", "zenith", "initial_state_azimuth"}
+
+
+def pulses(path: Path, detector: str) -> list[dict]:
+    """Where and when."""
+    batches = open_source(path).checked(load_detector(detector))
+    return [row for batch in batches for row in batch.select(["event_id", "sensor_id", "time"]).to_pylist()]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SHARED if kind != "graphnet-sqlite"])
+def test_files_without_events_are_said_to_have_none(tmp_path, shared_data, kind):
+    place, detector = SHARED[kind]
+    path = rewritten(shared_data / place, tmp_path, lambda table: table.slice(0, 0))
+    assert open_source(path).count() == 0
+    assert "holds no events" in (refused(path, load_detector(detector)) or "")

@@ -1,5 +1,6 @@
 """Whether the true directions of a file are where the particles came from or where they went: told from the light."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ SAMPLE_EVENTS = 2000
 
 _PHOTONS = 4
 _ENOUGH = 2.0
-_BEYOND_DOUBT = 4.0
+_BEYOND_DOUBT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Evidence:
 
 
 class Conventions:
-    """Says of each file whether its angles are of origin or of travel; the files of a folder are taken together.
+    """Says of each file whether its angles are of origin or of travel; dim files are taken together with those beside them.
 
     Args:
         wanted: "origin" or "travel", or "auto": as the light says.
@@ -62,7 +63,7 @@ class Conventions:
     def __init__(self, wanted: Convention, sample: Callable[[Path], ForeignEvents | None]) -> None:
         self._wanted = wanted
         self._sample = sample
-        self._found: dict[tuple[Path, ...], Evidence] = {}
+        self._found: dict[Path, int] = {}
 
     def sign(self, file: Path, beside: Sequence[Path]) -> int:
         """1 where the angles of a file are of the origin, -1 where they are of travel.
@@ -72,23 +73,33 @@ class Conventions:
             beside: all files that were made together, among them this one, always in the same order.
 
         Raises:
-            IcerecoError: it cannot be told, or this file contradicts those beside it.
+            IcerecoError: it cannot be told.
         """
         if self._wanted != "auto":
             return 1 if self._wanted == "origin" else -1
+        if file not in self._found:
+            self._found[file] = self._told(file, beside)
+        return self._found[file]
+
+    def _told(self, file: Path, beside: Sequence[Path]) -> int:
+        """By its own light where that is enough, else by that of all files."""
         own = self._evidence([file])
         if own is None:
             return 1
-        key = tuple(beside)
-        if key not in self._found:
-            self._found[key] = self._evidence(beside) or own
-            _require_told(self._found[key], file)
-        common = self._found[key]
-        if own.score * common.score < 0 and abs(own.score) > _BEYOND_DOUBT:
+        found = own if abs(own.score) >= _BEYOND_DOUBT else self._evidence(beside) or own
+        if abs(found.score) < _ENOUGH or (own.score * found.score < 0 and abs(own.score) >= _ENOUGH):
+            others = f"; {found} in all files beside it" if found is not own else ""
             raise IcerecoError(
-                f"{file}: its true directions are the opposite of those beside it ({own}); read it apart"
+                f"{file}: cannot tell whether its true directions are where the particles came from or where they went "
+                f"({own}{others}; {_ENOUGH:g} is needed); say so with the reader's option direction=origin or "
+                "direction=travel"
             )
-        return -1 if common.score > 0 else 1
+        travel = found.score > 0
+        level = logging.DEBUG if self._found else logging.INFO  # of hundreds of files the first will do
+        logger.log(
+            level, "%s: takes true directions as of %s: %s", file, "travel" if travel else "origin", found
+        )
+        return -1 if travel else 1
 
     def _evidence(self, files: Sequence[Path]) -> Evidence | None:
         """Of the first events of some files; None where they have no true directions."""
@@ -108,17 +119,6 @@ class Conventions:
             if required:
                 raise
             return None
-
-
-def _require_told(evidence: Evidence, file: Path) -> None:
-    if abs(evidence.score) < _ENOUGH:
-        raise IcerecoError(
-            f"{file}: cannot tell whether its true directions are where the particles came from or where they went "
-            f"({evidence}; {_ENOUGH:g} is needed); say so with the reader's option direction=origin or direction=travel"
-        )
-    logger.info(
-        "%s: takes true directions as of %s: %s", file, "travel" if evidence.score > 0 else "origin", evidence
-    )
 
 
 def gather_evidence(events: ForeignEvents) -> Evidence:

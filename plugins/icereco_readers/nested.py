@@ -25,15 +25,16 @@ _IDS_PER_RUN = 1_000_000
 
 
 def is_nested(file: Path, event: str | None) -> bool:
-    """Whether a parquet file has a struct of lists of pulses at places; with or without the event's number in it.
+    """Whether a parquet file has a struct of lists of pulses at places: GraphNeT's with the event's number, or Prometheus'.
 
     Raises:
         pyarrow.ArrowException, OSError: it is no parquet file.
     """
-    tables = _structs(pq.read_schema(file))
-    return any(
-        _holds_pulses(fields) and (EVENT in fields) == (event is not None) for fields in tables.values()
-    )
+    for fields in _structs(pq.read_schema(file)).values():
+        dialect = _dialect(fields)
+        if dialect is not None and (EVENT in fields if event else EVENT not in fields and not dialect.told):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class NestedFile:
     @cached_property
     def pulses(self) -> str:
         """The struct of pulses."""
-        found = {name: fields for name, fields in self.tables.items() if _holds_pulses(fields)}
+        found = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
         if self.pulse_map is not None and self.pulse_map not in found:
             raise IcerecoError(
                 f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(found) or 'none'}"
@@ -179,8 +180,8 @@ def _structs(schema: pa.Schema) -> dict[str, dict[str, pa.DataType]]:
     }
 
 
-def _holds_pulses(fields: dict[str, pa.DataType]) -> bool:
-    return dialect_of([name for name, kind in fields.items() if _is_list(kind)]) is not None
+def _dialect(fields: dict[str, pa.DataType]) -> Dialect | None:
+    return dialect_of([name for name, kind in fields.items() if _is_list(kind)])
 
 
 def _is_list(kind: pa.DataType) -> bool:
