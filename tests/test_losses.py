@@ -16,9 +16,12 @@ LOSSES = registry().names("loss")
 KAPPAS = [1e-6, 1e-3, 0.1, 0.499999, 0.500001, 1.0, 10.0, 1e3, 1e5]
 
 
-def build(name):
+SMALL = {"sphere-bins": {"cells_per_side": 3, "smoothing_deg": 15}}  # as many cells as checks have time for
+
+
+def build(name, **options):
     component = registry().get("loss", name)
-    return component.load_factory()(component.load_options()())
+    return component.load_factory()(component.load_options()(**{**SMALL.get(name, {}), **options}))
 
 
 def random_directions(count, seed=0, dtype=torch.float32):
