@@ -4,7 +4,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from icereco_normalizers.relative import central_time, event_of_pulse, soften
+from icereco_normalizers.columns import soften
+from icereco_normalizers.zero import central_time, event_of_pulse
 
 from icereco.detector import Detector, Medium
 from icereco.errors import IcerecoError
@@ -34,7 +35,9 @@ def detector(sensors=5160):
 
 def build(name, **options):
     component = registry().get("normalizer", name)
-    return component.load_factory()(component.load_options()(**options), detector())
+    model = component.load_options()
+    known = {key: value for key, value in options.items() if key in model.model_fields}
+    return component.load_factory()(model(**known), detector())
 
 
 def batch_of(doms_per_event, pulses_per_dom, seed=0):

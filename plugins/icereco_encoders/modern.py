@@ -53,6 +53,8 @@ class ModernLayer(nn.Module):
     def _attend(
         self, tokens: Float[Tensor, "token width"], sequences: Sequences
     ) -> Float[Tensor, "token width"]:
+        if len(tokens) == 0:
+            return tokens
         qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         normed = torch.cat([_norm(qkv[:, :2]).to(qkv.dtype), qkv[:, 2:]], 1)
         return attend(self.kernel, normed, sequences).flatten(1)

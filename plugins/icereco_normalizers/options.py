@@ -1,14 +1,45 @@
 """The options of the normalizers."""
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FixedOptions", "RelativeTimeOptions"]
+__all__ = [
+    "DetectorScaledOptions",
+    "DomFeature",
+    "ExtraOptions",
+    "FittedOptions",
+    "FixedOptions",
+    "RelativeTimeOptions",
+    "ZeroName",
+]
+
+ZeroName = Literal["charge-median", "first-pulse"]
+DomFeature = Literal["quantum_efficiency", "scattering", "absorption"]
+_ZERO = Field(
+    "charge-median",
+    description="what time is zero: the charge-weighted median or the first of the pulses in local coincidence",
+)
 
 
-class FixedOptions(BaseModel):
-    """Constants of the `fixed` normalizer."""
+class ExtraOptions(BaseModel):
+    """Further features of each pulse, which every normalizer can give; T2 has them through T1's vectors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pulse_columns: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {}, description="further columns of pulses in the data, each with the value that becomes one: {tot = 30.0}"
+    )
+    dom_features: list[DomFeature] = Field(
+        [], description="of the detector card at the DOM: quantum_efficiency, scattering, absorption"
+    )
+    charge_centre: bool = Field(
+        False, description="position of the DOM from the charge-weighted centre of the event's pulses"
+    )
+
+
+class FixedOptions(ExtraOptions):
+    """Constants of the `fixed` normalizer."""
 
     time_zero_ns: float = Field(1e4, allow_inf_nan=False, description="time in ns that becomes zero")
     time_scale_ns: float = Field(
@@ -19,11 +50,10 @@ class FixedOptions(BaseModel):
     )
 
 
-class RelativeTimeOptions(BaseModel):
+class RelativeTimeOptions(ExtraOptions):
     """Constants of the `relative-time` normalizer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+    zero: ZeroName = _ZERO
     time_scale_ns: float = Field(
         1e3,
         gt=0,
@@ -33,3 +63,16 @@ class RelativeTimeOptions(BaseModel):
     position_scale_m: float = Field(
         500.0, gt=0, allow_inf_nan=False, description="length in m that becomes one"
     )
+
+
+class DetectorScaledOptions(ExtraOptions):
+    """Options of the `detector-scaled` normalizer."""
+
+    zero: ZeroName = _ZERO
+
+
+class FittedOptions(ExtraOptions):
+    """Options of the `fitted` normalizer."""
+
+    zero: ZeroName = _ZERO
+    fit_events: int = Field(2_000, ge=1, description="training events that the quantiles are taken from")
