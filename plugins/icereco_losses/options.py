@@ -50,7 +50,7 @@ class SphereBinsOptions(_Options):
         8, ge=1, le=64, description="n: the sphere is cut into 12 n² HEALPix cells of equal area (768 for 8)"
     )
     smoothing_deg: float = Field(
-        6.0, gt=0, le=90, description="width (one sigma) of the labels around the truth, about a cell or more"
+        7.0, gt=0, le=90, description="width (one sigma) of the labels around the truth, about a cell or more"
     )
     decode: DecodeName = Field("mode", description=_DECODE)
 
