@@ -76,7 +76,8 @@ class Model(nn.Module):
         if limit is None:
             return None
         used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), limit).cumsum()])
-        return np.diff(used[batch.dom_offsets])
+        per_event: np.ndarray = np.diff(used[batch.dom_offsets])
+        return per_event
 
 
 class Head(nn.Module):

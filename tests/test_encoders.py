@@ -3,6 +3,7 @@
 
 import dataclasses
 import inspect
+import itertools
 import math
 import resource
 
@@ -77,7 +78,7 @@ def test_an_event_has_the_same_vector_alone_and_in_company(name):
     encoder = build(name)
     vectors, positions, offsets = events_of(COUNTS)
     together = evaluate(encoder, vectors, positions, offsets)
-    for event, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for event, (start, stop) in enumerate(itertools.pairwise(offsets)):
         alone = evaluate(encoder, vectors[start:stop], positions[start:stop], torch.tensor([0, stop - start]))
         close(alone[0], together[event])
 
@@ -209,7 +210,9 @@ def test_classes_of_intervals_rise_and_are_symmetric():
 
 
 def test_relative_attention_is_the_plain_definition(monkeypatch):
-    monkeypatch.setattr("icereco_encoders.relative.MOST_SCORES", 5_000)  # in pieces, computed again for gradients
+    monkeypatch.setattr(
+        "icereco_encoders.relative.MOST_SCORES", 5_000
+    )  # in pieces, computed again for gradients
     encoder = build("relative-transformer").train()
     layer = encoder.layers[0]
     doms, heads = 90, layer.heads
@@ -217,14 +220,20 @@ def test_relative_attention_is_the_plain_definition(monkeypatch):
     kinds = torch.randint(0, encoder.bins, (1, doms, doms), dtype=torch.int32)
     groups = length_groups(torch.tensor([0, doms]))
     found = layer(tokens, groups, [kinds])
-    query, key, value = layer.qkv(layer.attention_norm(tokens)).unflatten(-1, (3, heads, -1)).permute(1, 2, 0, 3)
-    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + layer.bias[kinds[0].long()].permute(2, 0, 1)
+    query, key, value = (
+        layer.qkv(layer.attention_norm(tokens)).unflatten(-1, (3, heads, -1)).permute(1, 2, 0, 3)
+    )
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + layer.bias[kinds[0].long()].permute(
+        2, 0, 1
+    )
     attended = (scores.softmax(-1) @ value).transpose(0, 1).flatten(1)
     middle = tokens + layer.attention_out(attended)
     expected = middle + layer.mlp_out(torch.nn.functional.gelu(layer.mlp_in(layer.mlp_norm(middle))))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     wanted = torch.autograd.grad(expected.square().sum(), [tokens, layer.bias], retain_graph=True)
-    for gradient, right in zip(torch.autograd.grad(found.square().sum(), [tokens, layer.bias]), wanted, strict=True):
+    for gradient, right in zip(
+        torch.autograd.grad(found.square().sum(), [tokens, layer.bias]), wanted, strict=True
+    ):
         torch.testing.assert_close(gradient, right, rtol=1e-3, atol=1e-4)
 
 
@@ -299,7 +308,9 @@ def test_modern_layers_start_as_the_identity():
     torch.manual_seed(1)
     encoder = ModernTransformerEncoder(ModernTransformerOptions(layers=3), WIDTH)
     shallow = ModernTransformerEncoder(ModernTransformerOptions(layers=1), WIDTH)
-    shallow.load_state_dict({key: value for key, value in encoder.state_dict().items() if key in shallow.state_dict()})
+    shallow.load_state_dict(
+        {key: value for key, value in encoder.state_dict().items() if key in shallow.state_dict()}
+    )
     events = events_of(COUNTS)
     close(evaluate(encoder, *events), evaluate(shallow, *events))
 

@@ -113,7 +113,10 @@ def test_half_precision_outputs_are_computed_in_float32(name):
 def mixture_of(weights, kappas, directions):
     """Outputs of `vmf-mixture` for one event with these components, and their natural parameters."""
     lengths = [(math.sqrt(1 + 4 * kappa) - 1) / 2 for kappa in kappas]  # κ = |u| + |u|²
-    rows = [[*(length * np.array(one)), math.log(w)] for w, length, one in zip(weights, lengths, directions, strict=True)]
+    rows = [
+        [*(length * np.array(one)), math.log(w)]
+        for w, length, one in zip(weights, lengths, directions, strict=True)
+    ]
     return torch.tensor(rows, dtype=torch.float64).reshape(1, -1)
 
 
@@ -121,7 +124,10 @@ def test_a_mixture_is_the_weighted_sum_of_its_components():
     outputs = mixture_of([0.2, 0.8], [3.0, 50.0], [(0, 0, 1), (1, 0, 0)])
     loss, truth = build("vmf-mixture", components=2), random_directions(20, dtype=torch.float64)
     parts = [
-        weight * torch.exp(-negative_log_density(kappa * torch.tensor([one], dtype=torch.float64).expand(20, 3), truth))
+        weight
+        * torch.exp(
+            -negative_log_density(kappa * torch.tensor([one], dtype=torch.float64).expand(20, 3), truth)
+        )
         for weight, kappa, one in ((0.2, 3.0, (0, 0, 1.0)), (0.8, 50.0, (1.0, 0, 0)))
     ]
     torch.testing.assert_close(loss(outputs.expand(20, -1), truth), -torch.log(sum(parts)))
@@ -142,7 +148,9 @@ def test_the_mode_is_the_highest_point_and_the_mean_the_centre():
     mean = build("vmf-mixture", components=2, decode="mean").decode(outputs)
     # 0.45 · 200 > 0.55 · 20: the narrow peak is higher, though the broad one weighs more.
     assert float(mode.direction[0, 2]) > 0.9999
-    centre = 0.45 * (1 - 1 / 200) * np.array([0, 0, 1]) + 0.55 * (1 - 1 / 20) * np.array([0, np.sin(2), np.cos(2)])
+    centre = 0.45 * (1 - 1 / 200) * np.array([0, 0, 1]) + 0.55 * (1 - 1 / 20) * np.array(
+        [0, np.sin(2), np.cos(2)]
+    )
     np.testing.assert_allclose(mean.direction[0], centre / np.linalg.norm(centre), atol=1e-6)
     # The mean cosine to the centre is the length of the mean vector; that to the mode is less.
     assert mean_cosine(float(mean.kappa)) == pytest.approx(np.linalg.norm(centre), abs=1e-4)
@@ -152,7 +160,9 @@ def test_the_mode_is_the_highest_point_and_the_mean_the_centre():
 def test_a_mode_between_two_near_components_is_found():
     near = [(math.sin(x), 0, math.cos(x)) for x in (-0.05, 0.05)]
     found = build("vmf-mixture", components=2).decode(mixture_of([0.5, 0.5], [100.0, 100.0], near))
-    torch.testing.assert_close(found.direction, torch.tensor([[0.0, 0, 1]], dtype=torch.float64), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        found.direction, torch.tensor([[0.0, 0, 1]], dtype=torch.float64), atol=1e-6, rtol=0
+    )
 
 
 @pytest.mark.parametrize("kappa", [1e-3, 0.1, 1.0, 30.0, 1e4])
@@ -171,7 +181,9 @@ def test_cells_have_equal_area_and_are_spread_evenly(per_side):
     assert centres.shape == (12 * per_side**2, 3)
     torch.testing.assert_close(centres.norm(dim=-1), torch.ones(len(centres), dtype=torch.float64))
     assert centres.sum(0).abs().max() < 1e-9
-    torch.testing.assert_close(centres.T @ centres, torch.eye(3, dtype=torch.float64) * 4 * per_side**2, atol=0.4, rtol=0.1)
+    torch.testing.assert_close(
+        centres.T @ centres, torch.eye(3, dtype=torch.float64) * 4 * per_side**2, atol=0.4, rtol=0.1
+    )
     # Random directions fall into the nearest cell about equally often (HEALPix cells are nearly those of the nearest).
     if per_side == 3:
         cell = (random_directions(54_000, dtype=torch.float64) @ centres.T).argmax(-1)
@@ -204,7 +216,10 @@ def test_the_cosine_loss_is_one_minus_the_cosine():
     for angle in (1e-5, 0.3, 3.0):
         values = build("cosine")((7 * tilted(truth, angle)).float(), truth.float())
         torch.testing.assert_close(
-            values.double(), torch.full((50,), 2 * math.sin(angle / 2) ** 2, dtype=torch.float64), rtol=2e-2, atol=0
+            values.double(),
+            torch.full((50,), 2 * math.sin(angle / 2) ** 2, dtype=torch.float64),
+            rtol=2e-2,
+            atol=0,
         )
 
 
@@ -214,7 +229,9 @@ def test_a_weighted_sum_adds_up_and_decodes_as_its_first():
     first = build("vmf-mixture", components=2, decode="mean")
     outputs, truth = torch.randn(20, 8), random_directions(20)
     found = first.decode(outputs).direction
-    expected = 2 * first(outputs, truth) + 0.5 * build("angular")(found, truth) + 0.1 * build("cosine")(found, truth)
+    expected = (
+        2 * first(outputs, truth) + 0.5 * build("angular")(found, truth) + 0.1 * build("cosine")(found, truth)
+    )
     torch.testing.assert_close(both(outputs, truth), expected)
     torch.testing.assert_close(both.decode(outputs).direction, found)
 

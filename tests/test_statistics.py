@@ -23,7 +23,11 @@ def pulses(seed=0, counts=COUNTS, equal=False):
     total = sum(counts)
     time = np.concatenate([np.sort(random.exponential(300.0, count)) for count in counts] or [[]]) + 1e4
     charge = np.ones(total) if equal else random.gamma(2.0, 0.6, total)
-    columns = torch.tensor(time), torch.tensor(charge, dtype=torch.float32), torch.tensor(random.random(total) < 0.3)
+    columns = (
+        torch.tensor(time),
+        torch.tensor(charge, dtype=torch.float32),
+        torch.tensor(random.random(total) < 0.3),
+    )
     return *columns, torch.tensor([0, *np.cumsum(counts)])
 
 
@@ -145,7 +149,12 @@ def test_a_model_that_cuts_says_how_many_pulses_it_used():
 
     detector = load_detector("icecube86")
     batch = event_batch(random_events(np.array([40, 0, 900]), sensors=60), detector)
-    settings = ["aggregator.use=first-pulses", "aggregator.width=16", "aggregator.pulses=3", "encoder.layers=1"]
+    settings = [
+        "aggregator.use=first-pulses",
+        "aggregator.width=16",
+        "aggregator.pulses=3",
+        "encoder.layers=1",
+    ]
     used = build_model(load_profile("hierarchical", settings), detector).reconstruct(batch).pulses_used
     per_dom = [[min(len(dom.pulses), 3) for dom in event.doms] for event in batch]
     assert used.tolist() == [sum(doms) for doms in per_dom]

@@ -90,7 +90,9 @@ ALL_AT_ONCE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("settings", [(), ("train.optimizer=muon",), ALL_AT_ONCE], ids=["adamw", "muon", "all"])
+@pytest.mark.parametrize(
+    "settings", [(), ("train.optimizer=muon",), ALL_AT_ONCE], ids=["adamw", "muon", "all"]
+)
 def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, settings):
     straight, halves = (RunFolder.create(tmp_path, name) for name in ("straight", "halves"))
     with sessions.begin(small_profile(*settings), events, straight, silently) as session:
@@ -145,7 +147,12 @@ def test_the_running_mean_of_the_weights_is_what_is_saved(tmp_path, events):
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_step_on_several_batches_is_one_on_all_their_events(tmp_path, events, optimizer):
     found, start = [], None
-    settings = [f"train.optimizer={optimizer}", "train.warmup_fraction=0", "aggregator.dropout=0", "encoder.dropout=0"]
+    settings = [
+        f"train.optimizer={optimizer}",
+        "train.warmup_fraction=0",
+        "aggregator.dropout=0",
+        "encoder.dropout=0",
+    ]
     for name in ("whole", "parts"):
         run = RunFolder.create(tmp_path, name)
         with sessions.begin(small_profile(*settings), events, run, silently) as session:
@@ -170,7 +177,9 @@ def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoin
         train(session, steps=1)
     assert features[:, 0].median().abs() < 0.2
     below, above = torch.quantile(features[:, 3:], torch.tensor([0.1587, 0.8413]), dim=0)
-    assert ((above - below) / 2 - 1).abs().max() < 0.6  # of one batch; positions are fitted to DOMs, not to pulses
+    assert (
+        (above - below) / 2 - 1
+    ).abs().max() < 0.6  # of one batch; positions are fitted to DOMs, not to pulses
     saved = load_checkpoint(run.last).model.normalizer
     assert torch.equal(saved.spread, session.trainer.model.normalizer.spread)
     assert not torch.equal(saved.spread, fresh.spread)

@@ -7,7 +7,13 @@ from icereco.plugins import Registry, registry
 from icereco.profiles.check import check
 from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.profile import Choice, Profile
-from icereco.profiles.resolve import profile_names, read_profile, resolve_file, resolve_text
+from icereco.profiles.resolve import (
+    profile_names,
+    profile_notes,
+    read_profile,
+    resolve_file,
+    resolve_text,
+)
 
 __all__ = [
     "Choice",
@@ -18,6 +24,7 @@ __all__ = [
     "load_profile",
     "parse_profile",
     "profile_names",
+    "profile_notes",
     "read_profile",
 ]
 

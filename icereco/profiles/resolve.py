@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from icereco.errors import IcerecoError, did_you_mean
@@ -9,7 +10,7 @@ from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.settings import Setting, Settings, merge, read_overrides, read_settings
 from icereco.resources import data_dir
 
-__all__ = ["Resolved", "profile_names", "read_profile", "resolve_file", "resolve_text"]
+__all__ = ["Resolved", "profile_names", "profile_notes", "read_profile", "resolve_file", "resolve_text"]
 
 _OWN_KEYS = ("name", "summary", "extends")
 """Keys that describe one file, and are not inherited."""
@@ -39,6 +40,16 @@ class Resolved:
 def profile_names() -> list[str]:
     """The profiles that ship with icereco."""
     return sorted(path.stem for path in data_dir("profiles").glob("*.toml"))
+
+
+def profile_notes(name_or_path: str | Path) -> str:
+    """The comment at the top of a profile's file, where it says what it is; empty if there is none.
+
+    Raises:
+        IcerecoError: no such profile.
+    """
+    lines = _find(name_or_path).read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
 def resolve_file(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Resolved:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -93,7 +93,7 @@ class Trainer:
     @property
     def result(self) -> Model:
         """The model that is validated and saved: the running mean, where one is kept."""
-        return self.model if self.average is None else self.average.module
+        return self.model if self.average is None else cast("Model", self.average.module)
 
     @property
     def progress(self) -> float:

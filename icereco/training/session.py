@@ -175,9 +175,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             )
         session = _assemble(run, profile, material, facts)
         trainer = session.trainer
-        trainer.position = load_state(
-            run.training_state, trainer.model, trainer.optimizers, trainer.average
-        )
+        trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers, trainer.average)
         run.rewind_metrics(trainer.position.step)
         yield session
 

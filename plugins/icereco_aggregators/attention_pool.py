@@ -25,7 +25,10 @@ class AttentionPoolAggregator(nn.Module):
         self.width, self.heads = options.width, options.heads
         widths = [feature_count, *[options.width] * options.layers]
         self.pulse = nn.Sequential(
-            *(nn.Sequential(nn.Linear(before, after), nn.GELU()) for before, after in itertools.pairwise(widths))
+            *(
+                nn.Sequential(nn.Linear(before, after), nn.GELU())
+                for before, after in itertools.pairwise(widths)
+            )
         )
         self.score = nn.Linear(options.width, options.heads, bias=False)
         self.value = nn.Linear(options.width, options.width)

@@ -33,7 +33,9 @@ class FirstPulses(nn.Module):
         order = torch.argsort(counts, descending=True, stable=True)
         starts = pulse_offsets[:-1][order]
         # How many DOMs have a k-th pulse; the longest come first, so they are the first so many rows.
-        having = torch.bincount(counts.clamp(max=self.pulses), minlength=self.pulses + 1).flip(0).cumsum(0).flip(0)
+        having = (
+            torch.bincount(counts.clamp(max=self.pulses), minlength=self.pulses + 1).flip(0).cumsum(0).flip(0)
+        )
         rows: list[int] = having.tolist()[1:]
         parts = [
             torch.addmm(self.biases[k], features[starts[:count] + k], self.blocks[k])

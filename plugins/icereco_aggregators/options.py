@@ -39,7 +39,9 @@ class AttentionPoolOptions(_Options):
 class FirstPulsesOptions(_Options):
     """Options of the aggregator `first-pulses`."""
 
-    pulses: int = Field(16, ge=1, le=1024, description="pulses of each DOM that are looked at, in order of time")
+    pulses: int = Field(
+        16, ge=1, le=1024, description="pulses of each DOM that are looked at, in order of time"
+    )
     hidden: int = Field(0, ge=0, le=8, description="hidden layers behind the linear one")
 
 

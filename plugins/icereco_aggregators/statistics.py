@@ -23,9 +23,22 @@ _QUANTILES = {"nine": (20, 50), "extended": (10, 20, 30, 50, 70, 80, 90)}
 
 def _names(chosen: StatisticsSet) -> tuple[str, ...]:
     names = ["charge_pe", *(f"charge_{window}_ns_pe" for window in _WINDOWS_NS[chosen])]
-    names += ["first_ns", "last_ns", *(f"quantile_{share}_ns" for share in _QUANTILES[chosen]), "mean_ns", "std_ns"]
+    names += [
+        "first_ns",
+        "last_ns",
+        *(f"quantile_{share}_ns" for share in _QUANTILES[chosen]),
+        "mean_ns",
+        "std_ns",
+    ]
     if chosen == "extended":
-        names += ["first_charge_pe", "largest_charge_pe", "largest_ns", "pulses", "skewness", "auxiliary_share"]
+        names += [
+            "first_charge_pe",
+            "largest_charge_pe",
+            "largest_ns",
+            "pulses",
+            "skewness",
+            "auxiliary_share",
+        ]
     return tuple(names)
 
 
@@ -59,7 +72,13 @@ def summary_statistics(
         return time_ns.new_zeros(len(pulse_offsets) - 1, len(NAMES[chosen]), dtype=torch.float64)
     pulses = _Pulses.of(time_ns.double(), charge_pe.double(), pulse_offsets)
     columns = [pulses.charge, *pulses.within(_WINDOWS_NS[chosen])]
-    columns += [pulses.first, pulses.last, *pulses.quantiles(_QUANTILES[chosen]), pulses.mean, pulses.spread()]
+    columns += [
+        pulses.first,
+        pulses.last,
+        *pulses.quantiles(_QUANTILES[chosen]),
+        pulses.mean,
+        pulses.spread(),
+    ]
     if chosen == "extended":
         share = segment_sum(pulses.weight * auxiliary, pulse_offsets) / pulses.positive
         count = pulses.lengths.double()

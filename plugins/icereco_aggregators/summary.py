@@ -36,7 +36,9 @@ class Statistics(nn.Module):
         )
         first = values[:, names.index(_FIRST)]
         columns = [_scaled(name, values[:, i], first) for i, name in enumerate(names) if name != _FIRST]
-        return torch.cat([_first_features(features, batch.pulse_offsets), torch.stack(columns, -1).float()], -1)
+        return torch.cat(
+            [_first_features(features, batch.pulse_offsets), torch.stack(columns, -1).float()], -1
+        )
 
 
 def _scaled(name: str, value: Float[Tensor, "dom"], first_ns: Float[Tensor, "dom"]) -> Float[Tensor, "dom"]:

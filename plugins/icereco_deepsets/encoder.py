@@ -21,7 +21,10 @@ class DeepSetsEncoder(nn.Module):
         self.width = options.width
         widths = [input_width + 3, *[options.width] * options.layers]
         self.dom = nn.Sequential(
-            *(nn.Sequential(nn.Linear(before, after), nn.GELU()) for before, after in itertools.pairwise(widths))
+            *(
+                nn.Sequential(nn.Linear(before, after), nn.GELU())
+                for before, after in itertools.pairwise(widths)
+            )
         )
         self.event = nn.Sequential(
             nn.Linear(2 * options.width + 1, options.width),

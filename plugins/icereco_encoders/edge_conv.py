@@ -1,6 +1,8 @@
 # ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """Dynamic graph convolutions over the DOMs of each event, as DynEdge of GraphNeT (arXiv:2209.03042)."""
 
+import itertools
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -49,14 +51,17 @@ class EdgeConvEncoder(nn.Module):
         self.width = options.width
         self.neighbours = options.neighbours
         widths = [input_width + 3, *[options.width] * options.layers]
-        self.layers = nn.ModuleList(
-            EdgeConv(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(EdgeConv(before, after) for before, after in itertools.pairwise(widths))
         self.dom = nn.Sequential(
-            nn.Linear(sum(widths), 2 * options.width), nn.GELU(), nn.Linear(2 * options.width, options.width), nn.GELU()
+            nn.Linear(sum(widths), 2 * options.width),
+            nn.GELU(),
+            nn.Linear(2 * options.width, options.width),
+            nn.GELU(),
         )
         self.event = nn.Sequential(
-            nn.Linear(3 * options.width + 1, options.width), nn.GELU(), nn.Linear(options.width, options.width)
+            nn.Linear(3 * options.width + 1, options.width),
+            nn.GELU(),
+            nn.Linear(options.width, options.width),
         )
 
     def forward(

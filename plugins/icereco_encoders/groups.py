@@ -44,7 +44,11 @@ def length_groups(offsets: Int[Tensor, "event+1"]) -> list[Group]:
     while first < len(sizes):
         last = first + 1
         longest = max(sizes[first] + 2, sizes[first] * 9 // 8)
-        while last < len(sizes) and sizes[last] <= longest and (last + 1 - first) * sizes[last] ** 2 <= MOST_PAIRS:
+        while (
+            last < len(sizes)
+            and sizes[last] <= longest
+            and (last + 1 - first) * sizes[last] ** 2 <= MOST_PAIRS
+        ):
             last += 1
         groups.append(_group(starts[first:last], lengths[first:last], sizes[last - 1]))
         first = last

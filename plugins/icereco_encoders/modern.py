@@ -2,14 +2,14 @@
 """A transformer with the improvements that took iceaggr's flat model from 62.0° to 57.0° at the same size."""
 
 import torch
+from icereco_attention.kernels import attend
+from icereco_attention.options import KernelName
+from icereco_attention.ragged import Sequences
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import relu, rms_norm
 from torch.utils.checkpoint import checkpoint
 
-from icereco_attention.kernels import attend
-from icereco_attention.options import KernelName
-from icereco_attention.ragged import Sequences
 from icereco_encoders.options import ModernTransformerOptions
 
 __all__ = ["ModernTransformerEncoder"]
@@ -79,7 +79,8 @@ class ModernTransformerEncoder(nn.Module):
             nn.Linear(3, input_width), nn.GELU(), nn.Linear(input_width, input_width)
         )
         self.layers = nn.ModuleList(
-            ModernLayer(input_width, options.heads, options.dropout, options.kernel) for _ in range(options.layers)
+            ModernLayer(input_width, options.heads, options.dropout, options.kernel)
+            for _ in range(options.layers)
         )
         self.count = nn.Linear(1, input_width)
 

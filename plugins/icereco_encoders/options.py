@@ -26,12 +26,19 @@ class RelativeTransformerOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     layers: int = Field(2, ge=1, le=64, description="first layers, in which attention knows the intervals")
-    plain_layers: int = Field(2, ge=1, le=64, description="layers after them, with a summary token and no intervals")
+    plain_layers: int = Field(
+        2, ge=1, le=64, description="layers after them, with a summary token and no intervals"
+    )
     heads: int = Field(4, ge=1, description="attention heads; must divide the width")
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout on what each layer adds to its input")
-    bins: int = Field(128, ge=8, le=1024, description="classes of intervals, each with a bias of its own in each head")
+    bins: int = Field(
+        128, ge=8, le=1024, description="classes of intervals, each with a bias of its own in each head"
+    )
     resolution_m: float = Field(
-        10.0, gt=0, allow_inf_nan=False, description="intervals are told apart linearly below it, by their ratio above"
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="intervals are told apart linearly below it, by their ratio above",
     )
 
 

@@ -4,14 +4,14 @@
 from functools import partial
 
 import torch
+from icereco_attention.encoder import AttentionEncoder
+from icereco_attention.options import EncoderOptions
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from icereco.roles import TensorBatch
-from icereco_attention.encoder import AttentionEncoder
-from icereco_attention.options import EncoderOptions
 from icereco_encoders.groups import Group, length_groups, ungrouped
 from icereco_encoders.intervals import first_times, interval_bins
 from icereco_encoders.options import RelativeTransformerOptions
@@ -38,7 +38,10 @@ class RelativeLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, tokens: Float[Tensor, "dom width"], groups: list[Group], classes: list[Int[Tensor, "event dom dom"]]
+        self,
+        tokens: Float[Tensor, "dom width"],
+        groups: list[Group],
+        classes: list[Int[Tensor, "event dom dom"]],
     ) -> Float[Tensor, "dom width"]:
         """DOM vectors in and out."""
         qkv = self.qkv(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
@@ -98,9 +101,12 @@ class RelativeTransformerEncoder(nn.Module):
             nn.Linear(3, input_width), nn.GELU(), nn.Linear(input_width, input_width)
         )
         self.layers = nn.ModuleList(
-            RelativeLayer(input_width, options.heads, options.dropout, options.bins) for _ in range(options.layers)
+            RelativeLayer(input_width, options.heads, options.dropout, options.bins)
+            for _ in range(options.layers)
         )
-        plain = EncoderOptions(layers=options.plain_layers, heads=options.heads, dropout=options.dropout)
+        plain = EncoderOptions(
+            layers=options.plain_layers, heads=options.heads, dropout=options.dropout, kernel="auto"
+        )
         self.plain = AttentionEncoder(plain, input_width)
 
     def forward(

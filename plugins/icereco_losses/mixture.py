@@ -21,7 +21,7 @@ def log_density(
     natural: Float[Tensor, "event component 3"],
     direction: Float[Tensor, "event 3"],
 ) -> Float[Tensor, "event"]:
-    """log Σ w p(x) per steradian, of weights whose sum is one and natural parameters κ μ."""
+    """Log Σ w p(x) per steradian, of weights whose sum is one and natural parameters κ μ."""
     directions = direction[:, None].expand_as(natural)
     value = -negative_log_density(natural.flatten(0, 1), directions.flatten(0, 1))
     return torch.logsumexp(log_weight + value.unflatten(0, natural.shape[:2]), -1)
@@ -68,7 +68,7 @@ def _mode(
 
 
 def _log_peak(kappa: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """log p(μ) + log 2π: κ / (1 − e^(−2κ))."""
+    """Log p(μ) + log 2π: κ / (1 − e^(−2κ))."""
     kappa = kappa.clamp(min=1e-6)
     return torch.log(kappa / -torch.expm1(-2 * kappa))
 
@@ -78,7 +78,7 @@ def _heights(
     natural: Float[Tensor, "event component 3"],
     direction: Float[Tensor, "event 3"],
 ) -> Float[Tensor, "event component"]:
-    """log w p(x) of each component, up to a constant; its rounding at large κ moves a climb by nothing that matters."""
+    """Log w p(x) of each component, up to a constant; its rounding at large κ moves a climb by nothing that matters."""
     return level + (natural @ direction[..., None]).squeeze(-1)
 
 
@@ -95,9 +95,7 @@ def mean_cosine(kappa: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """A(κ) = coth κ − 1/κ, by its series where the difference cancels."""
     small = kappa < 0.1
     safe = torch.where(small, 1.0, kappa)
-    return torch.where(
-        small, kappa * (1 / 3 - kappa.square() / 45), 1 / torch.tanh(safe) - 1 / safe
-    )
+    return torch.where(small, kappa * (1 / 3 - kappa.square() / 45), 1 / torch.tanh(safe) - 1 / safe)
 
 
 def concentration(cosine: Float[Tensor, "event"]) -> Float[Tensor, "event"]:

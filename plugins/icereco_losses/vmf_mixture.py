@@ -35,7 +35,7 @@ class VonMisesFisherMixtureLoss(nn.Module):
     def _mixture(
         self, outputs: Float[Tensor, "event output"]
     ) -> tuple[Float[Tensor, "event component"], Float[Tensor, "event component 3"]]:
-        """log w and κ μ = u (1 + |u|) of each component."""
+        """Log weights and κ μ = u (1 + |u|) of each component."""
         parts = full_precision(outputs).unflatten(-1, (self.options.components, 4))
         vectors = parts[..., :3]
         return torch.log_softmax(parts[..., 3], -1), vectors * (1 + safe_norm(vectors))[..., None]

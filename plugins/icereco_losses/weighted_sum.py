@@ -39,16 +39,18 @@ class WeightedSumLoss(nn.Module):
         self, outputs: Float[Tensor, "event output"], direction: Float[Tensor, "event 3"]
     ) -> Float[Tensor, "event"]:
         """The weighted sum `[E]`, at least float32."""
-        total: Tensor = self.weights[0] * self.losses[0](outputs, direction)
-        if len(self.losses) > 1:
-            found = self.losses[0].decode(outputs).direction
-            for weight, loss in zip(self.weights[1:], self.losses[1:], strict=True):
+        first, *others = self.losses
+        total: Tensor = self.weights[0] * first(outputs, direction)
+        if others:
+            found = self.decode(outputs).direction
+            for weight, loss in zip(self.weights[1:], others, strict=True):
                 total = total + weight * loss(found, direction)
         return total
 
     def decode(self, outputs: Float[Tensor, "event output"]) -> Decoded:
         """As the first loss decodes."""
-        decoded: Decoded = self.losses[0].decode(outputs)
+        first: Any = self.losses[0]
+        decoded: Decoded = first.decode(outputs)
         return decoded
 
 

@@ -26,7 +26,9 @@ class ExtraFeatures(nn.Module):
         self.count = len(options.pulse_columns) + len(names) + 3 * options.charge_centre
         # Without such features there is no buffer, so that checkpoints without them look as they always did.
         if options.pulse_columns:
-            self.register_buffer("scales", torch.tensor([*options.pulse_columns.values()], dtype=torch.float32))
+            self.register_buffer(
+                "scales", torch.tensor([*options.pulse_columns.values()], dtype=torch.float32)
+            )
         if names:
             columns = np.stack([_sensor_feature(name, detector) for name in names], -1)
             self.register_buffer("sensors", torch.from_numpy(columns.astype(np.float32)))

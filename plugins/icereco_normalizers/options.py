@@ -16,10 +16,6 @@ __all__ = [
 
 ZeroName = Literal["charge-median", "first-pulse"]
 DomFeature = Literal["quantum_efficiency", "scattering", "absorption"]
-_ZERO = Field(
-    "charge-median",
-    description="what time is zero: the charge-weighted median or the first of the pulses in local coincidence",
-)
 
 
 class ExtraOptions(BaseModel):
@@ -28,7 +24,8 @@ class ExtraOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pulse_columns: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        {}, description="further columns of pulses in the data, each with the value that becomes one: {tot = 30.0}"
+        {},
+        description="further columns of pulses in the data, each with the value that becomes one: {tot = 30.0}",
     )
     dom_features: list[DomFeature] = Field(
         [], description="of the detector card at the DOM: quantum_efficiency, scattering, absorption"
@@ -50,10 +47,16 @@ class FixedOptions(ExtraOptions):
     )
 
 
-class RelativeTimeOptions(ExtraOptions):
+class _FromZeroOptions(ExtraOptions):
+    zero: ZeroName = Field(
+        "charge-median",
+        description="what time is zero: the charge-weighted median or the first of the pulses in local coincidence",
+    )
+
+
+class RelativeTimeOptions(_FromZeroOptions):
     """Constants of the `relative-time` normalizer."""
 
-    zero: ZeroName = _ZERO
     time_scale_ns: float = Field(
         1e3,
         gt=0,
@@ -65,14 +68,11 @@ class RelativeTimeOptions(ExtraOptions):
     )
 
 
-class DetectorScaledOptions(ExtraOptions):
+class DetectorScaledOptions(_FromZeroOptions):
     """Options of the `detector-scaled` normalizer."""
 
-    zero: ZeroName = _ZERO
 
-
-class FittedOptions(ExtraOptions):
+class FittedOptions(_FromZeroOptions):
     """Options of the `fitted` normalizer."""
 
-    zero: ZeroName = _ZERO
     fit_events: int = Field(2_000, ge=1, description="training events that the quantiles are taken from")

@@ -2,7 +2,6 @@
 """Times relative to each event's own light."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from icereco.detector import Detector
