@@ -19,7 +19,7 @@ class FirstPulses(nn.Module):
 
     def __init__(self, pulses: int, feature_count: int, width: int) -> None:
         super().__init__()
-        self.pulses = pulses
+        self.pulses, self.width = pulses, width
         self.blocks = nn.Parameter(torch.empty(pulses, feature_count, width))
         self.biases = nn.Parameter(torch.zeros(pulses, width))
         self.count = nn.Linear(1, width)
@@ -44,19 +44,19 @@ class FirstPulses(nn.Module):
         ]
         inverse = torch.empty_like(order)
         inverse[order] = torch.arange(len(order), device=order.device)
-        total = _sum_of_prefixes(parts, len(order), self.blocks.shape[2])[inverse]
+        total = _sum_of_prefixes(parts, self.blocks.new_zeros(len(order), self.width))[inverse]
         return total + self.count(torch.log1p(counts.to(total.dtype))[:, None])  # type: ignore[no-any-return]  # modules return Any
 
 
-def _sum_of_prefixes(parts: list[Tensor], rows: int, width: int) -> Float[Tensor, "row width"]:
-    """The sum of matrices that each cover the first rows only, the longest first."""
-    if not parts:
-        return torch.zeros(rows, width)
-    total: Tensor = parts[-1].float()
-    for part in reversed(parts[:-1]):
+def _sum_of_prefixes(
+    parts: list[Float[Tensor, "some width"]], zeros: Float[Tensor, "row width"]
+) -> Float[Tensor, "row width"]:
+    """The sum of matrices that each cover the first rows only, the longest first; `zeros` says how many rows there are."""
+    total = zeros[:0]
+    for part in reversed(parts):
         covered = len(total)
         total = torch.cat([part[:covered] + total, part[covered:].float()])
-    return torch.cat([total, total.new_zeros(rows - len(total), width)])
+    return torch.cat([total, zeros[len(total) :]])
 
 
 class FirstPulsesAggregator(nn.Module):

@@ -97,4 +97,6 @@ def _check(name: str, options: dict[str, Any]) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"options of the loss {name!r}: {where}: {first['msg']}") from None
+        unknown = first["type"] == "extra_forbidden"
+        what = f"it has no option {where!r}" if unknown else f"{where}: {first['msg']}"
+        raise ValueError(f"options of the loss {name!r}: {what}") from None
