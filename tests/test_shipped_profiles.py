@@ -11,7 +11,7 @@ from icereco.components import ROLES
 from icereco.data.batches import event_batch
 from icereco.detector import detector_names, load_detector
 from icereco.model import build_model
-from icereco.profiles import load_profile, parse_profile, profile_names, profile_notes
+from icereco.profiles import load_profile, parse_profile, profile_names, profile_comment
 from icereco.tensors import to_tensors
 from icereco.testing.random_events import random_events
 from icereco.training.optimizer import build_optimizers
@@ -118,19 +118,19 @@ def test_every_shipped_profile_has_a_summary_and_is_shown_with_its_notes(name):
 
     profile = load_profile(name)
     assert profile.summary
-    notes = profile_notes(name)
-    assert notes.startswith("# ")
+    first, *_ = profile_comment(name).splitlines()
+    assert first
     shown = CliRunner().invoke(main, ["profiles", "show", name])
     assert shown.exit_code == 0
-    assert shown.output.startswith(notes)
+    assert shown.output.startswith(f"# {first}\n")
     again = parse_profile(shown.output, name)
     assert all(again.role(role) == profile.role(role) for role in ROLES)
 
 
 @pytest.mark.parametrize("name", OF_THE_FIELD)
 def test_models_of_the_field_name_what_they_correspond_to_and_where_they_differ(name):
-    notes = profile_notes(name)
-    assert notes.startswith("# Corresponds to: ")
+    notes = profile_comment(name)
+    assert notes.startswith("Corresponds to: ")
     assert "Differs from" in notes
 
 

@@ -10,7 +10,7 @@ from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.settings import Setting, Settings, merge, read_overrides, read_settings
 from icereco.resources import data_dir
 
-__all__ = ["Resolved", "profile_names", "profile_notes", "read_profile", "resolve_file", "resolve_text"]
+__all__ = ["Resolved", "profile_comment", "profile_names", "read_profile", "resolve_file", "resolve_text"]
 
 _OWN_KEYS = ("name", "summary", "extends")
 """Keys that describe one file, and are not inherited."""
@@ -40,16 +40,6 @@ class Resolved:
 def profile_names() -> list[str]:
     """The profiles that ship with icereco."""
     return sorted(path.stem for path in data_dir("profiles").glob("*.toml"))
-
-
-def profile_notes(name_or_path: str | Path) -> str:
-    """The comment at the top of a profile's file, where it says what it is; empty if there is none.
-
-    Raises:
-        IcerecoError: no such profile.
-    """
-    lines = _find(name_or_path).read_text(encoding="utf-8").splitlines()
-    return "".join(f"{line}\n" for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
 def resolve_file(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
@@ -130,6 +120,19 @@ def _find(name_or_path: str | Path) -> Path:
             f"\n  a file of your own is named by its path, such as ./{text}.toml"
         )
     return data_dir("profiles") / f"{text}.toml"
+
+
+def profile_comment(name_or_path: str | Path) -> str:
+    """The comment at the top of a profile's own file, its lines without "#": what the profile corresponds to.
+
+    Raises:
+        IcerecoError: no such profile, or it cannot be read.
+    """
+    path = _find(name_or_path)
+    read_profile(path)  # says what is wrong with the file
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = takewhile(lambda line: line.startswith("#"), lines)
+    return "\n".join(line.removeprefix("#").strip() for line in comment)
 
 
 def read_profile(path: Path) -> Settings:

@@ -17,7 +17,7 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.angular:AngularLoss",
             "icereco_losses.options:AngularOptions",
             "opening angle between prediction and truth, stable at 0 and 180 degrees",
-            waives=("density-integrates-to-one",),
+            waives=("is-a-density",),
         ),
         Component(
             "vmf",
@@ -30,7 +30,7 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.cosine:CosineLoss",
             "icereco_losses.options:CosineOptions",
             "one minus the cosine of the opening angle (GraphNeT and many others)",
-            waives=("density-integrates-to-one",),
+            waives=("is-a-density",),
         ),
         Component(
             "vmf-mixture",
@@ -43,13 +43,13 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.sphere_bins:SphereBinsLoss",
             "icereco_losses.options:SphereBinsOptions",
             "which cell of the sphere, with smoothed labels (third place on Kaggle), on HEALPix cells of equal area",
-            waives=("density-integrates-to-one",),
+            waives=("is-a-density",),
         ),
         Component(
             "weighted-sum",
             "icereco_losses.weighted_sum:WeightedSumLoss",
             "icereco_losses.options:WeightedSumOptions",
             "several losses, weighted; the first decodes (iceaggr: vmf + 0.5 angular)",
-            waives=("density-integrates-to-one",),
+            waives=("is-a-density",),
         ),
     ]
