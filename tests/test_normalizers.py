@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from icereco_normalizers.columns import soften
+from icereco_normalizers.point import light_from_point
 from icereco_normalizers.zero import central_time, event_of_pulse
 
 from icereco.detector import Detector, Medium
@@ -354,3 +355,36 @@ def test_a_fit_to_equal_charges_stays_finite():
     normalizer = build("fitted")
     normalizer.fit([batch])
     assert check_features(normalizer(batch)) is None
+
+
+def test_light_from_the_centre_of_charge_is_never_late():
+    """A flash at a point that is the centre of what it lights: every pulse comes exactly when light does."""
+    around = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0], [0, 2.0, 0], [0, -2.0, 0]]) + torch.tensor(
+        [0.3, 0.2, 0.1]
+    )
+    distance = torch.tensor([1.0, 1.0, 2.0, 2.0])
+    point = light_from_point(
+        around,
+        5 + 2.25 * distance,
+        torch.ones(4),
+        torch.ones(4, dtype=torch.bool),
+        torch.tensor([0, 4]),
+        torch.tensor(2.25),
+    )
+    torch.testing.assert_close(point.late, torch.zeros(4, 1), atol=1e-6, rtol=0)
+    torch.testing.assert_close(point.distance[:, 0], distance)
+    torch.testing.assert_close(point.away[2], torch.tensor([0.0, 1.0, 0.0]))
+
+
+def test_the_centre_of_charge_ignores_what_is_not_counted():
+    position = torch.tensor([[0.0, 0, 0], [1.0, 0, 0], [9.0, 9, 9]])
+    counted = torch.tensor([True, True, False])
+    point = light_from_point(
+        position,
+        torch.zeros(3),
+        torch.tensor([3.0, 1.0, 50.0]),
+        counted,
+        torch.tensor([0, 3]),
+        torch.tensor(0.0),
+    )
+    torch.testing.assert_close(point.distance[:2, 0], torch.tensor([0.25, 0.75]))

@@ -7,14 +7,20 @@ from torch import Tensor, nn
 
 from icereco.detector import Detector
 from icereco.roles import Features, TensorBatch
-from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse, soften
+from icereco_normalizers.columns import (
+    LIGHT_M_PER_NS,
+    auxiliary_feature,
+    charge_feature,
+    constant,
+    dom_of_pulse,
+    soften,
+)
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import DetectorScaledOptions
 from icereco_normalizers.zero import event_of_pulse, time_zero
 
 __all__ = ["DetectorScaledNormalizer", "light_time_ns", "middle_and_radius_m"]
 
-LIGHT_M_PER_NS = 0.299792458
 FINE = 0.1
 
 
