@@ -1,5 +1,6 @@
 """The documentation runs, and leaves nothing out."""
 
+import doctest
 import os
 import re
 import subprocess
@@ -92,3 +93,30 @@ def test_the_example_profile_is_sound(tmp_path):
 def test_every_training_option_is_documented_as_it_is(name, field):
     assert field.description
     assert re.search(rf"\| `{name}` \| .* \| {re.escape(field.description)} \|", PROFILES)
+
+
+def test_the_tour_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "icereco",
+            "simulate",
+            "--events",
+            "200",
+            "--seed",
+            "7",
+            "-o",
+            "tour",
+            "--workers",
+            "1",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert made.returncode == 0, made.stderr
+    failed, tried = doctest.testfile(str(DOCS / "tour.md"), module_relative=False)
+    assert tried > 15
+    assert failed == 0
