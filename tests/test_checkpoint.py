@@ -76,7 +76,7 @@ def test_a_truncated_file_is_refused(saved, kept):
 def test_weights_of_another_architecture_are_named(tmp_path, profile, detector):
     wider = load_profile("hierarchical", (*SMALL, "aggregator.width=64"))
     save_checkpoint(tmp_path / "c.safetensors", build_model(wider, detector), profile, detector, {})
-    with pytest.raises(IcerecoError, match="another architecture.*first aggregator"):
+    with pytest.raises(IcerecoError, match=r"another architecture.*first aggregator"):
         load_checkpoint(tmp_path / "c.safetensors")
 
 
