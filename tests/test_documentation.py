@@ -1,5 +1,6 @@
 """The documentation runs, and leaves nothing out."""
 
+import doctest
 import os
 import re
 import shlex
@@ -153,3 +154,28 @@ def test_the_settings_of_the_page_about_data_are_sound():
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text(text)
     assert list(data_sets()) == ["kaggle", "arca"]
+def test_the_tour_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "icereco",
+            "simulate",
+            "--events",
+            "200",
+            "--seed",
+            "7",
+            "-o",
+            "tour",
+            "--workers",
+            "1",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert made.returncode == 0, made.stderr
+    failed, tried = doctest.testfile(str(DOCS / "tour.md"), module_relative=False)
+    assert tried > 15
+    assert failed == 0

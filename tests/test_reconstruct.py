@@ -228,13 +228,14 @@ def test_a_submission_has_a_finite_direction_for_every_event(tmp_path, method):
     assert float(rows[2]["zenith"]) == FALLBACK_ZENITH_RAD
 
 
-def test_the_running_resolution_is_that_of_all_events():
-    error = np.random.default_rng(4).exponential(0.3, 5001).clip(0, np.pi)
+@pytest.mark.parametrize("events", [1, 2, 5000, 5001])
+def test_the_running_resolution_is_that_of_all_events(events):
+    error = np.random.default_rng(4).exponential(0.3, events).clip(0, np.pi)
     running = RunningResolution()
     for part in np.array_split(np.append(error, np.nan), 7):
         running.add(part)
     result = running.result()
-    assert result.events == 5001
+    assert result.events == events
     assert result.mean_deg == pytest.approx(np.degrees(error.mean()))
     assert result.median_deg == pytest.approx(np.degrees(np.median(error)), abs=1e-3)
 

@@ -1,4 +1,8 @@
 # ruff: noqa: TID253 -- compares Arrow tables
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -286,6 +290,20 @@ class TestCommand:
             assert mine["charge"].to_pylist() == own["charge"][row].as_py()
             assert mine["auxiliary"].to_pylist() == own["auxiliary"][row].as_py()
         assert meta["last_pulse_index"][49].as_py() == pulses.num_rows - 1
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_an_interruption_leaves_nothing(self, tmp_path: Path, number: int):
+        command = [sys.executable, "-m", "icereco", "simulate", "--events", "100000", "-o", "made"]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None:
+            time.sleep(0.01)
+            if sum(file.stat().st_size for file in tmp_path.glob("made/.*.partial")) > 10_000:
+                break
+        process.send_signal(number)
+        _, message = process.communicate()
+        assert process.returncode == 130, message
+        assert "Traceback" not in message
+        assert not list(tmp_path.glob("made/*"))
 
     def test_refuses_to_overwrite(self, tmp_path: Path):
         (tmp_path / "events.parquet").touch()

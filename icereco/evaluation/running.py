@@ -38,5 +38,7 @@ class RunningResolution:
         total = int(self._counts.sum())
         if not total:
             return None
-        middle = int(np.searchsorted(np.cumsum(self._counts), total / 2))
-        return RunningError(total, self._sum_deg / total, (middle + 0.5) / _BINS_PER_DEGREE)
+        arrived = np.cumsum(self._counts)
+        # The two middle ones of an even number: between tracks and cascades they can be half a degree apart.
+        middle = np.mean([np.searchsorted(arrived, total / 2, side) for side in ("left", "right")])
+        return RunningError(total, self._sum_deg / total, (float(middle) + 0.5) / _BINS_PER_DEGREE)

@@ -1,0 +1,69 @@
+# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
+"""Each event as if all its light came from one point."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+__all__ = ["Point", "light_from_point"]
+
+NEAR = 1e-2
+"""Below this distance, in units of position, a direction from the point means nothing; 5 m in `relative-time`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What `P` pulses look like from the centre of charge of their events.
+
+    Attributes:
+        away: unit vector from the centre to the pulse's DOM; shorter within `NEAR`.
+        distance: from the centre to the pulse's DOM.
+        late: time after light from the centre would have come straight, zero in the mean over the event's charge.
+    """
+
+    away: Float[Tensor, "pulse 3"]
+    distance: Float[Tensor, "pulse 1"]
+    late: Float[Tensor, "pulse 1"]
+
+    @property
+    def columns(self) -> tuple[Tensor, ...]:
+        """All of it, five columns in three blocks."""
+        return self.away, self.distance, self.late
+
+
+def light_from_point(
+    position: Float[Tensor, "pulse 3"],
+    time: Float[Tensor, "pulse"],
+    charge: Float[Tensor, "pulse"],
+    counted: Bool[Tensor, "pulse"],
+    offsets: Int[Tensor, "event+1"],
+    time_per_distance: Float[Tensor, ""],
+) -> Point:
+    """The pulses seen from the charge-weighted mean position of the `counted` ones, IceCube's first guess of a cascade.
+
+    A cascade is nearly a point of light: its direction shows in which side of it light is earlier and stronger, not in
+    how positions move with time.
+
+    Args:
+        position: of the pulse's DOM.
+        time: of the pulse, from any zero.
+        charge: its weight in the mean.
+        counted: pulses that define the centre.
+        offsets: of the events' pulses; sums run over one event after another, so that neighbours change nothing.
+        time_per_distance: of light in the medium, in these units.
+    """
+    weight = (charge * counted)[:, None]
+    event = torch.arange(len(offsets) - 1, device=offsets.device).repeat_interleave(offsets.diff())
+
+    def mean(values: Float[Tensor, "pulse column"]) -> Float[Tensor, "event column"]:
+        sums = torch.segment_reduce(
+            torch.cat([values * weight, weight], 1), "sum", offsets=offsets, axis=0, initial=0
+        )
+        return sums[:, :-1] / sums[:, -1:].clamp(min=1e-6)
+
+    away = position - mean(position)[event]
+    distance = torch.linalg.vector_norm(away, dim=-1, keepdim=True)
+    late = time[:, None] - distance * time_per_distance
+    return Point(away / distance.clamp(min=NEAR), distance, late - mean(late)[event])

@@ -1,0 +1,87 @@
+# ruff: noqa: TID253 -- weights are tensors
+"""Checkpoints hold all that a reconstruction needs, and nothing that could run."""
+
+import pickle
+
+import pytest
+import torch
+
+from icereco.checkpoint import file_hash, load_checkpoint, save_checkpoint
+from icereco.data.batches import event_batch
+from icereco.errors import IcerecoError
+from icereco.model import build_model
+from icereco.profiles import load_profile
+
+SMALL = ("aggregator.width=32", "aggregator.layers=1", "encoder.layers=1")
+
+
+@pytest.fixture(scope="module")
+def profile():
+    return load_profile("hierarchical", SMALL)
+
+
+@pytest.fixture
+def saved(tmp_path, profile, detector):
+    path = tmp_path / "best.safetensors"
+    save_checkpoint(path, build_model(profile, detector, seed=3), profile, detector, {"step": 7})
+    return path
+
+
+def test_the_file_alone_rebuilds_the_model(saved, profile, detector, event_table):
+    loaded = load_checkpoint(saved)
+    batch = event_batch(event_table.slice(0, 20), detector)
+    before = build_model(profile, detector, seed=3).reconstruct(batch)
+    after = loaded.model.reconstruct(batch)
+    torch.testing.assert_close(after.direction, before.direction, rtol=0, atol=0, equal_nan=True)
+    assert loaded.detector.fingerprint == detector.fingerprint
+    assert loaded.profile.train == profile.train
+    assert loaded.provenance["step"] == 7
+    assert loaded.sha256 == file_hash(saved)
+
+
+def test_constants_of_the_normalizer_come_from_the_file(tmp_path, profile, detector):
+    model = build_model(profile, detector)
+    model.normalizer.time_scale_ns.fill_(2e3)
+    save_checkpoint(tmp_path / "c.safetensors", model, profile, detector, {})
+    assert load_checkpoint(tmp_path / "c.safetensors").model.normalizer.time_scale_ns == 2e3
+
+
+def test_saving_again_replaces_the_file_whole(saved, profile, detector):
+    save_checkpoint(saved, build_model(profile, detector), profile, detector, {"step": 8})
+    assert load_checkpoint(saved).provenance["step"] == 8
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+class Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was opened",)
+
+
+@pytest.mark.parametrize("write", [lambda bomb, path: path.write_bytes(pickle.dumps(bomb)), torch.save])
+def test_a_pickle_is_never_opened(tmp_path, write):
+    path = tmp_path / "model.pt"
+    write(Bomb(), path)
+    with pytest.raises(IcerecoError, match="Python pickle"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 200, 0.5, 0.99])
+def test_a_truncated_file_is_refused(saved, kept):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
+    with pytest.raises(IcerecoError, match="damaged or not a checkpoint"):
+        load_checkpoint(saved)
+
+
+def test_weights_of_another_architecture_are_named(tmp_path, profile, detector):
+    wider = load_profile("hierarchical", (*SMALL, "aggregator.width=64"))
+    save_checkpoint(tmp_path / "c.safetensors", build_model(wider, detector), profile, detector, {})
+    with pytest.raises(IcerecoError, match=r"another architecture.*first aggregator"):
+        load_checkpoint(tmp_path / "c.safetensors")
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
+    with pytest.raises(IcerecoError, match="there is no checkpoint"):
+        load_checkpoint(tmp_path / "none.safetensors")
+    with pytest.raises(IcerecoError, match="is a folder"):
+        load_checkpoint(tmp_path)
