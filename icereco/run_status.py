@@ -86,7 +86,12 @@ class Status:
             return self.phase
         return "running" if self._process_lives() else "crashed"
 
+    @property
+    def local(self) -> bool:
+        """Whether its process is one of this machine."""
+        return self.host == platform.node()
+
     def _process_lives(self) -> bool:
-        if self.host != platform.node():
+        if not self.local:
             return time.time() - self.heartbeat < SILENT_SECONDS
         return is_alive(self.pid, self.started)

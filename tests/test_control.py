@@ -124,7 +124,7 @@ def test_a_checkpoint_is_there_once_it_is_acknowledged(tmp_path, events):
         give_order(run, "checkpoint")
         assert not run.training_state.exists()
 
-    run, _ = train(
+    train(
         tmp_path, "saved", events, step1=order, step2=lambda run: found.append(run.training_state.exists())
     )
     assert found == [True]
@@ -207,7 +207,7 @@ def test_the_command_line_gives_orders_too(tmp_path, events):
         others.append(other)
 
     others: list[threading.Thread] = []
-    run, ended = train(tmp_path, "ordered", events, step1=order)
+    _, ended = train(tmp_path, "ordered", events, step1=order)
     others[0].join(20.0)
     assert not ended
     assert answers == [(0, "ordered: stopping after step 1\n")]

@@ -14,6 +14,8 @@ COMMANDS = {
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
+    "tui": ("icereco.cli.tui", "Watch trainings and events in the terminal, or in a browser."),
+    "tail": ("icereco.cli.tail", "Print how a training stands, once or as it goes on."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),
     "plugins": ("icereco.cli.plugins", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),

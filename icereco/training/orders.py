@@ -13,14 +13,14 @@ from icereco.training.recorder import HEARTBEAT_SECONDS, Recorder
 from icereco.training.state import Position
 from icereco.training.stop import StopRequest
 
-__all__ = ["Orders", "StoppedEarly", "obeying_stages"]
+__all__ = ["Orders", "StoppedEarlyError", "obeying_stages"]
 
 logger = get_logger(__name__)
 
 POLL_SECONDS = 0.2
 
 
-class StoppedEarly(IcerecoError):
+class StoppedEarlyError(IcerecoError):
     """A stop was ordered before the first step; there is nothing to save."""
 
 
@@ -80,7 +80,7 @@ def obeying_stages(stages: Stages, run: RunFolder, reader: OrderReader) -> Stage
     """Stages that keep the status alive while data is prepared, and end early when a stop is ordered.
 
     Raises:
-        StoppedEarly: from the stage's progress.
+        StoppedEarlyError: from the stage's progress.
     """
     last = 0.0
 
@@ -109,4 +109,4 @@ def _obey_early(run: RunFolder, reader: OrderReader) -> None:
         )
         run.write_status("preparing", answered=reader.offset, answer=answer)
         if order == "stop":
-            raise StoppedEarly("stopped before the first step; nothing was trained")
+            raise StoppedEarlyError("stopped before the first step; nothing was trained")

@@ -26,7 +26,7 @@ from icereco.tensors import to_tensors
 from icereco.training.loop import Listener, NonFiniteLossError, Trainer, Witness
 from icereco.training.material import Material, Stages, gather
 from icereco.training.optimizer import build_optimizers
-from icereco.training.orders import Orders, StoppedEarly, obeying_stages
+from icereco.training.orders import Orders, StoppedEarlyError, obeying_stages
 from icereco.training.recorder import Recorder
 from icereco.training.state import Position, load_state, save_state
 from icereco.training.stop import StopRequest
@@ -214,7 +214,7 @@ def _preparing(run: RunFolder, otherwise: Phase) -> Iterator[None]:
     run.write_status("preparing")
     try:
         yield
-    except StoppedEarly as error:
+    except StoppedEarlyError as error:
         run.write_status("stopped", message=str(error))
         raise
     except BaseException as error:
