@@ -11,7 +11,7 @@ THROUGHPUT = "@throughput"
 
 _FIGURES = {"median_deg": "median", "mean_deg": "mean", "containment68_deg": "68 %"}
 _PULSES = re.compile(r"[<>≥≤\d]")
-_ORDER = ("loss", "angular error [°]", "median error by pulses [°]", "median error by kind [°]",
+_ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
           "throughput [events/s]", "learning rate")  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _place(metric: str) -> tuple[str, CurveOf]:
     if not slice_name:
         return "angular error [°]", CurveOf(metric, _FIGURES[figure], training)
     by = "pulses" if _PULSES.match(slice_name) else "kind"
-    return f"{_FIGURES[figure]} error by {by} [°]", CurveOf(metric, slice_name.replace("_", " "), training)
+    return f"{_FIGURES[figure]} [°] by {by}", CurveOf(metric, slice_name.replace("_", " "), training)
 
 
 def _rank(title: str) -> tuple[int, str]:

@@ -24,7 +24,7 @@ RUN_KEYS: tuple[Key, ...] = (
     Key("s", "order('stop')", "Stop", "Runs", shown=True),
     Key("p", "order('pause')", "Pause", "Runs", shown=True),
     Key("r", "order('resume')", "Resume", "Runs", shown=True),
-    Key("c", "order('checkpoint')", "Save now", "Runs", shown=True),
+    Key("c", "order('checkpoint')", "Save", "Runs", shown=True),
     Key("D", "delete", "Delete", "Runs"),
 )
 

@@ -109,6 +109,8 @@ def draw(
         y = upright(line[there])
         keep = (y >= 0) & (y < height)
         canvas.path(left[there], np.where(keep, y, np.nan), curve.color, layer, curve.dash)
+        if len(there) <= columns * across // 8:  # so few that each may be seen for itself
+            canvas.discs(left[there], np.where(keep, y, np.nan), 1.0, curve.color, layer)
     if view.cursor is not None and view.first <= view.cursor <= view.last:
         column = int(np.searchsorted(edges, view.cursor, side="right")) - 1
         top = np.arange(0, height, 2)
@@ -171,17 +173,22 @@ def _axes(
     columns, rows = size
     for value in _marks(*span, 3 if rows < 9 else 5, log=view.log_y):
         row = round((rows - 1) * (1 - float(placed(value, *span, 2, log=view.log_y))))
-        canvas.text(0, row, f"{compact(value):>{GUTTER - 1}}", ink.text)
+        canvas.text(0, row, f"{_label(value):>{GUTTER - 1}}", ink.text)
         dots = np.arange(GUTTER * canvas.marker.across, canvas.width, 4)
         canvas.points(dots, np.full(len(dots), (row + 0.5) * canvas.marker.down), ink.faint, 0)
     _horizontal_axis(canvas, view, columns, rows, ink, unit)
+
+
+def _label(value: float) -> str:
+    text = compact(value)
+    return text if len(text) < GUTTER else f"{value:.0e}"
 
 
 def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: Ink, unit: str) -> None:
     free = 0
     end = canvas.columns - len(unit) - 1
     canvas.text(end + 1, row, unit, ink.text)
-    for value in _marks(view.first, view.last, max(columns // 10, 2), log=view.log_x):
+    for value in _marks(view.first, view.last, max(columns // 8, 3), log=view.log_x):
         text = compact(value, 4)
         column = GUTTER + int(placed(value, view.first, view.last, columns, log=view.log_x)) - len(text) // 2
         column = max(column, 0)

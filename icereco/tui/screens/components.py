@@ -8,7 +8,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from icereco.components import KINDS
 from icereco.errors import IcerecoError
@@ -17,6 +17,7 @@ from icereco.profiles.toml import format_value
 from icereco.tui.keys import Key, bindings
 from icereco.tui.screens.ask import AskScreen
 from icereco.tui.settings import Settings
+from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "ComponentsScreen"]
@@ -43,7 +44,7 @@ class ComponentsScreen(Screen[None]):
             yield DataTable[Text](id="components", cursor_type="row")
             with VerticalScroll(id="details"):
                 yield Static(id="about")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Fill it."""

@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from icereco.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
@@ -19,6 +19,7 @@ from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import FilesSeen
 from icereco.tui.settings import Settings
 from icereco.tui.widgets.detector_view import DetectorView
+from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "DataScreen"]
@@ -48,7 +49,7 @@ class DataScreen(Screen[None]):
             with Vertical(id="details"):
                 yield Static(id="about")
                 yield DetectorView(self.settings.marker, id="detector")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Detectors at once, files as they are found."""
@@ -113,7 +114,13 @@ def _cells(row: str | FileView) -> tuple[Text, Text, Text]:
     if isinstance(row, str):
         return Text("detector"), Text(row, style="bold"), Text("")
     events = "" if row.events is None else f"{row.events:,}"
-    return Text(row.content), Text(str(row.path), style="bold"), Text(events, justify="right")
+    return Text(row.content), Text(_short(row.path), style="bold"), Text(events, justify="right")
+
+
+def _short(path: Path) -> str:
+    """A file by its folder and name; where exactly it is stands beside the table."""
+    text = str(Path(*path.parts[-2:]))
+    return text if len(text) <= 34 else f"…{text[-33:]}"
 
 
 def _about_file(file: FileView) -> Table:

@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Log
+from textual.widgets import DataTable, Log
 
 from icereco.errors import IcerecoError
 from icereco.jobs import Job, JobFolder
@@ -20,6 +20,7 @@ from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import JobsSeen
 from icereco.tui.screens.ask import ConfirmScreen
 from icereco.tui.settings import Settings
+from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 from icereco.tui.widgets.progress import clock
 
@@ -59,7 +60,7 @@ class JobsScreen(Screen[None]):
         with Vertical():
             yield DataTable[Text](id="jobs", cursor_type="row")
             yield Log(id="output", max_lines=KEPT_LINES, auto_scroll=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Begin to look."""

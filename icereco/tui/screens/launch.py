@@ -58,7 +58,7 @@ class LaunchScreen(ModalScreen[str | None]):
                 yield Input("", id="name", compact=True)
             with Horizontal(classes="row"):
                 yield Label("data")
-                yield Input(placeholder="a file with truth; empty = simulate", id="data", compact=True)
+                yield Input(placeholder="a file with truth; empty = simulate", id="data-path", compact=True)
             with Horizontal(classes="row"):
                 yield Label("show options with")
                 yield Input(placeholder="any word", id="wanted", compact=True)
@@ -83,7 +83,7 @@ class LaunchScreen(ModalScreen[str | None]):
         self._check()
 
     def _free_name(self) -> str:
-        data = self.query_one("#data", Input).value
+        data = self.query_one("#data-path", Input).value
         return default_name(self.runs, Path(self.base).stem, Path(data).stem if data else "simulated")
 
     async def _show_fields(self) -> None:
@@ -176,7 +176,7 @@ class LaunchScreen(ModalScreen[str | None]):
     @property
     def entry(self) -> Entry:
         """What the form says."""
-        name, data = (self.query_one(which, Input).value.strip() for which in ("#name", "#data"))
+        name, data = (self.query_one(which, Input).value.strip() for which in ("#name", "#data-path"))
         return Entry(self.base, self.changes, name, data)
 
     def _check(self) -> None:
@@ -194,7 +194,7 @@ class LaunchScreen(ModalScreen[str | None]):
             self.query_one(button, Button).disabled = bool(lines)
 
     def _mark(self, key: str, *, wrong: bool) -> None:
-        identity = f"#field-{key.replace('.', '-')}" if "." in key else f"#{key}"
+        identity = f"#field-{key.replace('.', '-')}" if "." in key else "#data-path" if key == "data" else f"#{key}"
         try:
             self.query_one(identity).set_class(wrong, "-wrong")
         except NoMatches:  # the fields are just being made anew

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, OptionList, TextArea
+from textual.widgets import OptionList, TextArea
 from textual.widgets.option_list import Option
 
 from icereco.errors import IcerecoError
@@ -21,6 +21,7 @@ from icereco.tui.own_profiles import Listed, copy_problem, listed_profiles
 from icereco.tui.screens.ask import AskScreen, ConfirmScreen
 from icereco.tui.screens.launch import LaunchScreen
 from icereco.tui.settings import Settings
+from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "ProfilesScreen"]
@@ -53,11 +54,11 @@ class ProfilesScreen(Screen[None]):
         """The list at the left."""
         yield ModeBar()
         with Horizontal():
-            yield OptionList(id="profiles", compact=True)
+            yield OptionList(id="profiles")
             with Vertical(id="main"):
                 yield TextArea(id="text", show_line_numbers=True, read_only=True, compact=True, soft_wrap=False)
-                yield OptionList(id="problems", compact=True)
-        yield Footer(show_command_palette=False, compact=True)
+                yield OptionList(id="problems")
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Fill the list."""

@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from icereco.tui.feeds.alerts import metric_alerts
 from icereco.tui.feeds.follower import Follower
@@ -32,6 +32,7 @@ from icereco.tui.widgets.chart_grid import Charted, ChartGrid
 from icereco.tui.widgets.difference_card import DifferenceCard
 from icereco.tui.widgets.gauges import Gauges
 from icereco.tui.widgets.log_view import LogView
+from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 from icereco.tui.widgets.progress import ProgressCard
 from icereco.tui.widgets.run_list import RunList
@@ -46,9 +47,9 @@ KEYS: tuple[Key, ...] = (
     Key("b", "baseline", "Baseline", "Runs", shown=True),
     Key("d", "differences", "Compare settings", "Runs"),
     Key("f", "filter_runs", "Filter runs", "Runs"),
-    Key("v", "events", "Events of this run", "Runs", shown=True),
-    Key("x", "axis", "Axis: step, epoch, time, events", "Charts", shown=True),
-    Key("y", "log_y", "Log axis upwards", "Charts", shown=True),
+    Key("v", "events", "Events", "Runs", shown=True),
+    Key("x", "axis", "Axis", "Charts", shown=True),
+    Key("y", "log_y", "Log", "Charts", shown=True),
     Key("X", "log_x", "Log axis across", "Charts"),
     Key("e", "smooth(1)", "Smoother", "Charts", shown=True),
     Key("E", "smooth(-1)", "Less smooth", "Charts"),
@@ -60,8 +61,8 @@ KEYS: tuple[Key, ...] = (
     Key("0", "whole", "Whole range, no cursor", "Charts"),
     Key("left_square_bracket", "page(-1)", "Charts before", "Charts"),
     Key("right_square_bracket", "page(1)", "More charts", "Charts"),
-    Key("z,enter", "enlarge", "One chart, or all", "Charts", shown=True),
-    Key("slash", "filter_log", "Filter the log", "Log", shown=True),
+    Key("z,enter", "enlarge", "One chart", "Charts", shown=True),
+    Key("slash", "filter_log", "Filter the log", "Log"),
     Key("g", "go_to_step", "Go to a step", "Log"),
     Key("l", "large_log", "Larger log", "Log"),
 )
@@ -113,7 +114,7 @@ class TrainScreen(Screen[None]):
                 yield ChartGrid(self.settings.marker, id="charts")
                 yield ProgressCard(id="progress")
                 yield LogView(id="log")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Name the parts, and follow the app's feeds."""

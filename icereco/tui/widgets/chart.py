@@ -64,19 +64,17 @@ class Chart(Widget, can_focus=True):
         colors = ink(self.app, under)
         self._plot = draw(self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit)
         self._strips = self._plot.canvas.strips(under)
-        self.border_title = self._legend()
-        self.border_subtitle = self._reading()
+        self.border_title = Text(self._title)
+        self.border_subtitle = self._reading() or self._legend()
         self.refresh()
 
     def _legend(self) -> Text:
-        """The title, and the names of the curves in their colours as far as there is room."""
-        line = Text(self._title)
-        room = self.size.width - 6 - len(self._title)
+        """The names of the curves in their colours, as far as there is room."""
+        line, room = Text(), self.size.width - 6
         for curve in self._curves:
-            room -= len(curve.label) + 1
-            if room < 0:
+            if line.cell_len + len(curve.label) + 1 > room:
                 break
-            line.append(f" {curve.label}", style=f"#{curve.color:06x}")
+            line.append(f"{' ' if line else ''}{curve.label}", style=f"#{curve.color:06x}")
         return line
 
     def _reading(self) -> Text:

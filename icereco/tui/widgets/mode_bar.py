@@ -26,7 +26,8 @@ class ModeBar(Widget):
     def render(self) -> Text:
         """One line."""
         variables = self.app.theme_variables
-        line = Text(" ✱ icereco ", style=f"bold {variables['background']} on {variables['primary']}")
+        line = Text(no_wrap=True)
+        line.append(" ✱ icereco ", style=f"bold {variables['background']} on {variables['primary']}")
         line.append("  ")
         for number, (name, mode) in enumerate(MODES.items(), start=1):
             here = name == self.app.current_mode

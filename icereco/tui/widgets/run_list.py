@@ -38,10 +38,10 @@ def state_line(run: RunView) -> str:
         return "no status"
     if run.state == "running":
         phase = "running" if status.phase == "training" else status.phase
-        part = f"  {run.progress:.0%}" if run.progress is not None else ""
-        return f"{phase}{part}  epoch {status.epoch:.1f}"
-    best = f"  {status.best_median_deg:.2f}°" if status.best_median_deg is not None else ""
-    return f"{run.state}{best}  {age(run.silent_seconds)}"
+        part = f" {run.progress:.0%}" if run.progress is not None else ""
+        return f"{phase}{part}"
+    best = f" {status.best_median_deg:.1f}°" if status.best_median_deg is not None else ""
+    return f"{run.state}{best} {age(run.silent_seconds).removesuffix(' ago')}"
 
 
 class RunList(ScrollView, can_focus=True):
@@ -116,7 +116,7 @@ class RunList(ScrollView, can_focus=True):
         if index == self.cursor:
             style += Style(bgcolor=self.app.theme_variables["panel"])
         segments = self._name_line(run, style) if part == 0 else self._state_line(run, style)
-        return Strip(segments).adjust_cell_length(width, style).simplify()
+        return Strip([one for one in segments if one.text]).adjust_cell_length(width, style).simplify()
 
     def _name_line(self, run: RunView, style: Style) -> list[Segment]:
         color = self.colors.get(run.path)
