@@ -30,7 +30,7 @@ __all__ = ["command"]
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
 @click.option("--serve", is_flag=True, help="Serve the app to a browser instead.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --serve: where to listen.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="With --serve.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="With --serve.")
 def command(
     what: str | None,
     runs_dir: Path,

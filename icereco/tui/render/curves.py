@@ -181,7 +181,7 @@ def _axes(
 
 def _label(value: float) -> str:
     text = compact(value)
-    return text if len(text) < GUTTER else f"{value:.0e}"
+    return text if len(text) < GUTTER else f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
 
 
 def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: Ink, unit: str) -> None:

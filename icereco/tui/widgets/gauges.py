@@ -71,7 +71,7 @@ class Gauges(Widget):
             return line.append(gauge.text, style="not bold")
         room = max(self.content_size.width - 5 - 10, 4)
         full = round(min(max(gauge.part, 0), 1) * room)
-        color = variables["error"] if gauge.part > 0.95 else variables["success"]
+        color = variables["error" if gauge.part > 0.95 and gauge.name in ("mem", "disk") else "success"]
         line.append("━" * full, style=color)
         line.append("─" * (room - full), style=f"not bold {variables['border']}")
         return line.append(f" {gauge.text:<9}", style="not bold")
