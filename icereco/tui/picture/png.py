@@ -41,12 +41,8 @@ def _draw_shapes(draw: ImageDraw.ImageDraw, shapes: Shapes) -> None:
     across, down = _WIDTH * _SMOOTH, _HEIGHT * _SMOOTH
     for color, boxes in (*shapes.grounds.items(), *shapes.boxes.items()):
         for left, top, right, bottom in boxes:
-            place = (
-                round(left * across),
-                round(top * down),
-                round(right * across) - 1,
-                round(bottom * down) - 1,
-            )
+            x, y = round(left * across), round(top * down)
+            place = (x, y, max(round(right * across) - 1, x), max(round(bottom * down) - 1, y))
             draw.rectangle(place, fill=_color(color))
     radius = _DOT * across
     for color, dots in shapes.dots.items():

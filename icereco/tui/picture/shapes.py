@@ -76,7 +76,7 @@ def shapes_of(lines: Sequence[Iterable[Segment]], columns: int, background: int)
     for row, line in enumerate(lines):
         column = 0
         for text, style, control in line:
-            if not control:
+            if not control and text:
                 _add(shapes, column, row, text, style or Style.null())
                 column += len(text)
     return shapes
