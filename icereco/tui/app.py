@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding
@@ -32,9 +33,9 @@ class IcerecoApp(App[None]):
     TITLE = "icereco"
     CSS_PATH = "theme.tcss"
     BINDINGS = bindings(APP_KEYS)
-    COMMANDS = {KeyCommands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]
+    COMMANDS: ClassVar = {KeyCommands}
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (34, "-medium"), (54, "-high")]
 
     runs: reactive[tuple[RunView, ...]] = reactive(())
     system: reactive[SystemView | None] = reactive(None)
@@ -168,4 +169,3 @@ class IcerecoApp(App[None]):
         for run in self.runs:
             if run.state == "running" and run.status is not None and run.status.local:
                 yield run.status.pid
-

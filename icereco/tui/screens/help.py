@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from icereco.tui.keys import Key, keymap_path
+from icereco.tui.keys import Key, bindings, keymap_path
 
 __all__ = ["HelpScreen", "readable_keys"]
 
@@ -33,7 +32,7 @@ def readable_keys(keys: str) -> str:
 class HelpScreen(ModalScreen[None]):
     """A table of keys, made from the bindings themselves."""
 
-    BINDINGS = [Binding("escape,question_mark,f1,q,enter", "dismiss", "Close", show=False)]
+    BINDINGS = bindings((Key("escape,question_mark,f1,q,enter", "dismiss", "Close", "Window"),))
 
     def __init__(self, keys: Sequence[Key]) -> None:
         super().__init__()
@@ -45,7 +44,7 @@ class HelpScreen(ModalScreen[None]):
             window.border_title = "keys"
             window.border_subtitle = "esc closes"
             yield Static(self._table())
-            yield Static(f"Your own keys: {keymap_path()}, lines such as \"runs.stop\" = \"x\".", classes="note")
+            yield Static(f'Your own keys: {keymap_path()}, lines such as "runs.stop" = "x".', classes="note")
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -31,8 +31,8 @@ from icereco.tui.widgets.chart import Chart
 from icereco.tui.widgets.chart_grid import Charted, ChartGrid
 from icereco.tui.widgets.difference_card import DifferenceCard
 from icereco.tui.widgets.gauges import Gauges
-from icereco.tui.widgets.log_view import LogView
 from icereco.tui.widgets.key_bar import KeyBar
+from icereco.tui.widgets.log_view import LogView
 from icereco.tui.widgets.mode_bar import ModeBar
 from icereco.tui.widgets.progress import ProgressCard
 from icereco.tui.widgets.run_list import RunList
@@ -176,9 +176,11 @@ class TrainScreen(Screen[None]):
         """Follow the runs on the charts, and draw what is there already."""
         paths = self._paths()
         self.feed.follow(paths)
-        self.list.colors = {
-            path: curve_color(number, background(self.list)) for number, path in enumerate(paths)
-        } if len(paths) > 1 else {}
+        self.list.colors = (
+            {path: curve_color(number, background(self.list)) for number, path in enumerate(paths)}
+            if len(paths) > 1
+            else {}
+        )
         self._follower.poke()
         self._draw()
 
@@ -270,7 +272,9 @@ class TrainScreen(Screen[None]):
     def action_differences(self) -> None:
         """Settings that differ among the runs that are shown."""
         paths = self._paths()
-        self.app.push_screen(DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path]))
+        self.app.push_screen(
+            DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path])
+        )
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
@@ -286,7 +290,7 @@ class TrainScreen(Screen[None]):
         if (run := self.list.current) is None:
             return
         if run.folder.validation.is_file():
-            host_of(self).open_events(run.folder.validation)
+            host_of(self).open_events(run.path)
         else:
             self.notify("it has not validated yet: events come with its first validation", title=run.name)
 
@@ -393,7 +397,11 @@ class TrainScreen(Screen[None]):
         series = self.feed.series(run.path)
         index = int(np.searchsorted(series.positions("step"), int(text)))
         if index >= series.rows:
-            self.notify(f"the last step with metrics is {int(series.positions('step')[-1]):,}" if series.rows else "no metrics yet")
+            self.notify(
+                f"the last step with metrics is {int(series.positions('step')[-1]):,}"
+                if series.rows
+                else "no metrics yet"
+            )
             return
         self.query_one(LogView).go_to(float(series.positions("time")[index]))
         if self.axis == "step":
