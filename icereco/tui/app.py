@@ -147,7 +147,7 @@ class IcerecoApp(App[None]):
 
     def action_next_theme(self) -> None:
         """Through our own themes, and Textual's."""
-        names = [theme.name for theme in THEMES] + ["textual-ansi", "gruvbox", "solarized-light"]
+        names = [theme.name for theme in THEMES] + ["ansi-dark", "gruvbox", "solarized-light"]
         index = names.index(self.theme) + 1 if self.theme in names else 0
         self.theme = names[index % len(names)]
         self.notify(self.theme, title="theme", timeout=2)

@@ -3,7 +3,7 @@
 from textual.app import ComposeResult
 
 from icereco.tui.keys import Key
-from icereco.tui.screens.event_keys import EVENT_KEYS, SCREEN_KEYS
+from icereco.tui.screens.event_keys import EVENT_KEYS
 from icereco.tui.screens.events import EventScreen
 from icereco.tui.settings import Settings
 from icereco.tui.widgets.key_bar import KeyBar
@@ -11,7 +11,7 @@ from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "FramedEventScreen"]
 
-KEYS: tuple[Key, ...] = (*SCREEN_KEYS, *EVENT_KEYS)
+KEYS: tuple[Key, ...] = EVENT_KEYS
 
 
 class FramedEventScreen(EventScreen):

@@ -43,6 +43,8 @@ KEYS: tuple[Key, ...] = (
     *RUN_KEYS,
     Key("up,k", "move(-1)", "Run above", "Runs"),
     Key("down,j", "move(1)", "Run below", "Runs"),
+    Key("pageup", "move(-10)", "Ten runs up", "Runs"),
+    Key("pagedown", "move(10)", "Ten runs down", "Runs"),
     Key("space", "overlay", "Overlay", "Runs", shown=True),
     Key("b", "baseline", "Baseline", "Runs", shown=True),
     Key("d", "differences", "Compare settings", "Runs"),

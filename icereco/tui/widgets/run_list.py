@@ -44,7 +44,7 @@ def state_line(run: RunView) -> str:
     return f"{run.state}{best} {age(run.silent_seconds).removesuffix(' ago')}"
 
 
-class RunList(ScrollView, can_focus=True):
+class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     """Runs under each other; one is under the cursor, several may be overlaid, one is the baseline."""
 
     LINES = 2
