@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,11 +16,13 @@ from icereco.errors import IcerecoError
 from icereco.inference.methods import BASELINE, baseline
 from icereco.runs import RunFolder, list_runs, runs_dir
 from icereco.tui.event_session import EventSession
+from icereco.tui.event_state import MOST_LINES, after
 from icereco.tui.event_titles import titles_of
 from icereco.tui.feeds.choose import Order
 from icereco.tui.feeds.worker import Answer, Workers
 from icereco.tui.keys import bindings
-from icereco.tui.picture.event import save_event_picture
+from icereco.tui.picture.event import DARK, event_figure
+from icereco.tui.picture.save import save_picture
 from icereco.tui.screens.dialogs import AskPath, Choose
 from icereco.tui.screens.event_keys import EVENT_KEYS, SCREEN_KEYS
 from icereco.tui.widgets.event_body import EventBody
@@ -62,8 +63,16 @@ class EventScreen(Screen[None]):
 
     BINDINGS = bindings(SCREEN_KEYS)
     CSS_PATH = "events.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (34, "-medium"), (50, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
+        (0, "-narrow"),
+        (100, "-normal"),
+        (160, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
+        (0, "-low"),
+        (34, "-medium"),
+        (50, "-tall"),
+    ]
 
     def __init__(
         self,
@@ -325,10 +334,19 @@ class EventScreen(Screen[None]):
             self._list_events()
             self._show_estimates()
 
-    def action_next_method(self) -> None:
-        """Look at the next method: its line is the bright one, and its density is on the sky."""
-        if len(self.body.state.estimates) > 1:
-            self.session.prefer(self.body.state.estimates[1].name)
+    @work(group="dialogs")
+    async def action_next_method(self) -> None:
+        """Look at another method: its line is the bright one, and its density is on the sky."""
+        methods = [one.name for one in self.body.state.estimates]
+        if len(methods) > MOST_LINES:
+            things = [(name, "") for name in methods]
+            chosen = await self.app.push_screen_wait(
+                Choose("look at a method", things, f"{len(methods)} methods")
+            )
+        else:
+            chosen = after(methods[0], methods) if methods else None
+        if chosen is not None:
+            self.session.prefer(chosen)
             self._list_events()
             self._show_estimates()
 
@@ -372,7 +390,8 @@ class EventScreen(Screen[None]):
             return
         path = Path(f"event-{shown.event_id}.svg")
         try:
-            save_event_picture(path, self.body.state, titles_of(self.body.state, self.session))
+            lines, columns = event_figure(self.body.state, titles_of(self.body.state, self.session))
+            save_picture(path, lines, columns, DARK)
         except IcerecoError as error:
             self._complain(str(error))
         else:

@@ -48,8 +48,8 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("r", "spin", "Spin", "Detector", shown=True),
     Key("j", "next_dom(1)", "Next hit", "Detector"),
     Key("k", "next_dom(-1)", "Previous hit", "Detector"),
-    Key("u", "toggle('auxiliary')", "Auxiliary pulses", "Looks"),
-    Key("t", "toggle('lines_on_top')", "Lines or hits on top", "Looks"),
+    Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
+    Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
     Key("c", "next_colormap", "Colours", "Looks"),
     Key("m", "next_marker", "Marker", "Looks"),
 )
@@ -216,9 +216,10 @@ class EventBody(Horizontal):
     def _move(self, how: Callable[[Camera], Camera]) -> None:
         self._change(camera=how(self.state.camera))
 
-    def action_toggle(self, what: str) -> None:
+    def action_switch(self, what: str) -> None:
         """Show auxiliary pulses or not, lines above hits or below."""
-        self._restyle(lambda style: replace(style, **{what: not getattr(style, what)}))
+        change: dict[str, Any] = {what: not getattr(self.state.style, what)}
+        self._restyle(lambda style: replace(style, **change))
 
     def action_next_colormap(self) -> None:
         """The next colours."""

@@ -65,7 +65,9 @@ class PulseTable(RowTable):
             np.where(hits.pulse_auxiliary[self._order], "aux", ""),
         ]
         self.fill(
-            self._columns_of(state), values, cursor=-1 if state.pulse is None else int(self._place[state.pulse])
+            self._columns_of(state),
+            values,
+            cursor=-1 if state.pulse is None else int(self._place[state.pulse]),
         )
 
     def _columns_of(self, state: EventState) -> tuple[Column, ...]:
