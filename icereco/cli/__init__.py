@@ -15,6 +15,8 @@ COMMANDS = {
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "view": ("icereco.cli.view", "Draw one event as a figure."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
+    "tui": ("icereco.cli.tui", "Watch trainings and events in the terminal, or in a browser."),
+    "tail": ("icereco.cli.tail", "Print how a training stands, once or as it goes on."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),
     "plugins": ("icereco.cli.plugins", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),

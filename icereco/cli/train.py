@@ -19,6 +19,7 @@ from rich.progress import (
 
 from icereco.errors import IcerecoError
 from icereco.log import get_logger
+from icereco.runs import RunFolder, resolve, runs_dir
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
@@ -54,6 +55,13 @@ logger = get_logger(__name__)
     help="Change a value of the profile, such as -o train.epochs=2; may be repeated.",
 )
 @click.option("--name", metavar="NAME", help="Name of the run  [default: profile-data-version-words].")
+@click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=runs_dir,
+    show_default="runs",
+    help="Folder of the runs.",
+)
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
 @click.option(
     "--wandb",
@@ -68,12 +76,13 @@ def command(
     data: Path | None,
     overrides: tuple[str, ...],
     name: str | None,
+    runs_dir: Path,
     resumed: str | None,
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
 ) -> None:
-    r"""Train a model.
+    """Train a model.
 
     Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
     training leaves is in runs/NAME. Ctrl-C finishes the step, saves, and says how to go on.
@@ -90,7 +99,11 @@ def command(
 
     mode = choose_mode(tracking)
     progress = Progress(*_columns(), console=Console(stderr=True))
-    opened = _resume(resumed, progress) if resumed else _begin(profile_name, overrides, data, name, progress)
+    opened = (
+        _resume(resumed, runs_dir, progress)
+        if resumed
+        else _begin(profile_name, overrides, data, runs_dir, name, progress)
+    )
     with _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
@@ -100,30 +113,33 @@ def command(
 
 
 def _begin(
-    profile_name: str, overrides: tuple[str, ...], data: Path | None, name: str | None, progress: Progress
+    profile_name: str,
+    overrides: tuple[str, ...],
+    data: Path | None,
+    root: Path,
+    name: str | None,
+    progress: Progress,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
-    from icereco.runs import RunFolder, runs_dir
 
     profile = load_profile(profile_name, overrides)
     if data is not None and not data.exists():
         from icereco.data.sources import open_source
 
         open_source(data)  # says what is wrong before a run folder is made
-    name = name or default_name(runs_dir(), profile.name, data.stem if data else "simulated")
-    run = RunFolder.create(runs_dir(), name)
+    name = name or default_name(root, profile.name, data.stem if data else "simulated")
+    run = RunFolder.create(root, name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
     return begin(profile, data, run, _stages(progress))
 
 
-def _resume(name: str, progress: Progress) -> "AbstractContextManager[Session]":
-    from icereco.runs import resolve, runs_dir
+def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManager[Session]":
     from icereco.training.session import resume
 
-    run = resolve(name, runs_dir())
+    run = resolve(name, root)
     logger.info("going on with %s", run.path)
     return resume(run, _stages(progress))
 

@@ -1,6 +1,7 @@
 """Key bindings as data: the footer, the help, the command palette and a user's own keymap come from them."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,9 +37,8 @@ class Key:
 
     @property
     def identity(self) -> str:
-        """The name in a user's keymap, such as "runs.stop"."""
-        words = self.action.replace("app.", "").replace("screen.", "").rstrip(")").replace("('", "-")
-        return f"{self.group.lower().replace(' ', '-')}.{words.rstrip(chr(39))}"
+        """The name in a user's keymap, such as "charts.zoom-in"."""
+        return f"{_slug(self.group)}.{_slug(self.description)}"
 
 
 APP_KEYS: tuple[Key, ...] = (
@@ -54,6 +54,10 @@ APP_KEYS: tuple[Key, ...] = (
     Key("f3", "screenshot_here", "Picture of the screen", "App"),
     Key("q", "quit", "Quit", "App", shown=True),
 )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def bindings(keys: Iterable[Key]) -> "list[Binding]":

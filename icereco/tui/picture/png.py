@@ -39,7 +39,7 @@ def png_of(shapes: Shapes) -> bytes:
 
 def _draw_shapes(draw: ImageDraw.ImageDraw, shapes: Shapes) -> None:
     across, down = _WIDTH * _SMOOTH, _HEIGHT * _SMOOTH
-    for color, boxes in shapes.boxes.items():
+    for color, boxes in (*shapes.grounds.items(), *shapes.boxes.items()):
         for left, top, right, bottom in boxes:
             x, y = round(left * across), round(top * down)
             place = (x, y, max(round(right * across) - 1, x), max(round(bottom * down) - 1, y))

@@ -55,6 +55,7 @@ class Shapes:
 
     Attributes:
         background: of all.
+        grounds: backgrounds of cells, by colour, under everything else.
         boxes: filled, by colour, in the order they are to be drawn.
         dots: middles of dots, by colour.
         texts: everything else.
@@ -63,6 +64,7 @@ class Shapes:
     columns: int
     rows: int
     background: int
+    grounds: dict[int, list[Box]] = field(default_factory=lambda: defaultdict(list))
     boxes: dict[int, list[Box]] = field(default_factory=lambda: defaultdict(list))
     dots: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     texts: list[Text] = field(default_factory=list)
@@ -82,8 +84,8 @@ def shapes_of(lines: Sequence[Iterable[Segment]], columns: int, background: int)
 
 def _add(shapes: Shapes, column: int, row: int, text: str, style: Style) -> None:
     color, under = _colors(style, shapes.background)
-    if under != shapes.background:
-        shapes.boxes[under].append((column, row, column + len(text), row + 1))
+    if text and under != shapes.background:
+        shapes.grounds[under].append((column, row, column + len(text), row + 1))
     start = 0
     for index, character in enumerate(text):
         if character == " " or ord(character) > 0x24FF:

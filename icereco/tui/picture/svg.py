@@ -31,7 +31,7 @@ def svg_of(shapes: Shapes) -> str:
 
 
 def _boxes(shapes: Shapes) -> Iterator[str]:
-    for color, boxes in shapes.boxes.items():
+    for color, boxes in (*shapes.grounds.items(), *shapes.boxes.items()):
         path = "".join(
             f"M{left * _WIDTH:g} {top * _HEIGHT:g}H{right * _WIDTH:g}V{bottom * _HEIGHT:g}H{left * _WIDTH:g}z"
             for left, top, right, bottom in boxes
