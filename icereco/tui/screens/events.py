@@ -61,6 +61,7 @@ class EventScreen(Screen[None]):
         reconstructors: the runs that reconstruct what is shown.
     """
 
+    KEYS = EVENT_KEYS
     BINDINGS = bindings(SCREEN_KEYS)
     CSS_PATH = "events.tcss"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
@@ -80,6 +81,7 @@ class EventScreen(Screen[None]):
         reconstructions: Sequence[Path] = (),
         detector: Detector | None = None,
         runs: Path | None = None,
+        marker: str = "braille",
     ) -> None:
         """Nothing is read before the screen is shown.
 
@@ -88,6 +90,7 @@ class EventScreen(Screen[None]):
             reconstructions: more files to set beside.
             detector: whose sensors the events name; IceCube's by default.
             runs: where trainings are kept.
+            marker: how dots are drawn.
         """
         super().__init__()
         self.detector = detector or load_detector(_DETECTOR)
@@ -96,6 +99,7 @@ class EventScreen(Screen[None]):
         self.session = EventSession(self.detector, {BASELINE: fit} if fit else {}, self._data_changed)
         self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
         self._wanted, self._beside = path, tuple(reconstructions)
+        self._marker = marker
         self._last_listed = 0.0
         self._generation = 0
         self._card_set = 0
@@ -105,7 +109,7 @@ class EventScreen(Screen[None]):
         """What is wrong, a welcome, and the event."""
         yield Static(id="problem", markup=False)
         yield Welcome()
-        yield EventBody(self.detector)
+        yield EventBody(self.detector, self._marker)
 
     @property
     def body(self) -> EventBody:

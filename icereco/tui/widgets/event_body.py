@@ -76,8 +76,8 @@ class EventBody(Horizontal):
     class Changed(Message):
         """What stands in the frames may be another now."""
 
-    def __init__(self, detector: Detector) -> None:
-        """`detector`: whose sensors the events name."""
+    def __init__(self, detector: Detector, marker: str = "braille") -> None:
+        """The detector whose sensors the events name, and how dots are drawn."""
         super().__init__()
         self.detector = detector
         self.playing = self.spinning = False
@@ -85,7 +85,7 @@ class EventBody(Horizontal):
         self._over_ssh = "SSH_CONNECTION" in os.environ
         self._ticked = 0.0
         self._told: tuple[object, ...] = ()
-        style = Style(lean=self._over_ssh)
+        style = Style(marker=marker, lean=self._over_ssh)
         self.set_reactive(
             EventBody.state, EventState(frame_of(detector), Camera.around(detector.position_m), style=style)
         )
