@@ -154,9 +154,7 @@ def _range(binned: Sequence[Bins], lines: Sequence[ndarray], view: View) -> tupl
     return (low, high) if low < high else (low / 2, high * 2)
 
 
-def _band(
-    canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: int, height: int
-) -> None:
+def _band(canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: int, height: int) -> None:
     """What lies beyond the chart ends at its edge."""
     top, bottom = np.clip(top, 0, height - 1), np.clip(bottom, 0, height - 1)
     canvas.spans(left, top, bottom, color, layer=1)
@@ -181,7 +179,11 @@ def _axes(
 
 def _label(value: float) -> str:
     text = compact(value)
-    return text if len(text) < GUTTER else f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
+    return (
+        text
+        if len(text) < GUTTER
+        else f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
+    )
 
 
 def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: Ink, unit: str) -> None:
