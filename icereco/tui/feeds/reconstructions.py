@@ -131,12 +131,10 @@ def _speaks_of(path: Path, data: Path) -> bool:
         return False
     if inputs := inputs_of(path):
         return data.resolve() in inputs
-    beside = path.parent in (data.resolve(), data.resolve().parent)
-    return (
-        beside
-        and path.suffix == ".parquet"
-        and {"event_id", "name", "azimuth", "zenith"} <= set(_columns(path))
-    )
+    if path.parent not in (data.resolve(), data.resolve().parent) or path.suffix != ".parquet":
+        return False
+    columns = set(_columns(path))
+    return any(needed <= columns for needed in _BESIDE)
 
 
 def _facts(path: Path) -> dict[str, Any]:
