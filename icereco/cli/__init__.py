@@ -13,6 +13,7 @@ COMMANDS = {
     "train": ("icereco.cli.train", "Train a model from a profile."),
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
+    "view": ("icereco.cli.view", "Draw one event as a figure."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
     "tui": ("icereco.cli.tui", "Watch trainings and events in the terminal, or in a browser."),
     "tail": ("icereco.cli.tail", "Print how a training stands, once or as it goes on."),

@@ -1,5 +1,6 @@
 """One opened data set: its events, what reconstructions say of them, and which of them are listed. No widgets."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from icereco.tui.feeds.watch import Signature, signature
 from icereco.tui.render.hits import hits_of
 
 __all__ = ["EventSession"]
+
+_FIRST = 3
+_PAUSE_SECONDS = 0.01
 
 Fit = Callable[[EventBatch], Reconstruction]
 
@@ -167,6 +171,18 @@ class EventSession:
         found = None if event_id is None else self.listed["event_id"].index_of(event_id)
         return int(self.listed["row"][0 if found is None else found])
 
+    def wait_for(self, event_id: int) -> int | None:
+        """The row of an event, once it has been read; None when all has been, without it."""
+        while True:
+            reading = self.reading
+            self.refresh()
+            found = self.listed["event_id"].index_of(event_id) if len(self.listed) else None
+            if found is not None:
+                return int(self.listed["row"][found])
+            if not reading:
+                return None
+            time.sleep(_PAUSE_SECONDS)
+
     @property
     def title(self) -> str:
         """What is open, for people."""
@@ -217,7 +233,9 @@ class EventSession:
         found = [one for one in (*made, *known) if one is not None]
         names = {one.name for one in found}
         quick = [_fitted(name, fit, event) for name, fit in self.fits.items() if name not in names]
-        return tuple(sorted([*found, *quick], key=lambda one: one.name != self._main))
+        # Tables of official fits can hold dozens, behind which the quick ones would not be seen.
+        ranked = [*found[:_FIRST], *quick, *found[_FIRST:]]
+        return tuple(sorted(ranked, key=lambda one: one.name != self._main))
 
     def _other_truth(self, event_id: int) -> EventTruth | None:
         for one in self._methods:

@@ -21,7 +21,20 @@ from icereco.tui.render.palette import Palette
 from icereco.tui.render.scene import Frame, Line, Look, Scene
 from icereco.tui.render.sky import containment_angle
 
-__all__ = ["EventState", "Shown", "Style", "after", "lines_of", "look_of", "scene_of", "sigma_of"]
+__all__ = [
+    "MOST_LINES",
+    "EventState",
+    "Shown",
+    "Style",
+    "after",
+    "lines_of",
+    "look_of",
+    "scene_of",
+    "sigma_of",
+]
+
+MOST_LINES = 5
+"""More methods than this are too many to tell apart; the main one is always among them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +201,7 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
             if number == 0 and one.kappa is not None
             else float("nan"),
         )
-        for number, one in enumerate(state.estimates)
+        for number, one in enumerate(state.estimates[:MOST_LINES])
         if one.direction is not None
     ]
     truth = state.shown.truth

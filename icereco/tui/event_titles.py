@@ -17,7 +17,7 @@ def titles_of(
     methods = len(state.estimates)
     return {
         "view": (f"event {state.shown.event_id} · {session.title} · {session.detector.name}", _legend(state)),
-        "timeline": ("charge against time (root scale)", f"colours {low:,.0f} to {high:,.0f} ns"),
+        "timeline": ("charge against time (log scale)", f"colours {low:,.0f} to {high:,.0f} ns"),
         "numbers": (
             "reconstruction",
             f"with {', '.join(busy)}" if busy else f"1 of {methods}" if methods > 1 else "",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from icereco.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from textual.binding import Binding
+    from textual.binding import BindingType
 
 __all__ = ["APP_KEYS", "Key", "bindings", "keymap_path", "read_keymap"]
 
@@ -60,7 +60,7 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def bindings(keys: Iterable[Key]) -> "list[Binding]":
+def bindings(keys: Iterable[Key]) -> "list[BindingType]":
     """As Textual wants them; the footer shows those that are `shown`."""
     from textual.binding import Binding
 

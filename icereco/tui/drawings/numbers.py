@@ -11,7 +11,8 @@ from icereco.tui.render.scale import compact
 
 __all__ = ["draw_numbers", "numbers_height"]
 
-_WIDTHS = (("zenith", 7), ("azimuth", 8), ("error", 7), ("σ", 7), ("pull", 6))
+_NAMES, _WIDTHS = ("zenith", "azimuth", "error", "σ", "pull"), (7, 8, 7, 7, 6)
+_SHORTEST_NAME = 7
 _FACTS = 2  # lines below the table
 
 
@@ -26,28 +27,31 @@ def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
         return
     lines = _lines(state, palette)
     room = max(canvas.rows - 1 - _FACTS, 1)
-    hidden = len(lines) - room
-    _write(canvas, 0, ("", *(name for name, _ in _WIDTHS)), palette.label)
+    columns = _columns(lines, canvas.columns)
+    _write(canvas, 0, ("", *(_NAMES[column] for column in columns)), columns, palette.label)
     for row, (cells, color) in enumerate(lines[:room], start=1):
-        _write(canvas, row, cells, color)
-    facts = _facts(state)
-    if hidden > 0:
-        facts[0] = f"{facts[0]} · {hidden} more methods (v)"
+        _write(canvas, row, (cells[0], *(cells[1 + column] for column in columns)), columns, color)
+    facts = _wrapped(_facts(state), canvas.columns)
     for row, text in enumerate(facts, start=min(len(lines), room) + 1):
         canvas.text(0, row, text, palette.text)
 
 
-def _write(canvas: Canvas, row: int, cells: tuple[str, ...], color: int) -> None:
-    """A name, and as many numbers as there is room for, at the right."""
-    kept = list(_WIDTHS)
-    while kept and canvas.columns - sum(width for _, width in kept) < 6:
-        kept.pop()
-    column = canvas.columns - sum(width for _, width in kept)
-    name = cells[0] if len(cells[0]) < column else cells[0][: column - 2] + "…"
+def _columns(lines: list[tuple[tuple[str, ...], int]], width: int) -> list[int]:
+    """The columns that say something, the first ones of them if not all have room."""
+    telling = [column for column in range(len(_NAMES)) if any(cells[1 + column] for cells, _ in lines)]
+    while telling and width - sum(_WIDTHS[column] for column in telling) < _SHORTEST_NAME:
+        telling.pop()
+    return telling
+
+
+def _write(canvas: Canvas, row: int, cells: tuple[str, ...], columns: list[int], color: int) -> None:
+    """A name, and numbers at the right."""
+    place = canvas.columns - sum(_WIDTHS[column] for column in columns)
+    name = cells[0] if len(cells[0]) < place else f"{cells[0][: place - 2]}…"
     canvas.text(0, row, name, color | BOLD)
-    for (_, width), text in zip(kept, cells[1:], strict=False):
-        canvas.text(column, row, text.rjust(width), color)
-        column += width
+    for column, text in zip(columns, cells[1:], strict=True):
+        canvas.text(place, row, text.rjust(_WIDTHS[column]), color)
+        place += _WIDTHS[column]
 
 
 def _lines(state: EventState, palette: Palette) -> list[tuple[tuple[str, ...], int]]:
@@ -78,15 +82,28 @@ def _degrees(angle: float | None) -> str:
 def _facts(state: EventState) -> list[str]:
     assert state.shown is not None
     hits, truth = state.shown.hits, state.shown.truth
-    known = [
-        truth.kind.replace("_", " ") if truth and truth.kind else "",
-        _energy(truth.energy_gev if truth else None),
-    ]
     main = state.estimates[0] if state.estimates else None
     used = main.pulses_used if main and main.pulses_used is not None else len(hits.time_ns)
     part = "" if used == len(hits.time_ns) else f"{used:,} used of "
-    counts = f"{part}{len(hits.time_ns):,} pulses · {len(hits.sensor_id):,} DOMs · {compact(hits.charge_pe.sum())} p.e."
-    return [line for line in (" · ".join(filter(None, known)), counts) if line]
+    facts = [
+        truth.kind.replace("_", " ") if truth and truth.kind else "",
+        _energy(truth.energy_gev if truth else None),
+        f"{part}{len(hits.time_ns):,} pulses",
+        f"{len(hits.sensor_id):,} DOMs",
+        f"{compact(hits.charge_pe.sum())} p.e.",
+    ]
+    return [fact for fact in facts if fact]
+
+
+def _wrapped(facts: list[str], width: int) -> list[str]:
+    lines = [""]
+    for fact in facts:
+        longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
+        if len(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    return lines
 
 
 def _energy(energy_gev: float | None) -> str:

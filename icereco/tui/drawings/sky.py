@@ -4,7 +4,7 @@ import numpy as np
 
 from icereco.directions import opening_angle
 from icereco.evaluation.calibration import CONTOURS
-from icereco.tui.event_state import EventState
+from icereco.tui.event_state import MOST_LINES, EventState
 from icereco.tui.feeds.reconstructions import Estimate
 from icereco.tui.render.braille import BOLD, Canvas
 from icereco.tui.render.colormap import heat
@@ -40,7 +40,7 @@ def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 
 def _estimates(state: EventState) -> list[Estimate]:
-    return [one for one in state.estimates if one.direction is not None]
+    return [one for one in state.estimates[:MOST_LINES] if one.direction is not None]
 
 
 def _truth(state: EventState) -> np.ndarray | None:
@@ -69,8 +69,8 @@ def _draw_sky(
     canvas: Canvas, sky: AllSky | Zoom, estimates: list[Estimate], true: np.ndarray | None, palette: Palette
 ) -> None:
     main = estimates[0] if estimates else None
-    if main is not None and main.kappa is not None:
-        _draw_density(canvas, sky, main, palette)
+    if main is not None and main.direction is not None and main.kappa is not None:
+        _draw_density(canvas, sky, main.direction, main.kappa, palette)
     if isinstance(sky, AllSky):
         for line in sky.grid():
             canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
@@ -86,15 +86,17 @@ def _draw_sky(
     _write_mark(canvas, sky, true, "×" if canvas.marker.name != "ascii" else "x", palette.truth)
 
 
-def _draw_density(canvas: Canvas, sky: AllSky | Zoom, main: Estimate, palette: Palette) -> None:
+def _draw_density(
+    canvas: Canvas, sky: AllSky | Zoom, mean: np.ndarray, kappa: float, palette: Palette
+) -> None:
     """Two pixels to a cell."""
     marker = canvas.marker
     column, row = np.meshgrid(np.arange(canvas.columns) + 0.5, (np.arange(2 * canvas.rows) + 0.5) / 2)
     direction = sky.directions(column * marker.across, row * marker.down)
-    density = vmf_density(direction, main.direction, main.kappa or 0.0)
+    density = vmf_density(direction, mean, kappa)
     if isinstance(sky, AllSky):  # a narrow density is a single bright pixel, not none
         reach = np.pi / canvas.columns
-        near = np.sqrt(np.sum((direction - main.direction) ** 2, axis=-1)) < reach
+        near = np.sqrt(np.sum((direction - mean) ** 2, axis=-1)) < reach
         density = np.maximum(density, 0.5 * near)
     shown = np.isfinite(density) & (density > 0.02)
     canvas.image(np.where(shown, heat(density, palette.background), -1))

@@ -28,8 +28,8 @@ def _draw_bars(canvas: Canvas, state: EventState, palette: Palette) -> None:
     edges = np.linspace(low, high, canvas.width + 1)
     counted = hits.charge_pe * (state.style.auxiliary | ~hits.pulse_auxiliary)
     charge = np.histogram(hits.time_ns, edges, weights=counted)[0]
-    # A root keeps the dim ends of an event visible beside its brightest moment.
-    tall = np.sqrt(charge / max(charge.max(initial=0.0), 1e-9)) * height
+    # The brightest moment of an event has thousands of times the light of its dim ends.
+    tall = np.log1p(charge) / max(np.log1p(charge.max(initial=0.0)), 1e-9) * height
     first, last = state.colors_ns
     middle = (edges[1:] + edges[:-1]) / 2
     color = COLORMAPS[state.style.colormap]((middle - first) / (last - first), palette.background)
@@ -59,5 +59,6 @@ def _draw_axis(canvas: Canvas, window_ns: tuple[float, float], palette: Palette)
     for value in ticks(low, high, max(canvas.columns // 14, 1)):
         text = f"{value:,.0f}"
         column = int((value - low) / (high - low) * canvas.columns) - len(text) // 2
-        canvas.text(min(max(column, 0), canvas.columns - len(text)), canvas.rows - 1, text, palette.label)
-    canvas.text(canvas.columns - 3, canvas.rows - 1, " ns", palette.label)
+        if column + len(text) < canvas.columns - 3:
+            canvas.text(max(column, 0), canvas.rows - 1, text, palette.label)
+    canvas.text(canvas.columns - 2, canvas.rows - 1, "ns", palette.label)

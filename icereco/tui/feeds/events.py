@@ -218,12 +218,12 @@ def _spans(values: ndarray, offsets: Int[ndarray, "event+1"]) -> ndarray:
 
 
 def _truth(batch: pa.RecordBatch) -> dict[str, pl.Series]:
-    found = [name for name in ("kind", "energy", "zenith", "azimuth") if name in batch.schema.names]
-    columns = {name: pl.Series(name, batch.column(name).to_numpy(zero_copy_only=False)) for name in found}
-    return {
-        name: np.degrees(column) if name in ("zenith", "azimuth") else column
-        for name, column in columns.items()
-    }
+    columns = {}
+    for name in ("kind", "energy", "zenith", "azimuth"):
+        if name in batch.schema.names:
+            values = batch.column(name).to_numpy(zero_copy_only=False)
+            columns[name] = pl.Series(name, np.degrees(values) if name in ("zenith", "azimuth") else values)
+    return columns
 
 
 def _no_events() -> pa.RecordBatch:

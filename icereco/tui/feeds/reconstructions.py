@@ -131,12 +131,10 @@ def _speaks_of(path: Path, data: Path) -> bool:
         return False
     if inputs := inputs_of(path):
         return data.resolve() in inputs
-    beside = path.parent in (data.resolve(), data.resolve().parent)
-    return (
-        beside
-        and path.suffix == ".parquet"
-        and {"event_id", "name", "azimuth", "zenith"} <= set(_columns(path))
-    )
+    if path.parent not in (data.resolve(), data.resolve().parent) or path.suffix != ".parquet":
+        return False
+    columns = set(_columns(path))
+    return any(needed <= columns for needed in _BESIDE)
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -155,23 +153,30 @@ def _columns(path: Path) -> list[str]:
         return []
 
 
+def _scan(path: Path) -> pl.LazyFrame:
+    if path.suffix == ".csv":
+        return pl.scan_csv(path)
+    return pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_ipc(path)
+
+
 def _load(path: Path) -> pl.DataFrame:
     """The columns that may matter: pulses, which are lists, are not even read."""
     try:
-        scan = {".csv": pl.scan_csv, ".parquet": pl.scan_parquet}.get(path.suffix, pl.scan_ipc)(path)
+        scan = _scan(path)
         flat = [name for name, kind in scan.collect_schema().items() if not kind.is_nested()]
         wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
-        return scan.select(
-            wanted + [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
-        ).collect()
+        angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
+        return scan.select(*wanted, *angles).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise IcerecoError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
 
 
 def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
     prefixes = [name.removesuffix("azimuth") for name in frame.columns if name.endswith("azimuth")]
-    own = _is_own(frame, path)
+    own, label = _is_own(frame, path), _label(path)
     kept = [one for one in prefixes if f"{one}zenith" in frame.columns and (one or own)]
+    if "" in kept and f"{label}_" in kept:  # an output of the line fit has the line fit beside it, too
+        kept.remove(f"{label}_")
     return [
         _reconstructions(
             frame.select(
@@ -183,7 +188,7 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
                 if not prefix and "pulses_used" in frame.columns
                 else pl.lit(None, pl.Int64),
             ),
-            _label(path) if not prefix else prefix.removesuffix("_"),
+            label if not prefix else prefix.removesuffix("_"),
             path,
         )
         for prefix in kept

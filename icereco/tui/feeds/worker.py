@@ -94,7 +94,9 @@ class ReconstructionWorker:
         angles = [np.nan if said[name] is None else said[name] for name in ("azimuth", "zenith")]
         direction = direction_from_angles(*map(np.array, angles))
         known = bool(np.isfinite(direction).all())
-        return Estimate(self.run.name, direction if known else None, said["kappa"], said["pulses_used"])
+        return Estimate(
+            self.run.name, direction if known else None, said["kappa"], int(said["pulses_used"] or 0)
+        )
 
     def _started(self) -> "subprocess.Popen[bytes]":
         """The process, with the weights that the run has now."""

@@ -1,7 +1,6 @@
 """The figure of an event for papers and scripts: what the event screen shows, drawn without one."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,11 +10,10 @@ from icereco.tui.drawings.numbers import draw_numbers
 from icereco.tui.drawings.sky import draw_all_sky, draw_sky_zoom
 from icereco.tui.drawings.timeline import draw_timeline
 from icereco.tui.event_state import EventState
-from icereco.tui.picture.save import save_picture
 from icereco.tui.render.braille import Canvas
 from icereco.tui.render.palette import Palette, palette_on
 
-__all__ = ["DARK", "LIGHT", "save_event_picture"]
+__all__ = ["DARK", "LIGHT", "event_figure"]
 
 DARK, LIGHT = 0x0B0E14, 0xFFFFFF
 
@@ -26,14 +24,10 @@ Draw = Callable[[Canvas, EventState, Palette], None]
 Lines = list[list[Segment]]
 
 
-def save_event_picture(
-    path: Path, state: EventState, titles: dict[str, tuple[str, str]], background: int = DARK
-) -> None:
-    """Write a figure as PNG or SVG; `titles` are those of `icereco.tui.event_titles`.
-
-    Raises:
-        IcerecoError: the name ends in neither, or the file cannot be written.
-    """
+def event_figure(
+    state: EventState, titles: dict[str, tuple[str, str]], background: int = DARK
+) -> tuple[Lines, int]:
+    """The lines of a figure, and how many columns they take; `titles` are those of `icereco.tui.event_titles`."""
 
     def card(name: str, draw: Draw, columns: int, rows: int) -> Lines:
         return _framed(titles[name], draw, state, (columns, rows), background)
@@ -46,7 +40,7 @@ def save_event_picture(
         + card("sky", draw_all_sky, _NARROW, _SKY)
         + card("zoom", draw_sky_zoom, _NARROW, _ROWS - _NUMBERS - _SKY)
     )
-    save_picture(path, [a + b for a, b in zip(left, right, strict=True)], _WIDE + _NARROW, background)
+    return [a + b for a, b in zip(left, right, strict=True)], _WIDE + _NARROW
 
 
 def _framed(

@@ -46,8 +46,8 @@ def _draw_shapes(draw: ImageDraw.ImageDraw, shapes: Shapes) -> None:
             draw.rectangle(place, fill=_color(color))
     radius = _DOT * across
     for color, dots in shapes.dots.items():
-        for x, y in dots:
-            draw.circle((x * across, y * down), radius, fill=_color(color))
+        for column, row in dots:
+            draw.circle((column * across, row * down), radius, fill=_color(color))
 
 
 def _draw_text(draw: ImageDraw.ImageDraw, text: Text) -> None:

@@ -12,7 +12,7 @@ __all__ = ["VIEWS", "Camera", "Projected"]
 _DISTANCE = 3.0  # from the centre, in sizes of the scene: near enough to tell front from back
 _NEAREST = 0.15  # what is nearer than this part of the distance is behind the eye
 _ZOOM_RANGE = (0.2, 200.0)
-_FILL = 1.2  # of the canvas: few detectors fill the ball around them
+_FILL = 1.05  # of the canvas: few detectors fill the ball around them
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,12 @@ class Camera:
     def seen_from(self, view: str) -> Self:
         """Turned to one of `VIEWS`."""
         yaw, pitch = VIEWS[view]
+        return replace(self, yaw=yaw, pitch=pitch)
+
+    def looking(self, turn_deg: float | None, tilt_deg: float | None) -> Self:
+        """Turned and tilted to angles in degrees; None = as it is."""
+        yaw = self.yaw if turn_deg is None else float(np.radians(turn_deg))
+        pitch = self.pitch if tilt_deg is None else float(np.radians(np.clip(tilt_deg, -90, 90)))
         return replace(self, yaw=yaw, pitch=pitch)
 
     def project(

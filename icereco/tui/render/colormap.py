@@ -13,6 +13,7 @@ from icereco.errors import IcerecoError, did_you_mean
 __all__ = ["COLORMAPS", "Colormap", "blended", "colormap_named", "heat", "luminance", "packed", "readable"]
 
 _STEPS = 24  # more colours than this cost more bytes than they tell
+_FINE = 256
 _CONTRAST = 3.0  # WCAG 2.1 asks this of graphics
 
 
@@ -57,7 +58,7 @@ def readable(
     dark = float(luminance(background)) < 0.18
     under, target = float(luminance(background)) + 0.05, 0xFFFFFF if dark else 0x000000
     result = np.array(color, dtype=np.int32)
-    for share in np.linspace(0.1, 1.0, 10):
+    for share in np.linspace(0.05, 1.0, 20):
         over = luminance(result) + 0.05
         low = np.maximum(over, under) / np.minimum(over, under) < contrast
         if not low.any():
@@ -76,12 +77,7 @@ class Colormap:
 
     def __init__(self, name: str, summary: str, anchors: Sequence[int]) -> None:
         self.name, self.summary = name, summary
-        place = np.linspace(0, 1, len(anchors))
-        rgb = channels(np.array(anchors))
-        wanted = np.linspace(0, 1, _STEPS)
-        self._table = from_channels(
-            np.stack([np.interp(wanted, place, rgb[:, i]) for i in range(3)], axis=-1)
-        )
+        self._fine = _between(anchors, _FINE)
 
     def __call__(
         self, part: Float[ndarray, "*n"], background: int, steps: int | None = None
@@ -89,11 +85,22 @@ class Colormap:
         """Colours for numbers 0 to 1 (others are taken as the nearer end, NaN as 0), of which there are `steps`."""
         count = steps or _STEPS
         step = np.clip(np.nan_to_num(part) * count, 0, count - 1).astype(np.int64)
-        return self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)]
+        colors: ndarray = self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)]
+        return colors
 
     def table(self, background: int) -> Int[ndarray, "step"]:
-        """All colours, readable on a background."""
+        """All colours, readable on a background.
+
+        A map that grows in brightness from end to end loses the end that cannot be seen, so that it still does.
+        """
         return _readable_table(self.name, background)
+
+
+def _between(anchors: Sequence[int] | Int[ndarray, "anchor"], steps: int) -> Int[ndarray, "step"]:
+    """So many colours from the first to the last, straight from one to the next."""
+    place, rgb = np.linspace(0, 1, len(anchors)), channels(np.array(anchors))
+    wanted = np.linspace(0, 1, steps)
+    return from_channels(np.stack([np.interp(wanted, place, rgb[:, part]) for part in range(3)], axis=-1))
 
 
 COLORMAPS = {
@@ -128,7 +135,12 @@ COLORMAPS = {
 
 @lru_cache(maxsize=64)
 def _readable_table(name: str, background: int) -> Int[ndarray, "step"]:
-    return readable(COLORMAPS[name]._table, background)
+    fine = COLORMAPS[name]._fine
+    if (np.diff(luminance(fine)) > -1e-3).all():
+        over, under = luminance(fine) + 0.05, float(luminance(background)) + 0.05
+        seen = np.flatnonzero(np.maximum(over, under) / np.minimum(over, under) >= _CONTRAST)
+        return _between(fine[seen], _STEPS)
+    return readable(_between(fine, _STEPS), background)
 
 
 def colormap_named(name: str) -> Colormap:

@@ -54,8 +54,8 @@ def palette_on(background: int) -> Palette:
 
     return Palette(
         background=background,
-        far=grey(0.34),
-        near=grey(0.62),
+        far=grey(0.31),
+        near=grey(0.54),
         faint=grey(0.28),
         text=int(blended(ink, background, 0.88)),
         label=grey(0.78),

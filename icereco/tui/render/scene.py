@@ -22,6 +22,7 @@ _ONE_PE = 0.0075  # radius of a hit of one photo-electron, in sizes of the detec
 _POWER = 0.3  # of the charge: ten times the light is twice the radius
 _REACH = 1.15  # of the lines from the middle of the event, in sizes of the detector
 _HEAD = 0.06  # of an arrow, likewise
+_LABEL = 16  # letters of a name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +144,8 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
             _draw_pick(canvas, scene.hits, scene.picked, camera, palette)
     for line in reversed(scene.lines):
         _draw_line(canvas, line, camera, look)
+    if look.labels:
+        _write_labels(canvas, scene.lines, camera)
 
 
 def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:
@@ -196,8 +199,6 @@ def _draw_line(canvas: Canvas, line: Line, camera: Camera, look: Look) -> None:
     _draw_head(canvas, line, ends[1], camera, layer)
     if np.isfinite(line.cone):
         _draw_cone(canvas, line, reach, camera, layer)
-    if look.labels and np.isfinite(seen.x[0]):
-        _label(canvas, line, float(seen.x[0]), float(seen.y[0]))
 
 
 def _segment(seen: Projected, first: int, last: int) -> tuple[float, float, float, float]:
@@ -235,12 +236,22 @@ def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> 
     return away
 
 
-def _label(canvas: Canvas, line: Line, x: float, y: float) -> None:
-    """The name beside the end of a line, moved inside if it lies outside."""
-    marker = canvas.marker
-    column = int(np.clip(x / marker.across + 1, 0, max(canvas.columns - len(line.name), 0)))
-    row = int(np.clip(y / marker.down, 0, canvas.rows - 1))
-    canvas.text(column, row, line.name, line.color | BOLD)
+def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
+    """The names beside the ends of their lines, or a row above or below where another name is."""
+    taken: list[tuple[int, int, int]] = []
+    for line in lines:
+        seen = _project(canvas, camera, (line.through_m + _REACH * camera.radius_m * line.direction)[None])
+        if not np.isfinite(seen.x[0]):
+            continue
+        name = line.name if len(line.name) <= _LABEL else f"{line.name[: _LABEL - 1]}…"
+        column = int(np.clip(seen.x[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
+        near = int(np.clip(seen.y[0] / canvas.marker.down, 0, canvas.rows - 1))
+        for row in sorted(range(canvas.rows), key=lambda one: abs(one - near)):
+            place = row, column, column + len(name)
+            if not any(row == other and first <= place[2] and column <= last for other, first, last in taken):
+                taken.append(place)
+                canvas.text(column, row, name, line.color | BOLD)
+                break
 
 
 def nearest_dom(

@@ -42,7 +42,8 @@ def ring(mean: Float[ndarray, "3"], angle: float, count: int = 180) -> Float[nda
     first, second = _tangents(mean)
     turn = np.linspace(0, 2 * np.pi, count)
     around = np.cos(turn)[:, None] * first + np.sin(turn)[:, None] * second
-    return np.cos(angle) * mean + np.sin(angle) * around
+    directions: ndarray = np.cos(angle) * mean + np.sin(angle) * around
+    return directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class AllSky:
     @property
     def _scale(self) -> float:
         """Dots across per unit of the projection, whose ellipse is 4√2 wide and 2√2 high."""
-        return min(self.width / (4 * np.sqrt(2)), self.height * self.aspect / (2 * np.sqrt(2))) * 0.99
+        return float(min(self.width / (4 * np.sqrt(2)), self.height * self.aspect / (2 * np.sqrt(2))) * 0.99)
 
     def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
         """Dots of directions."""
@@ -101,7 +102,9 @@ class Zoom:
 
     @property
     def _scale(self) -> float:
-        return min(self.width, self.height * self.aspect) / 2 / (2 * np.sin(min(self.radius, np.pi) / 2))
+        return float(
+            min(self.width, self.height * self.aspect) / 2 / (2 * np.sin(min(self.radius, np.pi) / 2))
+        )
 
     def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
         """Dots of directions."""
@@ -121,7 +124,8 @@ class Zoom:
         with np.errstate(invalid="ignore"):
             shrink = np.sqrt(1 - square / 4)
         across = (u * shrink)[..., None] * right + (v * shrink)[..., None] * up
-        return across + (1 - square / 2)[..., None] * self.center
+        directions: ndarray = across + (1 - square / 2)[..., None] * self.center
+        return directions
 
 
 def _tangents(direction: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,11 +16,13 @@ from icereco.errors import IcerecoError
 from icereco.inference.methods import BASELINE, baseline
 from icereco.runs import RunFolder, list_runs, runs_dir
 from icereco.tui.event_session import EventSession
+from icereco.tui.event_state import MOST_LINES, after
 from icereco.tui.event_titles import titles_of
 from icereco.tui.feeds.choose import Order
 from icereco.tui.feeds.worker import Answer, Workers
 from icereco.tui.keys import bindings
-from icereco.tui.picture.event import save_event_picture
+from icereco.tui.picture.event import DARK, event_figure
+from icereco.tui.picture.save import save_picture
 from icereco.tui.screens.dialogs import AskPath, Choose
 from icereco.tui.screens.event_keys import EVENT_KEYS, SCREEN_KEYS
 from icereco.tui.widgets.event_body import EventBody
@@ -60,10 +61,19 @@ class EventScreen(Screen[None]):
         reconstructors: the runs that reconstruct what is shown.
     """
 
+    KEYS = EVENT_KEYS
     BINDINGS = bindings(SCREEN_KEYS)
     CSS_PATH = "events.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (34, "-medium"), (50, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
+        (0, "-narrow"),
+        (100, "-normal"),
+        (160, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
+        (0, "-low"),
+        (34, "-medium"),
+        (50, "-tall"),
+    ]
 
     def __init__(
         self,
@@ -71,6 +81,7 @@ class EventScreen(Screen[None]):
         reconstructions: Sequence[Path] = (),
         detector: Detector | None = None,
         runs: Path | None = None,
+        marker: str = "braille",
     ) -> None:
         """Nothing is read before the screen is shown.
 
@@ -79,6 +90,7 @@ class EventScreen(Screen[None]):
             reconstructions: more files to set beside.
             detector: whose sensors the events name; IceCube's by default.
             runs: where trainings are kept.
+            marker: how dots are drawn.
         """
         super().__init__()
         self.detector = detector or load_detector(_DETECTOR)
@@ -87,6 +99,7 @@ class EventScreen(Screen[None]):
         self.session = EventSession(self.detector, {BASELINE: fit} if fit else {}, self._data_changed)
         self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
         self._wanted, self._beside = path, tuple(reconstructions)
+        self._marker = marker
         self._last_listed = 0.0
         self._generation = 0
         self._card_set = 0
@@ -96,7 +109,7 @@ class EventScreen(Screen[None]):
         """What is wrong, a welcome, and the event."""
         yield Static(id="problem", markup=False)
         yield Welcome()
-        yield EventBody(self.detector)
+        yield EventBody(self.detector, self._marker)
 
     @property
     def body(self) -> EventBody:
@@ -325,10 +338,19 @@ class EventScreen(Screen[None]):
             self._list_events()
             self._show_estimates()
 
-    def action_next_method(self) -> None:
-        """Look at the next method: its line is the bright one, and its density is on the sky."""
-        if len(self.body.state.estimates) > 1:
-            self.session.prefer(self.body.state.estimates[1].name)
+    @work(group="dialogs")
+    async def action_next_method(self) -> None:
+        """Look at another method: its line is the bright one, and its density is on the sky."""
+        methods = [one.name for one in self.body.state.estimates]
+        if len(methods) > MOST_LINES:
+            things = [(name, "") for name in methods]
+            chosen = await self.app.push_screen_wait(
+                Choose("look at a method", things, f"{len(methods)} methods")
+            )
+        else:
+            chosen = after(methods[0], methods) if methods else None
+        if chosen is not None:
+            self.session.prefer(chosen)
             self._list_events()
             self._show_estimates()
 
@@ -372,7 +394,8 @@ class EventScreen(Screen[None]):
             return
         path = Path(f"event-{shown.event_id}.svg")
         try:
-            save_event_picture(path, self.body.state, titles_of(self.body.state, self.session))
+            lines, columns = event_figure(self.body.state, titles_of(self.body.state, self.session))
+            save_picture(path, lines, columns, DARK)
         except IcerecoError as error:
             self._complain(str(error))
         else:

@@ -48,8 +48,8 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("r", "spin", "Spin", "Detector", shown=True),
     Key("j", "next_dom(1)", "Next hit", "Detector"),
     Key("k", "next_dom(-1)", "Previous hit", "Detector"),
-    Key("u", "toggle('auxiliary')", "Auxiliary pulses", "Looks"),
-    Key("t", "toggle('lines_on_top')", "Lines or hits on top", "Looks"),
+    Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
+    Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
     Key("c", "next_colormap", "Colours", "Looks"),
     Key("m", "next_marker", "Marker", "Looks"),
 )
@@ -76,8 +76,8 @@ class EventBody(Horizontal):
     class Changed(Message):
         """What stands in the frames may be another now."""
 
-    def __init__(self, detector: Detector) -> None:
-        """`detector`: whose sensors the events name."""
+    def __init__(self, detector: Detector, marker: str = "braille") -> None:
+        """The detector whose sensors the events name, and how dots are drawn."""
         super().__init__()
         self.detector = detector
         self.playing = self.spinning = False
@@ -85,7 +85,7 @@ class EventBody(Horizontal):
         self._over_ssh = "SSH_CONNECTION" in os.environ
         self._ticked = 0.0
         self._told: tuple[object, ...] = ()
-        style = Style(lean=self._over_ssh)
+        style = Style(marker=marker, lean=self._over_ssh)
         self.set_reactive(
             EventBody.state, EventState(frame_of(detector), Camera.around(detector.position_m), style=style)
         )
@@ -216,9 +216,10 @@ class EventBody(Horizontal):
     def _move(self, how: Callable[[Camera], Camera]) -> None:
         self._change(camera=how(self.state.camera))
 
-    def action_toggle(self, what: str) -> None:
+    def action_switch(self, what: str) -> None:
         """Show auxiliary pulses or not, lines above hits or below."""
-        self._restyle(lambda style: replace(style, **{what: not getattr(style, what)}))
+        change: dict[str, Any] = {what: not getattr(self.state.style, what)}
+        self._restyle(lambda style: replace(style, **change))
 
     def action_next_colormap(self) -> None:
         """The next colours."""

@@ -1,7 +1,8 @@
 """The events of a data set: those that a filter leaves, in an order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 from textual import on
@@ -60,7 +61,8 @@ class EventList(RowTable):
         self.marked = order.column + ("▾" if order.descending else "▴")
         self._rows = listed["row"] if "row" in listed.columns else self._rows.clear()
         place = None if row is None else self._rows.index_of(row)
-        self.fill(columns, [listed[column.name] for column in columns], cursor=-1 if place is None else place)
+        values: list[Sequence[Any]] = [listed[column.name] for column in columns]  # type: ignore[misc]  # a Series is one in all but name
+        self.fill(columns, values, cursor=-1 if place is None else place)
 
     def row_at(self, place: int) -> int | None:
         """The row in the file of the event at a place in the list."""

@@ -63,7 +63,7 @@ class RowTable(ScrollView, can_focus=True):
 
     BINDINGS = bindings(TABLE_KEYS)
     DEFAULT_CSS: ClassVar[str] = """
-    RowTable { height: 1fr; overflow-x: auto; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    RowTable { height: 1fr; overflow-x: auto; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; scrollbar-background: $background; scrollbar-color: $panel; }
     """
 
     cursor: reactive[int] = reactive(-1)
@@ -185,7 +185,8 @@ class RowTable(ScrollView, can_focus=True):
         else:
             strip = self._row(int(self.scroll_offset.y) + y - 1, under)
         left = int(self.scroll_offset.x)
-        return strip.crop_extend(left, left + width, _style(palette_on(under).text, under))
+        last = next(reversed(list(strip)), Segment("", _style(palette_on(under).text, under)))
+        return strip.crop_extend(left, left + width, last.style)
 
     def _head(self, under: int) -> Strip:
         style = _style(palette_on(under).label, under, bold=True)
