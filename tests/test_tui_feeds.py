@@ -87,7 +87,11 @@ def test_the_end_of_a_long_file_begins_with_a_whole_line(tmp_path):
 
 def test_rows_become_columns_and_validations_have_their_own(run):
     series = Series()
-    text = line(10, **{"train/loss": 2.0}) + line(20, **{"validation/loss": 3.0}) + line(30, **{"train/loss": 1.0})
+    text = (
+        line(10, **{"train/loss": 2.0})
+        + line(20, **{"validation/loss": 3.0})
+        + line(30, **{"train/loss": 1.0})
+    )
     series.append(text.encode())
     step, loss = series.curve("train/loss", "step")
     assert step.tolist() == [10, 30]
@@ -97,7 +101,8 @@ def test_rows_become_columns_and_validations_have_their_own(run):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"\x00\xff\xfe\n", b'{"step": 1, "train/l\n', b"[1, 2]\n", b"null\n", b'{"step": "many"}\n', b"\n"]
+    "damage",
+    [b"\x00\xff\xfe\n", b'{"step": 1, "train/l\n', b"[1, 2]\n", b"null\n", b'{"step": "many"}\n', b"\n"],
 )
 def test_damaged_lines_are_counted_and_left_out(damage):
     series = Series()
@@ -312,7 +317,9 @@ def test_a_run_that_stands_still_is_told(run):
     assert run_alerts([replace(view, silent_seconds=STALL_SECONDS + 1)])[0].kind == "stall"
 
 
-@pytest.mark.parametrize(("message", "kind"), [("the loss is not finite at step 3", "not a number"), ("disk full", "failure")])
+@pytest.mark.parametrize(
+    ("message", "kind"), [("the loss is not finite at step 3", "not a number"), ("disk full", "failure")]
+)
 def test_a_failure_says_why(run, message, kind):
     run.write_status("failed", message=message)
     alert = run_alerts(RunsFeed(run.path.parent).look())[0]

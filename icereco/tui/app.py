@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,8 +35,8 @@ class IcerecoApp(App[None]):
     CSS_PATH = "theme.tcss"
     BINDINGS = bindings(APP_KEYS)
     COMMANDS: ClassVar = {KeyCommands}
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (34, "-medium"), (54, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
 
     runs: reactive[tuple[RunView, ...]] = reactive(())
     system: reactive[SystemView | None] = reactive(None)
@@ -49,8 +50,8 @@ class IcerecoApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = settings.theme
-        for name, screen in MODES.items():
-            self.add_mode(name, lambda screen=screen: screen.load()(settings))
+        for name, mode in MODES.items():
+            self.add_mode(name, partial(mode.make, settings))
         runs = RunsFeed(settings.runs, settings.run)
         system = SystemFeed(settings.runs, self._processes)
         self._followers = (

@@ -27,6 +27,10 @@ class Mode:
         screen: Callable[[Settings], Screen[None]] = getattr(import_module(module), name)
         return screen
 
+    def make(self, settings: Settings) -> "Screen[None]":
+        """The screen itself."""
+        return self.load()(settings)
+
     def bound_keys(self) -> tuple[Key, ...]:
         """What keys do there."""
         keys: tuple[Key, ...] = getattr(import_module(self.target.partition(":")[0]), "KEYS", ())

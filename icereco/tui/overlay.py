@@ -83,7 +83,8 @@ class Overlay:
         """Times count from each run's own begin, so that runs of different days lie over each other."""
         if self.axis != "time" or not len(x):
             return x
-        return (x - series.positions("time")[0]) / self.scale
+        since: ndarray = (x - series.positions("time")[0]) / self.scale
+        return since
 
     def _scale(self) -> tuple[float, str]:
         if self.axis != "time":
