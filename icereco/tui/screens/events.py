@@ -261,6 +261,8 @@ class EventScreen(Screen[None]):
         shown = self.body.state.shown
         if shown is None or shown.row != event.row:
             self.show_row(event.row)
+        else:
+            self._complain(None)
 
     def action_next_event(self, by: int) -> None:
         """The next event in the list, or the one before."""
