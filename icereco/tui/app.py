@@ -168,4 +168,3 @@ class IcerecoApp(App[None]):
         for run in self.runs:
             if run.state == "running" and run.status is not None and run.status.local:
                 yield run.status.pid
-

@@ -15,7 +15,12 @@ from icereco.tui.themes import band_color, curve_color
 __all__ = ["Overlay", "Shown"]
 
 _DASHES = (0, 2, 4, 1)
-_TIMES = ((2 * 86_400.0, 86_400.0, "days"), (2 * 3_600.0, 3_600.0, "h"), (120.0, 60.0, "min"), (0.0, 1.0, "s"))
+_TIMES = (
+    (2 * 86_400.0, 86_400.0, "days"),
+    (2 * 3_600.0, 3_600.0, "h"),
+    (120.0, 60.0, "min"),
+    (0.0, 1.0, "s"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +69,7 @@ class Overlay:
                 found.append(Curve(label, x, y, color, band, dash))
         return found
 
-    def _curve(
-        self, series: Series, metric: str
-    ) -> tuple[Float[ndarray, "value"], Float[ndarray, "value"]]:
+    def _curve(self, series: Series, metric: str) -> tuple[Float[ndarray, "value"], Float[ndarray, "value"]]:
         x, y = series.throughput(self.axis) if metric == THROUGHPUT else series.curve(metric, self.axis)
         return self._placed(series, x), y
 

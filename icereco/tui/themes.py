@@ -80,4 +80,6 @@ def band_color(color: int, under: int) -> int:
 def ink(app: App[object], under: int) -> Ink:
     """The colours of axes on a background."""
     text = packed(Color.parse(app.theme_variables.get("foreground", "#c0c0c0")))
-    return Ink(int(blended(text, under, 0.62)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8)))
+    return Ink(
+        int(blended(text, under, 0.62)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8))
+    )

@@ -59,7 +59,9 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _suffixes() -> frozenset[str]:
-    return frozenset({".parquet", ".arrow", ".feather", ".h5", ".hdf5", ".root", ".i3", ".csv", ".db", ".sqlite"})
+    return frozenset(
+        {".parquet", ".arrow", ".feather", ".h5", ".hdf5", ".root", ".i3", ".csv", ".db", ".sqlite"}
+    )
 
 
 def _view(path: Path) -> FileView | None:

@@ -150,9 +150,7 @@ def flat_settings(path: Path) -> dict[str, Any]:
     return {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
 
 
-def differences(
-    settings: Mapping[str, Any], baseline: Mapping[str, Any]
-) -> list[tuple[str, Any, Any]]:
+def differences(settings: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Settings that differ: name, here, there; None where one has no such setting."""
     names = [*settings, *(name for name in baseline if name not in settings)]
     return [

@@ -71,14 +71,18 @@ class ComponentsScreen(Screen[None]):
         if self.wanted.casefold() in f"{kind} {name} {plugin}".casefold():
             key = str(len(self.rows))
             self.rows[key] = what
-            self.query_one("#components", DataTable).add_row(kind, Text(name, style="bold"), Text(plugin), key=key)
+            self.query_one("#components", DataTable).add_row(
+                kind, Text(name, style="bold"), Text(plugin), key=key
+            )
 
     @on(DataTable.RowHighlighted)
     def _show(self, event: DataTable.RowHighlighted) -> None:
         what = self.rows.get(event.row_key.value or "") if event.row_key else None
         if what is None:
             return
-        self.query_one("#details").border_title = what.entry if isinstance(what, Plugin) else what.component.name
+        self.query_one("#details").border_title = (
+            what.entry if isinstance(what, Plugin) else what.component.name
+        )
         about = _about_plugin(what) if isinstance(what, Plugin) else _about(what)
         self.query_one("#about", Static).update(about)
 

@@ -45,7 +45,7 @@ class HelpScreen(ModalScreen[None]):
             window.border_title = "keys"
             window.border_subtitle = "esc closes"
             yield Static(self._table())
-            yield Static(f"Your own keys: {keymap_path()}, lines such as \"runs.stop\" = \"x\".", classes="note")
+            yield Static(f'Your own keys: {keymap_path()}, lines such as "runs.stop" = "x".', classes="note")
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

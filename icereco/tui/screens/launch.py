@@ -52,7 +52,9 @@ class LaunchScreen(ModalScreen[str | None]):
             window.border_subtitle = "f5 starts · f6 queues · esc leaves"
             with Horizontal(classes="row"):
                 yield Label("profile")
-                yield Select.from_values(names, value=self.base, allow_blank=False, id="profile", compact=True)
+                yield Select.from_values(
+                    names, value=self.base, allow_blank=False, id="profile", compact=True
+                )
             with Horizontal(classes="row"):
                 yield Label("name of the run")
                 yield Input("", id="name", compact=True)
@@ -194,7 +196,9 @@ class LaunchScreen(ModalScreen[str | None]):
             self.query_one(button, Button).disabled = bool(lines)
 
     def _mark(self, key: str, *, wrong: bool) -> None:
-        identity = f"#field-{key.replace('.', '-')}" if "." in key else "#data-path" if key == "data" else f"#{key}"
+        identity = (
+            f"#field-{key.replace('.', '-')}" if "." in key else "#data-path" if key == "data" else f"#{key}"
+        )
         try:
             self.query_one(identity).set_class(wrong, "-wrong")
         except NoMatches:  # the fields are just being made anew
@@ -227,7 +231,11 @@ class LaunchScreen(ModalScreen[str | None]):
         def tell() -> None:
             well, sentence = outcome(jobs, job, run)
             app.notify(
-                sentence, title=entry.name, severity="information" if well else "error", timeout=10, markup=False
+                sentence,
+                title=entry.name,
+                severity="information" if well else "error",
+                timeout=10,
+                markup=False,
             )
 
         if queued:

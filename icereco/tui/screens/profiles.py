@@ -56,7 +56,9 @@ class ProfilesScreen(Screen[None]):
         with Horizontal():
             yield OptionList(id="profiles")
             with Vertical(id="main"):
-                yield TextArea(id="text", show_line_numbers=True, read_only=True, compact=True, soft_wrap=False)
+                yield TextArea(
+                    id="text", show_line_numbers=True, read_only=True, compact=True, soft_wrap=False
+                )
                 yield OptionList(id="problems")
         yield KeyBar()
 
@@ -71,7 +73,8 @@ class ProfilesScreen(Screen[None]):
         options = self.query_one("#profiles", OptionList)
         options.clear_options()
         options.add_options(
-            Option(f"{'  ' if one.shipped else '✎ '}{one.name}", id=str(n)) for n, one in enumerate(self.listed)
+            Option(f"{'  ' if one.shipped else '✎ '}{one.name}", id=str(n))
+            for n, one in enumerate(self.listed)
         )
         names = [one.name for one in self.listed]
         options.highlighted = names.index(name) if name in names else 0
@@ -92,7 +95,11 @@ class ProfilesScreen(Screen[None]):
     @property
     def unsaved(self) -> bool:
         """Whether the text differs from the file."""
-        return not self.text.read_only and self.current is not None and self.text.text != _read(self.current.path)
+        return (
+            not self.text.read_only
+            and self.current is not None
+            and self.text.text != _read(self.current.path)
+        )
 
     def _show(self) -> None:
         if (listed := self.current) is None:
@@ -126,7 +133,9 @@ class ProfilesScreen(Screen[None]):
         for number, problem in enumerate(problems):
             line = problem.origin.line if _is_here(problem, listed) else None
             box.add_option(Option(str(problem).replace("\n", " "), id=f"{number}:{line or 0}"))
-        self.text.border_subtitle = "read only: e edits a copy" if listed.shipped else "not saved: f5" if self.unsaved else ""
+        self.text.border_subtitle = (
+            "read only: e edits a copy" if listed.shipped else "not saved: f5" if self.unsaved else ""
+        )
 
     def _problems(self, listed: Listed) -> list[Problem]:
         path = listed.path

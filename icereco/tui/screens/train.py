@@ -176,9 +176,11 @@ class TrainScreen(Screen[None]):
         """Follow the runs on the charts, and draw what is there already."""
         paths = self._paths()
         self.feed.follow(paths)
-        self.list.colors = {
-            path: curve_color(number, background(self.list)) for number, path in enumerate(paths)
-        } if len(paths) > 1 else {}
+        self.list.colors = (
+            {path: curve_color(number, background(self.list)) for number, path in enumerate(paths)}
+            if len(paths) > 1
+            else {}
+        )
         self._follower.poke()
         self._draw()
 
@@ -270,7 +272,9 @@ class TrainScreen(Screen[None]):
     def action_differences(self) -> None:
         """Settings that differ among the runs that are shown."""
         paths = self._paths()
-        self.app.push_screen(DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path]))
+        self.app.push_screen(
+            DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path])
+        )
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
@@ -393,7 +397,11 @@ class TrainScreen(Screen[None]):
         series = self.feed.series(run.path)
         index = int(np.searchsorted(series.positions("step"), int(text)))
         if index >= series.rows:
-            self.notify(f"the last step with metrics is {int(series.positions('step')[-1]):,}" if series.rows else "no metrics yet")
+            self.notify(
+                f"the last step with metrics is {int(series.positions('step')[-1]):,}"
+                if series.rows
+                else "no metrics yet"
+            )
             return
         self.query_one(LogView).go_to(float(series.positions("time")[index]))
         if self.axis == "step":

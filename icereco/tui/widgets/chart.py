@@ -62,7 +62,9 @@ class Chart(Widget, can_focus=True):
             return
         under = background(self)
         colors = ink(self.app, under)
-        self._plot = draw(self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit)
+        self._plot = draw(
+            self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit
+        )
         self._strips = self._plot.canvas.strips(under)
         self.border_title = Text(self._title)
         self.border_subtitle = self._reading() or self._legend()

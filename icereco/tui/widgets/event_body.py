@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
 from icereco.detector import Detector
 from icereco.tui.event_state import EventState, Style, after
@@ -71,7 +71,7 @@ class EventBody(Horizontal):
 
     BINDINGS = bindings(BODY_KEYS)
 
-    state: reactive[EventState] = reactive(None, init=False)  # type: ignore[arg-type]  # set before anything reads it
+    state: var[EventState] = var(None, init=False)  # type: ignore[arg-type]  # set before anything reads it
 
     class Changed(Message):
         """What stands in the frames may be another now."""

@@ -6,7 +6,7 @@ import numpy as np
 from textual import events
 from textual.geometry import Offset
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from icereco.tui.drawings.detector import draw_detector
@@ -36,7 +36,7 @@ class EventView(Drawing, can_focus=True):
 
     BINDINGS = bindings(VIEW_KEYS)
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     @dataclass
     class CameraMoved(Message):

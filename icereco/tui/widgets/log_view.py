@@ -102,7 +102,10 @@ class LogView(ScrollView, can_focus=True):
         color = _COLORS.get(line.level)
         colored = style + Style(color=self.app.theme_variables[color]) if color else style
         text = _text(line)[start : start + max(self._room, 10)]
-        segments = [Segment(self._prefix(line, start), style + Style(dim=True)), Segment(text or " ", colored)]
+        segments = [
+            Segment(self._prefix(line, start), style + Style(dim=True)),
+            Segment(text or " ", colored),
+        ]
         return Strip(segments).adjust_cell_length(width, style)
 
     def _prefix(self, line: LogLine, start: int) -> str:
