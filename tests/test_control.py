@@ -124,9 +124,7 @@ def test_a_checkpoint_is_there_once_it_is_acknowledged(tmp_path, events):
         give_order(run, "checkpoint")
         assert not run.training_state.exists()
 
-    train(
-        tmp_path, "saved", events, step1=order, step2=lambda run: found.append(run.training_state.exists())
-    )
+    train(tmp_path, "saved", events, step1=order, step2=lambda run: found.append(run.training_state.exists()))
     assert found == [True]
 
 

@@ -36,7 +36,17 @@ class Served:
 
     def __init__(self, folder: Path, host: str) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "icereco", "tui", "--serve", "--host", host, "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "icereco",
+            "tui",
+            "--serve",
+            "--host",
+            host,
+            "--port",
+            str(self.port),
+        ]
         self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
         self.line = self.process.stdout.readline()
         wait_for(lambda: self.status("/static/images/background.png") in (200, 403, 404))

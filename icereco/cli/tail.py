@@ -38,7 +38,7 @@ def command(name: str, runs_dir: Path, once: bool, as_json: bool) -> None:
     \b
     icereco tail RUN                  like tail -f, for people
     icereco tail RUN --once --json    one document, for scripts and CI
-    """
+    """  # noqa: D301 -- \b is click's mark for lines to keep
     run = resolve(name, runs_dir)
     if once:
         document = _document(run)

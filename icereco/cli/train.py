@@ -92,7 +92,7 @@ def command(
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --resume hierarchical-simulated-v1-calm-muon
-    """
+    """  # noqa: D301 -- \b is click's mark for lines to keep
     if resumed and (data or overrides or name):
         raise IcerecoError("--resume goes on with a run as it was; it takes no --data, -o or --name")
     from icereco.training.tracking import PROJECT, Tracker, choose_mode

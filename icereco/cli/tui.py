@@ -50,7 +50,7 @@ def command(
     icereco tui RUN                   one run, also of another folder
     icereco tui events.parquet        events, or reconstructions
     icereco tui --serve               in a browser, on this machine only
-    """
+    """  # noqa: D301 -- \b is click's mark for lines to keep
     arguments = ["--runs-dir", str(runs_dir), "--theme", theme, "--marker", marker]
     if serve:
         from icereco.tui.serve import serve_app

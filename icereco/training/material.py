@@ -69,6 +69,7 @@ def gather(profile: Profile, detector: Detector, data: Path | None, stages: Stag
     kept = Split(parts.train[: options.events], parts.validation, parts.description)
     facts = {
         "data": None if data is None else str(data.resolve()),
+        "store": str(store.folder.resolve()),
         "data_fingerprint": store.manifest.source_fingerprint,
         "train_events": len(kept.train),
         "validation_events": len(kept.validation),

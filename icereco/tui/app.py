@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding
@@ -32,9 +34,9 @@ class IcerecoApp(App[None]):
     TITLE = "icereco"
     CSS_PATH = "theme.tcss"
     BINDINGS = bindings(APP_KEYS)
-    COMMANDS = {KeyCommands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]
+    COMMANDS: ClassVar = {KeyCommands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
 
     runs: reactive[tuple[RunView, ...]] = reactive(())
     system: reactive[SystemView | None] = reactive(None)
@@ -48,8 +50,8 @@ class IcerecoApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = settings.theme
-        for name, screen in MODES.items():
-            self.add_mode(name, lambda screen=screen: screen.load()(settings))
+        for name, mode in MODES.items():
+            self.add_mode(name, partial(mode.make, settings))
         runs = RunsFeed(settings.runs, settings.run)
         system = SystemFeed(settings.runs, self._processes)
         self._followers = (
@@ -146,7 +148,7 @@ class IcerecoApp(App[None]):
 
     def action_next_theme(self) -> None:
         """Through our own themes, and Textual's."""
-        names = [theme.name for theme in THEMES] + ["textual-ansi", "gruvbox", "solarized-light"]
+        names = [theme.name for theme in THEMES] + ["ansi-dark", "gruvbox", "solarized-light"]
         index = names.index(self.theme) + 1 if self.theme in names else 0
         self.theme = names[index % len(names)]
         self.notify(self.theme, title="theme", timeout=2)

@@ -27,7 +27,11 @@ class Mode:
         screen: Callable[[Settings], Screen[None]] = getattr(import_module(module), name)
         return screen
 
-    def keys(self) -> tuple[Key, ...]:
+    def make(self, settings: Settings) -> "Screen[None]":
+        """The screen itself."""
+        return self.load()(settings)
+
+    def bound_keys(self) -> tuple[Key, ...]:
         """What keys do there."""
         keys: tuple[Key, ...] = getattr(import_module(self.target.partition(":")[0]), "KEYS", ())
         return keys
@@ -35,7 +39,7 @@ class Mode:
 
 MODES = {
     "train": Mode("Train", "icereco.tui.screens.train:TrainScreen"),
-    "events": Mode("Events", "icereco.tui.screens.events:EventScreen"),
+    "events": Mode("Events", "icereco.tui.screens.framed_events:FramedEventScreen"),
     "profiles": Mode("Profiles", "icereco.tui.screens.profiles:ProfilesScreen"),
     "components": Mode("Components", "icereco.tui.screens.components:ComponentsScreen"),
     "data": Mode("Data", "icereco.tui.screens.data:DataScreen"),
@@ -45,4 +49,4 @@ MODES = {
 
 def all_keys() -> list[Key]:
     """Every binding that a user's keymap may change."""
-    return [*APP_KEYS, *(key for mode in MODES.values() for key in mode.keys())]
+    return [*APP_KEYS, *(key for mode in MODES.values() for key in mode.bound_keys())]

@@ -53,7 +53,10 @@ class Overlay:
         return (first, last) if last > first else (first, first + 1.0)
 
     def curves(self, panel: Panel, under: int) -> list[Curve]:
-        """Of one run, each curve in a colour of its own; of several, each run, its curves told by their dashes."""
+        """Of one run, each curve in a colour of its own; of several, each run, its curves told by their dashes.
+
+        Only curves of the first run have a label: the list of runs tells which colour is whose.
+        """
         alone = len(self.runs) == 1
         found = []
         for run in reversed(self.runs):  # the first is drawn last, over the others
@@ -65,7 +68,7 @@ class Overlay:
                 band = band_color(color, under) if run is self.runs[0] and curve.training else None
                 solid = alone or not curve.training
                 dash = 0 if solid and (alone or len(panel.curves) < 3) else _DASHES[(number + 1) % 4]
-                label = curve.label if alone else f"{run.path.name[:12]} {curve.label}"
+                label = curve.label if run is self.runs[0] else ""
                 found.append(Curve(label, x, y, color, band, dash))
         return found
 
@@ -80,7 +83,8 @@ class Overlay:
         """Times count from each run's own begin, so that runs of different days lie over each other."""
         if self.axis != "time" or not len(x):
             return x
-        return (x - series.positions("time")[0]) / self.scale
+        since: ndarray = (x - series.positions("time")[0]) / self.scale
+        return since
 
     def _scale(self) -> tuple[float, str]:
         if self.axis != "time":

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from icereco.tui.render.colormap import blended, packed, readable
 from icereco.tui.render.curves import Ink
 
-__all__ = ["CURVES", "THEMES", "band_color", "curve_color", "ink"]
+__all__ = ["CURVES", "THEMES", "band_color", "background", "curve_color", "ink", "themed"]
 
 THEMES = (
     Theme(
@@ -60,6 +60,14 @@ THEMES = (
 
 CURVES = (0x56B4E9, 0xE69F00, 0xCC79A7, 0x2EB88A, 0xF0E442, 0xD55E00, 0x8F7BE0, 0x9AA5B1)
 """After Okabe and Ito (2008): distinct also with deuteranopia and protanopia."""
+
+
+def themed(app: App[object], name: str) -> str:
+    """A colour of the theme, as rich names it: the terminal's own colours stay its own."""
+    color = Color.parse(app.theme_variables[name])
+    if color.ansi is None:
+        return color.hex6
+    return "default" if color.ansi < 0 else f"color({color.ansi})"
 
 
 def background(widget: Widget) -> int:

@@ -36,14 +36,11 @@ class Follower(Generic[T]):
     def stop(self) -> None:
         """End after the look that goes on; does not wait for it."""
         self._ended = True
-        self._poked.set()
 
     def _run(self) -> None:
         while not self._ended:
-            self._poked.wait()
+            if not self._poked.wait(1.0):
+                continue
             self._poked.clear()
-            if self._ended:
-                return
-            found = self._look()
-            if found is not None and not self._ended:
+            if (found := self._look()) is not None:
                 self._tell(found)

@@ -26,7 +26,7 @@ class _Column:
     """An array that grows; a reader in another thread sees only what is complete."""
 
     def __init__(self, kind: type) -> None:
-        self._buffer = np.empty(64, dtype=kind)
+        self._buffer: ndarray = np.empty(64, dtype=kind)
         self._count = 0
 
     def extend(self, values: ndarray) -> None:
@@ -120,9 +120,8 @@ class Series:
         placed = {name: np.array([row.get(name, math.nan) for row in rows]) for name in POSITIONS}
         self._place(placed, len(rows))
         for name in dict.fromkeys(name for row in rows for name in row if name not in POSITIONS):
-            found = [(index, row[name]) for index, row in enumerate(rows) if name in row]
-            index, value = zip(*found, strict=True)
-            self._add(name, first + np.array(index), np.array(value))
+            index = [number for number, row in enumerate(rows) if name in row]
+            self._add(name, first + np.array(index), np.array([rows[number][name] for number in index]))
 
     def _place(self, columns: dict[str, ndarray], count: int) -> None:
         """The positions of new rows; one that is missing, or falls as a clock may, repeats the one before it."""

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
+
+from icereco.tui.keys import Key, bindings
 
 __all__ = ["AskScreen", "ConfirmScreen"]
 
@@ -15,11 +16,13 @@ __all__ = ["AskScreen", "ConfirmScreen"]
 class ConfirmScreen(ModalScreen[bool]):
     """Nothing that changes a run happens without this."""
 
-    BINDINGS = [
-        Binding("y", "answer(True)", "Yes"),
-        Binding("n,escape", "answer(False)", "No"),
-        Binding("left,right", "app.focus_next", "Other", show=False),
-    ]
+    BINDINGS = bindings(
+        (
+            Key("y", "answer(True)", "Yes", "Window"),
+            Key("n,escape", "answer(False)", "No", "Window"),
+            Key("left,right", "app.focus_next", "Other", "Window"),
+        )
+    )
 
     def __init__(self, question: str, detail: str, *, danger: bool = False) -> None:
         super().__init__()
@@ -52,7 +55,7 @@ class ConfirmScreen(ModalScreen[bool]):
 class AskScreen(ModalScreen[str | None]):
     """One line of text; `problem` says what is wrong with it, or None."""
 
-    BINDINGS = [Binding("escape", "cancel", "Cancel")]
+    BINDINGS = bindings((Key("escape", "cancel", "Cancel", "Window"),))
 
     def __init__(
         self, question: str, value: str = "", problem: Callable[[str], str | None] = lambda _text: None

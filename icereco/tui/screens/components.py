@@ -17,6 +17,7 @@ from icereco.profiles.toml import format_value
 from icereco.tui.keys import Key, bindings
 from icereco.tui.screens.ask import AskScreen
 from icereco.tui.settings import Settings
+from icereco.tui.themes import themed
 from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 
@@ -58,7 +59,7 @@ class ComponentsScreen(Screen[None]):
         table = self.query_one("#components", DataTable)
         table.clear()
         self.rows = {}
-        color = self.app.theme_variables["error"]
+        color = themed(self.app, "error")
         for plugin in registry().plugins:
             if plugin.error:
                 word = "disabled" if plugin.disabled else "broken"
@@ -77,7 +78,7 @@ class ComponentsScreen(Screen[None]):
 
     @on(DataTable.RowHighlighted)
     def _show(self, event: DataTable.RowHighlighted) -> None:
-        what = self.rows.get(event.row_key.value or "") if event.row_key else None
+        what = self.rows.get(event.row_key.value or "")
         if what is None:
             return
         self.query_one("#details").border_title = (

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from icereco.tui.feeds.runs import RunView
+from icereco.tui.keys import Key, bindings
 from icereco.tui.widgets.difference_card import short_value
 
 __all__ = ["DifferencesScreen"]
@@ -19,7 +19,7 @@ __all__ = ["DifferencesScreen"]
 class DifferencesScreen(ModalScreen[None]):
     """A row for each setting, a column for each run."""
 
-    BINDINGS = [Binding("escape,d,q,enter", "dismiss", "Close", show=False)]
+    BINDINGS = bindings((Key("escape,d,q,enter", "dismiss", "Close", "Window"),))
 
     def __init__(self, runs: Sequence[RunView]) -> None:
         super().__init__()

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from icereco.tui.keys import Key, keymap_path
+from icereco.tui.keys import Key, bindings, keymap_path
 
 __all__ = ["HelpScreen", "readable_keys"]
 
@@ -33,7 +32,7 @@ def readable_keys(keys: str) -> str:
 class HelpScreen(ModalScreen[None]):
     """A table of keys, made from the bindings themselves."""
 
-    BINDINGS = [Binding("escape,question_mark,f1,q,enter", "dismiss", "Close", show=False)]
+    BINDINGS = bindings((Key("escape,question_mark,f1,q,enter", "dismiss", "Close", "Window"),))
 
     def __init__(self, keys: Sequence[Key]) -> None:
         super().__init__()

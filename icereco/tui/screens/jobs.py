@@ -20,6 +20,7 @@ from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import JobsSeen
 from icereco.tui.screens.ask import ConfirmScreen
 from icereco.tui.settings import Settings
+from icereco.tui.themes import themed
 from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 from icereco.tui.widgets.progress import clock
@@ -104,7 +105,7 @@ class JobsScreen(Screen[None]):
         self._show_output()
 
     def _cells(self, job: Job) -> tuple[Text, ...]:
-        color = self.app.theme_variables[_COLORS[job.state]]
+        color = themed(self.app, _COLORS[job.state])
         state = Text(f"{_SIGNS[job.state]} {job.state}", style=color)
         spent = (job.ended or time.time()) - job.began if job.began else None
         known = job.ended is not None or job.state == "running"

@@ -12,10 +12,10 @@ from textual.widgets.option_list import Option
 
 from icereco.errors import IcerecoError
 from icereco.json_lines import write_text
-from icereco.profiles import Problem, ProfileError, load_profile, read_profile
+from icereco.plugins import registry
+from icereco.profiles import Problem, ProfileError, load_profile
 from icereco.profiles.check import check
 from icereco.profiles.resolve import resolve_file
-from icereco.plugins import registry
 from icereco.tui.keys import Key, bindings
 from icereco.tui.own_profiles import Listed, copy_problem, listed_profiles
 from icereco.tui.screens.ask import AskScreen, ConfirmScreen

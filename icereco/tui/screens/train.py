@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from textual import on, work
@@ -11,11 +12,13 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from icereco.control import Order
 from icereco.tui.feeds.alerts import metric_alerts
 from icereco.tui.feeds.follower import Follower
-from icereco.tui.feeds.metrics import MetricsFeed
+from icereco.tui.feeds.metrics import Followed, MetricsFeed
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.series import AXES
+from icereco.tui.feeds.system import Load, SystemView
 from icereco.tui.host import host_of
 from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import MetricsSeen
@@ -31,8 +34,8 @@ from icereco.tui.widgets.chart import Chart
 from icereco.tui.widgets.chart_grid import Charted, ChartGrid
 from icereco.tui.widgets.difference_card import DifferenceCard
 from icereco.tui.widgets.gauges import Gauges
-from icereco.tui.widgets.log_view import LogView
 from icereco.tui.widgets.key_bar import KeyBar
+from icereco.tui.widgets.log_view import LogView
 from icereco.tui.widgets.mode_bar import ModeBar
 from icereco.tui.widgets.progress import ProgressCard
 from icereco.tui.widgets.run_list import RunList
@@ -43,6 +46,8 @@ KEYS: tuple[Key, ...] = (
     *RUN_KEYS,
     Key("up,k", "move(-1)", "Run above", "Runs"),
     Key("down,j", "move(1)", "Run below", "Runs"),
+    Key("pageup", "move(-10)", "Ten runs up", "Runs"),
+    Key("pagedown", "move(10)", "Ten runs down", "Runs"),
     Key("space", "overlay", "Overlay", "Runs", shown=True),
     Key("b", "baseline", "Baseline", "Runs", shown=True),
     Key("d", "differences", "Compare settings", "Runs"),
@@ -99,7 +104,7 @@ class TrainScreen(Screen[None]):
         self.zoomed = False
         self.wanted_runs = ""
         self._wanted_run = settings.run
-        self._follower = Follower(self.feed.look, lambda found: self.post_message(MetricsSeen(found)))
+        self._follower = Follower(self.feed.look, self._tell)
 
     def compose(self) -> ComposeResult:
         """Runs and machine at the left, charts, progress and log beside them."""
@@ -128,7 +133,10 @@ class TrainScreen(Screen[None]):
         self._timer = self.set_interval(0.5, self._follower.poke)
         self.watch(self.app, "runs", self._take_runs)
         self.watch(self.app, "system", self._take_system)
-        self.watch(self.app, "theme", lambda _theme: self.call_after_refresh(self._draw), init=False)
+        self.watch(self.app, "theme", self._theme_changed, init=False)
+
+    def _theme_changed(self) -> None:
+        self.call_after_refresh(self._draw)
 
     def on_unmount(self) -> None:
         """Let the thread end."""
@@ -154,7 +162,10 @@ class TrainScreen(Screen[None]):
         self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
         self._show_run(self.list.current)
 
-    def _take_system(self, system: object) -> None:
+    def _tell(self, found: Followed) -> None:
+        self.post_message(MetricsSeen(found))
+
+    def _take_system(self, system: SystemView | None) -> None:
         self.query_one(Gauges).system = system
 
     @on(RunList.Moved)
@@ -166,17 +177,21 @@ class TrainScreen(Screen[None]):
 
     def _show_run(self, run: RunView | None) -> None:
         self.query_one(ProgressCard).run = run
-        system = host_of(self).system
-        local = run is not None and run.state == "running" and run.status and run.status.local
-        self.query_one(Gauges).load = system.loads.get(run.status.pid) if system and local else None
+        self.query_one(Gauges).load = self._load_of(run)
         card = self.query_one(DifferenceCard)
         card.pair = (run, next((one for one in host_of(self).runs if one.path == self.list.baseline), None))
+
+    def _load_of(self, run: RunView | None) -> Load | None:
+        system = host_of(self).system
+        if system is None or run is None or run.status is None or run.state != "running":
+            return None
+        return system.loads.get(run.status.pid) if run.status.local else None
 
     def _follow(self) -> None:
         """Follow the runs on the charts, and draw what is there already."""
         paths = self._paths()
         self.feed.follow(paths)
-        self.list.colors = (
+        self.list.curve_colors = (
             {path: curve_color(number, background(self.list)) for number, path in enumerate(paths)}
             if len(paths) > 1
             else {}
@@ -290,7 +305,7 @@ class TrainScreen(Screen[None]):
         if (run := self.list.current) is None:
             return
         if run.folder.validation.is_file():
-            host_of(self).open_events(run.folder.validation)
+            host_of(self).open_events(run.path)
         else:
             self.notify("it has not validated yet: events come with its first validation", title=run.name)
 
@@ -301,7 +316,7 @@ class TrainScreen(Screen[None]):
         if name is not None:
             self.go_to_run(self.settings.runs / name)
 
-    async def action_order(self, order: str) -> None:
+    async def action_order(self, order: Order) -> None:
         """Stop, pause, resume or checkpoint the run under the cursor."""
         if (run := self.list.current) is not None:
             self.control.order(run, order)
@@ -361,7 +376,7 @@ class TrainScreen(Screen[None]):
     def _wheeled(self, event: Chart.Wheeled) -> None:
         self.action_zoom(event.factor)
 
-    def _look(self, **changes: object) -> None:
+    def _look(self, **changes: Any) -> None:
         self.view = replace(self.view, **changes)
         self._draw()
 

@@ -73,7 +73,7 @@ class Chart(Widget, can_focus=True):
     def _legend(self) -> Text:
         """The names of the curves in their colours, as far as there is room."""
         line, room = Text(), self.size.width - 6
-        for curve in self._curves:
+        for curve in (one for one in self._curves if one.label):
             if line.cell_len + len(curve.label) + 1 > room:
                 break
             line.append(f"{' ' if line else ''}{curve.label}", style=f"#{curve.color:06x}")

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from icereco.tui.feeds.system import Load, SystemView
+from icereco.tui.themes import themed
 
 __all__ = ["Gauge", "Gauges", "gauges_of"]
 
@@ -65,13 +66,14 @@ class Gauges(Widget):
         return Text("\n").join(self._line(gauge) for gauge in gauges_of(self.system, self.load))
 
     def _line(self, gauge: Gauge) -> Text:
-        variables = self.app.theme_variables
         line = Text(f"{gauge.name:<5}", style="bold", no_wrap=True, overflow="ellipsis")
         if gauge.part is None:
             return line.append(gauge.text, style="not bold")
         room = max(self.content_size.width - 5 - 10, 4)
         full = round(min(max(gauge.part, 0), 1) * room)
-        color = variables["error" if gauge.part > 0.95 and gauge.name in ("mem", "disk") else "success"]
+        color = themed(
+            self.app, "error" if gauge.part > 0.95 and gauge.name in ("mem", "disk") else "success"
+        )
         line.append("━" * full, style=color)
-        line.append("─" * (room - full), style=f"not bold {variables['border']}")
+        line.append("─" * (room - full), style=f"not bold {themed(self.app, 'border')}")
         return line.append(f" {gauge.text:<9}", style="not bold")

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from icereco.tui.screens.help import readable_keys
+from icereco.tui.themes import themed
 
 __all__ = ["KeyBar"]
 
@@ -33,7 +34,7 @@ class KeyBar(Widget):
         self._changed(self.screen)
 
     def _changed(self, _screen: Screen[object]) -> None:
-        keys = {}
+        keys: dict[str, ActiveBinding] = {}
         for active in self.screen.active_bindings.values():
             if active.binding.show and active.enabled:
                 keys.setdefault(active.binding.action, active)
@@ -53,7 +54,7 @@ class KeyBar(Widget):
             await self.run_action(action)
 
     def _key(self, keys: str, description: str, action: str) -> Text:
-        color = self.app.theme_variables["footer-key-foreground"]
+        color = themed(self.app, "footer-key-foreground")
         style = Style(meta={"key": action})
         return Text.assemble((f" {keys} ", style + Style(color=color, bold=True)), (f"{description} ", style))
 

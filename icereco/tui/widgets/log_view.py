@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from icereco.tui.feeds.log import LogLine
+from icereco.tui.themes import themed
 
 __all__ = ["LogView"]
 
@@ -31,7 +32,7 @@ class LogView(ScrollView, can_focus=True):
         self._lines: Sequence[LogLine] = ()
         self._shown: Sequence[LogLine] = ()
         self._rows: list[tuple[int, int]] = []
-        self._marked = -1
+        self._marked: LogLine | None = None
         self._step_at: Callable[[float], int | None] = lambda _time: None
 
     def show(self, lines: Sequence[LogLine], step_at: Callable[[float], int | None]) -> None:
@@ -50,7 +51,7 @@ class LogView(ScrollView, can_focus=True):
         index = int(np.searchsorted(times, time))
         if index >= len(self._shown):
             return False
-        self._marked = index
+        self._marked = self._shown[index]
         row = self._rows.index((index, 0))
         self.scroll_to(y=max(row - self.size.height // 2, 0), animate=False)
         self.refresh()
@@ -60,7 +61,6 @@ class LogView(ScrollView, can_focus=True):
         at_end = self.scroll_offset.y >= self.max_scroll_y
         wanted = self.wanted.casefold()
         self._shown = [one for one in self._lines if wanted in f"{one.level} {one.message}".casefold()]
-        self._marked = -1
         self._wrap()
         if at_end:
             self.scroll_end(animate=False)
@@ -97,10 +97,10 @@ class LogView(ScrollView, can_focus=True):
             return Strip.blank(width, style)
         number, start = self._rows[index]
         line = self._shown[number]
-        if number == self._marked:
+        if line is self._marked:
             style += Style(reverse=True)
         color = _COLORS.get(line.level)
-        colored = style + Style(color=self.app.theme_variables[color]) if color else style
+        colored = style + Style(color=themed(self.app, color)) if color else style
         text = _text(line)[start : start + max(self._room, 10)]
         segments = [
             Segment(self._prefix(line, start), style + Style(dim=True)),

@@ -7,6 +7,7 @@ from textual.widget import Widget
 
 from icereco.tui.feeds.alerts import Alert
 from icereco.tui.modes import MODES
+from icereco.tui.themes import themed
 
 __all__ = ["ModeBar"]
 
@@ -25,16 +26,16 @@ class ModeBar(Widget):
 
     def render(self) -> Text:
         """One line."""
-        variables = self.app.theme_variables
+        primary = themed(self.app, "primary")
         line = Text(no_wrap=True)
-        line.append(" ✱ icereco ", style=f"bold {variables['background']} on {variables['primary']}")
+        line.append(" ✱ icereco ", style=f"bold reverse {primary}")
         line.append("  ")
         for number, (name, mode) in enumerate(MODES.items(), start=1):
             here = name == self.app.current_mode
-            line.append(f"{number} ", style=variables["primary"] if here else "dim")
+            line.append(f"{number} ", style=primary if here else "dim")
             line.append(mode.title, style="bold underline" if here else "dim")
             line.append("  ")
-        return self._with_alerts(line, variables["error"])
+        return self._with_alerts(line, themed(self.app, "error"))
 
     def _with_alerts(self, line: Text, color: str) -> Text:
         if not self.alerts:

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from icereco.tui.feeds.runs import RunView
+from icereco.tui.themes import themed
 
 __all__ = ["ProgressCard", "clock", "facts_of"]
 
@@ -55,7 +56,7 @@ class ProgressCard(Widget):
         return Text("\n").join([self._bar(self.run), self._facts(self.run)])
 
     def _bar(self, run: RunView) -> Text:
-        status, variables = run.status, self.app.theme_variables
+        status = run.status
         word = status.phase if status and run.state == "running" else run.state
         part = run.progress or 0.0
         epochs = f" epoch {status.epoch:.2f}/{status.epochs}" if status and status.epochs else ""
@@ -63,8 +64,8 @@ class ProgressCard(Widget):
         room = max(self.content_size.width - len(word) - len(tail) - 2, 4)
         full = round(part * room)
         line = Text(f"{word} ", style="bold", no_wrap=True)
-        line.append("━" * full, style=variables["primary"])
-        line.append("─" * (room - full), style=f"not bold {variables['border']}")
+        line.append("━" * full, style=themed(self.app, "primary"))
+        line.append("─" * (room - full), style=f"not bold {themed(self.app, 'border')}")
         return line.append(tail, style="not bold")
 
     def _facts(self, run: RunView) -> Text:

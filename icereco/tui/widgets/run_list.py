@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from icereco.cli.runs import age
 from icereco.tui.feeds.runs import RunView
+from icereco.tui.themes import themed
 
 __all__ = ["RunList", "STATE_SIGNS", "state_line"]
 
@@ -44,14 +45,14 @@ def state_line(run: RunView) -> str:
     return f"{run.state}{best} {age(run.silent_seconds).removesuffix(' ago')}"
 
 
-class RunList(ScrollView, can_focus=True):
+class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     """Runs under each other; one is under the cursor, several may be overlaid, one is the baseline."""
 
     LINES = 2
 
     runs: reactive[tuple[RunView, ...]] = reactive(())
     cursor: reactive[int] = reactive(0)
-    colors: reactive[Mapping[Path, int]] = reactive({})
+    curve_colors: reactive[Mapping[Path, int]] = reactive({})
     baseline: reactive[Path | None] = reactive(None)
 
     @dataclass
@@ -90,7 +91,7 @@ class RunList(ScrollView, can_focus=True):
         self.refresh()
         self.post_message(self.Moved(self.current))
 
-    def watch_colors(self) -> None:
+    def watch_curve_colors(self) -> None:
         """Draw the signs of the curves anew."""
         self.refresh()
 
@@ -114,12 +115,12 @@ class RunList(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         run, style = self.runs[index], self.rich_style
         if index == self.cursor:
-            style += Style(bgcolor=self.app.theme_variables["panel"])
+            style += Style(bgcolor=themed(self.app, "panel"))
         segments = self._name_line(run, style) if part == 0 else self._state_line(run, style)
         return Strip([one for one in segments if one.text]).adjust_cell_length(width, style).simplify()
 
     def _name_line(self, run: RunView, style: Style) -> list[Segment]:
-        color = self.colors.get(run.path)
+        color = self.curve_colors.get(run.path)
         sign = Segment("━ " if color is not None else "  ", style)
         if color is not None:
             sign = Segment("━ ", style + Style(color=f"#{color:06x}", bold=True))
@@ -130,7 +131,7 @@ class RunList(ScrollView, can_focus=True):
 
     def _state_line(self, run: RunView, style: Style) -> list[Segment]:
         sign, color = STATE_SIGNS[run.state]
-        colored = style + Style(color=self.app.theme_variables[color])
+        colored = style + Style(color=themed(self.app, color))
         return [Segment(f"  {sign} ", colored), Segment(state_line(run), colored)]
 
     def on_click(self, event: Click) -> None:
