@@ -288,8 +288,12 @@ def test_looks_can_be_changed(screen):
         assert (style.colormap, style.marker) != (before.colormap, before.marker)
         assert (style.auxiliary, style.lines_on_top) == (False, False)
         assert screen.body.state.colors_ns != screen.body.state.shown.hits.colors_ns
-        for _ in range(8):
+        for _ in range(4):
             await pilot.press("c", "m")
+        assert (screen.body.state.style.colormap, screen.body.state.style.marker) != (
+            before.colormap,
+            before.marker,
+        )
 
     play(screen, act)
 
@@ -334,24 +338,24 @@ def test_without_a_file_the_screen_shows_the_way(tmp_path, file, detector):
     play(screen, act)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [("gone.parquet", None, "no such file"), ("broken.parquet", b"PAR1junk", "broken.parquet"), ("empty.parquet", b"", "the file is empty")],
-)  # fmt: skip
-def test_a_file_that_cannot_be_read_is_explained_in_place(
-    tmp_path, monkeypatch, detector, name, content, words
-):
-    monkeypatch.chdir(tmp_path)
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    screen = EventScreen(tmp_path / name, detector=detector, runs=tmp_path / "runs")
+def test_a_file_that_cannot_be_read_is_explained_in_place(screen, tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1junk")
+    (tmp_path / "empty.parquet").write_bytes(b"")
+    reasons = {
+        "gone.parquet": "no such file",
+        "broken.parquet": "broken.parquet",
+        "empty.parquet": "the file is empty",
+    }
 
     async def act(pilot, screen):
-        await until(pilot, lambda: words in problem(screen))
-        await pilot.press(
-            "n", "j", "space", "b", "v", "plus", "h"
-        )  # nothing of this may fail without an event
+        for name, words in reasons.items():
+            screen.open(tmp_path / name)
+            await until(pilot, lambda words=words: words in problem(screen))
+        assert screen.session.total == 0
+        await pilot.press("n", "space", "b", "v", "plus")  # nothing of this may fail without events
         await pilot.pause()
+        screen.open(tmp_path / "events.parquet")
+        await until(pilot, lambda: screen.session.total == 5 and problem(screen) == "")
 
     play(screen, act)
 
@@ -386,13 +390,11 @@ def test_strange_events_are_shown_or_explained(tmp_path, monkeypatch, detector):
     play(screen, act)
 
 
-@pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 10), (30, 90)])
-def test_any_size_of_the_terminal_is_survived(screen, size):
+def test_any_size_of_the_terminal_is_survived(screen):
     async def act(pilot, screen):
-        await pilot.resize_terminal(*size)
-        await pilot.pause()
-        await pilot.press("j", "n", "h", "l")
-        await pilot.resize_terminal(120, 40)
+        for size in ((20, 5), (1, 1), (300, 10), (30, 90), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.press("j", "h")
         await pilot.pause()
         assert screen.query_one(EventView).content_size.width > 40
 
@@ -438,17 +440,15 @@ def test_the_screen_imports_no_torch():
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark"])
 @pytest.mark.parametrize("no_color", [False, True])
-def test_every_theme_and_no_color_at_all(screen, monkeypatch, theme, no_color):
+def test_every_theme_and_no_color_at_all(screen, monkeypatch, no_color):
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
 
     async def act(pilot, screen):
-        pilot.app.theme = theme
-        await pilot.pause()
-        await pilot.press("j", "c")
-        await pilot.pause()
+        for theme in ("textual-light", "ansi-dark"):
+            pilot.app.theme = theme
+            await pilot.press("j")
 
     play(screen, act)
 

@@ -35,7 +35,7 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("full_stop", "hurry(2.0)", "Faster", "Time"),
     Key("left_square_bracket", "stretch(0.8)", "Colours for less time", "Time"),
     Key("right_square_bracket", "stretch(1.25)", "Colours for more time", "Time"),
-    Key("plus,equals_sign", "zoom(1.25)", "Zoom in", "Detector", shown=True),
+    Key("plus,equals_sign", "zoom(1.25)", "Zoom in", "Detector"),
     Key("minus", "zoom(0.8)", "Zoom out", "Detector"),
     Key("a", "pan(-1, 0)", "Move left", "Detector"),
     Key("d", "pan(1, 0)", "Move right", "Detector"),

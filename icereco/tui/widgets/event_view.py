@@ -20,9 +20,9 @@ from icereco.tui.widgets.drawing import Drawing, drawn
 __all__ = ["VIEW_KEYS", "EventView"]
 
 VIEW_KEYS: tuple[Key, ...] = (
-    Key("left", "turn_left", "Turn left", "Detector", shown=True),
+    Key("left", "turn_left", "Turn left", "Detector"),
     Key("right", "turn_right", "Turn right", "Detector"),
-    Key("up", "tilt_up", "Tilt up", "Detector", shown=True),
+    Key("up", "tilt_up", "Tilt up", "Detector"),
     Key("down", "tilt_down", "Tilt down", "Detector"),
 )
 _TURN = np.pi / 36  # of one press
