@@ -131,12 +131,9 @@ def test_keys_go_through_the_events_and_the_list_follows(screen, table):
 
 
 def test_worst_first_needs_reconstructions(screen, tmp_path, table):
-    errors = pl.DataFrame(
-        {"event_id": table["event_id"].to_pylist(), "mine_azimuth": table["azimuth"].to_pylist()}
-    )
-    errors = errors.with_columns(
-        mine_zenith=pl.Series(table["zenith"].to_pylist()) + [0.1, 0.3, 0.0, 0.2, 0.05]
-    )
+    ids, azimuth, zenith = (table[name].to_pylist() for name in ("event_id", "azimuth", "zenith"))
+    off = np.add(zenith, [0.1, 0.3, 0.0, 0.2, 0.05])
+    errors = pl.DataFrame({"event_id": ids, "mine_azimuth": azimuth, "mine_zenith": off})
     errors.write_parquet(tmp_path / "mine.parquet")
 
     async def act(pilot, screen):
@@ -188,6 +185,26 @@ def test_the_detector_turns_tilts_zooms_and_comes_back(screen):
     play(screen, act)
 
 
+def test_turning_draws_the_detector_alone(screen, monkeypatch):
+    drawn = []
+    for widget in (EventView, Timeline, EventList, PulseTable):
+        original = widget.render_line
+        monkeypatch.setattr(
+            widget,
+            "render_line",
+            lambda self, y, original=original: (drawn.append(type(self)), original(self, y))[1],
+        )
+
+    async def act(pilot, screen):
+        await pilot.pause(0.1)
+        drawn.clear()
+        await pilot.press("left")
+        await pilot.pause(0.1)
+        assert set(drawn) == {EventView}
+
+    play(screen, act)
+
+
 def test_the_mouse_turns_zooms_and_picks(screen):
     async def act(pilot, screen):
         view, first = screen.query_one(EventView), screen.body.state.camera
@@ -215,9 +232,9 @@ def test_a_dom_picked_by_key_is_in_the_table_and_one_in_the_table_is_picked(scre
         await pilot.press("j")
         await pilot.pause()
         picked = screen.body.state.picked
-        assert hits.time_ns[hits.offsets[picked]] == hits.time_ns.min()
+        assert hits.time_ns[hits.offsets[picked]] == hits.time_ns[hits.offsets[:-1]][~hits.auxiliary].min()
         table = screen.query_one(PulseTable)
-        assert table.cursor == 0
+        assert table.cursor == (hits.time_ns < hits.time_ns[hits.offsets[picked]]).sum()
         table.focus()
         await pilot.press("end")
         await pilot.pause()
@@ -237,9 +254,10 @@ def test_time_can_be_stepped_through_and_played_to_its_end(screen):
         assert screen.body.state.time_ns == pytest.approx(high - 0.01 * (high - low))
         await pilot.press("enter")
         assert screen.body.state.time_ns is None
-        screen.body.speed = 20.0
+        screen.body.speed = 0.5
         await pilot.press("space")
         assert screen.body.playing
+        screen.body.speed = 20.0
         await until(pilot, lambda: not screen.body.playing)
         assert screen.body.state.time_ns is None
 
@@ -270,8 +288,12 @@ def test_looks_can_be_changed(screen):
         assert (style.colormap, style.marker) != (before.colormap, before.marker)
         assert (style.auxiliary, style.lines_on_top) == (False, False)
         assert screen.body.state.colors_ns != screen.body.state.shown.hits.colors_ns
-        for _ in range(8):
+        for _ in range(4):
             await pilot.press("c", "m")
+        assert (screen.body.state.style.colormap, screen.body.state.style.marker) != (
+            before.colormap,
+            before.marker,
+        )
 
     play(screen, act)
 
@@ -316,24 +338,24 @@ def test_without_a_file_the_screen_shows_the_way(tmp_path, file, detector):
     play(screen, act)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [("gone.parquet", None, "no such file"), ("broken.parquet", b"PAR1junk", "broken.parquet"), ("empty.parquet", b"", "the file is empty")],
-)  # fmt: skip
-def test_a_file_that_cannot_be_read_is_explained_in_place(
-    tmp_path, monkeypatch, detector, name, content, words
-):
-    monkeypatch.chdir(tmp_path)
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    screen = EventScreen(tmp_path / name, detector=detector, runs=tmp_path / "runs")
+def test_a_file_that_cannot_be_read_is_explained_in_place(screen, tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1junk")
+    (tmp_path / "empty.parquet").write_bytes(b"")
+    reasons = {
+        "gone.parquet": "no such file",
+        "broken.parquet": "broken.parquet",
+        "empty.parquet": "the file is empty",
+    }
 
     async def act(pilot, screen):
-        await until(pilot, lambda: words in problem(screen))
-        await pilot.press(
-            "n", "j", "space", "b", "v", "plus", "h"
-        )  # nothing of this may fail without an event
+        for name, words in reasons.items():
+            screen.open(tmp_path / name)
+            await until(pilot, lambda words=words: words in problem(screen))
+        assert screen.session.total == 0
+        await pilot.press("n", "space", "b", "v", "plus")  # nothing of this may fail without events
         await pilot.pause()
+        screen.open(tmp_path / "events.parquet")
+        await until(pilot, lambda: screen.session.total == 5 and problem(screen) == "")
 
     play(screen, act)
 
@@ -368,13 +390,11 @@ def test_strange_events_are_shown_or_explained(tmp_path, monkeypatch, detector):
     play(screen, act)
 
 
-@pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 10), (30, 90)])
-def test_any_size_of_the_terminal_is_survived(screen, size):
+def test_any_size_of_the_terminal_is_survived(screen):
     async def act(pilot, screen):
-        await pilot.resize_terminal(*size)
-        await pilot.pause()
-        await pilot.press("j", "n", "h", "l")
-        await pilot.resize_terminal(120, 40)
+        for size in ((20, 5), (1, 1), (300, 10), (30, 90), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.press("j", "h")
         await pilot.pause()
         assert screen.query_one(EventView).content_size.width > 40
 
@@ -420,17 +440,15 @@ def test_the_screen_imports_no_torch():
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "textual-dark", "textual-ansi"])
 @pytest.mark.parametrize("no_color", [False, True])
-def test_every_theme_and_no_color_at_all(screen, monkeypatch, theme, no_color):
+def test_every_theme_and_no_color_at_all(screen, monkeypatch, no_color):
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
 
     async def act(pilot, screen):
-        pilot.app.theme = theme
-        await pilot.pause()
-        await pilot.press("j", "c")
-        await pilot.pause()
+        for theme in ("textual-light", "ansi-dark"):
+            pilot.app.theme = theme
+            await pilot.press("j")
 
     play(screen, act)
 

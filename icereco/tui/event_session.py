@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,8 @@ class EventSession:
         self._files: tuple[Path, ...] = ()
         self._seen: Signature = ()
         self._methods: list[Reconstructions] = []
+        self._names: list[str] = []
+        self._openings = 0
         self._made: dict[str, dict[int, Estimate]] = {}
         self._main = ""
 
@@ -72,6 +75,7 @@ class EventSession:
         self.close()
         self.opened, self._files, self._made = found, found.reconstructions, {}
         self._main = ""
+        self._openings += 1
         self._load()
         self._feed = EventFeed(found.data, self.detector, self._changed, found.only)
         self._feed.start()
@@ -89,7 +93,7 @@ class EventSession:
             IcerecoError: it holds none.
         """
         read_reconstructions(path)
-        self._files = tuple(dict.fromkeys((*self._files, path)))
+        self._files = tuple(dict.fromkeys((*self._files, path.resolve())))
         self._load()
         self.refresh()
 
@@ -113,16 +117,21 @@ class EventSession:
             self.open(run)
 
     def _load(self) -> None:
-        self._seen, self._methods, self.problems = signature(self._files), [], []
+        self._seen, self.problems = signature(self._files), []
+        found: list[Reconstructions] = []
         for path in self._files:
             try:
-                self._methods += read_reconstructions(path)
+                found += [one for one in read_reconstructions(path) if not any(map(one.same_as, found))]
             except IcerecoError as error:
                 self.problems.append(str(error))
-        names = [one.name for one in self._methods]
-        for index, one in enumerate(self._methods):  # two files may hold methods of one name
-            if names.count(one.name) > 1 and one.path is not None and one.name != TRUTH:
-                self._methods[index] = _renamed(one, f"{one.name} ({one.path.name.removesuffix('.parquet')})")
+        self._names = [one.name for one in found]
+        self._methods = [self._apart(one) for one in found]
+
+    def _apart(self, one: Reconstructions) -> Reconstructions:
+        """Under a name that no other file's has."""
+        if self._names.count(one.name) == 1 or one.path is None or one.name == TRUTH:
+            return one
+        return replace(one, name=f"{one.name} ({one.path.name.removesuffix('.parquet')})")
 
     @property
     def reading(self) -> bool:
@@ -135,9 +144,9 @@ class EventSession:
         return None if self._feed is None else self._feed.problem
 
     @property
-    def generation(self) -> int:
-        """Counts how often the data were read from the start."""
-        return 0 if self._feed is None else self._feed.generation
+    def generation(self) -> tuple[int, int]:
+        """Counts how often something was opened, and how often that was read from its start."""
+        return self._openings, 0 if self._feed is None else self._feed.generation
 
     def refresh(self) -> None:
         """List the events again: after more were read, or another filter or order.
@@ -231,8 +240,7 @@ class EventSession:
         known = [one.of(event.event_id) for one in self._methods if one.name != TRUTH]
         made = [estimates[event.event_id] for estimates in self._made.values() if event.event_id in estimates]
         found = [one for one in (*made, *known) if one is not None]
-        names = {one.name for one in found}
-        quick = [_fitted(name, fit, event) for name, fit in self.fits.items() if name not in names]
+        quick = [_fitted(name, fit, event) for name, fit in self.fits.items() if name not in self._names]
         # Tables of official fits can hold dozens, behind which the quick ones would not be seen.
         ranked = [*found[:_FIRST], *quick, *found[_FIRST:]]
         return tuple(sorted(ranked, key=lambda one: one.name != self._main))
@@ -254,10 +262,6 @@ class EventSession:
     def keep(self, event_id: int, estimate: Estimate) -> None:
         """Remember what was just reconstructed."""
         self._made.setdefault(estimate.name, {})[event_id] = estimate
-
-
-def _renamed(one: Reconstructions, name: str) -> Reconstructions:
-    return Reconstructions(name, one.event_id, one.direction, one.kappa, one.pulses_used, one.path)
 
 
 def _fitted(name: str, fit: Fit, event: Event) -> Estimate:

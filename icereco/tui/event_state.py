@@ -140,14 +140,11 @@ class EventState:
         return replace(self, colors_ns=(middle - half, middle + half))
 
     def dom_after(self, by: int) -> int | None:
-        """The hit DOM so many places after the one that is picked, in order of their first pulses."""
+        """The hit DOM so many places after the one that is picked: by first pulse, those with auxiliary ones alone last."""
         if self.shown is None or not len(self.shown.hits.sensor_id):
             return None
         hits = self.shown.hits
-        first = hits.until(None).first_ns
-        order = np.argsort(
-            np.where(hits.auxiliary & ~np.bool_(self.style.auxiliary), np.inf, first), kind="stable"
-        )
+        order = np.lexsort((hits.until(None).first_ns, hits.auxiliary))
         if self.picked is None:
             return int(order[0 if by > 0 else -1])
         place = int(np.flatnonzero(order == self.picked)[0])

@@ -16,6 +16,8 @@ class Settings:
         events: a file of events or reconstructions to look at first.
         marker: how dots are drawn: "braille", "quadrant", "block" or "ascii".
         theme: name of a colour theme.
+        beside: files of reconstructions to set beside the events.
+        detector: the card of the detector that saw the events.
     """
 
     runs: Path
@@ -23,3 +25,5 @@ class Settings:
     events: Path | None = None
     marker: str = "braille"
     theme: str = "icereco-dark"
+    beside: tuple[Path, ...] = ()
+    detector: str = "icecube86"

@@ -137,21 +137,22 @@ class EventFeed:
         last: Signature | None = None
         while not self._stop.is_set():
             # While a file is being written its signature moves on, and it is read again when it rests.
-            now = self._signature()
-            if now != last:
-                self._read()
-            last = now
+            if self._signature() != last:
+                last = self._read()
             self._stop.wait(_WATCH_SECONDS)
 
     def _signature(self) -> Signature:
         source = self._source
         return signature([self.path] if source is None else source.reader.files(self.path))
 
-    def _read(self) -> None:
+    def _read(self) -> Signature:
+        """Read everything; what identifies the files as they were before."""
         self.reading, problem = True, None
         kept = _Kept(Path(tempfile.mkdtemp(dir=self._temporary.name)))
+        before = self._signature()
         try:
             self._source = open_source(self.path)
+            before = self._signature()
             self._read_into(kept, self._source)
         except IcerecoError as error:
             problem = str(error)
@@ -162,6 +163,7 @@ class EventFeed:
             self._take(kept)
         self.problem, self.reading = problem, False
         self._tell()
+        return before
 
     def _read_into(self, kept: _Kept, source: Source) -> None:
         for batch in source.batches(_ROWS):

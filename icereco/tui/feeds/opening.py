@@ -38,7 +38,7 @@ def opened(path: Path, more: Sequence[Path] = ()) -> Opened:
     Raises:
         IcerecoError: there is nothing there, a run has no validation events yet, or the data of an output are gone.
     """
-    run = RunFolder(path)
+    run, more = RunFolder(path), [one.resolve() for one in more]
     if path.is_dir() and run.exists:
         return _of_run(run, more)
     if path.is_file() and (inputs := inputs_of(path)):
@@ -47,8 +47,16 @@ def opened(path: Path, more: Sequence[Path] = ()) -> Opened:
             raise IcerecoError(
                 f"{path} was made from {inputs[0]}, which is not there any more; open the data and add {path.name} to them"
             )
-        return Opened(f"{path.name} · {data.name}", data, reconstructions=(path, *more, *_beside(data, path)))
-    return Opened(path.name or str(path), path, reconstructions=(*more, *_beside(path)))
+        return Opened(
+            f"{path.name} · {data.name}",
+            data,
+            reconstructions=_once(path.resolve(), *more, *_beside(data, path)),
+        )
+    return Opened(path.name or str(path), path, reconstructions=_once(*more, *_beside(path)))
+
+
+def _once(*paths: Path) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(paths))
 
 
 def _beside(data: Path, but: Path | None = None) -> list[Path]:

@@ -83,6 +83,14 @@ class Reconstructions:
             used if used >= 0 else None,
         )
 
+    def same_as(self, other: "Reconstructions") -> bool:
+        """Whether both say the same under one name, as copies of the line fit in several outputs do."""
+        return (
+            self.name == other.name
+            and np.array_equal(self.event_id, other.event_id)
+            and np.array_equal(self.direction, other.direction, equal_nan=True)
+        )
+
     def aligned(
         self, event_id: Int[ndarray, "event"]
     ) -> tuple[Float[ndarray, "event 3"], Float[ndarray, "event"]]:

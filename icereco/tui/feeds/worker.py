@@ -95,7 +95,10 @@ class ReconstructionWorker:
         direction = direction_from_angles(*map(np.array, angles))
         known = bool(np.isfinite(direction).all())
         return Estimate(
-            self.run.name, direction if known else None, said["kappa"], int(said["pulses_used"] or 0)
+            f"{self.run.name}, now",
+            direction if known else None,
+            said["kappa"],
+            int(said["pulses_used"] or 0),
         )
 
     def _started(self) -> "subprocess.Popen[bytes]":

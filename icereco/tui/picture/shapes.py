@@ -4,6 +4,7 @@ Braille, blocks and box-drawing characters become shapes, so that a picture need
 join.
 """
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +21,11 @@ __all__ = ["Box", "Shapes", "Text", "shapes_of"]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
+_DRAWN = re.compile("[\u2500-\u259f\u2800-\u28ff]")
+_WORDS = re.compile("[^ \u2500-\u259f\u2800-\u28ff]+(?: [^ \u2500-\u259f\u2800-\u28ff]+)*")
 _BRAILLE_ROWS = (0, 1, 2, 0, 1, 2, 3, 3)
 _BRAILLE_COLUMNS = (0, 0, 0, 1, 1, 1, 0, 1)
-_LIGHT, _HEAVY = 0.1, 0.2  # widths of box-drawing strokes, in widths of a cell
+_LIGHT, _HEAVY = 0.12, 0.24  # widths of box-drawing strokes, in widths of a cell
 _ARMS = {
     "LEFT": ("left",),
     "RIGHT": ("right",),
@@ -86,32 +89,23 @@ def _add(shapes: Shapes, column: int, row: int, text: str, style: Style) -> None
     color, under = _colors(style, shapes.background)
     if text and under != shapes.background:
         shapes.grounds[under].append((column, row, column + len(text), row + 1))
-    start = 0
-    for index, character in enumerate(text):
-        if character == " " or ord(character) > 0x24FF:
-            _add_text(shapes, column + start, row, text[start:index], color, style)
-            start = index + 1
-            _add_character(shapes, column + index, row, character, color, style)
-    _add_text(shapes, column + start, row, text[start:], color, style)
+    for found in _WORDS.finditer(text):
+        place = column + found.start()
+        shapes.texts.append(Text(place, row, found[0], color, bool(style.bold), bool(style.underline)))
+    for found in _DRAWN.finditer(text):
+        _add_character(shapes, column + found.start(), row, found[0], color)
 
 
-def _add_text(shapes: Shapes, column: int, row: int, text: str, color: int, style: Style) -> None:
-    if text:
-        shapes.texts.append(Text(column, row, text, color, bool(style.bold), bool(style.underline)))
-
-
-def _add_character(shapes: Shapes, column: int, row: int, character: str, color: int, style: Style) -> None:
+def _add_character(shapes: Shapes, column: int, row: int, character: str, color: int) -> None:
     code = ord(character)
-    if 0x2800 <= code < 0x2900:
+    if code >= 0x2800:
         for bit in range(8):
             if code >> bit & 1:
                 place = (_BRAILLE_COLUMNS[bit] + 0.5) / 2, (_BRAILLE_ROWS[bit] + 0.5) / 4
                 shapes.dots[color].append((column + place[0], row + place[1]))
-    elif 0x2500 <= code < 0x25A0:
-        boxes = list(_boxes(character))
-        shapes.boxes[color] += [(column + a, row + b, column + c, row + d) for a, b, c, d in boxes]
-    elif character != " ":
-        _add_text(shapes, column, row, character, color, style)
+    else:
+        boxes = [(column + a, row + b, column + c, row + d) for a, b, c, d in _boxes(character)]
+        shapes.boxes[color] += boxes
 
 
 def _boxes(character: str) -> Iterator[Box]:

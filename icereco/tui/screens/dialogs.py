@@ -21,7 +21,9 @@ _CSS = """
 {0} {{ align: center middle; }}
 {0} > Vertical {{ width: 80; max-width: 100%; height: auto; max-height: 80%; border: round $primary; padding: 0 1; background: $surface; }}
 {0} OptionList {{ height: auto; max-height: 16; border: none; padding: 0; background: $surface; }}
+{0} OptionList:focus {{ border: none; }}
 {0} Input {{ border: none; height: 1; padding: 0; background: $panel; }}
+{0} Input:focus {{ border: none; }}
 {0} .hint {{ color: $text-muted; }}
 """
 

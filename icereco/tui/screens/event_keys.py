@@ -10,7 +10,7 @@ __all__ = ["EVENT_KEYS", "SCREEN_KEYS"]
 
 SCREEN_KEYS: tuple[Key, ...] = (
     Key("n", "next_event(1)", "Next", "Events", shown=True),
-    Key("p", "next_event(-1)", "Previous", "Events", shown=True),
+    Key("p", "next_event(-1)", "Previous", "Events"),
     Key("slash", "filter", "Filter", "Events", shown=True),
     Key("e", "sort('error')", "Worst first", "Events"),
     Key("b", "sort('charge')", "Brightest first", "Events"),

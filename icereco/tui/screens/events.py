@@ -101,7 +101,7 @@ class EventScreen(Screen[None]):
         self._wanted, self._beside = path, tuple(reconstructions)
         self._marker = marker
         self._last_listed = 0.0
-        self._generation = 0
+        self._generation = (0, 0)
         self._card_set = 0
         self._complaint: str | None = None
 
@@ -153,6 +153,7 @@ class EventScreen(Screen[None]):
             self._complain(str(error))
         else:
             self._complain(None)
+            self.body.state = self.body.state.showing(None, ())
         self._show_welcome()
 
     def _show_welcome(self) -> None:
@@ -174,7 +175,7 @@ class EventScreen(Screen[None]):
     def on_data_seen(self) -> None:
         """List what is there now, a few times a second at most."""
         wait = self._last_listed + _LIST_SECONDS - time.monotonic()
-        if self.session.reading and self._generation and wait > 0:
+        if self.session.reading and self._generation[1] and wait > 0:
             self.set_timer(wait, self._list_events)
         else:
             self._list_events()
@@ -192,7 +193,7 @@ class EventScreen(Screen[None]):
     def _find_again(self) -> None:
         """The event that was shown before the data were read anew, or the first one."""
         shown = self.body.state.shown
-        if self._generation and self.session.generation > 1 and shown is not None:
+        if self.session.generation > (self._generation[0], 1) and shown is not None:
             self.notify(f"{self.session.title} was replaced, and is read again")
         self._generation = self.session.generation
         row = self.session.row_of(None if shown is None else shown.event_id)
@@ -261,6 +262,8 @@ class EventScreen(Screen[None]):
         shown = self.body.state.shown
         if shown is None or shown.row != event.row:
             self.show_row(event.row)
+        else:
+            self._complain(None)
 
     def action_next_event(self, by: int) -> None:
         """The next event in the list, or the one before."""

@@ -2,6 +2,7 @@
 
 from textual.app import ComposeResult
 
+from icereco.detector import load_detector
 from icereco.tui.keys import Key
 from icereco.tui.screens.event_keys import EVENT_KEYS
 from icereco.tui.screens.events import EventScreen
@@ -20,7 +21,8 @@ class FramedEventScreen(EventScreen):
     KEYS = KEYS
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.events, runs=settings.runs)
+        detector = load_detector(settings.detector)
+        super().__init__(settings.events, settings.beside, detector, settings.runs, settings.marker)
 
     def compose(self) -> ComposeResult:
         """The frame around the events."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -33,7 +34,7 @@ class Drawing(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)
         self._strips: list[Strip] = []
-        self._drawn: tuple[int, int, int] | None = None
+        self._drawn: Size | None = None
 
     @property
     def background(self) -> int:
@@ -49,10 +50,14 @@ class Drawing(Widget):
         self._drawn = None
         self.refresh(layout=layout)
 
+    def notify_style_update(self) -> None:
+        """The theme, and with it the background, may be another."""
+        self._drawn = None
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
         """One line; the first to be asked for has all of them drawn."""
-        columns, rows = self.content_size
-        wanted = (columns, rows, self.background)
-        if self._drawn != wanted:
-            self._strips, self._drawn = self.draw(*wanted), wanted
-        return self._strips[y] if y < len(self._strips) else Strip.blank(columns)
+        if self._drawn != self.content_size:
+            self._drawn = self.content_size
+            self._strips = self.draw(*self._drawn, self.background)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self._drawn.width)

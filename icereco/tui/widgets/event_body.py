@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
 from icereco.detector import Detector
 from icereco.tui.event_state import EventState, Style, after
@@ -35,7 +35,7 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("full_stop", "hurry(2.0)", "Faster", "Time"),
     Key("left_square_bracket", "stretch(0.8)", "Colours for less time", "Time"),
     Key("right_square_bracket", "stretch(1.25)", "Colours for more time", "Time"),
-    Key("plus,equals_sign", "zoom(1.25)", "Zoom in", "Detector", shown=True),
+    Key("plus,equals_sign", "zoom(1.25)", "Zoom in", "Detector"),
     Key("minus", "zoom(0.8)", "Zoom out", "Detector"),
     Key("a", "pan(-1, 0)", "Move left", "Detector"),
     Key("d", "pan(1, 0)", "Move right", "Detector"),
@@ -71,7 +71,7 @@ class EventBody(Horizontal):
 
     BINDINGS = bindings(BODY_KEYS)
 
-    state: reactive[EventState] = reactive(None, init=False)  # type: ignore[arg-type]  # set before anything reads it
+    state: var[EventState] = var(None, init=False)  # type: ignore[arg-type]  # set before anything reads it
 
     class Changed(Message):
         """What stands in the frames may be another now."""

@@ -17,9 +17,9 @@ __all__ = ["EventList"]
 _COLUMNS = {
     one.name: one
     for one in (
-        Column("event_id", "event", 12),
-        Column("kind", "kind", 15, left=True),
-        Column("energy", "E [GeV]", 8, compact),
+        Column("event_id", "event", 10),
+        Column("kind", "kind", 14, left=True),
+        Column("energy", "E [GeV]", 7, compact),
         Column("pulses", "pulses", 7, lambda value: f"{value:,}"),
         Column("doms", "DOMs", 5, lambda value: f"{value:,}"),
         Column("charge", "q [p.e.]", 9, lambda value: f"{value:,.0f}"),

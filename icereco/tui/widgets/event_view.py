@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from textual import events
+from textual.geometry import Offset
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from icereco.tui.drawings.detector import draw_detector
@@ -19,9 +20,9 @@ from icereco.tui.widgets.drawing import Drawing, drawn
 __all__ = ["VIEW_KEYS", "EventView"]
 
 VIEW_KEYS: tuple[Key, ...] = (
-    Key("left", "turn_left", "Turn left", "Detector", shown=True),
+    Key("left", "turn_left", "Turn left", "Detector"),
     Key("right", "turn_right", "Turn right", "Detector"),
-    Key("up", "tilt_up", "Tilt up", "Detector", shown=True),
+    Key("up", "tilt_up", "Tilt up", "Detector"),
     Key("down", "tilt_down", "Tilt down", "Detector"),
 )
 _TURN = np.pi / 36  # of one press
@@ -35,7 +36,7 @@ class EventView(Drawing, can_focus=True):
 
     BINDINGS = bindings(VIEW_KEYS)
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     @dataclass
     class CameraMoved(Message):
@@ -53,6 +54,7 @@ class EventView(Drawing, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._button: int | None = None  # that is held down
         self._dragged = False
+        self._last = Offset()
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
         """Draw again, unless only the pulse that is looked at has changed."""
@@ -96,19 +98,20 @@ class EventView(Drawing, can_focus=True):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """A drag, or a click, begins."""
-        self._button, self._dragged = event.button, False
+        self._button, self._dragged, self._last = event.button, False, event.screen_offset
         self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Turn with the left button, move with another or with ctrl."""
-        if self._button is None or not (event.delta_x or event.delta_y):
+        right, down = event.screen_offset - self._last
+        if self._button is None or not (right or down):
             return
-        self._dragged = True
+        self._dragged, self._last = True, event.screen_offset
         if self._button == 1 and not event.ctrl:
-            self._move(self.camera.turned(-event.delta_x * _DRAG, event.delta_y * 2 * _DRAG))
+            self._move(self.camera.turned(-right * _DRAG, down * 2 * _DRAG))
         else:
             per_row = 2 / max(self.content_size.height, 1)
-            self._move(self.camera.panned(-event.delta_x * per_row / 2, event.delta_y * per_row))
+            self._move(self.camera.panned(-right * per_row / 2, down * per_row))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """A click picks the nearest hit DOM."""

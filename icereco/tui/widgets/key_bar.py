@@ -49,9 +49,12 @@ class KeyBar(Widget):
         self.query_one(Static).update(Text.assemble(line, *ends))
 
     async def on_click(self, event: Click) -> None:
-        """Do what the key does."""
-        if action := event.style.meta.get("key"):
-            await self.run_action(action)
+        """Do what the key does, where it does it."""
+        action = event.style.meta.get("key")
+        for active in self.screen.active_bindings.values():
+            if action and active.binding.action == action:
+                await self.app.run_action(action, active.node)
+                return
 
     def _key(self, keys: str, description: str, action: str) -> Text:
         color = themed(self.app, "footer-key-foreground")
@@ -60,6 +63,5 @@ class KeyBar(Widget):
 
 
 def _parts(active: ActiveBinding) -> tuple[str, str, str]:
-    binding, node = active.binding, active.node
-    space = "screen" if isinstance(node, Screen) else "app"
-    return readable_keys(binding.key), binding.description, f"{space}.{binding.action}"
+    binding = active.binding
+    return readable_keys(binding.key), binding.description, binding.action

@@ -1,7 +1,7 @@
 """The event in numbers: angles of truth and reconstructions, how far apart they are, and how sure they say to be."""
 
 from textual.geometry import Size
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from icereco.tui.drawings.numbers import draw_numbers, numbers_height
@@ -16,7 +16,7 @@ _TALLEST = 9
 class Numbers(Drawing):
     """As many methods as there is room for, the main one first."""
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
         """Draw again if it matters here."""

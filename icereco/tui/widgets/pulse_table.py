@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from textual import on
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
 from icereco.detector import Detector
 from icereco.tui.event_state import EventState
@@ -21,7 +21,7 @@ class PulseTable(RowTable):
 
     DEFAULT_CSS: ClassVar[str] = "PulseTable { scrollbar-size-horizontal: 0; }"
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     @dataclass
     class PulsePicked(Message):

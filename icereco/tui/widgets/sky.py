@@ -1,6 +1,6 @@
 """The sky with the truth, reconstructions, and contours of what kappa says."""
 
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from icereco.tui.drawings.sky import draw_all_sky, draw_sky_zoom
@@ -13,7 +13,7 @@ __all__ = ["SkyMap"]
 class SkyMap(Drawing):
     """All of the sky, or what lies around the main reconstruction."""
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     def __init__(self, *, zoomed: bool = False, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)

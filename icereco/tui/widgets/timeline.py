@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from icereco.tui.drawings.timeline import draw_timeline
@@ -28,7 +28,7 @@ class Timeline(Drawing, can_focus=True):
 
     BINDINGS = bindings(TIMELINE_KEYS)
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     @dataclass
     class TimeMoved(Message):

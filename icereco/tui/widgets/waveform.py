@@ -1,6 +1,6 @@
 """The pulses of one DOM against time."""
 
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from icereco.tui.drawings.waveform import draw_waveform
@@ -13,7 +13,7 @@ __all__ = ["Waveform"]
 class Waveform(Drawing):
     """A stem for each pulse, as tall as its charge, under a curve of their sum; auxiliary pulses are dashed."""
 
-    state: reactive[EventState | None] = reactive(None)
+    state: var[EventState | None] = var(None)
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
         """Draw again if it matters here."""
