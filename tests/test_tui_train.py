@@ -386,7 +386,9 @@ def test_runs_are_overlaid_and_compared(tmp_path):
         await pilot.press("b", "down", "space")
         await until(pilot, lambda: len(screen.overlay.runs) == 2)
         assert len(screen.query_one(RunList).curve_colors) == 2
-        await until(pilot, lambda: "train.epochs 5 (3)" in text_of(pilot) or "train.epochs 3 (5)" in text_of(pilot))
+        await until(
+            pilot, lambda: "train.epochs 5 (3)" in text_of(pilot) or "train.epochs 3 (5)" in text_of(pilot)
+        )
         await pilot.press("d")
         await until(pilot, lambda: "settings that differ" in text_of(pilot))
         assert "train.epochs" in text_of(pilot)

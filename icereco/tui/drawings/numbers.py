@@ -11,7 +11,7 @@ from icereco.tui.render.scale import compact
 
 __all__ = ["draw_numbers", "numbers_height"]
 
-_NAMES, _WIDTHS = ("zenith", "azimuth", "error", "σ", "pull"), (7, 8, 7, 7, 6)
+_NAMES, _WIDTHS = ("zenith", "azimuth", "error", "σ", "pull"), (7, 8, 8, 7, 6)
 _SHORTEST_NAME = 7
 _FACTS = 2  # lines below the table
 

@@ -46,6 +46,7 @@ class _Kept:
     starts: list[int] = field(default_factory=lambda: [0])
     frames: list[pl.DataFrame] = field(default_factory=list)
     opened: tuple[int, pa.RecordBatch] | None = None
+    joined: tuple[int, pl.DataFrame] | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         with (
@@ -62,6 +63,16 @@ class _Kept:
             mapped = pa.memory_map(str(self._file(number)))
             self.opened = number, pa.ipc.open_file(mapped).get_batch(0)
         return self.opened[1].slice(row - self.starts[number], 1)
+
+    def summary(self) -> pl.DataFrame:
+        """The rows of all batches; what was joined before is not joined again."""
+        count = len(self.frames)
+        done, frame = self.joined or (0, summary_of(_no_events(), 0))
+        if done < count:
+            new = self.frames[done:count]
+            frame = pl.concat([frame, *new] if done else new, how="diagonal_relaxed")
+            self.joined = count, frame
+        return frame
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number}.arrow"
@@ -115,8 +126,7 @@ class EventFeed:
     @property
     def summary(self) -> pl.DataFrame:
         """A row per event read so far; see `summary_of`."""
-        frames = list(self._kept.frames)
-        return pl.concat(frames, how="diagonal_relaxed") if frames else summary_of(_no_events(), 0)
+        return self._kept.summary()
 
     def event(self, row: int) -> Event:
         """The event in this row of the file.

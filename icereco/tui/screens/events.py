@@ -7,7 +7,6 @@ from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -15,11 +14,12 @@ from icereco.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.inference.methods import BASELINE, baseline
 from icereco.runs import RunFolder, list_runs, runs_dir
+from icereco.tui.event_messages import Answered, DataSeen
 from icereco.tui.event_session import EventSession
 from icereco.tui.event_state import MOST_LINES, after
 from icereco.tui.event_titles import titles_of
 from icereco.tui.feeds.choose import Order
-from icereco.tui.feeds.worker import Answer, Workers
+from icereco.tui.feeds.worker import Workers
 from icereco.tui.keys import bindings
 from icereco.tui.picture.event import DARK, event_figure
 from icereco.tui.picture.save import save_picture
@@ -35,22 +35,6 @@ __all__ = ["EVENT_KEYS", "EventScreen"]
 _DETECTOR = "icecube86"
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
 _CARD_SETS = 3
-
-
-class DataSeen(Message):
-    """More of the data has been read, or they were replaced."""
-
-    def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
-        return isinstance(message, DataSeen)
-
-
-class Answered(Message):
-    """A run has reconstructed an event."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class EventScreen(Screen[None]):
@@ -100,7 +84,7 @@ class EventScreen(Screen[None]):
         self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
         self._wanted, self._beside = path, tuple(reconstructions)
         self._marker = marker
-        self._last_listed = 0.0
+        self._next_list, self._list_due = 0.0, False
         self._generation = (0, 0)
         self._card_set = 0
         self._complaint: str | None = None
@@ -174,14 +158,16 @@ class EventScreen(Screen[None]):
 
     def on_data_seen(self) -> None:
         """List what is there now, a few times a second at most."""
-        wait = self._last_listed + _LIST_SECONDS - time.monotonic()
+        wait = self._next_list - time.monotonic()
         if self.session.reading and self._generation[1] and wait > 0:
-            self.set_timer(wait, self._list_events)
+            if not self._list_due:
+                self._list_due = True
+                self.set_timer(wait, self._list_events)
         else:
             self._list_events()
 
     def _list_events(self) -> None:
-        self._last_listed = time.monotonic()
+        began, self._list_due = time.monotonic(), False
         try:
             self.session.refresh()
         except IcerecoError as error:
@@ -189,6 +175,9 @@ class EventScreen(Screen[None]):
         if self.session.generation != self._generation:
             self._find_again()
         self._show_list()
+        # Of a long list a tenth of the time goes into showing it, however long it grows.
+        now = time.monotonic()
+        self._next_list = now + max(_LIST_SECONDS, 10 * (now - began))
 
     def _find_again(self) -> None:
         """The event that was shown before the data were read anew, or the first one."""

@@ -86,6 +86,8 @@ class EventBody(Horizontal):
         self._ticked = 0.0
         self._told: tuple[object, ...] = ()
         style = Style(marker=marker, lean=self._over_ssh)
+        if "NO_COLOR" in os.environ:  # brightness must say all
+            style = Style("gray", marker, lean=True)
         self.set_reactive(
             EventBody.state, EventState(frame_of(detector), Camera.around(detector.position_m), style=style)
         )

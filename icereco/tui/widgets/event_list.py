@@ -30,6 +30,9 @@ _COLUMNS = {
 }
 
 
+_OTHERS = 3  # methods beside the main one
+
+
 class EventList(RowTable):
     """A row per event."""
 
@@ -54,7 +57,7 @@ class EventList(RowTable):
     def show_events(self, listed: pl.DataFrame, order: Order, row: int | None) -> None:
         """List other events, pointing at the one of this row in the file, if it is among them."""
         columns = [_COLUMNS[name] for name in _COLUMNS if name in listed.columns]
-        others = [name for name in listed.columns if name.startswith("error_")]
+        others = [name for name in listed.columns if name.startswith("error_")][:_OTHERS]
         columns += [
             Column(name, name.removeprefix("error_")[:9] + "°", 10, "{:.2f}".format) for name in others
         ]
