@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -731,3 +732,19 @@ def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
         await until(pilot, lambda: jobs.all() == [])
 
     drive(scenario)
+
+
+def test_a_long_line_of_the_log_goes_on_between_words(tmp_path):
+    run = make_run(tmp_path / "runs", "one")
+    words = " ".join(f"word{number}" for number in range(40))
+    run.log.write_text(f"2026-01-02 03:04:05,678 INFO    a.b {words} {'x' * 90}\n")
+
+    async def scenario(pilot):
+        await with_runs(pilot, 1)
+        await pilot.press("l")
+        await until(pilot, lambda: "word39" in text_of(pilot))
+        for number in range(40):
+            assert re.search(rf"\bword{number}\b", text_of(pilot))
+        assert sum(map(len, re.findall("x{2,}", text_of(pilot)))) == 90
+
+    drive(scenario, (80, 24))
