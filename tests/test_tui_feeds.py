@@ -17,12 +17,12 @@ from hypothesis.extra import numpy as arrays
 from icereco.run_status import SILENT_SECONDS
 from icereco.runs import RunFolder
 from icereco.tui.feeds.alerts import STALL_SECONDS, disk_alerts, metric_alerts, run_alerts
-from icereco.tui.feeds.bins import bin_curve, edges_of, smoothed
+from icereco.tui.feeds.bins import Points, bin_curve, edges_of, smoothed
 from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.log import Log
 from icereco.tui.feeds.metrics import MetricsFeed
 from icereco.tui.feeds.runs import RunsFeed, differences
-from icereco.tui.feeds.series import BULK_BYTES, Series
+from icereco.tui.feeds.series import BULK_BYTES, THROUGHPUT, Series
 from icereco.tui.feeds.system import SystemFeed, SystemView
 from icereco.tui.feeds.tail import Tail
 
@@ -93,11 +93,11 @@ def test_rows_become_columns_and_validations_have_their_own(run):
         + line(30, **{"train/loss": 1.0})
     )
     series.append(text.encode())
-    step, loss = series.curve("train/loss", "step")
-    assert step.tolist() == [10, 30]
-    assert loss.tolist() == [2.0, 1.0]
-    assert series.curve("validation/loss", "events")[0].tolist() == [640]
-    assert series.curve("nothing", "step")[1].size == 0
+    loss = series.curve("train/loss", "step")
+    assert loss.x.tolist() == [10, 30]
+    assert loss.value.tolist() == [2.0, 1.0]
+    assert series.curve("validation/loss", "events").x.tolist() == [640]
+    assert len(series.curve("nothing", "step")) == 0
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_rows_become_columns_and_validations_have_their_own(run):
 def test_damaged_lines_are_counted_and_left_out(damage):
     series = Series()
     series.append(line(1, loss=1.0).encode() + damage + line(2, loss=2.0).encode())
-    assert series.curve("loss", "step")[1].tolist() == [1.0, 2.0]
+    assert series.curve("loss", "step").value.tolist() == [1.0, 2.0]
     assert series.damaged + series.rows == 3
 
 
@@ -120,10 +120,11 @@ def test_many_lines_read_in_bulk_are_the_same_as_one_by_one():
     bulk.append(text)
     for one in lines:
         single.append(one.encode())
-    assert bulk.names() == single.names()
+    assert sorted(bulk.names()) == sorted(single.names())
     for name in single.names():
-        for one, other in zip(bulk.curve(name, "time"), single.curve(name, "time"), strict=True):
-            np.testing.assert_array_equal(one, other)
+        one, other = bulk.curve(name, "time"), single.curve(name, "time")
+        np.testing.assert_array_equal(one.x, other.x)
+        np.testing.assert_array_equal(one.value, other.value)
 
 
 def test_a_damaged_line_in_bulk_loses_no_other():
@@ -144,15 +145,15 @@ def test_null_is_no_number_and_is_told(run):
 def test_a_clock_that_goes_back_does_not_turn_a_curve_back():
     series = Series()
     series.append(b'{"step": 1, "time": 100, "loss": 1}\n{"step": 2, "time": 50, "loss": 2}\n{"loss": 3}\n')
-    assert series.curve("loss", "time")[0].tolist() == [100, 100, 100]
+    assert series.curve("loss", "time").x.tolist() == [100, 100, 100]
 
 
 def test_throughput_is_events_over_seconds_of_work():
     series = Series()
     series.append((line(2) + line(4) + line(4)).encode())
-    step, rate = series.throughput("step")
-    assert step.tolist() == [4]
-    assert rate.tolist() == [64.0]
+    rate = series.curve(THROUGHPUT, "step")
+    assert rate.x.tolist() == [4]
+    assert rate.value.tolist() == [64.0]
 
 
 def test_a_resumed_run_whose_metrics_were_rewound_is_read_anew(run):
@@ -164,7 +165,7 @@ def test_a_resumed_run_whose_metrics_were_rewound_is_read_anew(run):
     run.rewind_metrics(1)
     run.append_metrics({"step": 2, "train/loss": 9.0})
     assert run.path in feed.look().changed
-    assert feed.series(run.path).curve("train/loss", "step")[1].tolist() == [1.0, 9.0]
+    assert feed.series(run.path).curve("train/loss", "step").value.tolist() == [1.0, 9.0]
 
 
 def test_a_run_that_vanishes_keeps_what_was_read(run):
@@ -181,6 +182,17 @@ def test_a_run_that_vanishes_keeps_what_was_read(run):
 # Binning
 
 
+def points(x, y) -> Points:
+    return Points(x, np.arange(len(x)), y)
+
+
+def test_a_curve_with_gaps_is_binned_by_its_own_rows():
+    position, row = np.arange(10.0) * 60 + 1e9, np.array([1, 4, 5, 9])
+    curve = Points(position, row, np.array([1.0, 4.0, 5.0, 9.0]), zero=1e9, scale=60.0)
+    assert curve.x.tolist() == [1, 4, 5, 9]
+    assert bin_curve(curve, edges_of(0, 9, 3)).mean.tolist() == [1.0, 4.5, 9.0]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1e6, 1e6)),
@@ -189,7 +201,7 @@ def test_a_run_that_vanishes_keeps_what_was_read(run):
 )
 def test_no_value_is_lost_in_the_columns(y, columns, seed):
     x = np.sort(np.random.default_rng(seed).uniform(0, 100, len(y)))
-    bins = bin_curve(x, y, edges_of(0, 100, columns))
+    bins = bin_curve(points(x, y), edges_of(0, 100, columns))
     assert bins.count.sum() == len(y)
     assert np.nanmax(bins.high) == y.max()
     assert np.nanmin(bins.low) == y.min()
@@ -202,7 +214,7 @@ def test_no_value_is_lost_in_the_columns(y, columns, seed):
 def test_nan_and_infinity_leave_no_trace_in_the_columns():
     x = np.arange(6.0)
     y = np.array([1.0, np.nan, 3.0, np.inf, 5.0, 6.0])
-    bins = bin_curve(x, y, edges_of(0, 5, 3))
+    bins = bin_curve(points(x, y), edges_of(0, 5, 3))
     assert bins.count.tolist() == [1, 1, 2]
     assert bins.mean.tolist() == [1.0, 3.0, 5.5]
 
@@ -213,7 +225,7 @@ def test_smoothing_by_columns_is_the_moving_average_of_the_values():
     for value in y:
         average, past = 0.9 * average + 0.1 * value, 0.9 * past + 0.1
         expected.append(average / past)
-    bins = bin_curve(np.arange(50.0), y, np.arange(51.0))
+    bins = bin_curve(points(np.arange(50.0), y), np.arange(51.0))
     np.testing.assert_allclose(smoothed(bins, 0.9), expected)
     np.testing.assert_array_equal(smoothed(bins, 0.0), y)
 

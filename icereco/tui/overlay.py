@@ -1,14 +1,12 @@
 """Curves of one or several runs on common axes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jaxtyping import Float
-from numpy import ndarray
-
+from icereco.tui.feeds.bins import Points
 from icereco.tui.feeds.series import Series
-from icereco.tui.panels import THROUGHPUT, Panel, panels_of
+from icereco.tui.panels import Panel, panels_of
 from icereco.tui.render.curves import Curve
 from icereco.tui.themes import band_color, curve_color
 
@@ -46,10 +44,15 @@ class Overlay:
 
     def whole(self) -> tuple[float, float]:
         """From the first to the last line of any run."""
-        ends = [ends for run in self.runs if len(ends := self._positions(run.series))]
-        if not ends:
+        some = [run.series for run in self.runs if run.series.rows]
+        if not some:
             return 0.0, 1.0
-        first, last = min(float(x[0]) for x in ends), max(float(x[-1]) for x in ends)
+        ends = [
+            (x - self._zero(series)) / self.scale
+            for series in some
+            for x in series.positions(self.axis)[[0, -1]]
+        ]
+        first, last = float(min(ends)), float(max(ends))
         return (first, last) if last > first else (first, first + 1.0)
 
     def curves(self, panel: Panel, under: int) -> list[Curve]:
@@ -61,30 +64,24 @@ class Overlay:
         found = []
         for run in reversed(self.runs):  # the first is drawn last, over the others
             for number, curve in enumerate(panel.curves):
-                x, y = self._curve(run.series, curve.metric)
-                if not len(y):
+                points = self._points(run.series, curve.metric)
+                if not len(points):
                     continue
                 color = curve_color(number if alone else run.color, under)
                 band = band_color(color, under) if run is self.runs[0] and curve.training else None
                 solid = alone or not curve.training
                 dash = 0 if solid and (alone or len(panel.curves) < 3) else _DASHES[(number + 1) % 4]
                 label = curve.label if run is self.runs[0] else ""
-                found.append(Curve(label, x, y, color, band, dash))
+                found.append(Curve(label, points, color, band, dash))
         return found
 
-    def _curve(self, series: Series, metric: str) -> tuple[Float[ndarray, "value"], Float[ndarray, "value"]]:
-        x, y = series.throughput(self.axis) if metric == THROUGHPUT else series.curve(metric, self.axis)
-        return self._placed(series, x), y
+    def _points(self, series: Series, metric: str) -> Points:
+        return replace(series.curve(metric, self.axis), zero=self._zero(series), scale=self.scale)
 
-    def _positions(self, series: Series) -> Float[ndarray, "row"]:
-        return self._placed(series, series.positions(self.axis))
-
-    def _placed(self, series: Series, x: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    def _zero(self, series: Series) -> float:
         """Times count from each run's own begin, so that runs of different days lie over each other."""
-        if self.axis != "time" or not len(x):
-            return x
-        since: ndarray = (x - series.positions("time")[0]) / self.scale
-        return since
+        times = series.positions("time")
+        return float(times[0]) if self.axis == "time" and len(times) else 0.0
 
     def _scale(self) -> tuple[float, str]:
         if self.axis != "time":

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["THROUGHPUT", "CurveOf", "Panel", "panels_of"]
+from icereco.tui.feeds.series import THROUGHPUT
 
-THROUGHPUT = "@throughput"
-"""A curve that is worked out from two others."""
+__all__ = ["CurveOf", "Panel", "panels_of"]
 
 _FIGURES = {"median_deg": "median", "mean_deg": "mean", "containment68_deg": "68 %"}
 _PULSES = re.compile(r"[<>≥≤\d]")
@@ -38,12 +37,12 @@ def panels_of(metrics: Iterable[str]) -> list[Panel]:
     for metric in dict.fromkeys(metrics):
         title, curve = _place(metric)
         charts.setdefault(title, []).append(curve)
-    if charts:
-        charts["throughput [events/s]"] = [CurveOf(THROUGHPUT, "events/s", training=True)]
     return [Panel(title, tuple(charts[title])) for title in sorted(charts, key=_rank)]
 
 
 def _place(metric: str) -> tuple[str, CurveOf]:
+    if metric == THROUGHPUT:
+        return "throughput [events/s]", CurveOf(metric, "events/s", training=True)
     part, _, rest = metric.partition("/")
     if not rest:
         return metric.replace("_", " "), CurveOf(metric, metric)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-__all__ = ["Bins", "bin_curve", "edges_of", "smoothed"]
+__all__ = ["Bins", "Points", "bin_curve", "edges_of", "smoothed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,53 @@ class Bins:
     count: Int[ndarray, "column"]
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A curve as it is kept: nothing is copied to draw it, however long it is.
+
+    Attributes:
+        position: where each row of the metrics stands on an axis; never falls.
+        row: the row of each value; never falls.
+        value: the values.
+        zero, scale: what is shown is (position − zero) / scale.
+    """
+
+    position: Float[ndarray, "row"]
+    row: Int[ndarray, "value"]
+    value: Float[ndarray, "value"]
+    zero: float = 0.0
+    scale: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    @property
+    def x(self) -> Float[ndarray, "value"]:
+        """Where each value stands."""
+        shown: ndarray = (self.position[self.row] - self.zero) / self.scale
+        return shown
+
+    def cuts(self, edges: Float[ndarray, "edge"]) -> Int[ndarray, "edge"]:
+        """The first value at or after each edge; after the last edge, the first one beyond it."""
+        places = edges * self.scale + self.zero
+        places[-1] += 4 * np.spacing(np.abs(places[-1]))  # more than this sum may have been rounded by
+        first_row = np.searchsorted(self.position, places)
+        cuts: ndarray = np.searchsorted(self.row, first_row)
+        return cuts
+
+
 def edges_of(first: float, last: float, columns: int, *, log: bool = False) -> Float[ndarray, "edge"]:
     """Bounds of columns of equal width on an axis; the last one takes in the end."""
-    edges = np.geomspace(first, last, columns + 1) if log else np.linspace(first, last, columns + 1)
-    edges[-1] = np.nextafter(last, np.inf)
+    edges: ndarray = (np.geomspace if log else np.linspace)(first, last, columns + 1)
     return edges
 
 
-def bin_curve(x: Float[ndarray, "value"], y: Float[ndarray, "value"], edges: Float[ndarray, "edge"]) -> Bins:
-    """Values in the columns between `edges`; `x` must not fall. NaN and infinities are left out."""
+def bin_curve(points: Points, edges: Float[ndarray, "edge"]) -> Bins:
+    """Values in the columns between `edges`. NaN and infinities are left out."""
     columns = len(edges) - 1
-    cuts = np.searchsorted(x, edges)
+    cuts = points.cuts(edges)
     begin, end = int(cuts[0]), int(cuts[-1])
-    cuts, y = cuts - begin, y[begin:end]
+    cuts, y = cuts - begin, points.value[begin:end]
     if not np.isfinite(y).all():
         kept = np.isfinite(y)
         cuts, y = np.concatenate([[0], np.cumsum(kept)])[cuts], y[kept]

@@ -11,10 +11,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-__all__ = ["AXES", "Series"]
+from icereco.tui.feeds.bins import Points
+
+__all__ = ["AXES", "THROUGHPUT", "Series"]
 
 AXES = ("step", "epoch", "time", "events")
 """What a curve can be drawn over; each line of metrics says where it stands on all of them."""
+
+THROUGHPUT = "throughput"
+"""A metric that is worked out here: events per second of training, from one line to the next."""
 
 POSITIONS = (*AXES, "seconds")
 
@@ -54,7 +59,8 @@ class Series:
     def __init__(self) -> None:
         self.rows = 0
         self.damaged = 0
-        self._position = {name: _Column(np.float64) for name in POSITIONS}
+        self._position = {name: _Column(np.float64) for name in AXES}
+        self._worked = (0.0, 0.0)
         self._row: dict[str, _Column] = {}
         self._value: dict[str, _Column] = {}
 
@@ -62,29 +68,22 @@ class Series:
         """The metrics, such as "train/loss", in the order in which they came."""
         return list(self._value)
 
-    def curve(self, name: str, axis: str) -> tuple[Float[ndarray, "value"], Float[ndarray, "value"]]:
-        """Positions on an axis, which never fall, and values; empty for a metric that is not there."""
+    def curve(self, name: str, axis: str) -> Points:
+        """A metric over an axis; empty for one that is not there."""
         if name not in self._value:
-            return np.empty(0), np.empty(0)
+            return Points(np.empty(0), np.empty(0, dtype=np.int32), np.empty(0))
         value = self._value[name].values
-        return self._position[axis].values[self._row[name].values[: len(value)]], value
+        return Points(self.positions(axis), self._row[name].values[: len(value)], value)
 
     def positions(self, axis: str) -> Float[ndarray, "row"]:
-        """Where each line stands on an axis, or "seconds" of training; never falls."""
+        """Where each line stands on an axis; never falls."""
         return self._position[axis].values
-
-    def throughput(self, axis: str) -> tuple[Float[ndarray, "value"], Float[ndarray, "value"]]:
-        """Events per second of training, between each two lines that are a second of work or a step apart."""
-        events, seconds = self.positions("events"), self.positions("seconds")
-        count = min(len(events), len(seconds))
-        spent, seen = np.diff(seconds[:count]), np.diff(events[:count])
-        some = np.flatnonzero((spent > 0) & (seen > 0))
-        return self.positions(axis)[1:count][some], seen[some] / spent[some]
 
     def last(self, name: str) -> float | None:
         """The newest value, None where there is none."""
-        value = self._value[name].values if name in self._value else ()
-        return float(value[-1]) if len(value) else None
+        if name not in self._value or not len(value := self._value[name].values):
+            return None
+        return float(value[-1])
 
     def append(self, lines: bytes) -> None:
         """Take in whole lines; what is no row is counted and left out."""
@@ -116,6 +115,8 @@ class Series:
         return True
 
     def _append_rows(self, rows: list[dict[str, float]]) -> None:
+        if not rows:
+            return
         first = self.rows
         placed = {name: np.array([row.get(name, math.nan) for row in rows]) for name in POSITIONS}
         self._place(placed, len(rows))
@@ -126,16 +127,35 @@ class Series:
     def _place(self, columns: dict[str, ndarray], count: int) -> None:
         """The positions of new rows; one that is missing, or falls as a clock may, repeats the one before it."""
         for name, column in self._position.items():
-            before = column.values[-1] if len(column.values) else 0.0
-            new = columns.get(name, np.full(count, before)).astype(np.float64)
-            column.extend(np.maximum.accumulate(np.maximum(np.nan_to_num(new, nan=before), before)))
-        self.rows += count
+            before = float(column.values[-1]) if len(column.values) else 0.0
+            column.extend(_rising(columns.get(name), before, count))
+        first, self.rows = self.rows, self.rows + count
+        self._add_throughput(first, columns.get("seconds"), count)
+
+    def _add_throughput(self, first: int, seconds: ndarray | None, count: int) -> None:
+        if not count:
+            return
+        events_before, seconds_before = self._worked
+        events = self._position["events"].values[first:]
+        worked = _rising(seconds, seconds_before, count)
+        seen, spent = np.diff(events, prepend=events_before), np.diff(worked, prepend=seconds_before)
+        self._worked = float(events[-1]), float(worked[-1])
+        known = (seen > 0) & (spent > 0) & (first + np.arange(count) > 0)  # the first line has none before it
+        if known.any():
+            self._add(THROUGHPUT, first + np.flatnonzero(known), seen[known] / spent[known])
 
     def _add(self, name: str, row: Int[ndarray, "value"], value: Float[ndarray, "value"]) -> None:
         if name not in self._value:
             self._row[name] = _Column(np.int32)
         self._row[name].extend(row)  # before its value: a reader takes as many rows as there are values
-        self._value.setdefault(name, _Column(np.float64)).extend(value)
+        self._value.setdefault(name, _Column(np.float32)).extend(value)
+
+
+def _rising(column: ndarray | None, before: float, count: int) -> Float[ndarray, "row"]:
+    """A column without gaps and falls, from a value on."""
+    new = np.full(count, before) if column is None else column.astype(np.float64)
+    rising: ndarray = np.maximum.accumulate(np.maximum(np.nan_to_num(new, nan=before), before))
+    return rising
 
 
 def _row(line: bytes) -> dict[str, float] | None:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.tui.feeds.bins import Bins, bin_curve, edges_of, smoothed
+from icereco.tui.feeds.bins import Bins, Points, bin_curve, edges_of, smoothed
 from icereco.tui.render.braille import Canvas
 from icereco.tui.render.markers import Marker
 from icereco.tui.render.scale import compact, placed, span_of, ticks
@@ -20,11 +19,10 @@ GUTTER = 7
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve: `x` never falls; `band` shows the range of its values behind the mean."""
+    """One curve; `band` shows the range of its values behind the mean."""
 
     label: str
-    x: Float[ndarray, "value"]
-    y: Float[ndarray, "value"]
+    points: Points
     color: int
     band: int | None = None
     dash: int = 0
@@ -91,7 +89,7 @@ def draw(
         return Plot(canvas, view, max(columns, 1))
     across, down = canvas.marker.across, canvas.marker.down
     edges = edges_of(view.first, view.last, columns * across, log=view.log_x)
-    binned = [bin_curve(curve.x, curve.y, edges) for curve in curves]
+    binned = [bin_curve(curve.points, edges) for curve in curves]
     lines = [smoothed(bins, view.weight) for bins in binned]
     low, high = _range(binned, lines, view)
     height = rows * down
@@ -122,7 +120,7 @@ def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float
     """Place, mean, least and greatest of the column at the cursor, or of the nearest that has values."""
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
-    bins = bin_curve(curve.x, curve.y, edges)
+    bins = bin_curve(curve.points, edges)
     filled = np.flatnonzero(bins.count)
     if view.cursor is None or not len(filled):
         return None
@@ -135,8 +133,7 @@ def _drawable(view: View, curves: Sequence[Curve]) -> View:
     """A view without an empty or, on a log axis, a negative range."""
     first, last = view.first, view.last
     if view.log_x and first <= 0:
-        positive = [float(curve.x[np.searchsorted(curve.x, 0, side="right")]) for curve in curves
-                    if len(curve.x) and curve.x[-1] > 0]  # fmt: skip
+        positive = [float(x[x > 0][0]) for curve in curves if len(x := curve.points.x) and x[-1] > 0]
         first = min(positive, default=1.0)
     return replace(view, first=first, last=last if last > first else first + 1)
 

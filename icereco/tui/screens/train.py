@@ -20,14 +20,15 @@ from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.series import AXES
 from icereco.tui.feeds.system import Load, SystemView
 from icereco.tui.host import host_of
-from icereco.tui.keys import Key, bindings
+from icereco.tui.keys import bindings
 from icereco.tui.messages import MetricsSeen
 from icereco.tui.overlay import Overlay, Shown
 from icereco.tui.render.curves import View
-from icereco.tui.run_control import RUN_KEYS, RunControl
+from icereco.tui.run_control import RunControl
 from icereco.tui.screens.ask import AskScreen
 from icereco.tui.screens.differences import DifferencesScreen
 from icereco.tui.screens.launch import LaunchScreen
+from icereco.tui.screens.train_keys import KEYS, WELCOME
 from icereco.tui.settings import Settings
 from icereco.tui.themes import background, curve_color
 from icereco.tui.widgets.chart import Chart
@@ -42,50 +43,7 @@ from icereco.tui.widgets.run_list import RunList
 
 __all__ = ["KEYS", "TrainScreen"]
 
-KEYS: tuple[Key, ...] = (
-    *RUN_KEYS,
-    Key("up,k", "move(-1)", "Run above", "Runs"),
-    Key("down,j", "move(1)", "Run below", "Runs"),
-    Key("pageup", "move(-10)", "Ten runs up", "Runs"),
-    Key("pagedown", "move(10)", "Ten runs down", "Runs"),
-    Key("space", "overlay", "Overlay", "Runs", shown=True),
-    Key("b", "baseline", "Baseline", "Runs", shown=True),
-    Key("d", "differences", "Compare settings", "Runs"),
-    Key("f", "filter_runs", "Filter runs", "Runs"),
-    Key("v", "events", "Events", "Runs", shown=True),
-    Key("x", "axis", "Axis", "Charts", shown=True),
-    Key("y", "log_y", "Log", "Charts", shown=True),
-    Key("X", "log_x", "Log axis across", "Charts"),
-    Key("e", "smooth(1)", "Smoother", "Charts", shown=True),
-    Key("E", "smooth(-1)", "Less smooth", "Charts"),
-    Key("o", "tight", "Fit to the means", "Charts"),
-    Key("left", "cursor(-1)", "Cursor left", "Charts"),
-    Key("right", "cursor(1)", "Cursor right", "Charts"),
-    Key("plus,equals_sign", "zoom(0.5)", "Zoom in", "Charts"),
-    Key("minus", "zoom(2.0)", "Zoom out", "Charts"),
-    Key("0", "whole", "Whole range, no cursor", "Charts"),
-    Key("left_square_bracket", "page(-1)", "Charts before", "Charts"),
-    Key("right_square_bracket", "page(1)", "More charts", "Charts"),
-    Key("z,enter", "enlarge", "One chart", "Charts", shown=True),
-    Key("slash", "filter_log", "Filter the log", "Log"),
-    Key("g", "go_to_step", "Go to a step", "Log"),
-    Key("l", "large_log", "Larger log", "Log"),
-)
-
 WEIGHTS = (0.0, 0.6, 0.9, 0.97, 0.99)
-
-WELCOME = """[b]No runs yet in {runs}[/b]
-
-[b]n[/b]  start a training: [i]quick[/i] needs no data and about a minute
-[b]2[/b]  look at events of a file
-[b]3[/b]  look at the profiles, and make one of your own
-[b]?[/b]  all keys
-
-The same from a shell, now or later; this screen shows it at once:
-
-  icereco simulate --events 1000 -o events
-  icereco train --profile quick
-  icereco tui events/events.parquet"""
 
 
 class TrainScreen(Screen[None]):

@@ -44,7 +44,7 @@ class Chart(Widget, can_focus=True):
     def show(self, title: str, curves: Sequence[Curve], view: View, unit: str) -> None:
         """Other curves, or another view of them."""
         self._title, self._curves, self._view, self._unit = title, curves, view, unit
-        self._redraw()
+        self.call_next(self._redraw)  # chart by chart, so that keys get through between two
 
     def on_resize(self, event: Resize) -> None:
         """Draw at the new size."""

@@ -36,6 +36,6 @@ class DifferenceCard(Widget):
         return Text("\n").join(self._line(*one) for one in found)
 
     def _line(self, name: str, here: Any, there: Any) -> Text:
-        line = Text(f"{name.partition('.')[2] or name}", style="dim", no_wrap=True, overflow="ellipsis")
+        line = Text(name, style="dim", no_wrap=True, overflow="ellipsis")
         line.append(f" {short_value(here)}", style="not dim")
         return line.append(f" ({short_value(there)})")
