@@ -22,6 +22,7 @@ from icereco.tui.feeds.choose import Order, beside, filtered, ordered
 from icereco.tui.feeds.events import EventFeed
 from icereco.tui.feeds.opening import found_here, opened
 from icereco.tui.feeds.reconstructions import TRUTH, companions, inputs_of, read_reconstructions
+from icereco.tui.feeds.worker import Answer, Workers
 
 
 def wait_until(condition, seconds=10.0):
@@ -325,3 +326,33 @@ def test_truth_may_stand_in_a_table_beside_the_data(tmp_path, table, detector):
     assert shown.truth.direction[2] == pytest.approx(np.cos(0.5))
     assert [one.name for one in estimates] == ["linefit"]
     session.close()
+
+
+def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
+    from icereco.checkpoint import save_checkpoint
+    from icereco.inference.methods import model_method
+    from icereco.model import build_model
+    from icereco.profiles import load_profile
+
+    run = RunFolder.create(tmp_path, "mine")
+    answers: list[Answer] = []
+    workers = Workers(answers.append)
+    workers.toggle(run)
+    workers.ask(1, table.to_batches()[0].slice(0, 1))
+    wait_until(lambda: answers)
+    assert "there are no weights yet" in answers.pop().problem
+    profile = load_profile("quick")
+    save_checkpoint(run.best, build_model(profile, detector), profile, detector, {})
+    workers.ask(2, table.to_batches()[0].slice(2, 1))
+    wait_until(lambda: answers, 120)
+    answer = answers.pop()
+    assert answer.problem is None
+    wanted = model_method(run.best)(event_batch(table, detector))
+    assert answer.estimate.direction == pytest.approx(wanted.direction[2], abs=1e-4)
+    assert answer.estimate.kappa == pytest.approx(wanted.kappa[2], rel=1e-3)
+    assert (answer.event_id, answer.estimate.pulses_used) == (2, 700)
+    run.best.write_bytes(b"not a checkpoint")
+    workers.ask(3, table.to_batches()[0].slice(3, 1))
+    wait_until(lambda: answers, 120)
+    assert "best.safetensors" in answers.pop().problem
+    workers.close()

@@ -190,7 +190,17 @@ class RowTable(ScrollView, can_focus=True):
 
     def _head(self, under: int) -> Strip:
         style = _style(palette_on(under).label, under, bold=True)
-        return Strip([Segment(_fit(self._title(column), column), style) for column in self._columns])
+        return Strip([Segment(_fit(self._title(column), column), style) for column in self._shown()])
+
+    def _shown(self) -> Sequence[Column]:
+        """The columns up to the last one that is in sight as a whole."""
+        room, ends = int(self.scroll_offset.x) + self.scrollable_content_region.width, 0
+        for number, column in enumerate(self._columns):
+            ends += column.width
+            if ends > room:
+                return self._columns[:number]
+            ends += 1
+        return self._columns
 
     def _title(self, column: Column) -> str:
         return f"{column.title}{self.marked[-1]}" if self.marked[:-1] == column.name else column.title
@@ -201,7 +211,7 @@ class RowTable(ScrollView, can_focus=True):
         palette, pointed = palette_on(under), row == self.cursor
         ground = self._ground(under) if pointed else under
         segments = []
-        for column, values in zip(self._columns, self._values, strict=True):
+        for column, values in zip(self._shown(), self._values, strict=False):
             value = values[row]
             color = column.color(value) if column.color else None
             text = "" if value is None or value != value else column.text(value)
