@@ -11,7 +11,7 @@ from icereco.process import is_alive
 
 __all__ = ["Phase", "Progress", "State", "Status"]
 
-Phase = Literal["starting", "preparing", "training", "validating", "finished", "stopped", "failed"]
+Phase = Literal["starting", "preparing", "training", "validating", "paused", "finished", "stopped", "failed"]
 """What a run says of itself; the last three are its last word."""
 
 State = Literal["running", "finished", "stopped", "failed", "crashed"]
@@ -31,6 +31,9 @@ class Progress(TypedDict, total=False):
     eta_seconds: float | None
     events_per_second: float | None
     best_median_deg: float | None
+    saved_step: int | None
+    answered: int
+    answer: str | None
     message: str | None
 
 
@@ -42,6 +45,8 @@ class Status:
         pid: of the process that trains; started: its birth mark (`icereco.process`), or None; host: its machine.
         begun: Unix time of the first status; heartbeat: of this one.
         epoch: may be fractional.
+        saved_step: the step of the last checkpoint.
+        answered: orders in `control.jsonl` are obeyed up to this byte; answer: what the last one came to.
         message: why it failed, or what to do next.
     """
 
@@ -58,6 +63,9 @@ class Status:
     eta_seconds: float | None = None
     events_per_second: float | None = None
     best_median_deg: float | None = None
+    saved_step: int | None = None
+    answered: int = 0
+    answer: str | None = None
     message: str | None = None
 
     @classmethod
@@ -66,7 +74,8 @@ class Status:
         with suppress(ValueError, TypeError, AttributeError):
             known = {field.name for field in fields(cls)}
             status = cls(**{key: value for key, value in json.loads(text).items() if key in known})
-            if status.phase in get_args(Phase) and type(status.pid) is int and status.heartbeat > 0:
+            numbers = type(status.pid) is int and type(status.answered) is int
+            if status.phase in get_args(Phase) and numbers and status.heartbeat > 0:
                 return status
         return None
 
@@ -77,7 +86,12 @@ class Status:
             return self.phase
         return "running" if self._process_lives() else "crashed"
 
+    @property
+    def local(self) -> bool:
+        """Whether its process is one of this machine."""
+        return self.host == platform.node()
+
     def _process_lives(self) -> bool:
-        if self.host != platform.node():
+        if not self.local:
             return time.time() - self.heartbeat < SILENT_SECONDS
         return is_alive(self.pid, self.started)

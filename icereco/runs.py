@@ -5,17 +5,19 @@
         provenance.json          versions, data fingerprint, detector, command line, machine
         metrics.jsonl            one JSON object a line; null stands for a number that is not finite
         status.json              phase, progress, and the process that writes it
+        control.jsonl            orders to the training (`icereco.control`)
         log.txt
         checkpoints/             best.safetensors, last.safetensors, and state.safetensors to resume from
         validation.parquet       reconstructions of the validation events
 
-Training writes; the terminal app, reports and `icereco runs` only read.
+Training writes; the terminal app, reports and `icereco runs` only read, and append orders.
 """
 
 import json
 import os
 import platform
 import re
+import shutil
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -97,6 +99,11 @@ class RunFolder:
     def skipped(self) -> Path:
         """What `--skip-bad` left out, a JSON object a line; absent where nothing was."""
         return self.path / "skipped.jsonl"
+
+    @property
+    def control(self) -> Path:
+        """Orders to the training, one JSON object a line."""
+        return self.path / "control.jsonl"
 
     @property
     def validation(self) -> Path:
@@ -239,6 +246,21 @@ class RunFolder:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    def delete(self) -> None:
+        """Delete the folder with everything in it.
+
+        Raises:
+            IcerecoError: a process trains there, it holds what no training has left, or it cannot be deleted.
+        """
+        if self.is_live():
+            raise IcerecoError(f"run {self.name!r} is running; stop it first: icereco runs stop {self.name}")
+        if not self.exists:
+            raise IcerecoError(f"{self.path} is not the folder of a run; nothing is deleted")
+        try:
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise IcerecoError(f"cannot delete {error.filename or self.path}: {error.strerror}") from error
 
     def _in_use(self, pid: int | None, host: str) -> IcerecoError:
         return IcerecoError(

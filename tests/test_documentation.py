@@ -154,6 +154,8 @@ def test_the_settings_of_the_page_about_data_are_sound():
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text(text)
     assert list(data_sets()) == ["kaggle", "arca"]
+
+
 def test_the_tour_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = subprocess.run(

@@ -1,4 +1,4 @@
-"""`icereco runs`: the trainings in a folder, and how they stand."""
+"""`icereco runs`: the trainings in a folder, how they stand, and orders to them."""
 
 import json
 import time
@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.control import Order, give_order, wait_for_answer
 from icereco.run_status import State, Status
-from icereco.runs import RunFolder, list_runs, runs_dir
+from icereco.runs import RunFolder, list_runs, resolve, runs_dir
 
 __all__ = ["command"]
 
@@ -26,7 +27,10 @@ _COLOURS: dict[State, str] = {
 }
 
 
-@click.command("runs")
+ANSWER_SECONDS = 60.0
+
+
+@click.group("runs", invoke_without_command=True)
 @click.option(
     "--runs-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -35,8 +39,15 @@ _COLOURS: dict[State, str] = {
     help="Folder of the runs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(runs_dir: Path, as_json: bool) -> None:
-    """List trainings, the one that was active last first."""
+@click.pass_context
+def command(context: click.Context, runs_dir: Path, as_json: bool) -> None:
+    """List trainings, the one that was active last first; or give one an order.
+
+    A training obeys after its step, and answers; that works on any machine that sees its folder.
+    """
+    context.obj = runs_dir
+    if context.invoked_subcommand is not None:
+        return
     runs = list_runs(runs_dir)
     if as_json:
         click.echo(json.dumps([_document(run) for run in runs], indent=2))
@@ -44,6 +55,56 @@ def command(runs_dir: Path, as_json: bool) -> None:
         click.echo(f"no runs in {runs_dir}; train one with: icereco train")
     else:
         Console().print(_table(runs))
+
+
+@command.command("stop")
+@click.argument("name")
+@click.pass_obj
+def stop(root: Path, name: str) -> None:
+    """Finish the step, save and end; `icereco train --resume` goes on."""
+    _order(root, name, "stop")
+
+
+@command.command("pause")
+@click.argument("name")
+@click.pass_obj
+def pause(root: Path, name: str) -> None:
+    """Wait after this step, keeping memory and device."""
+    _order(root, name, "pause")
+
+
+@command.command("resume")
+@click.argument("name")
+@click.pass_obj
+def resume(root: Path, name: str) -> None:
+    """Go on after a pause."""
+    _order(root, name, "resume")
+
+
+@command.command("checkpoint")
+@click.argument("name")
+@click.pass_obj
+def checkpoint(root: Path, name: str) -> None:
+    """Save now."""
+    _order(root, name, "checkpoint")
+
+
+@command.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(root: Path, name: str, yes: bool) -> None:
+    """Delete a run, with its weights, for good."""
+    run = resolve(name, root)
+    if not yes:
+        click.confirm(f"delete {run.path} with everything in it?", abort=True)
+    run.delete()
+    click.echo(f"{run.path} is deleted")
+
+
+def _order(root: Path, name: str, order: Order) -> None:
+    receipt = give_order(resolve(name, root), order)
+    click.echo(f"{receipt.run.name}: {wait_for_answer(receipt, ANSWER_SECONDS)}")
 
 
 def _document(run: RunFolder) -> dict[str, Any]:

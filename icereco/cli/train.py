@@ -18,6 +18,7 @@ from rich.progress import (
 
 from icereco.errors import IcerecoError
 from icereco.log import get_logger
+from icereco.runs import RunFolder, resolve, runs_dir
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
@@ -66,6 +67,13 @@ logger = get_logger(__name__)
     help="Change a value of the profile, such as -o train.epochs=2; may be repeated.",
 )
 @click.option("--name", metavar="NAME", help="Name of the run  [default: profile-data-version-words].")
+@click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=runs_dir,
+    show_default="runs",
+    help="Folder of the runs.",
+)
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
 @click.option(
     "--wandb",
@@ -82,6 +90,7 @@ def command(
     skip_bad: bool,
     overrides: tuple[str, ...],
     name: str | None,
+    runs_dir: Path,
     resumed: str | None,
     tracking: Any,
     wandb_project: str | None,
@@ -98,7 +107,7 @@ def command(
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --resume hierarchical-simulated-v1-calm-muon
-    """  # noqa: D301 -- \b is click's
+    """  # noqa: D301 -- \b is click's mark for lines to keep
     if resumed and (data or reader or skip_bad or overrides or name):
         raise IcerecoError(
             "--resume goes on with a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
@@ -108,9 +117,9 @@ def command(
     mode = choose_mode(tracking)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
-        _resume(resumed, progress)
+        _resume(resumed, runs_dir, progress)
         if resumed
-        else _begin(profile_name, overrides, _chosen(data, reader, skip_bad), name, progress)
+        else _begin(profile_name, overrides, _chosen(data, reader, skip_bad), runs_dir, name, progress)
     )
     with _stopped(progress), opened as session:
         tracker = Tracker.open(
@@ -136,17 +145,17 @@ def _begin(
     profile_name: str,
     overrides: tuple[str, ...],
     chosen: "list[DataChoice]",
+    root: Path,
     name: str | None,
     progress: Progress,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
-    from icereco.runs import RunFolder, runs_dir
 
     profile = load_profile(profile_name, (*_declared_detector(chosen, overrides), *overrides))
     stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
-    name = name or default_name(runs_dir(), profile.name, stem)
-    run = RunFolder.create(runs_dir(), name)
+    name = name or default_name(root, profile.name, stem)
+    run = RunFolder.create(root, name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
@@ -161,11 +170,10 @@ def _declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str])
     return [f"detector.use={name}" for name in declared]
 
 
-def _resume(name: str, progress: Progress) -> "AbstractContextManager[Session]":
-    from icereco.runs import resolve, runs_dir
+def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManager[Session]":
     from icereco.training.session import resume
 
-    run = resolve(name, runs_dir())
+    run = resolve(name, root)
     logger.info("going on with %s", run.path)
     return resume(run, _stages(progress))
 

@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, cast
@@ -16,6 +17,7 @@ from icereco.errors import IcerecoError
 from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events import EventBatch
 from icereco.model import Model
+from icereco.reconstruction import Reconstruction
 from icereco.tensors import to_tensors
 from icereco.training.average import AveragedModel
 from icereco.training.optimizer import Optimizers, rate_at
@@ -24,7 +26,7 @@ from icereco.training.precision import autocast
 from icereco.training.state import Position
 from icereco.training.stop import StopRequest
 
-__all__ = ["Batches", "Listener", "NonFiniteLossError", "Trainer"]
+__all__ = ["Batches", "Listener", "NonFiniteLossError", "Trainer", "Witness"]
 
 
 class Batches(Protocol):
@@ -55,6 +57,17 @@ class NonFiniteLossError(IcerecoError):
     """The loss or its gradient is no number; the weights are still those of the step before."""
 
 
+Witness = Callable[[EventBatch, Reconstruction], None]
+
+
+def _nothing() -> None:
+    """Nobody listens."""
+
+
+def _nobody() -> AbstractContextManager[Witness]:
+    return nullcontext(lambda _batch, _found: None)
+
+
 @dataclass(slots=True)
 class Trainer:
     """One training, from wherever `position` stands to the end of the last epoch.
@@ -63,6 +76,9 @@ class Trainer:
         validation: calls for the batches to validate on; the same ones each time.
         save: called with "best" or "last" when a checkpoint is due.
         average: the running mean of the weights, if one is kept.
+        between: called between two steps; may wait, save, or ask for a stop.
+        validating: called as validation goes on.
+        witness: opens, for one validation, what is shown each batch and its reconstruction.
     """
 
     model: Model
@@ -73,6 +89,9 @@ class Trainer:
     listener: Listener
     save: Callable[[str], None]
     average: AveragedModel | None = None
+    between: Callable[[], None] = _nothing
+    validating: Callable[[], None] = _nothing
+    witness: Callable[[], AbstractContextManager[Witness]] = _nobody
     position: Position = field(default_factory=Position)
     _losses: list[tuple[float, int]] = field(default_factory=list)
 
@@ -116,6 +135,7 @@ class Trainer:
                 >= position.validations + 1
             ):
                 self._validate()
+            self.between()
             if stop:
                 return
         # A stream that knows its length only about may end an epoch before the last validation is due.
@@ -195,15 +215,18 @@ class Trainer:
         """Loss and angular errors over the validation events, flat: "median_deg", "median_deg/<200", …."""
         model = self.result.eval()
         losses, errors, pulses, kinds = [], [], [], []
-        for batch in self.validation():
-            assert batch.truth is not None  # training could not have begun without
-            with torch.no_grad():
-                outputs, loss = self._outputs(model, batch)
-                direction = model.decode(outputs, batch).direction
-            losses.append(loss.cpu().numpy())
-            errors.append(opening_angle(direction, batch.truth.direction))
-            pulses.append(batch.pulse_count)
-            kinds.append(batch.truth.kind)
+        with self.witness() as show:
+            for batch in self.validation():
+                assert batch.truth is not None  # training could not have begun without
+                with torch.no_grad():
+                    outputs, loss = self._outputs(model, batch)
+                    found = model.decode(outputs, batch)
+                losses.append(loss.cpu().numpy())
+                errors.append(opening_angle(found.direction, batch.truth.direction))
+                pulses.append(batch.pulse_count)
+                kinds.append(batch.truth.kind)
+                show(batch, found)
+                self.validating()
         known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
         summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
         return {"loss": float(np.concatenate(losses).mean())} | _flat(summary)

@@ -108,6 +108,7 @@ def gather(
             _say_shares(train, chosen)
         facts = {
             "data": _one_or_all([one.absolute() for one in asked]),
+            "store": _one_or_all([str(store.folder.resolve()) for store in stores]),
             "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
             "train_events": sum(len(portion) for portion in train),
             "validation_events": sum(len(part.validation) for part in parts),

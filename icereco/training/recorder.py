@@ -21,6 +21,9 @@ class Recorder:
         self.tracker = tracker
         self.epochs = epochs
         self.progress = progress
+        self.answered = 0
+        self.answer: str | None = None
+        self.saved_step: int | None = None
         self._first: Position | None = None
         self._begun = time.monotonic()
         self._beat = 0.0
@@ -29,9 +32,16 @@ class Recorder:
         """A heartbeat, if one is due."""
         if self._first is None:
             self._first, self._begun = Position(events=position.events), time.monotonic()
+        self.beat("training", position)
+
+    def beat(self, phase: Phase, position: Position) -> None:
+        """The status, if a heartbeat is due."""
         if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
-            self._beat = time.monotonic()
-            self.say("training", position)
+            self.say(phase, position)
+
+    def leave_out(self, seconds: float) -> None:
+        """Time that was no training does not count for the rate."""
+        self._begun += seconds
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:
         """A line of metrics."""
@@ -40,6 +50,7 @@ class Recorder:
 
     def say(self, phase: Phase, position: Position, message: str | None = None) -> None:
         """The status, now."""
+        self._beat = time.monotonic()
         rate = self._rate(position)
         left = 1.0 - self.progress()
         total = position.events / max(self.progress(), 1e-9)
@@ -51,6 +62,9 @@ class Recorder:
             events_per_second=rate,
             eta_seconds=left * total / rate if rate else None,
             best_median_deg=position.best_median_deg,
+            saved_step=self.saved_step,
+            answered=self.answered,
+            answer=self.answer,
             message=message,
         )
 

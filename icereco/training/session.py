@@ -2,7 +2,7 @@
 """One sitting of training: from a profile and data, or from a run that was stopped, to a run folder full of results."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from icereco.checkpoint import load_checkpoint, save_checkpoint
+from icereco.control import OrderReader
 from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
 from icereco.detector import Detector, load_detector
 from icereco.errors import IcerecoError
@@ -20,13 +21,14 @@ from icereco.model import build_model
 from icereco.normalization import check_features
 from icereco.profiles import Profile, parse_profile
 from icereco.provenance import provenance
-from icereco.runs import RunFolder
+from icereco.runs import Phase, RunFolder
 from icereco.tensors import to_tensors
 from icereco.training.average import running_average
-from icereco.training.loop import Listener, NonFiniteLossError, Trainer
+from icereco.training.loop import Listener, NonFiniteLossError, Trainer, Witness
 from icereco.training.material import Material, Stages, gather
 from icereco.training.mixture import DataChoice
 from icereco.training.optimizer import build_optimizers
+from icereco.training.orders import Orders, StoppedEarlyError, obeying_stages
 from icereco.training.recorder import Recorder
 from icereco.training.state import Position, load_state, save_state
 from icereco.training.stop import StopRequest
@@ -43,6 +45,7 @@ class Session:
 
     Attributes:
         facts: what the run was made with; goes into its checkpoints too.
+        orders: of the run's control file.
     """
 
     run: RunFolder
@@ -51,6 +54,7 @@ class Session:
     material: Material
     trainer: Trainer
     facts: dict[str, Any]
+    orders: OrderReader
 
     def train(self, stop: StopRequest, tracker: Tracker, display: Listener) -> bool:
         """Train to the end, or until asked to stop; True if the end was reached. Saves in either case.
@@ -61,6 +65,7 @@ class Session:
         recorder = Recorder(self.run, tracker, self.profile.train.epochs, lambda: self.trainer.progress)
         self.trainer.listener = Listeners([recorder, display])
         position = self.trainer.position
+        self._connect(recorder, stop)
         recorder.say("training", position)
         try:
             ended = self.trainer.run(stop)
@@ -70,41 +75,62 @@ class Session:
         except BaseException as error:
             recorder.say("failed", position, f"{type(error).__name__}: {error}")
             raise
-        self.save("last")
+        self.trainer.save("last")
         if ended:
-            self._write_validation()
+            recorder.say("validating", position)
+            self._write_validation(lambda: recorder.beat("validating", position))
         hint = None if ended else f"resume with: icereco train --resume {self.run.name}"
         recorder.say("finished" if ended else "stopped", position, hint)
         return ended
 
+    def _connect(self, recorder: Recorder, stop: StopRequest) -> None:
+        """Let the trainer obey orders, and tell of its saving and validating."""
+        trainer, position = self.trainer, self.trainer.position
+
+        def save(which: str) -> None:
+            self.save(which)
+            recorder.saved_step = position.step
+
+        recorder.answered = self.orders.offset
+        trainer.save = save
+        trainer.between = Orders(self.orders, stop, recorder, position, lambda: save("last")).obey
+        trainer.validating = lambda: recorder.beat("validating", position)
+        trainer.witness = self._witness
+
+    @contextmanager
+    def _witness(self) -> Iterator[Witness]:
+        """Keeps the reconstructions of a validation, for whoever looks at events while training goes on."""
+        facts = self._facts() | {"method": self.profile.name}
+        fit = baseline()
+        with reconstruction_writer(self.run.validation, facts) as output:
+            yield lambda batch, found: output.write(
+                reconstruction_rows(batch, found, fit(batch) if fit else None)
+            )
+
+    def _facts(self) -> dict[str, Any]:
+        position = self.trainer.position
+        return self.facts | {"run": self.run.name, "step": position.step, "events": position.events}
+
     def save(self, which: str) -> None:
         """The weights as "best" or "last"; with "last" also all that is needed to resume."""
         trainer = self.trainer
-        facts = self.facts | {
-            "run": self.run.name,
-            "step": trainer.position.step,
-            "events": trainer.position.events,
-        }
         path = self.run.best if which == "best" else self.run.last
-        save_checkpoint(path, trainer.result, self.profile, self.detector, facts)
+        save_checkpoint(path, trainer.result, self.profile, self.detector, self._facts())
         if which == "last":
             save_state(
                 self.run.training_state, trainer.model, trainer.optimizers, trainer.position, trainer.average
             )
 
-    def _write_validation(self) -> None:
+    def _write_validation(self, beat: Callable[[], None]) -> None:
         """Reconstructions of the validation events by the best weights, beside the line fit."""
         best = load_checkpoint(self.run.best, _device(self.trainer))
         fit = baseline()
-        facts = self.facts | {
-            "run": self.run.name,
-            "checkpoint_sha256": best.sha256,
-            "method": self.profile.name,
-        }
+        facts = self._facts() | {"checkpoint_sha256": best.sha256, "method": self.profile.name}
         with reconstruction_writer(self.run.validation, facts) as output:
             for batch in self.material.validation(self.profile.train):
                 found = best.model.reconstruct(batch)
                 output.write(reconstruction_rows(batch, found, fit(batch) if fit else None))
+                beat()
 
 
 class Listeners:
@@ -140,16 +166,13 @@ def begin(
         IcerecoError: the data cannot be trained on, or the folder is in use.
     """
     with run.lock(), _log_to(run):
-        run.write_status("preparing")
-        run.write_profile(profile.resolved_toml())
+        orders = OrderReader(run.control)
         with ExitStack() as stack:
-            try:
-                detector = load_detector(profile.detector)
+            with _preparing(run, otherwise="failed"):
+                run.write_profile(profile.resolved_toml())
+                stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
                 material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
-                session = _assemble(run, profile, material, provenance(**material.facts))
-            except BaseException as error:
-                run.write_status("failed", message=f"{type(error).__name__}: {error}")
-                raise
+                session = _assemble(run, profile, material, provenance(**material.facts), orders)
             run.write_provenance(session.facts)
             yield session
 
@@ -170,23 +193,47 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train anew"
             )
-        profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
-        facts = run.provenance()
-        data = DataChoice.recorded(facts.get("data_sets", []))
-        with gather(profile, load_detector(profile.detector), data, stages, run.skipped) as material:
-            if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
-                names = ", ".join(one.absolute() for one in data) or "simulated"
-                raise IcerecoError(
-                    f"the data of run {run.name!r} ({names}) has changed since it began; train anew"
-                )
-            session = _assemble(run, profile, material, facts)
-            trainer = session.trainer
-            trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers, trainer.average)
-            run.rewind_metrics(trainer.position.step)
+        orders = OrderReader(run.control)
+        with ExitStack() as stack:
+            with _preparing(run, otherwise="stopped"):
+                session = _recall(run, obeying_stages(stages, run, orders), orders, stack)
             yield session
 
 
-def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[str, Any]) -> Session:
+def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
+    profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
+    facts = run.provenance()
+    data = DataChoice.recorded(facts.get("data_sets", []))
+    material = stack.enter_context(
+        gather(profile, load_detector(profile.detector), data, stages, run.skipped)
+    )
+    if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
+        names = ", ".join(one.absolute() for one in data) or "simulated"
+        raise IcerecoError(f"the data of run {run.name!r} ({names}) has changed since it began; train anew")
+    session = _assemble(run, profile, material, facts, orders)
+    trainer = session.trainer
+    trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers, trainer.average)
+    run.rewind_metrics(trainer.position.step)
+    return session
+
+
+@contextmanager
+def _preparing(run: RunFolder, otherwise: Phase) -> Iterator[None]:
+    """Say that the run is being prepared, and why if that comes to nothing."""
+    run.write_status("preparing")
+    try:
+        yield
+    except StoppedEarlyError as error:
+        run.write_status("stopped", message=str(error))
+        raise
+    except BaseException as error:
+        run.write_status(otherwise, message=f"{type(error).__name__}: {error}")
+        raise
+
+
+def _assemble(
+    run: RunFolder, profile: Profile, material: Material, facts: dict[str, Any], orders: OrderReader
+) -> Session:
     options = profile.train
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     detector = load_detector(profile.detector)
@@ -201,7 +248,7 @@ def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[
         listener=Listeners([]),
         save=lambda which: session.save(which),
     )
-    session = Session(run, profile, detector, material, trainer, facts)
+    session = Session(run, profile, detector, material, trainer, facts, orders)
     _fit_normalizer(trainer)
     _meet_first_batch(session)
     trainer.average = running_average(model, options)

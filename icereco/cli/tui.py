@@ -1,0 +1,110 @@
+"""`icereco tui`: the terminal app."""
+
+from pathlib import Path
+
+import click
+
+from icereco.errors import IcerecoError
+from icereco.runs import RunFolder, resolve, runs_dir
+
+__all__ = ["command"]
+
+
+@click.command("tui")
+@click.argument("what", required=False, metavar="[RUN|FILE]")
+@click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=runs_dir,
+    show_default="runs",
+    help="Folder of the runs.",
+)
+@click.option(
+    "--with", "beside", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Reconstructions to set beside the events of FILE; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--detector", metavar="NAME", help="Whose sensors the events of FILE name  [default: icecube86]."
+)
+@click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
+@click.option(
+    "--marker",
+    type=click.Choice(["braille", "quadrant", "block", "ascii"]),
+    default="braille",
+    show_default=True,
+    help="What dots are drawn with.",
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path), metavar="OUT",
+    help="Write what the app shows as PNG or SVG, without a terminal, and leave.",
+)  # fmt: skip
+@click.option("--size", default="120x40", show_default=True, help="With --picture: columns and rows.")
+@click.option(
+    "--press", default="", metavar="KEYS", help="With --picture: keys to press before, such as 'b,j,wait'."
+)
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--serve", is_flag=True, help="Serve the app to a browser instead.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --serve: where to listen.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="With --serve.")
+def command(
+    what: str | None,
+    runs_dir: Path,
+    beside: tuple[Path, ...],
+    detector: str | None,
+    theme: str,
+    marker: str,
+    picture: Path | None,
+    size: str,
+    press: str,
+    no_mouse: bool,
+    serve: bool,
+    host: str,
+    port: int,
+) -> None:
+    """Watch trainings live, give them orders, and look at events.
+
+    Trainings are processes of their own: quitting the app, or losing the line, never ends one.
+
+    \b
+    icereco tui                       the runs of ./runs
+    icereco tui RUN                   one run, also of another folder
+    icereco tui events.parquet        events, or reconstructions
+    icereco tui --serve               in a browser, on this machine only
+    """  # noqa: D301 -- \b is click's mark for lines to keep
+    arguments = ["--runs-dir", str(runs_dir), "--theme", theme, "--marker", marker]
+    arguments += [part for one in beside for part in ("--with", str(one))]
+    arguments += ["--detector", detector] if detector else []
+    if serve:
+        from icereco.tui.serve import serve_app
+
+        serve_app([*arguments, *([what] if what else [])], host, port)
+        return
+    if detector is not None:
+        from icereco.detector import load_detector
+
+        load_detector(detector)  # a wrong name is told before the terminal is taken over
+    run, events = _what(what, runs_dir)
+    from icereco.tui.app import IcerecoApp
+    from icereco.tui.settings import Settings
+
+    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, beside, detector or "icecube86"))
+    if picture is None:
+        app.run(mouse=not no_mouse)
+        return
+    from icereco.tui.picture.screen import picture_of_app, size_named
+
+    picture_of_app(app, picture, size_named(size), [key.strip() for key in press.split(",") if key.strip()])
+    click.echo(f"wrote {picture}")
+
+
+def _what(what: str | None, root: Path) -> tuple[Path | None, Path | None]:
+    """A run or a file of events."""
+    if what is None:
+        return None, None
+    is_run = RunFolder(root / what).exists or RunFolder(Path(what)).exists
+    if Path(what).exists() and not is_run:
+        return None, Path(what)
+    try:
+        return resolve(what, root).path, None
+    except IcerecoError as error:
+        raise IcerecoError(f"{error}, and there is no file {what}") from None

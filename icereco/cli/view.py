@@ -1,0 +1,130 @@
+"""`icereco view`: one event as a figure, for papers, scripts and continuous integration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from icereco.errors import IcerecoError
+
+if TYPE_CHECKING:
+    from rich.segment import Segment
+
+    from icereco.tui.event_session import EventSession
+
+__all__ = ["command"]
+
+_COLORMAPS = ("ember", "rainbow", "viridis", "cividis", "gray")
+_MARKERS = ("braille", "quadrant", "block", "ascii")
+
+
+@click.command("view")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("event", type=int)
+@click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write a picture.")
+@click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write a drawing that scales.")
+@click.option(
+    "--with", "beside", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Reconstructions to set beside; may be repeated. Those in the same folder are found.",
+)  # fmt: skip
+@click.option(
+    "--detector",
+    default="icecube86",
+    show_default=True,
+    metavar="NAME",
+    help="Whose sensors the events name.",
+)
+@click.option(
+    "--turn", type=float, default=None, metavar="DEG", help="Look from this side; 0 is from +x, 90 from +y."
+)
+@click.option(
+    "--tilt", type=float, default=None, metavar="DEG", help="Look from this high; 90 is from above."
+)
+@click.option("--zoom", type=float, default=1.0, show_default=True, help="Nearer.")
+@click.option(
+    "--colors", type=click.Choice(_COLORMAPS), default=_COLORMAPS[0], show_default=True, help="Of the times."
+)
+@click.option(
+    "--marker",
+    type=click.Choice(_MARKERS),
+    default=_MARKERS[0],
+    show_default=True,
+    help="How dots are drawn.",
+)
+@click.option("--light", is_flag=True, help="On white, for paper.")
+def command(
+    file: Path,
+    event: int,
+    png: Path | None,
+    svg: Path | None,
+    beside: tuple[Path, ...],
+    detector: str,
+    turn: float | None,
+    tilt: float | None,
+    zoom: float,
+    colors: str,
+    marker: str,
+    light: bool,
+) -> None:
+    """Draw the event with this event_id: the detector, time, the sky and the numbers.
+
+    FILE is a data set, an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
+    goes to the terminal.
+    """
+    from icereco.detector import load_detector
+    from icereco.inference.methods import BASELINE, baseline
+    from icereco.tui.event_session import EventSession
+    from icereco.tui.event_state import EventState, Style
+    from icereco.tui.event_titles import titles_of
+    from icereco.tui.picture.event import DARK, LIGHT, event_figure
+    from icereco.tui.picture.save import save_picture
+    from icereco.tui.render.camera import Camera
+    from icereco.tui.render.scene import frame_of
+
+    card, fit = load_detector(detector), baseline()
+    session = EventSession(card, {BASELINE: fit} if fit else {}, lambda: None)
+    try:
+        session.open(file, beside)
+        shown, estimates = session.shown(_row_of(session, event))
+        camera = Camera.around(card.position_m).zoomed(zoom).looking(turn, tilt)
+        state = EventState(frame_of(card), camera, style=Style(colormap=colors, marker=marker))
+        state = state.showing(shown, estimates)
+        background = LIGHT if light else DARK
+        lines, columns = event_figure(state, titles_of(state, session), background)
+    finally:
+        session.close()
+    for path in filter(None, (png, svg)):
+        save_picture(path, lines, columns, background)
+        click.echo(f"wrote {path}")
+    if png is None and svg is None:
+        _print(lines, columns)
+
+
+def _row_of(session: "EventSession", event_id: int) -> int:
+    """Read until the event is found.
+
+    Raises:
+        IcerecoError: the file cannot be read, or has no such event.
+    """
+    row = session.wait_for(event_id)
+    if row is not None:
+        return row
+    if session.problem is not None:
+        raise IcerecoError(session.problem)
+    ids = session.listed["event_id"]
+    known = (
+        f"its {len(ids):,} events are {min(ids)} to {max(ids)}, such as {ids[0]}"
+        if len(ids)
+        else "it holds none"
+    )
+    raise IcerecoError(f"{session.title}: there is no event_id {event_id}; {known}")
+
+
+def _print(lines: "list[list[Segment]]", columns: int) -> None:
+    """In the terminal, in its colours; no wider than it is."""
+    from rich.console import Console
+    from rich.segment import Segment, Segments
+
+    console = Console(width=columns, soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(Segments([*line, Segment.line()]), end="")

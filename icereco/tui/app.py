@@ -1,0 +1,172 @@
+"""The app: its screens, and the two feeds that all of them share."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.events import Resize
+from textual.reactive import reactive
+
+from icereco.tui.feeds.alerts import Alert, disk_alerts, run_alerts
+from icereco.tui.feeds.follower import Follower
+from icereco.tui.feeds.runs import RunsFeed, RunView
+from icereco.tui.feeds.system import SystemFeed, SystemView
+from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap
+from icereco.tui.messages import RunsSeen, SystemSeen
+from icereco.tui.modes import MODES, all_keys
+from icereco.tui.palette import KeyCommands
+from icereco.tui.screens.help import HelpScreen
+from icereco.tui.screens.tiny import TinyScreen, is_tiny
+from icereco.tui.settings import Settings
+from icereco.tui.themes import THEMES
+
+__all__ = ["IcerecoApp"]
+
+
+class IcerecoApp(App[None]):
+    """Watches trainings and events. Whatever it starts goes on without it."""
+
+    TITLE = "icereco"
+    CSS_PATH = "theme.tcss"
+    BINDINGS = bindings(APP_KEYS)
+    COMMANDS: ClassVar = {KeyCommands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
+
+    runs: reactive[tuple[RunView, ...]] = reactive(())
+    system: reactive[SystemView | None] = reactive(None)
+    alerts: reactive[tuple[Alert, ...]] = reactive(())
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self._in_metrics: dict[str, list[Alert]] = {}
+        self._settled = False
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = settings.theme
+        for name, mode in MODES.items():
+            self.add_mode(name, partial(mode.make, settings))
+        runs = RunsFeed(settings.runs, settings.run)
+        system = SystemFeed(settings.runs, self._processes)
+        self._followers = (
+            Follower(runs.look, lambda found: self.post_message(RunsSeen(found))),
+            Follower(system.look, lambda found: self.post_message(SystemSeen(found))),
+        )
+
+    def on_mount(self) -> None:
+        """Open the first screen and begin to look."""
+        self.switch_mode("events" if self.settings.events else "train")
+        if keymap_path().exists():
+            self._take_keymap()
+        for follower in self._followers:
+            follower.start()
+        self.set_interval(1.0, self.look)
+
+    def _take_keymap(self) -> None:
+        keymap, problems = read_keymap(keymap_path(), all_keys())
+        self.set_keymap(keymap)
+        for problem in problems:
+            self.notify(problem, title="keymap", severity="warning", timeout=15, markup=False)
+
+    def on_unmount(self) -> None:
+        """Let the threads end."""
+        for follower in self._followers:
+            follower.stop()
+
+    def look(self) -> None:
+        """Ask for fresh facts."""
+        for follower in self._followers:
+            follower.poke()
+
+    def on_runs_seen(self, message: RunsSeen) -> None:
+        """Pass on to whichever screen watches."""
+        message.stop()
+        self.runs = message.runs
+
+    def on_system_seen(self, message: SystemSeen) -> None:
+        """Pass on, and look for trouble."""
+        message.stop()
+        self.system = message.system
+
+    def watch_runs(self) -> None:
+        """Runs may be in trouble."""
+        self._gather_alerts()
+
+    def watch_system(self) -> None:
+        """So may the disk."""
+        self._gather_alerts()
+
+    def watch_alerts(self, before: tuple[Alert, ...], now: tuple[Alert, ...]) -> None:
+        """Tell each trouble once; those that were there when the app started only stand in the bar."""
+        known = {(alert.subject, alert.kind) for alert in before}
+        for alert in now:
+            if self._settled and (alert.subject, alert.kind) not in known:
+                self.notify(alert.text, title=f"{alert.subject}: {alert.kind}", severity="error", timeout=12)
+                self.bell()
+
+    def note_metrics(self, name: str, alerts: list[Alert]) -> None:
+        """What the metrics of a run that is shown give away."""
+        self._in_metrics[name] = alerts
+        self._gather_alerts()
+
+    def _gather_alerts(self) -> None:
+        disk = disk_alerts(self.system) if self.system else ()
+        metrics = [alert for alerts in self._in_metrics.values() for alert in alerts]
+        self.alerts = (*disk, *run_alerts(self.runs), *metrics)
+        self._settled = self._settled or bool(self.runs)
+
+    def on_resize(self, event: Resize) -> None:
+        """Say so where nothing fits."""
+        if is_tiny(event.size) and not isinstance(self.screen, TinyScreen):
+            self.push_screen(TinyScreen())
+
+    def action_mode(self, name: str) -> None:
+        """Go to another screen."""
+        if name != self.current_mode:
+            self.switch_mode(name)
+
+    def open_events(self, path: Path) -> None:
+        """Look at the events of a file."""
+        self.switch_mode("events")
+        self.call_later(self._show_events, path)
+
+    async def _show_events(self, path: Path) -> None:
+        show = getattr(self.screen, "open", None)
+        if show is not None:
+            show(path)
+
+    def action_help(self) -> None:
+        """All keys of this screen."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen((*getattr(self.screen, "KEYS", ()), *APP_KEYS)))
+
+    def action_next_theme(self) -> None:
+        """Through our own themes, and Textual's."""
+        names = [theme.name for theme in THEMES] + ["ansi-dark", "gruvbox", "solarized-light"]
+        index = names.index(self.theme) + 1 if self.theme in names else 0
+        self.theme = names[index % len(names)]
+        self.notify(self.theme, title="theme", timeout=2)
+
+    def action_screenshot_here(self) -> None:
+        """Save what is on the screen as SVG in the working directory."""
+        with suppress(OSError):
+            self.notify(self.save_screenshot(path="."), title="saved")
+            return
+        self.notify("the working directory cannot be written to", severity="error")
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """A user's keymap may give one key to two things."""
+        del node
+        names = ", ".join(sorted(binding.description for binding in clashed_bindings))
+        self.notify(f"{keymap_path()} takes the key of: {names}", title="keymap", severity="warning")
+
+    def _processes(self) -> Iterable[int]:
+        for run in self.runs:
+            if run.state == "running" and run.status is not None and run.status.local:
+                yield run.status.pid

@@ -1,0 +1,1 @@
+"""Feeds: follow files and the machine in threads; they know no widgets."""

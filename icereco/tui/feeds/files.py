@@ -1,0 +1,88 @@
+"""Files of events in a few folders, with the reader that knows each."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from icereco.errors import IcerecoError
+
+__all__ = ["FileView", "event_files"]
+
+MOST_FILES = 200
+DEPTH = 3
+
+_LEFT_OUT = {"node_modules", "site-packages", "__pycache__", "checkpoints"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """One file or folder of events.
+
+    Attributes:
+        content: the reader's name, or "reconstructions".
+        events: how many, None where that cannot be told.
+        problem: why it cannot be read, None if it can.
+    """
+
+    path: Path
+    content: str
+    events: int | None
+    size_bytes: int
+    problem: str | None = None
+
+
+def event_files(folders: Iterable[Path]) -> Iterator[FileView]:
+    """What any reader recognises under some folders, each file once."""
+    seen: set[Path] = set()
+    candidates = (path for folder in folders for path in _candidates(folder, DEPTH))
+    for path in islice(candidates, MOST_FILES):
+        whole = path.resolve()
+        if whole not in seen and (view := _view(path)) is not None:
+            seen.add(whole)
+            yield view
+
+
+def _candidates(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir():
+            if depth > 1:
+                yield from _candidates(entry, depth - 1)
+        elif entry.suffix in _suffixes():
+            yield entry
+
+
+def _suffixes() -> frozenset[str]:
+    return frozenset(
+        {".parquet", ".arrow", ".feather", ".h5", ".hdf5", ".root", ".i3", ".csv", ".db", ".sqlite"}
+    )
+
+
+def _view(path: Path) -> FileView | None:
+    from icereco.data.reconstructions import provenance_of
+    from icereco.data.sources import open_source
+
+    try:
+        size = path.stat().st_size
+        if path.suffix == ".parquet" and (facts := provenance_of(path)) is not None:
+            return FileView(path, f"reconstructions by {facts.get('method', '?')}", _rows(path), size)
+        source = open_source(path)
+        return FileView(path, source.reader_name, source.count(), size)
+    except IcerecoError as error:
+        text = str(error)
+        damaged = "damaged" in text or "cannot" in text
+        return FileView(path, "damaged", None, 0, text.splitlines()[0]) if damaged else None
+    except OSError:
+        return None
+
+
+def _rows(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)

@@ -1,0 +1,59 @@
+"""Follows a file that grows: whole lines as they come, and a new start where the file was replaced or cut."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CHUNK_BYTES", "Tail", "Tailed"]
+
+CHUNK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tailed:
+    """New whole lines, each with its newline; `anew` where they are the first of another file."""
+
+    lines: bytes
+    anew: bool
+    more: bool
+
+
+class Tail:
+    """One file, from the start or, with `last_bytes`, from near its end."""
+
+    def __init__(self, path: Path, last_bytes: int | None = None) -> None:
+        self.path = path
+        self.last_bytes = last_bytes
+        self._file: tuple[int, int] | None = None
+        self._offset = 0
+
+    def read(self) -> Tailed | None:
+        """At most `CHUNK_BYTES` of new lines; None where there are none, or no file."""
+        try:
+            with self.path.open("rb") as file:
+                return self._read(file.fileno())
+        except OSError:
+            return None
+
+    def _read(self, file: int) -> Tailed | None:
+        facts = os.fstat(file)
+        identity = facts.st_dev, facts.st_ino
+        anew = identity != self._file or facts.st_size < self._offset
+        if anew:
+            self._file, self._offset = identity, 0
+            self._skip(file, facts.st_size)
+        if facts.st_size <= self._offset:
+            return Tailed(b"", anew, False) if anew else None
+        whole, newline, _ = os.pread(file, CHUNK_BYTES, self._offset).rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        if not newline and not anew:
+            return None
+        return Tailed(whole + newline, anew, newline != b"" and facts.st_size > self._offset)
+
+    def _skip(self, file: int, size: int) -> None:
+        """Go to the first line that begins within the last bytes."""
+        if self.last_bytes is None or size <= self.last_bytes:
+            return
+        start = size - self.last_bytes
+        cut = os.pread(file, min(self.last_bytes, 1 << 16), start).find(b"\n")
+        self._offset = start + cut + 1 if cut >= 0 else start

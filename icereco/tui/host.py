@@ -1,0 +1,32 @@
+"""What screens may ask of the app that shows them."""
+
+from pathlib import Path
+from typing import Protocol, cast
+
+from textual.screen import Screen
+
+from icereco.tui.feeds.alerts import Alert
+from icereco.tui.feeds.runs import RunView
+from icereco.tui.feeds.system import SystemView
+
+__all__ = ["Host", "host_of"]
+
+
+class Host(Protocol):
+    """The app, as its screens know it."""
+
+    runs: tuple[RunView, ...]
+    system: SystemView | None
+
+    def open_events(self, path: Path) -> None:
+        """Look at the events of a file."""
+        ...
+
+    def note_metrics(self, name: str, alerts: list[Alert]) -> None:
+        """What the metrics of a run that is shown give away."""
+        ...
+
+
+def host_of(screen: "Screen[None]") -> Host:
+    """The app of a screen."""
+    return cast("Host", screen.app)

@@ -1,0 +1,60 @@
+"""What feeds tell the screens; a newer message of a kind replaces one that nobody has handled yet."""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from icereco.jobs import Job
+from icereco.tui.feeds.files import FileView
+from icereco.tui.feeds.metrics import Followed
+from icereco.tui.feeds.runs import RunView
+from icereco.tui.feeds.system import SystemView
+
+__all__ = ["FilesSeen", "JobsSeen", "MetricsSeen", "RunsSeen", "SystemSeen"]
+
+
+@dataclass
+class RunsSeen(Message):
+    """All runs as they are now."""
+
+    runs: tuple[RunView, ...]
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, RunsSeen)
+
+
+@dataclass
+class SystemSeen(Message):
+    """The machine as it is now."""
+
+    system: SystemView
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, SystemSeen)
+
+
+@dataclass
+class MetricsSeen(Message):
+    """Metrics or logs have grown."""
+
+    followed: Followed
+
+
+@dataclass
+class JobsSeen(Message):
+    """All jobs as they are now."""
+
+    jobs: tuple[Job, ...]
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, JobsSeen)
+
+
+@dataclass
+class FilesSeen(Message):
+    """Files of events that were found."""
+
+    files: tuple[FileView, ...]

@@ -1,0 +1,52 @@
+"""The screens by the key that opens them, each imported only when it is opened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from icereco.tui.keys import APP_KEYS, Key
+from icereco.tui.settings import Settings
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+__all__ = ["MODES", "Mode", "all_keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One of the main screens: its title and "module:Class"."""
+
+    title: str
+    target: str
+
+    def load(self) -> "Callable[[Settings], Screen[None]]":
+        """What makes the screen."""
+        module, _, name = self.target.partition(":")
+        screen: Callable[[Settings], Screen[None]] = getattr(import_module(module), name)
+        return screen
+
+    def make(self, settings: Settings) -> "Screen[None]":
+        """The screen itself."""
+        return self.load()(settings)
+
+    def bound_keys(self) -> tuple[Key, ...]:
+        """What keys do there."""
+        keys: tuple[Key, ...] = getattr(import_module(self.target.partition(":")[0]), "KEYS", ())
+        return keys
+
+
+MODES = {
+    "train": Mode("Train", "icereco.tui.screens.train:TrainScreen"),
+    "events": Mode("Events", "icereco.tui.screens.framed_events:FramedEventScreen"),
+    "profiles": Mode("Profiles", "icereco.tui.screens.profiles:ProfilesScreen"),
+    "components": Mode("Components", "icereco.tui.screens.components:ComponentsScreen"),
+    "data": Mode("Data", "icereco.tui.screens.data:DataScreen"),
+    "jobs": Mode("Jobs", "icereco.tui.screens.jobs:JobsScreen"),
+}
+
+
+def all_keys() -> list[Key]:
+    """Every binding that a user's keymap may change."""
+    return [*APP_KEYS, *(key for mode in MODES.values() for key in mode.bound_keys())]

@@ -1,0 +1,1 @@
+"""Drawing in character cells: NumPy arrays in, strips of a terminal out; no widgets."""

@@ -1,0 +1,115 @@
+"""A camera that looks at the detector: turned, tilted, moved and zoomed."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+__all__ = ["VIEWS", "Camera", "Projected"]
+
+_DISTANCE = 3.0  # from the centre, in sizes of the scene: near enough to tell front from back
+_NEAREST = 0.15  # what is nearer than this part of the distance is behind the eye
+_ZOOM_RANGE = (0.2, 200.0)
+_FILL = 1.05  # of the canvas: few detectors fill the ball around them
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """Points on a canvas.
+
+    Attributes:
+        x, y: float64 `[N]`, in dots; NaN for points behind the eye.
+        depth: float64 `[N]`, 0 for the nearest point of the scene to 1 for the farthest.
+        scale: float64 `[N]`, dots (across) per metre at each point.
+    """
+
+    x: Float[ndarray, "point"]
+    y: Float[ndarray, "point"]
+    depth: Float[ndarray, "point"]
+    scale: Float[ndarray, "point"]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Where one looks from, and how closely.
+
+    Attributes:
+        center_m: the point `(x, y, z)` that it turns about.
+        radius_m: of the ball around that point that holds the scene.
+        yaw: turn about the vertical, rad.
+        pitch: tilt, rad; 0 looks horizontally, π/2 from above.
+        zoom: 1 shows the whole scene.
+        pan_m: shift across the picture, to the right and upwards.
+    """
+
+    center_m: tuple[float, float, float]
+    radius_m: float
+    yaw: float = -0.55
+    pitch: float = 0.22
+    zoom: float = 1.0
+    pan_m: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def around(cls, position_m: Float[ndarray, "sensor 3"]) -> Self:
+        """One that sees all of these points."""
+        if not len(position_m):
+            return cls((0.0, 0.0, 0.0), 1.0)
+        low, high = position_m.min(0).astype(float), position_m.max(0).astype(float)
+        center = (low + high) / 2
+        radius = float(np.linalg.norm(position_m - center, axis=1).max())
+        return cls((float(center[0]), float(center[1]), float(center[2])), max(radius, 1.0))
+
+    def turned(self, yaw: float, pitch: float) -> Self:
+        """Turned and tilted further, up to straight from above or below."""
+        tilt = float(np.clip(self.pitch + pitch, -np.pi / 2, np.pi / 2))
+        return replace(self, yaw=(self.yaw + yaw) % (2 * np.pi), pitch=tilt)
+
+    def zoomed(self, factor: float) -> Self:
+        """Nearer or farther."""
+        return replace(self, zoom=float(np.clip(self.zoom * factor, *_ZOOM_RANGE)))
+
+    def panned(self, right: float, up: float) -> Self:
+        """Moved by parts of what is seen."""
+        step = self.radius_m / self.zoom
+        return replace(self, pan_m=(self.pan_m[0] + right * step, self.pan_m[1] + up * step))
+
+    def seen_from(self, view: str) -> Self:
+        """Turned to one of `VIEWS`."""
+        yaw, pitch = VIEWS[view]
+        return replace(self, yaw=yaw, pitch=pitch)
+
+    def looking(self, turn_deg: float | None, tilt_deg: float | None) -> Self:
+        """Turned and tilted to angles in degrees; None = as it is."""
+        yaw = self.yaw if turn_deg is None else float(np.radians(turn_deg))
+        pitch = self.pitch if tilt_deg is None else float(np.radians(np.clip(tilt_deg, -90, 90)))
+        return replace(self, yaw=yaw, pitch=pitch)
+
+    def project(
+        self, points_m: Float[ndarray, "point 3"], width: int, height: int, aspect: float = 1.0
+    ) -> Projected:
+        """Points of the detector on a canvas of so many dots, `aspect` times as high as wide each."""
+        right, up, toward = self._axes()
+        offset = np.asarray(points_m, dtype=np.float64) - self.center_m
+        distance = _DISTANCE * self.radius_m
+        away = distance - offset @ toward
+        seen = away > _NEAREST * distance
+        shrink = np.where(seen, distance / np.where(seen, away, 1.0), np.nan)
+        scale = _FILL * min(width, height * aspect) / (2 * self.radius_m) * self.zoom * shrink
+        x = width / 2 + (offset @ right - self.pan_m[0]) * scale
+        y = height / 2 - (offset @ up - self.pan_m[1]) * scale / aspect
+        depth = np.clip((away / self.radius_m - _DISTANCE + 1) / 2, 0, 1)
+        return Projected(x, y, depth, scale)
+
+    def _axes(self) -> tuple[ndarray, ndarray, ndarray]:
+        """Unit vectors to the right, upwards, and towards the eye."""
+        sin_yaw, cos_yaw = np.sin(self.yaw), np.cos(self.yaw)
+        sin_pitch, cos_pitch = np.sin(self.pitch), np.cos(self.pitch)
+        right = np.array([-sin_yaw, cos_yaw, 0.0])
+        toward = np.array([cos_yaw * cos_pitch, sin_yaw * cos_pitch, sin_pitch])
+        return right, np.cross(toward, right), toward
+
+
+VIEWS = {"x": (0.0, 0.0), "y": (-np.pi / 2, 0.0), "z": (-np.pi / 2, np.pi / 2)}
+"""Along an axis: x and y horizontally, z from above, with x to the right; yaw and pitch in rad."""

@@ -1,0 +1,168 @@
+"""Colours as integers 0xRRGGBB, and maps from numbers to colours that stay readable on any background."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from textual.color import Color
+
+from icereco.errors import IcerecoError, did_you_mean
+
+__all__ = ["COLORMAPS", "Colormap", "blended", "colormap_named", "heat", "luminance", "packed", "readable"]
+
+_STEPS = 24  # more colours than this cost more bytes than they tell
+_FINE = 256
+_CONTRAST = 3.0  # WCAG 2.1 asks this of graphics
+
+
+def packed(color: Color) -> int:
+    """A theme's colour as an integer."""
+    red, green, blue = color.rgb
+    return red << 16 | green << 8 | blue
+
+
+def channels(color: Int[ndarray, "*n"] | int) -> Float[ndarray, "*n 3"]:
+    """Red, green and blue, 0 to 1."""
+    values = np.asarray(color)
+    return np.stack([values >> 16 & 255, values >> 8 & 255, values & 255], axis=-1) / 255.0
+
+
+def from_channels(rgb: Float[ndarray, "*n 3"]) -> Int[ndarray, "*n"]:
+    """Integers from red, green and blue, 0 to 1."""
+    part = np.clip(np.round(np.asarray(rgb) * 255), 0, 255).astype(np.int32)
+    return part[..., 0] << 16 | part[..., 1] << 8 | part[..., 2]
+
+
+def luminance(color: Int[ndarray, "*n"] | int) -> Float[ndarray, "*n"]:
+    """Relative luminance, 0 to 1 (WCAG 2.1)."""
+    rgb = channels(color)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    weighed: ndarray = linear @ np.array([0.2126, 0.7152, 0.0722])
+    return weighed
+
+
+def blended(
+    color: Int[ndarray, "*n"] | int, onto: int, share: Float[ndarray, "*n"] | float
+) -> Int[ndarray, "*n"]:
+    """`share` of a colour over another."""
+    part = np.asarray(share)[..., None]
+    return from_channels(channels(color) * part + channels(onto) * (1 - part))
+
+
+def readable(
+    color: Int[ndarray, "*n"] | int, background: int, contrast: float = _CONTRAST
+) -> Int[ndarray, "*n"]:
+    """The colours, moved towards black or white as far as their contrast with the background asks."""
+    dark = float(luminance(background)) < 0.18
+    under, target = float(luminance(background)) + 0.05, 0xFFFFFF if dark else 0x000000
+    result = np.array(color, dtype=np.int32)
+    for share in np.linspace(0.05, 1.0, 20):
+        over = luminance(result) + 0.05
+        low = np.maximum(over, under) / np.minimum(over, under) < contrast
+        if not low.any():
+            break
+        result = np.where(low, blended(np.asarray(color), target, 1 - share), result).astype(np.int32)
+    return result
+
+
+class Colormap:
+    """A row of colours from the lowest number to the highest.
+
+    Attributes:
+        name: as the user writes it.
+        summary: what it is good for.
+    """
+
+    def __init__(self, name: str, summary: str, anchors: Sequence[int]) -> None:
+        self.name, self.summary = name, summary
+        self._fine = _between(anchors, _FINE)
+
+    def __call__(
+        self, part: Float[ndarray, "*n"], background: int, steps: int | None = None
+    ) -> Int[ndarray, "*n"]:
+        """Colours for numbers 0 to 1 (others are taken as the nearer end, NaN as 0), of which there are `steps`."""
+        count = steps or _STEPS
+        step = np.clip(np.nan_to_num(part) * count, 0, count - 1).astype(np.int64)
+        colors: ndarray = self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)]
+        return colors
+
+    def table(self, background: int) -> Int[ndarray, "step"]:
+        """All colours, readable on a background.
+
+        A map that grows in brightness from end to end loses the end that cannot be seen, so that it still does.
+        """
+        return _readable_table(self.name, background)
+
+
+def _between(anchors: Sequence[int] | Int[ndarray, "anchor"], steps: int) -> Int[ndarray, "step"]:
+    """So many colours from the first to the last, straight from one to the next."""
+    place, rgb = np.linspace(0, 1, len(anchors)), channels(np.array(anchors))
+    wanted = np.linspace(0, 1, steps)
+    return from_channels(np.stack([np.interp(wanted, place, rgb[:, part]) for part in range(3)], axis=-1))
+
+
+COLORMAPS = {
+    one.name: one
+    for one in (
+        # ColorBrewer's RdYlBu keeps IceCube's habit (early red, late blue) and is safe for colour-blind eyes.
+        Colormap(
+            "ember",
+            "early red, late blue; safe for colour-blind eyes",
+            (0xD73027, 0xF46D43, 0xFDAE61, 0xFEE090, 0xE0F3F8, 0xABD9E9, 0x74ADD1, 0x4575B4),
+        ),
+        Colormap(
+            "rainbow",
+            "early red, late violet: IceCube's habit",
+            (0xFF2A1F, 0xFF8A00, 0xFFE000, 0x58E000, 0x00D8A0, 0x1FA8FF, 0x4A5CFF, 0xA040FF),
+        ),
+        Colormap(
+            "viridis",
+            "even in brightness",
+            (0x440154, 0x46327E, 0x365C8D, 0x277F8E, 0x1FA187, 0x4AC16D, 0xA0DA39, 0xFDE725),
+        ),
+        Colormap(
+            "cividis",
+            "even in brightness; the same to colour-blind eyes",
+            (0x00224E, 0x1F386B, 0x434E6C, 0x61656F, 0x7C7B78, 0x9B9476, 0xBCAF6F, 0xE1CC55, 0xFEE838),
+        ),
+        Colormap("gray", "no colour at all", (0x505050, 0xFFFFFF)),
+    )
+}
+"""The maps by name; the first is the default."""
+
+
+@lru_cache(maxsize=64)
+def _readable_table(name: str, background: int) -> Int[ndarray, "step"]:
+    fine = COLORMAPS[name]._fine
+    if (np.diff(luminance(fine)) > -1e-3).all():
+        over, under = luminance(fine) + 0.05, float(luminance(background)) + 0.05
+        seen = np.flatnonzero(np.maximum(over, under) / np.minimum(over, under) >= _CONTRAST)
+        return _between(fine[seen], _STEPS)
+    return readable(_between(fine, _STEPS), background)
+
+
+def colormap_named(name: str) -> Colormap:
+    """The map of that name.
+
+    Raises:
+        IcerecoError: there is none.
+    """
+    if name not in COLORMAPS:
+        raise IcerecoError(
+            f"no colour map called {name!r}{did_you_mean(name, COLORMAPS)} (known: {', '.join(COLORMAPS)})"
+        )
+    return COLORMAPS[name]
+
+
+_HEAT = (0x3B0F70, 0x8C2981, 0xDE4968, 0xFE9F6D, 0xFCFDBF)  # magma without its black end
+
+
+def heat(part: Float[ndarray, "*n"], background: int) -> Int[ndarray, "*n"]:
+    """Colours of a density, 0 to 1, that begin in the background's own."""
+    dark = float(luminance(background)) < 0.18
+    anchors = channels(np.array([background, *(_HEAT if dark else _HEAT[-2::-1])]))
+    place = np.linspace(0, 1, len(anchors))
+    value = np.clip(np.nan_to_num(part), 0, 1)
+    return from_channels(np.stack([np.interp(value, place, anchors[:, i]) for i in range(3)], axis=-1))

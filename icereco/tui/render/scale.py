@@ -1,0 +1,75 @@
+"""Axes: round numbers to mark, places of numbers on them, and numbers as short text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from numpy.typing import ArrayLike
+
+__all__ = ["compact", "placed", "span_of", "ticks"]
+
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """At most `count` round numbers from `low` to `high`; none where the ends are not finite.
+
+    >>> ticks(0, 97, 5)
+    [0.0, 25.0, 50.0, 75.0]
+    """
+    if count < 1 or not (np.isfinite(low) and np.isfinite(high)) or high <= low:
+        return []
+    power = 10.0 ** np.floor(np.log10((high - low) / count))
+    for step in (factor * power for factor in (*_STEPS, 20.0, 50.0)):
+        first, last = np.ceil(low / step), np.floor(high / step)
+        if last - first + 1 <= count:
+            return [float(number * step) for number in np.arange(first, last + 1)]
+    return []
+
+
+def placed(
+    values: ArrayLike, low: float, high: float, size: int, *, log: bool = False
+) -> Float[ndarray, "*n"]:
+    """Where numbers lie on an axis of `size` dots from `low` to `high`: 0 to size − 1; NaN where log has no answer."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if log:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            numbers, low, high = np.log10(numbers), float(np.log10(low)), float(np.log10(high))
+    width = high - low
+    part = (numbers - low) / width if width > 0 else np.full_like(numbers, 0.5)
+    place: ndarray = part * max(size - 1, 0)
+    return place
+
+
+def span_of(values: Sequence[float] | Float[ndarray, "n"], margin: float = 0.0) -> tuple[float, float]:
+    """The lowest and highest finite number, with a margin as part of the difference; (0, 1) without any."""
+    finite = np.asarray(values, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    pad = (high - low) * margin
+    return low - pad, high + pad
+
+
+def compact(value: float, digits: int = 3) -> str:
+    """A number in few characters.
+
+    >>> [compact(number) for number in (0.0, 0.000123, 0.25, 1234567, 97)]
+    ['0', '1.23e-04', '0.25', '1.23M', '97']
+    """
+    if not np.isfinite(value):
+        return "–"
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if size < 1e-3:
+        return f"{value:.{digits - 1}e}"
+    for limit, prefix in _PREFIXES:
+        if size >= limit:
+            return f"{value / limit:.{digits}g}{prefix}" if size < 1e15 else f"{value:.{digits - 1}e}"
+    return f"{value:.{digits}g}"

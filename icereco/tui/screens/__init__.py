@@ -1,0 +1,1 @@
+"""Screens: what one sees at a time."""

@@ -1,0 +1,157 @@
+"""Detectors and files of events."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import DataTable, Static
+
+from icereco.detector import Detector, detector_names, load_detector
+from icereco.errors import IcerecoError
+from icereco.tui.feeds.files import FileView, event_files
+from icereco.tui.host import host_of
+from icereco.tui.keys import Key, bindings
+from icereco.tui.messages import FilesSeen
+from icereco.tui.settings import Settings
+from icereco.tui.widgets.detector_view import DetectorView
+from icereco.tui.widgets.key_bar import KeyBar
+from icereco.tui.widgets.mode_bar import ModeBar
+
+__all__ = ["KEYS", "DataScreen"]
+
+KEYS: tuple[Key, ...] = (
+    Key("v", "open", "Look at its events", "Data", shown=True),
+    Key("R", "search", "Search again", "Data", shown=True),
+)
+
+
+class DataScreen(Screen[None]):
+    """A table of detectors and files, and what is known of the one under the cursor."""
+
+    BINDINGS = bindings(KEYS)
+    KEYS = KEYS
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.rows: list[str | FileView] = []
+
+    def compose(self) -> ComposeResult:
+        """The table at the left."""
+        yield ModeBar()
+        with Horizontal():
+            yield DataTable[Text](id="data", cursor_type="row")
+            with Vertical(id="details"):
+                yield Static(id="about")
+                yield DetectorView(self.settings.marker, id="detector")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Detectors at once, files as they are found."""
+        table = self.query_one("#data", DataTable)
+        table.border_title = "detectors and events"
+        table.add_columns("what", "name", "events")
+        table.focus()
+        self.action_search()
+
+    @work(thread=True, group="search", exclusive=True)
+    def action_search(self) -> None:
+        """Look through the working directory and the simulated events that are kept."""
+        from icereco.data.store import cache_dir
+
+        self.post_message(FilesSeen(tuple(event_files([Path(), cache_dir() / "simulated"]))))
+
+    @on(FilesSeen)
+    def _found(self, event: FilesSeen) -> None:
+        table = self.query_one("#data", DataTable)
+        table.clear()
+        self.rows = [*detector_names(), *event.files]
+        for row in self.rows:
+            table.add_row(*_cells(row))
+        table.border_subtitle = f"{len(event.files)} files here"
+        self._show()
+
+    @property
+    def current(self) -> str | FileView | None:
+        """The name of a detector, or a file."""
+        row = self.query_one("#data", DataTable).cursor_row
+        return self.rows[row] if 0 <= row < len(self.rows) else None
+
+    @on(DataTable.RowHighlighted)
+    def _show(self) -> None:
+        row, about, view = self.current, self.query_one("#about", Static), self.query_one(DetectorView)
+        if isinstance(row, FileView):
+            self.query_one("#details").border_title = row.path.name
+            about.update(_about_file(row))
+            view.show(None)
+        elif row is not None:
+            self.query_one("#details").border_title = row
+            try:
+                detector = load_detector(row)
+            except IcerecoError as error:
+                about.update(Text(str(error)))
+                view.show(None)
+                return
+            about.update(_about_detector(detector))
+            view.show(detector)
+
+    @on(DataTable.RowSelected)
+    def action_open(self) -> None:
+        """In the event screen."""
+        if isinstance(row := self.current, FileView):
+            if row.problem:
+                self.notify(row.problem, severity="error", markup=False)
+            else:
+                host_of(self).open_events(row.path)
+
+
+def _cells(row: str | FileView) -> tuple[Text, Text, Text]:
+    if isinstance(row, str):
+        return Text("detector"), Text(row, style="bold"), Text("")
+    events = "" if row.events is None else f"{row.events:,}"
+    return Text(row.content), Text(_short(row.path), style="bold"), Text(events, justify="right")
+
+
+def _short(path: Path) -> str:
+    """A file by its folder and name; where exactly it is stands beside the table."""
+    text = str(Path(*path.parts[-2:]))
+    return text if len(text) <= 34 else f"…{text[-33:]}"
+
+
+def _about_file(file: FileView) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in _facts_of_file(file):
+        grid.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
+    return grid
+
+
+def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
+    yield "path", str(file.path)
+    if file.problem:
+        yield "problem", file.problem
+        return
+    yield "content", file.content
+    if file.events is not None:
+        yield "events", f"{file.events:,}"
+    yield "size", f"{file.size_bytes / 1e6:,.1f} MB"
+    if not file.content.startswith("reconstructions"):
+        yield "train", f"icereco train --data {file.path}"
+        yield "reconstruct", f"icereco reconstruct {file.path}"
+    else:
+        yield "measure", f"icereco evaluate {file.path}"
+
+
+def _about_detector(detector: Detector) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    low, high = detector.position_m.min(0), detector.position_m.max(0)
+    grid.add_row("sensors", f"{len(detector.position_m):,} ({int((~detector.alive).sum()):,} dead)")
+    grid.add_row("strings", f"{len(set(detector.string.tolist())):,}")
+    for axis, name in enumerate("xyz"):
+        grid.add_row(name, f"{low[axis]:.0f} … {high[axis]:.0f} m")
+    grid.add_row("noise", f"{float(detector.noise_rate_hz.mean()):,.0f} Hz a sensor")
+    return grid

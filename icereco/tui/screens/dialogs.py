@@ -1,0 +1,134 @@
+"""Small questions over a screen: a file, or one of several things."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from icereco.tui.keys import Key, bindings
+
+__all__ = ["AskPath", "Choose"]
+
+_KEYS = (Key("escape", "leave", "Back", "Dialogs"),)
+_MOST = 200
+_CSS = """
+{0} {{ align: center middle; }}
+{0} > Vertical {{ width: 80; max-width: 100%; height: auto; max-height: 80%; border: round $primary; padding: 0 1; background: $surface; }}
+{0} OptionList {{ height: auto; max-height: 16; border: none; padding: 0; background: $surface; }}
+{0} OptionList:focus {{ border: none; }}
+{0} Input {{ border: none; height: 1; padding: 0; background: $panel; }}
+{0} Input:focus {{ border: none; }}
+{0} .hint {{ color: $text-muted; }}
+"""
+
+
+class AskPath(ModalScreen[Path | None]):
+    """Asks for a file or folder; what fits what was typed is listed below."""
+
+    BINDINGS = bindings(_KEYS)
+    DEFAULT_CSS: ClassVar[str] = _CSS.format("AskPath")
+
+    def __init__(self, question: str, hint: str, start: str = "") -> None:
+        super().__init__()
+        self.question, self.hint, self.start = question, hint, start
+
+    def compose(self) -> ComposeResult:
+        """A line to type in, and a list."""
+        with Vertical() as box:
+            box.border_title = self.question
+            yield Input(self.start, placeholder="path; down and enter to choose below")
+            yield OptionList()
+            yield Static(self.hint, classes="hint")
+
+    def on_mount(self) -> None:
+        """List what is here."""
+        self._list(self.start)
+
+    def action_leave(self) -> None:
+        """Answer nothing."""
+        self.dismiss(None)
+
+    def key_down(self) -> None:
+        """From the line into the list."""
+        self.query_one(OptionList).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._list(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip():
+            self.dismiss(Path(event.value.strip()).expanduser())
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        path = Path(str(event.option.id))
+        if path.is_dir() and not any(
+            (path / name).exists() for name in ("train_meta.parquet", "store.json", "status.json")
+        ):
+            line = self.query_one(Input)
+            line.value = f"{path}/"
+            line.focus()
+            line.cursor_position = len(line.value)
+        else:
+            self.dismiss(path)
+
+    def _list(self, typed: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options(
+            [Option(f"{path.name}{'/' if path.is_dir() else ''}", id=str(path)) for path in _matching(typed)]
+        )
+
+
+def _matching(typed: str) -> list[Path]:
+    path = Path(typed).expanduser() if typed else Path()
+    folder, start = (path, "") if typed.endswith("/") or not typed else (path.parent, path.name)
+    try:
+        found = [
+            one for one in folder.iterdir() if one.name.startswith(start) and (start or one.name[0] != ".")
+        ]
+    except OSError:
+        return []
+    return sorted(found, key=lambda one: (not one.is_dir(), one.name))[:_MOST]
+
+
+class Choose(ModalScreen[str | None]):
+    """Asks for one of several things, each a name with a line about it."""
+
+    BINDINGS = bindings(_KEYS)
+    DEFAULT_CSS: ClassVar[str] = _CSS.format("Choose")
+
+    def __init__(self, question: str, things: Sequence[tuple[str, str]], hint: str) -> None:
+        super().__init__()
+        self.question, self.things, self.hint = question, things, hint
+
+    def compose(self) -> ComposeResult:
+        """A list."""
+        with Vertical() as box:
+            box.border_title = self.question
+            yield OptionList(
+                *(
+                    Option(f"{name}  [dim]{about}[/dim]" if about else name, id=name)
+                    for name, about in self.things
+                )
+            )
+            yield Static(self.hint, classes="hint")
+
+    def action_leave(self) -> None:
+        """Answer nothing."""
+        self.dismiss(None)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(str(event.option.id))

@@ -1,0 +1,249 @@
+"""The form that starts a training."""
+
+from pathlib import Path
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.css.query import NoMatches
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Button, Input, Label, Select, Static
+
+from icereco.errors import IcerecoError
+from icereco.jobs import JobFolder
+from icereco.profiles import load_profile
+from icereco.run_names import default_name
+from icereco.runs import RunFolder
+from icereco.tui.form import Entry, Field, arguments_of, command_line, fields_of, judge
+from icereco.tui.keys import Key, bindings
+from icereco.tui.own_profiles import listed_profiles
+from icereco.tui.starting import outcome
+
+__all__ = ["KEYS", "LaunchScreen"]
+
+KEYS: tuple[Key, ...] = (
+    Key("f5", "start(False)", "Start", "Form", shown=True),
+    Key("f6", "start(True)", "Queue", "Form", shown=True),
+    Key("escape", "cancel", "Cancel", "Form", shown=True),
+)
+
+
+class LaunchScreen(ModalScreen[str | None]):
+    """Says while one types what is wrong, and what command line it comes to; gives the name of the new run."""
+
+    BINDINGS = bindings(KEYS)
+    KEYS = KEYS
+
+    def __init__(self, runs: Path, profile: str = "quick") -> None:
+        super().__init__()
+        self.runs = runs
+        self.base = profile
+        self.fields: dict[str, Field] = {}
+        self.changes: dict[str, str] = {}
+        self._check_soon: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Profile, name and data over the options; the verdict and the command line under them."""
+        names = [listed.name for listed in listed_profiles(Path())]
+        with Vertical(classes="window form") as window:
+            window.border_title = "new training"
+            window.border_subtitle = "f5 starts · f6 queues · esc leaves"
+            with Horizontal(classes="row"):
+                yield Label("profile")
+                yield Select.from_values(
+                    names, value=self.base, allow_blank=False, id="profile", compact=True
+                )
+            with Horizontal(classes="row"):
+                yield Label("name of the run")
+                yield Input("", id="name", compact=True)
+            with Horizontal(classes="row"):
+                yield Label("data")
+                yield Input(placeholder="a file with truth; empty = simulate", id="data-path", compact=True)
+            with Horizontal(classes="row"):
+                yield Label("show options with")
+                yield Input(placeholder="any word", id="wanted", compact=True)
+            yield VerticalScroll(id="fields")
+            yield Static(id="about", markup=False)
+            yield Static(id="verdict", markup=False)
+            yield Static(id="command", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Start (f5)", id="start", variant="primary", compact=True)
+                yield Button("Queue (f6)", id="queue", compact=True)
+                yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    async def on_mount(self) -> None:
+        """Fill in what the profile says."""
+        await self._take_profile(self.base)
+        self.query_one("#fields").border_title = "options"
+
+    async def _take_profile(self, name: str) -> None:
+        self.base, self.changes = name, {}
+        self.query_one("#name", Input).value = self._free_name()
+        await self._show_fields()
+        self._check()
+
+    def _free_name(self) -> str:
+        data = self.query_one("#data-path", Input).value
+        return default_name(self.runs, Path(self.base).stem, Path(data).stem if data else "simulated")
+
+    async def _show_fields(self) -> None:
+        """The options of the components that are chosen now."""
+        box = self.query_one("#fields", VerticalScroll)
+        await box.remove_children()
+        uses = [f"{key}={text}" for key, text in self.changes.items() if key.endswith(".use")]
+        try:
+            profile = load_profile(self.base, uses)
+        except IcerecoError:
+            self.fields = {}
+            return
+        self.fields = {field.key: field for field in fields_of(profile)}
+        self.changes = {key: text for key, text in self.changes.items() if key in self.fields}
+        await box.mount_all(self._row(field) for field in self.fields.values())
+
+    def _row(self, field: Field) -> Horizontal:
+        identity = f"field-{field.key.replace('.', '-')}"
+        text = self.changes.get(field.key, field.text)
+        control: Select[str] | Input
+        if field.choices:
+            control = Select.from_values(
+                field.choices, value=text, allow_blank=False, id=identity, compact=True, name=field.key
+            )
+        else:
+            control = Input(text, id=identity, compact=True, name=field.key, placeholder="not set")
+        return Horizontal(Label(field.key), control, Label(field.description, classes="about"), classes="row")
+
+    # What is typed
+
+    @on(Select.Changed, "#profile")
+    async def _profile_changed(self, event: Select.Changed) -> None:
+        if event.value != self.base:
+            await self._take_profile(str(event.value))
+
+    @on(Select.Changed)
+    async def _choice_changed(self, event: Select.Changed) -> None:
+        key = event.select.name
+        if key not in self.fields:
+            return
+        if self._change(key, str(event.value)) and key.endswith(".use"):
+            self.call_after_refresh(self._show_fields)
+
+    @on(Input.Changed)
+    def _text_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "wanted":
+            self._filter(event.value.casefold())
+        elif event.input.name in self.fields:
+            self._change(event.input.name, event.value.strip())
+        else:
+            self._soon()
+
+    def _change(self, key: str, text: str) -> bool:
+        before = self.changes.get(key, self.fields[key].text)
+        own = self._written(key)
+        if text == own:
+            self.changes.pop(key, None)
+        else:
+            self.changes[key] = text
+        self._soon()
+        return text != before
+
+    def _written(self, key: str) -> str:
+        """What the profile itself says; the field of another component has that component's default."""
+        return self.fields[key].text if not key.endswith(".use") else self._own_use(key)
+
+    def _own_use(self, key: str) -> str:
+        profile = load_profile(self.base)
+        return next(field.text for field in fields_of(profile) if field.key == key)
+
+    def _filter(self, wanted: str) -> None:
+        for field in self.fields.values():
+            row = self.query_one(f"#field-{field.key.replace('.', '-')}").parent
+            if isinstance(row, Horizontal):
+                row.display = wanted in f"{field.key} {field.description}".casefold()
+
+    def _soon(self) -> None:
+        if self._check_soon is not None:
+            self._check_soon.stop()
+        self._check_soon = self.set_timer(0.1, self._check)
+
+    def on_descendant_focus(self) -> None:
+        """Say what the field with the focus is for."""
+        name = self.focused.name if self.focused else None
+        field = self.fields.get(name or "")
+        self.query_one("#about", Static).update(f"{field.key}: {field.description}" if field else "")
+
+    # The verdict
+
+    @property
+    def entry(self) -> Entry:
+        """What the form says."""
+        name, data = (self.query_one(which, Input).value.strip() for which in ("#name", "#data-path"))
+        return Entry(self.base, self.changes, name, data)
+
+    def _check(self) -> None:
+        entry = self.entry
+        verdict = judge(entry, self.runs)
+        for key in (*self.fields, "name", "data"):
+            self._mark(key, wrong=key in verdict.problems)
+        lines = [f"{key}: {text}" if key else text for key, text in verdict.problems.items()]
+        box = self.query_one("#verdict", Static)
+        box.update("\n".join(lines)[:600] if lines else "all is well")
+        box.set_class(bool(lines), "-wrong")
+        command = Text(command_line(arguments_of(entry, self.runs)), style="bold")
+        self.query_one("#command", Static).update(command)
+        for button in ("#start", "#queue"):
+            self.query_one(button, Button).disabled = bool(lines)
+
+    def _mark(self, key: str, *, wrong: bool) -> None:
+        identity = (
+            f"#field-{key.replace('.', '-')}" if "." in key else "#data-path" if key == "data" else f"#{key}"
+        )
+        try:
+            self.query_one(identity).set_class(wrong, "-wrong")
+        except NoMatches:  # the fields are just being made anew
+            return
+
+    # The end
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "cancel":
+            self.dismiss(None)
+        else:
+            self.action_start(event.button.id == "queue")
+
+    def action_start(self, queued: bool) -> None:
+        """Hand the training to a process of its own."""
+        entry = self.entry
+        if judge(entry, self.runs).problems:
+            self.app.bell()
+            self._check()
+            return
+        jobs, run, app = JobFolder(self.runs), RunFolder(self.runs / entry.name), self.app
+        arguments = arguments_of(entry, self.runs)
+        try:
+            job = jobs.submit(arguments, entry.name, Path(), queued=queued)
+        except IcerecoError as error:
+            self.query_one("#verdict", Static).update(str(error))
+            return
+
+        def tell() -> None:
+            well, sentence = outcome(jobs, job, run)
+            app.notify(
+                sentence,
+                title=entry.name,
+                severity="information" if well else "error",
+                timeout=10,
+                markup=False,
+            )
+
+        if queued:
+            app.notify("queued; see Jobs (6)", title=entry.name)
+        else:
+            app.run_worker(tell, thread=True, group="starting", exit_on_error=False)
+        self.dismiss(entry.name)
+
+    def action_cancel(self) -> None:
+        """Leave without a training."""
+        self.dismiss(None)

@@ -1,0 +1,93 @@
+"""Colour themes of our own, and the colours of curves: apart for colour-blind eyes too."""
+
+from textual.app import App
+from textual.color import Color
+from textual.theme import Theme
+from textual.widget import Widget
+
+from icereco.tui.render.colormap import blended, packed, readable
+from icereco.tui.render.curves import Ink
+
+__all__ = ["CURVES", "THEMES", "band_color", "background", "curve_color", "ink", "themed"]
+
+THEMES = (
+    Theme(
+        name="icereco-dark",
+        primary="#5cc8e0",
+        secondary="#ff9f45",
+        accent="#ffb347",
+        foreground="#c8d3e0",
+        background="#0b0e14",
+        surface="#10151f",
+        panel="#1a2330",
+        success="#7ee081",
+        warning="#f0c05a",
+        error="#ff6b6b",
+        dark=True,
+        variables={"border": "#2c3a4d", "border-blurred": "#2c3a4d", "footer-key-foreground": "#ffb347"},
+    ),
+    Theme(
+        name="icereco-light",
+        primary="#006c8e",
+        secondary="#b35900",
+        accent="#a34d00",
+        foreground="#1c2733",
+        background="#fbfcfe",
+        surface="#f1f4f8",
+        panel="#dfe6ee",
+        success="#1b7a34",
+        warning="#8a5a00",
+        error="#b3261e",
+        dark=False,
+        variables={"border": "#b6c2cf", "border-blurred": "#b6c2cf", "footer-key-foreground": "#a34d00"},
+    ),
+    Theme(
+        name="icereco-contrast",
+        primary="#00e5ff",
+        secondary="#ffb000",
+        accent="#ffff00",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#262626",
+        success="#00ff5f",
+        warning="#ffd700",
+        error="#ff5f5f",
+        dark=True,
+        variables={"border": "#ffffff", "border-blurred": "#a8a8a8", "footer-key-foreground": "#ffff00"},
+    ),
+)
+
+CURVES = (0x56B4E9, 0xE69F00, 0xCC79A7, 0x2EB88A, 0xF0E442, 0xD55E00, 0x8F7BE0, 0x9AA5B1)
+"""After Okabe and Ito (2008): distinct also with deuteranopia and protanopia."""
+
+
+def themed(app: App[object], name: str) -> str:
+    """A colour of the theme, as rich names it: the terminal's own colours stay its own."""
+    color = Color.parse(app.theme_variables[name])
+    if color.ansi is None:
+        return color.hex6
+    return "default" if color.ansi < 0 else f"color({color.ansi})"
+
+
+def background(widget: Widget) -> int:
+    """The colour that a widget stands on."""
+    return packed(widget.background_colors[1])
+
+
+def curve_color(index: int, under: int) -> int:
+    """The colour of the curve of that number, readable on a background."""
+    return int(readable(CURVES[index % len(CURVES)], under))
+
+
+def band_color(color: int, under: int) -> int:
+    """The range behind a curve."""
+    return int(blended(color, under, 0.42))
+
+
+def ink(app: App[object], under: int) -> Ink:
+    """The colours of axes on a background."""
+    text = packed(Color.parse(app.theme_variables.get("foreground", "#c0c0c0")))
+    return Ink(
+        int(blended(text, under, 0.62)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8))
+    )

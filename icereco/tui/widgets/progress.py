@@ -1,0 +1,82 @@
+"""How far a training is: a bar, and figures as the width allows."""
+
+import time
+from collections.abc import Iterator
+
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from icereco.tui.feeds.runs import RunView
+from icereco.tui.themes import themed
+
+__all__ = ["ProgressCard", "clock", "facts_of"]
+
+
+def clock(seconds: float) -> str:
+    """A duration.
+
+    >>> [clock(59), clock(3_700), clock(90_000)]
+    ['0:00:59', '1:01:40', '1 d 1:00:00']
+    """
+    days, rest = divmod(int(max(seconds, 0)), 86_400)
+    text = f"{rest // 3600}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days} d {text}" if days else text
+
+
+def facts_of(run: RunView) -> Iterator[str]:
+    """Figures of a run, those first that one wants first."""
+    status = run.status
+    if status is None:
+        return
+    if run.state == "running" and status.eta_seconds is not None and status.phase != "paused":
+        yield f"ETA {clock(status.eta_seconds)}"
+    yield f"step {status.step:,}"
+    if status.events_per_second and run.state == "running":
+        yield f"{status.events_per_second:,.0f} events/s"
+    elapsed = (time.time() if status.local and run.state == "running" else status.heartbeat) - status.begun
+    yield f"elapsed {clock(elapsed)}"
+    if status.best_median_deg is not None:
+        yield f"best {status.best_median_deg:.2f}°"
+    if status.saved_step is not None:
+        yield f"saved at {status.saved_step:,}"
+    if not status.local:
+        yield f"on {status.host}"
+
+
+class ProgressCard(Widget):
+    """Of the run under the cursor."""
+
+    run: reactive[RunView | None] = reactive(None)
+
+    def render(self) -> Text:
+        """A bar over a line of figures."""
+        if self.run is None:
+            return Text("no run", style="dim")
+        return Text("\n").join([self._bar(self.run), self._facts(self.run)])
+
+    def _bar(self, run: RunView) -> Text:
+        status = run.status
+        word = status.phase if status and run.state == "running" else run.state
+        part = run.progress or 0.0
+        epochs = f" epoch {status.epoch:.2f}/{status.epochs}" if status and status.epochs else ""
+        tail = f"{part:>5.0%}{epochs}"
+        room = max(self.content_size.width - len(word) - len(tail) - 2, 4)
+        full = round(part * room)
+        line = Text(f"{word} ", style="bold", no_wrap=True)
+        line.append("━" * full, style=themed(self.app, "primary"))
+        line.append("─" * (room - full), style=f"not bold {themed(self.app, 'border')}")
+        return line.append(tail, style="not bold")
+
+    def _facts(self, run: RunView) -> Text:
+        width, line = self.content_size.width, ""
+        message = run.status.message if run.status else "its status.json is missing or damaged"
+        answer = run.status.answer if run.status and run.state == "running" else None
+        for fact in [*facts_of(run), *([answer] if answer else []), *([message] if message else [])]:
+            longer = f"{line} · {fact}" if line else fact
+            if len(longer) > width:
+                break
+            line = longer
+        if not line and message:
+            line = message[:width]
+        return Text(line, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,358 @@
+# ruff: noqa: TID253 -- makes Arrow tables
+"""What the event screen reads: data sets, reconstructions, filters, and runs in another process."""
+
+import time
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from icereco.data.batches import event_batch
+from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
+from icereco.errors import IcerecoError
+from icereco.inference.methods import untrained_method
+from icereco.reconstruction import Reconstruction
+from icereco.runs import RunFolder
+from icereco.testing.random_events import random_events
+from icereco.tui.event_session import EventSession
+from icereco.tui.feeds import events as events_module
+from icereco.tui.feeds.choose import Order, beside, filtered, ordered
+from icereco.tui.feeds.events import EventFeed
+from icereco.tui.feeds.opening import found_here, opened
+from icereco.tui.feeds.reconstructions import TRUTH, companions, inputs_of, read_reconstructions
+from icereco.tui.feeds.worker import Answer, Workers
+
+
+def wait_until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def table():
+    return random_events(np.array([40, 0, 700, 3]), seed=5)
+
+
+@pytest.fixture
+def file(tmp_path, table):
+    pq.write_table(table, tmp_path / "events.parquet")
+    return tmp_path / "events.parquet"
+
+
+def output_of(path, table, detector, inputs=(), name="linefit", turned=False):
+    """What `icereco reconstruct` writes."""
+    batch = event_batch(table, detector)
+    found = untrained_method("linefit", "icecube86")(batch)
+    result = Reconstruction(
+        found.direction[:, ::-1] if turned else found.direction, np.linspace(1, 100, len(batch))
+    )
+    with reconstruction_writer(
+        path, {"method": name, "inputs": [{"path": str(one)} for one in inputs]}
+    ) as writer:
+        writer.write(reconstruction_rows(batch, result, found))
+    return path
+
+
+@pytest.fixture
+def feed(file, detector):
+    feed = EventFeed(file, detector, lambda: None)
+    feed.start()
+    wait_until(lambda: not feed.reading)
+    yield feed
+    feed.close()
+
+
+def test_a_summary_says_of_each_event_what_it_holds(feed, table):
+    summary = feed.summary
+    assert summary["pulses"].to_list() == [40, 0, 700, 3]
+    assert summary["charge"].to_list() == pytest.approx(
+        [sum(one) for one in table["charge"].to_pylist()], rel=1e-5
+    )
+    assert summary["doms"].to_list() == [len(set(one)) for one in table["sensor_id"].to_pylist()]
+    spans = [max(one) - min(one) if one else 0 for one in table["time"].to_pylist()]
+    assert summary["span"].to_list() == pytest.approx(spans)
+    assert summary["zenith"].to_list() == pytest.approx(np.degrees(table["zenith"].to_pylist()).tolist())
+
+
+def test_any_event_is_at_hand_in_any_order(feed, table):
+    for row in (3, 0, 2, 1):
+        assert feed.event(row).event_id == table["event_id"][row].as_py()
+        assert len(feed.event(row).pulses) == len(table["time"][row])
+    with pytest.raises(IcerecoError, match="there is no event 4; 4 have been read"):
+        feed.event(4)
+
+
+def test_an_event_is_found_in_its_batch_of_many(tmp_path, detector, monkeypatch):
+    monkeypatch.setattr(events_module, "_ROWS", 7)
+    table = random_events(np.arange(1, 51), seed=2)
+    pq.write_table(table, tmp_path / "many.parquet")
+    feed = EventFeed(
+        tmp_path / "many.parquet", detector, lambda: None, only=set(table["event_id"].to_pylist()[10:40])
+    )
+    feed.start()
+    wait_until(lambda: not feed.reading)
+    assert feed.summary["pulses"].to_list() == list(range(11, 41))
+    assert [len(feed.event(row).pulses) for row in (29, 0, 15)] == [40, 11, 26]
+    feed.close()
+
+
+def test_a_file_that_is_replaced_is_read_again_and_a_broken_one_keeps_what_was(feed, file, monkeypatch):
+    monkeypatch.setattr(events_module, "_WATCH_SECONDS", 0.02)
+    feed._stop.set()  # the running thread waits with the old interval
+    feed._thread.join()
+    feed._stop.clear()
+    feed._thread = type(feed._thread)(target=feed._follow, daemon=True)
+    feed.start()
+    wait_until(lambda: feed.generation >= 2)
+    generation = feed.generation
+    pq.write_table(random_events(np.array([5, 6]), seed=9), file.with_suffix(".new"))
+    file.with_suffix(".new").replace(file)
+    wait_until(lambda: feed.generation > generation and not feed.reading)
+    assert feed.summary["pulses"].to_list() == [5, 6]
+    file.write_bytes(b"PAR1 this is no parquet file")
+    wait_until(lambda: feed.problem is not None)
+    assert "events.parquet" in feed.problem
+    assert len(feed.event(1).pulses) == 6
+    file.unlink()
+    wait_until(lambda: "no such file" in (feed.problem or ""))
+    assert len(feed.summary) == 2
+
+
+def test_what_is_no_file_of_events_is_said_in_words(tmp_path, detector):
+    (tmp_path / "words.parquet").write_text("hello")
+    feed = EventFeed(tmp_path / "words.parquet", detector, lambda: None)
+    feed.start()
+    wait_until(lambda: not feed.reading)
+    assert "words.parquet" in feed.problem
+    assert len(feed.summary) == 0
+    feed.close()
+
+
+def test_sensors_of_another_detector_are_refused_for_that_event_alone(tmp_path, detector):
+    table = random_events(np.array([5, 5]), seed=1, sensors=9000)
+    wrong = table.set_column(
+        1, "sensor_id", [pa.array([[1, 2, 3, 4, 5], [8000, 8001, 2, 3, 4]], pa.list_(pa.int32()))]
+    )
+    pq.write_table(wrong, tmp_path / "other.parquet")
+    feed = EventFeed(tmp_path / "other.parquet", detector, lambda: None)
+    feed.start()
+    wait_until(lambda: not feed.reading)
+    assert len(feed.event(0).pulses) == 5
+    with pytest.raises(IcerecoError, match="sensor_id 8000 is outside icecube86"):
+        feed.event(1)
+    feed.close()
+
+
+def test_an_output_holds_its_own_reconstruction_the_line_fit_and_the_truth(tmp_path, table, detector, file):
+    path = output_of(tmp_path / "out.reco.parquet", table, detector, [file], name="hierarchical")
+    names = [one.name for one in read_reconstructions(path)]
+    assert names == ["hierarchical", "linefit", TRUTH]
+    own = read_reconstructions(path)[0]
+    first = int(table["event_id"][0].as_py())
+    assert own.of(first).kappa == pytest.approx(1.0)
+    assert own.of(first).pulses_used == 40
+    assert own.of(first + 1).direction is None  # an event without pulses
+    assert own.of(-5) is None
+    assert inputs_of(path) == [file]
+
+
+def test_tables_of_official_fits_are_read_and_failed_fits_are_not(tmp_path):
+    pl.DataFrame(
+        {"event_id": [1, 1, 2], "name": ["MPE", "SPE", "MPE"], "azimuth": [0.1, 0.2, 0.3], "zenith": [1.0, 1.1, 1.2],
+         "status": [0, 0, 40]}
+    ).write_parquet(tmp_path / "fits.parquet")  # fmt: skip
+    found = {one.name: one for one in read_reconstructions(tmp_path / "fits.parquet")}
+    assert set(found) == {"MPE", "SPE"}
+    assert found["MPE"].of(2) is None
+    assert found["SPE"].of(1).direction[2] == pytest.approx(np.cos(1.1))
+
+
+def test_a_submission_is_a_reconstruction_too(tmp_path):
+    (tmp_path / "submission.csv").write_text("event_id,azimuth,zenith\n7,1.0,2.0\n3,0.5,0.5\n")
+    (one,) = read_reconstructions(tmp_path / "submission.csv")
+    assert one.name == "submission"
+    assert one.event_id.tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("content", [{"a": [1]}, {"event_id": [1], "energy": [2.0]}])
+def test_a_file_without_reconstructions_says_what_one_needs(tmp_path, content):
+    pl.DataFrame(content).write_parquet(tmp_path / "none.parquet")
+    with pytest.raises(IcerecoError, match="holds no reconstructions"):
+        read_reconstructions(tmp_path / "none.parquet")
+
+
+def test_files_that_belong_to_the_data_are_found_and_others_are_not(tmp_path, table, detector, file):
+    mine = output_of(tmp_path / "mine.reco.parquet", table, detector, [file])
+    output_of(tmp_path / "other.reco.parquet", table, detector, [tmp_path / "elsewhere.parquet"])
+    fits = tmp_path / "fits.parquet"
+    pl.DataFrame({"event_id": [1], "name": ["MPE"], "azimuth": [0.1], "zenith": [1.0]}).write_parquet(fits)
+    assert companions(file, [tmp_path, tmp_path]) == [fits, mine]
+    assert set(opened(file).reconstructions) == {fits, mine}
+
+
+def test_an_output_opens_its_data_unless_they_are_gone(tmp_path, table, detector, file):
+    path = output_of(tmp_path / "out.reco.parquet", table, detector, [file])
+    found = opened(path)
+    assert (found.data, found.reconstructions[0]) == (file, path)
+    file.unlink()
+    with pytest.raises(IcerecoError, match=r"was made from .*events.parquet, which is not there any more"):
+        opened(path)
+
+
+def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
+    run = RunFolder.create(tmp_path / "runs", "mine")
+    run.write_status("training")
+    with pytest.raises(IcerecoError, match="run 'mine' has not validated yet"):
+        opened(run.path)
+    run.write_provenance({"store": str(file)})
+    output_of(run.validation, table[2:], detector)
+    found = opened(run.path)
+    assert found.data == file
+    assert found.only == set(table["event_id"].to_pylist()[2:])
+    assert found_here(tmp_path, tmp_path / "runs") == [file, run.path]
+    run.write_provenance({"data": str(tmp_path / "gone.parquet")})
+    with pytest.raises(IcerecoError, match="are not on this machine"):
+        opened(run.path)
+
+
+FRAME = pl.DataFrame(
+    {"row": [0, 1, 2], "pulses": [5, 500, 50], "kind": ["cascade", "track", None], "error": [1.0, None, 30.0]}
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "rows"),
+    [("", [0, 1, 2]), ("pulses > 10", [1, 2]), ("pulses > 10 and kind = 'track'", [1]), ("kind == 'cascade'", [0]),
+     ("error is null", [1]), ("kind like 'tr%' or error > 20", [1, 2]), ("  ", [0, 1, 2]), ("pulses between 5 and 50", [0, 2])],
+)  # fmt: skip
+def test_a_filter_leaves_what_it_holds_for(expression, rows):
+    assert filtered(FRAME, expression)["row"].to_list() == rows
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [("puls > 1", "puls"), ("pulses >", "cannot read 'pulses >'"), ("pulses", "a number, not a condition; try pulses > 0"),
+     ("kind > 3", "cannot compare string"), ("select 1", "select"), ("pulses > 1; drop table x", ";"), ("foo(pulses)", "foo")],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_is_answered_in_words(expression, message):
+    with pytest.raises(IcerecoError) as error:
+        filtered(FRAME, expression)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_order_puts_events_without_a_value_last():
+    assert ordered(FRAME, Order("error", descending=True))["row"].to_list() == [2, 0, 1]
+    assert ordered(FRAME, Order("error"))["row"].to_list() == [0, 2, 1]
+    assert ordered(FRAME, Order("nothing"))["row"].to_list() == [0, 1, 2]
+
+
+def test_errors_beside_events_are_those_of_the_angles(tmp_path, table, detector, feed):
+    path = output_of(tmp_path / "out.reco.parquet", table, detector, name="mine")
+    frame = beside(feed.summary, read_reconstructions(path))
+    found = untrained_method("linefit", "icecube86")(event_batch(table, detector)).direction
+    truth = event_batch(table, detector).truth.direction
+    wanted = np.degrees(np.arccos(np.clip((found * truth).sum(-1), -1, 1)))
+    assert frame["error"].to_list()[0] == pytest.approx(wanted[0], abs=1e-3)
+    assert frame["error"].to_list()[1] is None
+    assert frame["error_linefit"].to_list()[2] == pytest.approx(wanted[2], abs=1e-3)
+    assert frame["pull"][0] == pytest.approx(frame["error"][0] / frame["sigma"][0])
+
+
+@pytest.fixture
+def session(detector, file):
+    session = EventSession(detector, {"linefit": untrained_method("linefit", "icecube86")}, lambda: None)
+    session.open(file)
+    wait_until(lambda: not session.reading)
+    session.refresh()
+    yield session
+    session.close()
+
+
+def test_a_session_shows_an_event_with_what_methods_say(session, tmp_path, table, detector):
+    shown, estimates = session.shown(2)
+    assert shown.event_id == table["event_id"][2].as_py()
+    assert [one.name for one in estimates] == ["linefit"]
+    session.add(output_of(tmp_path / "out.reco.parquet", table, detector, name="mine"))
+    assert [one.name for one in session.shown(2)[1]] == ["mine", "linefit"]
+    session.prefer("linefit")
+    assert [one.name for one in session.shown(2)[1]] == ["linefit", "mine"]
+    assert session.shown(1)[1][0].direction is None  # without pulses
+
+
+def test_two_checkpoints_of_one_name_are_told_apart(session, tmp_path, table, detector):
+    for name in ("first", "second"):
+        path = tmp_path / f"{name}.reco.parquet"
+        session.add(output_of(path, table, detector, name="mine", turned=name == "second"))
+    names = [one.name for one in session.shown(0)[1]]
+    # The line fit is in both files, and the same in both.
+    assert names == ["mine (first.reco)", "linefit", "mine (second.reco)"]
+
+
+def test_reconstructions_follow_their_file(session, tmp_path, table, detector):
+    path = output_of(tmp_path / "out.reco.parquet", table, detector, name="before")
+    session.add(path)
+    assert not session.poll()
+    output_of(path, table, detector, name="after")
+    assert session.poll()
+    assert session.shown(0)[1][0].name == "after"
+    path.unlink()
+    session.poll()
+    assert "out.reco.parquet" in session.problems[0]
+
+
+def test_a_bad_filter_leaves_the_list(session):
+    session.filter("pulses > 10")
+    with pytest.raises(IcerecoError):
+        session.filter("pulses > ")
+    assert (session.expression, len(session.listed), session.total) == ("pulses > 10", 2, 4)
+
+
+def test_truth_may_stand_in_a_table_beside_the_data(tmp_path, table, detector):
+    bare = table.drop_columns(["azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z"])
+    pq.write_table(bare, tmp_path / "bare.parquet")
+    ids = bare["event_id"].to_pylist()
+    pl.DataFrame({"event_id": ids, "true_azimuth": [1.0] * 4, "true_zenith": [0.5] * 4}).write_parquet(
+        tmp_path / "truth.parquet"
+    )
+    session = EventSession(detector, {"linefit": untrained_method("linefit", "icecube86")}, lambda: None)
+    session.open(tmp_path / "bare.parquet")
+    wait_until(lambda: not session.reading)
+    shown, estimates = session.shown(0)
+    assert shown.truth.direction[2] == pytest.approx(np.cos(0.5))
+    assert [one.name for one in estimates] == ["linefit"]
+    session.close()
+
+
+def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
+    from icereco.checkpoint import save_checkpoint
+    from icereco.inference.methods import model_method
+    from icereco.model import build_model
+    from icereco.profiles import load_profile
+
+    run = RunFolder.create(tmp_path, "mine")
+    answers: list[Answer] = []
+    workers = Workers(answers.append)
+    workers.toggle(run)
+    workers.ask(1, table.to_batches()[0].slice(0, 1))
+    wait_until(lambda: answers)
+    assert "there are no weights yet" in answers.pop().problem
+    profile = load_profile("quick")
+    save_checkpoint(run.best, build_model(profile, detector), profile, detector, {})
+    workers.ask(2, table.to_batches()[0].slice(2, 1))
+    wait_until(lambda: answers, 120)
+    answer = answers.pop()
+    assert answer.problem is None
+    wanted = model_method(run.best)(event_batch(table, detector))
+    assert answer.estimate.direction == pytest.approx(wanted.direction[2], abs=1e-4)
+    assert answer.estimate.kappa == pytest.approx(wanted.kappa[2], rel=1e-3)
+    assert (answer.event_id, answer.estimate.pulses_used) == (2, 700)
+    run.best.write_bytes(b"not a checkpoint")
+    workers.ask(3, table.to_batches()[0].slice(3, 1))
+    wait_until(lambda: answers, 120)
+    assert "best.safetensors" in answers.pop().problem
+    workers.close()

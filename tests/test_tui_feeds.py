@@ -1,0 +1,372 @@
+"""Feeds of the terminal app: files that grow, break, vanish; runs of other machines; the machine itself."""
+
+import json
+import math
+import os
+import time
+from dataclasses import replace
+from itertools import chain, repeat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from icereco.run_status import SILENT_SECONDS
+from icereco.runs import RunFolder
+from icereco.tui.feeds.alerts import STALL_SECONDS, disk_alerts, metric_alerts, run_alerts
+from icereco.tui.feeds.bins import Points, bin_curve, edges_of, smoothed
+from icereco.tui.feeds.follower import Follower
+from icereco.tui.feeds.log import Log
+from icereco.tui.feeds.metrics import MetricsFeed
+from icereco.tui.feeds.runs import RunsFeed, differences
+from icereco.tui.feeds.series import BULK_BYTES, THROUGHPUT, Series
+from icereco.tui.feeds.system import SystemFeed, SystemView
+from icereco.tui.feeds.tail import Tail
+
+
+@pytest.fixture
+def run(tmp_path) -> RunFolder:
+    return RunFolder.create(tmp_path / "runs", "one")
+
+
+def line(step: int, **figures: float) -> str:
+    row = {"step": step, "epoch": step / 100, "events": step * 32, "seconds": step * 0.5, "time": 1e9 + step}
+    return json.dumps(row | figures) + "\n"
+
+
+def edit_status(run: RunFolder, **changes) -> None:
+    path = run.path / "status.json"
+    document = json.loads(path.read_text()) | changes
+    path.with_suffix(".new").write_text(json.dumps(document))
+    path.with_suffix(".new").replace(path)
+
+
+# Files that grow
+
+
+def test_a_tail_gives_whole_lines_once(tmp_path):
+    path = tmp_path / "lines"
+    tail = Tail(path)
+    assert tail.read() is None
+    path.write_bytes(b"one\ntw")
+    assert tail.read().lines == b"one\n"
+    assert tail.read() is None
+    with path.open("ab") as file:
+        file.write(b"o\n")
+    assert tail.read().lines == b"two\n"
+
+
+@pytest.mark.parametrize("how", ["replaced", "cut"])
+def test_a_tail_begins_anew_with_another_file(tmp_path, how):
+    path = tmp_path / "lines"
+    path.write_bytes(b"a long first line\n")
+    tail = Tail(path)
+    tail.read()
+    if how == "replaced":
+        path.with_suffix(".new").write_bytes(b"a long other line, longer\n")
+        path.with_suffix(".new").replace(path)
+    else:
+        path.write_bytes(b"short\n")
+    tailed = tail.read()
+    assert tailed.anew
+    assert tailed.lines == path.read_bytes()
+
+
+def test_the_end_of_a_long_file_begins_with_a_whole_line(tmp_path):
+    path = tmp_path / "lines"
+    path.write_bytes(b"".join(b"%d\n" % number for number in range(10_000)))
+    lines = Tail(path, last_bytes=1_000).read().lines.splitlines()
+    assert lines == [b"%d" % number for number in range(10_000 - len(lines), 10_000)]
+
+
+# Metrics
+
+
+def test_rows_become_columns_and_validations_have_their_own(run):
+    series = Series()
+    text = (
+        line(10, **{"train/loss": 2.0})
+        + line(20, **{"validation/loss": 3.0})
+        + line(30, **{"train/loss": 1.0})
+    )
+    series.append(text.encode())
+    loss = series.curve("train/loss", "step")
+    assert loss.x.tolist() == [10, 30]
+    assert loss.value.tolist() == [2.0, 1.0]
+    assert series.curve("validation/loss", "events").x.tolist() == [640]
+    assert len(series.curve("nothing", "step")) == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"\x00\xff\xfe\n", b'{"step": 1, "train/l\n', b"[1, 2]\n", b"null\n", b'{"step": "many"}\n', b"\n"],
+)
+def test_damaged_lines_are_counted_and_left_out(damage):
+    series = Series()
+    series.append(line(1, loss=1.0).encode() + damage + line(2, loss=2.0).encode())
+    assert series.curve("loss", "step").value.tolist() == [1.0, 2.0]
+    assert series.damaged + series.rows == 3
+
+
+def test_many_lines_read_in_bulk_are_the_same_as_one_by_one():
+    lines = [line(n, **{"train/loss": 1 / (n + 1)}) for n in range(4_000)]
+    lines[2_500] = line(2_500, **{"validation/loss": 7.0})
+    text = "".join(lines).encode()
+    assert len(text) > BULK_BYTES
+    bulk, single = Series(), Series()
+    bulk.append(text)
+    for one in lines:
+        single.append(one.encode())
+    assert sorted(bulk.names()) == sorted(single.names())
+    for name in single.names():
+        one, other = bulk.curve(name, "time"), single.curve(name, "time")
+        np.testing.assert_array_equal(one.x, other.x)
+        np.testing.assert_array_equal(one.value, other.value)
+
+
+def test_a_damaged_line_in_bulk_loses_no_other():
+    lines = [line(n, loss=float(n)) for n in range(4_000)]
+    lines[1_000] = '{"step": 1000, "lo\n'
+    series = Series()
+    series.append("".join(lines).encode())
+    assert (series.rows, series.damaged) == (3_999, 1)
+
+
+def test_null_is_no_number_and_is_told(run):
+    series = Series()
+    series.append(line(1, loss=1.0).encode() + b'{"step": 2, "loss": null}\n')
+    assert math.isnan(series.last("loss"))
+    assert metric_alerts("one", series)[0].kind == "not a number"
+
+
+def test_a_clock_that_goes_back_does_not_turn_a_curve_back():
+    series = Series()
+    series.append(b'{"step": 1, "time": 100, "loss": 1}\n{"step": 2, "time": 50, "loss": 2}\n{"loss": 3}\n')
+    assert series.curve("loss", "time").x.tolist() == [100, 100, 100]
+
+
+def test_throughput_is_events_over_seconds_of_work():
+    series = Series()
+    series.append((line(2) + line(4) + line(4)).encode())
+    rate = series.curve(THROUGHPUT, "step")
+    assert rate.x.tolist() == [4]
+    assert rate.value.tolist() == [64.0]
+
+
+def test_a_resumed_run_whose_metrics_were_rewound_is_read_anew(run):
+    feed = MetricsFeed()
+    feed.follow([run.path])
+    for step in (1, 2, 3):
+        run.append_metrics({"step": step, "train/loss": float(step)})
+    feed.look()
+    run.rewind_metrics(1)
+    run.append_metrics({"step": 2, "train/loss": 9.0})
+    assert run.path in feed.look().changed
+    assert feed.series(run.path).curve("train/loss", "step").value.tolist() == [1.0, 9.0]
+
+
+def test_a_run_that_vanishes_keeps_what_was_read(run):
+    feed = MetricsFeed()
+    feed.follow([run.path])
+    run.append_metrics({"step": 1, "train/loss": 1.0})
+    feed.look()
+    run.metrics.unlink()
+    assert feed.look() is None
+    assert feed.series(run.path).rows == 1
+    assert feed.series(Path("elsewhere")).rows == 0
+
+
+# Binning
+
+
+def points(x, y) -> Points:
+    return Points(x, np.arange(len(x)), y)
+
+
+def test_a_curve_with_gaps_is_binned_by_its_own_rows():
+    position, row = np.arange(10.0) * 60 + 1e9, np.array([1, 4, 5, 9])
+    curve = Points(position, row, np.array([1.0, 4.0, 5.0, 9.0]), zero=1e9, scale=60.0)
+    assert curve.x.tolist() == [1, 4, 5, 9]
+    assert bin_curve(curve, edges_of(0, 9, 3)).mean.tolist() == [1.0, 4.5, 9.0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1e6, 1e6)),
+    st.integers(1, 40),
+    st.integers(0, 2**32 - 1),
+)
+def test_no_value_is_lost_in_the_columns(y, columns, seed):
+    x = np.sort(np.random.default_rng(seed).uniform(0, 100, len(y)))
+    bins = bin_curve(points(x, y), edges_of(0, 100, columns))
+    assert bins.count.sum() == len(y)
+    assert np.nanmax(bins.high) == y.max()
+    assert np.nanmin(bins.low) == y.min()
+    filled = bins.count > 0
+    slack = 1e-6 + 1e-9 * np.abs(y).max()
+    assert (bins.low[filled] - slack <= bins.mean[filled]).all()
+    assert (bins.mean[filled] <= bins.high[filled] + slack).all()
+
+
+def test_nan_and_infinity_leave_no_trace_in_the_columns():
+    x = np.arange(6.0)
+    y = np.array([1.0, np.nan, 3.0, np.inf, 5.0, 6.0])
+    bins = bin_curve(points(x, y), edges_of(0, 5, 3))
+    assert bins.count.tolist() == [1, 1, 2]
+    assert bins.mean.tolist() == [1.0, 3.0, 5.5]
+
+
+def test_smoothing_by_columns_is_the_moving_average_of_the_values():
+    y = np.random.default_rng(1).normal(size=50)
+    average, past, expected = 0.0, 0.0, []
+    for value in y:
+        average, past = 0.9 * average + 0.1 * value, 0.9 * past + 0.1
+        expected.append(average / past)
+    bins = bin_curve(points(np.arange(50.0), y), np.arange(51.0))
+    np.testing.assert_allclose(smoothed(bins, 0.9), expected)
+    np.testing.assert_array_equal(smoothed(bins, 0.0), y)
+
+
+# Logs
+
+
+def test_the_log_knows_times_levels_and_lines_that_go_on(run):
+    run.log.write_text(
+        "2026-01-02 03:04:05,678 WARNING icereco.training.loop steep\n  and more\n\x1b[31mred\x1b[0m\n"
+    )
+    log = Log(run.log)
+    assert log.look()
+    first, second, third = log.lines
+    assert (first.level, first.message, first.clock) == ("WARNING", "steep", "03:04:05")
+    assert (second.time, second.message) == (None, "  and more")
+    assert "\x1b" not in third.message
+    assert not log.look()
+
+
+# Runs
+
+
+def test_a_run_is_what_its_process_is(run):
+    feed = RunsFeed(run.path.parent)
+    assert feed.look() == ()
+    run.write_status("training")
+    assert feed.look()[0].state == "running"
+    edit_status(run, pid=2**22 + 1, started="gone")
+    assert feed.look()[0].state == "crashed"
+    assert run_alerts(feed.look())[0].kind == "crash"
+
+
+@pytest.mark.parametrize("ahead_seconds", [-4_000.0, 4_000.0])
+def test_a_heartbeat_that_moves_is_believed_whatever_the_clock_of_its_machine(run, ahead_seconds):
+    run.write_status("training")
+    edit_status(run, host="cluster", heartbeat=time.time() + ahead_seconds)
+    feed = RunsFeed(run.path.parent)
+    feed.look()
+    edit_status(run, heartbeat=time.time() + ahead_seconds + 1)
+    view = feed.look()[0]
+    assert view.state == "running"
+    assert view.silent_seconds < 10
+    assert view.skew_seconds == pytest.approx(ahead_seconds, abs=30)
+    assert [alert.kind for alert in run_alerts([view])] == ["clock"]
+
+
+def test_a_machine_that_is_silent_too_long_has_crashed(run):
+    run.write_status("training")
+    edit_status(run, host="cluster", heartbeat=time.time() - 2 * SILENT_SECONDS)
+    assert RunsFeed(run.path.parent).look()[0].state == "crashed"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"phase": "dreaming"}', "\x00" * 100])
+def test_a_damaged_status_is_told_and_does_no_harm(run, content):
+    run.write_profile("[train]\nepochs = 3\n")
+    (run.path / "status.json").write_text(content)
+    view = RunsFeed(run.path.parent).look()[0]
+    assert (view.state, view.status) == ("crashed", None)
+    assert "status.json" in run_alerts([view])[0].text
+    assert view.settings == {"train.epochs": 3}
+
+
+def test_runs_and_their_folder_may_vanish(run):
+    run.write_status("finished")
+    feed = RunsFeed(run.path.parent)
+    assert len(feed.look()) == 1
+    run.delete()
+    assert feed.look() == ()
+    os.rmdir(run.path.parent)  # noqa: PTH106 -- so that nothing else can be in it
+    assert feed.look() == ()
+
+
+def test_a_run_of_another_folder_can_be_attached(run, tmp_path):
+    run.write_status("stopped")
+    assert [view.name for view in RunsFeed(tmp_path / "none", run.path).look()] == ["one"]
+
+
+def test_those_that_run_come_first_then_the_newest(tmp_path):
+    for name, phase, heartbeat in (("old", "finished", 10), ("new", "stopped", 20), ("live", "training", 5)):
+        run = RunFolder.create(tmp_path, name)
+        run.write_status(phase)
+        edit_status(run, heartbeat=heartbeat)
+    assert [view.name for view in RunsFeed(tmp_path).look()] == ["live", "new", "old"]
+
+
+def test_only_settings_that_differ_are_told():
+    here = {"train.epochs": 2, "encoder.layers": 4, "loss.use": "vmf"}
+    there = {"train.epochs": 1, "encoder.layers": 4, "loss.margin": 1.0}
+    found = [("train.epochs", 2, 1), ("loss.use", "vmf", None), ("loss.margin", None, 1.0)]
+    assert differences(here, there) == found
+
+
+# Alerts and the machine
+
+
+def test_a_run_that_stands_still_is_told(run):
+    run.write_status("training")
+    view = RunsFeed(run.path.parent).look()[0]
+    assert run_alerts([view]) == []
+    assert run_alerts([replace(view, silent_seconds=STALL_SECONDS + 1)])[0].kind == "stall"
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"), [("the loss is not finite at step 3", "not a number"), ("disk full", "failure")]
+)
+def test_a_failure_says_why(run, message, kind):
+    run.write_status("failed", message=message)
+    alert = run_alerts(RunsFeed(run.path.parent).look())[0]
+    assert (alert.kind, alert.text) == (kind, message)
+
+
+def machine(**changes) -> SystemView:
+    return replace(SystemView(0.1, 2, 1, 2, 0.0, 0.0, 50 * 10**9, 100 * 10**9), **changes)
+
+
+def test_a_disk_that_fills_up_is_told():
+    assert disk_alerts(machine()) == []
+    assert "0.1 GB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
+
+
+def test_the_machine_and_a_process_are_measured(tmp_path):
+    feed = SystemFeed(tmp_path / "not" / "there", lambda: [os.getpid(), 2**22 + 1])
+    feed.look()
+    found = feed.look()
+    assert 0 < found.memory_bytes < found.memory_total_bytes
+    assert 0 < found.disk_free_bytes <= found.disk_total_bytes
+    assert list(found.loads) == [os.getpid()]
+
+
+def test_a_follower_looks_when_poked_and_ends():
+    seen: list[int] = []
+    looks = chain([1, None, 2], repeat(None))
+    follower = Follower(lambda: next(looks), seen.append)
+    follower.start()
+    for count in (1, 1, 2):
+        deadline = time.monotonic() + 10
+        while len(seen) < count and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(0.02)
+        follower.poke()
+        time.sleep(0.02)
+    follower.stop()
+    assert seen[:2] == [1, 2]

@@ -1,0 +1,160 @@
+# ruff: noqa: TID253 -- makes Arrow tables
+"""Pictures of what a terminal shows, and `icereco view`."""
+
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from rich.segment import Segment
+from rich.style import Style
+
+from icereco.cli import main
+from icereco.errors import IcerecoError
+from icereco.testing.random_events import random_events
+from icereco.tui.picture import png, save_picture
+from icereco.tui.picture.shapes import shapes_of
+from icereco.tui.picture.svg import svg_of
+
+BLACK = 0x000000
+RED = Style(color="#ff0000")
+
+
+def shapes(text, style=RED):
+    return shapes_of([[Segment(text, style)]], len(text), BLACK)
+
+
+def area(text):
+    return sum((c - a) * (d - b) for boxes in shapes(text).boxes.values() for a, b, c, d in boxes)
+
+
+def test_each_braille_dot_is_a_dot_in_its_place():
+    dots = shapes("⡁⠈").dots[0xFF0000]
+    assert dots == [(0.25, 0.125), (0.25, 0.875), (1.75, 0.125)]
+
+
+@pytest.mark.parametrize(
+    ("character", "part"),
+    [("█", 1), ("▀", 0.5), ("▄", 0.5), ("▁", 1 / 8), ("▌", 0.5), ("▐", 0.5), ("▔", 1 / 8), ("▕", 1 / 8), ("▘", 0.25), ("▟", 0.75), ("▚", 0.5)],
+)  # fmt: skip
+def test_blocks_fill_their_part_of_a_cell(character, part):
+    assert area(character) == pytest.approx(part)
+
+
+def test_box_drawing_joins_from_cell_to_cell():
+    left, right, top, bottom = (
+        {side for boxes in shapes("┼").boxes.values() for side in (box[i] for box in boxes)}
+        for i in (0, 2, 1, 3)
+    )
+    assert 0 in left
+    assert 1 in right
+    assert 0 in top
+    assert 1 in bottom
+    (corner,) = shapes("╭").boxes.values()
+    assert min(box[0] for box in corner) > 0.4  # nothing to the left
+    assert max(box[2] for box in corner) == 1
+    assert area("━") > area("─")
+
+
+def test_text_keeps_its_place_and_its_style():
+    found = shapes_of(
+        [[], [Segment("⣿ ab", Style(color="#00ff00", bold=True)), Segment("c")]], 5, BLACK
+    ).texts
+    assert [(one.column, one.row, one.text, one.bold) for one in found] == [
+        (2, 1, "ab", True),
+        (4, 1, "c", False),
+    ]
+    assert found[0].color == 0x00FF00
+
+
+def test_reverse_swaps_and_backgrounds_are_boxes():
+    swapped = shapes("x", Style(color="#ff0000", bgcolor="#0000ff", reverse=True))
+    assert swapped.texts[0].color == 0x0000FF
+    assert swapped.grounds[0xFF0000] == [(0, 0, 1, 1)]
+
+
+LINES = [[Segment("⣿█ σ=1°", RED)], [Segment("╭──────", Style(color="#00ff00"))]]
+
+
+@pytest.mark.parametrize("fonts", [png._FONTS, ()], ids=["font of the system", "font of Pillow"])
+def test_a_png_shows_the_colors_on_any_machine(fonts, monkeypatch):
+    monkeypatch.setattr(png, "_FONTS", fonts)
+    png._font.cache_clear()
+    picture = Image.open(BytesIO(png.png_of(shapes_of(LINES, 7, BLACK)))).convert("RGB")
+    png._font.cache_clear()
+    assert picture.size == (7 * 9, 2 * 18)
+    pixels = np.asarray(picture)
+    assert pixels[9, 13].tolist() == [255, 0, 0]  # in the full block
+    assert pixels[:18, 27:].max() > 100  # letters
+    assert pixels[18:, 30, 1].max() > 60  # the line
+
+
+def test_an_svg_is_well_formed_and_holds_real_text():
+    root = ET.fromstring(svg_of(shapes_of([[Segment("a<b&", RED)]], 4, BLACK)))
+    assert [one.text for one in root.iter() if one.tag.endswith("text")] == ["a<b&"]
+    assert root.get("viewBox") == "0 0 32 16"
+
+
+@pytest.mark.parametrize("name", ["picture.gif", "picture"])
+def test_another_ending_is_refused(tmp_path, name):
+    with pytest.raises(IcerecoError, match=r"must end in .png or .svg"):
+        save_picture(tmp_path / name, LINES, 7, BLACK)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def events(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = random_events(np.array([200, 0, 30]), seed=6)
+    pq.write_table(table, "events.parquet")
+    return table
+
+
+def view(*arguments):
+    return CliRunner().invoke(main, ["view", "events.parquet", *map(str, arguments)])
+
+
+def test_view_writes_figures_of_an_event(events, tmp_path):
+    event = events["event_id"][0].as_py()
+    result = view(
+        event, "--png", "a.png", "--svg", "a.svg", "--light", "--turn", 30, "--zoom", 2, "--colors", "cividis"
+    )
+    assert result.exit_code == 0, result.output
+    picture = np.asarray(Image.open("a.png").convert("RGB"))
+    assert (picture == 255).all(-1).mean() > 0.5  # mostly paper
+    text = Path("a.svg").read_text()
+    assert f"event {event}" in text
+    assert "linefit" in text
+
+
+def test_view_draws_in_the_terminal_also_an_event_without_pulses(events):
+    result = view(events["event_id"][1].as_py(), "--marker", "ascii")
+    assert result.exit_code == 0, result.output
+    assert "0 pulses" in result.output
+    assert max(map(len, result.output.splitlines())) <= 140
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [((1, "--png", "a.gif"), "no event_id 1; its 3 events are"), ((7000, "--png", "a.gif"), "must end in"), ((7000, "--detector", "icecub"), "icecube86")],
+)  # fmt: skip
+def test_view_explains_what_it_cannot_do(events, arguments, words):
+    result = view(*arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_view_needs_no_torch(events):
+    code = (
+        "import sys; from icereco.cli import main\n"
+        f"main(['view', 'events.parquet', '{events['event_id'][0].as_py()}', '--svg', 'b.svg'], standalone_mode=False)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["wrote", "b.svg", "False"]

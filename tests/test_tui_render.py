@@ -1,0 +1,287 @@
+"""What is drawn, as arrays: colours, cameras, skies, hits and scenes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icereco.data.batches import event_batch
+from icereco.directions import direction_from_angles, opening_angle
+from icereco.errors import IcerecoError
+from icereco.evaluation.calibration import probability_inside
+from icereco.testing.random_events import random_events
+from icereco.tui.render.braille import Canvas
+from icereco.tui.render.camera import Camera
+from icereco.tui.render.colormap import COLORMAPS, blended, colormap_named, heat, luminance, readable
+from icereco.tui.render.hits import hits_of
+from icereco.tui.render.palette import palette_on
+from icereco.tui.render.scale import compact, placed, span_of, ticks
+from icereco.tui.render.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
+from icereco.tui.render.sky import AllSky, Zoom, containment_angle, ring, vmf_density
+
+DARK, LIGHT = 0x0B0E14, 0xFFFFFF
+SIZE = (60, 24)
+
+angles = st.tuples(st.floats(0, 6.28), st.floats(1e-3, np.pi - 1e-3))
+
+
+def contrast(color, background):
+    over, under = float(luminance(color)) + 0.05, float(luminance(background)) + 0.05
+    return max(over, under) / min(over, under)
+
+
+@pytest.mark.parametrize("name", COLORMAPS)
+@pytest.mark.parametrize("background", [DARK, LIGHT, 0x000000])
+def test_every_color_of_every_map_can_be_seen_on_any_background(name, background):
+    colors = COLORMAPS[name].table(background)
+    assert min(contrast(color, background) for color in colors) >= 2.9
+    assert len(set(colors.tolist())) > 8
+
+
+@pytest.mark.parametrize("name", ["viridis", "cividis", "gray"])
+def test_these_maps_grow_in_brightness_so_that_no_color_is_needed(name):
+    assert (np.diff(luminance(COLORMAPS[name].table(DARK))) > -0.01).all()
+
+
+def test_numbers_outside_take_the_color_of_the_nearer_end_and_nan_the_first():
+    colormap = COLORMAPS["ember"]
+    low, high = colormap.table(DARK)[[0, -1]]
+    assert colormap(np.array([-5.0, np.nan, 0.0, 1.0, 9.0]), DARK).tolist() == [low, low, low, high, high]
+
+
+def test_fewer_steps_are_fewer_colors_from_end_to_end():
+    colors = COLORMAPS["ember"](np.linspace(0, 1, 500), DARK, 8)
+    assert len(set(colors.tolist())) == 8
+    assert {colors[0], colors[-1]} == set(COLORMAPS["ember"].table(DARK)[[0, -1]].tolist())
+
+
+def test_a_density_begins_in_the_background():
+    assert heat(np.array([0.0]), LIGHT).tolist() == [LIGHT]
+    assert contrast(int(heat(np.array([1.0]), DARK)[0]), DARK) > 10
+
+
+def test_an_unknown_map_is_named_with_the_nearest():
+    with pytest.raises(IcerecoError, match=r"no colour map called 'virides'; did you mean 'viridis'"):
+        colormap_named("virides")
+
+
+def test_what_is_readable_stays_as_it_is():
+    assert int(readable(0xFFFFFF, DARK)) == 0xFFFFFF
+    assert int(blended(0xFFFFFF, 0x000000, 0.5)) in (0x7F7F7F, 0x808080)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(1, 12))
+def test_marks_are_round_and_within(low, width, count):
+    marks = ticks(low, low + width, count)
+    assert len(marks) <= count
+    assert all(low - 1e-6 * width <= mark <= low + width * (1 + 1e-6) for mark in marks)
+
+
+def test_places_and_short_numbers():
+    assert placed([0, 5, 10], 0, 10, 11).tolist() == [0, 5, 10]
+    assert placed([1, 10, 100, 0], 1, 100, 3, log=True).tolist()[:3] == [0, 1, 2]
+    assert span_of([np.nan]) == (0.0, 1.0)
+    assert [compact(value) for value in (-1234.0, 1e-9, np.nan, 5e16)] == [
+        "-1.23k",
+        "1.00e-09",
+        "–",
+        "5.00e+16",
+    ]
+
+
+def test_the_whole_detector_is_in_sight_from_every_side(detector):
+    camera = Camera.around(detector.position_m)
+    for yaw in np.linspace(0, 6, 7):
+        for pitch in (-1.5, 0.0, 0.8):
+            seen = camera.turned(yaw, pitch).project(detector.position_m, 200, 120)
+            inside = (seen.x >= 0) & (seen.x < 200) & (seen.y >= 0) & (seen.y < 120)
+            assert inside.mean() > 0.97
+
+
+def test_up_is_up_and_x_is_to_the_right_from_above():
+    camera = Camera((0.0, 0.0, 0.0), 100.0)
+    points = np.array([[0, 0, 0], [0, 0, 50], [50, 0, 0], [0, 50, 0]], dtype=float)
+    side = camera.seen_from("x").project(points, 100, 100)
+    assert side.y[1] < side.y[0]
+    assert side.scale[2] > side.scale[0]  # x comes towards us
+    above = camera.seen_from("z").project(points, 100, 100)
+    assert above.x[2] > above.x[0]
+    assert above.y[3] < above.y[0]
+
+
+@given(st.floats(-7, 7), st.floats(-4, 4), st.floats(0.3, 50))
+def test_turning_moving_and_zooming_keep_numbers_finite(yaw, pitch, zoom):
+    camera = Camera((0.0, 0.0, 0.0), 100.0).turned(yaw, pitch).zoomed(zoom).panned(0.3, -0.2)
+    seen = camera.project(np.random.default_rng(0).uniform(-90, 90, (50, 3)), 80, 60, 2.0)
+    assert np.isfinite(seen.x[np.isfinite(seen.scale)]).all()
+    assert ((seen.depth >= 0) & (seen.depth <= 1)).all()
+
+
+def test_what_is_behind_the_eye_is_nowhere():
+    camera = Camera((0.0, 0.0, 0.0), 1.0).seen_from("x")
+    assert np.isnan(camera.project(np.array([[100.0, 0, 0]]), 80, 60).x).all()
+
+
+@given(angles)
+def test_both_skies_give_back_the_direction_that_was_placed(place):
+    direction = direction_from_angles(*map(np.array, place))
+    for sky in (
+        AllSky(160, 80),
+        Zoom(direction_from_angles(np.array(1.0), np.array(1.2)), 1.5, 160, 80, 2.0),
+    ):
+        x, y = sky.place(direction[None])
+        assert opening_angle(sky.directions(x, y)[0], direction) < 1e-6
+
+
+def test_the_sky_has_its_pole_on_top_and_azimuth_grows_to_the_left():
+    sky = AllSky(200, 100)
+    up, middle, left = (
+        sky.place(direction_from_angles(np.array([a]), np.array([z])))
+        for a, z in ((0, 0.01), (0, 1.57), (1, 1.57))
+    )
+    assert up[1] < 5
+    assert middle[0] == pytest.approx(100)
+    assert left[0] < 100
+    assert np.isnan(sky.directions(np.array([0.5]), np.array([0.5]))).all()
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.3, 5.0, 1e3, 1e9])
+@pytest.mark.parametrize("probability", [0.5, 0.9])
+def test_a_contour_holds_what_it_says(kappa, probability):
+    angle = containment_angle(kappa, probability)
+    assert probability_inside(np.array([angle]), np.array([kappa]))[0] == pytest.approx(probability, abs=1e-6)
+
+
+def test_no_contour_without_a_kappa():
+    assert np.isnan(containment_angle(float("nan"), 0.5))
+    assert np.isnan(containment_angle(-1.0, 0.5))
+
+
+@given(angles, st.floats(0.001, 3.1))
+def test_a_ring_is_at_its_angle(place, angle):
+    mean = direction_from_angles(*map(np.array, place))
+    assert opening_angle(ring(mean, angle), mean) == pytest.approx(angle, abs=1e-6)
+
+
+def test_density_is_highest_in_the_middle_and_does_not_overflow():
+    mean = np.array([0.0, 0.0, 1.0])
+    density = vmf_density(np.array([mean, -mean]), mean, 1e12)
+    assert density.tolist() == [1.0, 0.0]
+
+
+def event_of(pulses, detector, **columns):
+    table = random_events(np.array([pulses]), seed=3)
+    for name, values in columns.items():
+        table = table.set_column(table.schema.get_field_index(name), name, [values])
+    return event_batch(table, detector)[0]
+
+
+def test_hits_are_summed_until_a_moment(detector):
+    hits = hits_of(event_of(400, detector))
+    first, last = hits.span_ns
+    assert hits.until(None).charge_pe.sum() == pytest.approx(hits.charge_pe.sum())
+    assert hits.until(first - 1).charge_pe.sum() == 0
+    assert not np.isfinite(hits.until(first - 1).first_ns).any()
+    half = hits.until((first + last) / 2)
+    assert 0 < half.charge_pe.sum() < hits.charge_pe.sum()
+    assert first <= hits.colors_ns[0] < hits.colors_ns[1] <= last
+
+
+def test_an_event_without_pulses_has_hits_all_the_same(detector):
+    hits = hits_of(event_of(0, detector))
+    assert hits.span_ns == (0.0, 1.0)
+    assert hits.center_m.tolist() == [0, 0, 0]
+    assert len(hits.until(5.0).charge_pe) == 0
+
+
+def test_numbers_that_are_none_do_not_spread(detector):
+    hits = hits_of(event_of(3, detector, time=[[np.nan, 1.0, 2.0]], charge=[[np.inf, np.nan, -1.0]]))
+    assert np.isfinite(hits.time_ns).all()
+    assert (hits.charge_pe >= 0).all()
+    assert np.isfinite(hits.center_m).all()
+
+
+def drawn(detector, hits, *, moment=None, look=None, lines=(), picked=None, marker="braille", zoom=1.0):
+    canvas = Canvas(*SIZE, marker)
+    look = look or Look(COLORMAPS["ember"], hits.colors_ns)
+    scene = Scene(frame_of(detector), hits, hits.until(moment), lines, picked)
+    draw_scene(canvas, scene, Camera.around(detector.position_m).zoomed(zoom), look, palette_on(DARK))
+    return canvas.cells()
+
+
+def test_hits_have_the_colors_of_their_times_and_appear_with_them(detector):
+    hits = hits_of(event_of(400, detector))
+    ember = set(COLORMAPS["ember"].table(DARK).tolist())
+
+    def colored(cells):
+        return sum(color in ember for color in cells.foreground.ravel().tolist())
+
+    before, half, after = (drawn(detector, hits, moment=m) for m in (0.0, np.median(hits.time_ns), None))
+    assert colored(before) == 0
+    assert 0 < colored(half) <= colored(after)
+
+
+def test_auxiliary_hits_are_hollow_and_can_be_left_out(detector):
+    event = event_of(1, detector, auxiliary=[[True]], charge=[[500.0]])
+    look = Look(COLORMAPS["ember"], (0.0, 1.0))
+    ember = set(COLORMAPS["ember"].table(DARK).tolist())
+
+    def dots(cells):
+        lit = [
+            chr(c)
+            for c, f in zip(cells.character.ravel(), cells.foreground.ravel(), strict=True)
+            if int(f) in ember
+        ]
+        return sum((ord(one) - 0x2800).bit_count() for one in lit)
+
+    hollow = dots(drawn(detector, hits_of(event), look=look))
+    filled = dots(
+        drawn(detector, hits_of(event_of(1, detector, auxiliary=[[False]], charge=[[500.0]])), look=look)
+    )
+    hidden = drawn(detector, hits_of(event), look=Look(COLORMAPS["ember"], (0.0, 1.0), auxiliary=False))
+    assert 0 < hollow < filled
+    assert dots(hidden) == 0
+
+
+def test_discs_grow_with_charge_and_with_the_zoom(detector):
+    ember = set(COLORMAPS["ember"].table(DARK).tolist())
+
+    def cells_of(charge, zoom=1.0):
+        event = event_of(1, detector, charge=[[charge]], auxiliary=[[False]], sensor_id=[[2800]])
+        cells = drawn(detector, hits_of(event), zoom=zoom)
+        return sum(int(color) in ember for color in cells.foreground.ravel())
+
+    assert cells_of(0.5) <= cells_of(100.0) < cells_of(10_000.0) < cells_of(10_000.0, zoom=2.0)
+
+
+def test_lines_carry_their_names_apart_from_each_other(detector):
+    hits = hits_of(event_of(50, detector))
+    direction = np.array([0.6, 0.0, 0.8])
+    lines = [
+        Line(name, direction, hits.center_m, 0xFFFFFF, cone=0.1)
+        for name in ("first", "second", "a very long name indeed")
+    ]
+    text = drawn(detector, hits, lines=lines).lines()
+    for name in ("first", "second", "a very long nam…"):
+        assert sum(name in line for line in text) == 1
+
+
+@pytest.mark.parametrize("marker", ["braille", "quadrant", "block", "ascii"])
+def test_all_sensors_hit_at_once_can_be_drawn(detector, marker):
+    event = event_of(5160, detector, sensor_id=[np.arange(5160).tolist()])
+    cells = drawn(detector, hits_of(event), marker=marker, picked=7)
+    assert cells.character.shape == (SIZE[1], SIZE[0])
+    if marker == "ascii":
+        assert cells.character.max() < 127
+
+
+def test_the_nearest_hit_is_found_where_it_is_drawn(detector):
+    hits = hits_of(event_of(60, detector))
+    camera, canvas = Camera.around(detector.position_m), Canvas(*SIZE)
+    seen = camera.project(hits.position_m, canvas.width, canvas.height)
+    every = np.arange(len(hits.sensor_id))
+    for dom in every[:10]:
+        found = nearest_dom(hits, every, camera, canvas, seen.x[dom], seen.y[dom], 4.0)
+        assert np.hypot(seen.x[found] - seen.x[dom], seen.y[found] - seen.y[dom]) < 1e-6
+    assert nearest_dom(hits, every, camera, canvas, -500.0, -500.0, 4.0) is None
+    assert nearest_dom(hits, every[:0], camera, canvas, 5.0, 5.0, 4.0) is None

@@ -1,0 +1,193 @@
+"""The app in a browser: who may come in, and that it works there."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from icereco.tui.serve import is_loopback
+
+pytest.importorskip("textual_serve", reason="needs textual-serve: pip install 'icereco[serve]'")
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--window-size=1200,800",
+)  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Served:
+    """`icereco tui --serve` in a process of its own."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        self.port = free_port()
+        command = [
+            sys.executable,
+            "-m",
+            "icereco",
+            "tui",
+            "--serve",
+            "--host",
+            host,
+            "--port",
+            str(self.port),
+        ]
+        self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+        self.line = self.process.stdout.readline()
+        wait_for(lambda: self.status("/static/images/background.png") in (200, 403, 404))
+
+    def status(self, path: str = "/", **headers: str) -> int:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=20)
+
+
+def wait_for(what, seconds: float = 30.0):
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def serve(tmp_path):
+    begun = []
+
+    def start(host: str) -> Served:
+        begun.append(Served(tmp_path, host))
+        return begun[-1]
+
+    yield start
+    for served in begun:
+        served.end()
+
+
+def test_on_this_machine_pages_of_other_sites_are_refused(serve):
+    served = serve("127.0.0.1")
+    assert f"http://127.0.0.1:{served.port}/ " in served.line
+    assert served.status() == 200
+    assert served.status(Host="evil.example") == 403
+    assert served.status("/ws", Origin="http://evil.example") == 403
+
+
+def test_beyond_this_machine_the_token_is_asked_for(serve):
+    served = serve("0.0.0.0")
+    token = served.line.split("token=")[1].split()[0]
+    assert served.status() == 403
+    assert served.status("/ws") == 403
+    assert served.status("/?token=guess") == 403
+    assert served.status(f"/?token={token}") == 200
+    assert served.status(Cookie=f"icereco_token={token}") == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("cluster.example", False)]
+)
+def test_only_the_loopback_address_needs_no_token(host, own):
+    assert is_loopback(host) == own
+
+
+def test_without_textual_serve_it_says_what_to_install(monkeypatch):
+    from icereco.cli import main
+
+    monkeypatch.setitem(sys.modules, "textual_serve", None)
+    monkeypatch.setitem(sys.modules, "textual_serve.server", None)
+    result = CliRunner().invoke(main, ["tui", "--serve"])
+    assert result.exit_code == 2
+    assert "pip install 'icereco[serve]'" in result.output
+
+
+# In a real browser
+
+
+class Browser:
+    """Chromium by the WebDriver protocol."""
+
+    def __init__(self, profile: Path) -> None:
+        port = free_port()
+        self.driver = subprocess.Popen(
+            ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.base = f"http://127.0.0.1:{port}"
+        wait_for(self._ready)
+        options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
+        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        session = self.call("POST", "/session", wanted)["sessionId"]
+        self.base += f"/session/{session}"
+
+    def call(self, method: str, path: str, body: object = None):
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.base + path, data, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def _ready(self) -> bool:
+        try:
+            return bool(self.call("GET", "/status")["ready"])
+        except OSError:
+            return False
+
+    def press(self, key: str) -> None:
+        actions = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+
+    def end(self) -> None:
+        self.call("DELETE", "")
+        self.driver.terminate()
+        self.driver.wait(10)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    if not (shutil.which("chromedriver") and (shutil.which("chromium") or shutil.which("google-chrome"))):
+        pytest.skip("needs the Debian packages chromium and chromium-driver")
+    opened = Browser(tmp_path / "browser")
+    yield opened
+    opened.end()
+
+
+@pytest.mark.slow
+def test_keys_work_in_a_browser(tmp_path, serve, browser):
+    served = serve("127.0.0.1")
+    browser.call("POST", "/url", {"url": f"http://127.0.0.1:{served.port}/"})
+    script = "return document.body.className + ' ' + document.querySelectorAll('.xterm').length"
+    wait_for(lambda: "1" in browser.call("POST", "/execute/sync", {"script": script, "args": []}))
+    focus = "document.querySelector('.xterm-helper-textarea').focus()"
+    browser.call("POST", "/execute/sync", {"script": focus, "args": []})
+    time.sleep(3)  # the app starts behind the page
+    browser.press("6")
+    time.sleep(1)
+    browser.press("\ue033")  # F3: a picture of what is shown
+    wait_for(lambda: list(tmp_path.glob("*.svg")))
+    time.sleep(0.5)
+    (picture,) = tmp_path.glob("*.svg")
+    assert "jobs" in picture.read_text()
+    if folder := os.environ.get("ICERECO_BROWSER_PICTURE"):
+        import base64
+
+        Path(folder).write_bytes(base64.b64decode(browser.call("GET", "/screenshot")))
