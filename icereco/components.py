@@ -24,12 +24,15 @@ class Component:
         factory: "module:callable"; called as `roles.py` says for the kind. Imported only when the component is built.
         options: "module:Model", a pydantic model with `extra="forbid"`; its module must not import torch.
         summary: one line for people.
+        waives: promises of its kind that it does not make, by the names that the conformance kit gives them
+            (`icereco.testing.conformance`), such as "pulse-order"; only some can be waived.
     """
 
     name: str
     factory: str
     options: str
     summary: str
+    waives: tuple[str, ...] = ()
 
     def load_factory(self) -> Any:
         """Import and return the factory.
