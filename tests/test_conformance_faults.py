@@ -9,7 +9,7 @@ import pytest
 from icereco.components import KINDS, Component
 from icereco.errors import IcerecoError
 from icereco.plugins import Declaration, Plugin
-from icereco.testing.conformance import BrokenPromise, Example, checks, checks_of
+from icereco.testing.conformance import BrokenPromiseError, Example, checks, checks_of
 from icereco.testing.conformance.samples import event_table
 
 NETWORKS = ("aggregator", "encoder")
@@ -61,7 +61,7 @@ def _loaded(planted_modules):
 
 @pytest.mark.parametrize(("kind", "fault"), FAULTS)
 def test_a_planted_fault_fails_its_check(kind, fault):
-    with pytest.raises(BrokenPromise):
+    with pytest.raises(BrokenPromiseError):
         check_named(planted(kind, fault), fault)()
 
 
@@ -76,12 +76,12 @@ def test_a_sound_component_passes_every_check(kind):
 @pytest.mark.parametrize(
     ("name", "changes", "complaint"),
     [
-        ("declared-without-heavy-imports", {"module": "planted_heavy"}, "imports polars"),
+        ("light-to-declare", {"module": "planted_heavy"}, "imports polars"),
         ("options-refuse-typos", {"options": "TakesAnything"}, "takes any option"),
         ("options-are-described", {"options": "Undescribed"}, "no description of width"),
         ("options-survive-toml", {"options": "NotInToml"}, "TOML has no complex"),
         ("described-in-one-line", {"summary": ""}, "must be one line"),
-        ("waives-only-what-can-be", {"waives": ("doms-do-not-leak",)}, "cannot be waived"),
+        ("waives-what-it-may", {"waives": ("doms-do-not-leak",)}, "cannot be waived"),
     ],
 )
 def test_a_faulty_declaration_fails_its_check(name, changes, complaint):
@@ -91,7 +91,7 @@ def test_a_faulty_declaration_fails_its_check(name, changes, complaint):
     declaration = planted("aggregator", None, **changes)
     if summary is not None:
         declaration = replace(declaration, component=replace(declaration.component, summary=summary))
-    with pytest.raises(BrokenPromise, match=complaint):
+    with pytest.raises(BrokenPromiseError, match=complaint):
         check_named(declaration, name)()
 
 

@@ -9,14 +9,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icereco.blame import blaming
 from icereco.components import Component
 from icereco.data.check import EventChecker, check_truth
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.log import get_logger
 from icereco.plugins import registry
 from icereco.roles import Reader
 
 __all__ = ["Source", "fingerprint", "open_source"]
+
+logger = get_logger(__name__)
 
 _SAMPLE_BYTES = 1 << 16
 _SAMPLES = 8
@@ -38,11 +42,13 @@ class Source:
 
     def count(self) -> int:
         """The number of events, without reading the pulses."""
-        return self.reader.count(self.path)
+        with blaming("reader", self.reader, f"when it counted the events of {self.path}"):
+            return self.reader.count(self.path)
 
     def batches(self, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file."""
-        return self.reader.read(self.path, rows)
+        with blaming("reader", self.reader, f"while it read {self.path}"):
+            yield from self.reader.read(self.path, rows)
 
     def checked(
         self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
@@ -63,7 +69,9 @@ class Source:
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read; see `fingerprint`."""
-        return fingerprint(self.path, self.reader.files(self.path))
+        with blaming("reader", self.reader, f"when it named the files of {self.path}"):
+            files = self.reader.files(self.path)
+        return fingerprint(self.path, files)
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
@@ -79,7 +87,14 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     path = Path(path)
     _require_exists(path)
     components = [registry().get("reader", reader)] if reader else registry().components("reader")
-    found = [(one, built) for one in components if (built := _build(one)).sniff(path)]
+    failures: list[str] = []
+    found = [(one, built) for one in components if (built := _recognising(one, path, failures)) is not None]
+    if failures and (reader or not found):
+        raise IcerecoError(
+            "\n".join([*failures, *(() if reader else (str(_not_recognised(path, components)),))])
+        )
+    for failure in failures:
+        logger.warning(failure)
     if not found:
         raise _not_recognised(path, components)
     if len(found) > 1:
@@ -89,9 +104,16 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     return Source(path, component.name, built)
 
 
-def _build(component: Component) -> Reader:
-    built: Reader = component.load_factory()(component.load_options()())
-    return built
+def _recognising(component: Component, path: Path, failures: list[str]) -> Reader | None:
+    """The reader, if it says that the file is its own; one that fails must not keep the others from reading it."""
+    try:
+        factory = component.load_factory()
+        with blaming("reader", factory, f"when it was asked about {path}"):
+            built: Reader = factory(component.load_options()())
+            return built if built.sniff(path) else None
+    except IcerecoError as error:
+        failures.append(f"reader {component.name!r} is left out: {error}")
+        return None
 
 
 def _require_exists(path: Path) -> None:

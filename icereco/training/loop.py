@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from icereco.blame import blaming
 from icereco.directions import opening_angle
 from icereco.errors import IcerecoError
 from icereco.evaluation.resolution import Resolution, Summary, summarize
@@ -131,7 +132,8 @@ class Trainer:
         with autocast(self.options, device):
             outputs = self.model(to_tensors(batch, device))
         truth = torch.from_numpy(batch.truth.direction).to(device, torch.float32)
-        return outputs, self.model.loss(outputs, truth)
+        with blaming("loss", self.model.loss, "when it was given outputs"):
+            return outputs, self.model.loss(outputs, truth)
 
     def _blame(self, batch: EventBatch, value: float) -> str:
         what = "loss" if not np.isfinite(value) else "gradient"

@@ -17,7 +17,7 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.angular:AngularLoss",
             "icereco_losses.options:AngularOptions",
             "opening angle between prediction and truth, stable at 0 and 180 degrees",
-            waives=("density-integrates-to-one",),
+            waives=("is-a-density",),
         ),
         Component(
             "vmf",

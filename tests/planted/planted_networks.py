@@ -18,11 +18,11 @@ class Mean(nn.Module):
         self.fault, self.width = fault, options.width
         self.layer = nn.Sequential(nn.Linear(input_width + 3, 32), nn.GELU(), nn.Linear(32, options.width))
         self.out = nn.Linear(options.width + 1, options.width)
-        if fault == "gradients-reach-every-parameter":
+        if fault == "all-parameters-learn":
             self.unused = nn.Parameter(torch.ones(3))
         if fault == "same-seed-same-weights":
             nn.init.normal_(self.out.weight, generator=HOARD)
-        if fault == "state-makes-the-round-trip":
+        if fault == "state-round-trip":
             self.shift = [torch.randn(options.width)]  # in a list no module sees it
 
     def forward(self, features, *rest):
@@ -55,7 +55,7 @@ class Mean(nn.Module):
         match self.fault:
             case "one-vector-per-dom" | "one-vector-per-event":
                 return vectors[:, 1:]
-            case "different-doms-have-different-vectors" | "different-events-have-different-vectors":
+            case "tells-doms-apart" | "tells-events-apart":
                 return vectors * 0
             case "doms-do-not-leak" | "events-do-not-leak":
                 return vectors + vectors.mean(0)
@@ -77,7 +77,7 @@ class Mean(nn.Module):
                 return torch.where(counts[:, None] == 0, torch.nan, vectors)
             case "half-precision" if torch.is_autocast_enabled("cpu"):
                 return (vectors * 1e6).half()
-            case "state-makes-the-round-trip":
+            case "state-round-trip":
                 return vectors + self.shift[0]
             case "evaluation-repeats":
                 return nn.functional.dropout(vectors, 0.1, training=True)

@@ -39,9 +39,9 @@ class Loss(nn.Module):
                 return values + outputs.sum(-1) - outputs.sum(-1).detach()
             case "events-do-not-leak":
                 return values + values.mean()
-            case "density-integrates-to-one":
+            case "is-a-density":
                 return 1.5 * values
-            case "half-precision-is-computed-in-full":
+            case "half-precision":
                 return values.to(outputs.dtype)
         return values
 
@@ -50,7 +50,7 @@ class Loss(nn.Module):
         match self.fault:
             case "decode-gives-unit-vectors":
                 return Decoded(outputs, decoded.kappa)
-            case "following-the-gradient-finds-the-truth":
+            case "learns-the-truth":
                 return Decoded(-decoded.direction, decoded.kappa)
         return decoded
 
@@ -95,7 +95,7 @@ class Reader:
         return self.sound.count(path) + (self.fault == "counts-what-it-reads")
 
     def read(self, path, rows_per_batch=4096):
-        rows = 4096 if self.fault == "batch-size-changes-nothing" else rows_per_batch
+        rows = 4096 if self.fault == "any-batch-size" else rows_per_batch
         for batch in self.sound.read(path, rows):
             table = pa.Table.from_batches([batch])
             match self.fault:
@@ -122,7 +122,7 @@ class Simulator:
 
     def blocks(self, seed, first_block=0):
         for made, block in enumerate(itertools.count(first_block)):
-            number = made if self.fault == "block-depends-on-its-number-alone" else block
+            number = made if self.fault == "blocks-stand-alone" else block
             kind = 0 if self.fault == "another-seed-other-events" else seed
             if self.fault == "same-seed-same-events":
                 kind = int(self.hoard.integers(1 << 30))

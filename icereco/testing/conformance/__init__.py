@@ -14,6 +14,6 @@ the module of that kind, in this package.
 """
 
 from icereco.testing.conformance.kit import Check, checks, checks_of
-from icereco.testing.conformance.subject import BrokenPromise, Example
+from icereco.testing.conformance.subject import BrokenPromiseError, Example
 
-__all__ = ["BrokenPromise", "Check", "Example", "checks", "checks_of"]
+__all__ = ["BrokenPromiseError", "Check", "Example", "checks", "checks_of"]

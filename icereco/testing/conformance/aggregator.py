@@ -36,7 +36,7 @@ def one_vector_per_dom(subject: Subject) -> None:
     require(vectors.isfinite().all(), "a vector is not finite")
 
 
-def different_doms_have_different_vectors(subject: Subject) -> None:
+def tells_doms_apart(subject: Subject) -> None:
     """DOMs with different pulses have different vectors."""
     vectors = _evaluate(_build(subject), Sequences.random())
     apart = torch.cdist(vectors, vectors) + torch.eye(len(vectors))
@@ -97,7 +97,7 @@ def every_pulse_counts(subject: Subject) -> None:
     require(not silent.any(), f"{int(silent.sum())} of {len(silent)} pulses have no influence on any vector")
 
 
-def gradients_reach_every_parameter(subject: Subject) -> None:
+def all_parameters_learn(subject: Subject) -> None:
     """Training moves every parameter."""
     network.require_all_gradients(_build(subject), _call, Sequences.random())
 
@@ -140,7 +140,7 @@ def same_seed_same_weights(subject: Subject) -> None:
     network.require_seeded(_build(subject, 7), _build(subject, 7), _build(subject, 8))
 
 
-def state_makes_the_round_trip(subject: Subject) -> None:
+def state_round_trip(subject: Subject) -> None:
     """Its state, saved and loaded, gives the same vectors: a checkpoint holds all of it."""
     network.require_round_trip(_build(subject, 1), _build(subject, 2), _call, Sequences.random())
 
@@ -152,20 +152,20 @@ def evaluation_repeats(subject: Subject) -> None:
 
 PROMISES = (
     one_vector_per_dom,
-    different_doms_have_different_vectors,
+    tells_doms_apart,
     doms_do_not_leak,
     gradients_do_not_leak,
     alone_as_in_company,
     dom_order,
     pulse_order,
     every_pulse_counts,
-    gradients_reach_every_parameter,
+    all_parameters_learn,
     one_pulse,
     twenty_thousand_pulses,
     batch_without_doms,
     half_precision,
     same_seed_same_weights,
-    state_makes_the_round_trip,
+    state_round_trip,
     evaluation_repeats,
 )
 

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from icereco.plugins import GROUP, HEAVY
 from icereco.profiles.toml import format_table
 from icereco.registry import Plugin
-from icereco.testing.conformance.subject import BrokenPromise, Subject, require
+from icereco.testing.conformance.subject import BrokenPromiseError, Subject, require
 
 _MISSPELT = "no_such_option"
 
 
-def declared_without_heavy_imports(subject: Subject) -> None:
+def light_to_declare(subject: Subject) -> None:
     """Listing it and validating its options imports none of torch, polars, pyarrow, textual, wandb."""
     options = subject.component.options.partition(":")[0]
     module = _entry_module(subject.declaration.plugin)
@@ -59,7 +59,7 @@ def options_survive_toml(subject: Subject) -> None:
         text = format_table("role", [(key, value, "") for key, value in values.items()])
         read = type(options)(**tomllib.loads(text)["role"])
     except (TypeError, ValueError) as error:
-        raise BrokenPromise(
+        raise BrokenPromiseError(
             f"the options {options!r} cannot be written as TOML and read again: {error}"
         ) from None
     require(read == options, f"as TOML the options {options!r} become {read!r}")
@@ -71,7 +71,7 @@ def described_in_one_line(subject: Subject) -> None:
     require(summary.strip() and "\n" not in summary, f"the summary must be one line, not {summary!r}")
 
 
-def waives_only_what_can_be(subject: Subject) -> None:
+def waives_what_it_may(subject: Subject) -> None:
     """What it waives are promises of its kind that may be waived."""
     module = import_module(f"icereco.testing.conformance.{subject.declaration.kind}")
     allowed = getattr(module, "WAIVABLE", ())
@@ -83,12 +83,12 @@ def waives_only_what_can_be(subject: Subject) -> None:
 
 
 PROMISES = (
-    declared_without_heavy_imports,
+    light_to_declare,
     options_refuse_typos,
     options_are_described,
     options_survive_toml,
     described_in_one_line,
-    waives_only_what_can_be,
+    waives_what_it_may,
 )
 
 

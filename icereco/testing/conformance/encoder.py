@@ -45,7 +45,7 @@ def one_vector_per_event(subject: Subject) -> None:
     require(vectors.isfinite().all(), "a vector is not finite")
 
 
-def different_events_have_different_vectors(subject: Subject) -> None:
+def tells_events_apart(subject: Subject) -> None:
     """Events with different DOMs have different vectors."""
     vectors = _evaluate(_build(subject), _sequences())
     apart = torch.cdist(vectors, vectors) + torch.eye(len(vectors))
@@ -123,7 +123,7 @@ def every_dom_counts(subject: Subject) -> None:
     require(not silent.any(), f"{int(silent.sum())} of {len(silent)} DOMs have no influence on any vector")
 
 
-def gradients_reach_every_parameter(subject: Subject) -> None:
+def all_parameters_learn(subject: Subject) -> None:
     """Training moves every parameter."""
     network.require_all_gradients(_build(subject), _call, _sequences())
 
@@ -168,7 +168,7 @@ def same_seed_same_weights(subject: Subject) -> None:
     network.require_seeded(_build(subject, 7), _build(subject, 7), _build(subject, 8))
 
 
-def state_makes_the_round_trip(subject: Subject) -> None:
+def state_round_trip(subject: Subject) -> None:
     """Its state, saved and loaded, gives the same vectors: a checkpoint holds all of it."""
     network.require_round_trip(_build(subject, 1), _build(subject, 2), _call, _sequences())
 
@@ -180,7 +180,7 @@ def evaluation_repeats(subject: Subject) -> None:
 
 PROMISES = (
     one_vector_per_event,
-    different_events_have_different_vectors,
+    tells_events_apart,
     events_do_not_leak,
     gradients_do_not_leak,
     alone_as_in_company,
@@ -188,13 +188,13 @@ PROMISES = (
     dom_order,
     event_order,
     every_dom_counts,
-    gradients_reach_every_parameter,
+    all_parameters_learn,
     one_dom,
     all_doms,
     event_without_doms,
     half_precision,
     same_seed_same_weights,
-    state_makes_the_round_trip,
+    state_round_trip,
     evaluation_repeats,
 )
 

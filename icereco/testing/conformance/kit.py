@@ -18,7 +18,7 @@ Promise = Callable[[Subject], None]
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of one component; calling it raises `BrokenPromise` if the component does not keep it.
+    """One promise of one component; calling it complains if the component does not keep it.
 
     Attributes:
         name: of the promise, such as "doms-do-not-leak".
@@ -38,6 +38,11 @@ class Check:
         return " ".join((self.promise.__doc__ or "").partition("\n\n")[0].split())
 
     def __call__(self) -> None:
+        """Look.
+
+        Raises:
+            BrokenPromiseError: the promise is not kept.
+        """
         self.promise(self.subject)
 
     def __str__(self) -> str:

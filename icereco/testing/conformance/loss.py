@@ -83,7 +83,7 @@ def decode_gives_unit_vectors(subject: Subject) -> None:
             )
 
 
-def density_integrates_to_one(subject: Subject) -> None:
+def is_a_density(subject: Subject) -> None:
     """exp(−loss) is a density per steradian: its integral over the sphere is one, for any outputs."""
     loss = subject.build().double()
     directions, weights = _sphere()
@@ -109,7 +109,7 @@ def _sphere(rings: int = 96, around: int = 192) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(vectors.reshape(-1, 3)), torch.from_numpy(solid_angle)
 
 
-def following_the_gradient_finds_the_truth(subject: Subject) -> None:
+def learns_the_truth(subject: Subject) -> None:
     """Outputs that follow the gradient are decoded to the true direction, to 10 degrees."""
     loss = subject.build()
     truth, outputs = _directions(32), _outputs(loss, 32).requires_grad_()
@@ -127,7 +127,7 @@ def following_the_gradient_finds_the_truth(subject: Subject) -> None:
     )
 
 
-def half_precision_is_computed_in_full(subject: Subject) -> None:
+def half_precision(subject: Subject) -> None:
     """Outputs in bfloat16 give a loss and directions in float32: in bfloat16 directions are 0.2° apart."""
     loss = subject.build()
     outputs, truth = _outputs(loss).bfloat16(), _directions(_EVENTS)
@@ -147,9 +147,9 @@ PROMISES = (
     gradient_is_right,
     events_do_not_leak,
     decode_gives_unit_vectors,
-    density_integrates_to_one,
-    following_the_gradient_finds_the_truth,
-    half_precision_is_computed_in_full,
+    is_a_density,
+    learns_the_truth,
+    half_precision,
 )
 
-WAIVABLE = ("density-integrates-to-one",)
+WAIVABLE = ("is-a-density",)

@@ -83,7 +83,7 @@ def counts_what_it_reads(subject: Subject) -> None:
         require(counted == read, f"it counts {counted} events and reads {read}")
 
 
-def batch_size_changes_nothing(subject: Subject) -> None:
+def any_batch_size(subject: Subject) -> None:
     """Batches have no more events than asked for, and together they are the same whatever their size."""
     with _opened(subject) as (reader, path):
         whole = _table(reader, path)
@@ -196,7 +196,7 @@ WITH_EXAMPLE = (
     knows_its_own_format,
     names_its_files,
     counts_what_it_reads,
-    batch_size_changes_nothing,
+    any_batch_size,
     own_layout,
     order,
     units,

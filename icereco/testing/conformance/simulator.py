@@ -33,7 +33,7 @@ def another_seed_other_events(subject: Subject) -> None:
     require(first.num_rows and not first.equals(other), "seeds 7 and 8 gave the same events (or none)")
 
 
-def block_depends_on_its_number_alone(subject: Subject) -> None:
+def blocks_stand_alone(subject: Subject) -> None:
     """Block k is the same whether the blocks before it were made or not, so that processes can share the work."""
     whole, later = _blocks(subject), _blocks(subject, first=1, count=1)
     require(whole[1] == later[0], "block 1 is another when block 0 was not made before")
@@ -66,7 +66,7 @@ def truth(subject: Subject) -> None:
 PROMISES = (
     same_seed_same_events,
     another_seed_other_events,
-    block_depends_on_its_number_alone,
+    blocks_stand_alone,
     events_are_valid,
     truth,
 )

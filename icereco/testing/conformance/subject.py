@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from torch import Tensor
 
-__all__ = ["BrokenPromise", "Example", "Subject", "require", "require_close"]
+__all__ = ["BrokenPromiseError", "Example", "Subject", "require", "require_close"]
 
 _SMALL = {"width": 32, "layers": 2}
 
 
-class BrokenPromise(AssertionError):
+class BrokenPromiseError(AssertionError):
     """What a component promised, and what it did instead."""
 
 
@@ -68,10 +68,10 @@ def require(kept: object, complaint: str) -> None:
     """Complain unless the promise is kept.
 
     Raises:
-        BrokenPromise: it is not.
+        BrokenPromiseError: it is not.
     """
     if not kept:
-        raise BrokenPromise(complaint)
+        raise BrokenPromiseError(complaint)
 
 
 def require_close(
@@ -80,7 +80,7 @@ def require_close(
     """Complain unless two tensors agree.
 
     Raises:
-        BrokenPromise: they differ, in shape or by more than `absolute + relative · |expected|`.
+        BrokenPromiseError: they differ, in shape or by more than `absolute + relative · |expected|`.
     """
     require(
         found.shape == expected.shape,
@@ -89,4 +89,4 @@ def require_close(
     apart = (found.double() - expected.double()).abs()
     allowed = absolute + relative * expected.double().abs()
     if not bool((apart <= allowed).all()):  # NaN is not close to anything
-        raise BrokenPromise(f"{complaint}: they differ by up to {float(apart.max()):.3g}")
+        raise BrokenPromiseError(f"{complaint}: they differ by up to {float(apart.max()):.3g}")
