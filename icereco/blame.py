@@ -30,10 +30,8 @@ def blaming(
     """
     try:
         yield
-    except (IcerecoError, *passing):
-        raise
     except Exception as error:
-        if type(error).__name__ in _OUT_OF_MEMORY:
+        if isinstance(error, (IcerecoError, *passing)) or type(error).__name__ in _OUT_OF_MEMORY:
             raise
         raise IcerecoError(
             f"{described(kind, component)} failed {doing}: {type(error).__name__}: {error}\n"

@@ -73,7 +73,8 @@ def _chosen(known: Registry, name: str | None, kind: Kind | None) -> list[Declar
     Raises:
         IcerecoError: there is none, or the plugin is not loaded.
     """
-    declared = [one for one in map(known.of_kind, [kind] if kind else KINDS) for one in one]
+    kinds = KINDS if kind is None else (kind,)
+    declared = [one for wanted in kinds for one in known.of_kind(wanted)]
     if name is None:
         return declared
     found = [one for one in declared if name in _names(one)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Literal
 
 from icereco import __version__
 from icereco.atomic import unwritable
@@ -137,14 +136,8 @@ def _templates(name: PluginName, kind: Kind) -> Iterator[tuple[str, str]]:
     yield f"{source}/py.typed", ""
 
 
-Word = Literal[
-    "name", "distribution", "module", "entry", "class", "kind", "hook", "summary", "usage", "choosing", "waives",
-    "version", "next_version",
-]  # fmt: skip
-"""What a template may say with a dollar sign before it."""
-
-
-def _words(name: PluginName, kind: Kind) -> dict[Word, str]:
+def _words(name: PluginName, kind: Kind) -> dict[str, str]:
+    """What a template may say with a dollar sign before it."""
     major, minor, *_ = __version__.split(".")
     waives = ", ".join(f'"{promise}"' for promise in _WAIVES.get(kind, ()))
     in_profile = kind in ("normalizer", "aggregator", "encoder", "loss")

@@ -23,7 +23,7 @@ def _outputs(
     loss: Any, count: int = _EVENTS, scale: float = 1.0, dtype: torch.dtype = torch.float32
 ) -> Tensor:
     generator = torch.Generator().manual_seed(4)
-    numbers = torch.randn(count, loss.output_count, generator=generator, dtype=torch.float64)
+    numbers: Tensor = torch.randn(count, loss.output_count, generator=generator, dtype=torch.float64)
     return (scale * numbers).to(dtype)
 
 
