@@ -132,6 +132,10 @@ class FreshEnvironment:
         lines = [f"{name} = {module}" for name, module in found.items()]
         (info / "entry_points.txt").write_text("\n".join(["[icereco]", *lines]) + "\n", encoding="utf-8")
 
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run its Python."""
+        return self._run([str(self.python), *arguments])
+
     def icereco(
         self, *arguments: str, folder: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:

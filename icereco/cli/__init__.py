@@ -13,6 +13,8 @@ COMMANDS = {
     "train": ("icereco.cli.train", "Train a model from a profile."),
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
+    "compare": ("icereco.cli.compare", "Compare trainings on the same events."),
+    "sweep": ("icereco.cli.sweep", "Train a small grid of settings and rank it."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),
     "plugins": ("icereco.cli.plugins", "List installed components and plugins."),

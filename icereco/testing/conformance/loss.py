@@ -15,7 +15,7 @@ _EVENTS = 40
 
 
 def _directions(count: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    vectors = torch.randn(count, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    vectors: Tensor = torch.randn(count, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
     return (vectors / vectors.norm(dim=-1, keepdim=True)).to(dtype)
 
 
