@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icereco.errors import IcerecoError
-from icereco.profiles import Profile, ProfileError, load_profile, parse_profile
+from icereco.profiles import Problem, Profile, ProfileError, load_profile, parse_profile
 from icereco.profiles.toml import format_value
 from icereco.runs import RunFolder
 
@@ -108,7 +108,8 @@ def _slug(settings: dict[str, Any]) -> str:
 def _checked(
     profile: str, fixed: Sequence[str], named: list[tuple[dict[str, Any], str]], root: Path
 ) -> list[Cell]:
-    cells, problems = [], {}
+    cells: list[Cell] = []
+    problems: dict[str, Problem] = {}
     for settings, name in named:
         overrides = (*fixed, *(f"{key}={_text(value)}" for key, value in settings.items()))
         try:

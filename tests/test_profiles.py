@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from icereco.components import Component
 from icereco.errors import IcerecoError
-from icereco.profiles import ProfileError, load_profile, parse_profile, profile_names
+from icereco.profiles import ProfileError, load_profile, parse_profile, profile_comment, profile_names
 from icereco.profiles.toml import format_table, format_value
 from icereco.registry import Declaration, Plugin, Registry
 
@@ -366,3 +366,22 @@ def test_nan_and_numbers_keep_their_kind():
 def test_a_value_that_toml_lacks_is_refused():
     with pytest.raises(TypeError, match="TOML has no object"):
         format_value(object())
+
+
+def test_show_begins_with_what_the_profile_corresponds_to(tmp_path):
+    from click.testing import CliRunner
+
+    from icereco.cli import main
+
+    (tmp_path / "mine.toml").write_text(
+        '# Mine: as theirs,\n# but deeper.\n\n# Not of this.\nextends = "quick"\n'
+    )
+    result = CliRunner().invoke(main, ["profiles", "show", str(tmp_path / "mine.toml")])
+    assert result.output.startswith("# Mine: as theirs,\n# but deeper.\nschema = 1")
+    assert parse_profile(result.output, "mine") == load_profile(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_shipped_profile_says_what_it_corresponds_to(name):
+    assert profile_comment(name)
+    assert load_profile(name).summary

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.errors import IcerecoError
-from icereco.profiles import load_profile, profile_names, read_profile
+from icereco.profiles import load_profile, profile_comment, profile_names, read_profile
 from icereco.resources import data_dir
 
 __all__ = ["command"]
@@ -31,8 +31,10 @@ def command(context: click.Context) -> None:
 @click.argument("name")
 @click.option("-o", "overrides", multiple=True, metavar="ROLE.KEY=VALUE", help="Change a value.")
 def show(name: str, overrides: tuple[str, ...]) -> None:
-    """Print the profile NAME (or a file) whole, with the origin of each value."""
-    click.echo(load_profile(name, overrides).resolved_toml(), nl=False)
+    """Print the profile NAME (or a file) whole: what it corresponds to, and each value with its origin."""
+    text = load_profile(name, overrides).resolved_toml()
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in profile_comment(name).splitlines())
+    click.echo(comment + text, nl=False)
 
 
 @command.command("check")

@@ -84,7 +84,7 @@ def _train(cells: "Sequence[Cell]", data: Path | None, jobs: int, more: list[str
 
     todo = {cell.run.name: (cell, prepare_cell(cell, data)) for cell in cells}
     waiting = [(cell, action) for cell, action in todo.values() if action in ("begin", "resume")]
-    logger.info("%d trainings, %d of them to do", len(cells), len(waiting))
+    logger.info("%d trainings, %d of them to do; watch them with: icereco runs", len(cells), len(waiting))
     if jobs > 1:
         _prepare_data([cell for cell, _ in waiting], data)
     with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, _stoppable():
@@ -105,8 +105,9 @@ def _prepare_data(cells: "Sequence[Cell]", data: Path | None) -> None:
 def _side_by_side(
     waiting: "list[tuple[Cell, str]]", jobs: int, start: "Callable[[Cell, str], _Training]"
 ) -> "dict[str, str]":
-    queue, running, failures = list(waiting), [], {}
-    done = 0
+    queue, done = list(waiting), 0
+    running: list[_Training] = []
+    failures: dict[str, str] = {}
     try:
         while queue or running:
             while queue and len(running) < jobs:
@@ -233,7 +234,7 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
 
 
 def _table(ranked: "Sequence[Ranked]") -> Table:
-    caption = "degrees, on validation events; [95 % of resamples]; = not significantly different"
+    caption = "degrees; [95 % of resamples]; = no significant difference"
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), show_edge=False, caption=caption, caption_justify="left"
     )

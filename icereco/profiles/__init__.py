@@ -7,7 +7,7 @@ from icereco.plugins import Registry, registry
 from icereco.profiles.check import check
 from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.profile import Choice, Profile
-from icereco.profiles.resolve import profile_names, read_profile, resolve_file, resolve_text
+from icereco.profiles.resolve import profile_comment, profile_names, read_profile, resolve_file, resolve_text
 
 __all__ = [
     "Choice",
@@ -17,6 +17,7 @@ __all__ = [
     "ProfileError",
     "load_profile",
     "parse_profile",
+    "profile_comment",
     "profile_names",
     "read_profile",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from icereco.errors import IcerecoError, did_you_mean
@@ -9,7 +10,7 @@ from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.settings import Setting, Settings, merge, read_overrides, read_settings
 from icereco.resources import data_dir
 
-__all__ = ["Resolved", "profile_names", "read_profile", "resolve_file", "resolve_text"]
+__all__ = ["Resolved", "profile_comment", "profile_names", "read_profile", "resolve_file", "resolve_text"]
 
 _OWN_KEYS = ("name", "summary", "extends")
 """Keys that describe one file, and are not inherited."""
@@ -119,6 +120,19 @@ def _find(name_or_path: str | Path) -> Path:
             f"\n  a file of your own is named by its path, such as ./{text}.toml"
         )
     return data_dir("profiles") / f"{text}.toml"
+
+
+def profile_comment(name_or_path: str | Path) -> str:
+    """The comment at the top of a profile's own file, its lines without "#": what the profile corresponds to.
+
+    Raises:
+        IcerecoError: no such profile, or it cannot be read.
+    """
+    path = _find(name_or_path)
+    read_profile(path)  # says what is wrong with the file
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = takewhile(lambda line: line.startswith("#"), lines)
+    return "\n".join(line.removeprefix("#").strip() for line in comment)
 
 
 def read_profile(path: Path) -> Settings:

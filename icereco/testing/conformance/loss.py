@@ -15,8 +15,8 @@ _EVENTS = 40
 
 
 def _directions(count: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    vectors: Tensor = torch.randn(count, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
-    return (vectors / vectors.norm(dim=-1, keepdim=True)).to(dtype)
+    vectors = torch.randn(count, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    return torch.nn.functional.normalize(vectors, dim=-1).to(dtype)
 
 
 def _outputs(
