@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from icereco.components import KINDS
 from icereco.plugins import HOOKS
 from icereco.profiles import load_profile
+from icereco.testing.conformance import checks
 from icereco.training.options import TrainOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -58,7 +60,7 @@ print(method(["event", "event"]).direction.tolist())
 
 def test_the_aggregator_of_the_tutorial_is_one_that_a_profile_can_use(tmp_path):
     modules = dict(
-        zip(["__init__.py", "options.py", "aggregator.py"], blocks(PLUGIN, "python")[1:], strict=True)
+        zip(["__init__.py", "options.py", "aggregator.py"], blocks(PLUGIN, "python")[1:4], strict=True)
     )
     project = {
         "name": "icereco-mean",
@@ -76,6 +78,18 @@ import torch
 print(*component.load_factory()(options, 3)(torch.ones(5, 3), torch.tensor([0, 1, 5])).shape)
 """
     assert run(tmp_path, program) == "2 32\n"
+    (test,) = [block for block in blocks(PLUGIN, "python") if "icereco.testing" in block]
+    (tmp_path / "test_mean.py").write_text(test)
+    told = run(
+        tmp_path, "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))", "-q", f"{tmp_path}/test_mean.py"
+    )
+    assert f"{len(checks('aggregator', 'deepsets'))} passed" in told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_promise_that_may_be_waived_is_documented(kind):
+    for promise in getattr(import_module(f"icereco.testing.conformance.{kind}"), "WAIVABLE", ()):
+        assert re.search(rf"\| {kind} \| [^|]*`{promise}`", PLUGIN)
 
 
 @pytest.mark.parametrize("kind", KINDS)
