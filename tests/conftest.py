@@ -163,6 +163,12 @@ class FreshEnvironment:
         )
 
 
+@pytest.fixture(scope="session")
+def make_environment() -> Callable[[Path], FreshEnvironment]:
+    """What makes an environment in a folder."""
+    return FreshEnvironment.create
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> FreshEnvironment:
     """An environment to install plugins into."""

@@ -1,8 +1,14 @@
 """A plugin that fails takes no other command down: installed packages in an environment of their own, as processes."""
 
 import json
+from importlib.util import find_spec
+from textwrap import dedent
 
 import pytest
+
+needs_builder = pytest.mark.skipif(
+    find_spec("hatchling") is None, reason="builds without isolation, so that nothing is downloaded"
+)
 
 DECLARES = """
     from icereco.components import Component
@@ -189,40 +195,101 @@ def test_a_simulator_that_raises_between_blocks_leaves_nothing(fresh):
     assert not list(fresh.folder.glob("events/*"))
 
 
-def test_a_plugin_that_is_slow_to_list_is_named(fresh):
-    source = "import time; time.sleep(1.1)\n" + DECLARES.format(
-        hook="icereco_losses", name="late", module="late"
-    )
-    fresh.write("icereco-late", {"late.py": source.replace("\n    ", "\n")})
-    result = fresh.icereco("plugins", "--kind", "loss")
-    assert result.returncode == 0
-    assert "slow" in result.stderr
-    assert "icereco-late 1.0 (late) takes 1." in result.stderr
+PROJECT = """
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
 
+    [project]
+    name = "icereco-{name}"
+    version = "1.0"
+    dependencies = ["icereco{versions}"]
 
-EVERY_FAULT = {
-    "cannot be imported": ("import gone", {}, "No module named 'gone'"),
-    "for another version": ("", {"requires": ["icereco>=98"]}, "it needs icereco>=98, and 0."),
-    "leaves the interpreter": ("import sys; sys.exit(1)", {}, "SystemExit"),
-    "unreadable requirement": ("", {"requires": ["icereco ?? 3"]}, "InvalidRequirement"),
+    [project.entry-points.icereco]
+    {name} = "{name}"
+
+    [tool.hatch.build.targets.wheel]
+    include = ["{name}.py"]
+"""
+
+LOSS = dedent(DECLARES.format(hook="icereco_losses", name="{loss}", module="nowhere"))
+TWICE = (
+    LOSS + '    yield Component("{loss}", "nowhere:Again", "icereco.options:NoOptions", "the same name")\n'
+)
+FAULTS = {
+    "gone": ("import not_installed_anywhere", "", "No module named 'not_installed_anywhere'"),
+    "future": ("raise RuntimeError('must not run')", ">=98", "it needs icereco>=98, and 0."),
+    "leaving": ("import sys; sys.exit(1)", "", "SystemExit: 1"),
+    "twice": (TWICE.format(loss="twin"), "", "icereco_losses declares 'twin' twice"),
+    "typo": (
+        LOSS.format(loss="good").replace("icereco_losses", "icereco_loses"),
+        "",
+        "mean 'icereco_losses'?",
+    ),
+    "clash": (
+        LOSS.format(loss="vmf"),
+        "",
+        'loss vmf: choose with use = "icereco-clash/vmf" or "icereco/vmf"',
+    ),
+    "late": (
+        "import time; time.sleep(1.1)\n" + LOSS.format(loss="late"),
+        "",
+        "icereco-late 1.0 (late) takes 1.",
+    ),
+    "heavy": ("import wandb\n" + LOSS.format(loss="heavy"), "", "icereco-heavy 1.0 (heavy) imports wandb"),
 }
+"""Packages by name: their module, the versions of icereco that they want, and what `icereco plugins` says of them."""
 
 
-def test_all_faults_at_once_leave_every_other_command_alone(fresh, events):
-    for number, (source, changes, _) in enumerate(EVERY_FAULT.values()):
-        fresh.write(f"icereco-fault{number}", {f"fault{number}.py": source}, **changes)
-    (fresh.packages / "icereco_cut-1.0.dist-info").mkdir()  # an installation that was cut short
-    (fresh.packages / "icereco_cut-1.0.dist-info" / "entry_points.txt").write_text(
-        "[icereco]\ncut = cut_module\n"
+@pytest.fixture(scope="module")
+def all_faults(tmp_path_factory, make_environment):
+    """An environment with all of these packages, installed by pip."""
+    folder = tmp_path_factory.mktemp("faults")
+    for name, (source, versions, _) in FAULTS.items():
+        (folder / name).mkdir()
+        (folder / name / f"{name}.py").write_text(source)
+        (folder / name / "pyproject.toml").write_text(dedent(PROJECT).format(name=name, versions=versions))
+    environment = make_environment(folder / "environment")
+    environment.install(*(folder / name for name in FAULTS))
+    # Stands for the real one, which takes seconds to import.
+    (environment.packages / "wandb.py").write_text("")
+    # And an installation that was cut short: entry points, but no metadata.
+    (environment.packages / "icereco_cut-1.0.dist-info").mkdir()
+    (environment.packages / "icereco_cut-1.0.dist-info" / "entry_points.txt").write_text(
+        "[icereco]\ncut = cut_off\n"
     )
-    listing = fresh.icereco("plugins")
+    return environment
+
+
+@needs_builder
+def test_all_faults_at_once_are_told_each_with_its_reason(all_faults):
+    listing = all_faults.icereco("plugins")
     assert listing.returncode == 0
-    for _, _, reason in EVERY_FAULT.values():
+    for _, _, reason in FAULTS.values():
         assert reason in listing.stderr
-    assert "No module named 'cut_module'" in listing.stderr
-    for arguments in (["profiles", "check"], ["runs"], ["reconstruct", str(events), "--method", "linefit"]):
-        result = fresh.icereco(*arguments)
-        assert result.returncode == 0, result.stderr
+    assert "No module named 'cut_off'" in listing.stderr
+    assert "flex-attention" in listing.stdout
+
+
+@needs_builder
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["profiles", "check"], ["runs"], ["reconstruct", "EVENTS"]]
+)
+def test_all_faults_at_once_leave_every_other_command_alone(all_faults, events, arguments):
+    more = (
+        ["--method", "linefit", "-o", str(events.with_name("out.parquet"))] if "EVENTS" in arguments else []
+    )
+    result = all_faults.icereco(*(str(events) if word == "EVENTS" else word for word in arguments), *more)
+    assert result.returncode == 0, result.stderr
+
+
+@needs_builder
+def test_a_clash_is_an_error_for_whoever_writes_the_name_and_not_for_profiles_that_ship(all_faults):
+    assert 'use = "vmf"' in all_faults.icereco("profiles", "show", "quick").stdout
+    used = all_faults.icereco("profiles", "show", "quick", "-o", "loss.use=vmf")
+    told(used, "2 plugins provide the loss 'vmf'; say which one:", 'use = "icereco-clash/vmf"')
+    cured = all_faults.icereco("profiles", "show", "quick", "-o", "loss.use=icereco/vmf")
+    assert cured.returncode == 0, cured.stderr
 
 
 def test_checking_a_plugin_that_is_not_loaded_says_why(fresh):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 
 import pytest
 
@@ -13,7 +14,7 @@ from icereco.errors import IcerecoError
 from icereco.scaffold import PluginName, plugin_files, write_plugin
 
 needs_builder = pytest.mark.skipif(
-    "not __import__('importlib.util').util.find_spec('hatchling')",
+    find_spec("hatchling") is None,
     reason="builds without isolation, so that nothing is downloaded",
 )
 
