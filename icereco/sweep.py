@@ -122,9 +122,10 @@ def _checked(
 
 
 def prepare_cell(cell: Cell, data: Path | None) -> str:
-    """What is to be done about a cell: "done", "running" (by another process), "resume" or "begin".
+    """What is to be done about a cell: "done", "running" (by another process), "resume", "begin" or "left" as it is.
 
-    A run that broke off before it saved anything is removed, to begin anew.
+    A run that broke off before it saved anything is removed, to begin anew; one that has weights, but nothing to go on
+    from, is left to its owner.
 
     Raises:
         IcerecoError: the run is there, but is of another profile or other data.
@@ -137,6 +138,8 @@ def prepare_cell(cell: Cell, data: Path | None) -> str:
         return "done" if run.state() == "finished" else "running"
     if run.training_state.is_file():
         return "resume"
+    if any(run.checkpoints.glob("*")):
+        return "left"
     shutil.rmtree(run.path)
     return "begin"
 

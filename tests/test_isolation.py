@@ -1,6 +1,7 @@
 """A plugin that fails takes no other command down: installed packages in an environment of their own, as processes."""
 
 import json
+import re
 from importlib.util import find_spec
 from textwrap import dedent
 
@@ -303,12 +304,7 @@ def test_checking_a_plugin_that_is_not_loaded_says_why(fresh):
 
 def test_check_finds_what_is_wrong_and_says_it(fresh):
     install(fresh, "brittle_a", "icereco_aggregators", AGGREGATOR.format(build="pass"))
-    result = fresh.icereco("plugins", "check", "brittle", "--json")
+    result = fresh.icereco("plugins", "check", "brittle", "--kind", "aggregator")
     assert result.returncode == 1, result.stderr
-    (document,) = json.loads(result.stdout)
-    outcomes = {one["name"]: one for one in document["checks"]}
-    assert outcomes["options-refuse-typos"]["outcome"] == "kept"
-    assert outcomes["one-vector-per-dom"]["complaint"] == "IndexError: off by one"
-    table = fresh.icereco("plugins", "check", "brittle", "--kind", "aggregator")
-    assert table.returncode == 1
-    assert "aggregator brittle: one-vector-per-dom: IndexError: off by one" in table.stdout
+    assert re.search(r"kept +options-refuse-typos", result.stdout)
+    assert "aggregator brittle: one-vector-per-dom: IndexError: off by one" in result.stdout

@@ -106,7 +106,9 @@ def test_what_is_to_do_follows_from_the_run(cell):
     cell.run.write_status("stopped")
     cell.run.training_state.write_bytes(b"weights")
     assert prepare_cell(cell, None) == "resume"
-    cell.run.training_state.unlink()
+    cell.run.training_state.rename(cell.run.best)
+    assert prepare_cell(cell, None) == "left"
+    cell.run.best.unlink()
     assert prepare_cell(cell, None) == "begin"
     assert not cell.run.path.exists()
 

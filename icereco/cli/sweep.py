@@ -223,14 +223,20 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
     if ranked:
         console.print(_table(ranked))
     for cell in others:
-        problem = failures.get(
-            cell.run.name, f"its run is {cell.run.state()}" if cell.run.exists else "not trained"
-        )
+        problem = failures.get(cell.run.name, _state(cell))
         console.print(f"[red]no result[/]  {escape(cell.label)}: {escape(problem)}", soft_wrap=True)
     if len(ranked) > 1:
         console.print(
             f"next: icereco compare {ranked[0].cell.run.name} {ranked[1].cell.run.name}", soft_wrap=True
         )
+
+
+def _state(cell: "Cell") -> str:
+    if not cell.run.exists:
+        return "not trained"
+    return (
+        f"its run is {cell.run.state()}; look at {cell.run.log}, or remove {cell.run.path} to train it anew"
+    )
 
 
 def _table(ranked: "Sequence[Ranked]") -> Table:
