@@ -107,14 +107,12 @@ def measure(folder: Path, events: int, detector: Detector) -> None:
         min(seconds(lambda: read_polars(store)) for _ in range(3)),
         size,
     )
-    for prefetch_batches in (0, 4):
-        stream = Stream(
-            store, detector, budget=Budget(32_768, 16_384, 1_024), prefetch_batches=prefetch_batches
-        )
+    for workers in (0, 4):
+        stream = Stream(store, detector, budget=Budget(32_768, 16_384, 1_024), workers=workers)
         drain(stream, 0)
         best = min(seconds(lambda stream=stream, epoch=epoch: drain(stream, epoch)) for epoch in (1, 2, 3))
         report(
-            f"stream, shuffled, {'one thread' if not prefetch_batches else 'with prefetch'}",
+            f"stream, shuffled, {'one thread' if not workers else 'with prefetch'}",
             events,
             best,
             size,

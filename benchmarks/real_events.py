@@ -101,7 +101,7 @@ def main(folder: Path, name: str | None) -> None:
     run = resolve(name, runs_dir()) if name else newest_finished(runs_dir())
     console.print(f"model: best checkpoint of {run.name}")
     methods = {"model": model_method(run.best), "linefit": untrained_method("linefit", "icecube86")}
-    (table,) = open_source(folder / "pulses.parquet").batches(4096)
+    (table,) = open_source(folder / "pulses.parquet").batches(methods["model"].detector)
     batch = event_batch(table, methods["model"].detector)
     results = {name: method(batch) for name, method in methods.items()}
     order = {int(event): row for row, event in enumerate(batch.event_id)}

@@ -23,7 +23,7 @@ from icereco.profiles import Profile, parse_profile
 __all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
 
 FORMAT = "icereco-checkpoint-1"
-_SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz")
+_SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz", "dom_id")
 _MEDIUM_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
 
 
@@ -154,7 +154,8 @@ def _load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
 def _detector_tensors(detector: Detector) -> dict[str, Tensor]:
     columns = {name: getattr(detector, name) for name in _SENSOR_COLUMNS}
     columns |= {name: getattr(detector.medium, name) for name in _MEDIUM_COLUMNS}
-    return {f"detector/{name}": torch.from_numpy(np.array(value)) for name, value in columns.items()}
+    known = {name: value for name, value in columns.items() if value is not None}
+    return {f"detector/{name}": torch.from_numpy(np.array(value)) for name, value in known.items()}
 
 
 def _detector_facts(detector: Detector) -> dict[str, Any]:
@@ -163,16 +164,26 @@ def _detector_facts(detector: Detector) -> dict[str, Any]:
         "fingerprint": detector.fingerprint,
         "refractive_index_phase": detector.medium.refractive_index_phase,
         "refractive_index_group": detector.medium.refractive_index_group,
+        "medium": detector.medium.kind,
+        "file_origins_m": dict(detector.file_origins_m),
     }
 
 
 def _detector_from(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Detector:
     def columns(names: tuple[str, ...]) -> dict[str, Any]:
-        return {name: tensors[f"detector/{name}"].numpy() for name in names}
+        found = {name: tensors.get(f"detector/{name}") for name in names}
+        return {name: None if value is None else value.numpy() for name, value in found.items()}
 
     medium = Medium(
-        facts["refractive_index_phase"], facts["refractive_index_group"], **columns(_MEDIUM_COLUMNS)
+        facts["refractive_index_phase"],
+        facts["refractive_index_group"],
+        **columns(_MEDIUM_COLUMNS),
+        kind=facts.get("medium", "ice"),
     )
     return Detector(
-        facts["name"], **columns(_SENSOR_COLUMNS), medium=medium, fingerprint=facts["fingerprint"]
+        facts["name"],
+        **columns(_SENSOR_COLUMNS),
+        medium=medium,
+        fingerprint=facts["fingerprint"],
+        file_origins_m={kind: tuple(place) for kind, place in facts.get("file_origins_m", {}).items()},
     )

@@ -1,23 +1,24 @@
-"""Detector cards: a detector is data (a table of sensors, a medium, conventions), not code."""
+"""Detectors: a table of sensors, a medium, conventions. What a detector is, is data (a detector card), not code."""
 
-import csv
 import hashlib
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.errors import IcerecoError, did_you_mean
-from icereco.resources import data_dir
+from icereco.detector_cards import Card, detector_names, find_card, read_table, require
+from icereco.errors import IcerecoError
 
 __all__ = ["Detector", "Medium", "detector_names", "load_detector"]
 
-_CARD = "detector.toml"
-_SENSOR_COLUMNS = ("string", "om", "x_m", "y_m", "z_m", "quantum_efficiency", "alive")
+MEDIA = ("ice", "water")
+_ENTRIES = ("name", "summary", "sensors", "origin", "file_origins_m", "medium", "noise", "source")
+_MEDIUM_ENTRIES = ("kind", "wavelength_nm", "refractive_index_phase", "refractive_index_group")
+_NOISE_ENTRIES = ("rate_hz", "high_efficiency_rate_hz", "high_efficiency_above")
+_SENSOR_COLUMNS = ("string", "om", "x_m", "y_m", "z_m")
 _LAYER_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
 
 
@@ -26,32 +27,51 @@ class Medium:
     """The ice or water: refractive indices and optical properties against z.
 
     Attributes:
-        refractive_index_phase: n at about 400 nm, for the Cherenkov angle.
+        refractive_index_phase: n, for the Cherenkov angle, where the medium is clearest (about 400 nm in ice,
+            450 nm in water).
         refractive_index_group: n for the speed of light pulses.
-        z_m: float64 `[L]`, ascending, z of each layer in detector coordinates.
-        scattering_length_m: float64 `[L]`, effective scattering length at 400 nm.
-        absorption_length_m: float64 `[L]`, absorption length at 400 nm.
+        z_m: float64 `[L]`, ascending, z of each layer in detector coordinates; one layer where all is alike.
+        scattering_length_m: float64 `[L]`, effective scattering length; None where the card does not know it.
+        absorption_length_m: float64 `[L]`, absorption length; None where the card does not know it.
+        kind: "ice" or "water".
     """
 
     refractive_index_phase: float
     refractive_index_group: float
     z_m: Float[ndarray, "layer"]
-    scattering_length_m: Float[ndarray, "layer"]
-    absorption_length_m: Float[ndarray, "layer"]
+    scattering_length_m: Float[ndarray, "layer"] | None
+    absorption_length_m: Float[ndarray, "layer"] | None
+    kind: str = "ice"
+
+    def lengths_m(self) -> tuple[Float[ndarray, "layer"], Float[ndarray, "layer"]]:
+        """Effective scattering and absorption length.
+
+        Raises:
+            IcerecoError: the card does not know one of them.
+        """
+        scattering, absorption = self.scattering_length_m, self.absorption_length_m
+        if scattering is None or absorption is None:
+            missing = "scattering_length_m" if scattering is None else "absorption_length_m"
+            raise IcerecoError(
+                f"the detector's card gives no {missing} in [medium]; add it to a card of your own"
+            )
+        return scattering, absorption
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A detector card; `sensor_id` is the row in the sensor table.
+    """A detector as its card describes it; `sensor_id` is the row in the sensor table.
 
     Attributes:
         name: such as "icecube86".
-        string: int32 `[S]`; om: int32 `[S]`, number on the string, from 1 at the top.
-        position_m: float32 `[S, 3]`, origin at the detector's centre, z up.
+        string: int32 `[S]`; om: int32 `[S]`, number on the string, as the source of the table counts.
+        position_m: float32 `[S, 3]`, z up.
         quantum_efficiency: float32 `[S]`, relative to a standard module (1.35 = high quantum efficiency).
         alive: bool `[S]`.
-        noise_rate_hz: float32 `[S]`, dark noise rate.
+        noise_rate_hz: float32 `[S]`, dark noise rate; None where the card does not know it.
         fingerprint: sha256 hex of the card's files; travels in checkpoints.
+        dom_id: int64 `[S]`, what the detector's own files call each module; None where the card has no such numbers.
+        file_origins_m: by kind of file, where our origin lies in its coordinates: theirs minus this is ours.
     """
 
     name: str
@@ -60,150 +80,104 @@ class Detector:
     position_m: Float[ndarray, "sensor 3"]
     quantum_efficiency: Float[ndarray, "sensor"]
     alive: Bool[ndarray, "sensor"]
-    noise_rate_hz: Float[ndarray, "sensor"]
+    noise_rate_hz: Float[ndarray, "sensor"] | None
     medium: Medium
     fingerprint: str
+    dom_id: Int[ndarray, "sensor"] | None = None
+    file_origins_m: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    @property
+    def centre_m(self) -> Float[ndarray, "3"]:
+        """Middle of the box around the modules in use, float64; far from the origin for a part of a detector."""
+        low, high = self._box_m
+        middle: ndarray = 0.5 * (low + high)
+        return middle
+
+    @property
+    def extent_m(self) -> Float[ndarray, "3"]:
+        """Half the lengths of the box around the modules in use, float64: |position − centre| goes up to this."""
+        low, high = self._box_m
+        half: ndarray = 0.5 * (high - low)
+        return half
+
+    @property
+    def _box_m(self) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+        used = self.position_m[self.alive].astype(np.float64)
+        return used.min(axis=0), used.max(axis=0)
 
 
 def load_detector(name: str | Path) -> Detector:
-    """The card called `name` (a folder in geometry/), or the card in a folder of your own.
+    """The detector called `name` (a card that ships, or a plugin's), or that of a card in a folder of your own.
 
     Raises:
         IcerecoError: unknown name (with the nearest), or a broken card (with the file and line).
     """
-    folder = _folder_of(name)
-    card = _Card(folder)
-    sensors = _table(folder / card.text("sensors"), _SENSOR_COLUMNS)
-    efficiency = sensors["quantum_efficiency"]
-    threshold = card.number("noise.high_efficiency_above")
-    rates = np.where(
-        efficiency > threshold, card.number("noise.high_efficiency_rate_hz"), card.number("noise.rate_hz")
-    )
-    layers = folder / card.text("medium.layers")
+    card = find_card(name)
+    card.require_known(_ENTRIES)
+    path = card.folder / card.text("sensors")
+    sensors = read_table(path, _SENSOR_COLUMNS, ("quantum_efficiency", "alive", "dom_id"))
+    count = len(sensors["string"])
+    efficiency = sensors.get("quantum_efficiency", np.ones(count))
+    alive = sensors.get("alive", np.ones(count)) > 0
+    if not alive.any():
+        raise IcerecoError(f"{path}: no module is alive")
+    medium, files = _medium(card)
     return Detector(
         name=card.text("name"),
         string=sensors["string"].astype(np.int32),
         om=sensors["om"].astype(np.int32),
         position_m=np.stack([sensors["x_m"], sensors["y_m"], sensors["z_m"]], axis=1).astype(np.float32),
         quantum_efficiency=efficiency.astype(np.float32),
-        alive=sensors["alive"] > 0,
-        noise_rate_hz=rates.astype(np.float32),
-        medium=_medium(card, layers),
-        fingerprint=_fingerprint([card.path, folder / card.text("sensors"), layers]),
+        alive=alive,
+        noise_rate_hz=_noise_rate(card, efficiency),
+        medium=medium,
+        fingerprint=_fingerprint([card.path, path, *files]),
+        dom_id=_dom_id(path, sensors["dom_id"]) if "dom_id" in sensors else None,
+        file_origins_m={kind: card.place(f"file_origins_m.{kind}") for kind in card.keys("file_origins_m")},
     )
 
 
-def detector_names() -> list[str]:
-    """The cards that ship with icereco."""
-    return sorted(path.parent.name for path in data_dir("geometry").glob(f"*/{_CARD}"))
+def _dom_id(path: Path, numbers: Float[ndarray, "sensor"]) -> Int[ndarray, "sensor"]:
+    first = np.zeros(len(numbers), bool)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    require(path, "dom_id", first, "another in every row")
+    return numbers.astype(np.int64)
 
 
-def _folder_of(name: str | Path) -> Path:
-    own = Path(name)
-    if (own / _CARD).is_file():
-        return own
-    shipped = data_dir("geometry") / name
-    if own.name == str(name) and (shipped / _CARD).is_file():
-        return shipped
-    if own.is_dir():
-        raise IcerecoError(f"{own}: this folder holds no {_CARD}, so it is not a detector card")
-    known = detector_names()
-    raise IcerecoError(
-        f"no detector called {str(name)!r}{did_you_mean(str(name), known)} "
-        f"(known: {', '.join(known)}; or give the folder of a card of your own)"
-    )
+def _noise_rate(card: Card, efficiency: Float[ndarray, "sensor"]) -> Float[ndarray, "sensor"] | None:
+    if not card.has("noise"):
+        return None
+    card.require_known(_NOISE_ENTRIES, "noise")
+    threshold = card.number("noise.high_efficiency_above")
+    rates = card.number("noise.high_efficiency_rate_hz"), card.number("noise.rate_hz")
+    return np.where(efficiency > threshold, *rates).astype(np.float32)
 
 
-class _Card:
-    """The TOML of a card, whose entries are asked for by their dotted path."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / _CARD
-        try:
-            self._entries = tomllib.loads(self.path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise IcerecoError(f"{self.path}: not valid TOML: {error}") from None
-
-    def text(self, key: str) -> str:
-        value = self._entry(key)
-        if not isinstance(value, str):
-            raise IcerecoError(f"{self.path}: {key} must be a text, not {value!r}")
-        return value
-
-    def number(self, key: str) -> float:
-        value = self._entry(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise IcerecoError(f"{self.path}: {key} must be a number, not {value!r}")
-        return float(value)
-
-    def _entry(self, key: str) -> object:
-        entry: object = self._entries
-        for part in key.split("."):
-            if not isinstance(entry, dict) or part not in entry:
-                raise IcerecoError(f"{self.path}: {key} is missing")
-            entry = entry[part]
-        return entry
-
-
-def _medium(card: _Card, path: Path) -> Medium:
-    layers = _table(path, _LAYER_COLUMNS)
-    z = layers["z_m"]
-    falling = np.flatnonzero(np.diff(z) <= 0)
-    if falling.size:
-        raise IcerecoError(f"{path}:{falling[0] + 3}: z_m must ascend from row to row")
+def _medium(card: Card) -> tuple[Medium, list[Path]]:
+    """The medium, and the files of it."""
+    card.require_known((*_MEDIUM_ENTRIES, "layers", *_LAYER_COLUMNS[1:]), "medium")
+    kind = card.text("medium.kind")
+    if kind not in MEDIA:
+        raise IcerecoError(f"{card.path}: medium.kind must be one of {', '.join(MEDIA)}, not {kind!r}")
+    phase, group = (card.number(f"medium.refractive_index_{which}") for which in ("phase", "group"))
+    if not card.has("medium.layers"):
+        scattering, absorption = (_constant(card, f"medium.{name}") for name in _LAYER_COLUMNS[1:])
+        return Medium(phase, group, np.zeros(1), scattering, absorption, kind), []
+    path = card.folder / card.text("medium.layers")
+    layers = read_table(path, _LAYER_COLUMNS)
+    require(path, "z_m", np.diff(layers["z_m"], prepend=-np.inf) > 0, "above that of the row before")
     for name in _LAYER_COLUMNS[1:]:
-        _require(path, name, layers[name] > 0, "above 0")
-    return Medium(
-        refractive_index_phase=card.number("medium.refractive_index_phase"),
-        refractive_index_group=card.number("medium.refractive_index_group"),
-        z_m=z,
-        scattering_length_m=layers["scattering_length_m"],
-        absorption_length_m=layers["absorption_length_m"],
-    )
+        require(path, name, layers[name] > 0, "above 0")
+    z, scattering, absorption = (layers[name] for name in _LAYER_COLUMNS)
+    return Medium(phase, group, z, scattering, absorption, kind), [path]
 
 
-def _table(path: Path, columns: Sequence[str]) -> dict[str, Float[ndarray, "row"]]:
-    """The wanted columns of a CSV file of numbers, as float64."""
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            header, *rows = csv.reader(lines)
-    except (OSError, ValueError) as error:
-        raise IcerecoError(f"{path}: cannot read this table of the detector card: {error}") from None
-    missing = [name for name in columns if name not in header]
-    if missing or not rows:
-        raise IcerecoError(
-            f"{path}:1: needs rows and the columns {', '.join(columns)}; found {', '.join(header)}"
-        )
-    numbers = _numbers(path, header, rows)
-    table = {name: numbers[:, header.index(name)] for name in columns}
-    for name, column in table.items():
-        _require(path, name, np.isfinite(column), "a finite number")
-    return table
-
-
-def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Float[ndarray, "row column"]:
-    try:
-        return np.array(rows, dtype=np.float64)
-    except ValueError:
-        raise IcerecoError(_first_fault(path, header, rows)) from None
-
-
-def _first_fault(path: Path, header: list[str], rows: list[list[str]]) -> str:
-    for line, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            return f"{path}:{line}: {len(row)} values where the header names {len(header)} columns"
-        for name, value in zip(header, row, strict=True):
-            try:
-                float(value)
-            except ValueError:
-                return f"{path}:{line}: {name} must be a number, not {value!r}"
-    return f"{path}: cannot be read as a table of numbers"
-
-
-def _require(path: Path, name: str, good: Bool[ndarray, "row"], wanted: str) -> None:
-    bad = np.flatnonzero(~good)
-    if bad.size:
-        raise IcerecoError(f"{path}:{bad[0] + 2}: {name} must be {wanted}")
+def _constant(card: Card, key: str) -> Float[ndarray, "layer"] | None:
+    if not card.has(key):
+        return None
+    if (length := card.number(key)) <= 0:
+        raise IcerecoError(f"{card.path}: {key} must be above 0, not {length:g}")
+    return np.array([length])
 
 
 def _fingerprint(paths: Sequence[Path]) -> str:

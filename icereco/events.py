@@ -3,15 +3,16 @@
 Everything below an `EventBatch` is a view: `batch[3].doms[0].pulses` copies nothing.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.directions import angles_from_direction
+from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.listing import Listing
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["EventBatch", "Event", "Dom", "Doms", "Pulses", "Truth", "EventTruth"]
 
 _SHOWN_ROWS = 12
+_FIT_AZIMUTH = re.compile(r"fit_(.+)_azimuth")
 
 
 class _Shown:
@@ -106,25 +108,36 @@ class Pulses(_Shown):
         time_ns: float64 `[P]`.
         charge_pe: float32 `[P]`.
         auxiliary: bool `[P]`, True = not in local coincidence.
+        extras: further columns by name, float32 `[P]` each, such as `time_over_threshold` (ns).
     """
 
     sensor_id: Int[ndarray, "pulse"]
     time_ns: Float[ndarray, "pulse"]
     charge_pe: Float[ndarray, "pulse"]
     auxiliary: Bool[ndarray, "pulse"]
+    extras: Mapping[str, Float[ndarray, "pulse"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time_ns)
 
     def listing(self) -> Listing:
-        """Time, charge and flag of the first pulses."""
-        columns = (self.sensor_id, self.time_ns, self.charge_pe, self.auxiliary)
+        """Time, charge, flag and further values of the first pulses."""
+        columns = (self.sensor_id, self.time_ns, self.charge_pe, self.auxiliary, *self.extras.values())
         rows = [
-            (f"{sensor}", f"{time:,.1f}", f"{charge:.3f}", "aux" if auxiliary else "")
-            for sensor, time, charge, auxiliary in zip(*(c[:_SHOWN_ROWS] for c in columns), strict=True)
+            (
+                f"{sensor}",
+                f"{time:,.1f}",
+                f"{charge:.3f}",
+                "aux" if auxiliary else "",
+                *map("{:.3g}".format, more),
+            )
+            for sensor, time, charge, auxiliary, *more in zip(
+                *(c[:_SHOWN_ROWS] for c in columns), strict=True
+            )
         ]
         title = f"{len(self):,} pulses, {float(self.charge_pe.sum()):,.1f} p.e."
-        return Listing(title, ("sensor", "time ns", "charge p.e.", ""), rows, len(self) - len(rows))
+        headers = ("sensor", "time ns", "charge p.e.", "", *self.extras)
+        return Listing(title, headers, rows, len(self) - len(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -163,7 +176,13 @@ class Doms(_Shown):
         batch = self.batch
         span = slice(*batch.pulse_offsets[index : index + 2].tolist())
         sensor_id = np.broadcast_to(batch.sensor_id[index], span.stop - span.start)
-        pulses = Pulses(sensor_id, batch.time_ns[span], batch.charge_pe[span], batch.auxiliary[span])
+        pulses = Pulses(
+            sensor_id,
+            batch.time_ns[span],
+            batch.charge_pe[span],
+            batch.auxiliary[span],
+            _cut(batch.pulse_extras, span),
+        )
         return Dom(int(batch.sensor_id[index]), batch.position_m[index], pulses)
 
     def __iter__(self) -> Iterator[Dom]:
@@ -218,6 +237,25 @@ class Event(_Shown):
         """What the simulation knows, or None."""
         return None if self.batch.truth is None else self.batch.truth[0]
 
+    @property
+    def extras(self) -> dict[str, float]:
+        """Further columns of the file, such as an official reconstruction; NaN where there is none."""
+        return {name: float(column[0]) for name, column in self.batch.event_extras.items()}
+
+    @property
+    def fits(self) -> dict[str, Float[ndarray, "3"]]:
+        """Directions of the reconstructions that came with the event: unit vectors to the origin, by name."""
+        extras = self.extras
+        names = [match[1] for match in map(_FIT_AZIMUTH.fullmatch, extras) if match]
+        angles = {
+            name: (extras[f"fit_{name}_azimuth"], extras.get(f"fit_{name}_zenith", np.nan)) for name in names
+        }
+        return {
+            name: direction_from_angles(*np.array(pair)[:, None])[0]
+            for name, pair in angles.items()
+            if np.isfinite(pair).all()
+        }
+
     def listing(self) -> Listing:
         """The DOMs, under the event's totals."""
         inner = self.doms.listing()
@@ -243,6 +281,9 @@ class EventBatch(_Shown):
         charge_pe: float32 `[P]`.
         auxiliary: bool `[P]`, True = not in local coincidence.
         truth: or None.
+        pulse_extras: further columns of pulses by name, float32 `[P]` each, such as the direction `pmt_x`, `pmt_y`,
+            `pmt_z` of the photomultiplier.
+        event_extras: further columns of events by name, float64 `[E]` each, such as `fit_jmuon_azimuth`.
     """
 
     event_id: Int[ndarray, "event"]
@@ -254,6 +295,8 @@ class EventBatch(_Shown):
     charge_pe: Float[ndarray, "pulse"]
     auxiliary: Bool[ndarray, "pulse"]
     truth: Truth | None = None
+    pulse_extras: Mapping[str, Float[ndarray, "pulse"]] = field(default_factory=dict)
+    event_extras: Mapping[str, Float[ndarray, "event"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -288,7 +331,7 @@ class EventBatch(_Shown):
     def pulses(self) -> Pulses:
         """All pulses of the batch, with the sensor_id of each (made on asking)."""
         sensor_id = np.repeat(self.sensor_id, np.diff(self.pulse_offsets))
-        return Pulses(sensor_id, self.time_ns, self.charge_pe, self.auxiliary)
+        return Pulses(sensor_id, self.time_ns, self.charge_pe, self.auxiliary, self.pulse_extras)
 
     def _range(self, start: int, stop: int) -> "EventBatch":
         doms = slice(int(self.dom_offsets[start]), int(self.dom_offsets[stop]))
@@ -303,6 +346,8 @@ class EventBatch(_Shown):
             charge_pe=self.charge_pe[pulses],
             auxiliary=self.auxiliary[pulses],
             truth=None if self.truth is None else self.truth[start:stop],
+            pulse_extras=_cut(self.pulse_extras, pulses),
+            event_extras=_cut(self.event_extras, slice(start, stop)),
         )
 
     def listing(self) -> Listing:
@@ -317,6 +362,10 @@ class EventBatch(_Shown):
         charge = float(event.batch.charge_pe.sum())
         counts = f"{len(event.doms):,}", f"{len(event.batch.time_ns):,}", f"{charge:,.1f}"
         return (str(event.event_id), *counts, str(event.truth or ""))
+
+
+def _cut(columns: Mapping[str, ndarray], span: slice) -> dict[str, ndarray]:
+    return {name: column[span] for name, column in columns.items()}
 
 
 def _position(index: int, length: int, noun: str) -> int:

@@ -1,6 +1,7 @@
-"""The whole extension interface: one hook per kind of component, each yields declarations."""
+"""The whole extension interface: one hook per kind of component, each yields declarations, and one for detector cards."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pluggy
 
@@ -45,3 +46,8 @@ def icereco_simulators() -> Iterable[Component]:  # type: ignore[empty-body]  # 
 @hookspec
 def icereco_reconstructors() -> Iterable[Component]:  # type: ignore[empty-body]  # see above
     """Methods without training: events to directions."""
+
+
+@hookspec
+def icereco_detectors() -> Iterable[Path]:  # type: ignore[empty-body]  # see above
+    """Folders of detector cards, each with a detector.toml; the folder's name is the detector's."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 import pluggy
 from packaging.requirements import Requirement
@@ -20,7 +21,7 @@ from packaging.utils import canonicalize_name
 from icereco import __version__, hookspecs
 from icereco.components import KINDS, Component, Kind
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.registry import Declaration, Plugin, Registry
+from icereco.registry import CardFolder, Declaration, Plugin, Registry
 
 __all__ = ["Component", "Declaration", "Plugin", "Registry", "Switches", "discover", "registry"]
 
@@ -29,6 +30,9 @@ HEAVY = ("torch", "polars", "pyarrow", "textual", "wandb")
 HOOKS: dict[Kind, str] = {
     kind: f"icereco_{kind}es" if kind == "loss" else f"icereco_{kind}s" for kind in KINDS
 }
+CARD_HOOK = "icereco_detectors"
+CARD = "detector.toml"
+"""The file that makes a folder a detector card."""
 
 _KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -86,33 +90,43 @@ def discover(found: Iterable[EntryPoint], switches: Switches) -> Registry:
     Raises:
         IcerecoError: a plugin fails and `switches.strict`.
     """
-    plugins: list[Plugin] = []
-    declarations: list[Declaration] = []
-    for entry_point in sorted(found, key=_order):
-        plugin, declared = _load(entry_point, switches)
-        plugins.append(plugin)
-        declarations += declared
-    return Registry(tuple(plugins), tuple(declarations))
+    loaded = [_load(entry_point, switches) for entry_point in sorted(found, key=_order)]
+    return Registry(
+        plugins=tuple(plugin for plugin, _ in loaded),
+        declarations=tuple(
+            Declaration(kind, component, plugin)
+            for plugin, provided in loaded
+            for kind, component in provided.components
+        ),
+        cards=tuple(CardFolder(folder, plugin) for plugin, provided in loaded for folder in provided.cards),
+    )
 
 
-def _load(entry_point: EntryPoint, switches: Switches) -> tuple[Plugin, list[Declaration]]:
+@dataclass(frozen=True, slots=True)
+class _Provided:
+    """What one plugin declares."""
+
+    components: tuple[tuple[Kind, Component], ...] = ()
+    cards: tuple[Path, ...] = ()
+
+
+def _load(entry_point: EntryPoint, switches: Switches) -> tuple[Plugin, _Provided]:
     plugin = Plugin(entry_point.name, *_distribution(entry_point))
     if reason := switches.reason_against(plugin):
-        return replace(plugin, error=reason, disabled=True), []
+        return replace(plugin, error=reason, disabled=True), _Provided()
     before, start = set(sys.modules), time.perf_counter()
-    error, components = None, []
+    error, provided = None, _Provided()
     try:
-        components = _declarations(entry_point, plugin.name)
+        provided = _provided(entry_point, plugin.name)
     except (Exception, SystemExit) as problem:
         error = _one_line(problem)
         if switches.strict:
             raise IcerecoError(f"plugin {plugin.name} {plugin.version} is not loaded: {error}") from problem
     heavy = tuple(name for name in HEAVY if name in sys.modules and name not in before)
-    plugin = replace(plugin, error=error, seconds=time.perf_counter() - start, heavy=heavy)
-    return plugin, [Declaration(kind, component, plugin) for kind, component in components]
+    return replace(plugin, error=error, seconds=time.perf_counter() - start, heavy=heavy), provided
 
 
-def _declarations(entry_point: EntryPoint, name: str) -> list[tuple[Kind, Component]]:
+def _provided(entry_point: EntryPoint, name: str) -> _Provided:
     """Everything that one plugin declares: all or nothing."""
     _check_version(entry_point)
     # A manager of its own: no plugin sees another's hooks, so order never matters and a failure needs no rollback.
@@ -120,7 +134,8 @@ def _declarations(entry_point: EntryPoint, name: str) -> list[tuple[Kind, Compon
     manager.add_hookspecs(hookspecs)
     manager.register(entry_point.load(), name)
     _check_hook_names(manager)
-    return [(kind, component) for kind in KINDS for component in _components(manager, kind)]
+    components = [(kind, component) for kind in KINDS for component in _components(manager, kind)]
+    return _Provided(tuple(components), tuple(_cards(manager)))
 
 
 def _check_version(entry_point: EntryPoint) -> None:
@@ -138,7 +153,8 @@ def _check_hook_names(manager: pluggy.PluginManager) -> None:
     callers: Iterable[pluggy.HookCaller] = vars(manager.hook).values()
     for caller in callers:
         if not caller.has_spec() and any(not hook.optionalhook for hook in caller.get_hookimpls()):
-            raise PluginError(f"no hook is called {caller.name!r}{did_you_mean(caller.name, HOOKS.values())}")
+            known = [*HOOKS.values(), CARD_HOOK]
+            raise PluginError(f"no hook is called {caller.name!r}{did_you_mean(caller.name, known)}")
 
 
 def _components(manager: pluggy.PluginManager, kind: Kind) -> Iterator[Component]:
@@ -151,6 +167,18 @@ def _components(manager: pluggy.PluginManager, kind: Kind) -> Iterator[Component
                 raise PluginError(f"{hook} declares {component.name!r} twice")
             names.add(component.name)
             yield component
+
+
+def _cards(manager: pluggy.PluginManager) -> Iterator[Path]:
+    names: set[str] = set()
+    for result in getattr(manager.hook, CARD_HOOK)():
+        for folder in map(Path, result):
+            if not (folder / CARD).is_file():
+                raise PluginError(f"{CARD_HOOK} yields {folder}, which holds no {CARD}")
+            if folder.name in names:
+                raise PluginError(f"{CARD_HOOK} yields {folder.name!r} twice")
+            names.add(folder.name)
+            yield folder
 
 
 def _check_component(component: object, hook: str) -> None:

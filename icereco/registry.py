@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from icereco.components import Component, Kind
 from icereco.errors import IcerecoError, did_you_mean
 
-__all__ = ["Declaration", "Plugin", "Registry"]
+__all__ = ["CardFolder", "Declaration", "Plugin", "Registry"]
 
 _SLOW_SECONDS = 1.0
 
@@ -58,11 +59,25 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
+class CardFolder:
+    """The folder of a detector card, and the plugin that provides it."""
+
+    folder: Path
+    plugin: Plugin
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.folder.name
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Everything that plugins declare, and the record of every plugin, loaded or not."""
 
     plugins: tuple[Plugin, ...]
     declarations: tuple[Declaration, ...]
+    cards: tuple[CardFolder, ...] = ()
 
     def of_kind(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind by name, then by distribution."""
@@ -102,6 +117,24 @@ class Registry:
         if len(found) > 1:
             raise IcerecoError(_clash(kind, name, found))
         return found[0]
+
+    def card_names(self) -> list[str]:
+        """The names of the detector cards of plugins, each once."""
+        return sorted({card.name for card in self.cards})
+
+    def card_folder(self, name: str) -> Path | None:
+        """The folder of a plugin's detector card, also "distribution/name"; None where there is none.
+
+        Raises:
+            IcerecoError: several plugins provide it.
+        """
+        found = [
+            card for card in self.cards if name in (card.name, f"{card.plugin.distribution}/{card.name}")
+        ]
+        if len(found) > 1:
+            ways = " or ".join(f'"{card.plugin.distribution}/{card.name}"' for card in found)
+            raise IcerecoError(f"{len(found)} plugins provide the detector {name!r}; say which one: {ways}")
+        return found[0].folder if found else None
 
     def _unknown(self, kind: Kind, name: str) -> str:
         known = self.names(kind)

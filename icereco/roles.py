@@ -1,12 +1,13 @@
 """What each kind of component promises. Factories are called with the options first, then what the kind needs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxtyping import Bool, Float, Int
 
+from icereco.detector import Detector
 from icereco.events import EventBatch
 from icereco.reconstruction import Reconstruction
 
@@ -41,6 +42,7 @@ class TensorBatch:
     time_ns: Float[Tensor, "pulse"]
     charge_pe: Float[Tensor, "pulse"]
     auxiliary: Bool[Tensor, "pulse"]
+    pulse_extras: Mapping[str, Float[Tensor, "pulse"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,9 @@ class Loss(Protocol):
 class Reader(Protocol):
     """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
 
+    A reader of folders may also have `parts(path)`: paths that can be read on their own, in this order. They are then
+    prepared by several processes, and a damaged one can be left out.
+
     Batches may name the file they came from in their schema's metadata (`icereco.data.columns.FILE_KEY`), which
     then is what messages about bad events name.
     """
@@ -137,8 +142,12 @@ class Reader(Protocol):
         """The number of events, without reading the pulses."""
         ...
 
-    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator["pa.RecordBatch"]:
-        """Events in input order as record batches of `icereco.data.table.SCHEMA` (truth columns may be absent)."""
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator["pa.RecordBatch"]:
+        """Events in input order as record batches of `icereco.data.table.SCHEMA` (truth columns may be absent).
+
+        Sensors are rows of the detector's table; formats that name them otherwise find them by what the card says
+        (`icereco.data.sensors`), and give -1 for a sensor that the detector does not have.
+        """
         ...
 
 

@@ -94,6 +94,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def skipped(self) -> Path:
+        """What `--skip-bad` left out, a JSON object a line; absent where nothing was."""
+        return self.path / "skipped.jsonl"
+
+    @property
     def validation(self) -> Path:
         """Reconstructions of the validation events."""
         return self.path / "validation.parquet"

@@ -18,6 +18,7 @@ from icereco.runs import RunFolder
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import GroupComparison
     from icereco.evaluation.reconstructed import Reconstructed
+    from icereco.training.mixture import DataChoice
 
 __all__ = ["Cell", "Ranked", "grid", "prepare_cell", "ranking"]
 
@@ -121,7 +122,7 @@ def _checked(
     return cells
 
 
-def prepare_cell(cell: Cell, data: Path | None) -> str:
+def prepare_cell(cell: Cell, data: "Sequence[DataChoice]") -> str:
     """What is to be done about a cell: "done", "running" (by another process), "resume", "begin" or "left" as it is.
 
     A run that broke off before it saved anything is removed, to begin anew; one that has weights, but nothing to go on
@@ -144,16 +145,17 @@ def prepare_cell(cell: Cell, data: Path | None) -> str:
     return "begin"
 
 
-def _require_same(cell: Cell, data: Path | None) -> None:
+def _require_same(cell: Cell, data: "Sequence[DataChoice]") -> None:
     run = cell.run
     hint = f"give the sweep another --name, or remove {run.path}"
     if run.profile.is_file():
         stored = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
         if stored != cell.profile:
             raise IcerecoError(f"run {run.name!r} is there, with another profile; {hint}")
-    used = run.provenance().get("data", "")
-    if used != "" and used != (None if data is None else str(data.resolve())):
-        raise IcerecoError(f"run {run.name!r} is there, trained on {used or 'simulated events'}; {hint}")
+    facts = run.provenance()
+    if "data_sets" in facts and facts["data_sets"] != [one.record() for one in data]:
+        used = facts.get("data") or "simulated events"
+        raise IcerecoError(f"run {run.name!r} is there, trained on {used}; {hint}")
 
 
 @dataclass(frozen=True, slots=True)

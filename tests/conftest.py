@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from icereco.data.prepare import prepare
 from icereco.data.sources import open_source
-from icereco.data.store import Store, prepare
+from icereco.data.store import Store
 from icereco.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
@@ -45,8 +46,9 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test reads or fills the user's cache."""
+    """No test reads or fills the user's cache, or their settings."""
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path_factory.mktemp("config")))
     return
 
 

@@ -1,12 +1,15 @@
+# ruff: noqa: TID253 -- reads parquet files
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from icereco.detector import detector_names, load_detector
+from icereco.detector_cards import find_card
 from icereco.errors import IcerecoError
 from icereco.resources import data_dir
 
@@ -81,16 +84,25 @@ def test_unknown_name_suggests_the_nearest():
             "sensors.csv",
             "quantum_efficiency",
             "qe",
-            r"sensors\.csv:1: needs .*quantum_efficiency.*found .*qe",
+            r"sensors\.csv:1: no column is called 'qe' \(known: .*quantum_efficiency",
         ),
-        ("ice.csv", "-820.40", "-830.40", r"ice\.csv:4: z_m must ascend"),
+        ("sensors.csv", "string,om", "strings,om", r"sensors\.csv:1: needs .*string.*found strings"),
+        ("ice.csv", "-820.40", "-830.40", r"ice\.csv:4: z_m must be above that of the row before"),
+        ("ice.csv", "4.95,17.76", "4.95,0", r"ice\.csv:2: absorption_length_m must be above 0"),
+        ("detector.toml", "[noise]", "[nose]", r"nose is not part of a detector card; did you mean 'noise'"),
+        ("detector.toml", "layers =", "layer =", r"medium\.layer is not part of .*did you mean 'layers'"),
+        ("detector.toml", '"ice"', '"snow"', r"medium\.kind must be one of ice, water, not 'snow'"),
+        ("detector.toml", "-1948.07]", "]", r"file_origins_m\.prometheus must be a list \[x, y, z\]"),
+        ("detector.toml", "-1948.07]", "'deep']", r"file_origins_m\.prometheus must be a number"),
         ("detector.toml", "rate_hz = 560.0", "", r"detector\.toml: noise\.rate_hz is missing"),
         ("detector.toml", "rate_hz = 560.0", "rate_hz = '560'", r"noise\.rate_hz must be a number"),
         ("detector.toml", "rate_hz = 560.0", "rate_hz = ", r"detector\.toml: not valid TOML.*line"),
         ("detector.toml", "ice.csv", "snow.csv", r"snow\.csv: cannot read"),
     ],
 )
-def test_a_broken_card_names_the_file_and_the_place(card: Path, file: str, old: str, new: str, message: str):
+def test_a_broken_detector_names_the_file_and_the_place(
+    card: Path, file: str, old: str, new: str, message: str
+):
     replace(card / file, old, new)
     with pytest.raises(IcerecoError, match=message):
         load_detector(card)
@@ -108,3 +120,85 @@ def test_loading_a_card_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", detector_names())
+def test_a_shipped_card_can_be_matched_by_place_and_number(name: str):
+    detector = load_detector(name)
+    used = detector.position_m[detector.alive]
+    assert len(np.unique(used.round(2), axis=0)) == len(used), "no two modules in use are at one place"
+    modules = np.stack([detector.string, detector.om], axis=1)
+    assert len(np.unique(modules, axis=0)) == len(modules)
+    for card_line in ("summary", "origin", "source.sensors", "source.medium"):
+        assert find_card(name).text(card_line)
+
+
+@pytest.mark.parametrize("name", detector_names())
+def test_centre_and_extent_bring_every_module_in_use_to_order_one(name: str):
+    detector = load_detector(name)
+    scaled = (detector.position_m[detector.alive] - detector.centre_m) / detector.extent_m
+    np.testing.assert_allclose(np.abs(scaled).max(axis=0), 1, rtol=1e-5)
+
+
+def test_a_card_says_what_it_does_not_know():
+    pone = load_detector("pone")
+    assert pone.medium.kind == "water"
+    assert pone.medium.absorption_length_m is None
+    assert pone.noise_rate_hz is None
+    assert pone.dom_id is None
+    np.testing.assert_array_equal(load_detector("gvd").medium.scattering_length_m, [480])
+
+
+def test_deepcore_is_a_part_of_icecube():
+    whole, part = load_detector("icecube86"), load_detector("deepcore")
+    rows = np.flatnonzero(np.isin(whole.string, part.string))
+    for column in ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz"):
+        np.testing.assert_array_equal(getattr(part, column), getattr(whole, column)[rows])
+    np.testing.assert_array_equal(part.medium.absorption_length_m, whole.medium.absorption_length_m)
+
+
+GEOFILES = {
+    "icecube86": "icecube86", "deepcore": "icecube_deepcore", "upgrade": "icecube_upgrade", "gen2": "icecube_gen2",
+    "orca": "orca", "arca": "arca", "gvd": "gvd_cluster", "pone": "pone_triangle", "trident": "trident",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "table"), GEOFILES.items(), ids=GEOFILES)
+def test_a_card_has_the_modules_of_its_source(shared_data: Path, name: str, table: str):
+    detector = load_detector(name)
+    lines = np.genfromtxt(shared_data / "detectors" / f"{table}.csv", delimiter=",", names=True)
+    place = np.stack([lines[axis] for axis in "xyz"], axis=1)
+    np.testing.assert_array_equal(detector.string, lines["string"])
+    np.testing.assert_array_equal(detector.om, lines["om"])
+    # The tables of the parts of IceCube are in its coordinates already.
+    ours = ("icecube86", "deepcore", "upgrade", "gen2")
+    origin = (0, 0, 0) if name in ours else detector.file_origins_m["prometheus"]
+    np.testing.assert_allclose(detector.position_m, place - origin, atol=0.002)
+
+
+def test_photons_of_prometheus_are_at_the_modules_of_the_cards(shared_data: Path):
+    photons = pq.read_table(shared_data / "prometheus" / "photons.parquet").to_pydict()
+    source = np.array(photons["source"])
+    place = np.stack([photons[axis] for axis in "xyz"], axis=1)
+    for name, card in (("icecube_nue_example", "icecube86"), ("graphnet_22980001", "arca")):
+        mine = np.unique(place[source == name], axis=0)
+        detector = load_detector(card)
+        ours = mine - detector.file_origins_m["prometheus"]
+        distance = np.linalg.norm(ours[:, None] - detector.position_m, axis=2).min(axis=1)
+        assert distance.max() < 0.01
+    centred = np.unique(place[source == "graphnet_orca150_numu"], axis=0)
+    orca = load_detector("orca").position_m
+    assert np.linalg.norm(centred[:, None] - orca, axis=2).min(axis=1).max() < 0.01
+
+
+KM3NET_TABLES = {"km3net-orca6": "orca6", "km3net-orca115-23m": "orca115", "km3net-arca115": "arca115"}
+
+
+@pytest.mark.parametrize(("name", "table"), KM3NET_TABLES.items(), ids=KM3NET_TABLES)
+def test_cards_of_km3net_know_modules_by_their_own_number(shared_data: Path, name: str, table: str):
+    detector = load_detector(name)
+    path = shared_data / "detectors" / f"km3net_{table}_doms.csv"
+    dom_id, *place = np.loadtxt(path, delimiter=",", skiprows=1, unpack=True)[:4]
+    np.testing.assert_array_equal(detector.dom_id, dom_id)
+    ours = np.stack(place, axis=1) - detector.file_origins_m["km3net"]
+    np.testing.assert_allclose(detector.position_m, ours, atol=0.002)

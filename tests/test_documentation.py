@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from icereco.components import KINDS
-from icereco.plugins import HOOKS
+from icereco.plugins import CARD_HOOK, HOOKS
 from icereco.profiles import load_profile
 from icereco.testing.conformance import checks
 from icereco.training.options import TrainOptions
@@ -90,6 +90,28 @@ print(*component.load_factory()(options, 3)(torch.ones(5, 3), torch.tensor([0, 1
 def test_every_promise_that_may_be_waived_is_documented(kind):
     for promise in getattr(import_module(f"icereco.testing.conformance.{kind}"), "WAIVABLE", ()):
         assert re.search(rf"\| {kind} \| [^|]*`{promise}`", PLUGIN)
+
+
+def test_the_detector_card_of_the_tutorial_is_found_by_its_name(tmp_path):
+    (card,) = [one for one in blocks(PLUGIN, "toml") if "file_origins_m" in one]
+    (hook,) = [one for one in blocks(PLUGIN, "python") if CARD_HOOK in one]
+    folder = tmp_path / "icereco_lake" / "lake"
+    folder.mkdir(parents=True)
+    (folder / "detector.toml").write_text(card)
+    (folder / "sensors.csv").write_text(blocks(PLUGIN, "csv")[0])
+    project = {
+        "name": "icereco-lake",
+        "version": "0.1",
+        "dependencies": [],
+        "entry-points": {"icereco": {"lake": "icereco_lake"}},
+    }
+    install(tmp_path, {"icereco_lake/__init__.py": hook}, project)
+    program = """
+from icereco.detector import load_detector
+lake = load_detector("lake")
+print(lake.name, lake.string.tolist(), lake.medium.kind, lake.noise_rate_hz.tolist(), lake.file_origins_m)
+"""
+    assert run(tmp_path, program) == ("lake [1, 1] water [560.0, 560.0] {'prometheus': (0.0, 0.0, -970.0)}\n")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -50,9 +50,9 @@ READER = """
         def count(self, path):
             return 100
 
-        def read(self, path, rows_per_batch=4096):
+        def read(self, path, detector, rows_per_batch=4096):
             from icereco_readers.own import OwnReader
-            for number, batch in enumerate(OwnReader().read(path, 50)):
+            for number, batch in enumerate(OwnReader().read(path, detector, 50)):
                 if number == 1:
                     raise KeyError("column of event 50")
                 yield batch
@@ -155,7 +155,7 @@ def test_a_reader_that_raises_in_the_middle_of_a_file_leaves_nothing_half_writte
     )
     told(
         result,
-        "reader 'brittle' of icereco-brittle_r 2.5 failed while it read",
+        "column of event 50' in reader 'brittle' of icereco-brittle_r 2.5",
         "events.odd",
         "column of event 50",
     )

@@ -24,6 +24,15 @@ GOOD = """
         yield Component("mean-charge", "nowhere:Factory", "nowhere:Options", "mean of the charges")
 """
 
+CARD = """
+    from pathlib import Path
+    from icereco.hookspecs import hookimpl
+
+    @hookimpl
+    def icereco_detectors():
+        yield Path(__file__).parent / "sites" / "lake"
+"""
+
 
 @dataclass
 class Site:
@@ -39,6 +48,17 @@ class Site:
         metadata += [f"Requires-Dist: {requirement}" for requirement in requires]
         (info / "METADATA").write_text("\n".join(metadata) + "\n")
         (info / "entry_points.txt").write_text(f"[icereco]\n{entry or module} = {module}\n")
+
+    def add_card(self, name="lake"):
+        """A card as a third party writes it: a TOML file and a table."""
+        folder = self.folder / "sites" / name
+        folder.mkdir(parents=True)
+        rows = [f"{string},{om},{50 * string},0,{20 * om}" for string in (1, 2) for om in (1, 2, 3)]
+        (folder / "sensors.csv").write_text("\n".join(["string,om,x_m,y_m,z_m", *rows]) + "\n")
+        (folder / "detector.toml").write_text(
+            f'name = "{name}"\nsummary = "two strings"\nsensors = "sensors.csv"\norigin = "the shore"\n'
+            '[medium]\nkind = "water"\nrefractive_index_phase = 1.34\nrefractive_index_group = 1.37\n'
+        )
 
     def run(self, *arguments, **environment):
         return subprocess.run(
@@ -76,6 +96,39 @@ def test_a_third_partys_component_is_listed_with_its_plugin(site):
     assert component["version"] == "3.1"
 
 
+def test_a_third_partys_detector_card_is_used_by_name(site):
+    site.add_card()
+    site.install("icereco-lake", "lake_plugin", CARD)
+    (card,) = site.document()["detectors"]
+    assert (card["name"], card["plugin"]) == ("lake", "icereco-lake:lake_plugin")
+    shown = site.run("detectors", "show", "lake")
+    assert shown.returncode == 0, shown.stderr
+    assert "6 modules (6 in use) on 2 strings" in shown.stdout
+    assert "lake" in [one["name"] for one in json.loads(site.run("detectors", "--json").stdout)]
+    assert site.run("profiles", "show", "quick", "-o", "detector.use=lake").returncode == 0
+    assert "did you mean 'lake'" in site.run("detectors", "show", "lakes").stderr
+
+
+def test_a_detector_of_two_plugins_needs_the_distribution(site):
+    site.add_card()
+    site.install("icereco-one", "module_one", CARD)
+    site.install("icereco-two", "module_two", CARD)
+    refused = site.run("detectors", "show", "lake")
+    assert refused.returncode == 2
+    assert '"icereco-one/lake" or "icereco-two/lake"' in refused.stderr
+    assert site.run("detectors", "show", "icereco-two/lake").returncode == 0
+
+
+def test_a_broken_card_is_left_out_of_the_list_and_told(site):
+    site.add_card()
+    (site.folder / "sites" / "lake" / "sensors.csv").unlink()
+    site.install("icereco-lake", "lake_plugin", CARD)
+    listed = site.run("detectors")
+    assert listed.returncode == 0
+    assert "icecube86" in listed.stdout
+    assert "sensors.csv: cannot read" in listed.stderr
+
+
 BROKEN = {
     "import": (
         "import not_installed_anywhere",
@@ -92,12 +145,15 @@ BROKEN = {
     "not iterable": (GOOD.replace("yield Component", "return Component"), "not iterable"),
     "name with a slash": (GOOD.replace("mean-charge", "mean/charge"), "lower-case words"),
     "dotted target": (GOOD.replace("nowhere:Factory", "nowhere.Factory"), "is not 'module:name'"),
+    "card without its file": (CARD + "        yield Path(__file__).parent", "which holds no detector.toml"),
+    "card twice": (CARD + "        yield Path(__file__).parent / 'sites' / 'lake'", "'lake' twice"),
     "declared twice": (GOOD + '        yield Component("mean-charge", "a:b", "a:b", "again")', "twice"),
 }
 
 
 @pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_plugin_is_recorded_and_the_others_still_load(site, source, reason):
+    site.add_card()
     site.install("icereco-bad", "bad_plugin", source)
     site.install("icereco-good", "good_plugin", GOOD)
     document = site.document()

@@ -10,11 +10,13 @@ import pytest
 from icereco.data.columns import conform
 from icereco.data.sources import fingerprint, open_source
 from icereco.data.table import SCHEMA
+from icereco.detector import load_detector
+from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 
 
 def read(path: Path, rows: int = 64) -> pa.Table:
-    batches = list(open_source(path).batches(rows))
+    batches = list(open_source(path).batches(load_detector("icecube86"), rows))
     assert all(0 < batch.num_rows <= rows for batch in batches)
     return pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
 
@@ -74,12 +76,14 @@ def test_own_layout_comes_back_as_it_was(tmp_path, table, suffix):
     assert read(path).equals(table.cast(SCHEMA).replace_schema_metadata(None))
 
 
-def test_a_folder_of_own_files_is_read_by_name_and_names_each_file(tmp_path, table):
+def test_a_folder_of_own_files_is_read_by_name_and_names_each_file(tmp_path, table, detector):
     pq.write_table(table.slice(0, 90), tmp_path / "a.parquet")
     feather.write_feather(table.slice(90), tmp_path / "b.feather")
     assert open_source(tmp_path).count() == 200
     assert read(tmp_path)["event_id"].to_pylist() == table["event_id"].to_pylist()
-    files = {batch.schema.metadata[b"icereco.file"].decode() for batch in open_source(tmp_path).batches()}
+    files = {
+        batch.schema.metadata[b"icereco.file"].decode() for batch in open_source(tmp_path).batches(detector)
+    }
     assert files == {str(tmp_path / "a.parquet"), str(tmp_path / "b.feather")}
 
 
@@ -141,7 +145,7 @@ def test_real_events_are_read_from_a_pulse_table_alone(shared_data, detector):
 
 
 def test_conform_keeps_the_order_and_types_of_the_schema(table):
-    mixed = table.select(list(reversed(table.schema.names))).append_column("extra", pa.array(range(200)))
+    mixed = table.select(list(reversed(table.schema.names))).append_column("extra", pa.array(["text"] * 200))
     found = conform(mixed.combine_chunks().to_batches()[0], "x")
     assert found.schema.equals(SCHEMA)
 
@@ -157,3 +161,87 @@ def test_the_fingerprint_follows_contents_and_not_places(tmp_path, table):
     batch = Path("train") / "batch_1.parquet"
     changed, same = (open_source(folder / batch).fingerprint() for folder in folders)
     assert changed != same, "the meta table of a lone batch file counts too"
+
+
+def test_kaggle_sensor_tables_of_another_detector_are_refused(tmp_path, table, detector):
+    folder = write_kaggle(table, tmp_path)
+    rows = [f"{i},{x},{y},{z}" for i, (x, y, z) in enumerate(detector.position_m.tolist())]
+    geometry = folder / "sensor_geometry.csv"
+    geometry.write_text("\n".join(["sensor_id,x,y,z", *rows]))
+    assert read(folder).num_rows == 200
+    geometry.write_text("\n".join(["sensor_id,x,y,z", *rows[:100], "100,0,0,0", *rows[101:]]))
+    with pytest.raises(
+        IcerecoError, match=r"sensor_geometry.csv:102: sensor_id 100 is at .* not in icecube86"
+    ):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    "place", ["train_meta/batch_{}.parquet", "train_meta_{}.parquet", "train_meta/train_meta_{}.parquet"]
+)
+def test_kaggle_meta_may_be_split_by_batch(tmp_path, place):
+    tables = {number: random_events(np.full(5, 4), seed=number) for number in (1, 2)}
+    for number, events in tables.items():
+        write_kaggle(events, tmp_path, batch_id=number)
+    meta = pq.read_table(tmp_path / "train_meta.parquet")
+    (tmp_path / "train_meta.parquet").unlink()
+    for number in tables:
+        path = tmp_path / place.format(number)
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(meta.filter(pa.compute.equal(meta["batch_id"], number)), path)
+    assert open_source(tmp_path).count() == 10
+    found = read(tmp_path)
+    assert found["azimuth"].to_pylist() == [
+        *tables[1]["azimuth"].to_pylist(),
+        *tables[2]["azimuth"].to_pylist(),
+    ]
+
+
+def test_kaggle_test_events_are_read_when_asked_for(tmp_path, table):
+    folder = write_kaggle(table, tmp_path)
+    (folder / "test").mkdir()
+    pulses = pq.read_table(folder / "train" / "batch_1.parquet").slice(0, 4)
+    pq.write_table(pulses, folder / "test" / "batch_661.parquet")
+    event_ids, first = np.unique(pulses["event_id"].to_numpy(), return_index=True)
+    ends = np.append(first[1:], 4)
+    meta = {
+        "batch_id": [661] * len(first),
+        "event_id": event_ids,
+        "first_pulse_index": first,
+        "last_pulse_index": ends - 1,
+    }
+    pq.write_table(pa.table(meta), folder / "test_meta.parquet")
+    assert open_source(folder).count() == 200
+    test = open_source(folder, "kaggle:part=test")
+    assert test.count() == len(first)
+    (batch,) = test.batches(load_detector("icecube86"))
+    assert batch.column("event_id").to_pylist() == event_ids.tolist()
+    assert "azimuth" not in batch.schema.names
+    assert test.fingerprint() != open_source(folder).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kaggle:prat=test", "prat is not an option of the reader 'kaggle'; did you mean 'part'"),
+        (
+            "kaggle:part=both",
+            "option part of the reader 'kaggle': Input should be 'train' or 'test', not 'both'",
+        ),
+        ("kaggle:test", "'test' is no option; write NAME:KEY=VALUE"),
+        ("icereco:part=test", "part is not an option of the reader 'icereco'; it has: none"),
+    ],
+)
+def test_options_of_readers_are_checked(tmp_path, text, message):
+    with pytest.raises(IcerecoError, match=message):
+        open_source(tmp_path, text)
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, table, detector):
+    path = tmp_path / "events.parquet"
+    pq.write_table(table, path)
+    batches = open_source(path).batches(detector, 50)
+    next(batches)
+    pq.write_table(table.slice(0, 100), path)
+    with pytest.raises(IcerecoError, match="was changed while it was read"):
+        list(batches)

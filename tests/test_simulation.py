@@ -18,11 +18,13 @@ from icereco_simulation.photons import PhotoElectrons
 from icereco_simulation.sensor import Coincidence, DarkNoise, Pulses, merge, single_charges
 from icereco_simulation.simulator import TRIGGER_TIME_NS, IceTelescope
 from icereco_simulation.trigger import simple_multiplicity
+from icereco_simulation.volume import Volume
 
 from icereco.cli.simulate import command
 from icereco.components import Component
 from icereco.data.columns import ragged
-from icereco.data.layouts import KaggleWriter, OwnWriter
+from icereco.data.kaggle_layout import KaggleWriter
+from icereco.data.layouts import OwnWriter
 from icereco.data.simulation import Simulation, simulated_events
 from icereco.data.statistics import Statistics
 from icereco.data.table import SCHEMA
@@ -449,3 +451,42 @@ class TestSensor:
         assert found.begin_ns.tolist() == [0.0]
         assert found.end_ns.tolist() == [4900.0]
         assert simple_multiplicity(pulses, np.zeros(24, bool), 8, 5000.0).primary.size == 0
+
+
+@pytest.mark.parametrize("name", ["deepcore", "upgrade", "gen2"])
+def test_the_space_of_particles_follows_the_detector(name):
+    options = IceTelescopeOptions(noise_scale=0.0, primaries_per_block=64)
+    other = load_detector(name)
+    volume = Volume.around(other, options)
+    used = other.position_m[other.alive] - volume.centre_m
+    assert np.linalg.norm(used, axis=1).max() < volume.world_radius_m
+    assert np.hypot(used[:, 0], used[:, 1]).max() < volume.vertex_radius_m + 10
+    events = next(IceTelescope(options, other).blocks(seed=1))
+    assert events.num_rows > 0
+    vertex = np.stack([events.column(f"vertex_{axis}").to_numpy() for axis in "xyz"], axis=1)
+    assert np.linalg.norm(vertex - volume.centre_m, axis=1).max() <= volume.world_radius_m + 1
+
+
+def test_the_space_of_particles_around_icecube_is_as_documented(detector):
+    volume = Volume.around(detector, IceTelescopeOptions())
+    np.testing.assert_array_equal(volume.centre_m, 0)
+    sizes = (
+        volume.track_radius_m,
+        volume.vertex_radius_m,
+        volume.vertex_half_height_m,
+        volume.world_radius_m,
+    )
+    assert sizes == (650, 600, 560, 850)
+
+
+def test_a_detector_in_water_is_refused_with_what_to_do():
+    with pytest.raises(IcerecoError, match=r"'orca' stands in water(.|\n)*--data"):
+        IceTelescope(IceTelescopeOptions(), load_detector("orca"))
+
+
+def test_a_card_without_noise_or_lengths_is_refused(detector):
+    with pytest.raises(IcerecoError, match=r"no dark noise; simulate without it .*noise_scale=0"):
+        IceTelescope(IceTelescopeOptions(), load_detector("upgrade"))
+    unknown = replace(detector, medium=replace(detector.medium, absorption_length_m=None))
+    with pytest.raises(IcerecoError, match=r"no absorption_length_m in \[medium\]"):
+        IceTelescope(IceTelescopeOptions(), unknown)

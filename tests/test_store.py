@@ -1,5 +1,7 @@
 # ruff: noqa: TID253 -- tests of tables
 import json
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -7,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from icereco.data.batches import event_batch
+from icereco.data.duplicates import require_unique
 from icereco.data.gather import gather_events
+from icereco.data.prepare import growing, prepare, prepared
 from icereco.data.sources import open_source
-from icereco.data.store import cache_dir, open_store, prepare, prepared
+from icereco.data.store import cache_dir, open_store
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 
@@ -70,9 +74,9 @@ def test_unsorted_pulses_are_sorted_once_and_for_all(make_store, detector):
 
 
 def test_blocks_are_of_one_size_and_shards_of_so_many_blocks(store):
-    sizes = [size for shard in store.manifest.shards for size in shard.blocks]
-    assert sizes == [16] * 18 + [12]
-    assert [len(shard.blocks) for shard in store.manifest.shards] == [5, 5, 5, 4]
+    assert np.diff(store.block_offsets).tolist() == [16] * 18 + [12]
+    assert [shard.events for shard in store.manifest.shards] == [80, 80, 80, 60]
+    assert store.geometry.place(17) == ("events-00000-00003.arrow", 2)
     assert max(file.name for file in store.folder.iterdir()) == "store.json"
 
 
@@ -94,21 +98,161 @@ def test_progress_ends_with_all_events(source, detector, tmp_path):
     prepare(
         source, detector, tmp_path / "store", lambda done, total: seen.append((done, total)), block_events=100
     )
-    assert seen == [(100, 300), (200, 300), (300, 300)]
+    assert seen == [(0, 300), (100, 300), (200, 300), (300, 300)]
 
 
-def test_an_interrupted_preparation_leaves_no_store_and_is_done_again(source, detector, tmp_path):
-    def interrupt(done: int, total: int) -> None:
-        raise KeyboardInterrupt
+def interrupt_after(events: int):
+    def interrupt(done: int, _total: int) -> None:
+        if done >= events:
+            raise KeyboardInterrupt
 
+    return interrupt
+
+
+def changes(folder) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in folder.glob("*.arrow")}
+
+
+def test_an_interrupted_preparation_is_no_store_and_goes_on_where_it_stood(
+    source, detector, tmp_path, event_table
+):
+    folder, sizes = tmp_path / "store", {"block_events": 20, "blocks_per_shard": 2}
     with pytest.raises(KeyboardInterrupt):
-        prepare(source, detector, tmp_path / "store", interrupt, block_events=100)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["events.parquet"]
-    left = tmp_path / ".store.4194399.partial"  # of a process that was killed: larger than any pid
-    left.mkdir()
-    (left / "events-00000.arrow").write_bytes(b"half")
-    assert len(prepare(source, detector, tmp_path / "store")) == 300
-    assert not left.exists()
+        prepare(source, detector, folder, interrupt_after(200), **sizes)
+    with pytest.raises(IcerecoError, match="its preparation was interrupted"):
+        open_store(folder)
+    before = changes(folder)
+    assert len(before) == 5, "whole files only"
+    damaged = folder / "events-00000-00002.arrow"
+    damaged.write_bytes(b"x" * damaged.stat().st_size)
+    store = prepare(source, detector, folder, **sizes)
+    after = changes(folder)
+    assert sorted(name for name in before if after[name] == before[name]) == sorted(before)[:2]
+    same(gather_events(store, np.arange(300), detector), event_batch(event_table, detector))
+    store.verify()
+    assert sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".arrow") == [
+        ".lock",
+        "store.json",
+    ]
+
+
+def split_into(files: int, table: pa.Table, folder) -> None:
+    folder.mkdir()
+    cuts = np.linspace(0, len(table), files + 1).astype(int)
+    for number, (start, stop) in enumerate(pairwise(cuts)):
+        pq.write_table(table.slice(start, stop - start), folder / f"part_{number}.parquet")
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_folder_is_prepared_file_by_file_by_any_number_of_processes(
+    event_table, detector, tmp_path, processes
+):
+    split_into(5, event_table, tmp_path / "data")
+    source = open_source(tmp_path / "data")
+    seen = []
+    store = prepare(
+        source,
+        detector,
+        tmp_path / "store",
+        lambda done, total: seen.append((done, total)),
+        processes=processes,
+        block_events=16,
+    )
+    assert store.geometry.part_events == (60,) * 5
+    assert seen[-1] == (300, 300)
+    same(gather_events(store, np.arange(300), detector), event_batch(event_table, detector))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_event_id_in_two_files_is_named_with_both(event_table, detector, tmp_path, processes):
+    split_into(3, event_table, tmp_path / "data")
+    table = pq.read_table(tmp_path / "data" / "part_2.parquet")
+    ids = table["event_id"].to_pylist()
+    repeated = event_table["event_id"][17].as_py()
+    table = table.set_column(0, "event_id", pa.array([*ids[:40], repeated, *ids[41:]]))
+    pq.write_table(table, tmp_path / "data" / "part_2.parquet")
+    with pytest.raises(
+        IcerecoError, match=rf"event_id {repeated} .*part_0.parquet \(row 17\).*part_2.parquet \(row 40\)"
+    ):
+        prepare(open_source(tmp_path / "data"), detector, tmp_path / "store", processes=processes)
+    assert [entry.name for entry in (tmp_path / "store").iterdir()] == [".lock"]
+
+
+def test_repeated_ids_are_found_in_passes_of_bounded_memory(store):
+    with pytest.raises(IcerecoError, match="occurs more than once"):
+        require_unique(Repeating(store), [Path("a")], ids_at_once=50)
+    require_unique(store, [Path("a")], ids_at_once=50)
+
+
+class Repeating:
+    """A store in which the last event has the id of the first."""
+
+    def __init__(self, store) -> None:
+        self.store, self.geometry = store, store.geometry
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def each(self, name):
+        shards = list(self.store.each(name))
+        yield from shards[:-1]
+        yield np.append(shards[-1][:-1], shards[0][0])
+
+
+def test_files_with_and_without_truth_are_not_one_data_set(event_table, detector, tmp_path):
+    split_into(2, event_table, tmp_path / "data")
+    second = tmp_path / "data" / "part_1.parquet"
+    pq.write_table(pq.read_table(second).drop_columns(["azimuth", "zenith"]), second)
+    with pytest.raises(
+        IcerecoError, match=r"part_1.parquet and .*part_0.parquet differ in columns \(azimuth, zenith\)"
+    ):
+        prepare(open_source(tmp_path / "data"), detector, tmp_path / "store")
+
+
+def test_a_bad_event_found_by_another_process_is_named(event_table, detector, tmp_path):
+    split_into(2, event_table, tmp_path / "data")
+    second = pq.read_table(tmp_path / "data" / "part_1.parquet").to_pylist()
+    second[5]["charge"][0] = float("nan")
+    pq.write_table(pa.Table.from_pylist(second, event_table.schema), tmp_path / "data" / "part_1.parquet")
+    with pytest.raises(IcerecoError, match=r"part_1.parquet: row 5, event_id \d+: charge\[0\] is nan"):
+        prepare(open_source(tmp_path / "data"), detector, tmp_path / "store", processes=2)
+
+
+def test_a_growing_store_gives_each_part_as_soon_as_it_is_there(event_table, detector, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    split_into(4, event_table, tmp_path / "data")
+    source = open_source(tmp_path / "data")
+    with growing(source, detector, lambda store: range(4)) as store:
+        found = gather_events(store, np.arange(300), detector)
+    same(found, event_batch(event_table, detector))
+    with growing(source, detector, lambda store: range(4)) as store:
+        assert store.wait is None, "it is whole now"
+
+
+def test_what_goes_wrong_in_a_growing_store_is_raised_where_it_is_needed(
+    event_table, detector, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    split_into(2, event_table, tmp_path / "data")
+    second = tmp_path / "data" / "part_1.parquet"
+    pq.write_table(pq.read_table(second).drop_columns(["azimuth", "zenith"]), second)
+    with (
+        growing(open_source(tmp_path / "data"), detector, lambda store: range(2)) as store,
+        pytest.raises(IcerecoError, match=r"part_1.parquet: truth is needed here"),
+    ):
+        gather_events(store, np.arange(300), detector)
+
+
+def test_a_changed_bit_is_found_by_the_checksum(source, detector, tmp_path):
+    store = prepare(source, detector, tmp_path / "store")
+    store.verify()
+    file = store.folder / "events-00000-00000.arrow"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    open_store(store.folder)
+    with pytest.raises(IcerecoError, match="damaged: its checksum"):
+        store.verify()
 
 
 def test_a_folder_without_manifest_is_no_store_and_is_prepared_again(source, detector, tmp_path):
@@ -122,7 +266,7 @@ def test_a_folder_without_manifest_is_no_store_and_is_prepared_again(source, det
 @pytest.mark.parametrize("damage", ["shorter", "gone", "manifest", "version"])
 def test_a_damaged_store_says_what_is_wrong_and_is_prepared_again(source, detector, tmp_path, damage):
     folder = prepare(source, detector, tmp_path / "store").folder
-    shard, manifest = folder / "events-00000.arrow", folder / "store.json"
+    shard, manifest = folder / "events-00000-00000.arrow", folder / "store.json"
     if damage == "shorter":
         shard.write_bytes(shard.read_bytes()[:-10])
     elif damage == "gone":
@@ -133,7 +277,7 @@ def test_a_damaged_store_says_what_is_wrong_and_is_prepared_again(source, detect
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format_version": 99}))
     words = {
         "shorter": "bytes instead of",
-        "gone": "events-00000.arrow is missing",
+        "gone": "events-00000-00000.arrow is missing",
         "manifest": "damaged",
         "version": "99",
     }
@@ -171,10 +315,10 @@ def test_the_cache_follows_the_environment(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / "icereco"
 
 
-def test_a_store_is_also_a_source(store, event_table):
+def test_a_store_is_also_a_source(store, event_table, detector):
     source = open_source(store.folder)
     assert source.reader_name == "icereco"
-    ids = [value for batch in source.batches(7) for value in batch.column("event_id").to_pylist()]
+    ids = [value for batch in source.batches(detector, 7) for value in batch.column("event_id").to_pylist()]
     assert ids == event_table["event_id"].to_pylist()
     assert source.count() == 300
 

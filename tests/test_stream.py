@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from icereco.data.budget import Budget, fill_evenly, fill_in_order
 from icereco.data.prefetch import prefetch
-from icereco.data.split import hash_ids, split, split_ids
-from icereco.data.stream import Stream
+from icereco.data.split import HashedRows, RowNumbers, hash_ids, split
+from icereco.data.stream import Portion, Stream
+from icereco.data.windows import part_order, shuffled_windows
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 
@@ -18,7 +20,7 @@ BUDGET = Budget(pulses=2_000, doms=900, events=30)
 
 @pytest.fixture
 def stream(store, detector):
-    return Stream(store, detector, budget=BUDGET, seed=5, window_blocks=4)
+    return Stream([Portion(store)], detector, budget=BUDGET, seed=5, window_blocks=4)
 
 
 def ids(batches) -> list[list[int]]:
@@ -29,9 +31,9 @@ def flat(batches: list[list[int]]) -> list[int]:
     return [one for batch in batches for one in batch]
 
 
-@pytest.mark.parametrize("prefetch_batches", [0, 1, 8])
-def test_an_epoch_has_every_event_once(store, detector, event_table, prefetch_batches):
-    stream = Stream(store, detector, budget=BUDGET, window_blocks=4, prefetch_batches=prefetch_batches)
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_an_epoch_has_every_event_once(store, detector, event_table, workers):
+    stream = Stream([Portion(store)], detector, budget=BUDGET, window_blocks=4, workers=workers)
     found = ids(stream.epoch(0))
     assert sorted(flat(found)) == event_table["event_id"].to_pylist()
     assert len(found) == stream.batches_per_epoch(0)
@@ -48,10 +50,10 @@ def test_batches_carry_the_events_as_they_are_in_the_store(stream, event_table):
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not(store, detector, stream):
-    again = Stream(store, detector, budget=BUDGET, seed=5, window_blocks=4, prefetch_batches=0)
+    again = Stream([Portion(store)], detector, budget=BUDGET, seed=5, window_blocks=4, workers=0)
     assert ids(stream.epoch(3)) == ids(again.epoch(3))
     assert ids(stream.epoch(3)) != ids(stream.epoch(4))
-    other = Stream(store, detector, budget=BUDGET, seed=6, window_blocks=4)
+    other = Stream([Portion(store)], detector, budget=BUDGET, seed=6, window_blocks=4)
     assert ids(stream.epoch(3)) != ids(other.epoch(3))
 
 
@@ -61,9 +63,86 @@ def test_starting_at_any_batch_gives_the_rest_of_the_epoch(stream):
         assert ids(stream.epoch(2, start)) == whole[start:]
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2, 5])
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_ranks_share_every_event_whatever_the_number_of_threads(store, detector, event_table, workers, ranks):
+    def batches(rank: int, workers: int) -> list[list[int]]:
+        stream = Stream(
+            [Portion(store)],
+            detector,
+            BUDGET,
+            seed=5,
+            window_blocks=6,
+            workers=workers,
+            rank=rank,
+            ranks=ranks,
+        )
+        return ids(stream.epoch(1))
+
+    found = [batches(rank, workers) for rank in range(ranks)]
+    assert found == [batches(rank, 0) for rank in range(ranks)]
+    assert len({len(one) for one in found}) == 1, "as many steps for each"
+    seen = flat([batch for rank in found for batch in rank])
+    assert set(seen) == set(event_table["event_id"].to_pylist())
+    assert len(seen) - len(set(seen)) < 0.1 * len(seen), "few are given twice to come out even"
+
+
+def test_without_lone_events_no_rank_sees_an_event_of_another(make_store, detector):
+    store = make_store(random_events(np.full(640, 12)), block_events=16)
+    streams = [Stream([Portion(store)], detector, BUDGET, rank=rank, ranks=4) for rank in range(4)]
+    found = [ids(stream.epoch(0)) for stream in streams]
+    assert sorted(flat([batch for rank in found for batch in rank])) == list(range(1_000, 1_640))
+    assert len({len(one) for one in found}) == 1
+    assert ids(streams[2].epoch(0, 3)) == found[2][3:]
+
+
+def test_data_sets_are_mixed_as_their_weights_say(make_store, detector):
+    stores = [make_store(random_events(np.full(800, 9), seed=seed), block_events=16) for seed in (1, 3)]
+    stream = Stream(
+        [Portion(stores[0], None, 2.0), Portion(stores[1], None, 0.3)],
+        detector,
+        Budget(10_000, 10_000, 50),
+        window_blocks=40,
+    )
+    first, second = (flat(ids(stream.epoch(number))) for number in (0, 1))
+    assert sorted(one for one in first if one < 4_000) == sorted(list(range(2_000, 2_800)) * 2)
+    some = [[one for one in epoch if one >= 4_000] for epoch in (first, second)]
+    assert len(set(some[0])) == len(some[0])
+    assert 180 < len(some[0]) < 300
+    assert set(some[0]) != set(some[1]), "another 30 % in each epoch"
+    assert len(stream) == 1_840
+    shares = [np.mean(batch.event_id >= 4_000) for batch in stream.epoch(0)]
+    assert max(shares) < 0.5, "mixed within batches"
+
+
+def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, monkeypatch):
+    monkeypatch.setattr("icereco.data.windows.EXACT_EVENTS", 100)
+    store = make_store(random_events(np.full(700, 5)), block_events=10)
+    parts = store.geometry.model_copy(update={"part_events": (100,) * 7})
+    parts = type(parts)(**parts.model_dump())
+    store = replace(store, manifest=store.manifest.model_copy(update={"geometry": parts}))
+    order = part_order(store, 5)
+    assert order[0] == 0
+    assert sorted(order) == list(range(7))
+    monkeypatch.setattr(
+        type(store), "blocks", lambda self, numbers: seen.extend(numbers) or [empty] * len(numbers)
+    )
+    empty = random_events(np.full(10, 5)).combine_chunks().to_batches()[0]
+    for epoch, stages in ((0, [1, 3, 7]), (1, [7])):
+        seen: list[int] = []
+        portions = [Portion(store)]
+        monkeypatch.setattr("icereco.data.windows._fitting", len)
+        list(shuffled_windows(portions, 5, epoch, 10))
+        assert sorted(seen) == list(range(70))
+        start = 0
+        for stop in stages:
+            assert {block // 10 for block in seen[start * 10 : stop * 10]} == set(order[start:stop])
+            start = stop
+
+
 def test_in_order_gives_the_order_of_the_store(store, detector, event_table):
     rows = np.flatnonzero(np.arange(300) % 3 == 0)
-    stream = Stream(store, detector, rows, BUDGET)
+    stream = Stream([Portion(store, RowNumbers(rows))], detector, BUDGET)
     found = ids(stream.in_order())
     assert flat(found) == event_table["event_id"].to_numpy()[rows].tolist()
     assert len(found) == stream.batches_in_order()
@@ -75,7 +154,7 @@ def test_a_huge_event_is_a_batch_of_its_own_and_whole(make_store, detector):
     counts = np.full(100, 20)
     counts[40] = 178_250
     store = make_store(random_events(counts), block_events=16)
-    stream = Stream(store, detector, budget=BUDGET)
+    stream = Stream([Portion(store)], detector, budget=BUDGET)
     for batches in (stream.epoch(0), stream.in_order()):
         sizes = [batch.pulse_count.tolist() for batch in batches]
         assert [178_250] in sizes
@@ -124,7 +203,7 @@ def test_batches_of_an_epoch_cost_about_the_same_and_mix_bright_with_dim():
 
 def test_neighbours_in_the_store_are_far_apart_in_an_epoch(make_store, detector):
     store = make_store(random_events(np.full(2_000, 3)), block_events=50)
-    stream = Stream(store, detector, budget=Budget(10_000, 10_000, 40), window_blocks=8)
+    stream = Stream([Portion(store)], detector, budget=Budget(10_000, 10_000, 40), window_blocks=8)
     order = np.array(flat(ids(stream.epoch(0))))
     place = np.argsort(order)
     same_batch = np.abs(np.diff(place)) < 40
@@ -134,38 +213,66 @@ def test_neighbours_in_the_store_are_far_apart_in_an_epoch(make_store, detector)
 
 def test_a_stream_of_nothing_is_refused(store, detector):
     with pytest.raises(IcerecoError, match="no events to stream"):
-        Stream(store, detector, rows=np.array([], int))
+        Stream([Portion(store, RowNumbers(np.array([], int)))], detector)
 
 
 @given(
     event_id=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=200),
-    fraction=st.floats(0, 1),
+    limit=st.integers(0, 2**64 - 1),
     seed=st.integers(0, 2**32),
+    cut=st.integers(0, 200),
 )
-def test_an_event_id_is_on_one_side_whatever_the_file(event_id, fraction, seed):
+def test_an_event_id_is_on_one_side_whatever_the_file(event_id, limit, seed, cut):
     event_id = np.array(event_id, np.int64)
-    chosen = split_ids(event_id, fraction, None, seed)
-    elsewhere = split_ids(event_id[::-1].copy(), fraction, None, seed)[::-1]
-    np.testing.assert_array_equal(chosen, elsewhere)
-    by_count = split_ids(np.append(event_id, event_id), None, len(event_id) // 2, seed)
-    np.testing.assert_array_equal(by_count[: len(event_id)], by_count[len(event_id) :])
+    sides = [HashedRows(seed, limit, validates, 0, 10**6) for validates in (False, True)]
+    train, validation = (side.within(event_id, 0) for side in sides)
+    assert sorted([*train, *validation]) == list(range(len(event_id)))
+    assert not set(event_id[train]) & set(event_id[validation])
+    elsewhere = sides[1].within(event_id[::-1].copy(), 5_000)
+    assert set(event_id[::-1][elsewhere]) == set(event_id[validation])
+    pieces = [
+        sides[1].within(event_id[:cut], 0),
+        sides[1].within(event_id[cut:], cut) + min(cut, len(event_id)),
+    ]
+    np.testing.assert_array_equal(np.concatenate(pieces), validation)
+
+
+def rows_of(store, rows) -> list[int]:
+    return Portion(store, rows).row_numbers().tolist()
 
 
 def test_a_split_shares_no_event_and_has_the_size_asked_for(store):
-    for options in ({"validation_fraction": 0.2}, {"validation_count": 60}):
-        parts = split(store, **options, seed=1)
-        assert not set(parts.train) & set(parts.validation)
-        assert len(parts.train) + len(parts.validation) == 300
-        assert 35 < len(parts.validation) < 85
-        np.testing.assert_array_equal(split(store, **options, seed=1).train, parts.train)
-        assert not np.array_equal(split(store, **options, seed=2).train, parts.train)
-    assert len(split(store, validation_count=60).validation) == 60
+    parts = split(store, 60, seed=1)
+    train, validation = rows_of(store, parts.train), rows_of(store, parts.validation)
+    assert sorted(train + validation) == list(range(300))
+    assert (len(parts.train), len(parts.validation)) == (len(train), len(validation)) == (240, 60)
+    assert rows_of(store, split(store, 60, seed=1).train) == train
+    assert rows_of(store, split(store, 60, seed=2).train) != train
+    assert "60 events" in parts.description
     assert "seed 1" in parts.description
+
+
+def test_training_on_some_events_takes_the_first_that_do_not_validate(store):
+    whole, some = split(store, 60, seed=1), split(store, 60, seed=1, train_count=100)
+    assert rows_of(store, some.train) == rows_of(store, whole.train)[:100]
+    assert rows_of(store, some.validation) == rows_of(store, whole.validation)
+    assert len(split(store, 60, train_count=10_000).train) == 240
+
+
+def test_a_large_store_is_split_without_a_look_at_its_ids(store, monkeypatch):
+    monkeypatch.setattr("icereco.data.split.EXACT_EVENTS", 100)
+    monkeypatch.setattr(type(store), "column", None)
+    parts = split(store, 60, seed=1, train_count=120)
+    train, validation = rows_of(store, parts.train), rows_of(store, parts.validation)
+    assert not set(train) & set(validation)
+    assert max(train) < 150
+    assert abs(len(validation) - 60) < 25
+    assert (len(parts.train), len(parts.validation)) == (120, 60)
 
 
 def test_a_split_that_leaves_one_side_empty_is_refused(store):
     with pytest.raises(IcerecoError, match="of 300 events 300 would validate"):
-        split(store, validation_count=300)
+        split(store, 300)
 
 
 def test_hashes_of_consecutive_ids_are_uniform_and_those_of_splitmix64():

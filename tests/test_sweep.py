@@ -17,6 +17,7 @@ from icereco.errors import IcerecoError
 from icereco.profiles import ProfileError
 from icereco.sweep import grid, prepare_cell, ranking
 from icereco.testing.random_events import random_events
+from icereco.training.mixture import DataChoice
 
 TINY = [
     "aggregator.use=deepsets",
@@ -93,23 +94,23 @@ def cell(tmp_path):
 def begin(cell, profile=None, data=None):
     cell.run.checkpoints.mkdir(parents=True)
     cell.run.write_profile((profile or cell.profile).resolved_toml())
-    cell.run.write_provenance({"data": data})
+    cell.run.write_provenance({"data_sets": data or []})
 
 
 def test_what_is_to_do_follows_from_the_run(cell):
-    assert prepare_cell(cell, None) == "begin"
+    assert prepare_cell(cell, []) == "begin"
     begin(cell)
     cell.run.write_status("training")
-    assert prepare_cell(cell, None) == "running"
+    assert prepare_cell(cell, []) == "running"
     cell.run.write_status("finished")
-    assert prepare_cell(cell, None) == "done"
+    assert prepare_cell(cell, []) == "done"
     cell.run.write_status("stopped")
     cell.run.training_state.write_bytes(b"weights")
-    assert prepare_cell(cell, None) == "resume"
+    assert prepare_cell(cell, []) == "resume"
     cell.run.training_state.rename(cell.run.best)
-    assert prepare_cell(cell, None) == "left"
+    assert prepare_cell(cell, []) == "left"
     cell.run.best.unlink()
-    assert prepare_cell(cell, None) == "begin"
+    assert prepare_cell(cell, []) == "begin"
     assert not cell.run.path.exists()
 
 
@@ -117,11 +118,11 @@ def test_a_run_of_another_profile_or_other_data_is_not_taken_for_ours(cell, tmp_
     (other,) = grid("quick", ["encoder.layers=[2]", "train.epochs=9"], "it", tmp_path)
     begin(cell, other.profile)
     with pytest.raises(IcerecoError, match="with another profile; give the sweep another --name"):
-        prepare_cell(cell, None)
+        prepare_cell(cell, [])
     cell.run.write_profile(cell.profile.resolved_toml())
-    cell.run.write_provenance({"data": "/else/where.parquet"})
+    cell.run.write_provenance({"data": "/else/where.parquet", "data_sets": [{"path": "/else/where.parquet"}]})
     with pytest.raises(IcerecoError, match=r"trained on /else/where\.parquet"):
-        prepare_cell(cell, None)
+        prepare_cell(cell, [])
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_sweep_trains_ranks_and_has_nothing_to_do_the_second_time(tmp_path, ev
         assert (tmp_path / "runs" / one["run"] / "checkpoints" / "best.safetensors").is_file()
         assert one["state"] == "finished"
     cells = grid("quick", [*TINY, "train.seed=[1,2]"], "it", tmp_path / "runs")
-    assert [prepare_cell(cell, events) for cell in cells] == ["done", "done"]
+    assert [prepare_cell(cell, DataChoice.all_of(events)) for cell in cells] == ["done", "done"]
     assert [one.median_deg for one in ranking(cells)] == [one["median_deg"] for one in ranked]
 
 

@@ -32,12 +32,11 @@ _LINE_FIT = "linefit"
 @click.argument("names", nargs=-1, required=True, metavar="RUN|FILE...")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
+    metavar="NAME|PATH",
     help="Events with truth to reconstruct with each run  [default: what each run validated on].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(names: tuple[str, ...], data: Path | None, as_json: bool) -> None:
+def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     r"""Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
@@ -66,7 +65,7 @@ def command(names: tuple[str, ...], data: Path | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _reconstructed(names: Sequence[str], data: Path | None) -> "Iterator[list[Reconstructed]]":
+def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Reconstructed]]":
     from icereco.evaluation.reconstructed import Reconstructed
 
     with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
@@ -81,7 +80,7 @@ def _reconstructed(names: Sequence[str], data: Path | None) -> "Iterator[list[Re
         ]
 
 
-def _file(name: str, data: Path | None, temporary: Path) -> Path:
+def _file(name: str, data: str | None, temporary: Path) -> Path:
     """The reconstructions of a run, or the file itself."""
     if data is None:
         from icereco.cli.evaluate import reconstructions_of
@@ -96,15 +95,16 @@ def _file(name: str, data: Path | None, temporary: Path) -> Path:
     return temporary
 
 
-def _reconstruct(run: "RunFolder", data: Path, output: Path) -> None:
+def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
     from icereco.cli.progress import event_progress
-    from icereco.data.sources import open_source
+    from icereco.data.catalog import find
     from icereco.inference.job import reconstruct
     from icereco.inference.methods import model_method
     from icereco.inference.outputs import open_output
 
-    source = open_source(data)
-    if source.fingerprint() == run.provenance().get("data_fingerprint"):
+    source = find(data).open()
+    trained_on = run.provenance().get("data_fingerprint") or []
+    if source.fingerprint() in trained_on:  # one text, or a list of them
         logger.warning("%s was trained on events of %s: it may know the answers", run.name, data)
     if not run.best.is_file():
         raise IcerecoError(f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let it train on")

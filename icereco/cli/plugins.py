@@ -13,6 +13,7 @@ from rich.table import Table
 from icereco.cli.group import LazyGroup
 from icereco.components import KINDS, Kind
 from icereco.plugins import Declaration, Plugin, Registry, registry
+from icereco.registry import CardFolder
 
 __all__ = ["command"]
 
@@ -36,15 +37,18 @@ def command(context: click.Context, kind: Kind | None, as_json: bool) -> None:
         return
     known = registry()
     kinds = KINDS if kind is None else (kind,)
+    cards = known.cards if kind is None else ()
     if as_json:
-        click.echo(json.dumps(_document(known, kinds), indent=2))
+        click.echo(
+            json.dumps(_document(known, kinds) | {"detectors": [_card(card) for card in cards]}, indent=2)
+        )
         return
     console = Console()
-    console.print(_table(known, kinds))
+    console.print(_table(known, kinds, cards))
     _print_troubles(known, kinds, Console(stderr=True))
 
 
-def _table(known: Registry, kinds: tuple[Kind, ...]) -> Table:
+def _table(known: Registry, kinds: tuple[Kind, ...], cards: tuple[CardFolder, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("kind", "name", "plugin", "version"):
         table.add_column(heading, no_wrap=True)
@@ -55,6 +59,12 @@ def _table(known: Registry, kinds: tuple[Kind, ...]) -> Table:
             label = kind if position == 0 else ""
             name, summary = f"[bold]{component.name}[/]", escape(component.summary)
             table.add_row(label, name, escape(plugin.distribution), plugin.version, summary)
+    for position, card in enumerate(cards):
+        plugin, name = card.plugin, f"[bold]{escape(card.name)}[/]"
+        where = f"a card: icereco detectors show {escape(card.name)}"
+        table.add_row(
+            "" if position else "detector", name, escape(plugin.distribution), plugin.version, where
+        )
     return table
 
 
@@ -96,6 +106,10 @@ def _component(known: Registry, declaration: Declaration) -> dict[str, Any]:
         "waives": list(component.waives),
         "clash": component.name in known.clashes(declaration.kind),
     }
+
+
+def _card(card: CardFolder) -> dict[str, Any]:
+    return {"name": card.name, "folder": str(card.folder), "plugin": card.plugin.name}
 
 
 def _plugin(plugin: Plugin) -> dict[str, Any]:

@@ -42,8 +42,11 @@ class Outcome:
 @click.option(
     "--example", type=click.Path(exists=True), metavar="FILE", help="For a reader: a file of its format."
 )
+@click.option(
+    "--detector", default="icecube86", show_default=True, metavar="NAME", help="What the example is of."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(name: str | None, kind: Kind | None, example: str | None, as_json: bool) -> None:
+def command(name: str | None, kind: Kind | None, example: str | None, detector: str, as_json: bool) -> None:
     r"""Check that installed components keep the promises of their kind.
 
     NAME is a component, a plugin or a package, such as mean, or icereco-mean; without it everything that is installed
@@ -57,7 +60,8 @@ def command(name: str | None, kind: Kind | None, example: str | None, as_json: b
 
     chosen = _chosen(registry(), name, kind)
     outcomes = {
-        declaration: list(_outcomes(declaration, _example(declaration, example))) for declaration in chosen
+        declaration: list(_outcomes(declaration, _example(declaration, example, detector)))
+        for declaration in chosen
     }
     if as_json:
         click.echo(json.dumps([_document(*item) for item in outcomes.items()], indent=2))
@@ -96,14 +100,14 @@ def _names(declaration: Declaration) -> tuple[str, ...]:
     return component.name, plugin.entry, plugin.distribution, f"{plugin.distribution}/{component.name}"
 
 
-def _example(declaration: Declaration, path: str | None) -> "Example | None":
+def _example(declaration: Declaration, path: str | None, detector: str) -> "Example | None":
     if path is None or declaration.kind != "reader":
         return None
     from pathlib import Path
 
     from icereco.testing.conformance import Example
 
-    return Example(Path(path))
+    return Example(Path(path), detector=detector)
 
 
 def _outcomes(declaration: Declaration, example: "Example | None") -> Iterator[Outcome]:

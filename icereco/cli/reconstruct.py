@@ -14,10 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
+from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.data.split_rule import PARTS
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
+    from icereco.data.catalog import DataSet
     from icereco.data.sources import Source
+    from icereco.data.split_rule import Part
     from icereco.evaluation.running import RunningError
     from icereco.inference.job import Outcome
     from icereco.inference.methods import Method
@@ -25,11 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_DEFAULT_DETECTOR = "icecube86"
-
 
 @click.command("reconstruct")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
 @click.option(
     "--run", metavar="RUN", help="Name or folder of a training run  [default: the newest finished one]."
 )
@@ -38,7 +40,9 @@ _DEFAULT_DETECTOR = "icecube86"
 )
 @click.option("--method", metavar="NAME", help="A method without training instead, such as linefit.")
 @click.option(
-    "--detector", metavar="NAME", help=f"With --method: the detector  [default: {_DEFAULT_DETECTOR}]."
+    "--detector",
+    metavar="NAME",
+    help=f"With --method: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
@@ -48,35 +52,82 @@ _DEFAULT_DETECTOR = "icecube86"
     "--format", "form", type=click.Choice(["parquet", "kaggle"]), default="parquet", show_default=True,
     help="A table with everything, or the CSV of the Kaggle competition.",
 )  # fmt: skip
+@click.option(
+    "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
+)
+@click.option(
+    "--reader", metavar="READER",
+    help="What reads the files, such as prometheus or prometheus:direction=travel  "
+    "[default: as declared, or whoever recognises them].",
+)  # fmt: skip
+@click.option(
+    "--skip-bad", is_flag=True,
+    help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     run: str | None,
     model: Path | None,
     method: str | None,
     detector: str | None,
     output: Path | None,
     form: "Format",
+    part: "Part | None",
+    reader: str | None,
+    skip_bad: bool,
     as_json: bool,
 ) -> None:
-    """Reconstruct the events of files (or folders), in order, into one file.
+    r"""Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
 
-    Reads icereco's own layout and that of the Kaggle competition.
+    Reads every format that `icereco plugins --kind reader` lists: icereco's own, Kaggle's, GraphNeT's, Prometheus',
+    KM3NeT's.
+
+    \b
+    icereco reconstruct events.parquet
+    icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
+    icereco reconstruct orca.root --method linefit --detector km3net-orca6
     """
-    from icereco.data.sources import open_source
     from icereco.inference.outputs import default_output, require_safe
 
-    output = output or default_output(files[0], form)
-    sources = [open_source(file) for file in files]
-    require_safe(output, files)
-    used, chosen = _choose(run, model, method, detector)
+    data = [_read_with(find(file), reader) for file in files]
+    paths = [one.path for one in data]
+    output = output or default_output(Path(data[0].name or paths[0]), form)
+    sources = [one.open(part) for one in data]
+    require_safe(output, paths)
+    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method))
+    for one in data:
+        one.require_detector(chosen.detector)
     if not as_json:
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
+    if skip_bad:
+        sources = _without_bad(sources, chosen, output)
     outcome = _reconstruct(sources, chosen, output, form)
     if as_json:
         click.echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
+
+
+def _read_with(data: "DataSet", reader: str | None) -> "DataSet":
+    return data if reader is None else data.model_copy(update={"reader": reader})
+
+
+def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | None:
+    """The detector that the data sets declare, for a method that has none of its own."""
+    declared = {one.detector for one in data if one.detector is not None}
+    return declared.pop() if method is not None and len(declared) == 1 else None
+
+
+def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
+    """The sources without bad events, which are listed beside the output."""
+    from icereco.data.skipping import skip_bad, write_skipped
+
+    found = [skip_bad(source, method.detector) for source in sources]
+    listing = output.with_name(f"{output.name}.skipped.jsonl")
+    listing.unlink(missing_ok=True)
+    write_skipped(listing, [one for _, skipped in found for one in skipped])
+    return [source for source, _ in found]
 
 
 def _choose(
@@ -95,7 +146,7 @@ def _choose(
     from icereco.inference.methods import model_method, untrained_method
 
     if method is not None:
-        return f"method {method}", untrained_method(method, detector or _DEFAULT_DETECTOR)
+        return f"method {method}", untrained_method(method, detector or DEFAULT_DETECTOR)
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)
@@ -143,7 +194,7 @@ def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]
     inputs = [
         {
             "path": str(source.path.resolve()),
-            "reader": source.reader_name,
+            "reader": source.reader_text,
             "fingerprint": source.fingerprint(),
         }
         for source in sources

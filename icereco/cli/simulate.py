@@ -160,7 +160,8 @@ def _simulate(
 
 
 def _writers(simulation: "Simulation", output: Path, layout: Layout) -> "list[EventWriter]":
-    from icereco.data.layouts import KaggleWriter, OwnWriter
+    from icereco.data.kaggle_layout import KaggleWriter
+    from icereco.data.layouts import OwnWriter
 
     provenance = simulation.provenance()
     writers: list[EventWriter] = []

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from icereco.log import get_logger
 
 if TYPE_CHECKING:
     from icereco.sweep import Cell, Ranked
+    from icereco.training.mixture import DataChoice
 
 __all__ = ["command"]
 
@@ -42,8 +43,10 @@ _POLL_SECONDS = 0.2
     help="Values to try; with one value and no brackets the same for all. May be repeated.",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), metavar="PATH", help="Events with truth  [default: simulated]."
+    "--data", multiple=True, metavar="NAME|PATH[=WEIGHT]", help="As for icereco train  [default: simulated]."
 )
+@click.option("--reader", metavar="READER", help="As for icereco train.")
+@click.option("--skip-bad", is_flag=True, help="As for icereco train.")
 @click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings side by side."
@@ -53,7 +56,9 @@ _POLL_SECONDS = 0.2
 def command(
     profile: str,
     overrides: tuple[str, ...],
-    data: Path | None,
+    data: tuple[str, ...],
+    reader: str | None,
+    skip_bad: bool,
     name: str | None,
     jobs: int,
     wandb: str | None,
@@ -68,38 +73,59 @@ def command(
     icereco sweep quick -o encoder.layers=[1,2,4] -o train.learning_rate=[3e-4,1e-3]
     icereco sweep quick -o aggregator.use=[deepsets,flex-attention] --jobs 2
     """
+    from icereco.cli.train import chosen_data, declared_detector
     from icereco.runs import runs_dir
     from icereco.sweep import grid
 
+    chosen = chosen_data(data, reader, skip_bad)
+    overrides = (*declared_detector(chosen, overrides), *overrides)
     cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
-    failures = _train(cells, data, jobs, ["--wandb", wandb] if wandb else [])
+    fed = [word for text in data for word in ("--data", text)]
+    fed += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
+    failures = _train(cells, chosen, _Manner(jobs, fed, ["--wandb", wandb] if wandb else []))
     _report(cells, failures, as_json=as_json)
     if failures:
         raise click.exceptions.Exit(1)
 
 
-def _train(cells: "Sequence[Cell]", data: Path | None, jobs: int, more: list[str]) -> "dict[str, str]":
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How trainings are started: how many side by side, and with which arguments of `icereco train`.
+
+    Attributes:
+        fed: of a new training: its data.
+        always: of a resumed one, too.
+    """
+
+    jobs: int
+    fed: list[str]
+    always: list[str]
+
+
+def _train(cells: "Sequence[Cell]", data: "Sequence[DataChoice]", manner: _Manner) -> "dict[str, str]":
     """Train what is not trained yet; gives what went wrong, by run."""
     from icereco.sweep import prepare_cell
 
     todo = {cell.run.name: (cell, prepare_cell(cell, data)) for cell in cells}
     waiting = [(cell, action) for cell, action in todo.values() if action in ("begin", "resume")]
     logger.info("%d trainings, %d of them to do; watch them with: icereco runs", len(cells), len(waiting))
-    if jobs > 1:
+    if manner.jobs > 1:
         _prepare_data([cell for cell, _ in waiting], data)
     with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, _stoppable():
         return _side_by_side(
-            waiting, jobs, lambda cell, action: _start(cell, action, data, jobs, more, Path(folder))
+            waiting, manner.jobs, lambda cell, action: _start(cell, action, manner, Path(folder))
         )
 
 
-def _prepare_data(cells: "Sequence[Cell]", data: Path | None) -> None:
+def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None:
     """Simulate and sort once what all will read, which side by side each would do for itself."""
     from icereco.detector import load_detector
     from icereco.training.material import gather
 
     for cell in cells:
-        gather(cell.profile, load_detector(cell.profile.detector), data, lambda _: lambda _done, _total: None)
+        detector = load_detector(cell.profile.detector)
+        with gather(cell.profile, detector, data, lambda _: lambda _done, _total: None):
+            pass
 
 
 def _side_by_side(
@@ -167,20 +193,17 @@ class _Training:
         self._process.wait()
 
 
-def _start(
-    cell: "Cell", action: str, data: Path | None, jobs: int, more: list[str], folder: Path
-) -> _Training:
+def _start(cell: "Cell", action: str, manner: _Manner, folder: Path) -> _Training:
     name = cell.run.name
     if action == "resume":
         arguments = ["--resume", name]
     else:
-        arguments = ["--profile", _profile_file(cell, folder), "--name", name]
-        arguments += ["--data", str(data)] if data else []
+        arguments = ["--profile", _profile_file(cell, folder), "--name", name, *manner.fed]
     environment = dict(os.environ)
-    if jobs > 1:
+    if manner.jobs > 1:
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(processors // jobs, 1)))
-    return _Training(cell, [*arguments, *more], environment, folder / f"{name}.log")
+        environment.setdefault("OMP_NUM_THREADS", str(max(processors // manner.jobs, 1)))
+    return _Training(cell, [*arguments, *manner.always], environment, folder / f"{name}.log")
 
 
 def _profile_file(cell: "Cell", folder: Path) -> str:

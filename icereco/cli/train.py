@@ -1,8 +1,7 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,11 +21,12 @@ from icereco.log import get_logger
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
+    from icereco.training.mixture import DataChoice
     from icereco.training.session import Session
     from icereco.training.state import Position
     from icereco.training.tracking import Tracker
 
-__all__ = ["command"]
+__all__ = ["chosen_data", "command", "declared_detector"]
 
 logger = get_logger(__name__)
 
@@ -42,9 +42,21 @@ logger = get_logger(__name__)
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Events with truth  [default: simulate what the profile asks for, once].",
+    multiple=True,
+    metavar="NAME|PATH[=WEIGHT]",
+    help="Events with truth: a data set by name (icereco data) or a path; may be repeated, with a weight: how often an epoch sees each event  "
+    "[default: simulate what the profile asks for, once].",
+)
+@click.option(
+    "--reader",
+    metavar="READER",
+    help="What reads --data, such as graphnet-sqlite or graphnet-sqlite:pulse_map=NAME  "
+    "[default: as declared, or whoever recognises it].",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave bad events and damaged files out, and list them in the run folder.",
 )
 @click.option(
     "-o",
@@ -65,7 +77,9 @@ logger = get_logger(__name__)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag there; may be repeated.")
 def command(
     profile_name: str,
-    data: Path | None,
+    data: tuple[str, ...],
+    reader: str | None,
+    skip_bad: bool,
     overrides: tuple[str, ...],
     name: str | None,
     resumed: str | None,
@@ -82,15 +96,22 @@ def command(
     icereco train                                      the reference model on simulated events
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
+    icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """
-    if resumed and (data or overrides or name):
-        raise IcerecoError("--resume goes on with a run as it was; it takes no --data, -o or --name")
+    if resumed and (data or reader or skip_bad or overrides or name):
+        raise IcerecoError(
+            "--resume goes on with a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
+        )
     from icereco.training.tracking import PROJECT, Tracker, choose_mode
 
     mode = choose_mode(tracking)
     progress = Progress(*_columns(), console=Console(stderr=True))
-    opened = _resume(resumed, progress) if resumed else _begin(profile_name, overrides, data, name, progress)
+    opened = (
+        _resume(resumed, progress)
+        if resumed
+        else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), name, progress)
+    )
     with _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
@@ -99,24 +120,45 @@ def command(
     _say_what_next(session, finished)
 
 
+def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
+    """The data sets that are asked for; says what is wrong with them before a run folder is made."""
+    from icereco.training.mixture import DataChoice
+
+    if not data and (reader or skip_bad):
+        raise IcerecoError("--reader and --skip-bad go with --data")
+    chosen = [DataChoice.parse(text).read_with(reader, skip_bad=skip_bad) for text in data]
+    for one in chosen:
+        one.data.open()
+    return chosen
+
+
 def _begin(
-    profile_name: str, overrides: tuple[str, ...], data: Path | None, name: str | None, progress: Progress
+    profile_name: str,
+    overrides: tuple[str, ...],
+    chosen: "list[DataChoice]",
+    name: str | None,
+    progress: Progress,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
     from icereco.runs import RunFolder, runs_dir
 
-    profile = load_profile(profile_name, overrides)
-    if data is not None and not data.exists():
-        from icereco.data.sources import open_source
-
-        open_source(data)  # says what is wrong before a run folder is made
-    name = name or default_name(runs_dir(), profile.name, data.stem if data else "simulated")
+    profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
+    stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
+    name = name or default_name(runs_dir(), profile.name, stem)
     run = RunFolder.create(runs_dir(), name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, data, run, _stages(progress))
+    return begin(profile, chosen, run, _stages(progress))
+
+
+def declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str]) -> list[str]:
+    """The detector that the data sets declare, as an override for the profile, where the user gives none."""
+    declared = {one.data.detector for one in chosen if one.data.detector is not None}
+    if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):
+        return []
+    return [f"detector.use={name}" for name in declared]
 
 
 def _resume(name: str, progress: Progress) -> "AbstractContextManager[Session]":

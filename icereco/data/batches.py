@@ -9,7 +9,7 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.data.columns import conform, is_sorted, one_batch, ragged
+from icereco.data.columns import conform, event_columns, is_sorted, one_batch, pulse_columns, ragged
 from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.directions import direction_from_angles
@@ -39,20 +39,15 @@ def event_batch(
     batch = one_batch(table)
     known = is_sorted(batch.schema) if pulses_sorted is None else pulses_sorted
     batch = conform(batch, "event table")
-    sensor, time, charge, auxiliary = (
-        ragged(batch.column(name)) for name in ("sensor_id", "time", "charge", "auxiliary")
-    )
-    if any(not np.array_equal(sensor.offsets, other.offsets) for other in (time, charge, auxiliary)):
-        raise IcerecoError(
-            "event table: the lists sensor_id, time, charge, auxiliary of an event differ in length"
-        )
-    parts = {
-        name: part.values for name, part in zip(PULSE_COLUMNS, (sensor, time, charge, auxiliary), strict=True)
-    }
+    lists = {name: ragged(batch.column(name)) for name in pulse_columns(batch.schema)}
+    offsets = lists["sensor_id"].offsets
+    if any(not np.array_equal(offsets, other.offsets) for other in lists.values()):
+        raise IcerecoError(f"event table: the lists {', '.join(lists)} of an event differ in length")
+    parts = {name: part.values for name, part in lists.items()}
     if not known:
-        order = pulse_order(sensor.values, time.values, sensor.offsets)
+        order = pulse_order(parts["sensor_id"], parts["time"], offsets)
         parts = {name: values[order] for name, values in parts.items()}
-    return assemble(batch, sensor.offsets, parts, detector)
+    return assemble(batch, offsets, parts, detector)
 
 
 def assemble(
@@ -61,9 +56,10 @@ def assemble(
     """A batch from sorted pulses.
 
     Args:
-        events: `[E]` rows with event_id and, where known, the truth columns.
+        events: `[E]` rows with event_id and, where known, the truth columns and further ones.
         offsets: int64 `[E+1]`, where each event's pulses begin and end.
-        pulses: the columns `icereco.data.table.PULSE_COLUMNS`, `[P]` each, by (event, sensor_id, time).
+        pulses: the columns `icereco.data.table.PULSE_COLUMNS` and further ones, `[P]` each, by
+            (event, sensor_id, time).
         detector: gives positions.
 
     Raises:
@@ -80,6 +76,8 @@ def assemble(
         charge_pe=pulses["charge"],
         auxiliary=pulses["auxiliary"],
         truth=truth_of(events),
+        pulse_extras={name: values for name, values in pulses.items() if name not in PULSE_COLUMNS},
+        event_extras={name: _numbers(events.column(name)) for name in event_columns(events.schema)},
     )
 
 

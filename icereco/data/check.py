@@ -3,18 +3,39 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from icereco.data.columns import Ragged, file_of, ragged, require_columns
+from icereco.data.columns import Ragged, file_of, pulse_columns, ragged, require_columns
+from icereco.data.sensors import UNKNOWN
 from icereco.data.table import PULSE_COLUMNS
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 
-__all__ = ["EventChecker", "check_events", "check_truth"]
+__all__ = ["BadEventError", "EventChecker", "check_events", "check_truth", "bad_truth"]
+
+
+class BadEventError(IcerecoError):
+    """One event is wrong, not the file.
+
+    Attributes:
+        event_id: of the event, None where it has none.
+        problem: what is wrong with it, without saying where.
+    """
+
+    def __init__(self, place: str, event_id: int | None, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.event_id = event_id
+        self.problem = problem
+        self._place = place
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int | None, str]]:
+        """Workers hand their errors on to another process."""
+        return type(self), (self._place, self.event_id, self.problem)
 
 
 def check_events(batch: pa.RecordBatch, detector: Detector, source: Path, first_row: int = 0) -> None:
@@ -50,6 +71,7 @@ class EventChecker:
     next_row: int = 0
     total: int = 0
     file: Path = field(init=False)
+    _names: tuple[str, ...] = ()
     _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
 
     def __post_init__(self) -> None:
@@ -63,7 +85,7 @@ class EventChecker:
         self.file = file
         rows = _Rows(batch, file, self.next_row)
         rows.require_no_nulls()
-        pulses = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
+        pulses = {name: ragged(batch.column(name)) for name in self._pulse_columns(batch.schema, file)}
         rows.require_equal_lengths(pulses)
         rows.require_sensors(pulses["sensor_id"], self.detector)
         rows.require_finite("time", pulses["time"], "ns")
@@ -71,9 +93,28 @@ class EventChecker:
         rows.refuse(
             "charge", pulses["charge"], pulses["charge"].values < 0, "negative charge; allowed: ≥ 0 p.e."
         )
+        for name in pulses.keys() - set(PULSE_COLUMNS):
+            rows.require_finite(name, pulses[name])
         self._require_new_ids(rows, batch.column("event_id").to_numpy())
         self.next_row += batch.num_rows
         self.total += batch.num_rows
+
+    def remember(self, event_id: Int[ndarray, "event"]) -> None:
+        """Ids of events that were checked before, such as by a run that this one goes on with."""
+        self._seen.add(event_id)
+        self.total += len(event_id)
+
+    def _pulse_columns(self, schema: pa.Schema, file: Path) -> tuple[str, ...]:
+        """The pulse columns, which are the same from the first batch to the last: a model is made for them."""
+        names = pulse_columns(schema)
+        expected = self._names or names
+        if set(names) != set(expected):
+            raise IcerecoError(
+                f"{file}: has the pulse columns {', '.join(names)}, but what was read before has "
+                f"{', '.join(expected)}; read them apart, or leave the further columns out"
+            )
+        self._names = expected
+        return expected
 
     def _require_new_ids(self, rows: "_Rows", event_id: Int[ndarray, "event"]) -> None:
         duplicate = self._seen.add(event_id)
@@ -95,13 +136,30 @@ def check_truth(batch: pa.RecordBatch, source: Path, first_row: int = 0) -> None
             f"{source}: truth is needed here: columns azimuth and zenith (rad) missing; found: {found}"
         )
     rows = _Rows(batch, source, first_row)
-    for name, limit, allowed in (("azimuth", 2 * np.pi, "[0, 2π]"), ("zenith", np.pi, "[0, π]")):
-        values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
-        # float32 angles may end a rounding above the limit.
-        bad = ~((values >= -1e-6) & (values <= limit + 1e-6))
+    for name, (_, allowed) in _ANGLES.items():
+        bad = _bad_angles(batch, name)
         if bad.any():
             row = int(np.argmax(bad))
-            raise rows.error(row, f"{name} is {values[row]:g}; allowed: {allowed} rad, and not NaN")
+            value = batch.column(name).to_numpy(zero_copy_only=False)[row]
+            raise rows.error(row, f"{name} is {value:g}; allowed: {allowed} rad, and not NaN")
+
+
+_ANGLES = {"azimuth": (2 * np.pi, "[0, 2π]"), "zenith": (np.pi, "[0, π]")}
+
+
+def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
+    """Which events have no true direction in range."""
+    if not set(_ANGLES) <= set(batch.schema.names):
+        return np.ones(batch.num_rows, bool)
+    bad: Bool[ndarray, event] = _bad_angles(batch, "azimuth") | _bad_angles(batch, "zenith")
+    return bad
+
+
+def _bad_angles(batch: pa.RecordBatch, name: str) -> Bool[ndarray, "event"]:
+    values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
+    # float32 angles may end a rounding above the limit.
+    bad: ndarray = ~((values >= -1e-6) & (values <= _ANGLES[name][0] + 1e-6))
+    return bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +170,15 @@ class _Rows:
     source: Path
     first_row: int
 
-    def error(self, row: int, problem: str) -> IcerecoError:
-        event_id = (
-            self.batch.column("event_id")[row].as_py() if "event_id" in self.batch.schema.names else "?"
-        )
-        return IcerecoError(f"{self.source}: row {self.first_row + row}, event_id {event_id}: {problem}")
+    def error(self, row: int, problem: str) -> BadEventError:
+        known = "event_id" in self.batch.schema.names
+        event_id = self.batch.column("event_id")[row].as_py() if known else None
+        place = f"{self.source}: row {self.first_row + row}, event_id {event_id if known else '?'}"
+        return BadEventError(place, event_id, problem)
 
     def require_no_nulls(self) -> None:
         require_columns(self.batch.schema.names, self.source)
-        for name in ("event_id", *PULSE_COLUMNS):
+        for name in ("event_id", *pulse_columns(self.batch.schema)):
             column = self.batch.column(name)
             if column.null_count:
                 raise self.error(_first_null(column), f"{name} is null")
@@ -133,7 +191,7 @@ class _Rows:
 
     def require_equal_lengths(self, pulses: dict[str, Ragged]) -> None:
         counts = {name: np.diff(part.offsets) for name, part in pulses.items()}
-        for name in PULSE_COLUMNS[1:]:
+        for name in counts.keys() - {"sensor_id"}:
             differs = counts[name] != counts["sensor_id"]
             if differs.any():
                 row = int(np.argmax(differs))
@@ -143,11 +201,16 @@ class _Rows:
     def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
         count = len(detector.position_m)
         outside = (sensor.values < 0) | (sensor.values >= count)
-        allowed = f"outside {detector.name}; allowed: 0 to {count - 1}"
-        self.refuse("sensor_id", sensor, outside, f"{allowed}; is this file of another detector?")
+        allowed = f"allowed: 0 to {count - 1}; is this file of another detector?"
+        unknown = sensor.values == UNKNOWN
+        self.refuse(
+            "sensor_id", sensor, unknown, f"the reader found no such sensor in {detector.name}; {allowed}"
+        )
+        self.refuse("sensor_id", sensor, outside, f"outside {detector.name}; {allowed}")
 
-    def require_finite(self, name: str, part: Ragged, unit: str) -> None:
-        self.refuse(name, part, ~np.isfinite(part.values), f"not finite; allowed: finite numbers of {unit}")
+    def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:
+        allowed = f"not finite; allowed: finite numbers{f' of {unit}' if unit else ''}"
+        self.refuse(name, part, ~np.isfinite(part.values), allowed)
 
     def refuse(self, name: str, part: Ragged, bad: Bool[ndarray, "pulse"], problem: str) -> None:
         if bad.any():

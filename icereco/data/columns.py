@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.table import PULSE_COLUMNS, SCHEMA
+from icereco.data.table import COUNT_COLUMNS, PULSE_COLUMNS, SCHEMA
 from icereco.errors import IcerecoError
 
 __all__ = [
@@ -18,11 +18,14 @@ __all__ = [
     "SORTED_KEY",
     "Ragged",
     "conform",
+    "event_columns",
     "file_of",
     "is_own_layout",
     "is_sorted",
     "marked_sorted",
     "one_batch",
+    "own_fields",
+    "pulse_columns",
     "ragged",
     "require_columns",
     "with_metadata",
@@ -90,6 +93,26 @@ def is_own_layout(schema: pa.Schema) -> bool:
     )
 
 
+def own_fields(schema: pa.Schema) -> list[pa.Field]:
+    """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns of numbers."""
+    further = [field for field in schema if field.name not in (*SCHEMA.names, *COUNT_COLUMNS)]
+    lists = [field.with_type(pa.list_(pa.float32())) for field in further if _is_list_of_numbers(field.type)]
+    scalars = [field.with_type(pa.float64()) for field in further if _is_number(field.type)]
+    return [*(field for field in SCHEMA if field.name in schema.names), *lists, *scalars]
+
+
+def pulse_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """Names of all columns with a value per pulse: those every file has, then further ones."""
+    further = [field.name for field in own_fields(schema) if _is_list(field.type)]
+    return (*PULSE_COLUMNS, *(name for name in further if name not in PULSE_COLUMNS))
+
+
+def event_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """Names of further columns with a value per event, beside those of `SCHEMA`."""
+    names = (field.name for field in own_fields(schema) if not _is_list(field.type))
+    return tuple(name for name in names if name not in SCHEMA.names)
+
+
 def require_columns(found: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
     """Check that all columns are there.
 
@@ -105,13 +128,13 @@ def require_columns(found: list[str], source: Path | str, needed: tuple[str, ...
 
 
 def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
-    """The columns of `SCHEMA` that the batch has, in the types and the order of `SCHEMA`; others are left out.
+    """The columns of the own layout that the batch has, in its types and order; see `own_fields`.
 
     Raises:
         IcerecoError: a needed column is missing, or cannot be cast.
     """
     require_columns(batch.schema.names, source)
-    fields = [field for field in SCHEMA if field.name in batch.schema.names]
+    fields = own_fields(batch.schema)
     arrays = [_cast(batch.column(field.name), field, source) for field in fields]
     kept = {
         key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
@@ -126,7 +149,8 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         # A charge or time in double precision loses digits, not meaning; a sensor_id of 1.5 does lose meaning.
-        safe = not (_holds_floats(column.type) and _holds_floats(field.type))
+        further = field.name not in SCHEMA.names
+        safe = not (further or (_holds_floats(column.type) and _holds_floats(field.type)))
         return pc.cast(column, field.type, safe=safe)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         reason = str(error).splitlines()[0]
@@ -137,6 +161,14 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _is_list_of_numbers(kind: pa.DataType) -> bool:
+    return _is_list(kind) and _is_number(kind.value_type)
 
 
 def _holds_floats(kind: pa.DataType) -> bool:

@@ -1,34 +1,48 @@
 # ruff: noqa: TID253 -- works on Arrow blocks; imported only by commands that read a store
 """Any events of a store, in any order, as one `EventBatch`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.batches import assemble
-from icereco.data.columns import one_batch, ragged
+from icereco.data.columns import event_columns, one_batch, pulse_columns, ragged
 from icereco.data.store import Store
-from icereco.data.table import PULSE_COLUMNS, TRUTH_COLUMNS
+from icereco.data.table import TRUTH_COLUMNS
 from icereco.detector import Detector
+from icereco.errors import IcerecoError
 from icereco.events import EventBatch
 
-__all__ = ["gather_events"]
+__all__ = ["gather", "gather_events"]
 
 
 def gather_events(store: Store, rows: Int[ndarray, "event"], detector: Detector) -> EventBatch:
-    """The events of these row numbers, in the order asked for; each pulse is copied once.
-
-    Args:
-        store: where they are.
-        rows: row numbers.
-        detector: gives positions.
-    """
+    """The events of these row numbers, in the order asked for."""
     rows = np.asarray(rows, np.int64)
     used, part = np.unique(np.searchsorted(store.block_offsets, rows, side="right") - 1, return_inverse=True)
-    blocks = [store.block(int(number)) for number in used] or [store.block(0).slice(0, 0)]
-    local = rows - store.block_offsets[used][part]
-    columns = {name: [ragged(block.column(name)) for block in blocks] for name in PULSE_COLUMNS}
+    blocks = store.blocks(used.tolist()) or [store.block(0).slice(0, 0)]
+    return gather(blocks, part, rows - store.block_offsets[used][part], detector)
+
+
+def gather(
+    blocks: Sequence[pa.RecordBatch],
+    part: Int[ndarray, "event"],
+    local: Int[ndarray, "event"],
+    detector: Detector,
+) -> EventBatch:
+    """Events of several blocks, in any order, as one batch; each pulse is copied once.
+
+    Args:
+        blocks: with pulses sorted by (sensor_id, time), all with the same columns.
+        part: the block of each event.
+        local: its row there.
+        detector: gives positions.
+    """
+    names = _pulse_columns(blocks)
+    columns = {name: [ragged(block.column(name)) for block in blocks] for name in names}
     # Event `local` of block `part` is pulses start:end of that block.
     table_start = np.cumsum([0, *(block.num_rows + 1 for block in blocks)])[part] + local
     block_offsets = np.concatenate([column.offsets for column in columns["sensor_id"]])
@@ -58,6 +72,20 @@ def _copied(blocks: list[ndarray], runs: list[tuple[int, int, int]]) -> ndarray:
     return np.concatenate([blocks[0][:0], *(blocks[part][start:end] for part, start, end in runs)])
 
 
-def _event_columns(blocks: list[pa.RecordBatch]) -> pa.RecordBatch:
-    names = [name for name in ("event_id", *TRUTH_COLUMNS) if name in blocks[0].schema.names]
+def _pulse_columns(blocks: Sequence[pa.RecordBatch]) -> tuple[str, ...]:
+    names = pulse_columns(blocks[0].schema)
+    for block in blocks[1:]:
+        if block.schema is not blocks[0].schema and set(other := pulse_columns(block.schema)) != set(names):
+            raise IcerecoError(
+                f"events with the pulse columns {', '.join(names)} and events with {', '.join(other)} cannot be mixed "
+                "in a batch; train on data sets that have the same"
+            )
+    return names
+
+
+def _event_columns(blocks: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The id, and what all blocks know of their events."""
+    schema = blocks[0].schema
+    known = set(schema.names).intersection(*(block.schema.names for block in blocks[1:]))
+    names = [name for name in ("event_id", *TRUTH_COLUMNS, *event_columns(schema)) if name in known]
     return one_batch(pa.Table.from_batches([block.select(names) for block in blocks]))

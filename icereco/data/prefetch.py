@@ -2,12 +2,15 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["prefetch"]
+__all__ = ["ordered", "prefetch"]
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class _End:
@@ -35,6 +38,21 @@ def prefetch(items: Iterable[Item], depth: int) -> Iterator[Item]:
     finally:
         stop.set()
         thread.join()
+
+
+def ordered(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
+    """`make` of each item, in their order, made by several threads, each of which has one result waiting at most."""
+    if workers == 1:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(workers, "icereco-load") as pool:
+        waiting: deque[Future[Made]] = deque()
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) >= workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _work(items: Iterable[Item], ready: "queue.Queue[Item | _End]", stop: threading.Event) -> None:

@@ -1,23 +1,22 @@
 # ruff: noqa: TID253 -- writes Arrow files; imported only when data are prepared
 """Writing a store's shards: events sorted by (sensor_id, time), in blocks of one size."""
 
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from icereco.atomic import replacing
 from icereco.data.batches import dom_level, pulse_order
-from icereco.data.columns import is_sorted, marked_sorted, ragged
-from icereco.data.table import PULSE_COLUMNS, SCHEMA
+from icereco.data.check import bad_truth
+from icereco.data.columns import is_sorted, marked_sorted, own_fields, pulse_columns, ragged
+from icereco.data.table import COUNT_COLUMNS
 
-__all__ = ["COUNT_COLUMNS", "Shard", "ShardWriter", "blocks_of", "sorted_block", "store_schema"]
+__all__ = ["COUNT_COLUMNS", "Shard", "blocks_of", "checksum", "sorted_block", "store_schema", "write_shard"]
 
-COUNT_COLUMNS = ("pulse_count", "dom_count")
 _COUNT_FIELDS = [
     pa.field("pulse_count", pa.int32(), metadata={"meaning": "pulses of the event"}),
     pa.field("dom_count", pa.int32(), metadata={"meaning": "hit DOMs of the event"}),
@@ -30,30 +29,37 @@ class Shard(BaseModel):
     Attributes:
         file: its name in the store's folder.
         bytes: its size.
-        blocks: events of each of its blocks, which are its Arrow record batches.
+        crc32: of its contents.
+        events: all its events.
         pulses: all its pulses.
         doms: all its hit DOMs.
+        without_truth: events without a true direction in range.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: str
     bytes: int
-    blocks: tuple[int, ...]
+    crc32: int
+    events: int
     pulses: int
     doms: int
+    without_truth: int
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether the file is there, to the last bit."""
+        path = folder / self.file
+        return path.is_file() and path.stat().st_size == self.bytes and checksum(path) == self.crc32
 
 
 def store_schema(source: pa.Schema) -> pa.Schema:
     """The own layout, as far as the source has it, with the counts of each event; it says that pulses are sorted."""
-    return marked_sorted(
-        pa.schema([*(field for field in SCHEMA if field.name in source.names), *_COUNT_FIELDS])
-    )
+    return marked_sorted(pa.schema([*own_fields(source), *_COUNT_FIELDS]))
 
 
 def sorted_block(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Events with their pulses sorted and their counts, as `schema` wants them; truth that is absent becomes null."""
-    parts = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
+    parts = {name: ragged(batch.column(name)) for name in pulse_columns(schema)}
     sensor, offsets = parts["sensor_id"].values, parts["sensor_id"].offsets
     order = None if is_sorted(batch.schema) else pulse_order(sensor, parts["time"].values, offsets)
     values = {name: part.values if order is None else part.values[order] for name, part in parts.items()}
@@ -72,75 +78,47 @@ def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
 
 
 def blocks_of(batches: Iterable[pa.RecordBatch], events: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of exactly `events`, but for the last."""
-    held: list[pa.RecordBatch] = []
+    """The same rows in batches of exactly `events`, but for the last; copies only what is left of a batch."""
+    left: list[pa.RecordBatch] = []
     for batch in batches:
-        held.append(batch)
-        while sum(part.num_rows for part in held) >= events:
-            joined = pa.concat_batches(held)
-            yield joined.slice(0, events)
-            held = [joined.slice(events)]
-    if sum(part.num_rows for part in held):
-        yield pa.concat_batches(held)
+        start = 0
+        while (room := events - sum(part.num_rows for part in left)) <= batch.num_rows - start:
+            piece = batch.slice(start, room)
+            yield pa.concat_batches([*left, piece]) if left else piece
+            left, start = [], start + room
+        if start < batch.num_rows:
+            left.append(batch.slice(start))
+    if left:
+        yield pa.concat_batches(left)
 
 
-@dataclass(slots=True)
-class ShardWriter:
-    """Writes blocks into numbered Arrow files, a new one after `blocks_per_shard`.
-
-    Attributes:
-        folder: where the files go.
-        schema: of every block.
-        blocks_per_shard: blocks after which the next file begins.
-        shards: the files that are complete.
-    """
-
-    folder: Path
-    schema: pa.Schema
-    blocks_per_shard: int
-    shards: list[Shard] = field(default_factory=list)
-    _open: "_OpenShard | None" = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._finish()
-
-    def write(self, block: pa.RecordBatch) -> None:
-        """Add a sorted block."""
-        if self._open is None:
-            path = self.folder / f"events-{len(self.shards):05d}.arrow"
-            self._open = _OpenShard(path, pa.ipc.new_file(str(path), self.schema))
-        self._open.write(block)
-        if len(self._open.blocks) >= self.blocks_per_shard:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._open is not None:
-            self.shards.append(self._open.finish())
-            self._open = None
+def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema) -> Shard:
+    """Write sorted blocks as an Arrow file that appears whole or not at all."""
+    events = pulses = doms = without = 0
+    with replacing(path) as temporary:
+        with pa.ipc.new_file(str(temporary), schema) as writer:
+            for block in blocks:
+                writer.write_batch(block)
+                events += block.num_rows
+                pulses += int(block.column("pulse_count").to_numpy().sum())
+                doms += int(block.column("dom_count").to_numpy().sum())
+                without += int(np.count_nonzero(bad_truth(block)))
+        size, crc32 = temporary.stat().st_size, checksum(temporary)
+    return Shard(
+        file=path.name,
+        bytes=size,
+        crc32=crc32,
+        events=events,
+        pulses=pulses,
+        doms=doms,
+        without_truth=without,
+    )
 
 
-@dataclass(slots=True)
-class _OpenShard:
-    path: Path
-    writer: pa.RecordBatchFileWriter
-    blocks: list[int] = field(default_factory=list)
-    pulses: int = 0
-    doms: int = 0
-
-    def write(self, block: pa.RecordBatch) -> None:
-        self.writer.write_batch(block)
-        self.blocks.append(block.num_rows)
-        self.pulses += int(block.column("pulse_count").to_numpy().sum())
-        self.doms += int(block.column("dom_count").to_numpy().sum())
-
-    def finish(self) -> Shard:
-        self.writer.close()
-        size = self.path.stat().st_size
-        return Shard(
-            file=self.path.name, bytes=size, blocks=tuple(self.blocks), pulses=self.pulses, doms=self.doms
-        )
+def checksum(path: Path) -> int:
+    """The CRC-32 of a file: against damage, not malice, at several GB/s."""
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            found = zlib.crc32(piece, found)
+    return found

@@ -3,19 +3,21 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.blame import blaming
-from icereco.components import Component
+from icereco.blame import blaming, described
 from icereco.data.check import EventChecker, check_truth
+from icereco.data.columns import conform, file_of
+from icereco.data.readers import ReaderChoice, choices
+from icereco.data.selection import Selection
 from icereco.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.log import get_logger
-from icereco.plugins import registry
 from icereco.roles import Reader
 
 __all__ = ["Source", "fingerprint", "open_source"]
@@ -34,21 +36,67 @@ class Source:
         path: the file or folder.
         reader_name: name of the reader component.
         reader: the reader itself.
+        reader_text: the reader with its options, as `icereco.data.readers.choices` takes it.
+        selection: the part of a declared split that is read; None for everything.
+        skips: identifies what is left out of the files (`icereco.data.skipping`); empty for nothing.
     """
 
     path: Path
     reader_name: str
     reader: Reader
+    reader_text: str
+    selection: Selection | None = None
+    skips: str = ""
 
     def count(self) -> int:
-        """The number of events, without reading the pulses."""
-        with blaming("reader", self.reader, f"when it counted the events of {self.path}"):
-            return self.reader.count(self.path)
+        """The number of events, without reading the pulses; of a selection by event about so many.
 
-    def batches(self, rows: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events in input order in the own layout, at most `rows` at once, as they are in the file."""
-        with blaming("reader", self.reader, f"while it read {self.path}"):
-            yield from self.reader.read(self.path, rows)
+        Raises:
+            IcerecoError: a file is damaged.
+        """
+        with _explaining(self.path, self.reader):
+            if self.selection is None:
+                return self.reader.count(self.path)
+            counts = (self.reader.count(part.path) for part in self.parts())
+            return round(self.selection.share * sum(counts))
+
+    def parts(self) -> "list[Source]":
+        """Sources that, one after the other, give the same events: for a reader of folders, the files.
+
+        Several processes can read them, and a training can begin with the first. A reader says so with a method
+        `parts(path)` that gives paths; without it there is one part, the whole.
+        """
+        paths = self._all_parts()
+        if self.selection is None:
+            return [replace(self, path=path) for path in paths]
+        read = self.selection.of_files(self.part_names())
+        return [
+            replace(self, path=path, selection=self.selection.within_file)
+            for path, chosen in zip(paths, read, strict=True)
+            if chosen
+        ]
+
+    def part_names(self) -> list[str]:
+        """The name of each part as seen from the source, selected or not: what a split by file goes by."""
+        return [
+            path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
+            for path in self._all_parts()
+        ]
+
+    def _all_parts(self) -> list[Path]:
+        divide = getattr(self.reader, "parts", None)
+        return [self.path] if divide is None else list(divide(self.path))
+
+    def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events in input order in the own layout, at most `rows` at once, as they are in the file.
+
+        Raises:
+            IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
+        """
+        for part in self.parts():
+            with _unchanged(self.reader.files(part.path)), _explaining(part.path, self.reader):
+                for batch in self.reader.read(part.path, detector, rows):
+                    yield conform(batch, file_of(batch, part.path))
 
     def checked(
         self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
@@ -59,19 +107,19 @@ class Source:
             IcerecoError: see `icereco.data.check`; no events at all; or no truth where it is needed.
         """
         checker = EventChecker(detector, self.path)
-        for batch in self.batches(rows):
+        for batch in self.batches(detector, rows):
             checker.check(batch)
             if need_truth:
                 check_truth(batch, checker.file, checker.next_row - batch.num_rows)
-            yield batch
+            yield batch if self.selection is None else self.selection.of_events(batch)
         if checker.total == 0:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
 
     def fingerprint(self) -> str:
-        """Identifies the contents of all files that are read; see `fingerprint`."""
-        with blaming("reader", self.reader, f"when it named the files of {self.path}"):
-            files = self.reader.files(self.path)
-        return fingerprint(self.path, files)
+        """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
+        found = fingerprint(self.path, self.reader.files(self.path))
+        part = "" if self.selection is None else self.selection.text
+        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
@@ -79,41 +127,83 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
 
     Args:
         path: what to read.
-        reader: name of a reader component; by default every installed reader is asked.
+        reader: name of a reader component, maybe with options (`icereco.data.readers.choices`); by default every
+            installed reader is asked.
 
     Raises:
         IcerecoError: there is no such file, it is damaged, or no reader (or more than one) recognises it.
     """
     path = Path(path)
+    asked = choices(reader)
     _require_exists(path)
-    components = [registry().get("reader", reader)] if reader else registry().components("reader")
     failures: list[str] = []
-    found = [(one, built) for one in components if (built := _recognising(one, path, failures)) is not None]
+    found = [one for one in asked if _recognises(one, path, failures)]
     if failures and (reader or not found):
-        raise IcerecoError(
-            "\n".join([*failures, *(() if reader else (str(_not_recognised(path, components)),))])
-        )
+        raise IcerecoError("\n".join([*failures, str(_not_recognised(path, asked))]))
     for failure in failures:
         logger.warning(failure)
     if not found:
-        raise _not_recognised(path, components)
+        raise _not_recognised(path, asked)
     if len(found) > 1:
-        names = ", ".join(component.name for component, _ in found)
+        names = ", ".join(one.component.name for one in found)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
-    component, built = found[0]
-    return Source(path, component.name, built)
+    return Source(path, found[0].component.name, found[0].reader, found[0].text)
 
 
-def _recognising(component: Component, path: Path, failures: list[str]) -> Reader | None:
-    """The reader, if it says that the file is its own; one that fails must not keep the others from reading it."""
+def _recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
+    """Whether the file is of this reader; one that fails must not keep the others from reading it."""
     try:
-        factory = component.load_factory()
-        with blaming("reader", factory, f"when it was asked about {path}"):
-            built: Reader = factory(component.load_options()())
-            return built if built.sniff(path) else None
+        with blaming("reader", choice.reader, f"when it was asked about {path}"):
+            return choice.reader.sniff(path)
     except IcerecoError as error:
-        failures.append(f"reader {component.name!r} is left out: {error}")
+        failures.append(f"reader {choice.component.name!r} is left out: {error}")
+        return False
+
+
+@contextmanager
+def _explaining(path: Path, reader: Reader) -> Iterator[None]:
+    """Whatever goes wrong inside a reader, its user gets one message."""
+    try:
+        yield
+    except IcerecoError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise IcerecoError(f"{path}: cannot be read to its end: {_first_line(error)}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {_first_line(error)}"
+        raise IcerecoError(
+            f"{path}: cannot be read, damaged or not of this format ({what} in {described('reader', reader)})"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _unchanged(files: Iterable[Path]) -> Iterator[None]:
+    """Nothing may change while it is read, whatever else goes wrong because of it."""
+    before = {file: _state(file) for file in files}
+    failed: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failed = error
+    if changed := [file for file, state in before.items() if _state(file) != state]:
+        raise IcerecoError(
+            f"{changed[0]}: was changed while it was read; read it again when it is finished"
+        ) from failed
+    if failed is not None:
+        raise failed
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    """Which file it is, its size and when it was last written; None if it is gone."""
+    try:
+        found = file.stat()
+    except OSError:
         return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _require_exists(path: Path) -> None:
@@ -126,9 +216,9 @@ def _require_exists(path: Path) -> None:
     raise IcerecoError(f"{path}: no such file or folder{hint}")
 
 
-def _not_recognised(path: Path, asked: list[Component]) -> IcerecoError:
+def _not_recognised(path: Path, asked: list[ReaderChoice]) -> IcerecoError:
     lines = [f"{path}: {_what_it_is(path)}"]
-    lines += [f"  {component.name} needs: {component.summary}" for component in asked]
+    lines += [f"  {one.component.name} needs: {one.component.summary}" for one in asked]
     return IcerecoError(
         "\n".join(lines if asked else [*lines, "  no reader is installed: see icereco plugins"])
     )

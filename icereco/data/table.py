@@ -3,7 +3,7 @@
 
 import pyarrow as pa
 
-__all__ = ["PULSE_COLUMNS", "TRUTH_COLUMNS", "SCHEMA"]
+__all__ = ["COUNT_COLUMNS", "EXTRA_PULSE_FIELDS", "PULSE_COLUMNS", "TRUTH_COLUMNS", "SCHEMA"]
 
 
 def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
@@ -12,6 +12,8 @@ def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
 
 PULSE_COLUMNS = ("sensor_id", "time", "charge", "auxiliary")
 TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z")
+COUNT_COLUMNS = ("pulse_count", "dom_count")
+"""What a store adds; made anew from the pulses, so never read."""
 
 SCHEMA = pa.schema(
     [
@@ -34,4 +36,19 @@ SCHEMA = pa.schema(
         _field("vertex_z", pa.float64(), "m", "see vertex_x"),
     ]
 )
-"""The own layout. The truth columns (azimuth and after) may be absent."""
+"""The own layout. The truth columns (azimuth and after) may be absent.
+
+A file may have more: each further list of numbers is a value per pulse (float32), each further column of numbers a
+value per event (float64), such as `fit_<name>_azimuth` and `fit_<name>_zenith` of an official reconstruction.
+"""
+
+EXTRA_PULSE_FIELDS = {
+    field.name: field
+    for field in (
+        _field("pmt_x", pa.list_(pa.float32()), "", "unit vector along which the photomultiplier looks"),
+        _field("pmt_y", pa.list_(pa.float32()), "", "see pmt_x"),
+        _field("pmt_z", pa.list_(pa.float32()), "", "see pmt_x"),
+        _field("time_over_threshold", pa.list_(pa.float32()), "ns", "how long the pulse was above threshold"),
+    )
+}
+"""Names, units and meanings of further columns of pulses that several detectors have."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 from icereco.data.batches import event_batch
 from icereco.data.reconstructions import reconstruction_rows
 from icereco.data.sources import Source
+from icereco.detector import Detector
 from icereco.directions import opening_angle
 from icereco.evaluation.running import RunningError, RunningResolution
 from icereco.events import EventBatch, Truth
@@ -78,15 +79,15 @@ def reconstruct(
 
 def _batches(sources: Sequence[Source], method: Method) -> Iterator[EventBatch]:
     """Every event of every source; where one source has truth, all have, if only as NaN: the columns are the same."""
-    with_truth = len(sources) > 1 and any(_has_truth(source) for source in sources)
+    with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
     for source in sources:
         for rows in source.checked(method.detector, method.events_per_batch):
             batch = event_batch(rows, method.detector)
             yield replace(batch, truth=_whole_truth(batch)) if with_truth else batch
 
 
-def _has_truth(source: Source) -> bool:
-    first: pa.RecordBatch | None = next(source.batches(1), None)
+def _has_truth(source: Source, detector: Detector) -> bool:
+    first: pa.RecordBatch | None = next(source.batches(detector, 1), None)
     return first is not None and {"azimuth", "zenith"} <= set(first.schema.names)
 
 

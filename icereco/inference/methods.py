@@ -143,7 +143,7 @@ def _with_pulses(batch: EventBatch) -> EventBatch:
     """The events that have pulses. The others own no DOM, so the lower levels stay as they are."""
     hit = batch.dom_count > 0
     offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
-    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None)
+    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras={})
 
 
 def _parts(batch: EventBatch, pulses_per_call: int) -> list[EventBatch]:

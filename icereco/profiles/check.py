@@ -117,11 +117,15 @@ class _Checker:
         table = self._table("detector")
         if table is None or (options := self._options(DetectorOptions, table, "detector")) is None:
             return None
-        from icereco.detector import detector_names  # numpy is slow to import
+        from icereco.detector_cards import detector_names, is_card_name  # numpy is slow to import
 
+        try:
+            if is_card_name(options.use):
+                return options
+        except IcerecoError as error:  # two plugins provide it
+            self._report(table.settings["use"].origin, f"[detector] {error}")
+            return None
         names = detector_names()
-        if options.use in names:
-            return options
         origin = table.settings["use"].origin
         near = did_you_mean(options.use, names)
         self._report(

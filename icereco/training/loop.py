@@ -90,7 +90,7 @@ class Trainer:
     @property
     def progress(self) -> float:
         """The part of all training events seen, 0 to 1."""
-        return self.position.events / (self.options.epochs * len(self.batches))
+        return min(self.position.events / (self.options.epochs * len(self.batches)), 1.0)
 
     def _run_epoch(self, stop: StopRequest) -> None:
         position = self.position
@@ -109,6 +109,9 @@ class Trainer:
                 self._validate()
             if stop:
                 return
+        # A stream that knows its length only about may end an epoch before the last validation is due.
+        if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
+            self._validate()
 
     def step(self, batch: EventBatch) -> float:
         """One optimizer step; the mean loss over the batch."""

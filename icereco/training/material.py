@@ -1,23 +1,34 @@
-"""What a training is fed: a store of events, split into training and validation."""
+"""What a training is fed: events of one data set or several, split into training and validation."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from icereco.data.budget import Budget
+from icereco.data.declared_split import declared_split
+from icereco.data.prepare import Progress, growing, prepared
 from icereco.data.simulation import simulated_events
-from icereco.data.sources import open_source
-from icereco.data.split import Split, split
-from icereco.data.store import Progress, Store, prepared
-from icereco.data.stream import Stream
+from icereco.data.skipping import Skipped, skip_bad, write_skipped
+from icereco.data.sources import Source
+from icereco.data.split import EXACT_EVENTS, RowNumbers, Split, split
+from icereco.data.split_rule import SplitRule
+from icereco.data.store import Store
+from icereco.data.stream import Portion, Stream
+from icereco.data.windows import part_order
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events import EventBatch
+from icereco.log import get_logger
 from icereco.profiles import Profile
+from icereco.training.mixture import DataChoice
 from icereco.training.options import TrainOptions
 
 __all__ = ["Material", "Stages", "gather"]
+
+logger = get_logger(__name__)
 
 Stages = Callable[[str], Progress]
 """Gives a named stage of the preparation something to tell its progress to."""
@@ -27,54 +38,154 @@ SIMULATION_SEED = 1
 DEFAULT_EVENTS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Material:
     """Events to train and to validate on.
 
     Attributes:
+        train: events to train on, of each data set.
+        validate: events to validate on, of each data set.
         facts: JSON-able: where the events come from, their fingerprint, and how they are split.
     """
 
-    store: Store
+    train: tuple[Portion, ...]
+    validate: tuple[Portion, ...]
     detector: Detector
-    split: Split
     facts: dict[str, Any]
 
     def training(self, options: TrainOptions) -> Stream:
         """The training events in batches, shuffled by the profile's seed."""
-        return Stream(self.store, self.detector, self.split.train, _budget(options), options.seed)
+        return Stream(self.train, self.detector, _budget(options), options.seed)
 
     def validation(self, options: TrainOptions) -> Iterator[EventBatch]:
         """The validation events in their order, in batches."""
-        return Stream(self.store, self.detector, self.split.validation, _budget(options)).in_order()
+        return Stream(self._found, self.detector, _budget(options)).in_order()
+
+    def first_batch(self, options: TrainOptions) -> EventBatch:
+        """The first batch of validation events, without a look at the others."""
+        return next(Stream(self.validate, self.detector, _budget(options), workers=0).in_order())
+
+    @cached_property
+    def _found(self) -> tuple[Portion, ...]:
+        """The validation events by row number: they are few, and not to be looked for each time."""
+        return tuple(replace(portion, rows=RowNumbers(portion.row_numbers())) for portion in self.validate)
 
 
-def gather(profile: Profile, detector: Detector, data: Path | None, stages: Stages) -> Material:
-    """Prepare the events of `data`, or simulate what the profile asks for if that is None; both are cached.
+@contextmanager
+def gather(
+    profile: Profile,
+    detector: Detector,
+    data: Path | Sequence[DataChoice] | None,
+    stages: Stages,
+    skipped: Path | None = None,
+) -> Iterator[Material]:
+    """Prepare the events of `data`, or simulate what the profile asks for if there is none; both are cached.
+
+    Where there are many files, training begins with the first while the others are prepared; that ends with the block.
+    `skipped` is the file that lists bad events where they are to be left out.
 
     Raises:
         IcerecoError: the data cannot be read, has no truth, or is too little to split.
     """
-    options = profile.train
-    path = data or _simulate(profile, detector, stages)
-    store = prepared(open_source(path), detector, stages("sorting"))
+    options, asked = profile.train, DataChoice.all_of(data)
+    chosen = asked or DataChoice.all_of(_simulate(profile, detector, stages))
+    for one in chosen:
+        one.data.require_detector(detector)
+    with ExitStack() as stack:
+        sources = _opened(chosen, detector, skipped)
+        stores = [stack.enter_context(_store(one, detector, options.seed, stages)) for one in sources]
+        parts = _split(stores, sources, [one.data.split for one in chosen], options)
+        train = [
+            Portion(store, part.train, one.weight)
+            for store, part, one in zip(stores, parts, chosen, strict=True)
+        ]
+        if len(train) > 1:
+            _say_shares(train, chosen)
+        facts = {
+            "data": _one_or_all([one.absolute() for one in asked]),
+            "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
+            "train_events": sum(len(portion) for portion in train),
+            "validation_events": sum(len(part.validation) for part in parts),
+            "split": _one_or_all([part.description for part in parts]),
+            "data_sets": [one.record() for one in asked],
+        }
+        validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
+        yield Material(tuple(train), tuple(validate), detector, facts)
+
+
+def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
+    """The sources, without their bad events where that is asked for."""
+    sources, found = [], list[Skipped]()
+    for one in chosen:
+        source = one.data.open()
+        if one.skip_bad:
+            source, skipped = skip_bad(source, detector, need_truth=True)
+            found += skipped
+        sources.append(source)
+    if listing is not None:
+        write_skipped(listing, found)
+    return sources
+
+
+def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
+    total = sum(map(len, train))
+    for portion, one in zip(train, chosen, strict=True):
+        share = 100 * len(portion) / total
+        logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.data.label)
+
+
+@contextmanager
+def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Iterator[Store]:
+    """A store with truth, whole, or growing where it has many events in several files."""
+    if not (len(source.parts()) > 1 and source.count() > EXACT_EVENTS):
+        store = prepared(source, detector, stages("sorting"))
+        _require_truth(store, source.path)
+        yield store
+        return
+    with growing(source, detector, lambda store: part_order(store, seed)) as store:
+        if store.wait is None:
+            _require_truth(store, source.path)
+        else:
+            logger.info(
+                "%s: %d events are prepared while training goes on; what is done is kept for the next time",
+                source.path,
+                len(store),
+            )
+        yield store
+
+
+def _require_truth(store: Store, path: Path) -> None:
     if not store.has_truth:
         raise IcerecoError(
             f"{path} has no truth to train on: it needs the columns azimuth and zenith "
             "(in Kaggle's layout train_meta.parquet beside the train folder)"
         )
     store.require_truth()
-    count = min(options.validation_events, int(len(store) * LARGEST_VALIDATION_SHARE))
-    parts = split(store, validation_count=max(count, 1), seed=options.seed)
-    kept = Split(parts.train[: options.events], parts.validation, parts.description)
-    facts = {
-        "data": None if data is None else str(data.resolve()),
-        "data_fingerprint": store.manifest.source_fingerprint,
-        "train_events": len(kept.train),
-        "validation_events": len(kept.validation),
-        "split": kept.description,
-    }
-    return Material(store, detector, kept, facts)
+
+
+def _split(
+    stores: Sequence[Store],
+    sources: Sequence[Source],
+    rules: Sequence[SplitRule | None],
+    options: TrainOptions,
+) -> list[Split]:
+    """Each data set by itself, as it declares or else by hash; of each as much as its size is of all."""
+    total = sum(map(len, stores))
+    found = []
+    for store, source, rule in zip(stores, sources, rules, strict=True):
+        share = len(store) / total
+        validation = max(round(options.validation_events * share), 1)
+        train = None if options.events is None else max(round(options.events * share), 1)
+        if rule is not None:
+            found.append(declared_split(store, rule, source.part_names(), validation, train))
+            continue
+        most = max(int(len(store) * LARGEST_VALIDATION_SHARE), 1)
+        found.append(split(store, min(validation, most), options.seed, train))
+    return found
+
+
+def _one_or_all(texts: list[str]) -> str | list[str] | None:
+    return texts if len(texts) > 1 else next(iter(texts), None)
 
 
 def _simulate(profile: Profile, detector: Detector, stages: Stages) -> Path:

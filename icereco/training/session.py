@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from icereco.runs import RunFolder
 from icereco.tensors import to_tensors
 from icereco.training.loop import Listener, NonFiniteLossError, Trainer
 from icereco.training.material import Material, Stages, gather
+from icereco.training.mixture import DataChoice
 from icereco.training.optimizer import build_optimizers
 from icereco.training.recorder import Recorder
 from icereco.training.state import Position, load_state, save_state
@@ -121,7 +122,9 @@ class Listeners:
 
 
 @contextmanager
-def begin(profile: Profile, data: Path | None, run: RunFolder, stages: Stages) -> Iterator[Session]:
+def begin(
+    profile: Profile, data: Path | Sequence[DataChoice] | None, run: RunFolder, stages: Stages
+) -> Iterator[Session]:
     """A new training in an empty run folder, which is this process's alone while the block lasts.
 
     Args:
@@ -136,14 +139,16 @@ def begin(profile: Profile, data: Path | None, run: RunFolder, stages: Stages) -
     with run.lock(), _log_to(run):
         run.write_status("preparing")
         run.write_profile(profile.resolved_toml())
-        try:
-            material = gather(profile, load_detector(profile.detector), data, stages)
-            session = _assemble(run, profile, material, provenance(**material.facts))
-        except BaseException as error:
-            run.write_status("failed", message=f"{type(error).__name__}: {error}")
-            raise
-        run.write_provenance(session.facts)
-        yield session
+        with ExitStack() as stack:
+            try:
+                detector = load_detector(profile.detector)
+                material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
+                session = _assemble(run, profile, material, provenance(**material.facts))
+            except BaseException as error:
+                run.write_status("failed", message=f"{type(error).__name__}: {error}")
+                raise
+            run.write_provenance(session.facts)
+            yield session
 
 
 @contextmanager
@@ -164,17 +169,18 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             )
         profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
         facts = run.provenance()
-        data = Path(facts["data"]) if facts.get("data") else None
-        material = gather(profile, load_detector(profile.detector), data, stages)
-        if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
-            raise IcerecoError(
-                f"the data of run {run.name!r} ({data or 'simulated'}) has changed since it began; train anew"
-            )
-        session = _assemble(run, profile, material, facts)
-        trainer = session.trainer
-        trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers)
-        run.rewind_metrics(trainer.position.step)
-        yield session
+        data = DataChoice.recorded(facts.get("data_sets", []))
+        with gather(profile, load_detector(profile.detector), data, stages, run.skipped) as material:
+            if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
+                names = ", ".join(one.absolute() for one in data) or "simulated"
+                raise IcerecoError(
+                    f"the data of run {run.name!r} ({names}) has changed since it began; train anew"
+                )
+            session = _assemble(run, profile, material, facts)
+            trainer = session.trainer
+            trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers)
+            run.rewind_metrics(trainer.position.step)
+            yield session
 
 
 def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[str, Any]) -> Session:
@@ -199,7 +205,7 @@ def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[
 
 def _meet_first_batch(session: Session) -> None:
     """Check the features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
-    batch = next(session.material.validation(session.profile.train))
+    batch = session.material.first_batch(session.profile.train)
     features = session.trainer.model.normalizer(to_tensors(batch, _device(session.trainer)))
     if warning := check_features(features):
         logger.warning(warning)

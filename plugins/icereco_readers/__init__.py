@@ -25,4 +25,22 @@ def icereco_readers() -> Iterable[Component]:
             "the Kaggle competition's layout, one row per pulse: event_id, sensor_id, time, charge, auxiliary; "
             "a folder with train_meta.parquet, or a batch file",
         ),
+        Component(
+            "graphnet-parquet",
+            "icereco_readers.graphnet_parquet:GraphnetParquetReader",
+            "icereco_readers.options:GraphnetOptions",
+            "GraphNeT's parquet: a folder per table, or a struct column per table, with event_no and places of sensors",
+        ),
+        Component(
+            "graphnet-sqlite",
+            "icereco_readers.graphnet_sqlite:GraphnetSqliteReader",
+            "icereco_readers.options:GraphnetOptions",
+            "GraphNeT's SQLite database: tables with event_no, one of them with places of sensors",
+        ),
+        Component(
+            "prometheus",
+            "icereco_readers.prometheus:PrometheusReader",
+            "icereco_readers.options:PrometheusOptions",
+            "photons of Prometheus: nested parquet with photons and mc_truth, or flat photons.parquet, events.parquet",
+        ),
     ]

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from icereco.data.columns import FILE_KEY, conform, with_metadata
+from icereco.detector import Detector
 from icereco.errors import IcerecoError
-from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
+from icereco_readers.kaggle_geometry import geometry_of, require_same_sensors
+from icereco_readers.kaggle_meta import EventIndex, events_per_batch, index_from_meta, index_from_pulses
 from icereco_readers.options import KaggleOptions
 from icereco_readers.pulse_rows import PulseRows, event_rows
 
@@ -37,48 +39,61 @@ class KaggleReader:
 
     def __init__(self, options: KaggleOptions | None = None) -> None:
         self.options = options or KaggleOptions()
+        self._counts: dict[tuple[Path, int, int], dict[int, int]] = {}
 
     def sniff(self, path: Path) -> bool:
         """Whether it has, or is, a parquet file with one row per pulse."""
         try:
-            files = self._files(path)
-            return bool(files) and _is_pulse_table(pq.read_schema(files[0].path))
-        except (pa.ArrowException, OSError):
+            return any(_is_pulse_table(file.path) for file in self._files(path))
+        except OSError:
             return False
 
     def files(self, path: Path) -> list[Path]:
-        """The batch files and their meta tables."""
+        """The batch files, their meta tables and the sensor table."""
         files = self._files(path)
-        return [file.path for file in files] + sorted({file.meta for file in files if file.meta})
+        beside = {place for file in files for place in (file.meta, geometry_of(file.path)) if place}
+        return [file.path for file in files] + sorted(beside)
+
+    def parts(self, path: Path) -> list[Path]:
+        """The batch files, each of which can be read by itself."""
+        return [file.path for file in self._files(path)]
 
     def count(self, path: Path) -> int:
         """The number of events, from the meta table, or from the event_id column where there is none."""
-        return sum(_count(file) for file in self._files(path))
+        return sum(self._count(file) for file in self._files(path))
 
-    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events batch file by batch file in order of the batch number, within each in the order of the meta table.
 
         Without a meta table: in order of first appearance, and without truth.
 
         Raises:
-            IcerecoError: columns are missing, the pulse indices of the meta do not fit the pulses, or a file is damaged.
+            IcerecoError: columns are missing, the pulse indices of the meta do not fit the pulses, or the sensor table
+                that comes with them is not the detector's.
         """
-        for file in self._files(path):
-            try:
-                yield from _read_file(file, rows_per_batch)
-            except (pa.ArrowException, OSError) as error:
-                raise IcerecoError(
-                    f"{file.path}: cannot be read to its end: {str(error).splitlines()[0]}"
-                ) from error
+        files = self._files(path)
+        for geometry in {place for file in files if (place := geometry_of(file.path))}:
+            require_same_sensors(geometry, detector)
+        for file in files:
+            yield from _read_file(file, rows_per_batch)
 
     def _files(self, path: Path) -> list["_BatchFile"]:
         if not path.is_dir():
             return [_BatchFile(path)]
-        folder = next((path / part for part in self._parts() if (path / part).is_dir()), path)
+        folder = next((path / part for part in self._folders() if (path / part).is_dir()), path)
         files = [_BatchFile(file) for file in folder.iterdir() if _BATCH_NAME.fullmatch(file.name)]
         return sorted(files, key=lambda file: file.batch_id or 0)
 
-    def _parts(self) -> tuple[Literal["train", "test"], ...]:
+    def _count(self, file: "_BatchFile") -> int:
+        if file.meta is None or file.batch_id is None:
+            return len(index_from_pulses(file.path).event_id)
+        state = file.meta.stat()
+        key = file.meta, state.st_mtime_ns, state.st_size
+        if key not in self._counts:  # one pass over the meta table, which is for hundreds of files
+            self._counts[key] = events_per_batch(file.meta)
+        return self._counts[key].get(file.batch_id, 0)
+
+    def _folders(self) -> tuple[Literal["train", "test"], ...]:
         return ("train", "test") if self.options.part is None else (self.options.part,)
 
 
@@ -95,10 +110,16 @@ class _BatchFile:
 
     @property
     def meta(self) -> Path | None:
-        """`train_meta.parquet` for `train/batch_1.parquet`: beside the folder, or beside the file."""
-        folder = self.path.resolve().parent
-        names = [f"{folder.name}_meta.parquet", "train_meta.parquet", "test_meta.parquet"]
-        places = [folder.parent / names[0], *(folder / name for name in names)]
+        """`train_meta.parquet` for `train/batch_1.parquet`: beside the folder, or beside the file.
+
+        A split one, with a file for each batch, is `train_meta/batch_1.parquet` or `train_meta_1.parquet`.
+        """
+        folder, number = self.path.resolve().parent, self.batch_id
+        part = folder.name if folder.name in ("train", "test") else "train"
+        split = [f"{part}_meta/{name}_{number}.parquet" for name in ("batch", "meta", f"{part}_meta")]
+        names = [*split, f"{part}_meta_{number}.parquet", f"{part}_meta.parquet", "test_meta.parquet"]
+        above = names[:-1] if folder.name == part else []
+        places = [*(folder.parent / name for name in above), *(folder / name for name in names)]
         return next((place for place in places if place.is_file()), None)
 
     def index(self) -> EventIndex:
@@ -107,17 +128,14 @@ class _BatchFile:
         return index_from_pulses(self.path)
 
 
-def _is_pulse_table(schema: pa.Schema) -> bool:
+def _is_pulse_table(file: Path) -> bool:
+    try:
+        schema = pq.read_schema(file)
+    except (pa.ArrowException, OSError):
+        return False
     return all(name in schema.names for name in _COLUMNS) and not any(
         pa.types.is_nested(schema.field(name).type) for name in _COLUMNS
     )
-
-
-def _count(file: _BatchFile) -> int:
-    if file.meta is None or file.batch_id is None:
-        return len(index_from_pulses(file.path).event_id)
-    column = pq.read_table(file.meta, columns=["batch_id"], filters=[("batch_id", "=", file.batch_id)])
-    return int(column.num_rows)
 
 
 def _read_file(file: _BatchFile, rows_per_batch: int) -> Iterator[pa.RecordBatch]:

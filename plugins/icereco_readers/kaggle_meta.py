@@ -1,6 +1,7 @@
 # ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Which rows of a Kaggle batch file are which event: from the meta table, or from the pulses themselves."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from numpy import ndarray
 from icereco.data.columns import require_columns
 from icereco.errors import IcerecoError
 
-__all__ = ["EventIndex", "index_from_meta", "index_from_pulses"]
+__all__ = ["EventIndex", "events_per_batch", "index_from_meta", "index_from_pulses"]
 
 _NEEDED = ("batch_id", "event_id", "first_pulse_index", "last_pulse_index")
 _TRUTH = ("azimuth", "zenith", "energy", "energy_gev", "kind", "vertex_x", "vertex_y", "vertex_z")
@@ -85,14 +86,29 @@ def index_from_meta(meta: Path, batch_id: int, file: Path) -> EventIndex:
     return EventIndex(event_id, first, last + 1, truth)
 
 
-def index_from_pulses(file: Path) -> EventIndex:
-    """The events of a file without meta table, in order of first appearance.
+def events_per_batch(meta: Path) -> dict[int, int]:
+    """Events of each batch in a meta table, without holding more than a piece of it.
+
+    Raises:
+        IcerecoError: it has no batch_id.
+    """
+    with pq.ParquetFile(meta) as opened:
+        require_columns(opened.schema_arrow.names, meta, _NEEDED)
+        found: Counter[int] = Counter()
+        for batch in opened.iter_batches(batch_size=1 << 20, columns=["batch_id"]):
+            numbers, counts = np.unique(np.asarray(batch.column(0), np.int64), return_counts=True)
+            found.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+    return dict(found)
+
+
+def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
+    """The events of a file without meta table, in order of first appearance; `event` is the column of their ids.
 
     An event whose pulses are not in one piece comes out as several events of the same id, which the check of
     event ids refuses.
     """
     with pq.ParquetFile(file) as opened:
-        batches = opened.iter_batches(batch_size=1 << 20, columns=["event_id"])
+        batches = opened.iter_batches(batch_size=1 << 20, columns=[event])
         runs = _Runs()
         for batch in batches:
             runs.add(np.asarray(batch.column(0), np.int64))

@@ -4,7 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["KaggleOptions", "OwnOptions"]
+__all__ = ["GraphnetOptions", "KaggleOptions", "OwnOptions", "PrometheusOptions"]
+
+_DIRECTION = (
+    "what the true angles mean: origin (where the particle came from), travel (where it went), or auto: told from the "
+    "light, and said in the log"
+)
 
 
 class OwnOptions(BaseModel):
@@ -21,4 +26,31 @@ class KaggleOptions(BaseModel):
     part: Literal["train", "test"] | None = Field(
         default=None,
         description="which half of a competition folder to read; by default train, or test if it is alone",
+    )
+
+
+class GraphnetOptions(BaseModel):
+    """Options of the readers of GraphNeT's databases and parquet files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pulse_map: str | None = Field(
+        default=None, description="the table of pulses, such as SRTInIcePulses; by default the only one"
+    )
+    truth_table: str | None = Field(
+        default=None, description="the table of truth; by default the one that is called truth or mc_truth"
+    )
+    direction: Literal["auto", "origin", "travel"] = Field(
+        default="auto", description=f"for tables made from Prometheus: {_DIRECTION}"
+    )
+
+
+class PrometheusOptions(BaseModel):
+    """Options of the reader of Prometheus' files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    direction: Literal["auto", "origin", "travel"] = Field(default="auto", description=_DIRECTION)
+    source: str | None = Field(
+        default=None, description="which simulation of flat tables that hold several, by their column source"
     )

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icereco.data.columns import FILE_KEY, conform, is_own_layout, require_columns, with_metadata
-from icereco.errors import IcerecoError
+from icereco.detector import Detector
 from icereco_readers.options import OwnOptions
 
 __all__ = ["OwnReader"]
@@ -26,34 +26,37 @@ class OwnReader:
     def sniff(self, path: Path) -> bool:
         """Whether it is a parquet or Arrow file with event_id and list columns, or a folder of such files."""
         try:
-            files = own_files(path)
-            return bool(files) and is_own_layout(_schema(files[0]))
-        except (pa.ArrowException, OSError):
+            return any(_is_own(file) for file in own_files(path))
+        except OSError:
             return False
 
     def files(self, path: Path) -> list[Path]:
         """The file itself, or the parquet and Arrow files of a folder by name."""
         return own_files(path)
 
+    def parts(self, path: Path) -> list[Path]:
+        """The files, each of which can be read by itself."""
+        return own_files(path)
+
     def count(self, path: Path) -> int:
         """The number of events, from the files' footers."""
         return sum(_count(file) for file in own_files(path))
 
-    def read(self, path: Path, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events in input order, in the types of the own layout.
+    def read(
+        self,
+        path: Path,
+        detector: Detector,  # noqa: ARG002 -- sensor ids are rows of its table already
+        rows_per_batch: int = 4096,
+    ) -> Iterator[pa.RecordBatch]:
+        """Events in input order, in the types of the own layout; sensor ids are those of the detector already.
 
         Raises:
-            IcerecoError: a column is missing or cannot be cast, or a file is damaged.
+            IcerecoError: a column is missing or cannot be cast.
         """
         for file in own_files(path):
-            try:
-                for batch in _batches(file, rows_per_batch):
-                    if batch.num_rows:
-                        yield with_metadata(conform(batch, file), FILE_KEY, str(file).encode())
-            except (pa.ArrowException, OSError) as error:
-                raise IcerecoError(
-                    f"{file}: cannot be read to its end: {str(error).splitlines()[0]}"
-                ) from error
+            for batch in _batches(file, rows_per_batch):
+                if batch.num_rows:
+                    yield with_metadata(conform(batch, file), FILE_KEY, str(file).encode())
 
 
 def own_files(path: Path) -> list[Path]:
@@ -61,6 +64,13 @@ def own_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.suffix in (*_PARQUET, *_ARROW) and file.is_file())
+
+
+def _is_own(file: Path) -> bool:
+    try:
+        return is_own_layout(_schema(file))
+    except (pa.ArrowException, OSError):
+        return False
 
 
 def _is_arrow(file: Path) -> bool:
@@ -86,12 +96,13 @@ def _count(file: Path) -> int:
 def _batches(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
     require_columns(_schema(file).names, file)
     if not _is_arrow(file):
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             yield from opened.iter_batches(batch_size=rows)
         return
     with pa.memory_map(str(file)) as source:
         reader = pa.ipc.open_file(source)
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
+            batch.validate(full=True)  # a damaged file may point outside of itself
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)

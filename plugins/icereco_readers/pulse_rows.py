@@ -23,7 +23,7 @@ class PulseRows:
     """A parquet file of pulses, read once from front to back, or held whole if the order asks for it."""
 
     def __init__(self, file: Path, columns: tuple[str, ...], *, in_order: bool) -> None:
-        self._opened = pq.ParquetFile(file)
+        self._opened = pq.ParquetFile(file, page_checksum_verification=True)
         require_columns(self._opened.schema_arrow.names, file, columns)
         self.count: int = self._opened.metadata.num_rows
         size = _ROWS_AT_ONCE if in_order else max(self.count, 1)

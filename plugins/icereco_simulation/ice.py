@@ -32,7 +32,8 @@ class LayeredIce:
     def of(cls, medium: Medium, absorption_scale: float = 1.0) -> "LayeredIce":
         """From the layers of a detector card; beyond them their ends are continued for 2 km."""
         z = np.arange(medium.z_m[0] - 2000.0, medium.z_m[-1] + 2000.0, _GRID_M)
-        layers = (medium.scattering_length_m, medium.absorption_length_m / absorption_scale)
+        scattering, absorption = medium.lengths_m()
+        layers = (scattering, absorption / absorption_scale)
         coefficient = np.stack([np.interp(z, medium.z_m, 1.0 / length) for length in layers], axis=1)
         between = 0.5 * (coefficient[1:] + coefficient[:-1]) * _GRID_M
         integral = np.concatenate([np.zeros((1, 2)), np.cumsum(between, axis=0)])

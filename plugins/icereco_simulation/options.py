@@ -29,12 +29,16 @@ class IceTelescopeOptions(BaseModel):
     starting_track_fraction: float = Field(
         0.15, ge=0.0, le=1.0, description="share of muons that start inside, before the trigger"
     )
-    track_radius_m: float = Field(
-        650.0, gt=0.0, description="largest distance of a muon's line from the centre, m"
+    track_radius_m: float | None = Field(
+        None,
+        gt=0.0,
+        description="largest distance of a muon's line from the centre, m (by default 650 in IceCube)",
     )
-    vertex_radius_m: float = Field(600.0, gt=0.0, description="radius of the cylinder of vertices, m")
-    vertex_half_height_m: float = Field(
-        560.0, gt=0.0, description="half the height of the cylinder of vertices, m"
+    vertex_radius_m: float | None = Field(
+        None, gt=0.0, description="radius of the cylinder of vertices, m (by default 600 in IceCube)"
+    )
+    vertex_half_height_m: float | None = Field(
+        None, gt=0.0, description="half the height of the cylinder of vertices, m (by default 560 in IceCube)"
     )
     light_scale: float = Field(1.0, ge=0.0, description="factor on all light")
     noise_scale: float = Field(1.0, ge=0.0, description="factor on the dark noise of the detector card")

@@ -147,7 +147,8 @@ class _Reach:
     def __init__(self, detector: Detector, scale: float) -> None:
         medium = detector.medium
         inside = np.abs(medium.z_m) <= np.abs(detector.position_m[:, 2]).max() + 50.0
-        lengths = (medium.scattering_length_m, medium.absorption_length_m / ABSORPTION_SCALE)
+        scattering, absorption = medium.lengths_m()
+        lengths = (scattering, absorption / ABSORPTION_SCALE)
         clear = [np.quantile(1.0 / length[inside], 0.1) for length in lengths]
         self._distance = np.linspace(2.0, 1500.0, 1500)
         photons = scale * PHOTONS_PER_M * MODULE_AREA_M2 * 0.4

@@ -9,6 +9,7 @@ from numpy import ndarray
 from icereco.directions import direction_from_angles
 from icereco_simulation.muons import STEP_M, propagate
 from icereco_simulation.options import IceTelescopeOptions
+from icereco_simulation.volume import Volume
 from icereco_simulation.yields import METRES_PER_GEV, hadronic_fraction, shower_maximum_m
 
 __all__ = ["KINDS", "SPEED_OF_LIGHT", "Cascades", "Primaries", "Tracks", "draw", "shine"]
@@ -18,7 +19,6 @@ SPEED_OF_LIGHT = 0.299792458
 """m/ns"""
 
 _THROUGH, _STARTING, _CASCADE = range(3)
-_WORLD_RADIUS_M = 850.0  # muons are followed inside this sphere, which holds the detector with some margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,20 @@ class Tracks:
     yield_per_m: Float[ndarray, "track step"]
 
 
-def draw(rng: np.random.Generator, options: IceTelescopeOptions) -> Primaries:
+def draw(rng: np.random.Generator, options: IceTelescopeOptions, volume: Volume) -> Primaries:
     """The particles of one block: isotropic, muon lines and vertices uniform."""
     count = options.primaries_per_block
     shares = [options.through_track_fraction, options.starting_track_fraction]
     kind = np.searchsorted(np.cumsum(shares), rng.random(count), side="right")
     azimuth = rng.uniform(0.0, 2 * np.pi, count)
     zenith = np.arccos(rng.uniform(-1.0, 1.0, count))
-    vertex = _in_cylinder(rng, count, options.vertex_radius_m, options.vertex_half_height_m)
-    entry = _entry(rng, -direction_from_angles(azimuth, zenith), options.track_radius_m)
-    vertex = np.where((kind == _THROUGH)[:, None], entry, vertex)
+    vertex = _in_cylinder(rng, count, volume.vertex_radius_m, volume.vertex_half_height_m)
+    entry = _entry(rng, -direction_from_angles(azimuth, zenith), volume)
+    vertex = np.where((kind == _THROUGH)[:, None], entry, vertex) + volume.centre_m
     return Primaries(kind, azimuth, zenith, _energies(rng, options), vertex)
 
 
-def shine(rng: np.random.Generator, primaries: Primaries) -> tuple[Tracks, Cascades]:
+def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tuple[Tracks, Cascades]:
     """The light sources of the particles: muons with their losses, and the cascades at the vertices."""
     travel = primaries.travel
     muons = np.flatnonzero(primaries.kind != _CASCADE)
@@ -82,7 +82,7 @@ def shine(rng: np.random.Generator, primaries: Primaries) -> tuple[Tracks, Casca
     hadronic = np.where(primaries.kind == _STARTING, inelasticity, 0.0)
     muon_energy = (primaries.energy_gev * (1.0 - hadronic))[muons]
     start, along = primaries.vertex_m[muons], travel[muons]
-    losses = propagate(rng, muon_energy, _way_out(start, along))
+    losses = propagate(rng, muon_energy, _way_out(start - volume.centre_m, along, volume))
     tracks = Tracks(muons, start, along, losses.range_m, losses.yield_per_m)
 
     at_vertex = np.flatnonzero(primaries.kind != _THROUGH)
@@ -136,23 +136,25 @@ def _in_cylinder(
     return np.stack([distance * np.cos(angle), distance * np.sin(angle), z], axis=1)
 
 
-def _entry(rng: np.random.Generator, travel: Float[ndarray, "n 3"], radius: float) -> Float[ndarray, "n 3"]:
-    """Where muons enter the sphere around the detector, their lines uniform over a disc across their direction."""
+def _entry(rng: np.random.Generator, travel: Float[ndarray, "n 3"], volume: Volume) -> Float[ndarray, "n 3"]:
+    """Where muons enter the sphere around the centre, their lines uniform over a disc across their direction."""
     count = len(travel)
     helper = np.where(np.abs(travel[:, 2:]) < 0.9, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
     first = np.cross(travel, helper)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     second = np.cross(travel, first)
     angle = rng.uniform(0.0, 2 * np.pi, count)[:, None]
-    distance = radius * np.sqrt(rng.random(count))[:, None]
+    distance = volume.track_radius_m * np.sqrt(rng.random(count))[:, None]
     across = distance * (np.cos(angle) * first + np.sin(angle) * second)
-    result: ndarray = across - travel * np.sqrt(np.maximum(_WORLD_RADIUS_M**2 - distance**2, STEP_M**2))
+    result: ndarray = across - travel * np.sqrt(np.maximum(volume.world_radius_m**2 - distance**2, STEP_M**2))
     return result
 
 
-def _way_out(start: Float[ndarray, "n 3"], travel: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
-    """Distance to where a line leaves the sphere around the detector."""
+def _way_out(
+    start: Float[ndarray, "n 3"], travel: Float[ndarray, "n 3"], volume: Volume
+) -> Float[ndarray, "n"]:
+    """Distance to where a line, from a start relative to the centre, leaves the sphere."""
     along = np.sum(start * travel, axis=1)
     across2 = np.sum(start**2, axis=1) - along**2
-    result: ndarray = np.maximum(np.sqrt(np.maximum(_WORLD_RADIUS_M**2 - across2, 0.0)) - along, STEP_M)
+    result: ndarray = np.maximum(np.sqrt(np.maximum(volume.world_radius_m**2 - across2, 0.0)) - along, STEP_M)
     return result

@@ -56,10 +56,11 @@ def single_charges(rng: np.random.Generator, count: int) -> Float[ndarray, "hit"
 
 
 class DarkNoise:
-    """Poissonian dark noise at the rates of a detector card."""
+    """Poissonian dark noise at the rates of a detector card; none where it gives none."""
 
     def __init__(self, detector: Detector, scale: float) -> None:
-        rate = np.where(detector.alive, detector.noise_rate_hz, 0.0).astype(np.float64) * 1e-9 * scale
+        known = detector.noise_rate_hz if detector.noise_rate_hz is not None else 0.0
+        rate = np.where(detector.alive, known, 0.0).astype(np.float64) * 1e-9 * scale
         self._cumulative = np.cumsum(rate)
 
     def sample(

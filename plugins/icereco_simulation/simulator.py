@@ -10,11 +10,13 @@ from numpy import ndarray
 
 from icereco.data.table import SCHEMA
 from icereco.detector import Detector
+from icereco.errors import IcerecoError
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.photons import PhotoElectrons, PhotonSampler
 from icereco_simulation.primaries import KINDS, Primaries, draw, shine
 from icereco_simulation.sensor import Coincidence, DarkNoise, Pulses, afterpulses, merge
 from icereco_simulation.trigger import Triggers, simple_multiplicity
+from icereco_simulation.volume import Volume
 
 __all__ = ["TRIGGER_TIME_NS", "IceTelescope"]
 
@@ -28,7 +30,9 @@ class IceTelescope:
     """Tracks and cascades in a neutrino telescope, see docs/simulation.md."""
 
     def __init__(self, options: IceTelescopeOptions, detector: Detector) -> None:
+        _require_simulable(options, detector)
         self._options = options
+        self._volume = Volume.around(detector, options)
         self._sensors = detector.string.size
         self._photons = PhotonSampler(detector, options.light_scale)
         self._noise = DarkNoise(detector, options.noise_scale)
@@ -44,8 +48,8 @@ class IceTelescope:
     def block(self, seed: int, block: int) -> pa.RecordBatch:
         """The triggered events of one block, as `icereco.data.table.SCHEMA`."""
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block,))))
-        primaries = draw(rng, self._options)
-        hits = self._enough(self._photons.sample(rng, *shine(rng, primaries)))
+        primaries = draw(rng, self._options, self._volume)
+        hits = self._enough(self._photons.sample(rng, *shine(rng, primaries, self._volume)))
         pulses = merge(rng, afterpulses(rng, self._with_noise(rng, hits)), self._sensors)
         coincident = self._coincidence.flags(pulses)
         triggers = simple_multiplicity(
@@ -102,6 +106,20 @@ class IceTelescope:
                 *_truth(primaries, triggers.primary),
             ],
             schema=SCHEMA,
+        )
+
+
+def _require_simulable(options: IceTelescopeOptions, detector: Detector) -> None:
+    if detector.medium.kind != "ice":
+        raise IcerecoError(
+            f"detector {detector.name!r} stands in {detector.medium.kind}, and the simulator 'ice-telescope' knows "
+            "ice and IceCube's modules alone; take events of your own (--data), another simulator "
+            "(icereco plugins --kind simulator), or a detector in ice (icereco detectors)"
+        )
+    if detector.noise_rate_hz is None and options.noise_scale > 0:
+        raise IcerecoError(
+            f"the card of detector {detector.name!r} gives no dark noise; simulate without it (--option "
+            "noise_scale=0 here, -o simulation.noise_scale=0 when training), or add [noise] to a card of your own"
         )
 
 

@@ -94,9 +94,9 @@ class Reader:
     def count(self, path):
         return self.sound.count(path) + (self.fault == "counts-what-it-reads")
 
-    def read(self, path, rows_per_batch=4096):
+    def read(self, path, detector, rows_per_batch=4096):
         rows = 4096 if self.fault == "any-batch-size" else rows_per_batch
-        for batch in self.sound.read(path, rows):
+        for batch in self.sound.read(path, detector, rows):
             table = pa.Table.from_batches([batch])
             match self.fault:
                 case "own-layout":

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from icereco.data.check import EventChecker, check_truth
 from icereco.data.columns import conform
 from icereco.data.table import PULSE_COLUMNS, SCHEMA
+from icereco.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.testing.conformance.samples import detector
 from icereco.testing.conformance.subject import Subject, require
 
 _EARLIEST_NS, _LATEST_NS = -1e8, 1e10
@@ -47,16 +47,18 @@ def _strange(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(subject: Subject) -> Iterator[tuple[Any, Path]]:
-    """The reader and its example."""
+def _opened(subject: Subject) -> Iterator[tuple[Any, Path, Detector]]:
+    """The reader, its example, and the detector that this is of."""
     assert subject.example is not None
     with tempfile.TemporaryDirectory() as folder:
-        yield subject.build(), subject.example.make(Path(folder))
+        path = subject.example.make(Path(folder))
+        yield subject.build(), path, load_detector(subject.example.detector)
 
 
-def _table(reader: Any, path: Path, rows_per_batch: int = 4096) -> pa.Table:
+def _table(reader: Any, path: Path, detector: Detector, rows_per_batch: int = 4096) -> pa.Table:
     batches = [
-        conform(batch, path).replace_schema_metadata(None) for batch in reader.read(path, rows_per_batch)
+        conform(batch, path).replace_schema_metadata(None)
+        for batch in reader.read(path, detector, rows_per_batch)
     ]
     require(batches, f"{path.name}: it reads no events")
     return pa.Table.from_batches(batches)
@@ -64,13 +66,13 @@ def _table(reader: Any, path: Path, rows_per_batch: int = 4096) -> pa.Table:
 
 def knows_its_own_format(subject: Subject) -> None:
     """It recognises a file of its format."""
-    with _opened(subject) as (reader, path):
+    with _opened(subject) as (reader, path, _detector):
         require(reader.sniff(path), f"it does not recognise {path.name}")
 
 
 def names_its_files(subject: Subject) -> None:
     """Every file that it reads is named and exists, so that a change of any is noticed."""
-    with _opened(subject) as (reader, path):
+    with _opened(subject) as (reader, path, _detector):
         files = reader.files(path)
         missing = [str(file) for file in files if not Path(file).is_file()]
         require(files and not missing, f"files() names {missing or 'nothing'}")
@@ -78,29 +80,29 @@ def names_its_files(subject: Subject) -> None:
 
 def counts_what_it_reads(subject: Subject) -> None:
     """`count` is the number of events that `read` gives."""
-    with _opened(subject) as (reader, path):
-        counted, read = reader.count(path), _table(reader, path).num_rows
+    with _opened(subject) as (reader, path, detector):
+        counted, read = reader.count(path), _table(reader, path, detector).num_rows
         require(counted == read, f"it counts {counted} events and reads {read}")
 
 
 def any_batch_size(subject: Subject) -> None:
     """Batches have no more events than asked for, and together they are the same whatever their size."""
-    with _opened(subject) as (reader, path):
-        whole = _table(reader, path)
-        sizes = [batch.num_rows for batch in reader.read(path, 3)]
+    with _opened(subject) as (reader, path, detector):
+        whole = _table(reader, path, detector)
+        sizes = [batch.num_rows for batch in reader.read(path, detector, 3)]
         require(max(sizes) <= 3, f"asked for 3 events at once it gives {max(sizes)}")
         require(
-            _table(reader, path, 3).equals(whole),
+            _table(reader, path, detector, 3).equals(whole),
             "read 3 at a time, the events are others or in another order",
         )
 
 
 def own_layout(subject: Subject) -> None:
     """Its events have the columns and types of the own layout, and are valid: ids once, no NaN, lists of one length."""
-    with _opened(subject) as (reader, path):
-        for batch in reader.read(path):
+    with _opened(subject) as (reader, path, detector):
+        for batch in reader.read(path, detector):
             _require_types(batch.schema)
-        _require_valid(reader, path)
+        _require_valid(reader, path, detector)
 
 
 def _require_types(schema: pa.Schema) -> None:
@@ -110,10 +112,10 @@ def _require_types(schema: pa.Schema) -> None:
             require(found == field.type, f"column {field.name} is {found}, not {field.type}")
 
 
-def _require_valid(reader: Any, path: Path) -> None:
-    checker = EventChecker(detector(), path)
+def _require_valid(reader: Any, path: Path, detector: Detector) -> None:
+    checker = EventChecker(detector, path)
     try:
-        for batch in reader.read(path):
+        for batch in reader.read(path, detector):
             checker.check(batch)
             if {"azimuth", "zenith"} & set(batch.schema.names):
                 check_truth(batch, path, checker.next_row - batch.num_rows)
@@ -123,8 +125,8 @@ def _require_valid(reader: Any, path: Path) -> None:
 
 def units(subject: Subject) -> None:
     """Times in ns, charges in photo-electrons, angles in rad: equal to the example's, or at least plausible."""
-    with _opened(subject) as (reader, path):
-        table = _table(reader, path)
+    with _opened(subject) as (reader, path, detector):
+        table = _table(reader, path, detector)
     expected = subject.example.events if subject.example else None
     if expected is not None:
         _require_equal(table, expected)
@@ -144,8 +146,8 @@ def units(subject: Subject) -> None:
 
 def order(subject: Subject) -> None:
     """Events come in the order of the file."""
-    with _opened(subject) as (reader, path):
-        found = _table(reader, path)["event_id"].to_pylist()
+    with _opened(subject) as (reader, path, detector):
+        found = _table(reader, path, detector)["event_id"].to_pylist()
     expected = subject.example.events if subject.example else None
     if expected is not None:
         wanted = expected["event_id"].to_pylist()

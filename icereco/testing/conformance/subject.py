@@ -29,10 +29,12 @@ class Example:
     Attributes:
         path: the file, or a function that makes it in an empty folder and gives its path.
         events: what is in it, in the own layout and in the file's order; None where only its plausibility is checked.
+        detector: the detector that it is of, a card by name or folder.
     """
 
     path: Path | Callable[[Path], Path]
     events: "pa.Table | None" = None
+    detector: str | Path = "icecube86"
 
     def make(self, folder: Path) -> Path:
         """The file, made in `folder` if need be."""

@@ -1,0 +1,153 @@
+"""`icereco detectors`: list the detector cards, and draw one."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from icereco.detector import Detector, detector_names, load_detector
+from icereco.detector_cards import Card, find_card
+from icereco.errors import IcerecoError
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+__all__ = ["command"]
+
+
+@click.group("detectors", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List detector cards, or show one.
+
+    Cards ship with icereco or come with plugins; wherever a detector is asked for, the folder of a card of your own
+    will do, too.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    documents, broken = [], []
+    for name in detector_names():
+        try:
+            documents.append(_document(name))
+        except IcerecoError as error:
+            broken.append(str(error))
+    if as_json:
+        click.echo(json.dumps(documents, indent=2))
+    else:
+        Console().print(_table(documents))
+    for problem in broken:
+        Console(stderr=True).print(f"[red]left out[/]  {escape(problem)}", soft_wrap=True, highlight=False)
+
+
+@command.command("show")
+@click.argument("name", metavar="NAME|FOLDER")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+def show(name: str, as_json: bool) -> None:
+    """Draw the detector NAME from above and from the side, with its medium and sources."""
+    if as_json:
+        click.echo(json.dumps(_document(name), indent=2))
+        return
+    _print(load_detector(name), find_card(name), Console(highlight=False))
+
+
+def _table(documents: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("detector", no_wrap=True)
+    for heading in ("strings", "modules", "size in m"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    table.add_column("medium")
+    table.add_column("summary", ratio=1, min_width=20)
+    for one in documents:
+        size = " × ".join(f"{2 * half:,.0f}" for half in one["extent_m"])
+        table.add_row(
+            f"[bold]{escape(one['name'])}[/]",
+            f"{one['strings']:,}",
+            f"{one['modules']:,}",
+            size,
+            one["medium"]["kind"],
+            escape(one["summary"]),
+        )
+    return table
+
+
+def _print(detector: Detector, card: Card, console: Console) -> None:
+    from icereco.detector_drawing import side_view, top_view
+
+    ascii_only = not console.encoding.startswith("utf")
+    alive = int(detector.alive.sum())
+    size = " x ".join(f"{2 * half:,.0f}" for half in detector.extent_m)
+    console.print(f"[bold]{escape(detector.name)}[/]  {escape(card.text('summary'))}", soft_wrap=True)
+    console.print(
+        f"{len(detector.alive):,} modules ({alive:,} in use) on {_strings(detector):,} strings, {size} m; {_optics(detector)}",
+        soft_wrap=True,
+    )
+    for title, lines in (
+        ("From above, a mark for each string", top_view(detector, ascii_only=ascii_only)),
+        ("From the side", side_view(detector, ascii_only=ascii_only)),
+    ):
+        console.print(f"\n[bold]{title}[/]")
+        console.print(escape("\n".join(lines)), soft_wrap=True)
+    console.print(f"\norigin   {escape(card.text('origin'))}")
+    for kind, place in detector.file_origins_m.items():
+        console.print(
+            f"         in files of {escape(kind)} at x, y, z = {', '.join(f'{p:g}' for p in place)} m"
+        )
+    for part in card.keys("source"):
+        console.print(f"{escape(part):<8} {escape(card.text(f'source.{part}'))}")
+
+
+def _strings(detector: Detector) -> int:
+    return len(set(detector.string[detector.alive].tolist()))
+
+
+def _optics(detector: Detector) -> str:
+    medium = detector.medium
+    unknown = [
+        name
+        for name, value in (
+            ("absorption", medium.absorption_length_m),
+            ("scattering", medium.scattering_length_m),
+            ("dark noise", detector.noise_rate_hz),
+        )
+        if value is None
+    ]
+    known = f"{medium.kind}, refractive index {medium.refractive_index_phase:g} (group {medium.refractive_index_group:g})"
+    return known + (f"; not in the card: {', '.join(unknown)}" if unknown else "")
+
+
+def _document(name: str) -> dict[str, Any]:
+    detector, card = load_detector(name), find_card(name)
+    medium = detector.medium
+    return {
+        "name": detector.name,
+        "summary": card.text("summary"),
+        "folder": str(card.folder),
+        "strings": _strings(detector),
+        "modules": len(detector.alive),
+        "modules_in_use": int(detector.alive.sum()),
+        "centre_m": detector.centre_m.tolist(),
+        "extent_m": detector.extent_m.tolist(),
+        "origin": card.text("origin"),
+        "file_origins_m": {kind: list(place) for kind, place in detector.file_origins_m.items()},
+        "has_dom_ids": detector.dom_id is not None,
+        "noise_rate_hz": _range(detector.noise_rate_hz),
+        "medium": {
+            "kind": medium.kind,
+            "refractive_index_phase": medium.refractive_index_phase,
+            "refractive_index_group": medium.refractive_index_group,
+            "absorption_length_m": _range(medium.absorption_length_m),
+            "scattering_length_m": _range(medium.scattering_length_m),
+        },
+        "source": {part: card.text(f"source.{part}") for part in card.keys("source")},
+        "fingerprint": detector.fingerprint,
+    }
+
+
+def _range(values: "ndarray | None") -> list[float] | None:
+    """Smallest and largest, None where unknown."""
+    return None if values is None else [float(values.min()), float(values.max())]

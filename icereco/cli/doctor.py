@@ -1,0 +1,162 @@
+"""`icereco doctor`: what is wrong with data, and how to mend it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+if TYPE_CHECKING:
+    from icereco.doctor.finding import Finding
+    from icereco.doctor.sample import Sample
+    from icereco.events import EventBatch
+
+__all__ = ["command"]
+
+_ILL = 1
+_DEFAULT_DETECTOR = "icecube86"
+_SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
+
+
+@click.command("doctor")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
+@click.option(
+    "--events", type=click.IntRange(min=1), default=20_000, show_default=True, help="Events to look at."
+)
+@click.option(
+    "--detector",
+    metavar="NAME",
+    help="What they should be of  [default: as the data set says, else icecube86].",
+)
+@click.option(
+    "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
+)
+@click.option(
+    "--profile", "profile_name", default="hierarchical", show_default=True, metavar="NAME|FILE",
+    help="The model whose speed reading is measured against.",
+)  # fmt: skip
+@click.option(
+    "--no-speed", is_flag=True, help="Leave out the measurement of speed, which takes some seconds."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+def command(
+    data: tuple[str, ...],
+    events: int,
+    detector: str | None,
+    reader: str | None,
+    profile_name: str,
+    no_speed: bool,
+    as_json: bool,
+) -> None:
+    r"""Examine data: directions, units, flags, sensors, duplicates, truth, speed.
+
+    Looks at events from all over the files and says what is wrong, how it shows, what the likely cause is, and how to
+    mend it. Several data sets are also compared: no event may be in two. Exits with 1 if anything is wrong.
+
+    \b
+    icereco doctor events.parquet                      a file, a folder, or the name of a data set
+    icereco doctor train/ test/ --events 100000
+    """
+    from icereco.doctor.events import shared_events
+
+    samples = [_sample(text, reader, detector, events) for text in data]
+    step = None if no_speed else _step(profile_name)
+    found = [(sample, _examined(sample, step)) for sample in samples]
+    shared = shared_events(samples)
+    if as_json:
+        click.echo(json.dumps(_document(found, shared), indent=2))
+    else:
+        _print(found, shared)
+    everything = [finding for _, findings in found for finding in findings] + shared
+    if any(finding.severity == "error" for finding in everything):
+        raise click.exceptions.Exit(_ILL)
+
+
+def _sample(text: str, reader: str | None, detector: str | None, events: int) -> "Sample":
+    from icereco.data.catalog import find
+    from icereco.detector import load_detector
+    from icereco.doctor.sample import take_sample
+
+    found = find(text)
+    source = found.model_copy(update={"reader": reader or found.reader}).open()
+    return take_sample(source, load_detector(detector or found.detector or _DEFAULT_DETECTOR), events)
+
+
+def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -> "list[Finding]":
+    from icereco.doctor.examine import examine
+    from icereco.doctor.speed import check_speed
+
+    return examine(sample) + ([check_speed(sample, step)] if step and len(sample) else [])
+
+
+def _step(profile_name: str) -> "Callable[[EventBatch], object]":
+    """One training step of a profile's model, without changing any weight."""
+    import torch
+
+    from icereco.detector import load_detector
+    from icereco.model import build_model
+    from icereco.profiles import load_profile
+    from icereco.tensors import to_tensors
+
+    profile = load_profile(profile_name, [])
+    model = build_model(profile, load_detector(profile.detector), 1)
+
+    def step(batch: "EventBatch") -> None:
+        outputs = model(to_tensors(batch, torch.device("cpu")))
+        model.loss(outputs, torch.nn.functional.normalize(torch.ones(len(batch), 3), dim=1)).mean().backward()
+
+    return step
+
+
+def _document(found: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Finding]") -> dict[str, Any]:
+    return {
+        "data": [
+            {
+                "path": str(sample.source.path),
+                "reader": sample.source.reader_name,
+                "detector": sample.detector.name,
+                "events": sample.total,
+                "examined": len(sample),
+                "findings": [asdict(finding) for finding in findings],
+            }
+            for sample, findings in found
+        ],
+        "shared": [asdict(finding) for finding in shared],
+    }
+
+
+def _print(found: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Finding]") -> None:
+    console = Console(highlight=False)
+    for sample, findings in found:
+        console.print(
+            f"[bold]{escape(str(sample.source.path))}[/]: {len(sample):,} of {sample.total:,} events examined, "
+            f"detector {escape(sample.detector.name)}"
+        )
+        for finding in findings:
+            _print_finding(console, finding)
+    for finding in shared:
+        _print_finding(console, finding)
+    _print_summary(console, [one for _, findings in found for one in findings] + list(shared))
+
+
+def _print_finding(console: Console, finding: "Finding") -> None:
+    console.print(f" {_SIGNS[finding.severity]} [bold]{escape(finding.check)}[/]: {escape(finding.what)}")
+    lines = [("", finding.evidence)]
+    if finding.cause:
+        lines.append(("likely cause: ", finding.cause))
+    if finding.fix:
+        lines.append(("to do: ", finding.fix))
+    for label, text in lines:
+        style = "dim" if finding.severity == "ok" else "default"
+        console.print(Padding(f"[{style}]{label}{escape(text)}[/]", (0, 0, 0, 5)))
+
+
+def _print_summary(console: Console, findings: "Sequence[Finding]") -> None:
+    counts = {name: sum(finding.severity == name for finding in findings) for name in _SIGNS}
+    console.print(
+        f"{counts['error']} wrong, {counts['warning']} to look at, {counts['unknown']} cannot be told, {counts['ok']} well"
+    )

@@ -1,0 +1,60 @@
+"""All checks, one after the other."""
+
+from collections.abc import Callable, Iterable
+
+from icereco.doctor.direction import check_direction
+from icereco.doctor.events import check_borders, check_empty, check_ids, check_leakage
+from icereco.doctor.finding import Finding
+from icereco.doctor.flags import check_auxiliary
+from icereco.doctor.geometry import check_order, check_sensors, check_shift
+from icereco.doctor.sample import Sample
+from icereco.doctor.truth import check_columns, check_truth_range
+from icereco.doctor.units import check_charge, check_time
+
+__all__ = ["CHECKS", "examine"]
+
+Check = Callable[[Sample], Finding | list[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    check_ids,
+    check_empty,
+    check_borders,
+    check_leakage,
+    check_sensors,
+    check_order,
+    check_shift,
+    check_time,
+    check_charge,
+    check_auxiliary,
+    check_truth_range,
+    check_direction,
+    check_columns,
+)
+"""In the order in which they are told; each looks at a sample by itself."""
+
+
+def examine(sample: Sample) -> list[Finding]:
+    """What every check finds, after what reading found."""
+    findings = [_reading(sample)]
+    for check in CHECKS if len(sample) else ():
+        findings += _listed(check(sample))
+    return findings
+
+
+def _listed(found: Finding | Iterable[Finding]) -> list[Finding]:
+    return [found] if isinstance(found, Finding) else list(found)
+
+
+def _reading(sample: Sample) -> Finding:
+    evidence = f"{len(sample):,} of {sample.total:,} events by reader {sample.source.reader_name!r}"
+    if sample.problem is None:
+        return Finding("reading", "ok", "the events can be read", evidence)
+    return Finding(
+        "reading",
+        "error",
+        "not all events can be read",
+        f"{sample.problem} (after {evidence})",
+        "a damaged file, tables that do not belong together, another detector, or an index of pulses that ends one too "
+        "late or too early (Kaggle's last_pulse_index is inclusive)",
+        "mend the file as the message says; the other checks are of what could be read",
+    )

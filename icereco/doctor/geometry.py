@@ -1,0 +1,181 @@
+"""Are the sensor ids those of the detector card, in its order?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from icereco.detector import Detector
+from icereco.doctor.finding import Finding, cannot_tell, good
+from icereco.doctor.sample import Sample
+
+__all__ = ["check_order", "check_sensors", "check_shift"]
+
+_WITHIN_NS = 1000.0
+_LIGHT_M_PER_NS = 0.3
+_SHIFTS = (-2, -1, 1, 2)
+_SURE = 5.0
+_RANDOM_RATIO = 0.85
+_MANY_PAIRS = 300
+
+
+def check_sensors(sample: Sample) -> Finding:
+    """Every id must be a row of the sensor table."""
+    sensor, count = sample.lists["sensor_id"].values, len(sample.detector.position_m)
+    if not len(sensor):
+        return cannot_tell("sensors", "no pulses")
+    evidence = f"ids {sensor.min()} to {sensor.max()}; {sample.detector.name} has 0 to {count - 1}"
+    unknown = int(np.count_nonzero(~sample.known_sensor))
+    if not unknown:
+        return good("sensors", f"all sensors are modules of {sample.detector.name}", evidence)
+    shifted = sensor.min() == 1 and sensor.max() == count
+    return Finding(
+        "sensors",
+        "error",
+        f"{unknown:,} pulses are of sensors that {sample.detector.name} does not have",
+        evidence,
+        "ids that count from 1" if shifted else "a file of another detector, or ids in another numbering",
+        "subtract 1 from sensor_id"
+        if shifted
+        else "name the detector with --detector (see icereco plugins), or match sensors by position",
+    )
+
+
+def check_shift(sample: Sample) -> Finding:
+    """Light hits neighbours on a string together, but never the last module of one string with the first of the next."""
+    string = sample.detector.string
+    borders = np.flatnonzero(string[1:] != string[:-1])
+    together = _together(sample, _window_ns(sample.detector, borders))
+    inside = np.ones(len(together), bool)
+    inside[borders] = False
+    expected = float(together[inside].mean()) * len(borders) if inside.any() else 0.0
+    if len(borders) < 2 or expected < 20:
+        return cannot_tell("numbering", "too few neighbouring modules hit together to see where strings end")
+    counts = {shift: int(together[_moved(borders, shift, len(together))].sum()) for shift in (0, *_SHIFTS)}
+    best = min(counts, key=lambda shift: (counts[shift], abs(shift)))
+    evidence = (
+        f"modules i and i+1 hit together across the ends of strings: {counts[0]:,} times, where {expected:,.0f} are "
+        "usual inside a string"
+    )
+    sure = counts[0] - counts[best] > _SURE * np.sqrt(counts[0] + counts[best] + 1)
+    if best and sure and counts[best] < 0.5 * expected:
+        return Finding(
+            "numbering",
+            "error",
+            f"sensor ids are off by {best:+d}",
+            f"{evidence}; only {counts[best]:,} times if the ids are lowered by {best}",
+            "sensors counted from 1 instead of 0, or a table with a row more or less at its head",
+            f"{'subtract' if best > 0 else 'add'} {abs(best)} {'from' if best > 0 else 'to'} sensor_id",
+        )
+    if counts[0] > 0.5 * expected:
+        return Finding(
+            "numbering",
+            "error",
+            f"strings do not end where {sample.detector.name} says",
+            evidence,
+            "sensors in another order, such as module by module instead of string by string, or another detector",
+            "name the detector with --detector, or renumber sensor_id by position",
+        )
+    return good("numbering", "strings end where they should", evidence)
+
+
+def _moved(borders: Int[ndarray, "border"], shift: int, count: int) -> Int[ndarray, "some"]:
+    moved = borders + shift
+    chosen: ndarray = moved[(moved >= 0) & (moved < count)]
+    return chosen
+
+
+def _window_ns(detector: Detector, borders: Int[ndarray, "border"]) -> float:
+    """A time within which no light gets from the end of a string to the beginning of the next."""
+    apart = np.linalg.norm(detector.position_m[borders + 1] - detector.position_m[borders], axis=1)
+    return min(_WITHIN_NS, 0.5 * float(np.median(apart)) / _LIGHT_M_PER_NS) if len(borders) else _WITHIN_NS
+
+
+def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:
+    """How often modules i and i+1 of an event are first hit within this time of each other, for each i."""
+    batch = sample.events
+    event = np.repeat(np.arange(len(batch)), batch.dom_count)
+    first = batch.time_ns[batch.pulse_offsets[:-1]]
+    pair = (np.diff(event) == 0) & (np.diff(batch.sensor_id) == 1) & (np.abs(np.diff(first)) < within_ns)
+    return np.bincount(batch.sensor_id[:-1][pair], minlength=len(sample.detector.position_m) - 1)
+
+
+def check_order(sample: Sample) -> Finding:
+    """Modules that are hit one after the other lie near each other; in a wrong order of ids they do not."""
+    evidence, scrambled, told = [], [], 0
+    for name, ratio, lead, pairs in _closeness(sample):
+        if pairs < _MANY_PAIRS:
+            continue
+        told += 1
+        evidence.append(f"{name} {100 * ratio:.0f} % of that of two modules at random ({pairs:,} pairs)")
+        if ratio > _RANDOM_RATIO and lead < _SURE:
+            scrambled.append(name)
+    words = f"mean distance of modules hit one after the other: {', '.join(evidence)}"
+    if scrambled:
+        return Finding(
+            "geometry",
+            "error",
+            f"the hit modules do not lie together ({' and '.join(scrambled)}): positions do not fit the ids",
+            words,
+            f"sensors in another order than in the card {sample.detector.name}, or another detector",
+            "name the detector with --detector, or renumber sensor_id by position",
+        )
+    if not told:
+        return cannot_tell("geometry", "too few hits on several modules")
+    return good("geometry", f"hits lie together in {sample.detector.name}", words)
+
+
+def _closeness(sample: Sample) -> Iterator[tuple[str, float, float, int]]:
+    """Horizontally between strings and vertically on strings: distance against random, and against unordered pairs."""
+    batch, detector = sample.events, sample.detector
+    chosen = ~_lone(sample)
+    event = np.repeat(np.arange(len(batch)), batch.dom_count)[chosen]
+    sensor, first = batch.sensor_id[chosen], batch.time_ns[batch.pulse_offsets[:-1]][chosen]
+    order = np.lexsort((first, event))
+    event, sensor = event[order], sensor[order]
+    random = np.random.default_rng(0)
+    mixed = sensor[np.lexsort((random.random(len(sensor)), event))]
+    same_event = event[1:] == event[:-1]
+    anyone = random.integers(0, len(detector.position_m), (2, 200_000))
+    for name, axes, same_string in (("between strings", (0, 1), False), ("along strings", (2,), True)):
+        ordered = _distances(detector, sensor[:-1][same_event], sensor[1:][same_event], axes, same_string)
+        unordered = _distances(detector, mixed[:-1][same_event], mixed[1:][same_event], axes, same_string)
+        usual = _distances(detector, *_on_string(detector, anyone, same_string, random), axes, same_string)
+        if not (len(ordered) and len(unordered) and len(usual)):
+            continue
+        error = np.hypot(ordered.std() / np.sqrt(len(ordered)), unordered.std() / np.sqrt(len(unordered)))
+        lead = (unordered.mean() - ordered.mean()) / max(float(error), 1e-9)
+        yield name, float(ordered.mean() / usual.mean()), float(lead), len(ordered)
+
+
+def _lone(sample: Sample) -> Bool[ndarray, "dom"]:
+    """Modules whose pulses are all of the flag that noise has, if there is another; whichever way round it is."""
+    batch = sample.events
+    flagged = np.minimum.reduceat(batch.auxiliary, batch.pulse_offsets[:-1])
+    return flagged if 0 < flagged.mean() < 1 else np.zeros(len(flagged), bool)
+
+
+def _on_string(
+    detector: Detector, pair: Int[ndarray, "2 pair"], same_string: bool, random: np.random.Generator
+) -> tuple[Int[ndarray, "pair"], Int[ndarray, "pair"]]:
+    """Random pairs of modules; of one string if asked for."""
+    if not same_string:
+        return pair[0], pair[1]
+    order = np.argsort(detector.string, kind="stable")
+    ends = np.searchsorted(detector.string[order], detector.string[pair[0]], side="right")
+    starts = np.searchsorted(detector.string[order], detector.string[pair[0]], side="left")
+    return pair[0], order[starts + (random.random(len(ends)) * (ends - starts)).astype(np.int64)]
+
+
+def _distances(
+    detector: Detector,
+    first: Int[ndarray, "pair"],
+    second: Int[ndarray, "pair"],
+    axes: tuple[int, ...],
+    same_string: bool,
+) -> Float[ndarray, "some"]:
+    chosen = ((detector.string[first] == detector.string[second]) == same_string) & (first != second)
+    place = detector.position_m[:, list(axes)].astype(np.float64)
+    distance: ndarray = np.linalg.norm(place[first[chosen]] - place[second[chosen]], axis=1)
+    return distance

@@ -1,0 +1,139 @@
+# ruff: noqa: TID253 -- reads events; imported only when data are examined
+"""The events that the doctor looks at, unchecked as they are in the files."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from icereco.data.batches import event_batch
+from icereco.data.columns import Ragged, one_batch, ragged
+from icereco.data.sources import Source
+from icereco.data.table import PULSE_COLUMNS, SCHEMA
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events import EventBatch
+
+__all__ = ["Sample", "take_sample"]
+
+_MOST_PARTS = 8
+_MOST_PULSES = 10_000_000
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Events from all over a data set.
+
+    Attributes:
+        source: where they are from.
+        detector: that they should be of.
+        table: the events, as their reader gives them.
+        total: events of the whole data set.
+        seconds: that reading the sample took.
+        problem: what stopped the reading, or None.
+    """
+
+    source: Source
+    detector: Detector
+    table: pa.RecordBatch
+    total: int
+    seconds: float
+    problem: IcerecoError | None = None
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def event_id(self) -> Int[ndarray, "event"]:
+        """Ids, int64 `[E]`."""
+        ids: ndarray = self.table.column("event_id").to_numpy()
+        return ids
+
+    @cached_property
+    def lists(self) -> dict[str, Ragged]:
+        """The pulse columns that every file has."""
+        return {name: ragged(self.table.column(name)) for name in PULSE_COLUMNS}
+
+    @cached_property
+    def offsets(self) -> Int[ndarray, "event+1"]:
+        """Where the pulses of each event begin."""
+        return self.lists["sensor_id"].offsets
+
+    def column(self, name: str) -> Float[ndarray, "event"] | None:
+        """A truth column of numbers, NaN where it is null; None where there is none, or only nulls."""
+        if name not in self.table.schema.names:
+            return None
+        values = np.asarray(self.table.column(name).to_numpy(zero_copy_only=False), np.float64)
+        return None if np.isnan(values).all() else values
+
+    @cached_property
+    def known_sensor(self) -> Bool[ndarray, "pulse"]:
+        """Whether the sensor of each pulse is one of the detector."""
+        sensor = self.lists["sensor_id"].values
+        known: ndarray = (sensor >= 0) & (sensor < len(self.detector.position_m))
+        return known
+
+    @cached_property
+    def usable(self) -> Bool[ndarray, "event"]:
+        """Events that have pulses, all with known sensors and finite numbers."""
+        good = self.known_sensor.copy()
+        for name in ("time", "charge"):
+            good &= np.isfinite(self.lists[name].values)
+        bad = np.add.accumulate(np.concatenate([[0], ~good]))[self.offsets]
+        usable: ndarray = (np.diff(bad) == 0) & (np.diff(self.offsets) > 0)
+        return usable
+
+    @cached_property
+    def events(self) -> EventBatch:
+        """The usable events."""
+        return event_batch(self.table.filter(pa.array(self.usable)), self.detector)
+
+    @cached_property
+    def direction(self) -> Float[ndarray, "event 3"] | None:
+        """The true direction of each usable event, NaN where it is not known; None without truth."""
+        return None if self.events.truth is None else self.events.truth.direction
+
+
+def take_sample(source: Source, detector: Detector, events: int) -> Sample:
+    """Up to so many events, from up to eight files; what cannot be read ends it, and is kept as `problem`."""
+    started, found = time.perf_counter(), list[pa.RecordBatch]()
+    problem: IcerecoError | None = None
+    try:
+        found.extend(_batches(source, detector, events))
+    except IcerecoError as error:
+        problem = error
+    if not found:
+        problem = problem or IcerecoError(f"{source.path}: holds no events; at least one is needed")
+        found.append(pa.RecordBatch.from_pylist([], schema=SCHEMA))
+    seconds = time.perf_counter() - started
+    names = [name for name in found[0].schema.names if all(name in one.schema.names for one in found)]
+    table = pa.Table.from_batches([one.select(names).replace_schema_metadata(None) for one in found])
+    return Sample(source, detector, one_batch(table), _total(source, table.num_rows), seconds, problem)
+
+
+def _batches(source: Source, detector: Detector, events: int) -> Iterator[pa.RecordBatch]:
+    parts = source.parts()
+    chosen = parts[:: max(-(-len(parts) // _MOST_PARTS), 1)]
+    each, pulses = -(-events // max(len(chosen), 1)), 0
+    for part in chosen:
+        left = each
+        for batch in part.batches(detector, min(_ROWS_AT_ONCE, each)):
+            some = batch.slice(0, left)
+            yield some
+            left -= some.num_rows
+            pulses += int(some.column("sensor_id").offsets[-1].as_py()) if some.num_rows else 0
+            if left <= 0 or pulses > _MOST_PULSES:
+                break
+
+
+def _total(source: Source, found: int) -> int:
+    try:
+        return source.count()
+    except IcerecoError:
+        return found

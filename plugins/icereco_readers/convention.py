@@ -1,0 +1,158 @@
+"""Whether the true directions of a file are where the particles came from or where they went: told from the light."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.directions import direction_from_angles
+from icereco.errors import IcerecoError
+from icereco.log import get_logger
+from icereco_readers.foreign import ForeignEvents
+
+__all__ = ["SAMPLE_EVENTS", "Convention", "Conventions", "Evidence", "gather_evidence"]
+
+logger = get_logger(__name__)
+
+Convention = Literal["auto", "origin", "travel"]
+
+SAMPLE_EVENTS = 2000
+"""Events that are looked at."""
+
+_PHOTONS = 4
+_ENOUGH = 2.0
+_BEYOND_DOUBT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How the light of events lies along their true directions.
+
+    Attributes:
+        cosines: of the angle between the direction and the way the light went, of each event that is bright enough;
+            mostly positive for directions of travel.
+        way: how the way of the light was found, in words.
+    """
+
+    cosines: Float[ndarray, "event"]
+    way: str
+
+    @property
+    def score(self) -> float:
+        """Σ cos / √(Σ cos²): of unit variance if the light had nothing to do with the directions."""
+        total = float(np.sqrt((self.cosines**2).sum()))
+        return float(self.cosines.sum()) / total if total else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.way} of {len(self.cosines)} events with {_PHOTONS} photons or more, score {self.score:+.1f}"
+
+
+class Conventions:
+    """Says of each file whether its angles are of origin or of travel; the files of a folder are taken together.
+
+    Args:
+        wanted: "origin" or "travel", or "auto": as the light says.
+        sample: the first events of a file, with the angles as they are there; None if it has no events.
+    """
+
+    def __init__(self, wanted: Convention, sample: Callable[[Path], ForeignEvents | None]) -> None:
+        self._wanted = wanted
+        self._sample = sample
+        self._found: dict[tuple[Path, ...], Evidence] = {}
+
+    def sign(self, file: Path, beside: Sequence[Path]) -> int:
+        """1 where the angles of a file are of the origin, -1 where they are of travel.
+
+        Args:
+            file: the file.
+            beside: all files that were made together, among them this one, always in the same order.
+
+        Raises:
+            IcerecoError: it cannot be told, or this file contradicts those beside it.
+        """
+        if self._wanted != "auto":
+            return 1 if self._wanted == "origin" else -1
+        own = self._evidence([file])
+        if own is None:
+            return 1
+        key = tuple(beside)
+        if key not in self._found:
+            self._found[key] = self._evidence(beside) or own
+            _require_told(self._found[key], file)
+        common = self._found[key]
+        if own.score * common.score < 0 and abs(own.score) > _BEYOND_DOUBT:
+            raise IcerecoError(
+                f"{file}: its true directions are the opposite of those beside it ({own}); read it apart"
+            )
+        return -1 if common.score > 0 else 1
+
+    def _evidence(self, files: Sequence[Path]) -> Evidence | None:
+        """Of the first events of some files; None where they have no true directions."""
+        found: list[Evidence] = []
+        for file in files:
+            sample = self._of(file, required=len(files) == 1)
+            if sample is not None and {"azimuth", "zenith"} <= sample.truth.keys():
+                found.append(gather_evidence(sample))
+            if sum(len(one.cosines) for one in found) >= SAMPLE_EVENTS:
+                break
+        return Evidence(np.concatenate([one.cosines for one in found]), found[0].way) if found else None
+
+    def _of(self, file: Path, *, required: bool) -> ForeignEvents | None:
+        try:
+            return self._sample(file)
+        except Exception:  # a damaged file beside this one is told of when it is read
+            if required:
+                raise
+            return None
+
+
+def _require_told(evidence: Evidence, file: Path) -> None:
+    if abs(evidence.score) < _ENOUGH:
+        raise IcerecoError(
+            f"{file}: cannot tell whether its true directions are where the particles came from or where they went "
+            f"({evidence}; {_ENOUGH:g} is needed); say so with the reader's option direction=origin or direction=travel"
+        )
+    logger.info(
+        "%s: takes true directions as of %s: %s", file, "travel" if evidence.score > 0 else "origin", evidence
+    )
+
+
+def gather_evidence(events: ForeignEvents) -> Evidence:
+    """How light lies along the true directions: as seen from the vertex where that is known, else by a line fit."""
+    angles = [np.asarray(events.truth[name], np.float64) for name in ("azimuth", "zenith")]
+    direction = direction_from_angles(*angles)
+    names = [f"vertex_{axis}" for axis in "xyz"]
+    known = set(names) <= events.truth.keys()
+    way = _from_vertex(events, names) if known else _swept(events)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = (way * direction).sum(axis=1) / np.linalg.norm(way, axis=1)
+    bright = np.isfinite(cosine) & (np.diff(events.offsets) >= _PHOTONS)
+    return Evidence(cosine[bright], "light seen from the vertex" if known else "velocity of a line fit")
+
+
+def _from_vertex(events: ForeignEvents, names: list[str]) -> Float[ndarray, "event 3"]:
+    """From the vertex to the mean place of the photons."""
+    vertex = np.stack([np.asarray(events.truth[name], np.float64) for name in names], axis=1)
+    return _mean(events, events.place_m) - vertex
+
+
+def _swept(events: ForeignEvents) -> Float[ndarray, "event 3"]:
+    """Along the velocity of a straight line through places and times, as in `icereco_linefit`."""
+    event = np.repeat(np.arange(len(events)), np.diff(events.offsets))
+    time = events.pulses["time"] - _mean(events, events.pulses["time"])[event]
+    return _mean(events, (events.place_m - _mean(events, events.place_m)[event]) * time[:, None])
+
+
+def _mean(events: ForeignEvents, values: ndarray) -> ndarray:
+    """The mean over the pulses of each event; NaN where there are none."""
+    if values.ndim > 1:
+        return np.stack([_mean(events, column) for column in values.T], axis=1)
+    counts = np.diff(events.offsets)
+    event = np.repeat(np.arange(len(counts)), counts)
+    with np.errstate(invalid="ignore"):
+        mean: ndarray = np.bincount(event, values, minlength=len(counts)) / counts
+    return mean

@@ -1,0 +1,139 @@
+# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
+"""Flat tables of Prometheus' photons: one row per photon, and one row per event in `events.parquet` beside it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.data.columns import require_columns
+from icereco.data.foreign import float_column, int_column
+from icereco.directions import angles_from_direction, direction_from_angles
+from icereco.errors import IcerecoError
+from icereco_readers.convention import SAMPLE_EVENTS
+from icereco_readers.foreign import ForeignEvents
+
+__all__ = ["FlatFile", "is_flat"]
+
+_PHOTONS = ("event", "x", "y", "z", "t")
+_ANGLES = ("mc_azimuth", "mc_zenith")
+_TRUTH = {"azimuth": "mc_azimuth", "zenith": "mc_zenith", "energy": "energy", "pdg": "pdg"}
+
+
+def is_flat(file: Path) -> bool:
+    """Whether it is a table with one row per photon."""
+    try:
+        schema = pq.read_schema(file)
+    except (pa.ArrowException, OSError):
+        return False
+    names = set(schema.names)
+    return set(_PHOTONS) <= names and "charge" not in names and not pa.types.is_nested(schema.field("t").type)
+
+
+@dataclass(frozen=True)
+class FlatFile:
+    """One table of photons, held whole, with the table of events beside it.
+
+    Attributes:
+        path: the table of photons.
+        source: which of the simulations in it, by its column `source`; None for the only one.
+    """
+
+    path: Path
+    source: str | None
+
+    @cached_property
+    def truth(self) -> Path | None:
+        """The table of events, if there is one."""
+        beside = self.path.with_name("events.parquet")
+        return beside if beside.is_file() and beside != self.path else None
+
+    @property
+    def files(self) -> list[Path]:
+        """Both tables."""
+        return [self.path, *([self.truth] if self.truth else [])]
+
+    def count(self) -> int:
+        """The number of events."""
+        return len(self._ids)
+
+    def sample(self) -> ForeignEvents | None:
+        """The first events, their angles as they are in the file; None if there are no events."""
+        return next(self.events(SAMPLE_EVENTS, 1), None)
+
+    def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
+        """All events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""
+        table, ids = self._photons, self._ids
+        event = int_column(table["event"], "event", self.path)
+        columns = {name: float_column(table[name], name, self.path) for name in _PHOTONS[1:]}
+        truth = self._own_truth(sign)
+        order = np.argsort(event, kind="stable")
+        found = event[order]
+        for start in range(0, len(ids), rows):
+            part = slice(start, start + rows)
+            first, end = (np.searchsorted(found, ids[part], side) for side in ("left", "right"))
+            rows_of = [order[low:high] for low, high in zip(first, end, strict=True)]
+            chosen = np.concatenate(rows_of)
+            yield ForeignEvents(
+                event_id=ids[part],
+                offsets=np.concatenate([[0], np.cumsum(end - first)]),
+                place_m=np.stack([columns[axis][chosen] for axis in "xyz"], axis=1),
+                pulses={"time": columns["t"][chosen]},
+                truth={name: column[part] for name, column in truth.items()},
+            )
+
+    @cached_property
+    def _photons(self) -> pa.Table:
+        return self._of_source(self.path, _PHOTONS)
+
+    @cached_property
+    def _events_table(self) -> pa.Table | None:
+        return None if self.truth is None else self._of_source(self.truth, ("event",))
+
+    @cached_property
+    def _ids(self) -> Int[ndarray, "event"]:
+        """Events of the table of events, then those that only have photons."""
+        photons = np.unique(int_column(self._photons["event"], "event", self.path))
+        if self._events_table is None or self.truth is None:
+            return photons
+        listed = int_column(self._events_table["event"], "event", self.truth)
+        return np.concatenate([listed, np.setdiff1d(photons, listed)])
+
+    def _own_truth(self, sign: int) -> dict[str, ndarray]:
+        table = self._events_table
+        if table is None or self.truth is None:
+            return {}
+        blank = np.full(len(self._ids) - table.num_rows, np.nan)
+        own = {
+            name: np.concatenate([float_column(table[theirs], theirs, self.truth), blank])
+            for name, theirs in _TRUTH.items()
+            if theirs in table.column_names
+        }
+        if {"azimuth", "zenith"} <= own.keys():
+            direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
+            own["azimuth"], own["zenith"] = angles_from_direction(direction)
+        return own
+
+    def _of_source(self, file: Path, needed: tuple[str, ...]) -> pa.Table:
+        table = pq.read_table(file, page_checksum_verification=True)
+        require_columns(table.column_names, file, needed)
+        if "source" not in table.column_names:
+            return table
+        found = [name for name in pc.unique(table["source"]).to_pylist() if name is not None]
+        wanted = self.source or (found[0] if len(found) == 1 else None)
+        if wanted not in found and found:
+            said = (
+                "holds several simulations" if self.source is None else f"holds no simulation {self.source!r}"
+            )
+            raise IcerecoError(
+                f"{file}: {said}: {', '.join(found)}; they may be of different detectors: choose one with "
+                f"--reader prometheus:source=NAME"
+            )
+        return table.filter(pc.equal(table["source"], wanted)) if found else table

@@ -1,0 +1,224 @@
+# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
+"""GraphNeT's parquet: a folder for each table with numbered files, or one file with a struct column for each table."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.data.columns import require_columns
+from icereco.data.foreign import float_column, int_column
+from icereco.data.sensors import finder_for
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+from icereco_readers.convention import SAMPLE_EVENTS, Conventions
+from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.foreign import ForeignEvents
+from icereco_readers.kaggle_meta import EventIndex, index_from_pulses
+from icereco_readers.nested import NestedFile, is_nested
+from icereco_readers.options import GraphnetOptions
+from icereco_readers.pulse_rows import PulseRows, event_rows
+
+__all__ = ["GraphnetParquetReader"]
+
+_TRUTH = ("truth", "mc_truth")
+
+
+class GraphnetParquetReader:
+    """Reads a folder of tables, the file of a pulse table (with its truth beside it), or a file of struct columns.
+
+    Events come in the order of the truth table, then those that have pulses but no truth.
+    """
+
+    def __init__(self, options: GraphnetOptions | None = None) -> None:
+        self.options = options or GraphnetOptions()
+        self._conventions = Conventions(self.options.direction, self._sample)
+
+    def sniff(self, path: Path) -> bool:
+        """Whether there are tables with event_no and pulses at places."""
+        try:
+            if path.is_dir():
+                return bool(_pulse_tables(path))
+            return _is_flat(path) or is_nested(path, EVENT)
+        except (pa.ArrowException, OSError):
+            return False
+
+    def files(self, path: Path) -> list[Path]:
+        """The files of the pulse table and those of the truth table."""
+        found = [self._file(part) for part in self.parts(path)]
+        return [file for one in found for file in one.files]
+
+    def parts(self, path: Path) -> list[Path]:
+        """The files of the pulse table."""
+        if not path.is_dir():
+            return [path]
+        tables = _pulse_tables(path)
+        wanted = self.options.pulse_map
+        if wanted is not None and wanted not in tables:
+            raise IcerecoError(f"{path}: no pulse map {wanted!r}; found: {', '.join(sorted(tables))}")
+        return tables[wanted or require_one("pulse map", "pulse_map", tables, path)]
+
+    def count(self, path: Path) -> int:
+        """The number of events."""
+        return sum(self._file(part).count() for part in self.parts(path))
+
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events of one file after the other.
+
+        Raises:
+            IcerecoError: a table or column is missing, the events are of another detector, or it cannot be told what the
+                true directions mean.
+        """
+        for part in self.parts(path):
+            file = self._file(part)
+            if not (sample := file.sample()):
+                continue
+            finder = finder_for(sample.place_m, detector, part, file.dialect.origin)
+            sign = 1 if file.dialect.told else self._conventions.sign(part, _beside(part))
+            for events in file.events(rows_per_batch, sign):
+                yield events.own(finder, part)
+
+    def _sample(self, part: Path) -> ForeignEvents | None:
+        return self._file(part).sample()
+
+    def _file(self, part: Path) -> "_FlatFile | NestedFile":
+        if is_nested(part, EVENT):
+            return NestedFile(part, self.options.pulse_map, self.options.truth_table, _TRUTH)
+        return _FlatFile(part, self.options.truth_table)
+
+
+def _pulse_tables(folder: Path) -> dict[str, list[Path]]:
+    """The files of each pulse table, by its name."""
+    root = folder / "merged" if (folder / "merged").is_dir() else folder
+    tables = {table.name: _numbered(table) for table in sorted(root.iterdir()) if table.is_dir()}
+    return {name: files for name, files in tables.items() if any(map(_is_flat, files))}
+
+
+def _numbered(table: Path) -> list[Path]:
+    return sorted(table.glob("*.parquet"), key=lambda file: (_number(file), file.name))
+
+
+def _beside(part: Path) -> list[Path]:
+    """The files of the same table."""
+    return [file for file in _numbered(part.parent) if _is_flat(file)] or [part]
+
+
+def _number(file: Path) -> int:
+    found = re.search(r"(\d+)$", file.stem)
+    return int(found[1]) if found else -1
+
+
+def _is_flat(file: Path) -> bool:
+    try:
+        names = pq.read_schema(file).names
+    except (pa.ArrowException, OSError):
+        return False
+    return EVENT in names and dialect_of(names) is not None
+
+
+@dataclass(frozen=True)
+class _FlatFile:
+    """One numbered file of a pulse table, and the file of the truth table with the same number."""
+
+    path: Path
+    truth_table: str | None
+
+    @cached_property
+    def truth(self) -> Path | None:
+        table = self.path.resolve().parent
+        for name in (self.truth_table,) if self.truth_table else _TRUTH:
+            beside = table.parent / name / self.path.name.replace(table.name, name)
+            if beside.is_file():
+                return beside
+        if self.truth_table:
+            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} beside it ({beside} is missing)")
+        return None
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.path, *([self.truth] if self.truth else [])]
+
+    @cached_property
+    def columns(self) -> list[str]:
+        return list(pq.read_schema(self.path).names)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        found = dialect_of(self.columns, [] if self.truth is None else pq.read_schema(self.truth).names)
+        if found is None or EVENT not in self.columns:
+            raise IcerecoError(f"{self.path}: no pulse table of GraphNeT; found: {', '.join(self.columns)}")
+        return found
+
+    @cached_property
+    def index(self) -> EventIndex:
+        """The events of the truth table, then those that it lacks."""
+        found = index_from_pulses(self.path, EVENT)
+        if len(repeated := _repeated(found.event_id)):
+            raise IcerecoError(
+                f"{self.path}: the pulses of event_no {repeated[0]} are not in one piece; sort the file by event_no"
+            )
+        if self.truth is None:
+            return found
+        schema = pq.read_schema(self.truth)
+        require_columns(schema.names, self.truth, (EVENT,))
+        names = self.dialect.truth_names(schema.names)
+        table = pq.read_table(self.truth, columns=[EVENT, *names], page_checksum_verification=True)
+        ids = int_column(table[EVENT], EVENT, self.truth)
+        if len(repeated := _repeated(ids)):
+            raise IcerecoError(f"{self.truth}: event_no {repeated[0]} occurs more than once")
+        return _joined(ids, {name: float_column(table[name], name, self.truth) for name in names}, found)
+
+    def count(self) -> int:
+        return len(self.index.event_id)
+
+    def sample(self) -> ForeignEvents | None:
+        return next(self._events(self.index.slice(0, SAMPLE_EVENTS), SAMPLE_EVENTS, 1), None)
+
+    def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
+        yield from self._events(self.index, rows, sign)
+
+    def _events(self, index: EventIndex, rows_at_once: int, sign: int) -> Iterator[ForeignEvents]:
+        names = self.dialect.pulse_names(self.columns)
+        with PulseRows(self.path, (EVENT, *names), in_order=index.in_order) as pulses:
+            for start in range(0, len(index.event_id), rows_at_once):
+                part = index.slice(start, start + rows_at_once)
+                rows = event_rows(pulses, EventIndex(part.event_id, part.first, part.end))
+                columns = {name: float_column(rows.column(name).flatten(), name, self.path) for name in names}
+                yield ForeignEvents(
+                    event_id=part.event_id,
+                    offsets=np.concatenate([[0], np.cumsum(part.pulse_count)]),
+                    place_m=self.dialect.place_m(columns),
+                    pulses=self.dialect.pulses(columns),
+                    truth=self.dialect.own_truth(part.truth, sign),
+                )
+
+
+def _repeated(ids: Int[ndarray, "event"]) -> Int[ndarray, "repeated"]:
+    found = np.sort(ids)
+    repeated: ndarray = found[1:][found[1:] == found[:-1]]
+    return repeated
+
+
+def _joined(ids: Int[ndarray, "event"], truth: Mapping[str, ndarray], pulses: EventIndex) -> EventIndex:
+    """The pulses of each event of the truth table, and after them the events that it lacks, whose truth is NaN."""
+    row = np.full(len(ids), -1)
+    _, in_truth, in_pulses = np.intersect1d(ids, pulses.event_id, return_indices=True)
+    row[in_truth] = in_pulses
+    # An event without pulses lies, with none, behind the one before it, which keeps a file in order in order.
+    behind = np.maximum.accumulate(np.where(row >= 0, np.append(pulses.end, 0)[row], 0))
+    first, end = (np.where(row >= 0, np.append(part, 0)[row], behind) for part in (pulses.first, pulses.end))
+    lacking = ~np.isin(pulses.event_id, ids)
+    blank = np.full(int(lacking.sum()), np.nan)
+    return EventIndex(
+        event_id=np.concatenate([ids, pulses.event_id[lacking]]),
+        first=np.concatenate([first, pulses.first[lacking]]),
+        end=np.concatenate([end, pulses.end[lacking]]),
+        truth={name: pa.array(np.concatenate([column, blank])) for name, column in truth.items()},
+    )

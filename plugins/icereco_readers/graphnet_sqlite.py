@@ -1,0 +1,257 @@
+# ruff: noqa: TID253 -- makes Arrow tables; imported only when a file is read
+"""GraphNeT's SQLite databases: a table of pulses per pulse map, and a table of truth, joined by event_no."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.data.sensors import finder_for
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.log import get_logger
+from icereco_readers.convention import SAMPLE_EVENTS, Conventions
+from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.foreign import ForeignEvents
+from icereco_readers.options import GraphnetOptions
+
+__all__ = ["GraphnetSqliteReader"]
+
+logger = get_logger(__name__)
+
+_MAGIC = b"SQLite format 3\0"
+_TRUTH = ("truth", "mc_truth")
+_WAIT_SECONDS = 2.0
+
+
+class GraphnetSqliteReader:
+    """Reads a database, or a folder of them by name; events in ascending order of event_no.
+
+    Nothing is ever written to the database; one that another program holds locked is refused.
+    """
+
+    def __init__(self, options: GraphnetOptions | None = None) -> None:
+        self.options = options or GraphnetOptions()
+
+    def sniff(self, path: Path) -> bool:
+        """Whether it is a database with pulses at places; a database that cannot be opened counts, so that reading says why."""
+        return any(_is_ours(file) for file in _databases(path))
+
+    def files(self, path: Path) -> list[Path]:
+        """The databases."""
+        return _databases(path)
+
+    parts = files
+
+    def count(self, path: Path) -> int:
+        """The number of events that have truth or pulses."""
+        total = 0
+        for part in _databases(path):
+            with _opened(part) as database:
+                tables = self._tables(database, part)
+                total += int(database.execute(f"SELECT COUNT(*) FROM ({tables.ids})").fetchone()[0])
+        return total
+
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events of one database after the other.
+
+        Raises:
+            IcerecoError: a database is locked or malformed, a table or column is missing, the events are of another
+                detector, or it cannot be told what the true directions mean.
+        """
+        for part in _databases(path):
+            with _opened(part) as database:
+                tables = self._tables(database, part)
+                tables.warn_without_index()
+                if not (sample := next(tables.events(SAMPLE_EVENTS, 1), None)):
+                    continue
+                finder = finder_for(sample.place_m, detector, part, tables.dialect.origin)
+                told = tables.dialect.told
+                sign = 1 if told else Conventions(self.options.direction, lambda _: sample).sign(part, [part])
+                for events in tables.events(rows_per_batch, sign):
+                    yield events.own(finder, part)
+
+    def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
+        columns = _columns(database)
+        wanted = self.options.pulse_map
+        maps = [name for name, found in columns.items() if _holds_pulses(found)]
+        if wanted is not None and wanted not in maps:
+            raise IcerecoError(f"{file}: no pulse map {wanted!r}; found: {', '.join(maps) or 'none'}")
+        pulses = wanted or require_one("pulse map", "pulse_map", maps, file)
+        truth = self.options.truth_table or next((name for name in _TRUTH if name in columns), None)
+        if truth is not None and EVENT not in columns.get(truth, ()):
+            raise IcerecoError(f"{file}: no table {truth!r} with event_no; found: {', '.join(columns)}")
+        return _Tables(database, file, columns, pulses, truth)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The two tables of an open database."""
+
+    database: sqlite3.Connection
+    file: Path
+    columns: dict[str, list[str]]
+    pulses: str
+    truth: str | None
+
+    @property
+    def ids(self) -> str:
+        """The query for the ids of all events."""
+        tables = [self.pulses, *([self.truth] if self.truth else [])]
+        return " UNION ".join(f"SELECT {EVENT} FROM {_quoted(table)}" for table in tables)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        found = dialect_of(self.columns[self.pulses], self.columns[self.truth] if self.truth else ())
+        assert found is not None, "a table of pulses is one by its columns"
+        return found
+
+    def warn_without_index(self) -> None:
+        table = _quoted(self.pulses)
+        indices = self.database.execute(f"PRAGMA index_list({table})").fetchall()
+        leading = [
+            self.database.execute(f"PRAGMA index_info({_quoted(row[1])})").fetchone() for row in indices
+        ]
+        if not any(row and row[2] == EVENT for row in leading):
+            logger.warning(
+                "%s: %s has no index on event_no, so that every batch looks at all of it; make one with: "
+                'sqlite3 %s "CREATE INDEX by_event ON %s (event_no)"', self.file, self.pulses, self.file, self.pulses,
+            )  # fmt: skip
+
+    def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
+        cursor = self.database.execute(f"{self.ids} ORDER BY {EVENT}")
+        while some := cursor.fetchmany(rows):
+            ids = _whole([row[0] for row in some], self.file)
+            yield self._events(ids, sign)
+
+    def _events(self, ids: Int[ndarray, "event"], sign: int) -> ForeignEvents:
+        names = self.dialect.pulse_names(self.columns[self.pulses])
+        event, columns = self._between(self.pulses, names, ids)
+        at, truth = self._truth(ids)
+        blank = {name: np.full(len(ids), np.nan) for name in truth}
+        for name, column in truth.items():
+            blank[name][at] = column
+        return ForeignEvents(
+            event_id=ids,
+            offsets=np.append(np.searchsorted(event, ids), len(event)),
+            place_m=self.dialect.place_m(columns),
+            pulses=self.dialect.pulses(columns),
+            truth=self.dialect.own_truth(blank, sign),
+        )
+
+    def _truth(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
+        """Columns of the truth table, and which of the events each row is of."""
+        if self.truth is None:
+            return np.zeros(0, np.int64), {}
+        names = self.dialect.truth_names(self.columns[self.truth])
+        event, columns = self._between(self.truth, names, ids)
+        repeated = event[1:][event[1:] == event[:-1]]
+        if len(repeated):
+            raise IcerecoError(f"{self.file}: event_no {repeated[0]} occurs more than once in {self.truth}")
+        return np.searchsorted(ids, event), columns
+
+    def _between(
+        self, table: str, names: Sequence[str], ids: Int[ndarray, "event"]
+    ) -> tuple[Int[ndarray, "row"], dict[str, Float[ndarray, "row"]]]:
+        """Rows of the events from the first to the last id, ascending, in the order in which they were written."""
+        wanted = ", ".join(map(_quoted, (EVENT, *names)))
+        rows = self.database.execute(
+            f"SELECT {wanted} FROM {_quoted(table)} WHERE {EVENT} BETWEEN ? AND ? ORDER BY {EVENT}, rowid",
+            (int(ids[0]), int(ids[-1])),
+        ).fetchall()
+        event, *columns = zip(*rows, strict=True) if rows else [()] * (len(names) + 1)
+        numbers = {
+            name: _numbers(column, table, name, self.file)
+            for name, column in zip(names, columns, strict=True)
+        }
+        return _whole(event, self.file), numbers
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """The database, read only.
+
+    Raises:
+        IcerecoError: it is locked, malformed, or none at all; also for what comes up later.
+    """
+    try:
+        address = f"file:{quote(str(file.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as database:
+            yield database
+    except sqlite3.Error as error:
+        locked = "locked" in str(error)
+        advice = (
+            "close the program that writes to it"
+            if locked
+            else "it may be truncated or damaged: copy it again"
+        )
+        raise IcerecoError(f"{file}: cannot be read as an SQLite database: {error}; {advice}") from error
+
+
+def _databases(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and _is_sqlite(file))
+
+
+def _is_sqlite(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
+
+
+def _is_ours(file: Path) -> bool:
+    if not _is_sqlite(file):
+        return False
+    try:
+        with _opened(file) as database:
+            return any(map(_holds_pulses, _columns(database).values()))
+    except IcerecoError:
+        return True
+
+
+def _columns(database: sqlite3.Connection) -> dict[str, list[str]]:
+    names = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
+    tables = [name for (name,) in names]
+    return {
+        name: [row[1] for row in database.execute(f"PRAGMA table_info({_quoted(name)})")] for name in tables
+    }
+
+
+def _holds_pulses(columns: Sequence[str]) -> bool:
+    return EVENT in columns and dialect_of(columns) is not None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _numbers(column: Sequence[object], table: str, name: str, file: Path) -> Float[ndarray, "row"]:
+    try:
+        if any(isinstance(value, str | bytes) for value in column):
+            raise ValueError("it holds text")
+        return np.array(column, np.float64)
+    except (ValueError, TypeError) as error:
+        raise IcerecoError(f"{file}: {table}.{name} must hold numbers: {error}") from None
+
+
+def _whole(values: Sequence[object], file: Path) -> Int[ndarray, "row"]:
+    try:
+        found = np.array(
+            values, np.float64 if any(isinstance(value, float) for value in values) else np.int64
+        )
+        if (found == np.rint(found)).all():
+            return found.astype(np.int64)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise IcerecoError(f"{file}: event_no must hold whole numbers, without NULL")

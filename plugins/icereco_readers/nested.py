@@ -1,0 +1,183 @@
+# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
+"""Parquet files with one row per event and a struct column for each table, whose pulses are lists."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.data.columns import Ragged, ragged
+from icereco.data.foreign import float_column, int_column
+from icereco.errors import IcerecoError
+from icereco_readers.convention import SAMPLE_EVENTS
+from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.foreign import ForeignEvents
+
+__all__ = ["NestedFile", "is_nested"]
+
+_IDS_PER_RUN = 1_000_000
+
+
+def is_nested(file: Path, event: str | None) -> bool:
+    """Whether a parquet file has a struct of lists of pulses at places; with or without the event's number in it.
+
+    Raises:
+        pyarrow.ArrowException, OSError: it is no parquet file.
+    """
+    tables = _structs(pq.read_schema(file))
+    return any(
+        _holds_pulses(fields) and (EVENT in fields) == (event is not None) for fields in tables.values()
+    )
+
+
+@dataclass(frozen=True)
+class NestedFile:
+    """One such file.
+
+    Attributes:
+        path: the file.
+        pulse_map: the struct of pulses; None for the only one.
+        truth_table: the struct of truth; None for what is called as one of
+        truth_names: likely names of it.
+    """
+
+    path: Path
+    pulse_map: str | None
+    truth_table: str | None
+    truth_names: Sequence[str]
+
+    @property
+    def files(self) -> list[Path]:
+        """The file alone."""
+        return [self.path]
+
+    @cached_property
+    def tables(self) -> dict[str, dict[str, pa.DataType]]:
+        """Fields of each struct column."""
+        return _structs(pq.read_schema(self.path))
+
+    @cached_property
+    def pulses(self) -> str:
+        """The struct of pulses."""
+        found = {name: fields for name, fields in self.tables.items() if _holds_pulses(fields)}
+        if self.pulse_map is not None and self.pulse_map not in found:
+            raise IcerecoError(
+                f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(found) or 'none'}"
+            )
+        return self.pulse_map or require_one("pulse map", "pulse_map", found, self.path)
+
+    @cached_property
+    def truth(self) -> str | None:
+        """The struct of truth, if there is one."""
+        if self.truth_table is not None and self.truth_table not in self.tables:
+            found = ", ".join(self.tables)
+            raise IcerecoError(f"{self.path}: no table {self.truth_table!r}; found: {found}")
+        return self.truth_table or next((name for name in self.truth_names if name in self.tables), None)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """What the columns are called."""
+        found = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
+        assert found is not None, "a struct of pulses is one by its columns"
+        return found
+
+    @cached_property
+    def first_id(self) -> int:
+        """The id of the first event where the file has no numbers of its own: of Prometheus' run, in millions."""
+        try:
+            config = json.loads((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
+            return int(config["run"]["run number"]) * _IDS_PER_RUN
+        except (ValueError, KeyError, TypeError):
+            return 0
+
+    def count(self) -> int:
+        """The number of events."""
+        return int(pq.read_metadata(self.path).num_rows)
+
+    def sample(self) -> ForeignEvents | None:
+        """The first events, their angles as they are in the file; None if there are no events."""
+        return next(self.events(SAMPLE_EVENTS, 1), None)
+
+    def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
+        """All events, at most `rows` at once; `sign` is -1 where the file's angles are of travel.
+
+        Raises:
+            IcerecoError: lists of different length, or a column that holds no numbers.
+        """
+        row = 0
+        with pq.ParquetFile(self.path, page_checksum_verification=True) as opened:
+            columns = [name for name in (self.pulses, self.truth) if name]
+            for batch in opened.iter_batches(batch_size=rows, columns=columns):
+                yield self._events(batch, row, sign)
+                row += batch.num_rows
+
+    def _events(self, batch: pa.RecordBatch, row: int, sign: int) -> ForeignEvents:
+        lists = self._pulse_lists(batch.column(self.pulses), row)
+        values = {name: part.values for name, part in lists.items()}
+        return ForeignEvents(
+            event_id=self._ids(batch, row),
+            offsets=next(iter(lists.values())).offsets,
+            place_m=self.dialect.place_m(values),
+            pulses=self.dialect.pulses(values),
+            truth=self.dialect.own_truth(self._truth_columns(batch), sign),
+        )
+
+    def _ids(self, batch: pa.RecordBatch, row: int) -> Int[ndarray, "event"]:
+        if EVENT in self.tables[self.pulses]:
+            return int_column(pc.struct_field(batch.column(self.pulses), EVENT), EVENT, self.path)
+        return np.arange(batch.num_rows, dtype=np.int64) + self.first_id + row
+
+    def _pulse_lists(self, table: pa.StructArray, row: int) -> dict[str, Ragged]:
+        fields = self.tables[self.pulses]
+        names = self.dialect.pulse_names([name for name, kind in fields.items() if _is_list(kind)])
+        lists = {name: self._list(table, name, row) for name in names}
+        offsets = lists[names[0]].offsets
+        for name, part in lists.items():
+            if not np.array_equal(part.offsets, offsets):
+                bad = row + int(np.argmax(np.diff(part.offsets) != np.diff(offsets)))
+                raise IcerecoError(
+                    f"{self.path}: row {bad}: lists of different length: {names[0]} and {name}"
+                )
+        return lists
+
+    def _list(self, table: pa.StructArray, name: str, row: int) -> Ragged:
+        column = pc.struct_field(table, name)
+        if column.null_count:
+            bad = row + column.is_null().to_pylist().index(True)
+            raise IcerecoError(f"{self.path}: row {bad}: {self.pulses}.{name} is null")
+        column.validate(full=True)
+        found = ragged(column)
+        start = int(column.offsets[0].as_py())
+        values = column.values.slice(start, len(found.values))
+        return Ragged(float_column(values, f"{self.pulses}.{name}", self.path), found.offsets)
+
+    def _truth_columns(self, batch: pa.RecordBatch) -> dict[str, ndarray]:
+        if self.truth is None:
+            return {}
+        table, names = batch.column(self.truth), self.dialect.truth_names(self.tables[self.truth])
+        return {
+            name: float_column(pc.struct_field(table, name), f"{self.truth}.{name}", self.path)
+            for name in names
+        }
+
+
+def _structs(schema: pa.Schema) -> dict[str, dict[str, pa.DataType]]:
+    structs = [field for field in schema if pa.types.is_struct(field.type)]
+    return {table.name: {field.name: field.type for field in table.type} for table in structs}
+
+
+def _holds_pulses(fields: dict[str, pa.DataType]) -> bool:
+    lists: Collection[str] = [name for name, kind in fields.items() if _is_list(kind)]
+    return dialect_of(lists) is not None
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))

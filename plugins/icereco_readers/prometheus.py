@@ -1,0 +1,89 @@
+# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
+"""Prometheus: bare photons, in nested parquet as the simulation writes it, or in flat tables of photons and events.
+
+A photon counts 1 p.e. and is never auxiliary: there is no charge, no coincidence and no noise in these files.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from icereco.data.sensors import finder_for
+from icereco.detector import Detector
+from icereco_readers.convention import Conventions
+from icereco_readers.flat_prometheus import FlatFile, is_flat
+from icereco_readers.foreign import ForeignEvents
+from icereco_readers.nested import NestedFile, is_nested
+from icereco_readers.options import PrometheusOptions
+
+__all__ = ["PrometheusReader"]
+
+_PARQUET = (".parquet", ".pq")
+
+
+class PrometheusReader:
+    """Reads a file of photons and truth, or a folder of such files by name.
+
+    Each file's own light says whether its directions are of origin or of travel, unless an option does: both occur.
+    """
+
+    def __init__(self, options: PrometheusOptions | None = None) -> None:
+        self.options = options or PrometheusOptions()
+        self._conventions = Conventions(self.options.direction, self._sample)
+
+    def sniff(self, path: Path) -> bool:
+        """Whether it has a struct of photons at places, or a flat table of them."""
+        try:
+            return any(_is_ours(file) for file in self.parts(path))
+        except OSError:
+            return False
+
+    def files(self, path: Path) -> list[Path]:
+        """The files of photons, and the tables of events beside flat ones."""
+        return [file for part in self.parts(path) for file in self._file(part).files]
+
+    def parts(self, path: Path) -> list[Path]:
+        """The file, or the files of a folder; of flat tables that of the photons."""
+        if not path.is_dir():
+            return [path]
+        found = sorted(file for file in path.iterdir() if file.suffix in _PARQUET)
+        flat = [file for file in found if is_flat(file)]
+        return flat or found
+
+    def count(self, path: Path) -> int:
+        """The number of events."""
+        return sum(self._file(part).count() for part in self.parts(path))
+
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events of one file after the other.
+
+        Raises:
+            IcerecoError: a column is missing, the events are of another detector, or it cannot be told what the true
+                directions mean.
+        """
+        for part in self.parts(path):
+            file = self._file(part)
+            if not (sample := file.sample()):
+                continue
+            finder = finder_for(sample.place_m, detector, part, "prometheus")
+            sign = self._conventions.sign(part, [file for file in self.parts(part.parent) if _is_ours(file)])
+            for events in file.events(rows_per_batch, sign):
+                yield events.own(finder, part)
+
+    def _sample(self, part: Path) -> ForeignEvents | None:
+        return self._file(part).sample()
+
+    def _file(self, part: Path) -> NestedFile | FlatFile:
+        return (
+            FlatFile(part, self.options.source)
+            if is_flat(part)
+            else NestedFile(part, None, None, ("mc_truth",))
+        )
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        return is_flat(file) or is_nested(file, None)
+    except (pa.ArrowException, OSError):
+        return False

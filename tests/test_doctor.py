@@ -1,0 +1,294 @@
+# ruff: noqa: TID253 -- tests of tables
+"""The doctor passes good data, and finds each trap that is planted in a copy of them."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from icereco.cli import main
+from icereco.data.simulation import Simulation
+from icereco.data.sources import open_source
+from icereco.detector import load_detector
+from icereco.directions import angles_from_direction, direction_from_angles
+from icereco.doctor.events import shared_events
+from icereco.doctor.examine import examine
+from icereco.doctor.sample import take_sample
+from icereco.doctor.speed import check_speed
+from icereco.plugins import registry
+
+
+@pytest.fixture(scope="module")
+def ppc(shared_data) -> pa.Table:
+    """1,034 events that the project did not write, in the own layout."""
+    batches = open_source(shared_data / "icecube_ppc").batches(load_detector("icecube86"))
+    return pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches]).combine_chunks()
+
+
+def examined(table: pa.Table, folder, detector):
+    pq.write_table(table, folder / "events.parquet")
+    return examine(take_sample(open_source(folder / "events.parquet"), detector, 20_000))
+
+
+def wrong(findings) -> dict[str, str]:
+    return {one.check: one.what for one in findings if one.severity == "error"}
+
+
+def changed(table: pa.Table, **columns) -> pa.Table:
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+        table = table.set_column(place, name, array)
+    return table
+
+
+def with_values(table: pa.Table, name: str, change) -> pa.Table:
+    """The pulse column `name` with other values."""
+    lists = table[name].combine_chunks()
+    values = change(lists.values.to_numpy(zero_copy_only=False))
+    return changed(table, **{name: pa.ListArray.from_arrays(lists.offsets, pa.array(values))})
+
+
+def with_direction(table: pa.Table, change) -> pa.Table:
+    direction = direction_from_angles(table["azimuth"].to_numpy(), table["zenith"].to_numpy())
+    azimuth, zenith = angles_from_direction(change(direction))
+    return changed(table, azimuth=azimuth, zenith=zenith)
+
+
+CONVENTIONS = {
+    "travel direction": lambda d: -d,
+    "mirrored in z": lambda d: d * [1, 1, -1],
+    "azimuth turned by π": lambda d: d * [-1, -1, 1],
+    r"x and y exchanged \(azimuth is": lambda d: d[:, [1, 0, 2]],
+    "x and y exchanged, and travel": lambda d: -d[:, [1, 0, 2]],
+    r"\(x, y, z\) being \(x, −y, z\)": lambda d: d * [1, -1, 1],
+}
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_every_other_convention_of_the_direction_is_named(ppc, tmp_path, detector, convention):
+    found = wrong(examined(with_direction(ppc, CONVENTIONS[convention]), tmp_path, detector))
+    assert found.keys() == {"direction"}
+    assert re.search(convention, found["direction"]), found
+
+
+def om_by_om(sensor, detector):
+    """Ids in order of the module on its string, then of the string."""
+    return (detector.om[sensor] - 1) * 86 + detector.string[sensor] - 1
+
+
+def strings_in_another_order(sensor, detector):
+    return np.random.default_rng(1).permutation(86)[sensor // 60] * 60 + sensor % 60
+
+
+TRAPS = {
+    "time in µs": ("time", lambda v, d: v / 1e3, {"time": "look like µs"}),
+    "time in s": ("time", lambda v, d: v / 1e9, {"time": "look like s"}),
+    "time in ms": ("time", lambda v, d: v / 1e6, {"time": "look like ms"}),
+    "time is NaN": ("time", lambda v, d: np.where(np.arange(len(v)) % 5000, v, np.nan), {"time": "NaN"}),
+    "hlc": ("auxiliary", lambda v, d: ~v, {"auxiliary": "inverted"}),
+    "log charge": ("charge", lambda v, d: np.log10(v), {"charge": "negative"}),
+    "off by one": ("sensor_id", lambda v, d: (v + 1) % 5160, {"numbering": r"off by \+1"}),
+    "off by minus one": ("sensor_id", lambda v, d: (v - 1) % 5160, {"numbering": "off by -1"}),
+    "from 1": ("sensor_id", lambda v, d: v + 1, {"sensors": "does not have", "numbering": r"off by \+1"}),
+    "om by om": ("sensor_id", om_by_om, {"numbering": "strings do not end where"}),
+    "strings": ("sensor_id", strings_in_another_order, {"geometry": "between strings"}),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_every_trap_in_the_pulses_is_found(ppc, tmp_path, detector, trap):
+    column, change, expected = TRAPS[trap]
+    planted = with_values(ppc, column, lambda values: change(values, detector).astype(values.dtype))
+    found = wrong(examined(planted, tmp_path, detector))
+    assert found.keys() == expected.keys()
+    for check, words in expected.items():
+        assert re.search(words, found[check]), found
+
+
+def repeated(table: pa.Table, ids) -> pa.Table:
+    again = table.slice(5, 40)
+    return pa.concat_tables([table, changed(again, event_id=ids(again["event_id"].to_numpy()))])
+
+
+def emptied(table: pa.Table) -> pa.Table:
+    rows = table.to_pylist()
+    for row in rows[:7]:
+        row |= {name: [] for name in ("sensor_id", "time", "charge", "auxiliary")}
+    return pa.Table.from_pylist(rows, table.schema)
+
+
+def exclusive_read_as_inclusive(table: pa.Table) -> pa.Table:
+    """Every event takes the first pulse of the next one."""
+    for name in ("sensor_id", "time", "charge", "auxiliary"):
+        lists = table[name].to_pylist()
+        lists = [one + following[:1] for one, following in zip(lists, [*lists[1:], []], strict=True)]
+        table = changed(table, **{name: pa.array(lists, table.schema.field(name).type)})
+    return table
+
+
+EVENT_TRAPS = {
+    "repeated ids": (lambda t: repeated(t, lambda ids: ids), {"event ids": "40 event ids occur"}),
+    "leakage": (lambda t: repeated(t, lambda ids: ids + 10**9), {"leakage": "under several ids"}),
+    "exclusive": (exclusive_read_as_inclusive, {"event borders": "belongs to the next event"}),
+    "degrees": (
+        lambda t: changed(t, azimuth=pc.multiply(t["azimuth"], 180 / np.pi)),
+        {"truth": "out of range"},
+    ),
+    "nan truth": (
+        lambda t: changed(t, zenith=np.where(np.arange(len(t)) == 9, np.nan, t["zenith"].to_numpy())),
+        {"truth": "1 true angles are NaN"},
+    ),
+    "elevation": (
+        lambda t: changed(t, zenith=pc.subtract(np.pi / 2, t["zenith"])),
+        {"truth": "out of range"},
+    ),
+}
+
+
+@pytest.mark.parametrize("trap", EVENT_TRAPS)
+def test_every_trap_in_the_events_is_found(ppc, tmp_path, detector, trap):
+    plant, expected = EVENT_TRAPS[trap]
+    found = wrong(examined(plant(ppc), tmp_path, detector))
+    assert expected.keys() <= found.keys() <= {*expected, "direction"}
+    for check, words in expected.items():
+        assert words in found[check], found
+
+
+def test_empty_events_and_idle_columns_are_warned_of(ppc, tmp_path, detector):
+    planted = changed(emptied(ppc), energy=np.full(len(ppc), 5.0))
+    planted = changed(planted, vertex_x=np.where(np.arange(len(ppc)) < 3, np.nan, ppc["vertex_x"].to_numpy()))
+    findings = examined(planted, tmp_path, detector)
+    warned = [one.what for one in findings if one.severity == "warning"]
+    assert warned == ["7 events have no pulses", "column energy is constant", "column vertex_x has gaps"]
+    assert not wrong(findings)
+
+
+def test_a_wrong_index_of_last_pulses_ends_the_reading(shared_data, tmp_path, detector):
+    folder = tmp_path / "kaggle"
+    shutil.copytree(shared_data / "icecube_ppc", folder)
+    (folder / "train_meta.parquet").chmod(0o644)
+    meta = pq.read_table(folder / "train_meta.parquet")
+    meta = changed(meta, last_pulse_index=pc.add(meta["last_pulse_index"], 1))
+    folder.chmod(0o755)
+    (folder / "train_meta.parquet").unlink()
+    pq.write_table(meta, folder / "train_meta.parquet")
+    result = CliRunner().invoke(main, ["doctor", str(folder), "--no-speed"])
+    assert result.exit_code == 1
+    text = " ".join(result.output.split())
+    assert "✗ reading: not all events can be read" in text
+    assert "ends one too late or too early" in text
+
+
+def test_a_geometry_file_of_another_detector_is_found(shared_data, tmp_path, detector):
+    folder = tmp_path / "kaggle"
+    shutil.copytree(shared_data / "icecube_ppc", folder)
+    table = (shared_data / "icecube_ppc" / "sensor_geometry.csv").read_text().splitlines()
+    mirrored = [line if row == 0 else flipped(line) for row, line in enumerate(table)]
+    folder.chmod(0o755)
+    (folder / "sensor_geometry.csv").unlink()
+    (folder / "sensor_geometry.csv").write_text("\n".join(mirrored))
+    findings = examine(take_sample(open_source(folder), detector, 20_000))
+    assert wrong(findings).keys() == {"reading"}
+    assert "sensor_geometry.csv" in findings[0].evidence
+
+
+def flipped(line: str) -> str:
+    *others, z = line.split(",")
+    return ",".join([*others, str(-float(z))])
+
+
+def test_good_files_are_passed(shared_data, detector):
+    findings = examine(take_sample(open_source(shared_data / "icecube_ppc"), detector, 20_000))
+    assert {one.severity for one in findings} == {"ok"}
+
+
+def test_real_events_are_passed_but_for_the_one_that_is_there_twice(shared_data, detector):
+    path = shared_data / "icecube_real" / "pulses.parquet"
+    findings = examine(take_sample(open_source(path), detector, 20_000))
+    (found,) = [one for one in findings if one.severity in ("error", "warning")]
+    assert "1 of 38 events have exactly the pulses of another, such as event_id 9 and 14" in found.evidence
+
+
+def test_real_and_official_events_are_passed_with_their_truth(shared_data, detector, tmp_path):
+    """24 official events with truth: too few to rule every convention out, and none is blamed."""
+    batches = list(open_source(shared_data / "icecube_real" / "pulses.parquet").batches(detector))
+    table = pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
+    truth = pq.read_table(shared_data / "icecube_real" / "events.parquet").to_pylist()
+    known = {row["event_id"]: (row["true_azimuth"], row["true_zenith"]) for row in truth}
+    for place, name in enumerate(("azimuth", "zenith")):
+        values = [known[one][place] for one in table["event_id"].to_pylist()]
+        table = table.append_column(name, pa.array(values, pa.float64()))
+    table = table.filter(pc.and_(pc.is_valid(table["azimuth"]), pc.not_equal(table["event_id"], 14)))
+    assert not wrong(examined(table, tmp_path, detector))
+
+
+def test_simulated_events_are_passed_whatever_their_number(tmp_path, detector):
+    component = registry().get("simulator", "ice-telescope")
+    simulation = Simulation(component, component.load_options()(), detector, 5)
+    table = pa.Table.from_batches(list(simulation.events(400, workers=1))).combine_chunks()
+    for number in (1, 20, 400):
+        findings = examined(table.slice(0, number), tmp_path, detector)
+        assert not wrong(findings), number
+    assert {one.severity for one in findings} == {"ok"}
+
+
+def test_cascades_cannot_tell_and_are_not_blamed(ppc, tmp_path, detector):
+    """Without vertices, as in a file of the competition, the light of few cascades says little of their direction."""
+    cascades = ppc.filter(pc.equal(ppc["kind"], "cascade")).slice(0, 60)
+    cascades = cascades.drop_columns(["vertex_x", "vertex_y", "vertex_z"])
+    (direction,) = [one for one in examined(cascades, tmp_path, detector) if one.check == "direction"]
+    assert direction.severity == "unknown"
+    assert "not ruled out" in direction.evidence
+
+
+def test_data_sets_that_share_events_are_told(ppc, tmp_path, detector):
+    samples = []
+    for name, part in (("a", ppc.slice(0, 600)), ("b", ppc.slice(500)), ("c", ppc.slice(0, 500))):
+        (tmp_path / name).mkdir()
+        pq.write_table(part, tmp_path / name / "events.parquet")
+        samples.append(take_sample(open_source(tmp_path / name), detector, 20_000))
+    found = {one.what: one.severity for one in shared_events(samples)}
+    assert list(found.values()) == ["error", "error", "ok"]
+
+
+def test_slow_reading_is_told(ppc, tmp_path, detector):
+    pq.write_table(ppc.slice(0, 100), tmp_path / "events.parquet")
+    sample = take_sample(open_source(tmp_path / "events.parquet"), detector, 100)
+    assert check_speed(sample, lambda batch: sum(range(200_000))).severity == "ok"
+    object.__setattr__(sample, "seconds", 1e6)
+    assert check_speed(sample, lambda batch: None).severity == "warning"
+
+
+def test_the_command_explains_and_exits_with_1_where_something_is_wrong(ppc, tmp_path):
+    pq.write_table(with_direction(ppc, lambda d: -d), tmp_path / "events.parquet")
+    result = CliRunner().invoke(main, ["doctor", str(tmp_path / "events.parquet"), "--no-speed"])
+    assert result.exit_code == 1
+    text = " ".join(result.output.split())
+    assert "✗ direction: the true direction is not that of origin: it looks like travel direction" in text
+    assert "likely cause: angles of where the particle travels to" in text
+    assert "to do: correct azimuth and zenith" in text
+    assert "1 wrong" in text
+
+
+def test_json_has_every_finding(ppc, tmp_path):
+    pq.write_table(ppc, tmp_path / "events.parquet")
+    result = CliRunner().invoke(main, ["doctor", str(tmp_path / "events.parquet"), "--no-speed", "--json"])
+    assert result.exit_code == 0
+    (data,) = json.loads(result.stdout)["data"]
+    assert data["examined"] == data["events"] == 1_034
+    assert {one["severity"] for one in data["findings"]} == {"ok"}
+    assert set(data["findings"][0]) == {"check", "severity", "what", "evidence", "cause", "fix"}
+
+
+def test_a_file_that_nobody_can_read_is_one_message(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"nothing of the kind")
+    result = CliRunner().invoke(main, ["doctor", str(tmp_path / "x.parquet")])
+    assert result.exit_code == 2
+    assert "no reader" in result.output or "neither a parquet" in result.output
