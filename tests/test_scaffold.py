@@ -11,7 +11,7 @@ import pytest
 
 from icereco.components import KINDS
 from icereco.errors import IcerecoError
-from icereco.scaffold import PluginName, plugin_files, write_plugin
+from icereco.scaffold import PLUGIN_KINDS, PluginName, plugin_files, write_plugin
 
 needs_builder = pytest.mark.skipif(
     find_spec("hatchling") is None,
@@ -19,17 +19,21 @@ needs_builder = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLUGIN_KINDS)
 def test_every_file_is_complete_and_compiles(kind):
     files = plugin_files(PluginName("mean-charge"), kind)
-    assert set(files) == {
+    source = "src/icereco_mean_charge"
+    work = (
+        {f"{source}/mean-charge/detector.toml", f"{source}/mean-charge/sensors.csv"}
+        if kind == "detector"
+        else {f"{source}/options.py", f"{source}/{kind}.py"}
+    )
+    assert set(files) == work | {
         "pyproject.toml",
         "README.md",
         ".gitignore",
-        "src/icereco_mean_charge/__init__.py",
-        "src/icereco_mean_charge/options.py",
-        "src/icereco_mean_charge/py.typed",
-        f"src/icereco_mean_charge/{kind}.py",
+        f"{source}/__init__.py",
+        f"{source}/py.typed",
         f"tests/test_{kind}.py",
     }
     for path, content in files.items():
@@ -41,7 +45,7 @@ def test_every_file_is_complete_and_compiles(kind):
     assert not [path for path, content in files.items() if "$class" in content or "$name" in content]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLUGIN_KINDS)
 def test_it_is_written_as_the_project_itself_is(kind, tmp_path, root):
     folder = write_plugin("mean-charge", kind, tmp_path)
     for arguments in (["check"], ["format", "--check"]):
@@ -101,12 +105,13 @@ def test_generated_packages_of_every_kind_pass_their_own_tests_beside_the_wheel(
     fresh.install(*(tmp_path / "dist").glob("*.whl"))
     assert str(fresh.packages) in fresh.run("-c", "import icereco; print(icereco.__file__)").stdout
     folders = []
-    for kind in KINDS:
+    for kind in PLUGIN_KINDS:
         result = fresh.icereco("plugins", "new", f"my-{kind}", "--kind", kind, "-o", str(tmp_path))
         assert result.returncode == 0, result.stderr
         folders.append(tmp_path / f"icereco-my-{kind}")
     fresh.install(*folders)
     assert {(kind, f"my-{kind}") for kind in KINDS} <= set(listed(fresh))
+    assert "my-detector" in fresh.icereco("detectors").stdout
     for folder in folders:
         result = fresh.pytest(folder)
         assert result.returncode == 0, result.stdout

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import click
 
-from icereco.components import KINDS, Kind
+from icereco.scaffold import PLUGIN_KINDS, PluginKind, write_plugin
 
 __all__ = ["command"]
 
 
 @click.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the component does.")
+@click.option(
+    "--kind",
+    type=click.Choice(PLUGIN_KINDS),
+    required=True,
+    help="What it brings: a component of a kind, or the card of a detector.",
+)
 @click.option(
     "-o",
     "--output",
@@ -21,7 +26,7 @@ __all__ = ["command"]
     metavar="DIR",
     help="The folder in which the package's folder is made.",
 )
-def command(name: str, kind: Kind, output: Path) -> None:
+def command(name: str, kind: PluginKind, output: Path) -> None:
     r"""Write the package icereco-NAME with a component called NAME.
 
     It can be installed, works, and passes its own tests as it is: change it from there.
@@ -29,11 +34,8 @@ def command(name: str, kind: Kind, output: Path) -> None:
     \b
     icereco plugins new mean-charge --kind aggregator
     """
-    from icereco.scaffold import write_plugin
-
     folder = write_plugin(name, kind, output)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"  {path}")
-    click.echo(
-        f"next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest\n  icereco plugins check {folder.name}"
-    )
+    last = f"detectors show {name}" if kind == "detector" else f"plugins check {folder.name}"
+    click.echo(f"next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest\n  icereco {last}")

@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Literal
 
 from icereco import __version__
 from icereco.atomic import unwritable
 from icereco.components import KINDS, Kind
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.plugins import HOOKS
+from icereco.plugins import CARD_HOOK, HOOKS
 
-__all__ = ["PluginName", "plugin_files", "write_plugin"]
+__all__ = ["PLUGIN_KINDS", "PluginKind", "PluginName", "plugin_files", "write_plugin"]
+
+PluginKind = Kind | Literal["detector"]
+PLUGIN_KINDS: tuple[PluginKind, ...] = (*KINDS, "detector")
+"""A plugin brings a component of a kind, or the card of a detector."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-_SUMMARIES: dict[Kind, str] = {
+_SUMMARIES: dict[PluginKind, str] = {
     "normalizer": "time from the first pulse of the event, charge and position",
     "aggregator": "mean over the pulses of each DOM, each pulse through a small network",
     "encoder": "mean over the DOMs of each event, each DOM through a small network",
@@ -26,8 +31,9 @@ _SUMMARIES: dict[Kind, str] = {
     "reader": "text tables with one pulse a line: event,sensor,time_us,charge_pe,noisy",
     "simulator": "straight tracks, seen by the sensors near them",
     "reconstructor": "from the place of the late pulses to the place of the early ones",
+    "detector": "two strings of four modules in water",
 }
-_USAGES: dict[Kind, str] = {
+_USAGES: dict[PluginKind, str] = {
     **{
         kind: f"icereco train --profile quick -o {kind}.use=$name"
         for kind in ("normalizer", "aggregator", "encoder", "loss")
@@ -35,8 +41,9 @@ _USAGES: dict[Kind, str] = {
     "reader": "icereco reconstruct events.csv --method linefit",
     "simulator": "icereco simulate --simulator $name --events 1000 -o simulated",
     "reconstructor": "icereco reconstruct events.parquet --method $name",
+    "detector": "icereco train --profile quick --data events.parquet -o detector.use=$name",
 }
-_WAIVES: dict[Kind, tuple[str, ...]] = {"loss": ("is-a-density",)}
+_WAIVES: dict[PluginKind, tuple[str, ...]] = {"loss": ("is-a-density",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class PluginName:
         return "".join(word.capitalize() for word in self.component.split("-"))
 
 
-def write_plugin(text: str, kind: Kind, parent: Path) -> Path:
+def write_plugin(text: str, kind: PluginKind, parent: Path) -> Path:
     """Write the package `icereco-NAME` of a new plugin into a folder of that name, and give the folder.
 
     Args:
@@ -94,8 +101,8 @@ def write_plugin(text: str, kind: Kind, parent: Path) -> Path:
     Raises:
         IcerecoError: the name is no name, or the folder exists or cannot be written. Nothing is left half-written.
     """
-    if kind not in KINDS:
-        raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, KINDS)}")
+    if kind not in PLUGIN_KINDS:
+        raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, PLUGIN_KINDS)}")
     name = PluginName.parse(text)
     folder = parent / name.distribution
     if folder.exists():
@@ -113,30 +120,33 @@ def write_plugin(text: str, kind: Kind, parent: Path) -> Path:
     return folder
 
 
-def plugin_files(name: PluginName, kind: Kind) -> dict[str, str]:
+def plugin_files(name: PluginName, kind: PluginKind) -> dict[str, str]:
     """Every file of the package: path and content."""
     words = _words(name, kind)
     return {path: Template(template).substitute(words) for path, template in _templates(name, kind)}
 
 
-def _templates(name: PluginName, kind: Kind) -> Iterator[tuple[str, str]]:
+def _templates(name: PluginName, kind: PluginKind) -> Iterator[tuple[str, str]]:
     source = f"src/{name.module}"
     places = {
         "pyproject.toml": "pyproject.toml",
         "README.md": "README.md",
         "gitignore": ".gitignore",
         "init.py": f"{source}/__init__.py",
-        "options.py": f"{source}/options.py",
-        "part.py": f"{source}/{kind}.py",
         "test.py": f"tests/test_{kind}.py",
     }
+    if kind == "detector":
+        card = f"{source}/{name.component}"
+        places |= {"detector.toml": f"{card}/detector.toml", "sensors.csv": f"{card}/sensors.csv"}
+    else:
+        places |= {"options.py": f"{source}/options.py", "part.py": f"{source}/{kind}.py"}
     for template, place in places.items():
         own, common = (_TEMPLATES / folder / f"{template}.txt" for folder in (kind, "common"))
         yield place, (own if own.is_file() else common).read_text(encoding="utf-8")
     yield f"{source}/py.typed", ""
 
 
-def _words(name: PluginName, kind: Kind) -> dict[str, str]:
+def _words(name: PluginName, kind: PluginKind) -> dict[str, str]:
     """What a template may say with a dollar sign before it."""
     major, minor, *_ = __version__.split(".")
     waives = ", ".join(f'"{promise}"' for promise in _WAIVES.get(kind, ()))
@@ -148,7 +158,7 @@ def _words(name: PluginName, kind: Kind) -> dict[str, str]:
         "entry": name.component,
         "class": name.class_name,
         "kind": kind,
-        "hook": HOOKS[kind],
+        "hook": CARD_HOOK if kind == "detector" else HOOKS[kind],
         "summary": _SUMMARIES[kind],
         "usage": Template(_USAGES[kind]).substitute(name=name.component),
         "choosing": f"in a profile, or with `-o {kind}.KEY=VALUE`" if in_profile else "its options",

@@ -1,6 +1,7 @@
-"""A gated mean over the pulses of each DOM."""
+"""A gated mean over the pulses of each DOM, and a detector in a lake."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from icereco.components import Component
 from icereco.hookspecs import hookimpl
@@ -15,3 +16,9 @@ def icereco_aggregators() -> Iterator[Component]:
         options="icereco_example.options:GatedMeanOptions",
         summary="mean over the pulses of each DOM, each weighed by a gate that is learned",
     )
+
+
+@hookimpl
+def icereco_detectors() -> Iterator[Path]:
+    """A detector card, which is data: its folder lies beside this file."""
+    yield Path(__file__).parent / "lake"
