@@ -123,12 +123,13 @@ def file_hash(path: Path) -> str:
 def _refuse_pickle(path: Path) -> None:
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(9)
     except FileNotFoundError:
         raise IcerecoError(f"there is no checkpoint {path}; list runs with: icereco runs") from None
     except IsADirectoryError:
         raise IcerecoError(f"{path} is a folder, not a checkpoint; give a run with --run") from None
-    if start[:2] == b"PK" or start[:1] == b"\x80":
+    # Ours begin with the length of a JSON header, whose lowest byte may well be that of a pickle; then comes the header.
+    if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise IcerecoError(
             f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one; "
             "its checkpoints are .safetensors files"
