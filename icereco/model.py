@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.blame import blaming
@@ -15,7 +15,7 @@ from icereco.errors import IcerecoError
 from icereco.events import EventBatch
 from icereco.profiles import Profile
 from icereco.reconstruction import Reconstruction
-from icereco.roles import TensorBatch
+from icereco.roles import TensorBatch, asked_for
 from icereco.tensors import to_tensors
 
 __all__ = ["Model", "build_model"]
@@ -39,9 +39,11 @@ class Model(nn.Module):
         with blaming("normalizer", self.normalizer, _IN_USE):
             features = self.normalizer(batch)
         with blaming("aggregator", self.aggregator, _IN_USE):
-            doms = self.aggregator(features.pulses, batch.pulse_offsets)
+            doms = self.aggregator(features.pulses, batch.pulse_offsets, **asked_for(self.aggregator, batch))
         with blaming("encoder", self.encoder, _IN_USE):
-            events = self.encoder(doms, features.positions, batch.dom_offsets)
+            events = self.encoder(
+                doms, features.positions, batch.dom_offsets, **asked_for(self.encoder, batch)
+            )
         with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
 
@@ -70,9 +72,21 @@ class Model(nn.Module):
         empty = batch.dom_offsets[1:] == batch.dom_offsets[:-1]
         direction = decoded.direction.double().cpu().numpy()
         direction[empty] = np.nan
-        if decoded.kappa is None:
-            return Reconstruction(direction)
-        return Reconstruction(direction, np.where(empty, np.nan, decoded.kappa.double().cpu().numpy()))
+        kappa = decoded.kappa
+        return Reconstruction(
+            direction,
+            None if kappa is None else np.where(empty, np.nan, kappa.double().cpu().numpy()),
+            self._pulses_used(batch),
+        )
+
+    def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
+        """How many pulses of each event the aggregator looks at, None if at all."""
+        limit = getattr(self.aggregator, "pulse_limit", None)
+        if limit is None:
+            return None
+        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), limit).cumsum()])
+        per_event: np.ndarray = np.diff(used[batch.dom_offsets])
+        return per_event
 
 
 class Head(nn.Module):

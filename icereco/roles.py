@@ -1,5 +1,10 @@
-"""What each kind of component promises. Factories are called with the options first, then what the kind needs."""
+"""What each kind of component promises. Factories are called with the options first, then what the kind needs.
 
+An aggregator or encoder whose `forward` names `batch` is handed the `TensorBatch` too, by that name: a way to the
+pulses in ns and p.e. for those that need physical units. As with hooks, arguments that are not named are not passed.
+"""
+
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +33,7 @@ __all__ = [
     "Reader",
     "Simulator",
     "Reconstructor",
+    "asked_for",
 ]
 
 
@@ -62,7 +68,11 @@ class Decoded:
 
 
 class Normalizer(Protocol):
-    """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint."""
+    """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint.
+
+    One with a method `fit(batches)` is given training events as an iterator of `TensorBatch` once, before the first
+    step; it takes as many as it needs and sets its buffers.
+    """
 
     feature_count: int
 
@@ -74,7 +84,8 @@ class Normalizer(Protocol):
 class Aggregator(Protocol):
     """T1. `factory(options, feature_count)`, a torch module.
 
-    Pulses of one DOM never see another DOM; any number of pulses; the order of DOMs does not matter.
+    Pulses of one DOM never see another DOM; any number of pulses; the order of DOMs does not matter. One that looks
+    only at the first pulses of a DOM says at how many in its attribute `pulse_limit`.
     """
 
     width: int
@@ -165,3 +176,8 @@ class Reconstructor(Protocol):
     def __call__(self, batch: EventBatch) -> Reconstruction:
         """A direction for each event; NaN where the method cannot give one."""
         ...
+
+
+def asked_for(component: Any, batch: TensorBatch) -> dict[str, TensorBatch]:
+    """The further arguments of an aggregator or encoder: `batch`, if its `forward` names that."""
+    return {"batch": batch} if "batch" in inspect.signature(component.forward).parameters else {}

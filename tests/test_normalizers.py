@@ -4,7 +4,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from icereco_normalizers.relative import central_time, event_of_pulse, soften
+from icereco_normalizers.columns import soften
+from icereco_normalizers.zero import central_time, event_of_pulse
 
 from icereco.detector import Detector, Medium
 from icereco.errors import IcerecoError
@@ -34,7 +35,9 @@ def detector(sensors=5160):
 
 def build(name, **options):
     component = registry().get("normalizer", name)
-    return component.load_factory()(component.load_options()(**options), detector())
+    model = component.load_options()
+    known = {key: value for key, value in options.items() if key in model.model_fields}
+    return component.load_factory()(model(**known), detector())
 
 
 def batch_of(doms_per_event, pulses_per_dom, seed=0):
@@ -209,3 +212,107 @@ def test_an_event_without_a_line_gets_zeros():
     )
     assert not line.origin.any()
     assert not line.speed.any()
+
+
+EXTRAS = {
+    "pulse_columns": {"tot": 30.0, "pmt_x": 1.0},
+    "dom_features": ["quantum_efficiency", "scattering", "absorption"],
+    "charge_centre": True,
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_further_features_come_behind_the_others(name):
+    batch = random_batch()
+    pulses = len(batch.time_ns)
+    columns = {"pmt_x": torch.linspace(-1, 1, pulses), "tot": torch.linspace(0, 60, pulses)}
+    batch = dataclasses.replace(batch, pulse_extras=columns)
+    plain, rich = build(name), build(name, **EXTRAS)
+    assert rich.feature_count == plain.feature_count + 8
+    features = rich(batch).pulses
+    torch.testing.assert_close(features[:, :-8], plain(batch).pulses, rtol=0, atol=0)
+    torch.testing.assert_close(features[:, -8], columns["tot"] / 30)
+    torch.testing.assert_close(features[:, -7], columns["pmt_x"])
+
+
+def test_ice_and_sensor_are_those_of_the_card():
+    from icereco.detector import load_detector
+
+    card = load_detector("icecube86")
+    component = registry().get("normalizer", "fixed")
+    normalizer = component.load_factory()(component.load_options()(dom_features=EXTRAS["dom_features"]), card)
+    deep = int(np.flatnonzero(card.quantum_efficiency > 1.2)[0])
+    batch = dataclasses.replace(
+        batch_of([2], [1, 1]),
+        sensor_id=torch.tensor([0, deep], dtype=torch.int32),
+        position_m=torch.from_numpy(card.position_m[[0, deep]]),
+    )
+    efficiency, scattering, absorption = normalizer(batch).pulses[:, -3:].T
+    torch.testing.assert_close(efficiency, torch.tensor([0.0, 0.35]))
+    for found, lengths in (
+        (scattering, card.medium.scattering_length_m),
+        (absorption, card.medium.absorption_length_m),
+    ):
+        expected = np.interp(card.position_m[[0, deep], 2], card.medium.z_m, lengths)
+        assert float((found[1] - found[0]).exp()) == pytest.approx(expected[1] / expected[0], rel=1e-4)
+        assert found.abs().max() < 2
+
+
+def test_the_charge_centre_weighs_pulses_and_leaves_out_noise():
+    batch = dataclasses.replace(
+        batch_of([3], [1, 1, 1]),
+        position_m=torch.tensor([[0.0, 0, 0], [500.0, 0, 0], [5000.0, 0, 0]]),
+        charge_pe=torch.tensor([1.0, 3.0, 100.0]),
+        auxiliary=torch.tensor([False, False, True]),
+    )
+    found = build("fixed", charge_centre=True)(batch).pulses[:, -3]
+    torch.testing.assert_close(found, torch.tensor([-0.75, 0.25, 9.25]), rtol=1e-4, atol=1e-4)
+
+
+def test_a_column_that_the_data_lacks_is_named():
+    batch = dataclasses.replace(random_batch(), pulse_extras={"pmt_x": torch.zeros(53)})
+    with pytest.raises(
+        IcerecoError, match="asks for 'tot', which these events lack; their further columns: pmt_x"
+    ):
+        build("fixed", pulse_columns={"tot": 1.0})(batch)
+
+
+@pytest.mark.parametrize("name", ["relative-time", "detector-scaled", "fitted"])
+def test_zero_may_be_the_first_pulse_in_local_coincidence(name):
+    batch = one_event([10.0, 60.0, 90.0, 100.0], [1.0, 1.0, 1.0, 5.0], [True, False, False, False])
+    features = build(name, zero="first-pulse")(batch).pulses[:, 0]
+    assert features[1] == 0
+    assert features[0] < 0 < features[2] < features[3]
+    assert build(name)(batch).pulses[3, 0] == 0
+
+
+def test_a_scaled_detector_of_another_size_gives_the_same_features():
+    card = detector()
+    small = dataclasses.replace(card, position_m=card.position_m / 10 + 7)
+    component = registry().get("normalizer", "detector-scaled")
+    first, second = (component.load_factory()(component.load_options()(), one) for one in (card, small))
+    batch = random_batch()
+    shrunk = dataclasses.replace(batch, position_m=batch.position_m / 10 + 7, time_ns=batch.time_ns / 10)
+    torch.testing.assert_close(second(shrunk).pulses, first(batch).pulses, rtol=1e-3, atol=1e-3)
+    assert first(batch).positions.norm(dim=-1).max() <= 1 + 1e-5
+
+
+def test_a_fit_gives_a_median_of_zero_and_a_spread_of_one():
+    batches = [batch_of([20] * 10, [3] * 200, seed) for seed in range(4)]
+    normalizer = build("fitted", fit_events=30)
+    normalizer.fit(iter(batches))
+    features = torch.cat([normalizer(batch).pulses for batch in batches[:3]])
+    for column in (0, 1, 3, 4, 5):
+        below, middle, above = torch.quantile(features[:, column], torch.tensor([0.1587, 0.5, 0.8413]))
+        assert abs(middle) < 0.02
+        assert float(above - below) / 2 == pytest.approx(1, abs=0.02)
+    other = build("fitted")
+    other.load_state_dict(normalizer.state_dict())
+    torch.testing.assert_close(other(batches[3]).pulses, normalizer(batches[3]).pulses, rtol=0, atol=0)
+
+
+def test_a_fit_to_equal_charges_stays_finite():
+    batch = dataclasses.replace(random_batch(), charge_pe=torch.ones(53))
+    normalizer = build("fitted")
+    normalizer.fit([batch])
+    assert check_features(normalizer(batch)) is None

@@ -84,12 +84,20 @@ def weights(run: RunFolder) -> bytes:
     return run.last.read_bytes()
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, optimizer):
+ALL_AT_ONCE = (
+    "train.optimizer=muon", "train.ema_decay=0.9", "train.batches_per_step=2", "train.events_per_batch=8",
+    "train.schedule=warmup-stable-decay", "normalizer.use=fitted", "normalizer.fit_events=60",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "settings", [(), ("train.optimizer=muon",), ALL_AT_ONCE], ids=["adamw", "muon", "all"]
+)
+def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, settings):
     straight, halves = (RunFolder.create(tmp_path, name) for name in ("straight", "halves"))
-    with sessions.begin(small_profile(f"train.optimizer={optimizer}"), events, straight, silently) as session:
+    with sessions.begin(small_profile(*settings), events, straight, silently) as session:
         assert train(session)
-    with sessions.begin(small_profile(f"train.optimizer={optimizer}"), events, halves, silently) as session:
+    with sessions.begin(small_profile(*settings), events, halves, silently) as session:
         assert not train(session, steps=7)
     assert halves.state() == "stopped"
     with sessions.resume(halves, silently) as session:
@@ -111,6 +119,70 @@ def torch_state(run: RunFolder) -> dict[str, torch.Tensor]:
     from icereco.checkpoint import read_tensors
 
     return read_tensors(run.training_state)[0]
+
+
+def test_the_running_mean_of_the_weights_is_what_is_saved(tmp_path, events):
+    from icereco.checkpoint import load_checkpoint
+
+    run, weights = RunFolder.create(tmp_path, "mean"), []
+    with sessions.begin(small_profile("train.ema_decay=0.8"), events, run, silently) as session:
+        model, step = session.trainer.model, session.trainer.optimizers.step
+
+        def watched(optimizers, rate):
+            step(rate)
+            weights.append(model.head.hidden.weight.detach().clone())
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(session.trainer.optimizers), "step", watched)
+            train(session, steps=5)
+    mean = weights[0]
+    for weight in weights[1:]:
+        mean = 0.8 * mean + 0.2 * weight
+    saved = load_checkpoint(run.last).model.head.hidden.weight
+    torch.testing.assert_close(saved, mean)
+    assert not torch.allclose(saved, weights[-1])
+    assert torch.equal(torch_state(run)["model/head.hidden.weight"], weights[-1])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_step_on_several_batches_is_one_on_all_their_events(tmp_path, events, optimizer):
+    found, start = [], None
+    settings = [
+        f"train.optimizer={optimizer}",
+        "train.warmup_fraction=0",
+        "aggregator.dropout=0",
+        "encoder.dropout=0",
+    ]
+    for name in ("whole", "parts"):
+        run = RunFolder.create(tmp_path, name)
+        with sessions.begin(small_profile(*settings), events, run, silently) as session:
+            trainer = session.trainer
+            batch = next(trainer.batches.epoch(0))
+            start = trainer.model.head.out.weight.detach().clone()
+            trainer.step(*([batch] if name == "whole" else [batch[:3], batch[3:4], batch[4:]]))
+            found.append(trainer.model.head.out.weight.detach().clone())
+    torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-6)
+    assert not torch.allclose(found[0], start, atol=1e-5)
+
+
+def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoint(tmp_path, events):
+    from icereco.checkpoint import load_checkpoint
+
+    run = RunFolder.create(tmp_path, "fitted")
+    settings = ("normalizer.use=fitted", "train.epochs=1")
+    with sessions.begin(small_profile(*settings), events, run, silently) as session:
+        batch = next(session.trainer.batches.epoch(0))
+        features = session.trainer.model.normalizer(to_tensors(batch, torch.device("cpu"))).pulses
+        fresh = build_model(session.profile, session.detector).normalizer
+        train(session, steps=1)
+    assert features[:, 0].median().abs() < 0.2
+    below, above = torch.quantile(features[:, 3:], torch.tensor([0.1587, 0.8413]), dim=0)
+    assert (
+        (above - below) / 2 - 1
+    ).abs().max() < 0.6  # of one batch; positions are fitted to DOMs, not to pulses
+    saved = load_checkpoint(run.last).model.normalizer
+    assert torch.equal(saved.spread, session.trainer.model.normalizer.spread)
+    assert not torch.equal(saved.spread, fresh.spread)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path, events):
@@ -282,6 +354,14 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     assert rates[10] == pytest.approx(1.0)
     assert all(first > second for first, second in pairwise(rates[10:]))
     assert rates[-1] == 0.0
+
+
+def test_a_stable_learning_rate_falls_only_at_the_end():
+    options = TrainOptions(schedule="warmup-stable-decay", warmup_fraction=0.1, decay_fraction=0.25)
+    rates = [rate_at(progress, options) for progress in np.linspace(0, 1, 101)]
+    assert rates[5] == pytest.approx(0.5)
+    assert rates[10:76] == pytest.approx([1.0] * 66)
+    assert rates[76:] == pytest.approx(np.linspace(0.96, 0.0, 25))
 
 
 def test_outputs_are_the_same_alone_and_in_company():

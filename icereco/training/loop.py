@@ -4,7 +4,8 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events import EventBatch
 from icereco.model import Model
 from icereco.tensors import to_tensors
+from icereco.training.average import AveragedModel
 from icereco.training.optimizer import Optimizers, rate_at
 from icereco.training.options import TrainOptions
 from icereco.training.precision import autocast
@@ -61,6 +63,7 @@ class Trainer:
     Attributes:
         validation: calls for the batches to validate on; the same ones each time.
         save: called with "best" or "last" when a checkpoint is due.
+        average: the running mean of the weights, if one is kept.
     """
 
     model: Model
@@ -70,6 +73,7 @@ class Trainer:
     validation: Callable[[], Iterator[EventBatch]]
     listener: Listener
     save: Callable[[str], None]
+    average: AveragedModel | None = None
     position: Position = field(default_factory=Position)
     _losses: list[tuple[float, int]] = field(default_factory=list)
 
@@ -88,20 +92,26 @@ class Trainer:
         return True
 
     @property
+    def result(self) -> Model:
+        """The model that is validated and saved: the running mean, where one is kept."""
+        return self.model if self.average is None else cast("Model", self.average.module)
+
+    @property
     def progress(self) -> float:
         """The part of all training events seen, 0 to 1."""
         return min(self.position.events / (self.options.epochs * len(self.batches)), 1.0)
 
     def _run_epoch(self, stop: StopRequest) -> None:
         position = self.position
-        for batch in self.batches.epoch(position.epoch, position.batch):
+        stream = self.batches.epoch(position.epoch, position.batch)
+        while batches := list(islice(stream, self.options.batches_per_step)):
             started = time.perf_counter()
-            loss = self.step(batch)
-            position.batch += 1
+            loss, events = self.step(*batches), sum(map(len, batches))
+            position.batch += len(batches)
             position.step += 1
-            position.events += len(batch)
+            position.events += events
             position.seconds += time.perf_counter() - started
-            self._tell(loss, len(batch))
+            self._tell(loss, events)
             if (
                 self.progress * self.options.epochs * self.options.validations_per_epoch
                 >= position.validations + 1
@@ -113,33 +123,37 @@ class Trainer:
         if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
             self._validate()
 
-    def step(self, batch: EventBatch) -> float:
-        """One optimizer step; the mean loss over the batch."""
+    def step(self, *batches: EventBatch) -> float:
+        """One optimizer step on the events of all batches; the mean loss over them."""
         self.model.train()
-        loss = self._outputs(batch)[1].mean()
-        value = loss.item()
         self.optimizers.zero_grad()
-        if np.isfinite(value):
+        events, value = sum(map(len, batches)), 0.0
+        for batch in batches:
+            loss = self._outputs(self.model, batch)[1].sum() / events
+            value += loss.item()
+            if not np.isfinite(value):
+                raise NonFiniteLossError(self._blame(batch, "loss"))
             loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
-            if torch.isfinite(norm):
-                self.optimizers.step(rate_at(self.progress, self.options))
-                return value
-        raise NonFiniteLossError(self._blame(batch, value))
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
+        if not torch.isfinite(norm):
+            raise NonFiniteLossError(self._blame(batches[-1], "gradient"))
+        self.optimizers.step(rate_at(self.progress, self.options))
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return value
 
-    def _outputs(self, batch: EventBatch) -> tuple[Tensor, Tensor]:
-        """What the model says of each event, and the loss of that."""
-        device = next(self.model.parameters()).device
+    def _outputs(self, model: Model, batch: EventBatch) -> tuple[Tensor, Tensor]:
+        """What a model says of each event, and the loss of that."""
+        device = next(model.parameters()).device
         if batch.truth is None:
             raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
         with autocast(self.options, device):
-            outputs = self.model(to_tensors(batch, device))
+            outputs = model(to_tensors(batch, device))
         truth = torch.from_numpy(batch.truth.direction).to(device, torch.float32)
-        with blaming("loss", self.model.loss, "when it was given outputs"):
-            return outputs, self.model.loss(outputs, truth)
+        with blaming("loss", model.loss, "when it was given outputs"):
+            return outputs, model.loss(outputs, truth)
 
-    def _blame(self, batch: EventBatch, value: float) -> str:
-        what = "loss" if not np.isfinite(value) else "gradient"
+    def _blame(self, batch: EventBatch, what: str) -> str:
         shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")
         return (
             f"the {what} is not finite at step {self.position.step + 1} (epoch {self.position.epoch + 1}); the batch "
@@ -181,13 +195,13 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Loss and angular errors over the validation events, flat: "median_deg", "median_deg/<200", …."""
-        self.model.eval()
+        model = self.result.eval()
         losses, errors, pulses, kinds = [], [], [], []
         for batch in self.validation():
             assert batch.truth is not None  # training could not have begun without
             with torch.no_grad():
-                outputs, loss = self._outputs(batch)
-                direction = self.model.decode(outputs, batch).direction
+                outputs, loss = self._outputs(model, batch)
+                direction = model.decode(outputs, batch).direction
             losses.append(loss.cpu().numpy())
             errors.append(opening_angle(direction, batch.truth.direction))
             pulses.append(batch.pulse_count)

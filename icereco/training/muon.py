@@ -19,7 +19,7 @@ class Muon(torch.optim.Optimizer):
 
     A step is 0.2 √max(rows, columns) × the learning rate × the orthogonal matrix nearest to the momentum, which makes its
     size that of an AdamW step (Liu et al., arXiv:2502.16982). Unlike `torch.optim.Muon` it orthogonalises in the precision
-    of the weights: bfloat16, fixed there, is 50 times slower on a CPU without instructions for it.
+    of the weights: bfloat16, fixed there, makes a step 8 to 50 times slower on CPUs, with and without instructions for it.
     """
 
     def __init__(

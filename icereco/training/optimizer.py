@@ -49,8 +49,8 @@ def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
 
 
 def _is_inside(name: str, value: Tensor) -> bool:
-    """A matrix of a layer: Muon is for products between hidden vectors, not for embeddings and the head."""
-    return value.dim() == 2 and ".layers." in name
+    """A matrix of a layer: Muon is for products between hidden vectors, not for embeddings, tables and the head."""
+    return value.dim() == 2 and ".layers." in name and name.endswith(".weight")
 
 
 def _adamw(parameters: Sequence[Tensor], options: TrainOptions) -> torch.optim.AdamW:
@@ -63,11 +63,14 @@ def _adamw(parameters: Sequence[Tensor], options: TrainOptions) -> torch.optim.A
 
 
 def rate_at(progress: float, options: TrainOptions) -> float:
-    """Part of the full learning rate: linear warm-up, then a cosine to zero.
+    """Part of the full learning rate: linear warm-up, then what the schedule says.
+
+    A cosine to zero (Loshchilov and Hutter 2017), or the full rate and a linear decay to zero at the end (Hu et al.,
+    arXiv:2404.06395): there the rate does not depend on how long the training will be until it decays.
 
     Args:
         progress: the part of all training events seen, 0 to 1.
-        options: how long the warm-up is.
+        options: the schedule, and how long warm-up and decay are.
 
     >>> rate_at(1.0, TrainOptions())
     0.0
@@ -75,4 +78,6 @@ def rate_at(progress: float, options: TrainOptions) -> float:
     warmup = options.warmup_fraction
     if progress < warmup:
         return progress / warmup
+    if options.schedule == "warmup-stable-decay":
+        return min(max(1.0 - progress, 0.0) / min(options.decay_fraction, 1.0 - warmup), 1.0)
     return 0.5 * (1.0 + math.cos(math.pi * min((progress - warmup) / (1.0 - warmup), 1.0)))

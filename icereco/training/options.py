@@ -27,12 +27,24 @@ class TrainOptions(BaseModel):
         description="adamw for all, or muon for the matrices inside the layers and adamw for the rest",
     )
     learning_rate: float = Field(
-        1e-3, gt=0, le=1, description="at the end of warm-up; a cosine takes it to zero"
+        1e-3, gt=0, le=1, description="at the end of warm-up; the schedule takes it to zero"
     )
     muon_learning_rate: float = Field(1e-3, gt=0, le=1, description="the same for what muon optimises")
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled weight decay of matrices")
     warmup_fraction: float = Field(
         0.05, ge=0, lt=1, description="part of all steps with a rising learning rate"
+    )
+    schedule: Literal["cosine", "warmup-stable-decay"] = Field(
+        "cosine", description="a cosine to zero, or the full rate until a linear decay at the end"
+    )
+    decay_fraction: float = Field(
+        0.2, gt=0, le=1, description="part of all steps with a falling learning rate in warmup-stable-decay"
+    )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="of a running mean of the weights, which is then validated and saved: 0.999 means over 1,000 steps",
     )
     gradient_clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
 
@@ -40,6 +52,9 @@ class TrainOptions(BaseModel):
     doms_per_batch: _Count = Field(50_000, description="a batch closes when it reaches so many DOMs")
     events_per_batch: _Count = Field(64, description="a batch closes when it reaches so many events")
 
+    batches_per_step: _Count = Field(
+        1, description="batches whose gradients are added up for a step, where one that large does not fit"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of matrix products; auto takes bfloat16 where the device is faster with it"
     )

@@ -22,6 +22,7 @@ from icereco.profiles import Profile, parse_profile
 from icereco.provenance import provenance
 from icereco.runs import RunFolder
 from icereco.tensors import to_tensors
+from icereco.training.average import running_average
 from icereco.training.loop import Listener, NonFiniteLossError, Trainer
 from icereco.training.material import Material, Stages, gather
 from icereco.training.mixture import DataChoice
@@ -85,9 +86,11 @@ class Session:
             "events": trainer.position.events,
         }
         path = self.run.best if which == "best" else self.run.last
-        save_checkpoint(path, trainer.model, self.profile, self.detector, facts)
+        save_checkpoint(path, trainer.result, self.profile, self.detector, facts)
         if which == "last":
-            save_state(self.run.training_state, trainer.model, trainer.optimizers, trainer.position)
+            save_state(
+                self.run.training_state, trainer.model, trainer.optimizers, trainer.position, trainer.average
+            )
 
     def _write_validation(self) -> None:
         """Reconstructions of the validation events by the best weights, beside the line fit."""
@@ -178,7 +181,9 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
                 )
             session = _assemble(run, profile, material, facts)
             trainer = session.trainer
-            trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers)
+            trainer.position = load_state(
+                run.training_state, trainer.model, trainer.optimizers, trainer.average
+            )
             run.rewind_metrics(trainer.position.step)
             yield session
 
@@ -199,8 +204,18 @@ def _assemble(run: RunFolder, profile: Profile, material: Material, facts: dict[
         save=lambda which: session.save(which),
     )
     session = Session(run, profile, detector, material, trainer, facts)
+    _fit_normalizer(trainer)
     _meet_first_batch(session)
+    trainer.average = running_average(model, options)
     return session
+
+
+def _fit_normalizer(trainer: Trainer) -> None:
+    """Let a normalizer that learns from training events do so; a resumed training then loads what it learned."""
+    normalizer = trainer.model.normalizer
+    if hasattr(normalizer, "fit"):
+        device = _device(trainer)
+        normalizer.fit(to_tensors(batch, device) for batch in trainer.batches.epoch(0))
 
 
 def _meet_first_batch(session: Session) -> None:

@@ -40,9 +40,17 @@ class Position:
     seconds: float = 0.0
 
 
-def save_state(path: Path, model: nn.Module, optimizers: Optimizers, position: Position) -> None:
-    """Write atomically."""
+def save_state(
+    path: Path,
+    model: nn.Module,
+    optimizers: Optimizers,
+    position: Position,
+    average: nn.Module | None = None,
+) -> None:
+    """Write atomically; `average` is the running mean of the weights, if there is one."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
     for number, part in enumerate(optimizers.parts):
         for index, state in part.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{index}/{name}": value for name, value in state.items()}
@@ -52,7 +60,9 @@ def save_state(path: Path, model: nn.Module, optimizers: Optimizers, position: P
     write_tensors(path, tensors, {"position": json.dumps(asdict(position))})
 
 
-def load_state(path: Path, model: nn.Module, optimizers: Optimizers) -> Position:
+def load_state(
+    path: Path, model: nn.Module, optimizers: Optimizers, average: nn.Module | None = None
+) -> Position:
     """Put everything back where it was.
 
     Raises:
@@ -61,6 +71,8 @@ def load_state(path: Path, model: nn.Module, optimizers: Optimizers) -> Position
     tensors, metadata = read_tensors(path)
     try:
         model.load_state_dict(_under("model/", tensors))
+        if average is not None:
+            average.load_state_dict(_under("average/", tensors))
         for number, part in enumerate(optimizers.parts):
             part.load_state_dict(_part_state(part, _under(f"optimizer/{number}/", tensors)))
     except (RuntimeError, ValueError, KeyError) as error:

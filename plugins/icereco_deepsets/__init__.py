@@ -1,11 +1,11 @@
-"""A small T1 without attention: every pulse alone, then their mean and maximum."""
+"""T1 and T2 without attention: every pulse or DOM alone, then their mean and maximum."""
 
 from collections.abc import Iterable
 
 from icereco.components import Component
 from icereco.hookspecs import hookimpl
 
-__all__ = ["icereco_aggregators"]
+__all__ = ["icereco_aggregators", "icereco_encoders"]
 
 
 @hookimpl
@@ -16,6 +16,19 @@ def icereco_aggregators() -> Iterable[Component]:
             "deepsets",
             "icereco_deepsets.aggregator:DeepSetsAggregator",
             "icereco_deepsets.options:DeepSetsOptions",
-            "mean and maximum over the pulses of each DOM, each pulse through a small network",
+            "mean and maximum over the pulses of each DOM (Zaheer et al., arXiv:1703.06114)",
+        )
+    ]
+
+
+@hookimpl
+def icereco_encoders() -> Iterable[Component]:
+    """T2: a deep set over the DOMs of each event."""
+    return [
+        Component(
+            "deepsets",
+            "icereco_deepsets.encoder:DeepSetsEncoder",
+            "icereco_deepsets.options:DeepSetsOptions",
+            "mean and maximum over the DOMs of each event (Zaheer et al., arXiv:1703.06114)",
         )
     ]

@@ -25,4 +25,31 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.options:VonMisesFisherOptions",
             "negative log density of a von Mises-Fisher distribution: a direction and how sure it is",
         ),
+        Component(
+            "cosine",
+            "icereco_losses.cosine:CosineLoss",
+            "icereco_losses.options:CosineOptions",
+            "one minus the cosine of the opening angle (GraphNeT and many others)",
+            waives=("is-a-density",),
+        ),
+        Component(
+            "vmf-mixture",
+            "icereco_losses.vmf_mixture:VonMisesFisherMixtureLoss",
+            "icereco_losses.options:VonMisesFisherMixtureOptions",
+            "negative log density of a mixture of von Mises-Fisher distributions (iceaggr, K = 3)",
+        ),
+        Component(
+            "sphere-bins",
+            "icereco_losses.sphere_bins:SphereBinsLoss",
+            "icereco_losses.options:SphereBinsOptions",
+            "which cell of the sphere, with smoothed labels (third place on Kaggle), on HEALPix cells of equal area",
+            waives=("is-a-density",),
+        ),
+        Component(
+            "weighted-sum",
+            "icereco_losses.weighted_sum:WeightedSumLoss",
+            "icereco_losses.options:WeightedSumOptions",
+            "several losses, weighted; the first decodes (iceaggr: vmf + 0.5 angular)",
+            waives=("is-a-density",),
+        ),
     ]

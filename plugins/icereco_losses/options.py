@@ -1,17 +1,102 @@
-"""The options of the losses; neither has any, so that a mistyped one is refused."""
+"""The options of the losses; must not import torch."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Literal, Self
 
-__all__ = ["AngularOptions", "VonMisesFisherOptions"]
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from icereco.errors import IcerecoError
+
+__all__ = [
+    "AngularOptions",
+    "CosineOptions",
+    "DecodeName",
+    "SphereBinsOptions",
+    "VonMisesFisherMixtureOptions",
+    "VonMisesFisherOptions",
+    "WeightedSumOptions",
+]
+
+DecodeName = Literal["mode", "mean"]
+_DECODE = "which direction stands for the density: where it is highest (mode), or its centre (mean)"
 
 
-class AngularOptions(BaseModel):
+class _Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AngularOptions(_Options):
     """The opening angle has no options."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class CosineOptions(_Options):
+    """One minus the cosine has no options."""
 
 
-class VonMisesFisherOptions(BaseModel):
+class VonMisesFisherOptions(_Options):
     """The von Mises-Fisher density has no options."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class VonMisesFisherMixtureOptions(_Options):
+    """Options of the loss `vmf-mixture`."""
+
+    components: int = Field(3, ge=1, le=64, description="von Mises-Fisher densities in the mixture")
+    decode: DecodeName = Field("mode", description=_DECODE)
+
+
+class SphereBinsOptions(_Options):
+    """Options of the loss `sphere-bins`."""
+
+    cells_per_side: int = Field(
+        8, ge=1, le=64, description="n: the sphere is cut into 12 n² HEALPix cells of equal area (768 for 8)"
+    )
+    smoothing_deg: float = Field(
+        7.0, gt=0, le=90, description="width (one sigma) of the labels around the truth, about a cell or more"
+    )
+    decode: DecodeName = Field("mode", description=_DECODE)
+
+
+class WeightedSumOptions(_Options):
+    """Options of the loss `weighted-sum`."""
+
+    losses: list[str] = Field(
+        ["vmf", "angular"],
+        min_length=1,
+        description="losses by name; the first decodes, the others (of three outputs) judge the direction that it decodes",
+    )
+    weights: list[float] = Field([1.0, 0.5], min_length=1, description="a weight for each loss")
+    options: list[dict[str, Any]] = Field([], description="options for each loss, none where it is shorter")
+
+    @model_validator(mode="after")
+    def _lists_fit(self) -> Self:
+        if len(self.weights) != len(self.losses):
+            raise ValueError(f"{len(self.losses)} losses have {len(self.weights)} weights")
+        if len(self.options) > len(self.losses):
+            raise ValueError(f"{len(self.losses)} losses have {len(self.options)} tables of options")
+        for name, given in zip(self.losses, self.given, strict=True):
+            _check(name, given)
+        return self
+
+    @property
+    def given(self) -> list[dict[str, Any]]:
+        """The options of each loss."""
+        return [*self.options, *({} for _ in self.losses[len(self.options) :])]
+
+
+def _check(name: str, options: dict[str, Any]) -> None:
+    """Refuse a loss that is not installed, or options that it does not take.
+
+    Raises:
+        ValueError: says which.
+    """
+    from icereco.plugins import registry  # a mistyped loss is told before anything is built
+
+    try:
+        registry().get("loss", name).load_options().model_validate(options)
+    except IcerecoError as error:
+        raise ValueError(str(error)) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        unknown = first["type"] == "extra_forbidden"
+        what = f"it has no option {where!r}" if unknown else f"{where}: {first['msg']}"
+        raise ValueError(f"options of the loss {name!r}: {what}") from None

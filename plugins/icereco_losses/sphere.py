@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["full_precision", "safe_norm", "unit"]
+__all__ = ["exact_products", "full_precision", "safe_norm", "unit"]
 
 SMALLEST_NORM = 1e-12
 """Shorter vectors have no direction: their square is near the smallest float32."""
@@ -14,6 +14,11 @@ SMALLEST_NORM = 1e-12
 def full_precision(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """At least float32: half precision knows a direction to 0.2 degrees only."""
     return values if values.dtype == torch.float64 else values.float()
+
+
+def exact_products(values: Tensor) -> torch.autocast:
+    """A context in which matrix products are taken in the precision of their factors."""
+    return torch.autocast(values.device.type, enabled=False)
 
 
 def safe_norm(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:

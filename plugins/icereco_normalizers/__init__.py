@@ -24,4 +24,16 @@ def icereco_normalizers() -> Iterable[Component]:
             "icereco_normalizers.options:RelativeTimeOptions",
             "time from the charge-weighted median of the event, far-away noise compressed",
         ),
+        Component(
+            "detector-scaled",
+            "icereco_normalizers.detector_scaled:DetectorScaledNormalizer",
+            "icereco_normalizers.options:DetectorScaledOptions",
+            "lengths in radii of the detector card, times in those that light takes along one",
+        ),
+        Component(
+            "fitted",
+            "icereco_normalizers.fitted:FittedNormalizer",
+            "icereco_normalizers.options:FittedOptions",
+            "medians and robust spreads of the training events, kept in the checkpoint (as IceMix's RobustScaler)",
+        ),
     ]

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from icereco.roles import TensorBatch
 
-__all__ = ["charge_feature", "auxiliary_feature", "constant", "dom_of_pulse"]
+__all__ = ["charge_feature", "auxiliary_feature", "constant", "dom_of_pulse", "soften"]
+
+LINEAR_UP_TO = 3.0
 
 
 def constant(value: float) -> Float[Tensor, ""]:
@@ -29,3 +31,9 @@ def charge_feature(charge_pe: Float[Tensor, "pulse"], floor_pe: float) -> Float[
 def auxiliary_feature(auxiliary: Bool[Tensor, "pulse"]) -> Float[Tensor, "pulse"]:
     """+0.5 for pulses out of local coincidence, −0.5 for the others."""
     return auxiliary.float() - 0.5
+
+
+def soften(time: Float[Tensor, "pulse"]) -> Float[Tensor, "pulse"]:
+    """The identity up to ±3, then logarithmic, without a kink: 10⁶ becomes 16.8."""
+    beyond = torch.log1p((time.abs() - LINEAR_UP_TO).clamp(min=0))
+    return time.clamp(-LINEAR_UP_TO, LINEAR_UP_TO) + time.sign() * beyond

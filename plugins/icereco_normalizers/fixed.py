@@ -7,19 +7,20 @@ from torch import Tensor, nn
 from icereco.detector import Detector
 from icereco.roles import Features, TensorBatch
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse
+from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import FixedOptions
+from icereco_normalizers.zero import event_of_pulse
 
 __all__ = ["FixedNormalizer"]
 
 
 class FixedNormalizer(nn.Module):
-    """Seven features per pulse: time, charge, auxiliary, x, y, z and number of its DOM.
+    """Seven features per pulse and those asked for besides: time, charge, auxiliary, x, y, z and number of its DOM.
 
     (t − 10⁴ ns)/(3·10⁴ ns), log10(q + 10⁻⁸)/3, ±0.5, position/500 m, sensor_id over the number of sensors (5,160 in
     IceCube): the constants common to the models of the Kaggle competition "IceCube - Neutrinos in Deep Ice".
     """
 
-    feature_count = 7
     time_zero_ns: Tensor
     time_scale_ns: Tensor
     position_scale_m: Tensor
@@ -28,13 +29,15 @@ class FixedNormalizer(nn.Module):
     def __init__(self, options: FixedOptions, detector: Detector) -> None:
         super().__init__()
         self.options = options
+        self.extra = ExtraFeatures(options, detector)
+        self.feature_count = 7 + self.extra.count
         self.register_buffer("time_zero_ns", constant(options.time_zero_ns))
         self.register_buffer("time_scale_ns", constant(options.time_scale_ns))
         self.register_buffer("position_scale_m", constant(options.position_scale_m))
         self.register_buffer("sensor_count", constant(len(detector.position_m)))
 
     def forward(self, batch: TensorBatch) -> Features:
-        """Features `[P, 7]` and positions `[D, 3]`, float32."""
+        """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
         positions = (batch.position_m / self.position_scale_m).float()
         dom = dom_of_pulse(batch)
         columns = [
@@ -44,4 +47,5 @@ class FixedNormalizer(nn.Module):
             *positions[dom].unbind(-1),
             (batch.sensor_id / self.sensor_count).float()[dom],
         ]
-        return Features(pulses=torch.stack(columns, -1), positions=positions)
+        more = self.extra(batch, positions, event_of_pulse(batch))
+        return Features(pulses=torch.cat([torch.stack(columns, -1), *more], -1), positions=positions)

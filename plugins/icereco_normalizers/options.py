@@ -1,14 +1,42 @@
 """The options of the normalizers."""
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FixedOptions", "RelativeTimeOptions"]
+__all__ = [
+    "DetectorScaledOptions",
+    "DomFeature",
+    "ExtraOptions",
+    "FittedOptions",
+    "FixedOptions",
+    "RelativeTimeOptions",
+    "ZeroName",
+]
+
+ZeroName = Literal["charge-median", "first-pulse"]
+DomFeature = Literal["quantum_efficiency", "scattering", "absorption"]
 
 
-class FixedOptions(BaseModel):
-    """Constants of the `fixed` normalizer."""
+class ExtraOptions(BaseModel):
+    """Further features of each pulse, which every normalizer can give; T2 has them through T1's vectors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pulse_columns: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {},
+        description="further columns of pulses in the data, each with the value that becomes one: {tot = 30.0}",
+    )
+    dom_features: list[DomFeature] = Field(
+        [], description="of the detector card at the DOM: quantum_efficiency, scattering, absorption"
+    )
+    charge_centre: bool = Field(
+        False, description="position of the DOM from the charge-weighted centre of the event's pulses"
+    )
+
+
+class FixedOptions(ExtraOptions):
+    """Constants of the `fixed` normalizer."""
 
     time_zero_ns: float = Field(1e4, allow_inf_nan=False, description="time in ns that becomes zero")
     time_scale_ns: float = Field(
@@ -19,10 +47,15 @@ class FixedOptions(BaseModel):
     )
 
 
-class RelativeTimeOptions(BaseModel):
-    """Constants of the `relative-time` normalizer."""
+class _FromZeroOptions(ExtraOptions):
+    zero: ZeroName = Field(
+        "charge-median",
+        description="what time is zero: the charge-weighted median or the first of the pulses in local coincidence",
+    )
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class RelativeTimeOptions(_FromZeroOptions):
+    """Constants of the `relative-time` normalizer."""
 
     time_scale_ns: float = Field(
         1e3,
@@ -33,3 +66,13 @@ class RelativeTimeOptions(BaseModel):
     position_scale_m: float = Field(
         500.0, gt=0, allow_inf_nan=False, description="length in m that becomes one"
     )
+
+
+class DetectorScaledOptions(_FromZeroOptions):
+    """Options of the `detector-scaled` normalizer."""
+
+
+class FittedOptions(_FromZeroOptions):
+    """Options of the `fitted` normalizer."""
+
+    fit_events: int = Field(2_000, ge=1, description="training events that the quantiles are taken from")

@@ -9,11 +9,11 @@ from torch import Tensor
 from icereco.testing.conformance import network
 from icereco.testing.conformance.network import COUNTS, INPUT_WIDTH, LONG, Sequences
 from icereco.testing.conformance.subject import Subject, require, require_close
+from icereco.testing.networks import call_aggregator
 
 
 def _call(aggregator: Any, pulses: Sequences) -> Tensor:
-    vectors: Tensor = aggregator(pulses.features, pulses.offsets)
-    return vectors
+    return call_aggregator(aggregator, pulses.features, pulses.offsets)
 
 
 def _build(subject: Subject, seed: int = 1, **changes: Any) -> Any:

@@ -9,6 +9,7 @@ from torch import Tensor
 from icereco.testing.conformance import network
 from icereco.testing.conformance.network import COUNTS, LONG, Sequences
 from icereco.testing.conformance.subject import Subject, require, require_close
+from icereco.testing.networks import call_encoder
 
 DOM_WIDTH = 32
 """Width of a small T1."""
@@ -21,8 +22,7 @@ def _sequences(counts: tuple[int, ...] = COUNTS) -> Sequences:
 
 
 def _call(encoder: Any, events: Sequences) -> Tensor:
-    vectors: Tensor = encoder(events.features, events.positions, events.offsets)
-    return vectors
+    return call_encoder(encoder, events.features, events.positions, events.offsets)
 
 
 def _build(subject: Subject, seed: int = 1, **changes: Any) -> Any:

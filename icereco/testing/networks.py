@@ -1,0 +1,52 @@
+# ruff: noqa: TID253 -- calls networks; imported only by tests
+"""Aggregators and encoders called with random numbers, and with a batch that agrees with these where they ask for one."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from icereco.roles import TensorBatch, asked_for
+
+__all__ = ["call_aggregator", "call_encoder"]
+
+
+def call_aggregator(
+    aggregator: Any, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+) -> Float[Tensor, "dom width"]:
+    """Its vectors for DOMs of one event. Times and charges come from the first two features, so that they have gradients."""
+    doms = len(pulse_offsets) - 1
+    batch = TensorBatch(
+        dom_offsets=torch.tensor([0, doms]),
+        sensor_id=torch.arange(doms, dtype=torch.int32),
+        position_m=torch.zeros(doms, 3),
+        pulse_offsets=pulse_offsets,
+        time_ns=1e4 + 100 * features[:, 0].double(),
+        charge_pe=softplus(features[:, 1]),
+        auxiliary=features[:, -1] > 0,
+    )
+    vectors: Tensor = aggregator(features, pulse_offsets, **asked_for(aggregator, batch))
+    return vectors
+
+
+def call_encoder(
+    encoder: Any,
+    dom_vectors: Float[Tensor, "dom width"],
+    positions: Float[Tensor, "dom 3"],
+    dom_offsets: Int[Tensor, "event+1"],
+) -> Float[Tensor, "event width"]:
+    """Its vectors for DOMs with one pulse each, whose time comes from the first number of the DOM's vector."""
+    doms = len(dom_vectors)
+    batch = TensorBatch(
+        dom_offsets=dom_offsets,
+        sensor_id=torch.arange(doms, dtype=torch.int32),
+        position_m=500 * positions,
+        pulse_offsets=torch.arange(doms + 1),
+        time_ns=1e4 + 500 * dom_vectors[:, 0].double().detach(),
+        charge_pe=torch.ones(doms),
+        auxiliary=torch.zeros(doms, dtype=torch.bool),
+    )
+    vectors: Tensor = encoder(dom_vectors, positions, dom_offsets, **asked_for(encoder, batch))
+    return vectors

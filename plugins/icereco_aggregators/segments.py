@@ -1,0 +1,33 @@
+# ruff: noqa: TID253 -- tensor code, imported only when an aggregator is built
+"""Sums, picks and ranks inside the segments of a ragged array, which never depend on the neighbours of a segment."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["segment_of", "segment_softmax", "segment_sum"]
+
+
+def segment_of(offsets: Int[Tensor, "segment+1"]) -> Int[Tensor, "row"]:
+    """The segment of each row."""
+    segments = torch.arange(len(offsets) - 1, device=offsets.device)
+    return segments.repeat_interleave(offsets.diff())
+
+
+def segment_sum(
+    values: Float[Tensor, "row *column"], offsets: Int[Tensor, "segment+1"]
+) -> Float[Tensor, "segment *column"]:
+    """The sum of each segment, zero for an empty one.
+
+    `segment_reduce` adds up one segment after another in a fixed order, on CUDA too; a scatter does not.
+    """
+    return torch.segment_reduce(values, "sum", offsets=offsets, axis=0, initial=0)
+
+
+def segment_softmax(
+    scores: Float[Tensor, "row head"], offsets: Int[Tensor, "segment+1"], segment: Int[Tensor, "row"]
+) -> Float[Tensor, "row head"]:
+    """The softmax of each column inside each segment."""
+    largest = torch.segment_reduce(scores.detach(), "max", offsets=offsets, axis=0)
+    weights = torch.exp(scores - largest[segment])
+    return weights / segment_sum(weights, offsets)[segment]

@@ -1,0 +1,94 @@
+# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
+"""Dynamic graph convolutions over the DOMs of each event, as DynEdge of GraphNeT (arXiv:2209.03042)."""
+
+import itertools
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+from torch.utils.checkpoint import checkpoint
+
+from icereco_encoders.groups import length_groups
+from icereco_encoders.neighbours import Edges, nearest
+from icereco_encoders.options import EdgeConvOptions
+
+__all__ = ["EdgeConvEncoder"]
+
+RECOMPUTE_ABOVE = 200_000
+"""Edges above which a layer's activations are recomputed in the backward pass rather than kept."""
+
+
+class EdgeConv(nn.Module):
+    """The mean over a DOM's neighbours of MLP([x, x' − x]) (Wang et al., arXiv:1801.07829, eq. 8).
+
+    The MLP's first layer is linear in both, so it is taken per DOM and not per edge: A x + B x' with A = W₁ − W₂, B = W₂.
+    """
+
+    def __init__(self, input_width: int, width: int) -> None:
+        super().__init__()
+        self.own = nn.Linear(input_width, width)
+        self.other = nn.Linear(input_width, width, bias=False)
+        self.edge = nn.Linear(width, width)
+
+    def forward(self, doms: Float[Tensor, "dom input"], edges: Edges) -> Float[Tensor, "dom width"]:
+        """DOM vectors in and out; a DOM without neighbours gets zeros."""
+        hidden = gelu(self.own(doms)[edges.target] + self.other(doms)[edges.source])
+        messages = gelu(self.edge(hidden)).float()
+        total = torch.segment_reduce(messages, "sum", offsets=edges.offsets, axis=0, initial=0)
+        return total / edges.offsets.diff().clamp(min=1)[:, None]
+
+
+class EdgeConvEncoder(nn.Module):
+    """DOM vectors and positions → graph convolutions → mean, maximum and minimum over the event's DOMs.
+
+    The first graph joins DOMs that are near in the detector, each later one those that are near in the first three
+    features of the layer before. As in DynEdge, the outputs of all layers go into the readout.
+    """
+
+    def __init__(self, options: EdgeConvOptions, input_width: int) -> None:
+        super().__init__()
+        self.width = options.width
+        self.neighbours = options.neighbours
+        widths = [input_width + 3, *[options.width] * options.layers]
+        self.layers = nn.ModuleList(EdgeConv(before, after) for before, after in itertools.pairwise(widths))
+        self.dom = nn.Sequential(
+            nn.Linear(sum(widths), 2 * options.width),
+            nn.GELU(),
+            nn.Linear(2 * options.width, options.width),
+            nn.GELU(),
+        )
+        self.event = nn.Sequential(
+            nn.Linear(3 * options.width + 1, options.width),
+            nn.GELU(),
+            nn.Linear(options.width, options.width),
+        )
+
+    def forward(
+        self,
+        dom_vectors: Float[Tensor, "dom width"],
+        positions: Float[Tensor, "dom 3"],
+        dom_offsets: Int[Tensor, "event+1"],
+    ) -> Float[Tensor, "event width"]:
+        """One vector per event; an event without DOMs gets that of zeros."""
+        groups, near = length_groups(dom_offsets), positions
+        found = [torch.cat([positions.to(dom_vectors.dtype), dom_vectors], 1)]
+        for layer in self.layers:
+            edges = nearest(near, groups, self.neighbours)
+            if torch.is_grad_enabled() and len(edges.source) > RECOMPUTE_ABOVE:
+                found.append(checkpoint(layer, found[-1], edges, use_reentrant=False))
+            else:
+                found.append(layer(found[-1], edges))
+            near = found[-1][:, :3]
+        return self.event(_pooled(self.dom(torch.cat(found, 1)).float(), dom_offsets))  # type: ignore[no-any-return]  # modules return Any
+
+
+def _pooled(
+    doms: Float[Tensor, "dom width"], dom_offsets: Int[Tensor, "event+1"]
+) -> Float[Tensor, "event pooled"]:
+    """Mean, maximum, minimum and log(1 + count) of each event's DOMs, `[E, 3 width + 1]`."""
+    counts = dom_offsets.diff()[:, None]
+    mean = torch.segment_reduce(doms, "mean", offsets=dom_offsets, axis=0, initial=0)
+    extremes = [torch.segment_reduce(doms, how, offsets=dom_offsets, axis=0) for how in ("max", "min")]
+    kept = [torch.where(counts > 0, extreme, 0.0) for extreme in extremes]
+    return torch.cat([mean, *kept, torch.log1p(counts.to(doms.dtype))], 1)

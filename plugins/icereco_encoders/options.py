@@ -1,0 +1,52 @@
+"""What a profile may say of these encoders; must not import torch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["EdgeConvOptions", "ModernTransformerOptions", "RelativeTransformerOptions"]
+
+
+class ModernTransformerOptions(BaseModel):
+    """Options of the encoder `modern-transformer`; its width is that of the DOM vectors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int = Field(4, ge=1, le=64, description="number of transformer layers")
+    heads: int = Field(4, ge=1, description="attention heads; must divide the width")
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout on what each layer adds to its input")
+    kernel: Literal["auto", "flex", "bucketed", "packed", "reference"] = Field(
+        "auto", description="how attention is computed; all give the same numbers, auto takes the fastest"
+    )
+
+
+class RelativeTransformerOptions(BaseModel):
+    """Options of the encoder `relative-transformer`; its width is that of the DOM vectors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int = Field(2, ge=1, le=64, description="first layers, in which attention knows the intervals")
+    plain_layers: int = Field(
+        2, ge=1, le=64, description="layers after them, with a summary token and no intervals"
+    )
+    heads: int = Field(4, ge=1, description="attention heads; must divide the width")
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout on what each layer adds to its input")
+    bins: int = Field(
+        128, ge=8, le=1024, description="classes of intervals, each with a bias of its own in each head"
+    )
+    resolution_m: float = Field(
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="intervals are told apart linearly below it, by their ratio above",
+    )
+
+
+class EdgeConvOptions(BaseModel):
+    """Options of the encoder `edge-conv`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(128, ge=8, description="length of the vectors of DOMs and events")
+    layers: int = Field(4, ge=1, le=64, description="number of graph convolutions")
+    neighbours: int = Field(8, ge=1, le=64, description="nearest DOMs that each DOM looks at")

@@ -1,0 +1,59 @@
+# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
+"""Several losses at once, weighted."""
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from icereco.plugins import registry
+from icereco.roles import Decoded
+from icereco_losses.options import WeightedSumOptions
+
+__all__ = ["WeightedSumLoss"]
+
+_VECTOR = 3
+
+
+class WeightedSumLoss(nn.Module):
+    """The first loss owns the outputs and decodes them; the others judge the direction that it decodes.
+
+    So an opening angle can be added to any density: the likelihood of a dim event is broad, and what is asked for in the
+    end is the angle (iceaggr: `vmf` plus half of `angular`).
+    """
+
+    def __init__(self, options: WeightedSumOptions) -> None:
+        super().__init__()
+        self.weights = options.weights
+        self.losses = nn.ModuleList(
+            _build(name, given) for name, given in zip(options.losses, options.given, strict=True)
+        )
+        for name, loss in zip(options.losses[1:], self.losses[1:], strict=True):
+            if loss.output_count != _VECTOR:
+                raise ValueError(
+                    f"the loss {name!r} wants {loss.output_count} outputs and cannot judge a direction; name it first"
+                )
+        self.output_count = self.losses[0].output_count
+
+    def forward(
+        self, outputs: Float[Tensor, "event output"], direction: Float[Tensor, "event 3"]
+    ) -> Float[Tensor, "event"]:
+        """The weighted sum `[E]`, at least float32."""
+        first, *others = self.losses
+        total: Tensor = self.weights[0] * first(outputs, direction)
+        if others:
+            found = self.decode(outputs).direction
+            for weight, loss in zip(self.weights[1:], others, strict=True):
+                total = total + weight * loss(found, direction)
+        return total
+
+    def decode(self, outputs: Float[Tensor, "event output"]) -> Decoded:
+        """As the first loss decodes."""
+        first: Any = self.losses[0]
+        decoded: Decoded = first.decode(outputs)
+        return decoded
+
+
+def _build(name: str, options: dict[str, Any]) -> Any:
+    component = registry().get("loss", name)
+    return component.load_factory()(component.load_options()(**options))

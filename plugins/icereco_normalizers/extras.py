@@ -1,0 +1,83 @@
+# ruff: noqa: TID253 -- tensor code, imported only when a normalizer is built
+"""Further features of each pulse: other columns of the data, the ice and the sensor at its DOM, the event's centre."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from icereco.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.roles import TensorBatch
+from icereco_normalizers.columns import dom_of_pulse
+from icereco_normalizers.options import DomFeature, ExtraOptions
+from icereco_normalizers.zero import counted_pulses
+
+__all__ = ["ExtraFeatures"]
+
+
+class ExtraFeatures(nn.Module):
+    """The features that `options` asks for; none by default."""
+
+    def __init__(self, options: ExtraOptions, detector: Detector) -> None:
+        super().__init__()
+        self.options = options
+        names = options.dom_features
+        self.count = len(options.pulse_columns) + len(names) + 3 * options.charge_centre
+        # Without such features there is no buffer, so that checkpoints without them look as they always did.
+        if options.pulse_columns:
+            self.register_buffer(
+                "scales", torch.tensor([*options.pulse_columns.values()], dtype=torch.float32)
+            )
+        if names:
+            columns = np.stack([_sensor_feature(name, detector) for name in names], -1)
+            self.register_buffer("sensors", torch.from_numpy(columns.astype(np.float32)))
+
+    def forward(
+        self, batch: TensorBatch, positions: Float[Tensor, "dom 3"], event: Int[Tensor, "pulse"]
+    ) -> list[Float[Tensor, "pulse column"]]:
+        """Blocks of columns, float32, `count` in all; `positions` are the normalised ones.
+
+        Raises:
+            IcerecoError: the data lacks a column that is asked for.
+        """
+        blocks, dom = [], dom_of_pulse(batch)
+        if self.options.pulse_columns:
+            columns = [self._column(batch, name) for name in self.options.pulse_columns]
+            blocks.append(torch.stack(columns, -1) / self.get_buffer("scales"))
+        if self.options.dom_features:
+            blocks.append(self.get_buffer("sensors")[batch.sensor_id][dom])
+        if self.options.charge_centre:
+            blocks.append(positions[dom] - _charge_centre(batch, positions[dom], event)[event])
+        return blocks
+
+    @staticmethod
+    def _column(batch: TensorBatch, name: str) -> Float[Tensor, "pulse"]:
+        if name in batch.pulse_extras:
+            return batch.pulse_extras[name].float()
+        known = ", ".join(batch.pulse_extras) or "none"
+        raise IcerecoError(
+            f"normalizer.pulse_columns asks for {name!r}, which these events lack; their further columns: {known}"
+        )
+
+
+def _sensor_feature(name: DomFeature, detector: Detector) -> Float[np.ndarray, "sensor"]:
+    """Of each sensor: relative efficiency from a standard module's, or the logarithm of a length over its median."""
+    if name == "quantum_efficiency":
+        return detector.quantum_efficiency - 1
+    medium = detector.medium
+    lengths = medium.scattering_length_m if name == "scattering" else medium.absorption_length_m
+    here = np.interp(detector.position_m[:, 2], medium.z_m, lengths)
+    feature: np.ndarray = np.log(here / np.median(here))
+    return feature
+
+
+def _charge_centre(
+    batch: TensorBatch, position: Float[Tensor, "pulse 3"], event: Int[Tensor, "pulse"]
+) -> Float[Tensor, "event 3"]:
+    """The charge-weighted mean position of each event's pulses in local coincidence (all, where it has none)."""
+    offsets = batch.pulse_offsets[batch.dom_offsets]
+    weight = (batch.charge_pe.clamp(0, 1e6) + 1e-6) * counted_pulses(batch, event)
+    moments = torch.cat([weight[:, None] * position, weight[:, None]], 1)
+    sums = torch.segment_reduce(moments, "sum", offsets=offsets, axis=0, initial=0)
+    return sums[:, :3] / sums[:, 3:].clamp(min=1e-6)

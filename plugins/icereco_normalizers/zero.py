@@ -1,0 +1,73 @@
+# ruff: noqa: TID253 -- tensor code, imported only when a normalizer is built
+"""What time counts as zero in each event."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from icereco.roles import TensorBatch
+from icereco_normalizers.options import ZeroName
+
+__all__ = ["central_time", "counted_pulses", "event_of_pulse", "first_time", "time_zero"]
+
+
+def time_zero(batch: TensorBatch, event: Int[Tensor, "pulse"], zero: ZeroName) -> Float[Tensor, "event"]:
+    """The time in ns, float64, that `zero` names; 0 for an event without pulses."""
+    return central_time(batch, event) if zero == "charge-median" else first_time(batch, event)
+
+
+def first_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor, "event"]:
+    """Time of the first pulse in local coincidence, of the first of all where there is none."""
+    offsets = batch.pulse_offsets[batch.dom_offsets]
+    counted = torch.where(counted_pulses(batch, event), batch.time_ns, float("inf"))
+    first = torch.segment_reduce(counted, "min", offsets=offsets, initial=float("inf"))
+    return torch.where(offsets.diff() > 0, first, 0.0)
+
+
+def counted_pulses(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Bool[Tensor, "pulse"]:
+    """The pulses in local coincidence; all pulses of an event that has none."""
+    coincident = _running((~batch.auxiliary).long())[batch.pulse_offsets[batch.dom_offsets]].diff()
+    return ~batch.auxiliary | (coincident == 0)[event]
+
+
+def event_of_pulse(batch: TensorBatch) -> Int[Tensor, "pulse"]:
+    """The row of each pulse's event."""
+    counts = batch.pulse_offsets[batch.dom_offsets].diff()
+    rows = torch.arange(len(counts), device=counts.device)
+    return torch.repeat_interleave(rows, counts, output_size=len(batch.time_ns))
+
+
+def central_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor, "event"]:
+    """Charge-weighted median time in ns `[E]`, float64; of pulses in local coincidence where an event has any.
+
+    It is the time of the first pulse with which at least half of the charge has arrived; 0 for an event without pulses.
+    """
+    offsets = batch.pulse_offsets[batch.dom_offsets]
+    if len(event) == 0:
+        return batch.time_ns.new_zeros(len(offsets) - 1)
+    by_time = torch.argsort(batch.time_ns, stable=True)
+    order = by_time[torch.argsort(event[by_time], stable=True)]
+    weights = _weights(batch.charge_pe, batch.auxiliary, offsets, event)[order]
+    arrived = _running(weights)
+    before, total = arrived[offsets[:-1]], arrived[offsets].diff()
+    pick = torch.searchsorted(arrived[1:], before + (total + 1) // 2).clamp(max=len(event) - 1)
+    return torch.where(total > 0, batch.time_ns[order[pick]], 0.0)
+
+
+def _weights(
+    charge_pe: Float[Tensor, "pulse"],
+    auxiliary: Bool[Tensor, "pulse"],
+    offsets: Int[Tensor, "event+1"],
+    event: Int[Tensor, "pulse"],
+) -> Int[Tensor, "pulse"]:
+    """Charges as whole numbers of 0.001 p.e., at least one.
+
+    Whole numbers add up to the same sum in any batch and on any device, so an event's zero never depends on its neighbours.
+    """
+    charge = (charge_pe.double().clamp(0, 1e6) * 1e3).round().long() + 1
+    coincident = _running((~auxiliary).long())[offsets].diff() > 0
+    return torch.where(auxiliary & coincident[event], 0, charge)
+
+
+def _running(values: Int[Tensor, "pulse"]) -> Int[Tensor, "pulse+1"]:
+    return torch.nn.functional.pad(values.cumsum(0), (1, 0))
