@@ -73,7 +73,7 @@ def command(
     wandb_project: str | None,
     tags: tuple[str, ...],
 ) -> None:
-    r"""Train a model.
+    """Train a model.
 
     Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
     training leaves is in runs/NAME. Ctrl-C finishes the step, saves, and says how to go on.
@@ -83,7 +83,7 @@ def command(
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --resume hierarchical-simulated-v1-calm-muon
-    """
+    """  # noqa: D301 -- \b is click's
     if resumed and (data or overrides or name):
         raise IcerecoError("--resume goes on with a run as it was; it takes no --data, -o or --name")
     from icereco.training.tracking import PROJECT, Tracker, choose_mode
