@@ -81,10 +81,14 @@ def grid(profile: str, overrides: Sequence[str], name: str, root: Path) -> list[
 
 
 def _list(override: str) -> list[Any] | None:
-    """The values of an override that is a list, None for any other."""
+    """The values of an override that is a list, None for any other; raises for a list that is cut short."""
     text = override.partition("=")[2].strip()
-    if not (text.startswith("[") and text.endswith("]")):
+    if not text.startswith("["):
         return None
+    if not text.endswith("]"):
+        raise IcerecoError(
+            f"-o {override}: the list is not closed; write it as -o role.key=[a,b], without spaces"
+        )
     try:
         found = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:  # names need no quotes, as after -o elsewhere

@@ -69,6 +69,7 @@ def test_names_in_a_list_need_no_quotes(tmp_path):
     [
         (["encoder.layers=2"], "nothing to try"),
         (["encoder.layers=[]"], "nothing to try"),
+        (["encoder.layers=[1,"], "the list is not closed"),
         (["train.seed=[1,1]"], "two trainings would be called it-seed-1"),
         ([f"train.seed={list(range(300))}"], "300 trainings are more than a small grid"),
         (["encoder.layrs=[1,2]"], "did you mean 'layers'"),

@@ -37,7 +37,7 @@ _LINE_FIT = "linefit"
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
-    r"""Compare trainings, or files of reconstructions, with the first of them.
+    """Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
     differences when events are drawn anew (bootstrap). The word linefit stands for the line fit on the first one's events.
@@ -46,7 +46,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     icereco compare hierarchical-simulated-v1-calm-muon flat-simulated-v1-bold-pion
     icereco compare RUN RUN --data icecube_ppc
     icereco compare RUN linefit
-    """
+    """  # noqa: D301 -- \b is click's
     from icereco.evaluation.comparison import as_json as document
     from icereco.evaluation.comparison import compare
 

@@ -47,7 +47,7 @@ class Outcome:
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(name: str | None, kind: Kind | None, example: str | None, detector: str, as_json: bool) -> None:
-    r"""Check that installed components keep the promises of their kind.
+    """Check that installed components keep the promises of their kind.
 
     NAME is a component, a plugin or a package, such as mean, or icereco-mean; without it everything that is installed
     is checked. The exit code is 1 if a promise is broken.
@@ -55,7 +55,7 @@ def command(name: str | None, kind: Kind | None, example: str | None, detector: 
     \b
     icereco plugins check mean
     icereco plugins check icereco-km3net --example run_12.root
-    """
+    """  # noqa: D301 -- \b is click's
     from icereco.plugins import registry
 
     chosen = _chosen(registry(), name, kind)

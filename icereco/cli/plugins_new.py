@@ -27,13 +27,13 @@ __all__ = ["command"]
     help="The folder in which the package's folder is made.",
 )
 def command(name: str, kind: PluginKind, output: Path) -> None:
-    r"""Write the package icereco-NAME with a component called NAME.
+    """Write the package icereco-NAME with a component called NAME.
 
     It can be installed, works, and passes its own tests as it is: change it from there.
 
     \b
     icereco plugins new mean-charge --kind aggregator
-    """
+    """  # noqa: D301 -- \b is click's
     folder = write_plugin(name, kind, output)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"  {path}")

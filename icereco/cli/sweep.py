@@ -64,7 +64,7 @@ def command(
     wandb: str | None,
     as_json: bool,
 ) -> None:
-    r"""Train PROFILE with every combination of values, and rank the results.
+    """Train PROFILE with every combination of values, and rank the results.
 
     Each combination is a run of its own in runs/, to be looked at like any other. Ctrl-C stops and saves those that
     train; the same command goes on: what has finished is kept, what was stopped is resumed.
@@ -72,7 +72,7 @@ def command(
     \b
     icereco sweep quick -o encoder.layers=[1,2,4] -o train.learning_rate=[3e-4,1e-3]
     icereco sweep quick -o aggregator.use=[deepsets,flex-attention] --jobs 2
-    """
+    """  # noqa: D301 -- \b is click's
     from icereco.cli.train import chosen_data, declared_detector
     from icereco.runs import runs_dir
     from icereco.sweep import grid

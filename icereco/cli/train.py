@@ -87,7 +87,7 @@ def command(
     wandb_project: str | None,
     tags: tuple[str, ...],
 ) -> None:
-    r"""Train a model.
+    """Train a model.
 
     Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
     training leaves is in runs/NAME. Ctrl-C finishes the step, saves, and says how to go on.
@@ -98,7 +98,7 @@ def command(
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --resume hierarchical-simulated-v1-calm-muon
-    """
+    """  # noqa: D301 -- \b is click's
     if resumed and (data or reader or skip_bad or overrides or name):
         raise IcerecoError(
             "--resume goes on with a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
