@@ -131,7 +131,7 @@ def _refuse_pickle(path: Path) -> None:
         raise IcerecoError(f"there is no checkpoint {path}; list runs with: icereco runs") from None
     except IsADirectoryError:
         raise IcerecoError(f"{path} is a folder, not a checkpoint; give a run with --run") from None
-    # A safetensors file begins with the length of its header, in which either may happen to be, and then the header.
+    # Ours begin with the length of a JSON header, whose lowest byte may well be that of a pickle; then comes the header.
     if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise IcerecoError(
             f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one; "

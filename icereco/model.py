@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from icereco.components import ROLES
+from icereco.blame import blaming
+from icereco.components import ROLES, Kind
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events import EventBatch
@@ -18,6 +19,8 @@ from icereco.roles import TensorBatch, asked_for
 from icereco.tensors import to_tensors
 
 __all__ = ["Model", "build_model"]
+
+_IN_USE = "when it was given a batch"
 
 
 class Model(nn.Module):
@@ -33,9 +36,14 @@ class Model(nn.Module):
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
         """The outputs that the loss asked for, float32."""
-        features = self.normalizer(batch)
-        doms = self.aggregator(features.pulses, batch.pulse_offsets, **asked_for(self.aggregator, batch))
-        events = self.encoder(doms, features.positions, batch.dom_offsets, **asked_for(self.encoder, batch))
+        with blaming("normalizer", self.normalizer, _IN_USE):
+            features = self.normalizer(batch)
+        with blaming("aggregator", self.aggregator, _IN_USE):
+            doms = self.aggregator(features.pulses, batch.pulse_offsets, **asked_for(self.aggregator, batch))
+        with blaming("encoder", self.encoder, _IN_USE):
+            events = self.encoder(
+                doms, features.positions, batch.dom_offsets, **asked_for(self.encoder, batch)
+            )
         with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
 
@@ -59,7 +67,8 @@ class Model(nn.Module):
 
     def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
         """The outputs for a batch as directions, with NaN for an event that has no pulses."""
-        decoded = self.loss.decode(outputs)
+        with blaming("loss", self.loss, "when it decoded outputs"):
+            decoded = self.loss.decode(outputs)
         empty = batch.dom_offsets[1:] == batch.dom_offsets[:-1]
         direction = decoded.direction.double().cpu().numpy()
         direction[empty] = np.nan
@@ -116,14 +125,16 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
             raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
 
 
-def _roles(profile: Profile) -> dict[str, tuple[Any, Any]]:
+def _roles(profile: Profile) -> dict[Kind, tuple[Any, Any]]:
     return {role: profile.role(role) for role in ROLES}
 
 
-def _assemble(factories: dict[str, tuple[Any, Any]], detector: Detector) -> Model:
-    def make(role: str, *needs: Any) -> Any:
+def _assemble(factories: dict[Kind, tuple[Any, Any]], detector: Detector) -> Model:
+    def make(role: Kind, *needs: Any) -> Any:
         factory, options = factories[role]
-        return factory(options, *needs)
+        # A ValueError is how a component refuses its options or its neighbours.
+        with blaming(role, factory, "when it was built", passing=(ValueError,)):
+            return factory(options, *needs)
 
     normalizer = make("normalizer", detector)
     aggregator = make("aggregator", normalizer.feature_count)

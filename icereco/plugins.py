@@ -201,7 +201,10 @@ def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
 
 def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
     distribution = entry_point.dist
-    return (distribution.name, distribution.version) if distribution else ("unknown", "?")
+    if distribution is None:
+        return "unknown", "?"
+    # Of an installation that was cut short they may be None, whatever their types say.
+    return distribution.name or "unknown", distribution.version or "?"
 
 
 def _is_ours(distribution: str) -> bool:

@@ -6,7 +6,14 @@ import os
 # Threads that wait for each other by spinning make tests many times slower where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import venv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +26,8 @@ from icereco.data.sources import open_source
 from icereco.data.store import Store
 from icereco.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
+
+collect_ignore = ["plugin_example"]  # a package of its own, which `test_scaffold` installs and tests
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +76,108 @@ def make_store(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> 
 def store(make_store: Callable[..., Store], event_table: pa.Table) -> Store:
     """`event_table` as a store of many small blocks."""
     return make_store(event_table, block_events=16, blocks_per_shard=5)
+
+
+@dataclass(frozen=True)
+class FreshEnvironment:
+    """A virtual environment of its own, which sees the packages of this one behind its own."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> "FreshEnvironment":
+        venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+        environment = cls(folder)
+        # Unlike a plain path, this also follows the .pth files there, as of an editable installation.
+        own = sysconfig.get_paths()["purelib"]
+        (environment.packages / "beside.pth").write_text(f"import site; site.addsitedir({own!r})\n")
+        return environment
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def packages(self) -> Path:
+        (found,) = self.folder.glob("lib/python*/site-packages")
+        return found
+
+    def install(self, *paths: Path) -> None:
+        """Install packages with pip, from their sources and without looking anywhere else."""
+        offline = ["--no-deps", "--no-build-isolation", "--no-index", "-q"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(self.python),
+            "install",
+            "--disable-pip-version-check",
+        ]
+        uv = ["uv", "pip", "install", "--python", str(self.python)]
+        result = self._run([*(pip if find_spec("pip") else uv), *offline, *map(str, paths)])
+        assert result.returncode == 0, result.stderr
+
+    def write(self, distribution: str, modules: dict[str, str], *, version: str = "1.0", requires: Sequence[str] = (),
+              entries: Mapping[str, str] | None = None) -> None:  # fmt: skip
+        """What an installation leaves: modules, and a dist-info with metadata and entry points."""
+        for name, source in modules.items():
+            path = self.packages / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(textwrap.dedent(source), encoding="utf-8")
+        info = self.packages / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        head = ["Metadata-Version: 2.1", f"Name: {distribution}", f"Version: {version}"]
+        requirements = [f"Requires-Dist: {one}" for one in requires]
+        (info / "METADATA").write_text("\n".join([*head, *requirements]) + "\n", encoding="utf-8")
+        found = entries or {Path(next(iter(modules))).stem: Path(next(iter(modules))).stem}
+        lines = [f"{name} = {module}" for name, module in found.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[icereco]", *lines]) + "\n", encoding="utf-8")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run its Python."""
+        return self._run([str(self.python), *arguments])
+
+    def icereco(
+        self, *arguments: str, folder: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line there."""
+        return self._run([str(self.python), "-m", "icereco", *arguments], folder, **variables)
+
+    def pytest(self, folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run the tests of a package there."""
+        return self._run([str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "."], folder)
+
+    def _run(
+        self, command: Sequence[str], folder: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        # The working directory must not lend its modules to what runs there.
+        environment = {**os.environ, "COLUMNS": "160", "PYTHONSAFEPATH": "1", **variables}
+        environment.pop("PYTHONPATH", None)
+        return subprocess.run(
+            command,
+            cwd=folder or self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def make_environment() -> Callable[[Path], FreshEnvironment]:
+    """What makes an environment in a folder."""
+    return FreshEnvironment.create
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> FreshEnvironment:
+    """An environment to install plugins into."""
+    return FreshEnvironment.create(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parents[1]

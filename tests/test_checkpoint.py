@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from icereco.checkpoint import file_hash, load_checkpoint, save_checkpoint
+from icereco.checkpoint import file_hash, load_checkpoint, read_tensors, save_checkpoint, write_tensors
 from icereco.data.batches import event_batch
 from icereco.errors import IcerecoError
 from icereco.model import build_model
@@ -85,3 +85,15 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
         load_checkpoint(tmp_path / "none.safetensors")
     with pytest.raises(IcerecoError, match="is a folder"):
         load_checkpoint(tmp_path)
+
+
+def test_no_length_of_a_header_is_taken_for_a_pickle(tmp_path):
+    # The first byte of a file is the lowest of its header's length, and 128 is also how a pickle begins.
+    first_bytes = set()
+    for padding in range(0, 256, 8):
+        path = tmp_path / f"{padding}.safetensors"
+        metadata = {"format": "icereco-checkpoint-1", "padding": "x" * padding}
+        write_tensors(path, {"weights": torch.zeros(2)}, metadata)
+        first_bytes.add(path.read_bytes()[0])
+        assert read_tensors(path)[1]["padding"] == metadata["padding"]
+    assert 0x80 in first_bytes

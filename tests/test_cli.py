@@ -176,3 +176,12 @@ def test_no_color_is_respected(capsys, monkeypatch):
     log.configure()
     log.get_logger("icereco").error("hello")
     assert "\033" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train"], ["simulate"], ["compare"], ["sweep"], ["plugins", "check"], ["plugins", "new"]]
+)
+def test_examples_in_the_help_stay_on_lines_of_their_own(arguments):
+    lines = run(*arguments, "--help").stdout.splitlines()
+    assert any(line.startswith(f"  icereco {' '.join(arguments)} ") for line in lines)
+    assert not any("\\b" in line for line in lines)

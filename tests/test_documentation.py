@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from icereco.detector import detector_names
 from icereco.plugins import CARD_HOOK, HOOKS, registry
 from icereco.profiles import load_profile
 from icereco.settings import settings_file
+from icereco.testing.conformance import checks
 from icereco.training.options import TrainOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -85,6 +87,18 @@ import torch
 print(*component.load_factory()(options, 3)(torch.ones(5, 3), torch.tensor([0, 1, 5])).shape)
 """
     assert run(tmp_path, program) == "2 32\n"
+    (test,) = [block for block in blocks(PLUGIN, "python") if "icereco.testing" in block]
+    (tmp_path / "test_mean.py").write_text(test)
+    told = run(
+        tmp_path, "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))", "-q", f"{tmp_path}/test_mean.py"
+    )
+    assert f"{len(checks('aggregator', 'deepsets'))} passed" in told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_promise_that_may_be_waived_is_documented(kind):
+    for promise in getattr(import_module(f"icereco.testing.conformance.{kind}"), "WAIVABLE", ()):
+        assert re.search(rf"\| {kind} \| [^|]*`{promise}`", PLUGIN)
 
 
 def test_the_detector_card_of_the_tutorial_is_found_by_its_name(tmp_path):

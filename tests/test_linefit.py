@@ -7,7 +7,6 @@ from icereco_linefit.options import LineFitOptions
 
 from icereco.directions import angles_from_direction, direction_from_angles, opening_angle
 from icereco.events import EventBatch
-from icereco.plugins import registry
 
 PPC = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "icecube_ppc"
 SENSORS = 300
@@ -59,13 +58,6 @@ def linefit(batch, **options):
     return LineFit(LineFitOptions(**options))(batch).direction
 
 
-def test_is_declared_and_buildable_through_the_registry():
-    component = registry().get("reconstructor", "linefit")
-    method = component.load_factory()(component.load_options()())
-    direction = method(batch_of(random_events([50]), positions())).direction
-    assert np.linalg.norm(direction, axis=1) == pytest.approx(1.0)
-
-
 @pytest.mark.parametrize("start", [0.0, 1e4, 1e12])
 def test_exact_for_pulses_along_a_line(start):
     random = np.random.default_rng(2)
@@ -101,13 +93,6 @@ def test_charge_weights_count_like_repeated_pulses():
     repeated = [np.repeat(one, charge) for one in (sensor, time, np.ones(20), nothing)]
     weighted = linefit(batch_of([(sensor, time, charge, nothing)], positions()), weight_by_charge=True)
     assert weighted == pytest.approx(linefit(batch_of([tuple(repeated)], positions())), abs=1e-9)
-
-
-def test_turns_with_the_detector():
-    rotation, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
-    events = random_events([30, 300, 12])
-    turned = linefit(batch_of(events, positions() @ rotation.T))
-    assert opening_angle(turned, linefit(batch_of(events, positions())) @ rotation.T).max() < 1e-5
 
 
 def test_an_event_does_not_depend_on_its_neighbours():

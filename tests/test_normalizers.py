@@ -77,32 +77,11 @@ def zero_of(batch):
 
 
 @pytest.mark.parametrize("name", NORMALIZERS)
-def test_every_pulse_has_features_and_every_dom_a_position(name):
-    batch, normalizer = random_batch(), build(name)
-    features = normalizer(batch)
-    assert features.pulses.shape == (len(batch.time_ns), normalizer.feature_count)
-    assert features.positions.shape == (len(batch.sensor_id), 3)
-    assert features.pulses.dtype == features.positions.dtype == torch.float32
-    assert check_features(features) is None
-
-
-@pytest.mark.parametrize("name", NORMALIZERS)
 @pytest.mark.parametrize("shape", [([], []), ([0, 0], []), ([1], [1]), ([3], [1, 0, 2])])
 def test_small_and_empty_batches_work(name, shape):
     features = build(name)(batch_of(*shape))
     assert len(features.pulses) == sum(shape[1])
     assert features.pulses.isfinite().all()
-
-
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_extremes_stay_finite(name):
-    batch = dataclasses.replace(
-        random_batch(),
-        time_ns=torch.linspace(-1e9, 1e9, 53, dtype=torch.float64),
-        charge_pe=torch.logspace(-30, 6, 53),
-    )
-    batch.charge_pe[::7] = 0
-    assert build(name)(batch).pulses.isfinite().all()
 
 
 @pytest.mark.parametrize("name", NORMALIZERS)
@@ -114,23 +93,6 @@ def test_nanoseconds_survive_a_late_start_of_the_clock(name):
     torch.testing.assert_close(
         build(name, **options)(late).pulses, build(name)(batch).pulses, rtol=1e-5, atol=1e-5
     )
-
-
-@pytest.mark.parametrize("name", NORMALIZERS)
-def test_an_event_has_the_same_features_alone_and_in_company(name):
-    batch = random_batch()
-    features = build(name)(batch).pulses
-    alone = dataclasses.replace(
-        batch,
-        dom_offsets=torch.tensor([0, 3]),
-        sensor_id=batch.sensor_id[3:6],
-        position_m=batch.position_m[3:6],
-        pulse_offsets=batch.pulse_offsets[3:7] - batch.pulse_offsets[3],
-        time_ns=batch.time_ns[7:51],
-        charge_pe=batch.charge_pe[7:51],
-        auxiliary=batch.auxiliary[7:51],
-    )
-    torch.testing.assert_close(build(name)(alone).pulses, features[7:51], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", NORMALIZERS)

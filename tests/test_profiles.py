@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from icereco.components import Component
 from icereco.errors import IcerecoError
-from icereco.profiles import ProfileError, load_profile, parse_profile, profile_names
+from icereco.profiles import ProfileError, load_profile, parse_profile, profile_comment, profile_names
 from icereco.profiles.toml import format_table, format_value
 from icereco.registry import Declaration, Plugin, Registry
 from icereco.resources import data_dir
@@ -375,3 +375,22 @@ def test_a_detector_may_be_a_card_in_a_folder_of_ones_own(tmp_path):
     assert load_profile("quick", [f"detector.use={tmp_path / 'lake'}"]).detector == str(tmp_path / "lake")
     with pytest.raises(ProfileError, match="no detector is called"):
         load_profile("quick", [f"detector.use={tmp_path}"])
+
+
+def test_show_begins_with_what_the_profile_corresponds_to(tmp_path):
+    from click.testing import CliRunner
+
+    from icereco.cli import main
+
+    (tmp_path / "mine.toml").write_text(
+        '# Mine: as theirs,\n# but deeper.\n\n# Not of this.\nextends = "quick"\n'
+    )
+    result = CliRunner().invoke(main, ["profiles", "show", str(tmp_path / "mine.toml")])
+    assert result.output.startswith("# Mine: as theirs,\n# but deeper.\nschema = 1")
+    assert parse_profile(result.output, "mine") == load_profile(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_shipped_profile_says_what_it_corresponds_to(name):
+    assert profile_comment(name)
+    assert load_profile(name).summary

@@ -12,7 +12,6 @@ from icereco.data.sources import fingerprint, open_source
 from icereco.data.table import SCHEMA
 from icereco.detector import load_detector
 from icereco.errors import IcerecoError
-from icereco.plugins import registry
 from icereco.testing.random_events import random_events
 
 
@@ -143,18 +142,6 @@ def test_real_events_are_read_from_a_pulse_table_alone(shared_data, detector):
     assert sum(batch.num_rows for batch in batches) == 38
     assert sum(len(batch.column("time").flatten()) for batch in batches) == 24_534
     assert "azimuth" not in batches[0].schema.names
-
-
-@pytest.mark.parametrize("component", registry().components("reader"), ids=lambda component: component.name)
-def test_readers_refuse_strange_files_without_raising(tmp_path, component):
-    reader = component.load_factory()(component.load_options()())
-    (tmp_path / "empty").write_bytes(b"")
-    (tmp_path / "text.parquet").write_text("no parquet\n" * 100)
-    (tmp_path / "folder").mkdir()
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
-    assert not any(
-        reader.sniff(tmp_path / name) for name in ("empty", "text.parquet", "folder", "other.parquet")
-    )
 
 
 def test_conform_keeps_the_order_and_types_of_the_schema(table):

@@ -394,3 +394,19 @@ def invoke(*arguments):
     result = CliRunner().invoke(command, arguments, env={"COLUMNS": "140"})
     assert result.exit_code == 0, result.output
     return result
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100", "200"])
+def test_the_list_shows_every_name_in_one_piece(tmp_path, columns):
+    from io import StringIO
+
+    from rich.console import Console
+
+    from icereco.cli.runs import _print
+
+    name = "hierarchical-simulated-v12-strong-neutron"
+    RunFolder.create(tmp_path, name).write_status("finished", step=1_234_567, steps=1_234_567, epochs=20)
+    screen = StringIO()
+    _print([RunFolder(tmp_path / name)], Console(file=screen, width=int(columns), force_terminal=True))
+    assert name in screen.getvalue()
+    assert ("step" in screen.getvalue()) == (columns in ("100", "200"))

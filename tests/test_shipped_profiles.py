@@ -27,6 +27,7 @@ rate_hz = 100
 high_efficiency_rate_hz = 100
 high_efficiency_above = 1.2
 [medium]
+kind = "ice"
 layers = "ice.csv"
 refractive_index_phase = 1.33
 refractive_index_group = 1.37

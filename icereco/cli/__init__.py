@@ -14,6 +14,8 @@ COMMANDS = {
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "view": ("icereco.cli.view", "Draw one event as a figure."),
+    "compare": ("icereco.cli.compare", "Compare trainings on the same events."),
+    "sweep": ("icereco.cli.sweep", "Train a small grid of settings and rank it."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
     "doctor": ("icereco.cli.doctor", "Examine data: conventions, units, duplicates, truth."),
     "data": ("icereco.cli.data", "Data sets by name: add, show, convert."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from icereco.evaluation.report import Evaluation
     from icereco.evaluation.resolution import Resolution, Summary
 
-__all__ = ["command", "show"]
+__all__ = ["command", "reconstructions_of", "show"]
 
 _HEADINGS = ("median", "mean", "68 %")
 
@@ -32,7 +32,7 @@ def command(what: str, as_json: bool) -> None:
     """
     from icereco.evaluation.report import evaluate
 
-    evaluation = evaluate(_file(what))
+    evaluation = evaluate(reconstructions_of(what))
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), indent=2, allow_nan=False))
     else:
@@ -46,7 +46,12 @@ def show(path: Path) -> None:
     _print(evaluate(path), Console(highlight=False))
 
 
-def _file(what: str) -> Path:
+def reconstructions_of(what: str) -> Path:
+    """The file that a name or path means: itself, or the validation of a run.
+
+    Raises:
+        IcerecoError: there is neither, or the run has validated nothing yet.
+    """
     path = Path(what)
     if path.is_file() or path.suffix == ".parquet":
         return path

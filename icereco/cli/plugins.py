@@ -1,4 +1,4 @@
-"""`icereco plugins`: what is installed, and what is not loaded and why."""
+"""`icereco plugins`: what is installed, and what is not loaded and why; its commands check and write plugins."""
 
 import json
 from dataclasses import asdict
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.group import LazyGroup
 from icereco.components import KINDS, Kind
 from icereco.plugins import Declaration, Plugin, Registry, registry
 from icereco.registry import CardFolder
@@ -17,14 +18,23 @@ from icereco.registry import CardFolder
 __all__ = ["command"]
 
 
-@click.command("plugins")
+_COMMANDS = {
+    "check": ("icereco.cli.plugins_check", "Check that components keep the promises of their kind."),
+    "new": ("icereco.cli.plugins_new", "Write the package of a new plugin."),
+}
+
+
+@click.group("plugins", cls=LazyGroup, lazy_commands=_COMMANDS, invoke_without_command=True)
 @click.option("--kind", type=click.Choice(KINDS), help="Only components of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(kind: Kind | None, as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, kind: Kind | None, as_json: bool) -> None:
     """List installed components and the plugins that provide them.
 
     Plugins that could not be loaded are listed with the reason, on standard error.
     """
+    if context.invoked_subcommand is not None:
+        return
     known = registry()
     kinds = KINDS if kind is None else (kind,)
     cards = known.cards if kind is None else ()
@@ -93,6 +103,7 @@ def _component(known: Registry, declaration: Declaration) -> dict[str, Any]:
         "plugin": plugin.name,
         "version": plugin.version,
         "summary": component.summary,
+        "waives": list(component.waives),
         "clash": component.name in known.clashes(declaration.kind),
     }
 

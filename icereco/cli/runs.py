@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
@@ -16,6 +16,9 @@ from icereco.control import Order, give_order, wait_for_answer
 from icereco.run_status import State, Status
 from icereco.runs import RunFolder, list_runs, resolve, runs_dir
 
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
 __all__ = ["command"]
 
 _COLOURS: dict[State, str] = {
@@ -25,6 +28,18 @@ _COLOURS: dict[State, str] = {
     "failed": "red",
     "crashed": "red",
 }
+
+_COLUMNS: "dict[str, JustifyMethod]" = {
+    "name": "left",
+    "state": "left",
+    "profile": "left",
+    "step": "right",
+    "epoch": "right",
+    "best median": "right",
+    "active": "right",
+}
+_DROPPED_FIRST = ("profile", "epoch", "step", "active", "best median")
+"""Columns that give way, in this order, so that a name, which is to be copied, stays in one piece."""
 
 
 ANSWER_SECONDS = 60.0
@@ -54,7 +69,7 @@ def command(context: click.Context, runs_dir: Path, as_json: bool) -> None:
     elif not runs:
         click.echo(f"no runs in {runs_dir}; train one with: icereco train")
     else:
-        Console().print(_table(runs))
+        _print(runs, Console())
 
 
 @command.command("stop")
@@ -113,24 +128,41 @@ def _document(run: RunFolder) -> dict[str, Any]:
     return facts | {"status": asdict(status) if status else None}
 
 
-def _table(runs: list[RunFolder]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("name", overflow="fold")
-    for heading in ("state", "profile"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("step", "epoch", "best median", "active"):
-        table.add_column(heading, no_wrap=True, justify="right")
-    for run in runs:
-        state, status = run.state(), run.status()
-        colour = _COLOURS[state]
-        figures = _figures(status) if status else ("",) * 4
-        table.add_row(
-            f"[bold]{escape(run.name)}[/]",
-            f"[{colour}]{state}[/]",
-            escape(run.profile_name() or "?"),
-            *figures,
-        )
+def _print(runs: list[RunFolder], console: Console) -> None:
+    """The table with as many columns as there is room for beside whole names; all of them where nobody looks."""
+    rows = [_row(run) for run in runs]
+    columns = list(_COLUMNS)
+    if not console.is_terminal:
+        console.width = max(console.width, _width(_table(rows, columns)))
+    for column in _DROPPED_FIRST:
+        if _width(_table(rows, columns)) > console.width:
+            columns.remove(column)
+    console.print(_table(rows, columns))
+
+
+def _width(table: Table) -> int:
+    wide = Console(width=1_000)
+    return wide.measure(table).maximum
+
+
+def _table(rows: list[dict[str, str]], columns: list[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True, justify=_COLUMNS[column])
+    for row in rows:
+        table.add_row(*(row[column] for column in columns))
     return table
+
+
+def _row(run: RunFolder) -> dict[str, str]:
+    state, status = run.state(), run.status()
+    cells = (
+        f"[bold]{escape(run.name)}[/]",
+        f"[{_COLOURS[state]}]{state}[/]",
+        escape(run.profile_name() or "?"),
+        *(_figures(status) if status else ("",) * 4),
+    )
+    return dict(zip(_COLUMNS, cells, strict=True))
 
 
 def _figures(status: Status) -> tuple[str, str, str, str]:

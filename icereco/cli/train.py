@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from icereco.training.state import Position
     from icereco.training.tracking import Tracker
 
-__all__ = ["command"]
+__all__ = ["chosen_data", "command", "declared_detector"]
 
 logger = get_logger(__name__)
 
@@ -119,7 +119,7 @@ def command(
     opened = (
         _resume(resumed, runs_dir, progress)
         if resumed
-        else _begin(profile_name, overrides, _chosen(data, reader, skip_bad), runs_dir, name, progress)
+        else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), runs_dir, name, progress)
     )
     with _stopped(progress), opened as session:
         tracker = Tracker.open(
@@ -129,7 +129,7 @@ def command(
     _say_what_next(session, finished)
 
 
-def _chosen(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
+def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
     """The data sets that are asked for; says what is wrong with them before a run folder is made."""
     from icereco.training.mixture import DataChoice
 
@@ -152,7 +152,7 @@ def _begin(
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
 
-    profile = load_profile(profile_name, (*_declared_detector(chosen, overrides), *overrides))
+    profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
     stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
     name = name or default_name(root, profile.name, stem)
     run = RunFolder.create(root, name)
@@ -162,7 +162,7 @@ def _begin(
     return begin(profile, chosen, run, _stages(progress))
 
 
-def _declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str]) -> list[str]:
+def declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str]) -> list[str]:
     """The detector that the data sets declare, as an override for the profile, where the user gives none."""
     declared = {one.data.detector for one in chosen if one.data.detector is not None}
     if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):

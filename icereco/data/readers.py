@@ -6,12 +6,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from icereco.blame import blaming
 from icereco.components import Component
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.log import get_logger
 from icereco.plugins import registry
 from icereco.roles import Reader
 
 __all__ = ["ReaderChoice", "choices"]
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,21 @@ def choices(text: str | None) -> list[ReaderChoice]:
         IcerecoError: no such reader, no such option, or a value that it cannot have.
     """
     if text is None:
-        return [_build(component, {}) for component in registry().components("reader")]
+        built = [_built_if_possible(component) for component in registry().components("reader")]
+        return [choice for choice in built if choice is not None]
     name, _, options = text.partition(":")
     return [_build(registry().get("reader", name.strip()), _options(text, options))]
+
+
+def _built_if_possible(component: Component) -> ReaderChoice | None:
+    """One reader that cannot be built must not keep the others from reading."""
+    try:
+        factory = component.load_factory()
+        with blaming("reader", factory, "when it was built"):
+            return _build(component, {})
+    except IcerecoError as error:
+        logger.warning("reader %r is left out: %s", component.name, error)
+        return None
 
 
 def _options(text: str, written: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from icereco import __version__
+from icereco.blame import blaming
 from icereco.components import Component
 from icereco.data.layouts import OwnWriter
 from icereco.data.store import cache_dir
@@ -103,11 +104,15 @@ class Simulation:
 
     def build(self) -> Simulator:
         """The simulator itself."""
-        simulator: Simulator = self.component.load_factory()(self.options, self.detector)
+        factory = self.component.load_factory()
+        with blaming("simulator", factory, "when it was built"):
+            simulator: Simulator = factory(self.options, self.detector)
         return simulator
 
     def _here(self) -> Blocks:
-        yield from self.build().blocks(self.seed)
+        simulator = self.build()
+        with blaming("simulator", simulator, "when it made a block of events"):
+            yield from simulator.blocks(self.seed)
 
     def _in_processes(self, workers: int) -> Blocks:
         # Spawned, not forked: a fork would copy the threads' locks of a parent that has loaded torch.
@@ -179,7 +184,8 @@ def _built(pickled: bytes) -> tuple[Simulator, int]:
 
 def _block(pickled: bytes, number: int) -> pa.RecordBatch:
     simulator, seed = _built(pickled)
-    return next(iter(simulator.blocks(seed, number)))
+    with blaming("simulator", simulator, f"when it made block {number}"):
+        return next(iter(simulator.blocks(seed, number)))
 
 
 def _code_fingerprint(factory: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icereco.blame import blaming, described
 from icereco.data.check import EventChecker, check_truth
 from icereco.data.columns import conform, file_of
 from icereco.data.readers import ReaderChoice, choices
@@ -53,7 +54,7 @@ class Source:
         Raises:
             IcerecoError: a file is damaged.
         """
-        with _explaining(self.path):
+        with _explaining(self.path, self.reader):
             if self.selection is None:
                 return self.reader.count(self.path)
             counts = (self.reader.count(part.path) for part in self.parts())
@@ -93,7 +94,7 @@ class Source:
             IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
         """
         for part in self.parts():
-            with _unchanged(self.reader.files(part.path)), _explaining(part.path):
+            with _unchanged(self.reader.files(part.path)), _explaining(part.path, self.reader):
                 for batch in self.reader.read(part.path, detector, rows):
                     yield conform(batch, file_of(batch, part.path))
 
@@ -135,7 +136,12 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     path = Path(path)
     asked = choices(reader)
     _require_exists(path)
-    found = [one for one in asked if _recognises(one, path)]
+    failures: list[str] = []
+    found = [one for one in asked if _recognises(one, path, failures)]
+    if failures and (reader or not found):
+        raise IcerecoError("\n".join([*failures, str(_not_recognised(path, asked))]))
+    for failure in failures:
+        logger.warning(failure)
     if not found:
         raise _not_recognised(path, asked)
     if len(found) > 1:
@@ -144,18 +150,18 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     return Source(path, found[0].component.name, found[0].reader, found[0].text)
 
 
-def _recognises(one: ReaderChoice, path: Path) -> bool:
+def _recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
+    """Whether the file is of this reader; one that fails must not keep the others from reading it."""
     try:
-        return one.reader.sniff(path)
-    except IcerecoError:
-        raise
-    except Exception:  # a damaged file makes libraries fail in ways that no reader foresees
-        logger.debug("%s does not recognise %s", one.component.name, path, exc_info=True)
+        with blaming("reader", choice.reader, f"when it was asked about {path}"):
+            return choice.reader.sniff(path)
+    except IcerecoError as error:
+        failures.append(f"reader {choice.component.name!r} is left out: {error}")
         return False
 
 
 @contextmanager
-def _explaining(path: Path) -> Iterator[None]:
+def _explaining(path: Path, reader: Reader) -> Iterator[None]:
     """Whatever goes wrong inside a reader, its user gets one message."""
     try:
         yield
@@ -165,7 +171,9 @@ def _explaining(path: Path) -> Iterator[None]:
         raise IcerecoError(f"{path}: cannot be read to its end: {_first_line(error)}") from error
     except Exception as error:
         what = f"{type(error).__name__}: {_first_line(error)}"
-        raise IcerecoError(f"{path}: cannot be read, damaged or not of this format ({what})") from error
+        raise IcerecoError(
+            f"{path}: cannot be read, damaged or not of this format ({what} in {described('reader', reader)})"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage
 from icereco.evaluation.resolution import Summary, summarize
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "read_columns"]
 
 _NEEDED = ("azimuth", "zenith", "pulses_total", "true_azimuth", "true_zenith")
 _WANTED = (*_NEEDED, "kind", "kappa", "linefit_azimuth", "linefit_zenith")
@@ -66,7 +66,7 @@ def evaluate(path: Path) -> Evaluation:
         IcerecoError: no such file, not a file of reconstructions, or one without truth.
     """
     provenance = provenance_of(path)
-    columns = _columns(path, ours=provenance is not None)
+    columns = read_columns(path)
     truth = _direction(columns, "true_azimuth", "true_zenith")
     known = ~np.isnan(truth[:, 0])
     if not known.any():
@@ -87,9 +87,15 @@ def evaluate(path: Path) -> Evaluation:
     )
 
 
-def _columns(path: Path, *, ours: bool) -> dict[str, ndarray]:
+def read_columns(path: Path, more: tuple[str, ...] = ()) -> dict[str, ndarray]:
+    """The columns of a file of reconstructions that an evaluation needs, and `more`.
+
+    Raises:
+        IcerecoError: no such file, not a file of reconstructions, or one without truth.
+    """
+    ours = provenance_of(path) is not None
     found = pq.read_schema(path).names
-    missing = [name for name in _NEEDED if name not in found]
+    missing = [name for name in (*_NEEDED, *more) if name not in found]
     if missing and ours and all(name.startswith("true_") for name in missing):
         raise IcerecoError(f"{path}: the events carry no truth, so no error can be measured")
     if missing:
@@ -97,7 +103,7 @@ def _columns(path: Path, *, ours: bool) -> dict[str, ndarray]:
             f"{path} is not a file of reconstructions: it lacks {', '.join(missing)}; found: {', '.join(found)}. "
             f"To reconstruct events: icereco reconstruct {path}"
         )
-    table = pq.read_table(path, columns=[name for name in _WANTED if name in found])
+    table = pq.read_table(path, columns=[name for name in (*_WANTED, *more) if name in found])
     return {name: _array(table.column(name)) for name in table.column_names}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-__all__ = ["PULSE_SLICES", "Resolution", "Summary", "resolution", "summarize"]
+__all__ = ["PULSE_SLICES", "Resolution", "Summary", "groups", "resolution", "summarize"]
 
 PULSE_SLICES: dict[str, tuple[float, float]] = {
     "<200": (0, 200),
@@ -80,6 +80,16 @@ def resolution(error_rad: Float[ndarray, "event"]) -> Resolution:
         median_deg=median,
         containment68_deg=contained,
     )
+
+
+def groups(
+    pulses: Int[ndarray, "event"], kind: ndarray | None = None
+) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:
+    """The groups that figures are given for, each with its events: all, slices by pulses, kinds."""
+    yield "all", np.ones(len(pulses), bool)
+    for name, chosen in _by_pulses(pulses):
+        yield f"{name} pulses", chosen
+    yield from _by_kind(kind)
 
 
 def _by_pulses(pulses: Int[ndarray, "event"]) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
+from icereco.blame import blaming
+from icereco.components import Component
 from icereco.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events import EventBatch
@@ -112,17 +114,29 @@ def untrained_method(name: str, detector: str) -> Method:
         IcerecoError: no reconstructor or detector of that name.
     """
     component = registry().get("reconstructor", name)
-    reconstruct = component.load_factory()(component.load_options()())
-    return Method(name, load_detector(detector), reconstruct, *_UNTRAINED)
+    return Method(name, load_detector(detector), _built(component), *_UNTRAINED)
 
 
 def baseline() -> Callable[[EventBatch], Reconstruction] | None:
     """The line fit, to set every reconstruction beside; None where its plugin is switched off."""
     try:
-        component = registry().get("reconstructor", BASELINE)
+        component = registry().get("reconstructor", f"icereco/{BASELINE}")  # whoever else uses the name
     except IcerecoError:
         return None
-    return component.load_factory()(component.load_options()())  # type: ignore[no-any-return]  # a factory
+    return _built(component)
+
+
+def _built(component: Component) -> Callable[[EventBatch], Reconstruction]:
+    factory = component.load_factory()
+    with blaming("reconstructor", factory, "when it was built"):
+        method = factory(component.load_options()())
+
+    def reconstruct(batch: EventBatch) -> Reconstruction:
+        with blaming("reconstructor", method, "when it was given events"):
+            found: Reconstruction = method(batch)
+            return found
+
+    return reconstruct
 
 
 def _with_pulses(batch: EventBatch) -> EventBatch:

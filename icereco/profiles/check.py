@@ -12,7 +12,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import Registry
 from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.profile import SCHEMA, Choice, Profile
-from icereco.profiles.resolve import Resolved
+from icereco.profiles.resolve import Resolved, profile_names
 from icereco.profiles.settings import Setting, Table
 from icereco.training.options import TrainOptions
 
@@ -160,7 +160,7 @@ class _Checker:
             self._report(use.origin, f"{name}.use = {use.value!r}: it must be a name")
             return None
         try:
-            component = self.registry.get(kind, use.value)
+            component = self.registry.get(kind, self._meant(kind, use))
             model = component.load_options()
         except IcerecoError as error:
             self._report(use.origin, f"[{name}] {error}")
@@ -168,6 +168,12 @@ class _Checker:
         options_table = Table(use.origin, {key: one for key, one in table.settings.items() if key != "use"})
         options = self._options(model, options_table, name, f"the {kind} {component.name!r}")
         return Choice(component, options) if options is not None else None
+
+    def _meant(self, kind: Kind, use: Setting) -> str:
+        """The name as written; a profile that ships means ours, whatever else is installed under that name."""
+        name: str = use.value
+        ships = use.origin.source in {f"{shipped}.toml" for shipped in profile_names()}
+        return f"icereco/{name}" if ships and name in self.registry.clashes(kind) else name
 
     def _options(self, model: type[_Model], table: Table, name: str, owner: str = "") -> _Model | None:
         try:

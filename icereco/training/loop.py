@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from icereco.blame import blaming
 from icereco.directions import opening_angle
 from icereco.errors import IcerecoError
 from icereco.evaluation.resolution import Resolution, Summary, summarize
@@ -169,7 +170,8 @@ class Trainer:
         with autocast(self.options, device):
             outputs = model(to_tensors(batch, device))
         truth = torch.from_numpy(batch.truth.direction).to(device, torch.float32)
-        return outputs, model.loss(outputs, truth)
+        with blaming("loss", model.loss, "when it was given outputs"):
+            return outputs, model.loss(outputs, truth)
 
     def _blame(self, batch: EventBatch, what: str) -> str:
         shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")

@@ -65,9 +65,9 @@ def _sensor_feature(name: DomFeature, detector: Detector) -> Float[np.ndarray, "
     """Of each sensor: relative efficiency from a standard module's, or the logarithm of a length over its median."""
     if name == "quantum_efficiency":
         return detector.quantum_efficiency - 1
-    medium = detector.medium
-    lengths = medium.scattering_length_m if name == "scattering" else medium.absorption_length_m
-    here = np.interp(detector.position_m[:, 2], medium.z_m, lengths)
+    scattering, absorption = detector.medium.lengths_m()
+    lengths = scattering if name == "scattering" else absorption
+    here = np.interp(detector.position_m[:, 2], detector.medium.z_m, lengths)
     feature: np.ndarray = np.log(here / np.median(here))
     return feature
 

@@ -1,0 +1,167 @@
+"""`icereco compare`: which of several trainings is better, on the same events."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from icereco.errors import IcerecoError
+from icereco.log import get_logger
+
+if TYPE_CHECKING:
+    from icereco.evaluation.comparison import Comparison, Difference
+    from icereco.evaluation.reconstructed import Reconstructed
+    from icereco.runs import RunFolder
+
+__all__ = ["command"]
+
+logger = get_logger(__name__)
+
+_LINE_FIT = "linefit"
+
+
+@click.command("compare")
+@click.argument("names", nargs=-1, required=True, metavar="RUN|FILE...")
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Events with truth to reconstruct with each run  [default: what each run validated on].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
+    """Compare trainings, or files of reconstructions, with the first of them.
+
+    Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
+    differences when events are drawn anew (bootstrap). The word linefit stands for the line fit on the first one's events.
+
+    \b
+    icereco compare hierarchical-simulated-v1-calm-muon flat-simulated-v1-bold-pion
+    icereco compare RUN RUN --data icecube_ppc
+    icereco compare RUN linefit
+    """  # noqa: D301 -- \b is click's
+    from icereco.evaluation.comparison import as_json as document
+    from icereco.evaluation.comparison import compare
+
+    if len(names) < 2:
+        raise IcerecoError(
+            f"there is nothing to compare {names[0]} with; name another run or file, or {_LINE_FIT}"
+        )
+    with _reconstructed(names, data) as (first, *others):
+        comparisons = [compare(first, other) for other in others]
+    if as_json:
+        click.echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    for comparison in comparisons:
+        _print(comparison, console)
+
+
+@contextmanager
+def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Reconstructed]]":
+    from icereco.evaluation.reconstructed import Reconstructed
+
+    with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
+        files: list[Path] = []
+        for number, name in enumerate(names):
+            linefit = name == _LINE_FIT and bool(files)
+            files.append(files[0] if linefit else _file(name, data, Path(folder) / f"{number}.parquet"))
+        labels = [Path(name).name if Path(name).is_file() else name for name in names]
+        yield [
+            Reconstructed.read(file, label, linefit=label == _LINE_FIT and number > 0)
+            for number, (file, label) in enumerate(zip(files, labels, strict=True))
+        ]
+
+
+def _file(name: str, data: str | None, temporary: Path) -> Path:
+    """The reconstructions of a run, or the file itself."""
+    if data is None:
+        from icereco.cli.evaluate import reconstructions_of
+
+        return reconstructions_of(name)
+    if Path(name).is_file():
+        raise IcerecoError(f"--data is reconstructed by runs, and {name} is a file; leave out one of the two")
+    from icereco.runs import resolve, runs_dir
+
+    run = resolve(name, runs_dir())
+    _reconstruct(run, data, temporary)
+    return temporary
+
+
+def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
+    from icereco.cli.progress import event_progress
+    from icereco.data.catalog import find
+    from icereco.inference.job import reconstruct
+    from icereco.inference.methods import model_method
+    from icereco.inference.outputs import open_output
+
+    source = find(data).open()
+    trained_on = run.provenance().get("data_fingerprint") or []
+    if source.fingerprint() in trained_on:  # one text, or a list of them
+        logger.warning("%s was trained on events of %s: it may know the answers", run.name, data)
+    if not run.best.is_file():
+        raise IcerecoError(f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let it train on")
+    with (
+        open_output(output, "parquet", {"run": run.name}) as opened,
+        event_progress(source.count()) as advance,
+    ):
+        reconstruct([source], model_method(run.best), opened, advance)
+
+
+def _print(comparison: "Comparison", console: Console) -> None:
+    console.print(f"A  {escape(comparison.first)}\nB  {escape(comparison.second)}", soft_wrap=True)
+    console.print(_table(comparison))
+    console.print(f"[bold]{escape(comparison.verdict)}[/]", soft_wrap=True)
+    left_out = comparison.groups["all"].left_out
+    if left_out:
+        console.print(f"[yellow]{left_out:,} events got no direction from one of the two and are left out[/]")
+    if comparison.alone:
+        console.print(f"[yellow]{comparison.alone:,} events that only one of the two has are left out[/]")
+    console.print()
+
+
+def _table(comparison: "Comparison") -> Table:
+    caption = "degrees; A, B: medians; [95 % of resamples]; * = zero is outside"
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        show_edge=False,
+        pad_edge=False,
+        caption=caption,
+        caption_justify="left",
+    )
+    table.add_column("group", no_wrap=True)
+    for heading in ("events", "A", "B", "median B - A ", "mean B - A "):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, group in comparison.groups.items():
+        table.add_row(
+            escape(name),
+            f"{group.events:,}",
+            _figure(group.first_median_deg),
+            _figure(group.second_median_deg),
+            _cell(group.median),
+            _cell(group.mean),
+            end_section=name == "all",
+        )
+    return table
+
+
+def _cell(difference: "Difference") -> str:
+    sign = "+" if difference.value_deg >= 0 else ""
+    ends = f"{_figure(difference.low_deg)}, {_figure(difference.high_deg)}"
+    text = escape(f"{sign}{_figure(difference.value_deg)} [{ends}]")
+    if not difference.significant:
+        return f"{text} "
+    return f"[{'green' if difference.value_deg < 0 else 'red'}]{text}*[/]"
+
+
+def _figure(degrees: float) -> str:
+    """Three digits: six such figures fit into 80 columns."""
+    return f"{degrees:.2f}" if abs(degrees) < 9.995 else f"{degrees:.1f}"

@@ -1,0 +1,304 @@
+"""`icereco sweep`: a small grid of trainings, in sequence or side by side, and their ranking."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from icereco.log import get_logger
+
+if TYPE_CHECKING:
+    from icereco.sweep import Cell, Ranked
+    from icereco.training.mixture import DataChoice
+
+__all__ = ["command"]
+
+logger = get_logger(__name__)
+
+_POLL_SECONDS = 0.2
+
+
+@click.command("sweep")
+@click.argument("profile")
+@click.option(
+    "-o",
+    "overrides",
+    multiple=True,
+    required=True,
+    metavar="ROLE.KEY=[VALUE,…]",
+    help="Values to try; with one value and no brackets the same for all. May be repeated.",
+)
+@click.option(
+    "--data", multiple=True, metavar="NAME|PATH[=WEIGHT]", help="As for icereco train  [default: simulated]."
+)
+@click.option("--reader", metavar="READER", help="As for icereco train.")
+@click.option("--skip-bad", is_flag=True, help="As for icereco train.")
+@click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings side by side."
+)
+@click.option("--wandb", type=click.Choice(["online", "offline", "disabled"]), help="As for icereco train.")
+@click.option("--json", "as_json", is_flag=True, help="Write the ranking as JSON for programs.")
+def command(
+    profile: str,
+    overrides: tuple[str, ...],
+    data: tuple[str, ...],
+    reader: str | None,
+    skip_bad: bool,
+    name: str | None,
+    jobs: int,
+    wandb: str | None,
+    as_json: bool,
+) -> None:
+    """Train PROFILE with every combination of values, and rank the results.
+
+    Each combination is a run of its own in runs/, to be looked at like any other. Ctrl-C stops and saves those that
+    train; the same command goes on: what has finished is kept, what was stopped is resumed.
+
+    \b
+    icereco sweep quick -o encoder.layers=[1,2,4] -o train.learning_rate=[3e-4,1e-3]
+    icereco sweep quick -o aggregator.use=[deepsets,flex-attention] --jobs 2
+    """  # noqa: D301 -- \b is click's
+    from icereco.cli.train import chosen_data, declared_detector
+    from icereco.runs import runs_dir
+    from icereco.sweep import grid
+
+    chosen = chosen_data(data, reader, skip_bad)
+    overrides = (*declared_detector(chosen, overrides), *overrides)
+    cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
+    fed = [word for text in data for word in ("--data", text)]
+    fed += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
+    failures = _train(cells, chosen, _Manner(jobs, fed, ["--wandb", wandb] if wandb else []))
+    _report(cells, failures, as_json=as_json)
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How trainings are started: how many side by side, and with which arguments of `icereco train`.
+
+    Attributes:
+        fed: of a new training: its data.
+        always: of a resumed one, too.
+    """
+
+    jobs: int
+    fed: list[str]
+    always: list[str]
+
+
+def _train(cells: "Sequence[Cell]", data: "Sequence[DataChoice]", manner: _Manner) -> "dict[str, str]":
+    """Train what is not trained yet; gives what went wrong, by run."""
+    from icereco.sweep import prepare_cell
+
+    todo = {cell.run.name: (cell, prepare_cell(cell, data)) for cell in cells}
+    waiting = [(cell, action) for cell, action in todo.values() if action in ("begin", "resume")]
+    logger.info("%d trainings, %d of them to do; watch them with: icereco runs", len(cells), len(waiting))
+    if manner.jobs > 1:
+        _prepare_data([cell for cell, _ in waiting], data)
+    with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, _stoppable():
+        return _side_by_side(
+            waiting, manner.jobs, lambda cell, action: _start(cell, action, manner, Path(folder))
+        )
+
+
+def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None:
+    """Simulate and sort once what all will read, which side by side each would do for itself."""
+    from icereco.detector import load_detector
+    from icereco.training.material import gather
+
+    for cell in cells:
+        detector = load_detector(cell.profile.detector)
+        with gather(cell.profile, detector, data, lambda _: lambda _done, _total: None):
+            pass
+
+
+def _side_by_side(
+    waiting: "list[tuple[Cell, str]]", jobs: int, start: "Callable[[Cell, str], _Training]"
+) -> "dict[str, str]":
+    queue, done = list(waiting), 0
+    running: list[_Training] = []
+    failures: dict[str, str] = {}
+    try:
+        while queue or running:
+            while queue and len(running) < jobs:
+                running.append(start(*queue.pop(0)))
+                logger.info("[%d/%d] %s", done + len(running), len(waiting), running[-1].cell.label)
+            time.sleep(_POLL_SECONDS)
+            for training in [one for one in running if one.ended()]:
+                running.remove(training)
+                done += 1
+                if problem := training.problem():
+                    failures[training.cell.run.name] = problem
+                    logger.error("%s failed: %s", training.cell.label, problem)
+    except KeyboardInterrupt:
+        for training in running:
+            training.stop()
+        logger.warning("stopped and saved; go on with the same command")
+        raise
+    return failures
+
+
+class _Training:
+    """The process that trains a cell."""
+
+    def __init__(
+        self, cell: "Cell", arguments: Sequence[str], environment: dict[str, str], output: Path
+    ) -> None:
+        self.cell, self._output = cell, output
+        with output.open("wb") as file:
+            # A session of its own: Ctrl-C reaches the sweep alone, which then stops every training once.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "icereco", "train", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool:
+        """Whether it has."""
+        return self._process.poll() is not None
+
+    def problem(self) -> str | None:
+        """Why it did not finish, None if it did."""
+        if self._process.returncode == 0 and self.cell.run.state() == "finished":
+            return None
+        status = self.cell.run.status()
+        if status is not None and status.message:
+            return status.message.partition("\n")[0]
+        lines = self._output.read_text(encoding="utf-8", errors="replace").splitlines()
+        told = [line for line in lines if line.startswith("error: ")] or lines[-1:]
+        return told[0].removeprefix("error: ") if told else f"exit code {self._process.returncode}"
+
+    def stop(self) -> None:
+        """Ask it to save, and wait until it has."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+
+
+def _start(cell: "Cell", action: str, manner: _Manner, folder: Path) -> _Training:
+    name = cell.run.name
+    if action == "resume":
+        arguments = ["--resume", name]
+    else:
+        arguments = ["--profile", _profile_file(cell, folder), "--name", name, *manner.fed]
+    environment = dict(os.environ)
+    if manner.jobs > 1:
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        environment.setdefault("OMP_NUM_THREADS", str(max(processors // manner.jobs, 1)))
+    return _Training(cell, [*arguments, *manner.always], environment, folder / f"{name}.log")
+
+
+def _profile_file(cell: "Cell", folder: Path) -> str:
+    """The cell's profile, resolved: what is trained is what was checked."""
+    path = folder / f"{cell.run.name}.toml"
+    path.write_text(cell.profile.resolved_toml(), encoding="utf-8")
+    return str(path)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM stops as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: bool) -> None:
+    from icereco.sweep import ranking
+
+    ranked = ranking(cells)
+    finished = {one.cell.run.name for one in ranked}
+    others = [cell for cell in cells if cell.run.name not in finished]
+    if as_json:
+        document = [_document(one) for one in ranked]
+        document += [
+            {
+                "run": cell.run.name,
+                "settings": cell.settings,
+                "state": cell.run.state(),
+                "message": failures.get(cell.run.name),
+            }
+            for cell in others
+        ]
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    if ranked:
+        console.print(_table(ranked))
+    for cell in others:
+        problem = failures.get(cell.run.name, _state(cell))
+        console.print(f"[red]no result[/]  {escape(cell.label)}: {escape(problem)}", soft_wrap=True)
+    if len(ranked) > 1:
+        console.print(
+            f"next: icereco compare {ranked[0].cell.run.name} {ranked[1].cell.run.name}", soft_wrap=True
+        )
+
+
+def _state(cell: "Cell") -> str:
+    if not cell.run.exists:
+        return "not trained"
+    return (
+        f"its run is {cell.run.state()}; look at {cell.run.log}, or remove {cell.run.path} to train it anew"
+    )
+
+
+def _table(ranked: "Sequence[Ranked]") -> Table:
+    caption = "degrees; [95 % of resamples]; = no significant difference"
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), show_edge=False, caption=caption, caption_justify="left"
+    )
+    table.add_column("", justify="right")
+    table.add_column("settings", overflow="fold")
+    for heading in ("min", "median", "mean", "median - best"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for place, one in enumerate(ranked, start=1):
+        table.add_row(
+            str(place),
+            escape(one.cell.label),
+            "" if one.seconds is None else f"{one.seconds / 60:.1f}",
+            f"{one.median_deg:.2f}",
+            f"{one.mean_deg:.2f}",
+            _behind(one),
+        )
+    return table
+
+
+def _behind(one: "Ranked") -> str:
+    if one.behind is None:
+        return ""
+    median = one.behind.median
+    mark = " " if median.significant else "="
+    return escape(f"{median.value_deg:+.2f} [{median.low_deg:.2f}, {median.high_deg:.2f}]") + mark
+
+
+def _document(one: "Ranked") -> dict[str, Any]:
+    median = one.behind.median if one.behind else None
+    return {
+        "run": one.cell.run.name,
+        "settings": one.cell.settings,
+        "state": "finished",
+        "median_deg": one.median_deg,
+        "mean_deg": one.mean_deg,
+        "seconds": one.seconds,
+        "median_behind_best": asdict(median) | {"significant": median.significant} if median else None,
+    }

@@ -1,0 +1,183 @@
+"""Whether one method is better than another: paired on the same events, with bootstrap intervals.
+
+Angular errors scatter far more between events than between methods. Differences are therefore taken event by event, and
+their scatter is told by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
+are drawn with replacement, the same for both methods, and the figures taken again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.errors import IcerecoError
+from icereco.evaluation.reconstructed import Reconstructed
+from icereco.evaluation.resolution import groups
+
+__all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]
+
+_LEVEL = 0.95
+_MOST_RESAMPLES, _LEAST_RESAMPLES = 2_000, 200
+_DRAWS = 20_000_000
+"""Events drawn in all resamples of a group: many events need fewer resamples for an interval as good."""
+_AT_ONCE = 1_000_000
+"""Events drawn at once, to bound memory."""
+
+_FEWEST = 10
+"""An interval from fewer events means nothing."""
+
+_SAME_DIRECTION_RAD = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Second minus first in degrees, and the interval that holds 95 % of its resamples."""
+
+    value_deg: float
+    low_deg: float
+    high_deg: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low_deg > 0 or self.high_deg < 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupComparison:
+    """Two methods on the same events of one group.
+
+    Attributes:
+        events: with a direction from both; `left_out` have none from one of them.
+        first_median_deg: of the first method; and so on.
+        median: difference of the medians.
+        mean: difference of the means.
+    """
+
+    events: int
+    left_out: int
+    first_median_deg: float
+    second_median_deg: float
+    first_mean_deg: float
+    second_mean_deg: float
+    median: Difference
+    mean: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two methods by group: "all", slices by the number of pulses, kinds; a group of fewer than ten events is left out.
+
+    Attributes:
+        alone: events that only one of the two has, which say nothing here.
+    """
+
+    first: str
+    second: str
+    groups: Mapping[str, GroupComparison]
+    alone: int
+
+    @property
+    def verdict(self) -> str:
+        """What it comes to over all events, in a sentence."""
+        overall = self.groups["all"]
+        parts = []
+        for name, difference in (("median", overall.median), ("mean", overall.mean)):
+            if difference.significant:
+                word = "smaller" if difference.value_deg < 0 else "larger"
+                ends = sorted((abs(difference.low_deg), abs(difference.high_deg)))
+                size = f"{abs(difference.value_deg):.2f}° ({ends[0]:.2f}° to {ends[1]:.2f}°)"
+                parts.append(f"its {name} error is {size} {word}")
+        if not parts:
+            return f"no significant difference between {self.first} and {self.second}"
+        return f"{self.second} against {self.first}: {' and '.join(parts)}"
+
+
+def compare(first: Reconstructed, second: Reconstructed, seed: int = 0) -> Comparison:
+    """Compare two methods on the events that both have.
+
+    Args:
+        first: what is compared with.
+        second: what is compared; differences are second minus first.
+        seed: of the resampling; the same for every group.
+
+    Raises:
+        IcerecoError: they have no event in common, or the same ids stand for different events.
+    """
+    _, mine, theirs = np.intersect1d(first.event_id, second.event_id, assume_unique=True, return_indices=True)
+    if len(mine) < _FEWEST:
+        raise IcerecoError(
+            f"{first.name} and {second.name} have {len(mine)} events in common, too few (under {_FEWEST}) to compare them on; "
+            "reconstruct one file with both: icereco compare … --data EVENTS"
+        )
+    first_here, second_here = first.take(mine), second.take(theirs)
+    _require_same_events(first_here, second_here)
+    errors = np.degrees(np.stack([first_here.error_rad, second_here.error_rad]))
+    chosen = groups(first_here.pulses, first_here.kind)
+    compared = {name: found for name, rows in chosen if (found := _group(errors[:, rows], seed)) is not None}
+    if "all" not in compared:
+        raise IcerecoError(
+            f"{first.name} and {second.name}: fewer than {_FEWEST} events have a direction from both"
+        )
+    alone = len(first.event_id) + len(second.event_id) - 2 * len(mine)
+    return Comparison(first.name, second.name, compared, alone)
+
+
+def _require_same_events(first: Reconstructed, second: Reconstructed) -> None:
+    apart = np.linalg.norm(first.truth - second.truth, axis=1) > _SAME_DIRECTION_RAD
+    if apart.any():
+        event = int(first.event_id[np.argmax(apart)])
+        raise IcerecoError(
+            f"event_id {event} has another true direction in {first.name} than in {second.name}: they are of different "
+            "data; reconstruct one file with both: icereco compare … --data EVENTS"
+        )
+
+
+def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | None:
+    known = ~np.isnan(errors).any(axis=0)
+    pairs = errors[:, known]
+    if pairs.shape[1] < _FEWEST:
+        return None
+    medians, means = np.median(pairs, axis=1), pairs.mean(axis=1)
+    resampled = _resamples(pairs, seed)
+    return GroupComparison(
+        events=int(known.sum()),
+        left_out=int((~known).sum()),
+        first_median_deg=float(medians[0]),
+        second_median_deg=float(medians[1]),
+        first_mean_deg=float(means[0]),
+        second_mean_deg=float(means[1]),
+        median=_difference(float(medians[1] - medians[0]), resampled[:, 0]),
+        mean=_difference(float(means[1] - means[0]), resampled[:, 1]),
+    )
+
+
+def _resamples(pairs: Float[ndarray, "2 event"], seed: int) -> Float[ndarray, "resample 2"]:
+    """Differences of median and mean in each resample."""
+    random, events = np.random.default_rng(seed), pairs.shape[1]
+    resamples = int(np.clip(_DRAWS // events, _LEAST_RESAMPLES, _MOST_RESAMPLES))
+    at_once = max(_AT_ONCE // events, 1)
+    parts = []
+    for start in range(0, resamples, at_once):
+        rows = random.integers(0, events, (min(at_once, resamples - start), events))
+        first, second = pairs[0][rows], pairs[1][rows]
+        medians = np.median(second, axis=1) - np.median(first, axis=1)
+        parts.append(np.stack([medians, second.mean(axis=1) - first.mean(axis=1)], axis=1))
+    return np.concatenate(parts)
+
+
+def _difference(value: float, resampled: Float[ndarray, "resample"]) -> Difference:
+    low, high = np.quantile(resampled, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Difference(value, float(low), float(high))
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """The same as plain values."""
+    document = asdict(comparison)
+    for group, found in comparison.groups.items():
+        for figure in ("median", "mean"):
+            document["groups"][group][figure]["significant"] = getattr(found, figure).significant
+    return document | {"level": _LEVEL, "verdict": comparison.verdict}

@@ -1,0 +1,93 @@
+"""Which checks a component has to pass."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from icereco.components import KINDS, Kind
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.plugins import registry
+from icereco.registry import Declaration
+from icereco.testing.conformance.subject import Example, Subject
+
+__all__ = ["Check", "checks", "checks_of"]
+
+Promise = Callable[[Subject], None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of one component; calling it complains if the component does not keep it.
+
+    Attributes:
+        name: of the promise, such as "doms-do-not-leak".
+        subject: the component.
+        promise: what looks.
+        waived: the component does not make this promise.
+    """
+
+    name: str
+    subject: Subject
+    promise: Promise
+    waived: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """The promise in a sentence."""
+        return " ".join((self.promise.__doc__ or "").partition("\n\n")[0].split())
+
+    def __call__(self) -> None:
+        """Look.
+
+        Raises:
+            BrokenPromiseError: the promise is not kept.
+        """
+        self.promise(self.subject)
+
+    def __str__(self) -> str:
+        return f"{self.subject.declaration.component.name}: {self.name}"
+
+
+def checks(
+    kind: Kind, name: str, example: Example | None = None, settings: dict[str, Any] | None = None
+) -> list[Check]:
+    """Every check that an installed component has to pass.
+
+    Args:
+        kind: such as "aggregator".
+        name: as a profile writes it.
+        example: for a reader, a file of its format; without one only its refusals can be checked.
+        settings: options to build it with; by default its own, but narrow and shallow where it has such options
+            (`width`, `layers`), so that the checks are quick.
+
+    Raises:
+        IcerecoError: no such component.
+    """
+    if kind not in KINDS:
+        raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, KINDS)}")
+    found = checks_of(registry().find(kind, name), example, settings)
+    return [check for check in found if not check.waived]
+
+
+def checks_of(
+    declaration: Declaration, example: Example | None = None, settings: dict[str, Any] | None = None
+) -> list[Check]:
+    """As `checks`, for a declaration, and with the promises that it waives."""
+    subject = Subject(declaration, settings or {}, example)
+    return [
+        Check(name, subject, promise, waived=name in declaration.component.waives and may_waive)
+        for name, promise, may_waive in _promises(declaration.kind, has_example=example is not None)
+    ]
+
+
+def _promises(kind: Kind, *, has_example: bool) -> Iterator[tuple[str, Promise, bool]]:
+    for module in map(_module, ("declaration", kind)):
+        promises = [*module.PROMISES, *(getattr(module, "WITH_EXAMPLE", ()) if has_example else ())]
+        for promise in promises:
+            name = promise.__name__.replace("_", "-")
+            yield name, promise, name in getattr(module, "WAIVABLE", ())
+
+
+def _module(name: str) -> Any:
+    return import_module(f"icereco.testing.conformance.{name}")

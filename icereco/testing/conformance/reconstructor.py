@@ -1,0 +1,121 @@
+"""What a reconstructor promises: a direction for each event, from that event alone."""
+
+import copy
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.events import EventBatch
+from icereco.reconstruction import Reconstruction
+from icereco.testing.conformance import samples
+from icereco.testing.conformance.subject import Subject, require
+
+_CLOSE_RAD = 1e-4
+
+
+def _reconstruct(subject: Subject, batch: EventBatch) -> Reconstruction:
+    found: Reconstruction = subject.build()(batch)
+    return found
+
+
+def _apart(first: Float[ndarray, "event 3"], second: Float[ndarray, "event 3"]) -> float:
+    """The largest angle in rad; π where only one of two has a direction."""
+    missing = np.isnan(first[:, 0]) != np.isnan(second[:, 0])
+    if missing.any():
+        return float(np.pi)
+    angle = np.arctan2(np.linalg.norm(np.cross(first, second), axis=1), (first * second).sum(axis=1))
+    return float(np.nanmax(angle, initial=0.0))
+
+
+def one_direction_per_event(subject: Subject) -> None:
+    """Each event gets a unit vector, or NaN where the method cannot give one."""
+    batch = samples.events()
+    direction = _reconstruct(subject, batch).direction
+    require(
+        direction.shape == (len(batch), 3), f"{len(batch)} events gave directions of shape {direction.shape}"
+    )
+    known = direction[~np.isnan(direction).all(axis=1)]
+    require(np.isfinite(known).all(), "a direction is NaN in part, or infinite")
+    require(np.allclose(np.linalg.norm(known, axis=1), 1, atol=1e-5), "a direction is not a unit vector")
+    require(len(known), "no event at all got a direction")
+
+
+def points_to_the_origin(subject: Subject) -> None:
+    """For clean tracks the direction is where the particle came from, not where it goes."""
+    batch = samples.track_events()
+    assert batch.truth is not None
+    cosine = (_reconstruct(subject, batch).direction * batch.truth.direction).sum(axis=1)
+    require(
+        np.nanmean(cosine) > 0,
+        f"its directions point away from the origin (mean cosine {np.nanmean(cosine):.2f})",
+    )
+
+
+def rotation(subject: Subject) -> None:
+    """Where the detector is turned, its directions turn with it."""
+    matrix, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
+    matrix *= np.sign(np.linalg.det(matrix))
+    batch = samples.track_events()
+    still, turned = (_reconstruct(subject, one).direction for one in (batch, samples.turned(batch, matrix)))
+    apart = np.degrees(_apart(turned, still @ matrix.T))
+    require(apart < 0.1, f"in a turned detector its directions are {apart:.1f}° from the turned ones")
+
+
+def clock(subject: Subject) -> None:
+    """Only differences of time matter: a clock that started earlier changes nothing."""
+    batch = samples.track_events()
+    late = dataclasses.replace(batch, time_ns=batch.time_ns + 1e6)
+    apart = _apart(_reconstruct(subject, late).direction, _reconstruct(subject, batch).direction)
+    require(
+        apart < _CLOSE_RAD, f"with all times 1 ms later its directions change by {np.degrees(apart):.2f}°"
+    )
+
+
+def alone_as_in_company(subject: Subject) -> None:
+    """An event gets the same direction alone and in any batch."""
+    batch = samples.track_events()
+    together = _reconstruct(subject, batch).direction
+    alone = np.concatenate([_reconstruct(subject, batch[i : i + 1]).direction for i in range(len(batch))])
+    require(_apart(alone, together) < _CLOSE_RAD, "an event gets another direction alone than in a batch")
+
+
+def leaves_its_input_alone(subject: Subject) -> None:
+    """It does not change the events that it is given."""
+    batch = copy.deepcopy(samples.events())
+    _reconstruct(subject, batch)
+    before = samples.events()
+    changed = [
+        name
+        for name in ("time_ns", "charge_pe", "position_m", "auxiliary", "sensor_id")
+        if not np.array_equal(getattr(batch, name), getattr(before, name))
+    ]
+    require(not changed, f"it changes {', '.join(changed)} of the events that it is given")
+
+
+def says_what_it_used(subject: Subject) -> None:
+    """Kappa is not negative, and no more pulses were used than there are."""
+    batch = samples.events()
+    found = _reconstruct(subject, batch)
+    if found.kappa is not None:
+        known = found.kappa[~np.isnan(found.kappa)]
+        require(
+            found.kappa.shape == (len(batch),) and (known >= 0).all(),
+            "a kappa is negative, or not one per event",
+        )
+    if found.pulses_used is not None:
+        require((found.pulses_used <= batch.pulse_count).all(), "it says it used more pulses than there are")
+
+
+PROMISES = (
+    one_direction_per_event,
+    points_to_the_origin,
+    rotation,
+    clock,
+    alone_as_in_company,
+    leaves_its_input_alone,
+    says_what_it_used,
+)
+
+WAIVABLE = ("rotation", "points-to-the-origin")

@@ -1,0 +1,94 @@
+"""The component that is being checked, and how a check says what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icereco.components import Component
+from icereco.registry import Declaration
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pydantic import BaseModel
+    from torch import Tensor
+
+__all__ = ["BrokenPromiseError", "Example", "Subject", "require", "require_close"]
+
+_SMALL = {"width": 32, "layers": 2}
+
+
+class BrokenPromiseError(AssertionError):
+    """What a component promised, and what it did instead."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A file (or folder) in the format of a reader.
+
+    Attributes:
+        path: the file, or a function that makes it in an empty folder and gives its path.
+        events: what is in it, in the own layout and in the file's order; None where only its plausibility is checked.
+        detector: the detector that it is of, a card by name or folder.
+    """
+
+    path: Path | Callable[[Path], Path]
+    events: "pa.Table | None" = None
+    detector: str | Path = "icecube86"
+
+    def make(self, folder: Path) -> Path:
+        """The file, made in `folder` if need be."""
+        return self.path(folder) if callable(self.path) else self.path
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A component with the options that it is checked with."""
+
+    declaration: Declaration
+    settings: Mapping[str, Any]
+    example: Example | None = None
+
+    @property
+    def component(self) -> Component:
+        """What is checked."""
+        return self.declaration.component
+
+    def options(self, **changes: Any) -> "BaseModel":
+        """Its options: the settings, on top of a small size where it has such options; `changes` that it knows win."""
+        model: type[BaseModel] = self.component.load_options()
+        small = _SMALL if not self.settings else {}
+        wanted = {**small, **self.settings, **changes}
+        return model(**{key: value for key, value in wanted.items() if key in model.model_fields})
+
+    def build(self, *needs: Any, **changes: Any) -> Any:
+        """The component itself, from its options and what its kind needs besides."""
+        return self.component.load_factory()(self.options(**changes), *needs)
+
+
+def require(kept: object, complaint: str) -> None:
+    """Complain unless the promise is kept.
+
+    Raises:
+        BrokenPromiseError: it is not.
+    """
+    if not kept:
+        raise BrokenPromiseError(complaint)
+
+
+def require_close(
+    found: "Tensor", expected: "Tensor", complaint: str, relative: float = 1e-4, absolute: float = 1e-5
+) -> None:
+    """Complain unless two tensors agree.
+
+    Raises:
+        BrokenPromiseError: they differ, in shape or by more than `absolute + relative · |expected|`.
+    """
+    require(
+        found.shape == expected.shape,
+        f"{complaint}: shape {tuple(found.shape)} instead of {tuple(expected.shape)}",
+    )
+    apart = (found.double() - expected.double()).abs()
+    allowed = absolute + relative * expected.double().abs()
+    if not bool((apart <= allowed).all()):  # NaN is not close to anything
+        raise BrokenPromiseError(f"{complaint}: they differ by up to {float(apart.max()):.3g}")

@@ -1,0 +1,5 @@
+# ruff: noqa: TID253 -- this is the fault
+"""Options in a module that imports what is slow to import."""
+
+import polars as pl  # noqa: F401
+from planted_options import Good  # noqa: F401

@@ -1,0 +1,62 @@
+"""Every registered component passes the conformance kit: registered means tested."""
+
+from pathlib import Path
+
+import pytest
+
+from icereco.components import KINDS
+from icereco.plugins import registry
+from icereco.testing.conformance import Example, checks_of
+from icereco.testing.conformance.samples import detector, event_table
+
+SETTINGS = {("simulator", "ice-telescope"): {"primaries_per_block": 64}}
+
+
+def write_own(folder):
+    import pyarrow.parquet as pq
+
+    pq.write_table(event_table(), folder / "events.parquet")
+    return folder / "events.parquet"
+
+
+def write_kaggle(folder):
+    from icereco.data.kaggle_layout import KaggleWriter
+
+    with KaggleWriter(folder / "events", detector(), {}) as writer:
+        for batch in event_table().to_batches():
+            writer.write(batch)
+    return folder / "events"
+
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+GRAPHNET = "oscNext_genie_level7_v02"
+EXAMPLES = {
+    "icereco": Example(write_own, event_table()),
+    "kaggle": Example(write_kaggle, event_table()),
+    "graphnet-sqlite": Example(SHARED / "graphnet" / "sqlite" / GRAPHNET / f"{GRAPHNET}_first_5_frames.db"),
+    "graphnet-parquet": Example(SHARED / "graphnet" / "parquet" / GRAPHNET / "merged"),
+    "prometheus": Example(SHARED / "prometheus" / "raw" / "22980001_photons.parquet", detector="arca"),
+    "km3net": None,  # no file of theirs that may be kept beside the project
+}
+"""Readers and a file of theirs. A reader that is not here fails `test_every_reader_has_an_example`."""
+
+
+def every_check():
+    for declaration in (one for kind in KINDS for one in registry().of_kind(kind)):
+        kind, name = declaration.kind, declaration.component.name
+        example = EXAMPLES.get(name) if kind == "reader" else None
+        if example and not callable(example.path) and not example.path.exists():
+            example = None  # the folder of shared data is not beside this checkout
+        for check in checks_of(declaration, example, SETTINGS.get((kind, name))):
+            if not check.waived:
+                yield pytest.param(check, id=f"{kind} {check}")
+
+
+@pytest.mark.parametrize("check", list(every_check()))
+def test_every_component_keeps_its_promises(check):
+    check()
+
+
+@pytest.mark.parametrize("name", registry().names("reader"))
+def test_every_reader_has_an_example(name):
+    assert name in EXAMPLES
