@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from icereco.control import Order, OrderReader
-from icereco.data.store import Progress
+from icereco.data.preparation import Progress
 from icereco.errors import IcerecoError
 from icereco.log import get_logger
 from icereco.runs import RunFolder

@@ -153,5 +153,8 @@ def _about_detector(detector: Detector) -> Table:
     grid.add_row("strings", f"{len(set(detector.string.tolist())):,}")
     for axis, name in enumerate("xyz"):
         grid.add_row(name, f"{low[axis]:.0f} … {high[axis]:.0f} m")
-    grid.add_row("noise", f"{float(detector.noise_rate_hz.mean()):,.0f} Hz a sensor")
+    noise = (
+        "not known" if detector.noise_rate_hz is None else f"{detector.noise_rate_hz.mean():,.0f} Hz a sensor"
+    )
+    grid.add_row("noise", noise)
     return grid
