@@ -121,11 +121,16 @@ class Preparation:
         """As `run`; what goes wrong is for those who wait."""
         try:
             self.run(order, processes, None)
+            if self.stop.is_set():
+                self._fail(IcerecoError(f"preparing the events of {self.source.path} was stopped"))
         except BaseException as error:  # who waits in another thread must hear of it
             logger.debug("preparing failed", exc_info=error)
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
 
     def run(self, order: Sequence[int], processes: int | None, progress: Progress | None) -> None:
         """Prepare all parts, in this order; alone in the folder."""
