@@ -748,3 +748,24 @@ def test_a_long_line_of_the_log_goes_on_between_words(tmp_path):
         assert sum(map(len, re.findall("x{2,}", text_of(pilot)))) == 90
 
     drive(scenario, (80, 24))
+
+
+def test_trainings_wait_in_a_queue_and_can_be_taken_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)  # nothing is trained here
+    jobs = JobFolder(tmp_path / "runs")
+
+    async def scenario(pilot):
+        for count in (1, 2):
+            await pilot.press("n")
+            await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+            await until(pilot, lambda: pilot.app.screen.query("#field-train-epochs"))
+            await pilot.press("f6")
+            await until(pilot, lambda count=count: len(jobs.all()) == count)
+        assert [job.state for job in jobs.all()] == ["waiting", "waiting"]
+        assert jobs.all()[0].arguments[:3] == ("train", "--profile", "quick")
+        await pilot.press("6")
+        await until(pilot, lambda: text_of(pilot).count("… waiting") == 2)
+        await pilot.press("D", "y")
+        await until(pilot, lambda: len(jobs.all()) == 1)
+
+    drive(scenario)
