@@ -11,7 +11,7 @@ from icereco.components import ROLES
 from icereco.data.batches import event_batch
 from icereco.detector import detector_names, load_detector
 from icereco.model import build_model
-from icereco.profiles import load_profile, parse_profile, profile_names, profile_comment
+from icereco.profiles import load_profile, parse_profile, profile_comment, profile_names
 from icereco.tensors import to_tensors
 from icereco.testing.random_events import random_events
 from icereco.training.optimizer import build_optimizers
