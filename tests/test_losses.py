@@ -19,9 +19,9 @@ KAPPAS = [1e-6, 1e-3, 0.1, 0.499999, 0.500001, 1.0, 10.0, 1e3, 1e5]
 SMALL = {"sphere-bins": {"cells_per_side": 3, "smoothing_deg": 15}}  # as many cells as checks have time for
 
 
-def build(name, **options):
+def build(name):
     component = registry().get("loss", name)
-    return component.load_factory()(component.load_options()(**{**SMALL.get(name, {}), **options}))
+    return component.load_factory()(component.load_options()(**SMALL.get(name, {})))
 
 
 def random_directions(count, seed=0, dtype=torch.float32):
