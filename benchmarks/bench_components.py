@@ -108,9 +108,10 @@ def main() -> None:
     base = rates(*model_with("aggregator", "flex-attention"), batch)
     console.print(f"hierarchical: train {base[0]:.1f} events/s, infer {base[1]:.1f} events/s")
     for role in sys.argv[1:] or ROLES:
+        console.print(f"[bold]{role}[/]")
         for name in registry().names(role):
             try:
-                console.print(row(role, name, batch, base))
+                console.print(row(role, name, batch, base), soft_wrap=True)
             except IcerecoError as error:  # such as a loss of a third party that needs options
                 console.print(f"{role} {name}: {error}")
 

@@ -57,8 +57,7 @@ def attention_pool(network: Any, features: Tensor, offsets: Tensor, _batch: Tens
 
 def first_pulses(network: Any, features: Tensor, offsets: Tensor, _batch: TensorBatch | None) -> Tensor:
     """The row of all first pulses, padded to their full number, through one matrix."""
-    count = network.pulses
-    place = torch.arange(count)
+    place = torch.arange(network.lengths[-1])
     real = place < offsets.diff()[:, None]
     row = features[(offsets[:-1, None] + place).clamp(max=len(features) - 1)] * real[..., None]
     total = row.flatten(1) @ network.blocks.flatten(0, 1) + real.float() @ network.biases

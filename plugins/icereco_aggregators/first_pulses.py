@@ -1,6 +1,8 @@
 # ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """The first pulses of each DOM side by side, as in the flat model of iceaggr (github.com/timinar/iceaggr)."""
 
+from itertools import count, pairwise, takewhile
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -13,13 +15,15 @@ __all__ = ["FirstPulses", "FirstPulsesAggregator"]
 class FirstPulses(nn.Module):
     """A linear layer on the features of the first pulses of each DOM, [pulse 1, pulse 2, …], and on their number.
 
-    Most DOMs have one pulse, so the row of features is mostly empty and is never made: the k-th block of the matrix is
-    applied to those DOMs alone that have a k-th pulse, and a bias of each block tells an absent pulse from one of zeros.
+    Most DOMs have one pulse, so most of that row would be empty. DOMs are therefore taken in classes, of one pulse, of
+    up to 4, to 16 and so on, and each class has a row of its own length. A bias of each place tells an absent pulse
+    from one of zeros.
     """
 
     def __init__(self, pulses: int, feature_count: int, width: int) -> None:
         super().__init__()
-        self.pulses, self.width = pulses, width
+        self.width = width
+        self.lengths = [*takewhile(lambda length: length < pulses, (4**power for power in count())), pulses]
         self.blocks = nn.Parameter(torch.empty(pulses, feature_count, width))
         self.biases = nn.Parameter(torch.zeros(pulses, width))
         self.count = nn.Linear(1, width)
@@ -30,33 +34,31 @@ class FirstPulses(nn.Module):
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs."""
         counts = pulse_offsets.diff()
-        order = torch.argsort(counts, descending=True, stable=True)
-        starts = pulse_offsets[:-1][order]
-        # How many DOMs have a k-th pulse; the longest come first, so they are the first so many rows.
-        having = (
-            torch.bincount(counts.clamp(max=self.pulses), minlength=self.pulses + 1).flip(0).cumsum(0).flip(0)
-        )
-        rows: list[int] = having.tolist()[1:]
-        parts = [
-            torch.addmm(self.biases[k], features[starts[:count] + k], self.blocks[k])
-            for k, count in enumerate(rows)
-            if count
-        ]
-        inverse = torch.empty_like(order)
-        inverse[order] = torch.arange(len(order), device=order.device)
-        total = _sum_of_prefixes(parts, self.blocks.new_zeros(len(order), self.width))[inverse]
-        return total + self.count(torch.log1p(counts.to(total.dtype))[:, None])  # type: ignore[no-any-return]  # modules return Any
+        known = self.count(torch.log1p(counts.to(features.dtype))[:, None])
+        if len(features) == 0:
+            return known  # type: ignore[no-any-return]  # modules return Any
+        used, order, vectors = counts.clamp(max=self.lengths[-1]), [], []
+        for shorter, length in pairwise([-1, *self.lengths]):
+            doms = ((used > shorter) & (used <= length)).nonzero().squeeze(1)
+            order.append(doms)
+            vectors.append(self._rows(features, pulse_offsets[doms], used[doms], length))
+        place = torch.empty_like(counts)
+        place[torch.cat(order)] = torch.arange(len(counts), device=counts.device)
+        return known + torch.cat(vectors)[place]  # type: ignore[no-any-return]  # modules return Any
 
-
-def _sum_of_prefixes(
-    parts: list[Float[Tensor, "some width"]], zeros: Float[Tensor, "row width"]
-) -> Float[Tensor, "row width"]:
-    """The sum of matrices that each cover the first rows only, the longest first; `zeros` says how many rows there are."""
-    total = zeros[:0]
-    for part in reversed(parts):
-        covered = len(total)
-        total = torch.cat([part[:covered] + total, part[covered:].float()])
-    return torch.cat([total, zeros[len(total) :]])
+    def _rows(
+        self,
+        features: Float[Tensor, "pulse feature"],
+        starts: Int[Tensor, "dom"],
+        used: Int[Tensor, "dom"],
+        length: int,
+    ) -> Float[Tensor, "dom width"]:
+        """The layer for DOMs of at most `length` pulses."""
+        place = torch.arange(length, device=features.device)
+        real = place < used[:, None]
+        index = (starts[:, None] + place).clamp(max=len(features) - 1)
+        rows = torch.where(real[..., None], features[index], 0.0).flatten(1)
+        return rows @ self.blocks[:length].flatten(0, 1) + real.to(rows.dtype) @ self.biases[:length]
 
 
 class FirstPulsesAggregator(nn.Module):
