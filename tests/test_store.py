@@ -232,6 +232,12 @@ def test_a_growing_store_gives_each_part_as_soon_as_it_is_there(event_table, det
         assert store.wait is None, "it is whole now"
 
 
+def test_a_block_of_a_growing_store_is_waited_for_to_the_end_of_its_file(store):
+    assert store.geometry.needed([0]) == {0: 80}
+    assert store.geometry.needed([4, 5]) == {0: 160}
+    assert store.geometry.needed([18]) == {0: 300}
+
+
 def test_nobody_waits_for_a_store_that_grows_no_more(event_table, detector, tmp_path, monkeypatch):
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
