@@ -24,7 +24,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from icereco.data.layouts import KaggleWriter
+from icereco.data.kaggle_layout import KaggleWriter
 from icereco.data.prepare import prepare
 from icereco.data.sources import open_source
 from icereco.data.store import Store

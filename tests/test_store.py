@@ -1,5 +1,6 @@
 # ruff: noqa: TID253 -- tests of tables
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -229,6 +230,26 @@ def test_a_growing_store_gives_each_part_as_soon_as_it_is_there(event_table, det
     same(found, event_batch(event_table, detector))
     with growing(source, detector, lambda store: range(4)) as store:
         assert store.wait is None, "it is whole now"
+
+
+def test_a_block_of_a_growing_store_is_waited_for_to_the_end_of_its_file(store):
+    assert store.geometry.needed([0]) == {0: 80}
+    assert store.geometry.needed([4, 5]) == {0: 160}
+    assert store.geometry.needed([18]) == {0: 300}
+
+
+def test_nobody_waits_for_a_store_that_grows_no_more(event_table, detector, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        "icereco.data.preparation.run_tasks", lambda _tasks, _processes, _tell, stop: stop.wait()
+    )
+    split_into(2, event_table, tmp_path / "data")
+    with growing(open_source(tmp_path / "data"), detector, lambda store: range(2)) as store:
+        reader = ThreadPoolExecutor(1).submit(store.block, 0)
+        with pytest.raises(TimeoutError):
+            reader.result(timeout=0.2)
+    with pytest.raises(IcerecoError, match="was stopped"):
+        reader.result(timeout=20)
 
 
 def test_what_goes_wrong_in_a_growing_store_is_raised_where_it_is_needed(

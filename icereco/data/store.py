@@ -67,11 +67,12 @@ class Geometry(BaseModel):
         return int(np.searchsorted(self.first_block, block, side="right")) - 1
 
     def needed(self, blocks: Sequence[int]) -> dict[int, int]:
-        """How many leading events of each part these blocks take."""
+        """How many leading events of each part must be there for these blocks: to the end of their files."""
         found: dict[int, int] = {}
         for block in blocks:
             part = self.part_of(block)
-            events = (block + 1 - int(self.first_block[part])) * self.block_events
+            files = (block - int(self.first_block[part])) // self.blocks_per_shard + 1
+            events = files * self.blocks_per_shard * self.block_events
             found[part] = max(found.get(part, 0), min(events, self.part_events[part]))
         return found
 

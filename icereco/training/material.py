@@ -62,8 +62,13 @@ class Material:
         return Stream(self._found, self.detector, _budget(options)).in_order()
 
     def first_batch(self, options: TrainOptions) -> EventBatch:
-        """The first batch of validation events, without a look at the others."""
-        return next(Stream(self.validate, self.detector, _budget(options), workers=0).in_order())
+        """A batch to look at before training, without waiting for others: of validation events, or of those to train on.
+
+        Of many events it is the latter, as the files that validate may be prepared last.
+        """
+        many = any(len(portion.store) > EXACT_EVENTS for portion in self.train)
+        portions = self.train if many else self.validate
+        return next(Stream(portions, self.detector, _budget(options), workers=0).in_order())
 
     @cached_property
     def _found(self) -> tuple[Portion, ...]:
