@@ -255,13 +255,13 @@ def test_times_decide_in_the_relative_transformer():
 def test_relative_attention_over_all_doms_trains_in_bounded_memory():
     torch.manual_seed(1)
     encoder = RelativeTransformerEncoder(RelativeTransformerOptions(layers=2, plain_layers=1), 64).train()
-    counts = torch.tensor([5_160, 5_160])
+    counts = torch.tensor([5_160])
     vectors = torch.randn(int(counts.sum()), 64, requires_grad=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     call_encoder(encoder, vectors, torch.randn(len(vectors), 3), offsets_of(counts)).sum().backward()
     assert vectors.grad.isfinite().all()
-    # All scores of two layers with their gradients would take 10 GB.
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2.5e6
+    # The scores of two layers, kept for the gradients, would take 3 GB and more.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1.5e6
 
 
 # Graph convolutions
