@@ -305,11 +305,12 @@ def test_another_file_can_be_opened_and_added(screen, tmp_path, table):
     )
 
     async def act(pilot, screen):
-        await pilot.press("o")
+        await pilot.press("slash", *"pulses>50", "enter", "o")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
         pilot.app.screen.query_one(Input).value = "second.parquet"
         await pilot.press("enter")
         await until(pilot, lambda: screen.session.title == "second.parquet" and screen.session.total == 2)
+        assert len(screen.session.listed) == 2  # the filter was of the other file
         await pilot.press("O")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
         pilot.app.screen.query_one(Input).value = "fi"

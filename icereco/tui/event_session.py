@@ -74,7 +74,7 @@ class EventSession:
         found = opened(path, more)
         self.close()
         self.opened, self._files, self._made = found, found.reconstructions, {}
-        self._main = ""
+        self._main, self.expression = "", ""
         self._openings += 1
         self._load()
         self._feed = EventFeed(found.data, self.detector, self._changed, found.only)
@@ -124,6 +124,9 @@ class EventSession:
                 found += [one for one in read_reconstructions(path) if not any(map(one.same_as, found))]
             except IcerecoError as error:
                 self.problems.append(str(error))
+        found.sort(
+            key=lambda one: one.name in self.fits
+        )  # what was trained is of more interest than a quick fit
         self._names = [one.name for one in found]
         self._methods = [self._apart(one) for one in found]
 

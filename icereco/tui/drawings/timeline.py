@@ -10,7 +10,7 @@ from icereco.tui.render.scale import ticks
 
 __all__ = ["draw_timeline"]
 
-_BARS, _LATER, _ENDS, _CURSOR = range(4)  # layers
+_BARS, _ENDS, _CURSOR = range(3)  # layers
 
 
 def draw_timeline(canvas: Canvas, state: EventState, palette: Palette) -> None:

@@ -138,6 +138,7 @@ class EventScreen(Screen[None]):
         else:
             self._complain(None)
             self.body.state = self.body.state.showing(None, ())
+            self.query_one(ListPanel).clear_filter()
         self._show_welcome()
 
     def _show_welcome(self) -> None:

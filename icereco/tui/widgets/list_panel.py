@@ -49,6 +49,10 @@ class ListPanel(Vertical):
         """Write in the filter."""
         self.query_one(Input).focus()
 
+    def clear_filter(self) -> None:
+        """List all events."""
+        self.query_one(Input).value = ""
+
     def show_session(self, session: EventSession, row: int | None) -> None:
         """List what a session lists, pointing at an event."""
         self.events.show_events(session.listed, session.order, row)
