@@ -350,3 +350,21 @@ def test_the_centre_of_charge_ignores_what_is_not_counted():
         torch.tensor(0.0),
     )
     torch.testing.assert_close(point.distance[:2, 0], torch.tensor([0.25, 0.75]))
+
+
+def test_dipoles_point_to_the_side_of_more_charge_and_of_late_light():
+    position = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0], [2.0, 0, 0]])
+    late = torch.tensor([0.2, 0.0, 0.0])
+    point = light_from_point(
+        position,
+        2.0 * (position[:, 0] - 0.5).abs() + late,
+        torch.tensor([1.0, 1.0, 0.5]),
+        torch.ones(3, dtype=torch.bool),
+        torch.tensor([0, 3]),
+        torch.tensor(2.0),
+    )
+    # The centre is at x = 0.4; two of three modules, with 1.7 of 2.7 in roots of charge, lie beyond it.
+    assert (point.charge_dipole[:, 0] > 0).all()
+    assert (point.charge_dipole == point.charge_dipole[0]).all()
+    assert (point.time_dipole[:, 1:] == 0).all()
+    assert point.time_dipole[0, 0] != 0

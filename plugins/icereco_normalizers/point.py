@@ -12,6 +12,9 @@ __all__ = ["Point", "light_from_point"]
 NEAR = 1e-2
 """Below this distance, in units of position, a direction from the point means nothing; 5 m in `relative-time`."""
 
+MOST_LATE = 1.0
+"""In units of time, 1,000 ns in `relative-time`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -21,16 +24,20 @@ class Point:
         away: unit vector from the centre to the pulse's DOM; shorter within `NEAR`.
         distance: from the centre to the pulse's DOM.
         late: time after light from the centre would have come straight, zero in the mean over the event's charge.
+        charge_dipole: where from the event's centre its charge lies, by the square root of the charge.
+        time_dipole: where from the event's centre its light is late; early light lies the other way.
     """
 
     away: Float[Tensor, "pulse 3"]
     distance: Float[Tensor, "pulse 1"]
     late: Float[Tensor, "pulse 1"]
+    charge_dipole: Float[Tensor, "pulse 3"]
+    time_dipole: Float[Tensor, "pulse 3"]
 
     @property
     def columns(self) -> tuple[Tensor, ...]:
-        """All of it, five columns in three blocks."""
-        return self.away, self.distance, self.late
+        """All of it, eleven columns in five blocks."""
+        return self.away, self.distance, self.late, self.charge_dipole, self.time_dipole
 
 
 def light_from_point(
@@ -44,7 +51,8 @@ def light_from_point(
     """The pulses seen from the charge-weighted mean position of the `counted` ones, IceCube's first guess of a cascade.
 
     A cascade is nearly a point of light: its direction shows in which side of it light is earlier and stronger, not in
-    how positions move with time.
+    how positions move with time. The two dipoles say so in one vector each; light more than `MOST_LATE` from its time
+    counts no more than that, whether noise or scattered.
 
     Args:
         position: of the pulse's DOM.
@@ -54,16 +62,22 @@ def light_from_point(
         offsets: of the events' pulses; sums run over one event after another, so that neighbours change nothing.
         time_per_distance: of light in the medium, in these units.
     """
-    weight = (charge * counted)[:, None]
+    counts = counted[:, None].to(position.dtype)
+    weight = charge[:, None] * counts
     event = torch.arange(len(offsets) - 1, device=offsets.device).repeat_interleave(offsets.diff())
 
-    def mean(values: Float[Tensor, "pulse column"]) -> Float[Tensor, "event column"]:
-        sums = torch.segment_reduce(
-            torch.cat([values * weight, weight], 1), "sum", offsets=offsets, axis=0, initial=0
-        )
-        return sums[:, :-1] / sums[:, -1:].clamp(min=1e-6)
+    def mean(
+        values: Float[Tensor, "pulse column"], by: Float[Tensor, "pulse 1"]
+    ) -> Float[Tensor, "pulse column"]:
+        """The event's weighted mean, for each of its pulses."""
+        columns = torch.cat([values * by, by], 1)
+        sums = torch.segment_reduce(columns, "sum", offsets=offsets, axis=0, initial=0)
+        return (sums[:, :-1] / sums[:, -1:].clamp(min=1e-6))[event]
 
-    away = position - mean(position)[event]
-    distance = torch.linalg.vector_norm(away, dim=-1, keepdim=True)
+    offset = position - mean(position, weight)
+    distance = torch.linalg.vector_norm(offset, dim=-1, keepdim=True)
+    away = offset / distance.clamp(min=NEAR)
     late = time[:, None] - distance * time_per_distance
-    return Point(away / distance.clamp(min=NEAR), distance, late - mean(late)[event])
+    late = late - mean(late, weight)
+    time_dipole = mean(away * late.clamp(-MOST_LATE, MOST_LATE), counts)
+    return Point(away, distance, late, mean(away, weight.sqrt()), time_dipole)
