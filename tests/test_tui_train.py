@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -729,5 +730,42 @@ def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
         await until(pilot, lambda: "did you mean 'train'?" in text_of(pilot))
         await pilot.press("D", "y")
         await until(pilot, lambda: jobs.all() == [])
+
+    drive(scenario)
+
+
+def test_a_long_line_of_the_log_goes_on_between_words(tmp_path):
+    run = make_run(tmp_path / "runs", "one")
+    words = " ".join(f"word{number}" for number in range(40))
+    run.log.write_text(f"2026-01-02 03:04:05,678 INFO    a.b {words} {'x' * 90}\n")
+
+    async def scenario(pilot):
+        await with_runs(pilot, 1)
+        await pilot.press("l")
+        await until(pilot, lambda: "word39" in text_of(pilot))
+        for number in range(40):
+            assert re.search(rf"\bword{number}\b", text_of(pilot))
+        assert sum(map(len, re.findall("x{2,}", text_of(pilot)))) == 90
+
+    drive(scenario, (80, 24))
+
+
+def test_trainings_wait_in_a_queue_and_can_be_taken_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)  # nothing is trained here
+    jobs = JobFolder(tmp_path / "runs")
+
+    async def scenario(pilot):
+        for count in (1, 2):
+            await pilot.press("n")
+            await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+            await until(pilot, lambda: pilot.app.screen.query("#field-train-epochs"))
+            await pilot.press("f6")
+            await until(pilot, lambda count=count: len(jobs.all()) == count)
+        assert [job.state for job in jobs.all()] == ["waiting", "waiting"]
+        assert jobs.all()[0].arguments[:3] == ("train", "--profile", "quick")
+        await pilot.press("6")
+        await until(pilot, lambda: text_of(pilot).count("… waiting") == 2)
+        await pilot.press("D", "y")
+        await until(pilot, lambda: len(jobs.all()) == 1)
 
     drive(scenario)

@@ -1,6 +1,6 @@
 """A log: only the lines on the screen are drawn, whatever its length."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from rich.segment import Segment
@@ -31,7 +31,7 @@ class LogView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._lines: Sequence[LogLine] = ()
         self._shown: Sequence[LogLine] = ()
-        self._rows: list[tuple[int, int]] = []
+        self._rows: list[tuple[int, int, int]] = []
         self._marked: LogLine | None = None
         self._step_at: Callable[[float], int | None] = lambda _time: None
 
@@ -52,7 +52,7 @@ class LogView(ScrollView, can_focus=True):
         if index >= len(self._shown):
             return False
         self._marked = self._shown[index]
-        row = self._rows.index((index, 0))
+        row = next(at for at, (number, _, _) in enumerate(self._rows) if number == index)
         self.scroll_to(y=max(row - self.size.height // 2, 0), animate=False)
         self.refresh()
         return True
@@ -71,12 +71,12 @@ class LogView(ScrollView, can_focus=True):
         self._filter()
 
     def _wrap(self) -> None:
-        """A line that is too long goes on in further rows: number of the line, and where in it each row begins."""
+        """A line that is too long goes on in further rows: number of the line, and which part of it each row has."""
         room = max(self._room, 10)
         self._rows = [
-            (number, start)
+            (number, start, end)
             for number, line in enumerate(self._shown)
-            for start in range(0, max(len(_text(line)), 1), room)
+            for start, end in _parts(_text(line), room)
         ]
         self.virtual_size = Size(self.size.width, len(self._rows))
 
@@ -95,13 +95,13 @@ class LogView(ScrollView, can_focus=True):
         style = self.rich_style
         if index >= len(self._rows):
             return Strip.blank(width, style)
-        number, start = self._rows[index]
+        number, start, end = self._rows[index]
         line = self._shown[number]
         if line is self._marked:
             style += Style(reverse=True)
         color = _COLORS.get(line.level)
         colored = style + Style(color=themed(self.app, color)) if color else style
-        text = _text(line)[start : start + max(self._room, 10)]
+        text = _text(line)[start:end]
         segments = [
             Segment(self._prefix(line, start), style + Style(dim=True)),
             Segment(text or " ", colored),
@@ -119,3 +119,14 @@ class LogView(ScrollView, can_focus=True):
 def _text(line: LogLine) -> str:
     """A message, after its level where that is one to look at."""
     return f"{line.level.lower()} {line.message}" if line.level in _COLORS else line.message
+
+
+def _parts(text: str, room: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of each row of a text, broken between words where that can be."""
+    start = 0
+    while len(text) - start > room:
+        space = text.rfind(" ", start + 1, start + room + 1)
+        end = space if space > 0 else start + room
+        yield start, end
+        start = end + (space > 0)
+    yield start, len(text)
