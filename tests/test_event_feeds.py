@@ -290,7 +290,7 @@ def test_two_checkpoints_of_one_name_are_told_apart(session, tmp_path, table, de
         session.add(output_of(path, table, detector, name="mine", turned=name == "second"))
     names = [one.name for one in session.shown(0)[1]]
     # The line fit is in both files, and the same in both.
-    assert names == ["mine (first.reco)", "linefit", "mine (second.reco)"]
+    assert names == ["mine (first.reco)", "mine (second.reco)", "linefit"]
 
 
 def test_reconstructions_follow_their_file(session, tmp_path, table, detector):
