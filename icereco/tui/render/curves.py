@@ -166,21 +166,30 @@ def _axes(
     unit: str,
 ) -> None:
     columns, rows = size
-    for value in _marks(*span, 3 if rows < 9 else 5, log=view.log_y):
+    marks = _marks(*span, 3 if rows < 9 else 5, log=view.log_y)
+    for value, text in zip(marks, _labels(marks), strict=True):
         row = round((rows - 1) * (1 - float(placed(value, *span, 2, log=view.log_y))))
-        canvas.text(0, row, f"{_label(value):>{GUTTER - 1}}", ink.text)
+        canvas.text(0, row, f"{text:>{GUTTER - 1}}", ink.text)
         dots = np.arange(GUTTER * canvas.marker.across, canvas.width, 4)
         canvas.points(dots, np.full(len(dots), (row + 0.5) * canvas.marker.down), ink.faint, 0)
     _horizontal_axis(canvas, view, columns, rows, ink, unit)
 
 
-def _label(value: float) -> str:
-    text = compact(value)
-    return (
-        text
-        if len(text) < GUTTER
-        else f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
-    )
+def _labels(values: Sequence[float]) -> list[str]:
+    """As short as they fit, and long enough to tell one from the next."""
+    texts: list[str] = []
+    for digits in (3, 4, 5):
+        texts = [_label(value, digits) for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
+
+
+def _label(value: float, digits: int) -> str:
+    text = compact(value, digits)
+    if len(text) < GUTTER:
+        return text
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
 
 
 def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: Ink, unit: str) -> None:
