@@ -1,0 +1,16 @@
+"""Every test of the app has a place of its own."""
+
+import pytest
+
+from icereco.tui.feeds.system import SystemFeed, SystemView
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path, monkeypatch):
+    """No user's files, and a machine that is always the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    still = SystemView(0.25, 8, 4 * 10**9, 16 * 10**9, 0.0, 0.0, 50 * 10**9, 100 * 10**9)
+    monkeypatch.setattr(SystemFeed, "look", lambda _self: still)

@@ -1,0 +1,121 @@
+# ruff: noqa: TID253 -- drives the app
+"""The screens of profiles, components, data and jobs."""
+
+from dataclasses import replace
+
+from textual.widgets import OptionList, TextArea
+from tui_driver import answer, drive, text_of, until
+
+from icereco.data.catalog import DataSet, add
+from icereco.jobs import JobFolder
+from icereco.settings import settings_file
+from icereco.tui.screens.ask import AskScreen
+
+
+def test_a_profile_is_copied_edited_checked_and_saved(tmp_path):
+    async def scenario(pilot):
+        await pilot.press("3")
+        await until(pilot, lambda: pilot.app.screen.query("#text"))
+        screen = pilot.app.screen
+        await until(pilot, lambda: "extends" in screen.query_one("#text", TextArea).text)
+        assert screen.text.read_only
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen and not screen.text.read_only)
+        assert (tmp_path / "my-quick.toml").is_file()
+        screen.text.load_text(screen.text.text.replace("layers = 2", "layres = 2", 1))
+        problems = screen.query_one("#problems", OptionList)
+        await until(pilot, lambda: problems.option_count == 1)
+        assert "did you mean 'layers'" in str(problems.get_option_at_index(0).prompt)
+        line = screen.text.text.splitlines().index("layres = 2")
+        problems.highlighted = 0
+        problems.action_select()
+        await until(pilot, lambda: screen.text.cursor_location[0] == line)
+        await pilot.press("f5")
+        assert "layres" in (tmp_path / "my-quick.toml").read_text()
+        assert [path.name for path in tmp_path.glob("*.draft*")] == []
+
+    drive(scenario)
+
+
+def test_components_are_listed_with_their_options():
+    async def scenario(pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: "flex-attention" in text_of(pilot))
+        await answer(pilot, "slash", "vmf")
+        await until(pilot, lambda: 'use = "vmf"' in text_of(pilot))
+
+    drive(scenario)
+
+
+def test_a_broken_plugin_is_listed_with_its_reason(monkeypatch):
+    from icereco.plugins import registry
+
+    real = registry()
+    broken = replace(
+        real.plugins[0], entry="sick", distribution="sick-plugin", error="ImportError: no module"
+    )
+    monkeypatch.setattr(
+        "icereco.tui.screens.components.registry", lambda: replace(real, plugins=(broken, *real.plugins))
+    )
+
+    async def scenario(pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: "sick-plugin" in text_of(pilot))
+        assert "ImportError: no module" in text_of(pilot)
+
+    drive(scenario)
+
+
+def test_data_sets_detectors_and_files_are_listed(tmp_path, event_table):
+    import pyarrow.parquet as pq
+
+    pq.write_table(event_table, tmp_path / "mine.parquet")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
+    add(DataSet(name="tracks", path=tmp_path / "mine.parquet", detector="icecube86"))
+    add(DataSet(name="gone", path=tmp_path / "gone.parquet"))
+
+    async def scenario(pilot):
+        await pilot.press("5")
+        await until(pilot, lambda: "mine.parquet" in text_of(pilot))
+        for words in (
+            "icecube86",
+            "300",
+            "damaged",
+            "icereco data add NAME PATH",
+            "icereco train --data tracks",
+        ):
+            assert words in text_of(pilot)
+        await pilot.press("down")
+        await until(pilot, lambda: "--replace" in text_of(pilot))
+        await pilot.press("up", "v")
+        await until(pilot, lambda: pilot.app.current_mode == "events" and "tracks" in text_of(pilot))
+
+    drive(scenario)
+
+
+def test_a_broken_settings_file_is_told_on_the_data_screen(tmp_path):
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text("[data.tracks]\npaht = 3\n")
+
+    async def scenario(pilot):
+        await pilot.press("5")
+        await until(pilot, lambda: "did you mean 'path'" in text_of(pilot))
+        assert "icecube86" in text_of(pilot)
+
+    drive(scenario)
+
+
+def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
+    jobs = JobFolder(tmp_path / "runs")
+    jobs.submit(["trian"], "wrong", tmp_path, queued=True)
+
+    async def scenario(pilot):
+        await pilot.press("6")
+        await until(pilot, lambda: "✖ failed" in text_of(pilot))
+        await until(pilot, lambda: "did you mean 'train'?" in text_of(pilot))
+        await pilot.press("D", "y")
+        await until(pilot, lambda: jobs.all() == [])
+
+    drive(scenario)

@@ -1,0 +1,97 @@
+# ruff: noqa: TID253 -- drives the app
+"""Runs that look as real ones, and a pilot that drives the app over them."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from icereco.runs import RunFolder
+from icereco.tui.app import IcerecoApp
+from icereco.tui.screens.ask import AskScreen
+from icereco.tui.screens.train import TrainScreen
+from icereco.tui.settings import Settings
+from icereco.tui.widgets.chart import Chart
+from icereco.tui.widgets.run_list import RunList
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+Scenario = Callable[[Pilot[None]], Awaitable[None]]
+
+
+def make_run(root: Path, name: str, phase: str = "finished", steps: int = 200, **status) -> RunFolder:
+    """A run that left the same figures every time, two hours ago."""
+    run = RunFolder.create(root, name)
+    run.write_status(phase, step=steps, epoch=1.0, epochs=2, best_median_deg=12.5)
+    path = run.path / "status.json"
+    begun = time.time() - 10_000
+    if phase in ("finished", "stopped", "failed"):
+        status = {"heartbeat": begun + 2_800.0} | status
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"begun": begun} | status))
+    run.write_profile(f'[aggregator]\nuse = "flex-attention"\n[train]\nepochs = {len(name)}\n')
+    for step in range(10, steps + 1, 10):
+        row = {
+            "step": step,
+            "epoch": step / 100,
+            "events": step * 32,
+            "seconds": step * 0.5,
+            "time": 1e9 + step,
+        }
+        run.append_metrics(
+            row | {"train/loss": 3.0 / step**0.2, "train/learning_rate": 1e-3 * (1 - step / 300)}
+        )
+        if step % 50 == 0:
+            found = {"loss": 3.1 / step**0.2, "median_deg": 60 - step / 10, "mean_deg": 80 - step / 10}
+            slices = {f"median_deg/{name}": 70 - step / 10 for name in ("<200", "200-999", "cascade")}
+            run.append_metrics(row | {f"validation/{key}": value for key, value in (found | slices).items()})
+    run.log.write_text("2026-01-02 03:04:05,678 INFO    icereco.training.session begun\n")
+    return run
+
+
+def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), **settings) -> None:
+    """Run the app without a terminal, and a scenario in it."""
+
+    async def run() -> None:
+        app = IcerecoApp(Settings(**({"runs": Path("runs")} | settings)))
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, TrainScreen) or app.screen.id != "_default")
+            await scenario(pilot)
+
+    asyncio.run(run())
+
+
+async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it does not come true"
+        await pilot.pause(0.02)
+
+
+async def with_runs(pilot: Pilot[None], count: int) -> TrainScreen:
+    """The training screen once it shows so many runs and their curves."""
+    screen = pilot.app.screen
+    assert isinstance(screen, TrainScreen)
+    await until(pilot, lambda: len(screen.query_one(RunList).runs) == count)
+    await until(pilot, lambda: len(list(screen.query(Chart))) > 0)
+    return screen
+
+
+async def answer(pilot: Pilot[None], key: str, text: str) -> None:
+    """Press a key, and answer its question."""
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen) and pilot.app.screen.query(Input))
+    await pilot.press(*text, "enter")
+
+
+def text_of(pilot: Pilot[None]) -> str:
+    """What the screen shows, without colours."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def told(pilot: Pilot[None]) -> str:
+    return "\n".join(f"{one.title}: {one.message}" for one in pilot.app._notifications)
