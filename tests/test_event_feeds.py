@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from icereco.data.batches import event_batch
+from icereco.data.catalog import DataSet, add
 from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
 from icereco.errors import IcerecoError
 from icereco.inference.methods import untrained_method
@@ -59,7 +60,7 @@ def output_of(path, table, detector, inputs=(), name="linefit", turned=False):
 
 @pytest.fixture
 def feed(file, detector):
-    feed = EventFeed(file, detector, lambda: None)
+    feed = EventFeed(DataSet(path=file), detector, lambda: None)
     feed.start()
     wait_until(lambda: not feed.reading)
     yield feed
@@ -91,7 +92,10 @@ def test_an_event_is_found_in_its_batch_of_many(tmp_path, detector, monkeypatch)
     table = random_events(np.arange(1, 51), seed=2)
     pq.write_table(table, tmp_path / "many.parquet")
     feed = EventFeed(
-        tmp_path / "many.parquet", detector, lambda: None, only=set(table["event_id"].to_pylist()[10:40])
+        DataSet(path=tmp_path / "many.parquet"),
+        detector,
+        lambda: None,
+        only=set(table["event_id"].to_pylist()[10:40]),
     )
     feed.start()
     wait_until(lambda: not feed.reading)
@@ -124,7 +128,7 @@ def test_a_file_that_is_replaced_is_read_again_and_a_broken_one_keeps_what_was(f
 
 def test_what_is_no_file_of_events_is_said_in_words(tmp_path, detector):
     (tmp_path / "words.parquet").write_text("hello")
-    feed = EventFeed(tmp_path / "words.parquet", detector, lambda: None)
+    feed = EventFeed(DataSet(path=tmp_path / "words.parquet"), detector, lambda: None)
     feed.start()
     wait_until(lambda: not feed.reading)
     assert "words.parquet" in feed.problem
@@ -138,7 +142,7 @@ def test_sensors_of_another_detector_are_refused_for_that_event_alone(tmp_path, 
         1, "sensor_id", [pa.array([[1, 2, 3, 4, 5], [8000, 8001, 2, 3, 4]], pa.list_(pa.int32()))]
     )
     pq.write_table(wrong, tmp_path / "other.parquet")
-    feed = EventFeed(tmp_path / "other.parquet", detector, lambda: None)
+    feed = EventFeed(DataSet(path=tmp_path / "other.parquet"), detector, lambda: None)
     feed.start()
     wait_until(lambda: not feed.reading)
     assert len(feed.event(0).pulses) == 5
@@ -157,7 +161,7 @@ def test_an_output_holds_its_own_reconstruction_the_line_fit_and_the_truth(tmp_p
     assert own.of(first).pulses_used == 40
     assert own.of(first + 1).direction is None  # an event without pulses
     assert own.of(-5) is None
-    assert inputs_of(path) == [file]
+    assert [one.path for one in inputs_of(path)] == [file]
 
 
 def test_tables_of_official_fits_are_read_and_failed_fits_are_not(tmp_path):
@@ -197,10 +201,41 @@ def test_files_that_belong_to_the_data_are_found_and_others_are_not(tmp_path, ta
 def test_an_output_opens_its_data_unless_they_are_gone(tmp_path, table, detector, file):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, [file])
     found = opened(path)
-    assert (found.data, found.reconstructions[0]) == (file, path)
+    assert (found.data.path, found.reconstructions[0]) == (file, path)
     file.unlink()
     with pytest.raises(IcerecoError, match=r"was made from .*events.parquet, which is not there any more"):
         opened(path)
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch, file):
+    """A data set of another detector than the default."""
+    monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path / "config"))
+    found = DataSet(name="mine", path=file, reader="icereco", detector="orca")
+    add(found)
+    return found
+
+
+def test_a_data_set_opens_by_its_name_as_it_was_declared(named, detector, tmp_path):
+    assert opened("mine").data == named
+    assert opened(tmp_path / "mine").data == DataSet(path=tmp_path / "mine")
+    with pytest.raises(IcerecoError, match="did you mean 'mine'"):
+        opened("mnie")
+    believing, asked = (EventSession(one, {}, lambda: None) for one in (None, detector))
+    for session in (believing, asked):
+        session.open("mine")
+        session.close()
+    assert (believing.detector.name, asked.detector.name) == ("orca", "icecube86")
+
+
+def test_a_run_opens_the_events_that_its_data_set_declared(named, table, detector, tmp_path):
+    run = RunFolder.create(tmp_path / "runs", "mine")
+    run.write_status("training")
+    run.write_provenance({"data_sets": [{"data": named.table(), "weight": 1, "skip_bad": True}]})
+    output_of(run.validation, table[2:], detector)
+    found = opened(run.path)
+    assert (found.data.path, found.data.reader, found.data.detector) == (named.path, "icereco", "orca")
+    assert found.skip_bad
 
 
 def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
@@ -211,7 +246,7 @@ def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
     run.write_provenance({"store": str(file)})
     output_of(run.validation, table[2:], detector)
     found = opened(run.path)
-    assert found.data == file
+    assert found.data.path == file
     assert found.only == set(table["event_id"].to_pylist()[2:])
     assert found_here(tmp_path, tmp_path / "runs") == [file, run.path]
     run.write_provenance({"data": str(tmp_path / "gone.parquet")})

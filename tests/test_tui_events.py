@@ -16,6 +16,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
+from icereco.data.catalog import DataSet, add
 from icereco.testing.random_events import random_events
 from icereco.tui.screens.dialogs import AskPath, Choose
 from icereco.tui.screens.event_keys import EVENT_KEYS
@@ -322,6 +323,21 @@ def test_another_file_can_be_opened_and_added(screen, tmp_path, table):
         assert problem(screen) == ""
 
     play(screen, act)
+
+
+def test_a_data_set_is_chosen_by_name_and_brings_its_detector(tmp_path, file, monkeypatch):
+    monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path / "config"))
+    add(DataSet(name="tracks", path=file, detector="upgrade"))
+
+    async def act(pilot, screen):
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
+        await pilot.press(*"tr", "down", "enter")
+        await until(pilot, lambda: screen.session.title == "tracks" and screen.session.total)
+        assert screen.session.detector.name == screen.body.detector.name == "upgrade"
+        assert len(screen.body.state.frame.position_m) == len(screen.session.detector.position_m)
+
+    play(EventScreen(runs=tmp_path / "runs"), act)
 
 
 def test_without_a_file_the_screen_shows_the_way(tmp_path, file, detector):

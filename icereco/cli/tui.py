@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs import RunFolder, resolve, runs_dir
 
 __all__ = ["command"]
 
 
 @click.command("tui")
-@click.argument("what", required=False, metavar="[RUN|FILE]")
+@click.argument("what", required=False, metavar="[RUN|NAME|FILE]")
 @click.option(
     "--runs-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -21,10 +21,10 @@ __all__ = ["command"]
 )
 @click.option(
     "--with", "beside", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
-    help="Reconstructions to set beside the events of FILE; may be repeated.",
+    help="Reconstructions to set beside the events; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--detector", metavar="NAME", help="Whose sensors the events of FILE name  [default: icecube86]."
+    "--detector", metavar="NAME", help="Whose sensors the events name  [default: as declared, or icecube86]."
 )
 @click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
 @click.option(
@@ -68,6 +68,7 @@ def command(
     \b
     icereco tui                       the runs of ./runs
     icereco tui RUN                   one run, also of another folder
+    icereco tui tracks                a data set, as icereco data add calls it
     icereco tui events.parquet        events, or reconstructions
     icereco tui --serve               in a browser, on this machine only
     """  # noqa: D301 -- \b is click's mark for lines to keep
@@ -87,7 +88,7 @@ def command(
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 
-    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, beside, detector or "icecube86"))
+    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, beside, detector))
     if picture is None:
         app.run(mouse=not no_mouse)
         return
@@ -97,14 +98,17 @@ def command(
     click.echo(f"wrote {picture}")
 
 
-def _what(what: str | None, root: Path) -> tuple[Path | None, Path | None]:
-    """A run or a file of events."""
+def _what(what: str | None, root: Path) -> tuple[Path | None, str | None]:
+    """A run, or a data set or file of events; of a run and a data set of one name the run."""
     if what is None:
         return None, None
     is_run = RunFolder(root / what).exists or RunFolder(Path(what)).exists
-    if Path(what).exists() and not is_run:
-        return None, Path(what)
+    from icereco.data.catalog import data_sets
+
+    if not is_run and (what in data_sets() or Path(what).exists()):
+        return None, what
     try:
         return resolve(what, root).path, None
     except IcerecoError as error:
-        raise IcerecoError(f"{error}, and there is no file {what}") from None
+        hint = did_you_mean(what, list(data_sets()))
+        raise IcerecoError(f"{error}, and there is no data set or file {what}{hint}") from None

@@ -19,7 +19,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 
 
 @click.command("view")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="NAME|FILE")
 @click.argument("event", type=int)
 @click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write a picture.")
 @click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write a drawing that scales.")
@@ -29,10 +29,8 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 )  # fmt: skip
 @click.option(
     "--detector",
-    default="icecube86",
-    show_default=True,
     metavar="NAME",
-    help="Whose sensors the events name.",
+    help="Whose sensors the events name  [default: as declared, or icecube86].",
 )
 @click.option(
     "--turn", type=float, default=None, metavar="DEG", help="Look from this side; 0 is from +x, 90 from +y."
@@ -53,12 +51,12 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 )
 @click.option("--light", is_flag=True, help="On white, for paper.")
 def command(
-    file: Path,
+    file: str,
     event: int,
     png: Path | None,
     svg: Path | None,
     beside: tuple[Path, ...],
-    detector: str,
+    detector: str | None,
     turn: float | None,
     tilt: float | None,
     zoom: float,
@@ -68,7 +66,7 @@ def command(
 ) -> None:
     """Draw the event with this event_id: the detector, time, the sky and the numbers.
 
-    FILE is a data set, an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
+    It is a data set (by its name or path), an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
     goes to the terminal.
     """
     from icereco.detector import load_detector
@@ -81,13 +79,13 @@ def command(
     from icereco.tui.render.camera import Camera
     from icereco.tui.render.scene import frame_of
 
-    card, fit = load_detector(detector), baseline()
+    card, fit = load_detector(detector) if detector else None, baseline()
     session = EventSession(card, {BASELINE: fit} if fit else {}, lambda: None)
     try:
         session.open(file, beside)
         shown, estimates = session.shown(_row_of(session, event))
-        camera = Camera.around(card.position_m).zoomed(zoom).looking(turn, tilt)
-        state = EventState(frame_of(card), camera, style=Style(colormap=colors, marker=marker))
+        camera = Camera.around(session.detector.position_m).zoomed(zoom).looking(turn, tilt)
+        state = EventState(frame_of(session.detector), camera, style=Style(colormap=colors, marker=marker))
         state = state.showing(shown, estimates)
         background = LIGHT if light else DARK
         lines, columns = event_figure(state, titles_of(state, session), background)

@@ -131,15 +131,15 @@ class IcerecoApp(App[None]):
         if name != self.current_mode:
             self.switch_mode(name)
 
-    def open_events(self, path: Path) -> None:
-        """Look at the events of a file."""
+    def open_events(self, what: str | Path) -> None:
+        """Look at the events of a file, or of a data set by its name."""
         self.switch_mode("events")
-        self.call_later(self._show_events, path)
+        self.call_later(self._show_events, what)
 
-    async def _show_events(self, path: Path) -> None:
+    async def _show_events(self, what: str | Path) -> None:
         show = getattr(self.screen, "open", None)
         if show is not None:
-            show(path)
+            show(what)
 
     def action_help(self) -> None:
         """All keys of this screen."""

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from icereco.detector import Detector
+from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events import Event, EventBatch, EventTruth
 from icereco.reconstruction import Reconstruction
@@ -41,15 +42,18 @@ class EventSession:
         total: how many events there are.
     """
 
-    def __init__(self, detector: Detector, fits: dict[str, Fit], changed: Callable[[], object]) -> None:
+    def __init__(
+        self, detector: Detector | None, fits: dict[str, Fit], changed: Callable[[], object]
+    ) -> None:
         """Nothing is open yet.
 
         Args:
-            detector: whose sensors the events name.
+            detector: whose sensors the events name, whatever the data say; None to believe the data.
             fits: quick methods by name, called for each event that is shown.
             changed: called from a thread when there is something new.
         """
-        self.detector, self.fits = detector, fits
+        self.detector, self.fits = detector or load_detector(DEFAULT_DETECTOR), fits
+        self._asked = detector
         self.opened: Opened | None = None
         self.expression, self.order = "", Order()
         self.problems: list[str] = []
@@ -65,19 +69,20 @@ class EventSession:
         self._made: dict[str, dict[int, Estimate]] = {}
         self._main = ""
 
-    def open(self, path: Path, more: Sequence[Path] = ()) -> None:
+    def open(self, what: str | Path, more: Sequence[Path] = ()) -> None:
         """Read another data set instead.
 
         Raises:
-            IcerecoError: see `icereco.tui.feeds.opening.opened`.
+            IcerecoError: see `icereco.tui.feeds.opening.opened`; or there is no such detector.
         """
-        found = opened(path, more)
+        found = opened(what, more)
+        self.detector = self._asked or load_detector(found.data.detector or DEFAULT_DETECTOR)
         self.close()
         self.opened, self._files, self._made = found, found.reconstructions, {}
         self._main, self.expression = "", ""
         self._openings += 1
         self._load()
-        self._feed = EventFeed(found.data, self.detector, self._changed, found.only)
+        self._feed = EventFeed(found.data, self.detector, self._changed, found.only, skip_bad=found.skip_bad)
         self._feed.start()
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The form for a new training: fields from the components' own options, and the command line that they make."""
 
+import os
 import shlex
 import types
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.plugins import registry
 from icereco.profiles import Profile, ProfileError, load_profile
 from icereco.profiles.toml import format_value
+from icereco.training.mixture import DataChoice
 
 __all__ = ["Entry", "Field", "Verdict", "arguments_of", "command_line", "fields_of", "judge"]
 
@@ -85,8 +87,11 @@ def judge(entry: Entry, runs: Path) -> Verdict:
         problems["name"] = f"{runs / entry.name} is there already"
     elif not entry.name or not entry.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         problems["name"] = "a name has letters, digits, '.', '_' and '-'"
-    if entry.data and not Path(entry.data).expanduser().exists():
-        problems["data"] = f"there is no {entry.data}"
+    try:
+        if entry.data and not (path := DataChoice.parse(_expanded(entry.data)).data.path).exists():
+            problems["data"] = f"there is no {path}"
+    except IcerecoError as error:
+        problems["data"] = str(error)
     return Verdict(profile if not problems else None, problems)
 
 
@@ -128,10 +133,14 @@ def arguments_of(entry: Entry, runs: Path) -> list[str]:
     if runs != Path("runs"):
         words += ["--runs-dir", str(runs)]
     if entry.data:
-        words += ["--data", str(Path(entry.data).expanduser())]
+        words += ["--data", _expanded(entry.data)]
     for override in entry.overrides:
         words += ["-o", override]
     return words
+
+
+def _expanded(data: str) -> str:
+    return os.path.expanduser(data)  # noqa: PTH111 -- Path would drop ./, which says that it is no name
 
 
 def command_line(arguments: list[str]) -> str:

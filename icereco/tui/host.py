@@ -18,8 +18,8 @@ class Host(Protocol):
     runs: tuple[RunView, ...]
     system: SystemView | None
 
-    def open_events(self, path: Path) -> None:
-        """Look at the events of a file."""
+    def open_events(self, what: str | Path) -> None:
+        """Look at the events of a file, or of a data set by its name."""
         ...
 
     def note_metrics(self, name: str, alerts: list[Alert]) -> None:

@@ -55,6 +55,8 @@ class JobsSeen(Message):
 
 @dataclass
 class FilesSeen(Message):
-    """Files of events that were found."""
+    """Data sets and files of events that were found, and what is wrong with the settings file, if anything."""
 
+    named: tuple[FileView, ...]
     files: tuple[FileView, ...]
+    problem: str | None = None

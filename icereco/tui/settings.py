@@ -13,17 +13,17 @@ class Settings:
     Attributes:
         runs: the folder of runs.
         run: a run to look at first, wherever it is.
-        events: a file of events or reconstructions to look at first.
+        events: what to look at first: a data set by its name, or a file of events or reconstructions.
         marker: how dots are drawn: "braille", "quadrant", "block" or "ascii".
         theme: name of a colour theme.
         beside: files of reconstructions to set beside the events.
-        detector: the card of the detector that saw the events.
+        detector: the card of the detector that saw the events; None to believe what the data say.
     """
 
     runs: Path
     run: Path | None = None
-    events: Path | None = None
+    events: str | None = None
     marker: str = "braille"
     theme: str = "icereco-dark"
     beside: tuple[Path, ...] = ()
-    detector: str = "icecube86"
+    detector: str | None = None

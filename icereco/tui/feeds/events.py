@@ -19,8 +19,10 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.batches import event_batch
+from icereco.data.catalog import DataSet
 from icereco.data.columns import ragged
-from icereco.data.sources import Source, open_source
+from icereco.data.skipping import skip_bad
+from icereco.data.sources import Source
 from icereco.data.table import PULSE_COLUMNS, SCHEMA
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
@@ -82,7 +84,7 @@ class EventFeed:
     """A data set that is being read, and read again when its files are replaced.
 
     Attributes:
-        path: the file or folder.
+        data: the file or folder, and how it is read.
         detector: whose sensors the events name.
         problem: what went wrong with reading last, for people; None if nothing did.
         reading: whether there may be more events to come.
@@ -90,17 +92,24 @@ class EventFeed:
     """
 
     def __init__(
-        self, path: Path, detector: Detector, changed: Changed, only: Collection[int] | None = None
+        self,
+        data: DataSet,
+        detector: Detector,
+        changed: Changed,
+        only: Collection[int] | None = None,
+        *,
+        skip_bad: bool = False,
     ) -> None:
         """Nothing is read before `start`.
 
         Args:
-            path: what to read.
+            data: what to read.
             detector: whose sensors the events name.
             changed: called from the thread that reads, when there is something new.
             only: the event_ids to keep; None = all.
+            skip_bad: whether to leave out bad events and what follows in damaged files; all is read once for that.
         """
-        self.path, self.detector = path, detector
+        self.data, self.detector, self._skip_bad = data, detector, skip_bad
         self.problem: str | None = None
         self.reading = True
         self.generation = 0
@@ -110,7 +119,7 @@ class EventFeed:
         self._stop = threading.Event()
         self._temporary = tempfile.TemporaryDirectory(prefix="icereco-events-")
         self._kept = _Kept(Path(self._temporary.name))
-        self._thread = threading.Thread(target=self._follow, name=f"events of {path.name}", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name=f"events of {data.label}", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
@@ -136,7 +145,9 @@ class EventFeed:
         """
         kept = self._kept
         if not 0 <= row < kept.starts[-1]:
-            raise IcerecoError(f"{self.path}: there is no event {row}; {kept.starts[-1]} have been read")
+            raise IcerecoError(
+                f"{self.data.label}: there is no event {row}; {kept.starts[-1]} have been read"
+            )
         return event_batch(kept.row(row), self.detector)[0]
 
     def table(self, row: int) -> pa.RecordBatch:
@@ -153,7 +164,7 @@ class EventFeed:
 
     def _signature(self) -> Signature:
         source = self._source
-        return signature([self.path] if source is None else source.reader.files(self.path))
+        return signature([self.data.path] if source is None else source.reader.files(self.data.path))
 
     def _read(self) -> Signature:
         """Read everything; what identifies the files as they were before."""
@@ -161,19 +172,23 @@ class EventFeed:
         kept = _Kept(Path(tempfile.mkdtemp(dir=self._temporary.name)))
         before = self._signature()
         try:
-            self._source = open_source(self.path)
+            self._source = self._opened()
             before = self._signature()
             self._read_into(kept, self._source)
         except IcerecoError as error:
             problem = str(error)
         except (pa.ArrowException, OSError, ValueError) as error:
-            problem = f"{self.path}: {str(error).splitlines()[0]}"
+            problem = f"{self.data.path}: {str(error).splitlines()[0]}"
         # A file that cannot be read any more leaves what was read of the one before.
         if kept.frames or not self._kept.frames:
             self._take(kept)
         self.problem, self.reading = problem, False
         self._tell()
         return before
+
+    def _opened(self) -> Source:
+        source = self.data.open()
+        return skip_bad(source, self.detector)[0] if self._skip_bad else source
 
     def _read_into(self, kept: _Kept, source: Source) -> None:
         for batch in source.batches(self.detector, _ROWS):

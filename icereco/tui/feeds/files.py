@@ -1,13 +1,14 @@
-"""Files of events in a few folders, with the reader that knows each."""
+"""The user's data sets, and files of events in a few folders, with the reader that knows each."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from icereco.data.catalog import DataSet, data_sets
 from icereco.errors import IcerecoError
 
-__all__ = ["FileView", "event_files"]
+__all__ = ["FileView", "event_files", "named_data"]
 
 MOST_FILES = 200
 DEPTH = 3
@@ -23,6 +24,7 @@ class FileView:
         content: the reader's name, or "reconstructions".
         events: how many, None where that cannot be told.
         problem: why it cannot be read, None if it can.
+        data: the user's data set that it is, None if it has no name.
     """
 
     path: Path
@@ -30,6 +32,26 @@ class FileView:
     events: int | None
     size_bytes: int
     problem: str | None = None
+    data: DataSet | None = None
+
+
+def named_data() -> Iterator[FileView]:
+    """The user's data sets, in the order of the settings file.
+
+    Raises:
+        IcerecoError: the settings file is broken.
+    """
+    for data in data_sets().values():
+        try:
+            source = data.open()
+            yield FileView(data.path, source.reader_name, source.count(), _size(data.path), None, data)
+        except IcerecoError as error:
+            yield FileView(data.path, data.reader or "?", None, 0, str(error), data)
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return sum(one.stat().st_size for one in files)
 
 
 def event_files(folders: Iterable[Path]) -> Iterator[FileView]:

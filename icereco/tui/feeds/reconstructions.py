@@ -18,6 +18,7 @@ import polars as pl
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.data.catalog import DataSet
 from icereco.data.reconstructions import provenance_of
 from icereco.directions import direction_from_angles
 from icereco.errors import IcerecoError
@@ -120,9 +121,15 @@ def read_reconstructions(path: Path) -> list[Reconstructions]:
     return found
 
 
-def inputs_of(path: Path) -> list[Path]:
-    """The data files that an output of icereco was made from; empty for another file."""
-    return [Path(one["path"]) for one in _facts(path).get("inputs", []) if "path" in one]
+def inputs_of(path: Path) -> list[DataSet]:
+    """The data that an output of icereco was made from, and how they were read; empty for another file."""
+    facts = _facts(path)
+    detector = facts.get("detector", {}).get("name")
+    return [
+        DataSet(path=one["path"], reader=one.get("reader"), detector=detector)
+        for one in facts.get("inputs", [])
+        if "path" in one
+    ]
 
 
 def companions(data: Path, folders: Iterable[Path]) -> list[Path]:
@@ -138,7 +145,7 @@ def _speaks_of(path: Path, data: Path) -> bool:
     if path == data.resolve():
         return False
     if inputs := inputs_of(path):
-        return data.resolve() in inputs
+        return data.resolve() in [one.path for one in inputs]
     if path.parent not in (data.resolve(), data.resolve().parent) or path.suffix != ".parquet":
         return False
     columns = set(_columns(path))

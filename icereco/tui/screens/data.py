@@ -1,5 +1,6 @@
-"""Detectors and files of events."""
+"""Detectors, the user's data sets, and files of events."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
-from icereco.tui.feeds.files import FileView, event_files
+from icereco.tui.feeds.files import FileView, event_files, named_data
 from icereco.tui.host import host_of
 from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import FilesSeen
@@ -24,6 +26,10 @@ from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "DataScreen"]
 
+_HOW_TO_ADD = "to name events: icereco data add NAME PATH   to forget: data remove NAME"
+
+_NAME = 20  # letters of a file's name that have room at 80 columns
+
 KEYS: tuple[Key, ...] = (
     Key("v", "open", "Look at its events", "Data", shown=True),
     Key("R", "search", "Search again", "Data", shown=True),
@@ -31,7 +37,7 @@ KEYS: tuple[Key, ...] = (
 
 
 class DataScreen(Screen[None]):
-    """A table of detectors and files, and what is known of the one under the cursor."""
+    """A table of detectors, data sets and files, and what is known of the one under the cursor."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -49,31 +55,37 @@ class DataScreen(Screen[None]):
             with Vertical(id="details"):
                 yield Static(id="about")
                 yield DetectorView(self.settings.marker, id="detector")
+        yield Static(_HOW_TO_ADD, id="how", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Detectors at once, files as they are found."""
+        """Ask what there is."""
         table = self.query_one("#data", DataTable)
-        table.border_title = "detectors and events"
-        table.add_columns("what", "name", "events")
+        table.border_title = "data sets, detectors, files"
+        table.add_columns("name", "what", "events")
         table.focus()
         self.action_search()
 
     @work(thread=True, group="search", exclusive=True)
     def action_search(self) -> None:
-        """Look through the working directory and the simulated events that are kept."""
+        """Look through the settings file, the working directory, and the simulated events that are kept."""
         from icereco.data.store import cache_dir
 
-        self.post_message(FilesSeen(tuple(event_files([Path(), cache_dir() / "simulated"]))))
+        files = tuple(event_files([Path(), cache_dir() / "simulated"]))
+        try:
+            self.post_message(FilesSeen(tuple(named_data()), files))
+        except IcerecoError as error:
+            self.post_message(FilesSeen((), files, str(error)))
 
     @on(FilesSeen)
     def _found(self, event: FilesSeen) -> None:
         table = self.query_one("#data", DataTable)
         table.clear()
-        self.rows = [*detector_names(), *event.files]
+        self.rows = [*event.named, *detector_names(), *event.files]
         for row in self.rows:
             table.add_row(*_cells(row))
-        table.border_subtitle = f"{len(event.files)} files here"
+        table.border_subtitle = f"data sets: {len(event.named)} · files here: {len(event.files)}"
+        self.query_one("#how", Static).update(event.problem or _HOW_TO_ADD)
         self._show()
 
     @property
@@ -86,7 +98,7 @@ class DataScreen(Screen[None]):
     def _show(self) -> None:
         row, about, view = self.current, self.query_one("#about", Static), self.query_one(DetectorView)
         if isinstance(row, FileView):
-            self.query_one("#details").border_title = row.path.name
+            self.query_one("#details").border_title = row.data.label if row.data else row.path.name
             about.update(_about_file(row))
             view.show(None)
         elif row is not None:
@@ -107,20 +119,23 @@ class DataScreen(Screen[None]):
             if row.problem:
                 self.notify(row.problem, severity="error", markup=False)
             else:
-                host_of(self).open_events(row.path)
+                host_of(self).open_events(row.data.label if row.data else row.path)
 
 
 def _cells(row: str | FileView) -> tuple[Text, Text, Text]:
     if isinstance(row, str):
-        return Text("detector"), Text(row, style="bold"), Text("")
+        return Text(row, style="bold"), Text("detector"), Text("")
     events = "" if row.events is None else f"{row.events:,}"
-    return Text(row.content), Text(_short(row.path), style="bold"), Text(events, justify="right")
+    if row.data is not None:
+        return Text(row.data.label, style="bold"), Text("data set"), Text(events or "!", justify="right")
+    what = "output" if row.content.startswith("reconstructions") else row.content
+    return Text(_short(row.path), style="bold"), Text(what), Text(events, justify="right")
 
 
 def _short(path: Path) -> str:
     """A file by its folder and name; where exactly it is stands beside the table."""
     text = str(Path(*path.parts[-2:]))
-    return text if len(text) <= 34 else f"…{text[-33:]}"
+    return text if len(text) <= _NAME else f"…{text[1 - _NAME :]}"
 
 
 def _about_file(file: FileView) -> Table:
@@ -132,6 +147,9 @@ def _about_file(file: FileView) -> Table:
 
 def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
     yield "path", str(file.path)
+    if file.data is not None:
+        yield "detector", file.data.detector or f"not declared ({DEFAULT_DETECTOR})"
+        yield "split", file.data.split.short if file.data.split else "not declared"
     if file.problem:
         yield "problem", file.problem
         return
@@ -140,8 +158,11 @@ def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
         yield "events", f"{file.events:,}"
     yield "size", f"{file.size_bytes / 1e6:,.1f} MB"
     if not file.content.startswith("reconstructions"):
-        yield "train", f"icereco train --data {file.path}"
-        yield "reconstruct", f"icereco reconstruct {file.path}"
+        name = shlex.quote(file.data.label if file.data else str(file.path))
+        yield "train", f"icereco train --data {name}"
+        yield "reconstruct", f"icereco reconstruct {name}"
+        if file.data is None:
+            yield "name it", f"icereco data add NAME {name}"
     else:
         yield "measure", f"icereco evaluate {file.path}"
 

@@ -1,9 +1,11 @@
 """Small questions over a screen: a file, or one of several things."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -28,27 +30,31 @@ _CSS = """
 """
 
 
-class AskPath(ModalScreen[Path | None]):
-    """Asks for a file or folder; what fits what was typed is listed below."""
+class AskPath(ModalScreen[str | Path | None]):
+    """Asks for a file or folder, or one of some names; what fits what was typed is listed below.
+
+    What was typed is answered as text, a name too; what was chosen from the folder as a path.
+    """
 
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS: ClassVar[str] = _CSS.format("AskPath")
 
-    def __init__(self, question: str, hint: str, start: str = "") -> None:
+    def __init__(self, question: str, hint: str, names: Sequence[str] = ()) -> None:
         super().__init__()
-        self.question, self.hint, self.start = question, hint, start
+        self.question, self.hint, self.names = question, hint, names
+        self._listed: list[str | Path] = []
 
     def compose(self) -> ComposeResult:
         """A line to type in, and a list."""
         with Vertical() as box:
             box.border_title = self.question
-            yield Input(self.start, placeholder="path; down and enter to choose below")
+            yield Input(placeholder=f"{'name or ' if self.names else ''}path; down and enter to choose below")
             yield OptionList()
             yield Static(self.hint, classes="hint")
 
     def on_mount(self) -> None:
         """List what is here."""
-        self._list(self.start)
+        self._list("")
 
     def action_leave(self) -> None:
         """Answer nothing."""
@@ -66,14 +72,18 @@ class AskPath(ModalScreen[Path | None]):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value.strip():
-            self.dismiss(Path(event.value.strip()).expanduser())
+            self.dismiss(os.path.expanduser(event.value.strip()))  # noqa: PTH111 -- Path would drop ./
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        path = Path(str(event.option.id))
-        if path.is_dir() and not any(
-            (path / name).exists() for name in ("train_meta.parquet", "store.json", "status.json")
+        path = self._listed[event.option_index]
+        if (
+            isinstance(path, Path)
+            and path.is_dir()
+            and not any(
+                (path / name).exists() for name in ("train_meta.parquet", "store.json", "status.json")
+            )
         ):
             line = self.query_one(Input)
             line.value = f"{path}/"
@@ -85,9 +95,14 @@ class AskPath(ModalScreen[Path | None]):
     def _list(self, typed: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options(
-            [Option(f"{path.name}{'/' if path.is_dir() else ''}", id=str(path)) for path in _matching(typed)]
-        )
+        self._listed = [*(name for name in self.names if name.startswith(typed)), *_matching(typed)]
+        options.add_options([Option(_row(one)) for one in self._listed])
+
+
+def _row(one: str | Path) -> Text:
+    if isinstance(one, str):
+        return Text.assemble(one, ("  data set", "dim"))
+    return Text(f"{one.name}{'/' if one.is_dir() else ''}")
 
 
 def _matching(typed: str) -> list[Path]:

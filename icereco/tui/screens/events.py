@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
-from icereco.detector import Detector, load_detector
+from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.inference.methods import BASELINE, baseline
 from icereco.runs import RunFolder, list_runs, runs_dir
@@ -19,6 +19,7 @@ from icereco.tui.event_session import EventSession
 from icereco.tui.event_state import MOST_LINES, after
 from icereco.tui.event_titles import titles_of
 from icereco.tui.feeds.choose import Order
+from icereco.tui.feeds.opening import names_known
 from icereco.tui.feeds.worker import Workers
 from icereco.tui.keys import bindings
 from icereco.tui.picture.event import DARK, event_figure
@@ -32,7 +33,6 @@ from icereco.tui.widgets.welcome import Welcome
 
 __all__ = ["EVENT_KEYS", "EventScreen"]
 
-_DETECTOR = "icecube86"
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
 _CARD_SETS = 3
 
@@ -61,7 +61,7 @@ class EventScreen(Screen[None]):
 
     def __init__(
         self,
-        path: Path | None = None,
+        what: str | Path | None = None,
         reconstructions: Sequence[Path] = (),
         detector: Detector | None = None,
         runs: Path | None = None,
@@ -70,19 +70,18 @@ class EventScreen(Screen[None]):
         """Nothing is read before the screen is shown.
 
         Args:
-            path: a data set, an output of `icereco reconstruct`, or a run's folder; None asks for one.
+            what: a data set (text may be its name), an output of `icereco reconstruct`, or a run's folder; None asks.
             reconstructions: more files to set beside.
-            detector: whose sensors the events name; IceCube's by default.
+            detector: whose sensors the events name; by default what the data say, or IceCube's.
             runs: where trainings are kept.
             marker: how dots are drawn.
         """
         super().__init__()
-        self.detector = detector or load_detector(_DETECTOR)
         self.runs = runs or runs_dir()
         fit = baseline()
-        self.session = EventSession(self.detector, {BASELINE: fit} if fit else {}, self._data_changed)
+        self.session = EventSession(detector, {BASELINE: fit} if fit else {}, self._data_changed)
         self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
-        self._wanted, self._beside = path, tuple(reconstructions)
+        self._wanted, self._beside = what, tuple(reconstructions)
         self._marker = marker
         self._next_list, self._list_due = 0.0, False
         self._generation = (0, 0)
@@ -93,7 +92,7 @@ class EventScreen(Screen[None]):
         """What is wrong, a welcome, and the event."""
         yield Static(id="problem", markup=False)
         yield Welcome()
-        yield EventBody(self.detector, self._marker)
+        yield EventBody(self.session.detector, self._marker)
 
     @property
     def body(self) -> EventBody:
@@ -128,16 +127,16 @@ class EventScreen(Screen[None]):
 
     # What is open
 
-    def open(self, path: Path, beside: Sequence[Path] = ()) -> None:
+    def open(self, what: str | Path, beside: Sequence[Path] = ()) -> None:
         """Show the events of a data set, an output or a run; says what is wrong with it in place."""
-        self._wanted, self._beside = path, tuple(beside)
+        self._wanted, self._beside = what, tuple(beside)
         try:
-            self.session.open(path, beside)
+            self.session.open(what, beside)
         except IcerecoError as error:
             self._complain(str(error))
         else:
             self._complain(None)
-            self.body.state = self.body.state.showing(None, ())
+            self.body.take(self.session.detector)
             self.query_one(ListPanel).clear_filter()
         self._show_welcome()
 
@@ -204,7 +203,7 @@ class EventScreen(Screen[None]):
         if (
             self.session.opened is None
             and self._wanted is not None
-            and (self._wanted / "status.json").is_file()
+            and Path(self._wanted, "status.json").is_file()
         ):
             self.open(self._wanted, self._beside)
         elif self.session.poll():
@@ -312,9 +311,10 @@ class EventScreen(Screen[None]):
     @work(group="dialogs")
     async def action_open(self) -> None:
         """Ask for something to open."""
-        path = await self.app.push_screen_wait(AskPath("open events", "a data set, an output, or a run"))
-        if path is not None:
-            self.open(path)
+        question = AskPath("open events", "a data set, an output, or a run", names_known())
+        what = await self.app.push_screen_wait(question)
+        if what is not None:
+            self.open(what)
 
     @work(group="dialogs")
     async def action_add(self) -> None:
@@ -324,7 +324,7 @@ class EventScreen(Screen[None]):
         if path is None:
             return
         try:
-            self.session.add(path)
+            self.session.add(Path(path))
         except IcerecoError as error:
             self._complain(str(error))
         else:

@@ -21,7 +21,7 @@ class FramedEventScreen(EventScreen):
     KEYS = KEYS
 
     def __init__(self, settings: Settings) -> None:
-        detector = load_detector(settings.detector)
+        detector = load_detector(settings.detector) if settings.detector else None
         super().__init__(settings.events, settings.beside, detector, settings.runs, settings.marker)
 
     def compose(self) -> ComposeResult:

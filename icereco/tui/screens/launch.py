@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.css.query import NoMatches
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select, Static
 
@@ -16,6 +17,7 @@ from icereco.jobs import JobFolder
 from icereco.profiles import load_profile
 from icereco.run_names import default_name
 from icereco.runs import RunFolder
+from icereco.tui.feeds.opening import names_known
 from icereco.tui.form import Entry, Field, arguments_of, command_line, fields_of, judge
 from icereco.tui.keys import Key, bindings
 from icereco.tui.own_profiles import listed_profiles
@@ -60,7 +62,12 @@ class LaunchScreen(ModalScreen[str | None]):
                 yield Input("", id="name", compact=True)
             with Horizontal(classes="row"):
                 yield Label("data")
-                yield Input(placeholder="a file with truth; empty = simulate", id="data-path", compact=True)
+                yield Input(
+                    placeholder="name or file with truth; empty: simulate",
+                    suggester=SuggestFromList(names_known()),
+                    id="data-path",
+                    compact=True,
+                )
             with Horizontal(classes="row"):
                 yield Label("show options with")
                 yield Input(placeholder="any word", id="wanted", compact=True)

@@ -121,6 +121,13 @@ class EventBody(Horizontal):
             self._told = told
             self.post_message(self.Changed())
 
+    def take(self, detector: Detector) -> None:
+        """Draw another detector, if it is another, without an event."""
+        if detector is not self.detector:
+            self.detector = self.query_one(PulseTable).detector = detector
+            self._change(frame=frame_of(detector), camera=Camera.around(detector.position_m))
+        self.state = self.state.showing(None, ())
+
     def title(self, titles: dict[str, tuple[str, str]]) -> None:
         """Write in the frames of the parts."""
         for name, (title, subtitle) in titles.items():

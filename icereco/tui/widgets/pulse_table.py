@@ -31,7 +31,7 @@ class PulseTable(RowTable):
 
     def __init__(self, detector: Detector, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(empty="no pulses", id=id, classes=classes)
-        self._detector = detector
+        self.detector = detector
         self._order = np.zeros(0, dtype=np.int64)
         self._place = np.zeros(0, dtype=np.int64)
 
@@ -60,8 +60,8 @@ class PulseTable(RowTable):
         values = [
             hits.time_ns[self._order],
             hits.charge_pe[self._order],
-            self._detector.string[sensor],
-            self._detector.om[sensor],
+            self.detector.string[sensor],
+            self.detector.om[sensor],
             np.where(hits.pulse_auxiliary[self._order], "aux", ""),
         ]
         self.fill(
