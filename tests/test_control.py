@@ -208,7 +208,9 @@ def test_the_command_line_gives_orders_too(tmp_path, events):
     _, ended = train(tmp_path, "ordered", events, step1=order)
     others[0].join(20.0)
     assert not ended
-    assert answers == [(0, "ordered: stopping after step 1\n")]
+    code, said = answers[0]
+    assert code == 0
+    assert said.endswith("ordered: stopping after step 1\n")  # the training's own log may come before
 
 
 def test_a_run_is_deleted_only_when_said_and_never_while_it_runs(tmp_path):

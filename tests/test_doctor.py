@@ -4,7 +4,6 @@
 import json
 import re
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
-from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.data.catalog import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from icereco.data.sources import Source
@@ -45,6 +45,7 @@ def command(data: str, detector: str | None, reader: str | None, processes: int 
     icereco data prepare kaggle                        a data set, a file or a folder
     icereco data prepare events.parquet --verify       check the files of the store
     """  # noqa: D301 -- \b is click's
+    from icereco.data.catalog import find
     from icereco.detector import load_detector
 
     found = find(data)

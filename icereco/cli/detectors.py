@@ -58,17 +58,15 @@ def show(name: str, as_json: bool) -> None:
 def _table(documents: list[dict[str, Any]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("detector", no_wrap=True)
-    for heading in ("strings", "modules", "size in m"):
+    for heading in ("strings", "modules"):
         table.add_column(heading, no_wrap=True, justify="right")
-    table.add_column("medium")
-    table.add_column("summary", ratio=1, min_width=20)
+    table.add_column("medium", no_wrap=True)
+    table.add_column("summary", ratio=1)
     for one in documents:
-        size = " × ".join(f"{2 * half:,.0f}" for half in one["extent_m"])
         table.add_row(
             f"[bold]{escape(one['name'])}[/]",
             f"{one['strings']:,}",
             f"{one['modules']:,}",
-            size,
             one["medium"]["kind"],
             escape(one["summary"]),
         )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.data.catalog import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from icereco.doctor.finding import Finding
@@ -78,6 +78,7 @@ def command(
 
 
 def _sample(text: str, reader: str | None, detector: str | None, events: int) -> "Sample":
+    from icereco.data.catalog import find
     from icereco.detector import load_detector
     from icereco.doctor.sample import take_sample
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
 from icereco.runs import RunFolder, resolve, runs_dir
 
@@ -24,7 +25,9 @@ __all__ = ["command"]
     help="Reconstructions to set beside the events of FILE; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--detector", metavar="NAME", help="Whose sensors the events of FILE name  [default: icecube86]."
+    "--detector",
+    metavar="NAME",
+    help=f"Whose sensors the events of FILE name  [default: {DEFAULT_DETECTOR}].",
 )
 @click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
 @click.option(
@@ -87,7 +90,7 @@ def command(
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 
-    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, beside, detector or "icecube86"))
+    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, beside, detector or DEFAULT_DETECTOR))
     if picture is None:
         app.run(mouse=not no_mouse)
         return

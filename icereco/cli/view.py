@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 )  # fmt: skip
 @click.option(
     "--detector",
-    default="icecube86",
+    default=DEFAULT_DETECTOR,
     show_default=True,
     metavar="NAME",
     help="Whose sensors the events name.",

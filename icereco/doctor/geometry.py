@@ -6,14 +6,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector import Detector
+from icereco.detector import LIGHT_M_PER_NS, Detector
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 
 __all__ = ["check_order", "check_sensors", "check_shift"]
 
 _WITHIN_NS = 1000.0
-_LIGHT_M_PER_NS = 0.3
 _SHIFTS = (-2, -1, 1, 2)
 _SURE = 5.0
 _RANDOM_RATIO = 0.85
@@ -89,7 +88,7 @@ def _moved(borders: Int[ndarray, "border"], shift: int, count: int) -> Int[ndarr
 def _window_ns(detector: Detector, borders: Int[ndarray, "border"]) -> float:
     """A time within which no light gets from the end of a string to the beginning of the next."""
     apart = np.linalg.norm(detector.position_m[borders + 1] - detector.position_m[borders], axis=1)
-    return min(_WITHIN_NS, 0.5 * float(np.median(apart)) / _LIGHT_M_PER_NS) if len(borders) else _WITHIN_NS
+    return min(_WITHIN_NS, 0.5 * float(np.median(apart)) / LIGHT_M_PER_NS) if len(borders) else _WITHIN_NS
 
 
 def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from icereco.data.catalog import DEFAULT_DETECTOR
+
 __all__ = ["Settings"]
 
 
@@ -26,4 +28,4 @@ class Settings:
     marker: str = "braille"
     theme: str = "icereco-dark"
     beside: tuple[Path, ...] = ()
-    detector: str = "icecube86"
+    detector: str = DEFAULT_DETECTOR

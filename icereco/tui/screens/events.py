@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.inference.methods import BASELINE, baseline
@@ -32,7 +33,6 @@ from icereco.tui.widgets.welcome import Welcome
 
 __all__ = ["EVENT_KEYS", "EventScreen"]
 
-_DETECTOR = "icecube86"
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
 _CARD_SETS = 3
 
@@ -77,7 +77,7 @@ class EventScreen(Screen[None]):
             marker: how dots are drawn.
         """
         super().__init__()
-        self.detector = detector or load_detector(_DETECTOR)
+        self.detector = detector or load_detector(DEFAULT_DETECTOR)
         self.runs = runs or runs_dir()
         fit = baseline()
         self.session = EventSession(self.detector, {BASELINE: fit} if fit else {}, self._data_changed)
