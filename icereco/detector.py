@@ -12,7 +12,10 @@ from numpy import ndarray
 from icereco.detector_cards import Card, detector_names, find_card, read_table, require
 from icereco.errors import IcerecoError
 
-__all__ = ["Detector", "Medium", "detector_names", "load_detector"]
+__all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "load_detector"]
+
+LIGHT_M_PER_NS = 0.299792458
+"""Speed of light in vacuum; of a pulse in a medium, this over `Medium.refractive_index_group`."""
 
 MEDIA = ("ice", "water")
 _ENTRIES = ("name", "summary", "sensors", "origin", "file_origins_m", "medium", "noise", "source")

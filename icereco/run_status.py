@@ -9,7 +9,7 @@ from typing import Literal, Self, TypedDict, get_args
 
 from icereco.process import is_alive
 
-__all__ = ["Phase", "Progress", "State", "Status"]
+__all__ = ["Phase", "Progress", "State", "Status", "age"]
 
 Phase = Literal["starting", "preparing", "training", "validating", "paused", "finished", "stopped", "failed"]
 """What a run says of itself; the last three are its last word."""
@@ -95,3 +95,15 @@ class Status:
         if not self.local:
             return time.time() - self.heartbeat < SILENT_SECONDS
         return is_alive(self.pid, self.started)
+
+
+def age(seconds: float) -> str:
+    """How long ago, in one unit.
+
+    >>> age(7300.0)
+    '2 h ago'
+    """
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return "now" if seconds < 5 else f"{seconds:.0f} s ago"

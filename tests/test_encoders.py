@@ -11,7 +11,7 @@ import pytest
 import torch
 from icereco_encoders.edge_conv import EdgeConv
 from icereco_encoders.groups import length_groups, ungrouped
-from icereco_encoders.intervals import LIGHT_M_PER_NS, interval_bins, signed_interval_m
+from icereco_encoders.intervals import interval_bins, signed_interval_m
 from icereco_encoders.modern import ModernTransformerEncoder
 from icereco_encoders.neighbours import NUDGE, nearest
 from icereco_encoders.options import ModernTransformerOptions, RelativeTransformerOptions

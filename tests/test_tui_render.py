@@ -10,9 +10,11 @@ from icereco.directions import direction_from_angles, opening_angle
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import probability_inside
 from icereco.testing.random_events import random_events
+from icereco.tui.feeds.bins import Points
 from icereco.tui.render.braille import Canvas
 from icereco.tui.render.camera import Camera
 from icereco.tui.render.colormap import COLORMAPS, blended, colormap_named, heat, luminance, readable
+from icereco.tui.render.curves import GUTTER, Curve, Ink, View, draw
 from icereco.tui.render.hits import hits_of
 from icereco.tui.render.palette import palette_on
 from icereco.tui.render.scale import compact, placed, span_of, ticks
@@ -285,3 +287,12 @@ def test_the_nearest_hit_is_found_where_it_is_drawn(detector):
         assert np.hypot(seen.x[found] - seen.x[dom], seen.y[found] - seen.y[dom]) < 1e-6
     assert nearest_dom(hits, every, camera, canvas, -500.0, -500.0, 4.0) is None
     assert nearest_dom(hits, every[:0], camera, canvas, 5.0, 5.0, 4.0) is None
+
+
+def test_marks_of_an_axis_are_told_apart_however_near_they_are():
+    steps = np.arange(50)
+    points = Points(steps.astype(float), steps, np.linspace(2.5281, 2.5312, 50))
+    plot = draw([Curve("loss", points, 1)], View(0, 50), (40, 12), Ink(1, 2, 3), "braille", "step")
+    marks = [strip.text[: GUTTER - 1].strip() for strip in plot.canvas.strips(0)[:-1]]
+    marks = [mark for mark in marks if mark]
+    assert len(set(marks)) == len(marks) >= 3

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
+from icereco.data.catalog import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from icereco.data.sources import Source
@@ -16,15 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_DEFAULT_DETECTOR = "icecube86"
-
 
 @click.command("prepare")
 @click.argument("data", metavar="NAME|PATH")
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"What the events are of  [default: as the data set says, else {_DEFAULT_DETECTOR}].",
+    help=f"What the events are of  [default: as the data set says, else {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
@@ -51,7 +50,7 @@ def command(data: str, detector: str | None, reader: str | None, processes: int 
 
     found = find(data)
     source = found.model_copy(update={"reader": reader or found.reader}).open()
-    card = load_detector(detector or found.detector or _DEFAULT_DETECTOR)
+    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
     started = time.perf_counter()
     store = _prepare(source, card, processes)
     _print(store, time.perf_counter() - started)

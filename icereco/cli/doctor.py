@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from icereco.data.catalog import DEFAULT_DETECTOR
+
 if TYPE_CHECKING:
     from icereco.doctor.finding import Finding
     from icereco.doctor.sample import Sample
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _ILL = 1
-_DEFAULT_DETECTOR = "icecube86"
 _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
 
 
@@ -30,7 +31,7 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 @click.option(
     "--detector",
     metavar="NAME",
-    help="What they should be of  [default: as the data set says, else icecube86].",
+    help=f"What they should be of  [default: as the data set says, else {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
@@ -83,7 +84,7 @@ def _sample(text: str, reader: str | None, detector: str | None, events: int) ->
 
     found = find(text)
     source = found.model_copy(update={"reader": reader or found.reader}).open()
-    return take_sample(source, load_detector(detector or found.detector or _DEFAULT_DETECTOR), events)
+    return take_sample(source, load_detector(detector or found.detector or DEFAULT_DETECTOR), events)
 
 
 def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -> "list[Finding]":

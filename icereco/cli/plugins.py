@@ -49,23 +49,26 @@ def command(context: click.Context, kind: Kind | None, as_json: bool) -> None:
 
 
 def _table(known: Registry, kinds: tuple[Kind, ...], cards: tuple[CardFolder, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("kind", "name", "plugin", "version"):
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("kind", "name"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("summary", ratio=1, min_width=20)
+    table.add_column("plugin", overflow="fold")  # rather than the summary out of sight
+    table.add_column("summary", overflow="fold")
     for kind in kinds:
         for position, declaration in enumerate(known.of_kind(kind)):
             component, plugin = declaration.component, declaration.plugin
             label = kind if position == 0 else ""
             name, summary = f"[bold]{component.name}[/]", escape(component.summary)
-            table.add_row(label, name, escape(plugin.distribution), plugin.version, summary)
+            table.add_row(label, name, _with_version(plugin), summary)
     for position, card in enumerate(cards):
         plugin, name = card.plugin, f"[bold]{escape(card.name)}[/]"
         where = f"a card: icereco detectors show {escape(card.name)}"
-        table.add_row(
-            "" if position else "detector", name, escape(plugin.distribution), plugin.version, where
-        )
+        table.add_row("" if position else "detector", name, _with_version(plugin), where)
     return table
+
+
+def _with_version(plugin: Plugin) -> str:
+    return escape(f"{plugin.distribution} {plugin.version}")
 
 
 def _print_troubles(known: Registry, kinds: tuple[Kind, ...], console: Console) -> None:

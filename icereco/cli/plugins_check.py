@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.components import KINDS, Kind
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.log import get_logger
 from icereco.registry import Declaration, Registry, describe
@@ -43,7 +44,7 @@ class Outcome:
     "--example", type=click.Path(exists=True), metavar="FILE", help="For a reader: a file of its format."
 )
 @click.option(
-    "--detector", default="icecube86", show_default=True, metavar="NAME", help="What the example is of."
+    "--detector", default=DEFAULT_DETECTOR, show_default=True, metavar="NAME", help="What the example is of."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(name: str | None, kind: Kind | None, example: str | None, detector: str, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.control import Order, give_order, wait_for_answer
-from icereco.run_status import State, Status
+from icereco.run_status import State, Status, age
 from icereco.runs import RunFolder, list_runs, resolve, runs_dir
 
 if TYPE_CHECKING:
@@ -170,15 +170,3 @@ def _figures(status: Status) -> tuple[str, str, str, str]:
     epoch = f"{status.epoch:.1f}" + (f" / {status.epochs}" if status.epochs else "")
     best = "" if status.best_median_deg is None else f"{status.best_median_deg:.2f}°"
     return step, epoch, best, age(time.time() - status.heartbeat)
-
-
-def age(seconds: float) -> str:
-    """How long ago, in one unit.
-
-    >>> age(7300.0)
-    '2 h ago'
-    """
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return "now" if seconds < 5 else f"{seconds:.0f} s ago"

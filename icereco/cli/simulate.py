@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from icereco.cli.progress import event_progress
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _MOST_WORKERS = 8
 )
 @click.option(
     "--detector",
-    default="icecube86",
+    default=DEFAULT_DETECTOR,
     show_default=True,
     metavar="NAME",
     help="A detector card, or a folder with one.",

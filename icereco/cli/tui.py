@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs import RunFolder, resolve, runs_dir
 
@@ -24,7 +25,9 @@ __all__ = ["command"]
     help="Reconstructions to set beside the events; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--detector", metavar="NAME", help="Whose sensors the events name  [default: as declared, or icecube86]."
+    "--detector",
+    metavar="NAME",
+    help=f"Whose sensors the events name  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
 @click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
 @click.option(

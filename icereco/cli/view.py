@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 @click.option(
     "--detector",
     metavar="NAME",
-    help="Whose sensors the events name  [default: as declared, or icecube86].",
+    help=f"Whose sensors the events name  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "--turn", type=float, default=None, metavar="DEG", help="Look from this side; 0 is from +x, 90 from +y."

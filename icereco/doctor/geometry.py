@@ -6,14 +6,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector import Detector
+from icereco.detector import LIGHT_M_PER_NS, Detector
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 
 __all__ = ["check_order", "check_sensors", "check_shift"]
 
 _WITHIN_NS = 1000.0
-_LIGHT_M_PER_NS = 0.3
 _SHIFTS = (-2, -1, 1, 2)
 _SURE = 5.0
 _RANDOM_RATIO = 0.85
@@ -89,16 +88,16 @@ def _moved(borders: Int[ndarray, "border"], shift: int, count: int) -> Int[ndarr
 def _window_ns(detector: Detector, borders: Int[ndarray, "border"]) -> float:
     """A time within which no light gets from the end of a string to the beginning of the next."""
     apart = np.linalg.norm(detector.position_m[borders + 1] - detector.position_m[borders], axis=1)
-    return min(_WITHIN_NS, 0.5 * float(np.median(apart)) / _LIGHT_M_PER_NS) if len(borders) else _WITHIN_NS
+    return min(_WITHIN_NS, 0.5 * float(np.median(apart)) / LIGHT_M_PER_NS) if len(borders) else _WITHIN_NS
 
 
 def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:
-    """How often modules i and i+1 of an event are first hit within this time of each other, for each i."""
-    batch = sample.events
-    event = np.repeat(np.arange(len(batch)), batch.dom_count)
-    first = batch.time_ns[batch.pulse_offsets[:-1]]
-    pair = (np.diff(event) == 0) & (np.diff(batch.sensor_id) == 1) & (np.abs(np.diff(first)) < within_ns)
-    return np.bincount(batch.sensor_id[:-1][pair], minlength=len(sample.detector.position_m) - 1)
+    """How often modules i and i+1 of an event are first hit within this time of each other, for each i; not by noise."""
+    batch, chosen = sample.events, ~_lone(sample)
+    event = np.repeat(np.arange(len(batch)), batch.dom_count)[chosen]
+    sensor, first = batch.sensor_id[chosen], batch.time_ns[batch.pulse_offsets[:-1]][chosen]
+    pair = (np.diff(event) == 0) & (np.diff(sensor) == 1) & (np.abs(np.diff(first)) < within_ns)
+    return np.bincount(sensor[:-1][pair], minlength=len(sample.detector.position_m) - 1)
 
 
 def check_order(sample: Sample) -> Finding:

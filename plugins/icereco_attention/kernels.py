@@ -32,6 +32,13 @@ Kernel = Callable[[Float[Tensor, "token 3 head channel"], Sequences], Float[Tens
 SHORT = 6
 """Up to this length broadcasting beats a batched matrix product, whose cost per tiny matrix dominates on a CPU."""
 
+SPELLED_OUT = 256
+"""Up to this length the products of attention are spelled out, in float32, when training on a CPU.
+
+There the backward pass of the fused kernel, and any product in bfloat16, is prepared anew for each length, which takes longer
+than such a product, and few lengths come twice. Beyond this length the fused kernel's saving of memory pays.
+"""
+
 ROW = 512
 """Tokens in a row of `packed`."""
 
@@ -74,17 +81,24 @@ def _dense(
         return qkv[:, :, 2]
     if length <= SHORT:
         return _broadcast(qkv)
-    if qkv.requires_grad and not qkv.is_cuda:
-        # On a CPU the backward pass of short sequences is two to eight times slower in bfloat16 than in float32.
-        return _scaled_dot_product(qkv.float()).to(qkv.dtype)
-    return _scaled_dot_product(qkv)
-
-
-def _scaled_dot_product(
-    qkv: Float[Tensor, "sequence token 3 head channel"],
-) -> Float[Tensor, "sequence token head channel"]:
     query, key, value = qkv.permute(2, 0, 3, 1, 4)
-    return scaled_dot_product_attention(query, key, value).transpose(1, 2)
+    if qkv.is_cuda or not qkv.requires_grad:
+        attended = scaled_dot_product_attention(query, key, value)
+    elif length > SPELLED_OUT:
+        attended = scaled_dot_product_attention(query.float(), key.float(), value.float())
+    else:
+        attended = _spelled_out(query.float(), key.float(), value.float())
+    return attended.transpose(1, 2).to(qkv.dtype)
+
+
+@torch.autocast("cpu", enabled=False)
+def _spelled_out(
+    query: Float[Tensor, "sequence head token channel"],
+    key: Float[Tensor, "sequence head token channel"],
+    value: Float[Tensor, "sequence head token channel"],
+) -> Float[Tensor, "sequence head token channel"]:
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    return torch.softmax(scores, dim=-1) @ value
 
 
 def _broadcast(

@@ -7,12 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from icereco.detector import LIGHT_M_PER_NS
 from icereco.roles import TensorBatch
 
-__all__ = ["LIGHT_M_PER_NS", "first_times", "interval_bins", "signed_interval_m"]
-
-LIGHT_M_PER_NS = 0.299792458
-"""Speed of light in vacuum."""
+__all__ = ["first_times", "interval_bins", "signed_interval_m"]
 
 FARTHEST_M = 2000.0
 """Intervals beyond it, in time or in space, share the last class on their side."""

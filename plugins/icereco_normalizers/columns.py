@@ -7,12 +7,9 @@ from torch import Tensor
 
 from icereco.roles import TensorBatch
 
-__all__ = ["LIGHT_M_PER_NS", "charge_feature", "auxiliary_feature", "constant", "dom_of_pulse", "soften"]
+__all__ = ["charge_feature", "auxiliary_feature", "constant", "dom_of_pulse", "soften"]
 
 LINEAR_UP_TO = 3.0
-
-LIGHT_M_PER_NS = 0.299792458
-"""In vacuum; in ice and water this over the group index."""
 
 
 def constant(value: float) -> Float[Tensor, ""]:

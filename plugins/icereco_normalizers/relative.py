@@ -4,10 +4,9 @@
 import torch
 from torch import Tensor, nn
 
-from icereco.detector import Detector
+from icereco.detector import LIGHT_M_PER_NS, Detector
 from icereco.roles import Features, TensorBatch
 from icereco_normalizers.columns import (
-    LIGHT_M_PER_NS,
     auxiliary_feature,
     charge_feature,
     constant,

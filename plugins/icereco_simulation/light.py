@@ -10,16 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.detector import Medium
+from icereco.detector import LIGHT_M_PER_NS, Medium
 from icereco_simulation.acceptance import MODULE_AREA_M2, angular_acceptance, mean_acceptance
 from icereco_simulation.emission import MEAN_COSINE, cascade_emission
 from icereco_simulation.ice import LayeredIce
 from icereco_simulation.yields import PHOTONS_PER_M
 
 __all__ = ["Expectation", "LightModel", "cascade_density", "track_density"]
-
-SPEED_OF_LIGHT = 0.299792458
-"""m/ns"""
 
 # Pandel's distribution, from the muon reconstruction of AMANDA (Ahrens et al., NIM A 524 (2004) 169,
 # astro-ph/0407044, section 3.2).
@@ -161,7 +158,7 @@ class LightModel:
         straight = np.exp(-path * scattering)
         photons = PHOTONS_PER_M * yield_per_m * track_density(distance_m, scattering, absorption, self._sine)
         shape, scale = self._delay(distance_m, cos_impact, scattering, absorption)
-        time = emitted / SPEED_OF_LIGHT + path * self._slowness()
+        time = emitted / LIGHT_M_PER_NS + path * self._slowness()
         return Expectation(photons * _effective_area(cos_impact, straight), time, shape, scale)
 
     def emission_point(
@@ -171,7 +168,7 @@ class LightModel:
         return along_m - distance_m * (self._cosine / self._sine)
 
     def _slowness(self) -> float:
-        return self._group_index / SPEED_OF_LIGHT
+        return self._group_index / LIGHT_M_PER_NS
 
     def _delay(
         self,

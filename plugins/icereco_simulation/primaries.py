@@ -6,17 +6,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.detector import LIGHT_M_PER_NS
 from icereco.directions import direction_from_angles
 from icereco_simulation.muons import STEP_M, propagate
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.volume import Volume
 from icereco_simulation.yields import METRES_PER_GEV, hadronic_fraction, shower_maximum_m
 
-__all__ = ["KINDS", "SPEED_OF_LIGHT", "Cascades", "Primaries", "Tracks", "draw", "shine"]
+__all__ = ["KINDS", "Cascades", "Primaries", "Tracks", "draw", "shine"]
 
 KINDS = ("through_track", "starting_track", "cascade")
-SPEED_OF_LIGHT = 0.299792458
-"""m/ns"""
 
 _THROUGH, _STARTING, _CASCADE = range(3)
 
@@ -101,7 +100,7 @@ def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tup
     primary, energy, place = primary[order], energy[order], place[order]
     position = primaries.vertex_m[primary] + travel[primary] * place[:, None]
     return tracks, Cascades(
-        primary, position, travel[primary], place / SPEED_OF_LIGHT, energy * METRES_PER_GEV
+        primary, position, travel[primary], place / LIGHT_M_PER_NS, energy * METRES_PER_GEV
     )
 
 

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from icereco.cli.runs import age
+from icereco.run_status import age
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.themes import themed
 
