@@ -232,3 +232,11 @@ def test_the_command_converts_a_named_data_set_and_says_what_next(events, tmp_pa
     again = run("data", "convert", "ice", tmp_path / "out", "--layout", "kaggle")
     assert "300 events were there already" in again
     assert "icereco data show" in again
+
+
+@pytest.mark.parametrize("name", ["events.arrow", "events.feather", "events.db"])
+def test_a_name_of_another_format_is_refused(events, tmp_path, name):
+    result = CliRunner().invoke(main, ["data", "convert", str(events), str(tmp_path / name)])
+    assert result.exit_code != 0
+    assert "a name that ends in .parquet" in result.stderr
+    assert not (tmp_path / name).exists()

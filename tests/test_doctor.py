@@ -4,7 +4,6 @@
 import json
 import re
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +20,7 @@ from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.doctor.events import shared_events
 from icereco.doctor.examine import examine
 from icereco.doctor.sample import take_sample
-from icereco.doctor.speed import check_speed
+from icereco.doctor.speed import check_speed, compare_rates
 from icereco.plugins import registry
 
 
@@ -263,11 +262,18 @@ def test_data_sets_that_share_events_are_told(ppc, tmp_path, detector):
     assert list(found.values()) == ["error", "error", "ok"]
 
 
-def test_slow_reading_is_told(ppc, tmp_path, detector):
+@pytest.mark.parametrize(("reading", "severity"), [(201.0, "ok"), (199.0, "warning"), (1.0, "warning")])
+def test_slow_reading_is_told(reading, severity):
+    assert compare_rates(reading, training=100.0).severity == severity
+
+
+def test_reading_and_training_are_both_measured(ppc, tmp_path, detector):
     pq.write_table(ppc.slice(0, 100), tmp_path / "events.parquet")
     sample = take_sample(open_source(tmp_path / "events.parquet"), detector, 100)
-    for seconds, severity in ((1e-9, "ok"), (1e9, "warning")):
-        assert check_speed(replace(sample, seconds=seconds), lambda batch: None).severity == severity
+    sizes = []
+    finding = check_speed(sample, lambda batch: sizes.append(len(batch)))
+    assert set(sizes) == {32}
+    assert "events/s in one process" in finding.evidence
 
 
 def test_the_command_explains_and_exits_with_1_where_something_is_wrong(ppc, tmp_path):

@@ -179,7 +179,8 @@ def test_events_of_another_detector_are_refused_and_told_which(shared_data, plac
     message = complaint(shared_data / place, load_detector(wrong))
     assert f"are not in the detector {wrong}, such as the one at (" in message
     assert re.search(
-        rf"they are all in {right}( \(and in gen2\))?: train with -o detector.use={right}", message
+        rf"they are all in {right}( \(and in gen2\))?: say --detector {right} .* train with -o detector.use={right}",
+        message,
     )
 
 

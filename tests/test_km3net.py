@@ -11,6 +11,8 @@ from icereco.data.batches import event_batch
 from icereco.data.sources import open_source
 from icereco.detector import Detector, load_detector
 from icereco.directions import opening_angle
+from icereco.doctor.geometry import check_shift
+from icereco.doctor.sample import take_sample
 from icereco.errors import IcerecoError
 from icereco.events import EventBatch
 from icereco.plugins import registry
@@ -209,3 +211,8 @@ def test_without_km3io_it_is_said_how_to_install_it(tmp_path):
     assert "pip install 'icereco[km3net]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_noise_is_not_taken_for_another_numbering():
+    sample = take_sample(open_source(file(ARCA_CASCADES)), load_detector("km3net-arca115"), 100)
+    assert check_shift(sample).severity == "unknown"

@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.data.simulation import simulated_events
 from icereco.detector import load_detector
 from icereco.errors import IcerecoError
@@ -466,3 +468,11 @@ def test_muon_steps_are_orthogonal():
         )
         assert values.min() > 0.6
         assert values.max() < 1.3
+
+
+def test_events_of_another_detector_are_refused_before_there_is_a_run(tmp_path, events):
+    command = ["train", "--data", str(events), "--profile", "quick", "-o", "detector.use=orca"]
+    result = CliRunner().invoke(main, [*command, "--runs-dir", str(tmp_path / "runs")])
+    assert result.exit_code != 0
+    assert "outside orca" in result.stderr
+    assert not (tmp_path / "runs").exists()

@@ -88,7 +88,7 @@ def _first_problem(source: "Source", detector: str | None) -> str | None:
     from icereco.detector import load_detector
 
     try:
-        next(source.checked(load_detector(detector or DEFAULT_DETECTOR), 64))
+        source.require_first(load_detector(detector or DEFAULT_DETECTOR))
     except IcerecoError as error:
         return str(error)
     return None

@@ -74,6 +74,7 @@ def command(
     if reader is not None:
         found = found.model_copy(update={"reader": reader})
     card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
+    Conversion.require_output(output)
     source = _without_bad(found.open(), card, output) if skip_bad else found.open()
     asked = Conversion(source, card, output, layout, events_per_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too

@@ -154,6 +154,7 @@ def _begin(
     from icereco.run_names import default_name
 
     profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
+    _require_readable(chosen, profile)
     stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
     name = name or default_name(root, profile.name, stem)
     run = RunFolder.create(root, name)
@@ -161,6 +162,19 @@ def _begin(
     from icereco.training.session import begin
 
     return begin(profile, chosen, run, _stages(progress))
+
+
+def _require_readable(chosen: "Sequence[DataChoice]", profile: "Profile") -> None:
+    """Say before a run folder is made that events are of another detector, or not to be read at all."""
+    from icereco.data.prepare import is_store
+    from icereco.detector import load_detector
+
+    detector = load_detector(profile.detector)
+    for one in chosen:
+        one.data.require_detector(detector)
+        source = one.data.open()
+        if not (one.skip_bad or is_store(source)):
+            source.require_first(detector)
 
 
 def declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str]) -> list[str]:

@@ -38,6 +38,7 @@ EVENTS_PER_FILE = 200_000
 _PLAN = ".conversion.json"
 _META = ".meta"
 _ROWS = 4096
+_OTHER_FORMATS = (".arrow", ".feather", ".ipc", ".csv", ".db", ".sqlite", ".root", ".h5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,18 @@ class Conversion:
     output: Path
     layout: Layout = "icereco"
     events_per_file: int = EVENTS_PER_FILE
+
+    @staticmethod
+    def require_output(output: Path) -> None:
+        """Check that what is written will be what its name says.
+
+        Raises:
+            IcerecoError: the name is that of a file of another format.
+        """
+        if output.suffix in _OTHER_FORMATS:
+            raise IcerecoError(
+                f"{output}: events are written as parquet: give a name that ends in .parquet, or that of a folder"
+            )
 
     @property
     def to_one_file(self) -> bool:

@@ -137,7 +137,7 @@ def sensors_of_modules(
         )
         fitting = ", ".join(others)
         advice = (
-            f"they are all in {fitting}"
+            f"they are all in {fitting}: say so with --detector NAME, or train with -o detector.use=NAME"
             if fitting
             else "they need a card of their own, with the column dom_id"
         )
@@ -194,6 +194,6 @@ def _advice(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: fl
     first, *more = sorted(fitting, key=lambda name: fitting[name])
     also = f" (and in {', '.join(more)})" if more else ""
     return (
-        f"they are all in {first}{also}: train with -o detector.use={first}, reconstruct with a model of it, or with "
-        f"--method NAME --detector {first}"
+        f"they are all in {first}{also}: say --detector {first} (data add, show, convert, prepare; doctor; reconstruct "
+        f"--method), train with -o detector.use={first}, or reconstruct with a model of it"
     )

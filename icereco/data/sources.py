@@ -26,6 +26,7 @@ logger = get_logger(__name__)
 
 _SAMPLE_BYTES = 1 << 16
 _SAMPLES = 8
+_FIRST_EVENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,14 @@ class Source:
             yield batch if self.selection is None else self.selection.of_events(batch)
         if checker.total == 0:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
+
+    def require_first(self, detector: Detector) -> None:
+        """Check the first events, before anything is made of all.
+
+        Raises:
+            IcerecoError: they cannot be read, or are of another detector.
+        """
+        next(self.checked(detector, _FIRST_EVENTS))
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""

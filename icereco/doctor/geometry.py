@@ -92,12 +92,12 @@ def _window_ns(detector: Detector, borders: Int[ndarray, "border"]) -> float:
 
 
 def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:
-    """How often modules i and i+1 of an event are first hit within this time of each other, for each i."""
-    batch = sample.events
-    event = np.repeat(np.arange(len(batch)), batch.dom_count)
-    first = batch.time_ns[batch.pulse_offsets[:-1]]
-    pair = (np.diff(event) == 0) & (np.diff(batch.sensor_id) == 1) & (np.abs(np.diff(first)) < within_ns)
-    return np.bincount(batch.sensor_id[:-1][pair], minlength=len(sample.detector.position_m) - 1)
+    """How often modules i and i+1 of an event are first hit within this time of each other, for each i; not by noise."""
+    batch, chosen = sample.events, ~_lone(sample)
+    event = np.repeat(np.arange(len(batch)), batch.dom_count)[chosen]
+    sensor, first = batch.sensor_id[chosen], batch.time_ns[batch.pulse_offsets[:-1]][chosen]
+    pair = (np.diff(event) == 0) & (np.diff(sensor) == 1) & (np.abs(np.diff(first)) < within_ns)
+    return np.bincount(sensor[:-1][pair], minlength=len(sample.detector.position_m) - 1)
 
 
 def check_order(sample: Sample) -> Finding:

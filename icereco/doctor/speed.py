@@ -7,7 +7,7 @@ from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 from icereco.events import EventBatch
 
-__all__ = ["check_speed"]
+__all__ = ["check_speed", "compare_rates"]
 
 _BATCH = 32
 _SECONDS = 3.0
@@ -22,8 +22,11 @@ def check_speed(sample: Sample, step: Callable[[EventBatch], object] | None) -> 
     """
     if step is None or len(sample.events) < _BATCH:
         return cannot_tell("speed", "too few events to measure")
-    reading = len(sample) / max(sample.seconds, 1e-9)
-    training = _rate(sample.events, step)
+    return compare_rates(len(sample) / max(sample.seconds, 1e-9), _rate(sample.events, step))
+
+
+def compare_rates(reading: float, training: float) -> Finding:
+    """Whether reading keeps up with training; both in events/s."""
     evidence = (
         f"reading {reading:,.0f} events/s in one process; a training step takes {training:,.0f} events/s"
     )

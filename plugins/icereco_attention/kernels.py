@@ -33,10 +33,10 @@ SHORT = 6
 """Up to this length broadcasting beats a batched matrix product, whose cost per tiny matrix dominates on a CPU."""
 
 SPELLED_OUT = 256
-"""Up to this length the products of attention are spelled out, in float32, on a CPU.
+"""Up to this length the products of attention are spelled out, in float32, when training on a CPU.
 
-There the fused kernel, and any product in bfloat16, is prepared anew for each length, which takes longer than such a product,
-and few lengths come twice. Beyond this length the fused kernel's saving of memory pays.
+There the backward pass of the fused kernel, and any product in bfloat16, is prepared anew for each length, which takes longer
+than such a product, and few lengths come twice. Beyond this length the fused kernel's saving of memory pays.
 """
 
 ROW = 512
@@ -82,7 +82,7 @@ def _dense(
     if length <= SHORT:
         return _broadcast(qkv)
     query, key, value = qkv.permute(2, 0, 3, 1, 4)
-    if qkv.is_cuda or (length > SPELLED_OUT and not qkv.requires_grad):
+    if qkv.is_cuda or not qkv.requires_grad:
         attended = scaled_dot_product_attention(query, key, value)
     elif length > SPELLED_OUT:
         attended = scaled_dot_product_attention(query.float(), key.float(), value.float())
