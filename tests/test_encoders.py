@@ -17,6 +17,7 @@ from icereco_encoders.neighbours import NUDGE, nearest
 from icereco_encoders.options import ModernTransformerOptions, RelativeTransformerOptions
 from icereco_encoders.relative import RelativeTransformerEncoder
 
+from icereco.detector import LIGHT_M_PER_NS
 from icereco.plugins import registry
 from icereco.testing.networks import call_encoder
 

@@ -91,14 +91,14 @@ def _dense(
     return attended.transpose(1, 2).to(qkv.dtype)
 
 
-@torch.autocast("cpu", enabled=False)
 def _spelled_out(
     query: Float[Tensor, "sequence head token channel"],
     key: Float[Tensor, "sequence head token channel"],
     value: Float[Tensor, "sequence head token channel"],
 ) -> Float[Tensor, "sequence head token channel"]:
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return torch.softmax(scores, dim=-1) @ value
+    with torch.autocast("cpu", enabled=False):
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        return torch.softmax(scores, dim=-1) @ value
 
 
 def _broadcast(
