@@ -111,13 +111,17 @@ def test_damaged_lines_are_counted_and_left_out(damage):
     assert series.damaged + series.rows == 3
 
 
-def test_many_lines_read_in_bulk_are_the_same_as_one_by_one():
-    lines = [line(n, **{"train/loss": 1 / (n + 1)}) for n in range(4_000)]
-    lines[2_500] = line(2_500, **{"validation/loss": 7.0})
-    text = "".join(lines).encode()
-    assert len(text) > BULK_BYTES
+@pytest.mark.parametrize(
+    "late", [{"validation/loss": 7.0}, {"train/loss": "a text"}, {"tag": "a text"}, {"on": True}]
+)
+def test_many_lines_read_in_bulk_are_the_same_as_one_by_one(late):
+    lines = [line(n, **{"train/loss": 1 / (n + 1)}) for n in range(8_000)]
+    lines[6_500] = line(6_500, **late)
+    halves = ["".join(half).encode() for half in (lines[:4_000], lines[4_000:])]
+    assert all(len(half) > BULK_BYTES for half in halves)
     bulk, single = Series(), Series()
-    bulk.append(text)
+    for half in halves:  # the second half knows what the first held
+        bulk.append(half)
     for one in lines:
         single.append(one.encode())
     assert sorted(bulk.names()) == sorted(single.names())

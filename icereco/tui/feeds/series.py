@@ -5,13 +5,16 @@ import json
 import math
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
 from icereco.tui.feeds.bins import Points
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["AXES", "THROUGHPUT", "Series"]
 
@@ -98,8 +101,10 @@ class Series:
         import polars as pl
 
         try:
-            # Without the whole schema polars would leave out the metrics of validations, which are rare.
-            frame = pl.read_ndjson(io.BytesIO(lines), infer_schema_length=None)
+            frame = self._read_known(lines)
+            if frame is None:
+                # Without the whole schema polars would leave out the metrics of validations, which are rare.
+                frame = pl.read_ndjson(io.BytesIO(lines), infer_schema_length=None)
         except pl.exceptions.PolarsError:
             return False
         if len(frame) != lines.count(b"\n"):
@@ -113,6 +118,15 @@ class Series:
                 present = np.flatnonzero(~np.isnan(value))
                 self._add(name, first + present, value[present])
         return True
+
+    def _read_known(self, lines: bytes) -> "pl.DataFrame | None":
+        """The metrics known so far, four times as fast as finding out which there are; None where there are others."""
+        import polars as pl
+
+        known = dict.fromkeys((*POSITIONS, *self._value), pl.Float64)
+        frame = pl.read_ndjson(io.BytesIO(lines), schema=known)
+        numbers = sum(column.count() for column in frame)
+        return frame if numbers == lines.count(b'":') else None
 
     def _append_rows(self, rows: list[dict[str, float]]) -> None:
         if not rows:
