@@ -1,109 +1,29 @@
 # ruff: noqa: TID253 -- makes Arrow tables and a model
 import csv
 import json
-import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
+from reconstruct_driver import OVERRIDES, SIZES, events_of, icereco, run, written
 
 from icereco.checkpoint import file_hash, load_checkpoint, save_checkpoint
-from icereco.cli import main
 from icereco.data.batches import event_batch
 from icereco.data.reconstructions import provenance_of
-from icereco.data.sources import open_source
-from icereco.data.table import SCHEMA
 from icereco.detector import load_detector
 from icereco.directions import direction_from_angles, opening_angle
 from icereco.evaluation.running import RunningResolution
-from icereco.inference.job import reconstruct
 from icereco.inference.methods import baseline, model_method, untrained_method
-from icereco.inference.outputs import FALLBACK_ZENITH_RAD, open_output
+from icereco.inference.outputs import FALLBACK_ZENITH_RAD
 from icereco.model import build_model
 from icereco.profiles import load_profile
 from icereco.resources import data_dir
-from icereco.runs import RunFolder
 
-SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-COMMAND = Path(sys.executable).with_name("icereco")
-SIZES = [40, 3, 0, 700, 12, 1, 90, 0, 2500, 33, 8, 150, 60, 5, 310]
-OVERRIDES = [
-    "aggregator.width=16",
-    "aggregator.layers=1",
-    "aggregator.heads=2",
-    "encoder.layers=1",
-    "encoder.heads=2",
-]
-
-
-def events_of(sizes, first_id=100, seed=3, **changes):
-    """A table of the own layout with truth; `changes` replace columns."""
-    random = np.random.default_rng(seed)
-    count = len(sizes)
-    columns = {
-        "event_id": np.arange(count) * 7 + first_id,
-        "sensor_id": [random.integers(0, 5160, size) for size in sizes],
-        "time": [np.sort(random.uniform(9_000, 14_000, size)) for size in sizes],
-        "charge": [random.lognormal(0, 0.5, size) for size in sizes],
-        "auxiliary": [random.random(size) < 0.6 for size in sizes],
-        "azimuth": random.uniform(0, 2 * np.pi, count),
-        "zenith": random.uniform(0, np.pi, count),
-        "energy": random.uniform(1e2, 1e5, count),
-        "kind": random.choice(["cascade", "through_track"], count),
-    } | changes
-    fields = [field for field in SCHEMA if field.name in columns]
-    return pa.table([pa.array(list(columns[f.name]), f.type) for f in fields], schema=pa.schema(fields))
-
-
-def written(path, *args, **changes):
-    pq.write_table(events_of(*args, **changes), path, row_group_size=5)
-    return path
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """A small model with the weights that it starts with."""
-    profile = load_profile("quick", OVERRIDES)
-    detector = load_detector(profile.detector)
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    save_checkpoint(path, build_model(profile, detector), profile, detector, {"step": 0})
-    return path
-
-
-@pytest.fixture(params=["model", "linefit"])
-def method(request):
-    if request.param == "linefit":
-        return untrained_method("linefit", "icecube86")
-    return model_method(request.getfixturevalue("checkpoint"))
-
-
-def run(sources, method, path, form="parquet"):
-    with open_output(path, form, {"method": method.name}) as output:
-        return reconstruct([open_source(source) for source in sources], method, output)
-
-
-def icereco(*args, cwd, **kwargs):
-    command = [COMMAND, *map(str, args)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, **kwargs
-    )
-
-
-@pytest.fixture
-def invoke(tmp_path, monkeypatch):
-    """The command line in this process, which spares starting Python for each case."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def test_every_event_has_its_row_in_input_order(tmp_path, method):
@@ -240,18 +160,6 @@ def test_the_running_resolution_is_that_of_all_events(events):
     assert result.median_deg == pytest.approx(np.degrees(np.median(error)), abs=1e-3)
 
 
-@pytest.fixture
-def folder_with_run(tmp_path, checkpoint):
-    """A working folder with a finished run, and an older one beside it."""
-    for name in ("older", "newest"):
-        folder = RunFolder.create(tmp_path / "runs", name)
-        folder.best.write_bytes(checkpoint.read_bytes())
-        folder.write_status("finished")
-        time.sleep(0.02)
-    written(tmp_path / "events.parquet", SIZES)
-    return tmp_path
-
-
 def test_the_newest_finished_run_is_taken_and_named(folder_with_run, checkpoint):
     done = icereco("reconstruct", "events.parquet", cwd=folder_with_run)
     assert done.returncode == 0, done.stderr
@@ -300,124 +208,6 @@ def test_linefit_needs_no_torch(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "events.reco.parquet").exists()
-
-
-def nan_charge(path):
-    charge = [np.ones(size) for size in SIZES]
-    charge[11][3] = np.nan
-    return written(path, SIZES, charge=charge), "event_id 177"
-
-
-def foreign_sensor(path):
-    sensor = [np.zeros(size, dtype=int) for size in SIZES]
-    sensor[11][3] = 5160
-    return written(path, SIZES, sensor_id=sensor), "5160"
-
-
-def truncated(path):
-    whole = written(path, [200] * 200).read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    return path, "truncated"
-
-
-def damaged_in_the_middle(path):
-    whole = bytearray(written(path, [200] * 200).read_bytes())
-    middle = len(whole) // 2
-    whole[middle : middle + 4000] = b"\xff" * 4000
-    path.write_bytes(whole)
-    return path, "cannot be read"
-
-
-def no_events(path):
-    return written(path, []), "no events"
-
-
-def missing_column(path):
-    pq.write_table(events_of(SIZES).drop_columns(["charge"]), path)
-    return path, "charge"
-
-
-def duplicate_ids(path):
-    return written(path, SIZES, event_id=np.arange(len(SIZES)) % 11), "more than once"
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [nan_charge, foreign_sensor, truncated, damaged_in_the_middle, no_events, missing_column, duplicate_ids],
-)
-def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, spoil):
-    path, words = spoil(tmp_path / "bad.parquet")
-    good = written(tmp_path / "good.parquet", [30] * 2000, 10**6)
-    assert invoke("reconstruct", good, "--method", "linefit", "-o", "out.parquet").exit_code == 0
-    before = (tmp_path / "out.parquet").read_bytes()
-    done = invoke("reconstruct", good, path, "--method", "linefit", "-o", "out.parquet")
-    assert done.exit_code == 2, done.output
-    assert words in done.stderr
-    assert str(path) in done.stderr
-    assert (tmp_path / "out.parquet").read_bytes() == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.parquet", "good.parquet", "out.parquet"]
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (["gone.parquet"], "no such file"),
-        (["events.parquet"], "icereco train"),
-        (["events.parquet", "--run", "unknown"], "no run"),
-        (["events.parquet", "--model", "gone.safetensors"], "gone.safetensors"),
-        (["events.parquet", "--model", "events.parquet"], "not a checkpoint"),
-        (["events.parquet", "--method", "linfit"], "did you mean 'linefit'"),
-        (["events.parquet", "--method", "linefit", "--detector", "icecube68"], "did you mean 'icecube86'"),
-        (["events.parquet", "--method", "linefit", "--run", "a"], "exclude each other"),
-        (["events.parquet", "--run", "a", "--detector", "icecube86"], "--detector"),
-        (["events.parquet", "--method", "linefit", "-o", "events.parquet"], "overwritten"),
-        (["events.parquet", "--method", "linefit", "-o", "notes.txt"], "notes.txt exists"),
-        (["events.parquet", "--method", "linefit", "-o", "folder"], "is a folder"),
-        (["folder", "--method", "linefit", "-o", "folder/out.parquet"], "inside the input folder"),
-        (["events.parquet", "--method", "linefit", "-o", "notes.txt/out.parquet"], "cannot write"),
-        (["events.parquet", "--method", "linefit", "-o", "/proc/out.parquet"], "cannot write"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_wrong_request_is_explained_and_nothing_is_written(tmp_path, invoke, args, words):
-    written(tmp_path / "events.parquet", SIZES)
-    (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "folder").mkdir()
-    written(tmp_path / "folder" / "events.parquet", SIZES)
-    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
-    done = invoke("reconstruct", *args)
-    assert done.exit_code == 2, done.output
-    assert words in done.stderr
-    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
-
-
-@pytest.mark.parametrize("form", ["parquet", "kaggle"])
-def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path, form):
-    written(tmp_path / "events.parquet", [30] * 2000)
-
-    def small_files():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit then fails as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    arguments = ("reconstruct", "events.parquet", "--method", "linefit", "--format", form)
-    done = icereco(*arguments, cwd=tmp_path, preexec_fn=small_files)
-    assert done.returncode == 2, done.stdout
-    assert "cannot write" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert [file.name for file in tmp_path.iterdir()] == ["events.parquet"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_nothing(tmp_path, checkpoint, number):
-    written(tmp_path / "events.parquet", [300] * 3000)
-    command = [COMMAND, "reconstruct", "events.parquet", "--model", str(checkpoint)]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob(".*.partial")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, message = process.communicate()
-    assert process.returncode == 130, message
-    assert [file.name for file in tmp_path.iterdir()] == ["events.parquet"]
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the photon-by-photon events in ../shared/data")
