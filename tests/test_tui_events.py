@@ -23,7 +23,7 @@ from icereco.tui.screens.event_keys import EVENT_KEYS
 from icereco.tui.screens.events import EventScreen
 from icereco.tui.widgets.event_list import EventList
 from icereco.tui.widgets.event_view import EventView
-from icereco.tui.widgets.list_panel import ListPanel
+from icereco.tui.widgets.list_panel import FilterLine, ListPanel
 from icereco.tui.widgets.pulse_table import PulseTable
 from icereco.tui.widgets.timeline import Timeline
 from icereco.tui.widgets.welcome import Welcome
@@ -153,18 +153,37 @@ def test_worst_first_needs_reconstructions(screen, tmp_path, table):
 
 def test_a_filter_counts_as_one_types_and_says_what_is_wrong(screen):
     async def act(pilot, screen):
+        panel = screen.query_one(ListPanel)
+        count, wrong = (panel.query_one(name, Static) for name in ("#count", "#wrong"))
         await pilot.press("slash", *"pulses>50")
         await pilot.pause()
-        count = screen.query_one(ListPanel).query_one("#count", Static)
         assert str(count.content) == "3 of 5"
         await pilot.press(*" and puls")
         await pilot.pause()
-        assert "puls" in str(count.content)
+        assert "no column 'puls'; did you mean 'pulses'?" in str(wrong.content)
+        assert wrong.region.height
         assert len(screen.session.listed) == 3
         await pilot.press(*"es<100", "enter")
         await pilot.pause()
         assert str(count.content) == "1 of 5"
+        assert not wrong.region.height
         assert isinstance(screen.focused, EventList)
+        assert screen.body.state.shown.row == 3  # what was shown is not among them
+        await pilot.press("slash", "escape")
+        await pilot.pause()
+        assert len(screen.session.listed) == 5
+        assert isinstance(screen.focused, EventList)
+
+    play(screen, act)
+
+
+def test_what_one_types_into_the_filter_is_seen(screen):
+    async def act(pilot, screen):
+        await pilot.press("slash", *"pulses > 1")
+        await pilot.pause()
+        line = screen.query_one(FilterLine)
+        assert line.content_size.height == 1
+        assert "pulses > 1" in line.render_line(0).text
 
     play(screen, act)
 
@@ -439,7 +458,7 @@ def test_a_figure_is_saved(screen, tmp_path):
 
 
 def test_every_key_has_its_own_name_and_an_action_that_exists():
-    owners = {"Detector": (EventView,), "Tables": (EventList,), "Time": (Timeline,)}
+    owners = {"Detector": (EventView,), "Tables": (EventList,), "Time": (Timeline,), "Filter": (FilterLine,)}
     from icereco.tui.widgets.event_body import EventBody
 
     for key in EVENT_KEYS:
