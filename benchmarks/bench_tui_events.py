@@ -32,6 +32,7 @@ from icereco.data.batches import event_batch
 from icereco.detector import load_detector
 from icereco.testing.random_events import random_events
 from icereco.tui.event_state import EventState, Shown, Style
+from icereco.tui.line import sparing_driver
 from icereco.tui.render.braille import Canvas
 from icereco.tui.render.camera import Camera
 from icereco.tui.render.colormap import COLORMAPS
@@ -53,7 +54,7 @@ class Spinning(App[None]):
     """The event screen alone; counts its pictures of the detector."""
 
     def __init__(self, path: Path, report: Path, seconds: float) -> None:
-        super().__init__()
+        super().__init__(driver_class=sparing_driver())
         self.path, self.report, self.seconds = path, report, seconds
         self.began = time.monotonic()
         self.painted: float | None = None

@@ -1,5 +1,6 @@
 """The app: its screens, and the two feeds that all of them share."""
 
+import gc
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,7 @@ from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.runs import RunsFeed, RunView
 from icereco.tui.feeds.system import SystemFeed, SystemView
 from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap
+from icereco.tui.line import sparing_driver
 from icereco.tui.messages import RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
 from icereco.tui.palette import KeyCommands
@@ -43,7 +45,7 @@ class IcerecoApp(App[None]):
     alerts: reactive[tuple[Alert, ...]] = reactive(())
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(driver_class=sparing_driver())
         self.settings = settings
         self._in_metrics: dict[str, list[Alert]] = {}
         self._settled = False
@@ -67,6 +69,10 @@ class IcerecoApp(App[None]):
         for follower in self._followers:
             follower.start()
         self.set_interval(1.0, self.look)
+
+    def on_ready(self) -> None:
+        """Spare what is loaded by now from the collector, which would stop the app for 80 ms now and then."""
+        gc.freeze()
 
     def _take_keymap(self) -> None:
         keymap, problems = read_keymap(keymap_path(), all_keys())
