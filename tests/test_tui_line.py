@@ -1,13 +1,17 @@
 """A slow line: the same picture in fewer bytes, and nothing drawn that nobody asked for."""
 
+import asyncio
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icereco.tui.app import IcerecoApp
 from icereco.tui.line import over_ssh, sparing_driver
 from icereco.tui.render.ansi import shortened
+from icereco.tui.settings import Settings
 
 COLORS = ("0;0;0", "215;48;39", "11;14;20")
 STYLES = [
@@ -68,3 +72,24 @@ def test_only_a_terminal_over_ssh_is_spared(monkeypatch, ssh, other):
         monkeypatch.setenv("TEXTUAL_DRIVER", other)
     assert over_ssh() is ssh
     assert sparing_driver() is None
+
+
+def test_nothing_is_drawn_while_nothing_changes_that_is_shown(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    async def run() -> None:
+        app = IcerecoApp(Settings(tmp_path / "runs", events=str(tmp_path / "none.parquet")))
+        async with app.run_test() as pilot:
+            while app.system is None:
+                await pilot.pause(0.01)
+            await pilot.pause(0.1)
+            drawn = []
+            monkeypatch.setattr(app.screen, "refresh", lambda *_, **__: drawn.append(1))
+            first = app.system
+            while app.system is first:  # fresh facts of the machine, which the training screen shows
+                app.look()
+                await pilot.pause(0.05)
+            await pilot.pause(0.1)
+            assert not drawn
+
+    asyncio.run(run())

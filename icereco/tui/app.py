@@ -11,7 +11,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.events import Resize
-from textual.reactive import reactive
+from textual.reactive import var
 
 from icereco.tui.feeds.alerts import Alert, disk_alerts, run_alerts
 from icereco.tui.feeds.follower import Follower
@@ -40,9 +40,10 @@ class IcerecoApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
 
-    runs: reactive[tuple[RunView, ...]] = reactive(())
-    system: reactive[SystemView | None] = reactive(None)
-    alerts: reactive[tuple[Alert, ...]] = reactive(())
+    # Not `reactive`, which would draw the whole screen again each second: who shows these watches them.
+    runs: var[tuple[RunView, ...]] = var(())
+    system: var[SystemView | None] = var(None)
+    alerts: var[tuple[Alert, ...]] = var(())
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(driver_class=sparing_driver())
