@@ -60,7 +60,8 @@ class EventList(RowTable):
         columns = [_COLUMNS[name] for name in _COLUMNS if name in listed.columns]
         if "event_id" in listed.columns:
             columns[0] = replace(columns[0], width=max(len(str(listed["event_id"].max() or 0)), 6))
-        others = [name for name in listed.columns if name.startswith("error_")][:_OTHERS]
+        others = [name for name in listed.columns if name.startswith("error_")]
+        others = sorted(others, key=lambda name: listed[name].null_count())[:_OTHERS]
         titles = short_names([name.removeprefix("error_") for name in others], _NAME)
         columns += [
             Column(name, f"{title}°", len(title) + 2, "{:.2f}".format)
