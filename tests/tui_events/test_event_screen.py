@@ -17,6 +17,7 @@ from icereco.tui.widgets.event_body import EventBody
 from icereco.tui.widgets.event_list import EventList
 from icereco.tui.widgets.event_view import EventView
 from icereco.tui.widgets.list_panel import FilterLine
+from icereco.tui.widgets.pulse_table import PulseTable
 from icereco.tui.widgets.timeline import Timeline
 
 
@@ -30,6 +31,8 @@ def test_nothing_is_cut_off_and_every_part_can_be_reached(screen, size):
                     seen.add(part.id)
                     assert screen.region.contains_region(part.region), part.id
                     assert part.content_size.width > 20, part.id
+                    if isinstance(part, PulseTable):
+                        assert len(part._shown()) == len(part._columns) == 5
             await pilot.press("h")
             await pilot.pause()
         await pilot.press("l")
