@@ -182,6 +182,8 @@ def _load(path: Path) -> pl.DataFrame:
         wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
         return scan.select(*wanted, *angles).collect()
+    except FileNotFoundError:
+        raise IcerecoError(f"{path}: there is no such file of reconstructions") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         raise IcerecoError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
 
