@@ -83,6 +83,7 @@ class IcerecoApp(App[None]):
 
     def on_unmount(self) -> None:
         """Let the threads end."""
+        gc.unfreeze()
         for follower in self._followers:
             follower.stop()
 

@@ -109,3 +109,10 @@ def test_columns_of_methods_have_titles_that_differ(screen, tmp_path, table):
         assert titles[-2:] == ["online…nempe°", "online…stfit°"]  # what says most comes first
 
     play(screen, act)
+
+
+@pytest.mark.parametrize("width", [0, 1, 5, 12, 20])
+def test_a_card_of_hardly_any_width_is_drawn(state, width):
+    canvas = Canvas(width, 3)
+    draw_numbers(canvas, state, PALETTE)
+    assert len(canvas.cells().lines()) == 3

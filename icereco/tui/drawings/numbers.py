@@ -16,7 +16,7 @@ from icereco.tui.render.scale import compact
 __all__ = ["draw_numbers", "numbers_height"]
 
 _NAMES, _WIDTHS = ("zenith", "azimuth", "error°", "σ°", "pull"), (7, 8, 7, 6, 6)
-_ERROR = 2  # the last column that the narrowest card has
+_ERROR = 2  # the first column that is no angle of a direction
 _SHORTEST_NAME = 7
 _MARKED_NAME = 10  # a name with its mark on the sky before it
 
@@ -125,13 +125,8 @@ def _facts(state: EventState, columns: list[int]) -> list[str]:
     main = state.estimates[0] if state.estimates else None
     used = main.pulses_used if main and main.pulses_used is not None else len(hits.time_ns)
     part = "" if used == len(hits.time_ns) else f"{used:,} used of "
-    cells = _cells(state, main)[_ERROR + 1 :] if main else ("", "")
     facts = [
-        *(
-            f"{name} {text}"
-            for name, text in zip(("σ", "pull"), cells, strict=True)
-            if text and columns[-1] <= _ERROR
-        ),
+        *_hidden(state, main, columns),
         truth.kind.replace("_", " ") if truth and truth.kind else "",
         _energy(truth.energy_gev if truth else None),
         f"{part}{len(hits.time_ns):,} pulses",
@@ -139,6 +134,18 @@ def _facts(state: EventState, columns: list[int]) -> list[str]:
         f"{compact(hits.charge_pe.sum())} p.e.",
     ]
     return [fact for fact in facts if fact]
+
+
+def _hidden(state: EventState, main: Estimate | None, columns: list[int]) -> list[str]:
+    """What the main method says in columns that have no room."""
+    if main is None:
+        return []
+    cells = _cells(state, main)
+    return [
+        f"{_NAMES[column].rstrip('°')} {cells[column]}{'°' * _NAMES[column].endswith('°')}"
+        for column in range(_ERROR, len(_NAMES))
+        if cells[column] and column not in columns
+    ]
 
 
 def _wrapped(facts: list[str], width: int) -> list[str]:
