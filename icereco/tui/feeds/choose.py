@@ -100,11 +100,9 @@ def filtered(frame: pl.DataFrame, expression: str) -> pl.DataFrame:
         condition = pl.sql_expr(expression)
         _require_columns(condition.meta.root_names(), frame.columns)
         return frame.filter(condition)
-    except pl.exceptions.InvalidOperationError as error:
+    except pl.exceptions.PolarsError as error:
         if "predicate" in str(error):
             raise IcerecoError("this is a value, not a condition; compare it, as in pulses > 100") from None
-        raise IcerecoError(_first_line(error)) from None
-    except pl.exceptions.PolarsError as error:
         raise IcerecoError(_first_line(error)) from None
 
 
