@@ -90,7 +90,7 @@ def test_short_names_fit_and_differ(width):
 def test_columns_of_methods_have_titles_that_differ(screen, tmp_path, table):
     ids, azimuth, zenith = (table[name].to_numpy() for name in ("event_id", "azimuth", "zenith"))
     columns = {"event_id": ids}
-    for number, name in enumerate(("mine", "onlinel2_bestfit", "onlinel2_splinempe")):
+    for number, name in enumerate(("mine", "onlinel2_bestfit", "onlinel2_splinempe", "main")):
         known = np.arange(len(ids)) <= number  # most of the last one
         columns |= {
             f"{name}_azimuth": np.where(known, azimuth, np.nan),
@@ -106,7 +106,7 @@ def test_columns_of_methods_have_titles_that_differ(screen, tmp_path, table):
         await pilot.pause()
         titles = [column.title for column in screen.query_one(EventList)._columns]
         assert len(set(titles)) == len(titles)
-        assert titles[-2:] == ["online…nempe°", "online…stfit°"]  # what says most comes first
+        assert titles[-3:] == ["online…nempe°", "online…stfit°", "mine°"]  # what says most comes first
 
     play(screen, act)
 
