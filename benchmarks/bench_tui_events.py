@@ -19,6 +19,7 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Awaitable
 from itertools import cycle
 from pathlib import Path
 
@@ -31,7 +32,9 @@ from textual.app import App
 from icereco.data.batches import event_batch
 from icereco.detector import load_detector
 from icereco.testing.random_events import random_events
+from icereco.tui.app import IcerecoApp
 from icereco.tui.event_state import EventState, Shown, Style
+from icereco.tui.line import sparing_driver
 from icereco.tui.render.braille import Canvas
 from icereco.tui.render.camera import Camera
 from icereco.tui.render.colormap import COLORMAPS
@@ -39,6 +42,7 @@ from icereco.tui.render.hits import hits_of
 from icereco.tui.render.palette import palette_on
 from icereco.tui.render.scene import Line, Look, Scene, draw_scene, frame_of
 from icereco.tui.screens.events import EventScreen
+from icereco.tui.settings import Settings
 from icereco.tui.widgets.event_view import EventView
 
 SIZES = ((120, 40), (200, 60))
@@ -53,7 +57,7 @@ class Spinning(App[None]):
     """The event screen alone; counts its pictures of the detector."""
 
     def __init__(self, path: Path, report: Path, seconds: float) -> None:
-        super().__init__()
+        super().__init__(driver_class=sparing_driver())
         self.path, self.report, self.seconds = path, report, seconds
         self.began = time.monotonic()
         self.painted: float | None = None
@@ -170,6 +174,62 @@ async def screen_ms(path: Path, columns: int, rows: int, *, ready: bool = False,
         return (time.process_time() - start) / pictures * 1e3
 
 
+async def beat(lags: list[float]) -> None:
+    """How late a timer of 10 ms comes, again and again."""
+    while True:
+        began = time.monotonic()
+        await asyncio.sleep(0.01)
+        lags.append((time.monotonic() - began - 0.01) * 1e3)
+
+
+async def lags_ms(path: Path, columns: int, rows: int) -> dict[str, list[float]]:
+    """The lags of the whole app while it reads, turns, plays, and while keys are pressed."""
+    app = IcerecoApp(Settings(path.parent / "runs", events=str(path)))
+    lags: dict[str, list[float]] = {}
+    async with app.run_test(size=(columns, rows)) as pilot:
+
+        async def during(what: str, work: Awaitable[None]) -> None:
+            task = asyncio.create_task(beat(lags.setdefault(what, [])))
+            await work
+            task.cancel()
+
+        async def read() -> None:
+            while not isinstance(app.screen, EventScreen) or app.screen.session.reading:
+                await asyncio.sleep(0.02)
+
+        async def press(*keys: str) -> None:
+            for key in keys:
+                await pilot.press(key)
+                await asyncio.sleep(0.03)
+
+        await during("reading", read())
+        app.screen.body.action_spin()
+        app.screen.body.action_play()
+        await during("turning, playing", asyncio.sleep(4))
+        await press("r")
+        await during("events, modules", press(*["n"] * 30, *["j"] * 30))
+        await during("filter, order", press("slash", *"pulses>50", "enter", "b", "i"))
+    return lags
+
+
+def print_lags(folder: Path) -> None:
+    """Of a file of 100,000 events, and of one with a bright event."""
+    many = folder / "many.parquet"
+    few = random_events(np.random.default_rng(1).integers(20, 120, 100_000), seed=1)
+    pq.write_table(few, many, row_group_size=5_000)
+    table = Table(title="lag of the app's loop, ms: median / p99 / most", show_edge=False)
+    for heading in ("file", "size", "while", "lag"):
+        table.add_column(heading, justify="right")
+    for name, path in (("36,000 pulses", folder / "36000.parquet"), ("100,000 events", many)):
+        for columns, rows in SIZES:
+            for what, lags in asyncio.run(lags_ms(path, columns, rows)).items():
+                if len(lags) < 50:  # read before there was anything to count
+                    continue
+                middle, late, most = np.percentile(lags, (50, 99, 100))
+                table.add_row(name, f"{columns}x{rows}", what, f"{middle:.1f} / {late:.0f} / {most:.0f}")
+    console.print(table)
+
+
 def main(seconds: float) -> None:
     """Measure and print."""
     table = Table(title="CPU time of a picture, ms", show_edge=False)
@@ -208,6 +268,7 @@ def main(seconds: float) -> None:
                     f"{first:.2f}",
                 )
     console.print(live)
+    print_lags(folder)
 
 
 if __name__ == "__main__":

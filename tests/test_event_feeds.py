@@ -19,7 +19,7 @@ from icereco.runs import RunFolder
 from icereco.testing.random_events import random_events
 from icereco.tui.event_session import EventSession
 from icereco.tui.feeds import events as events_module
-from icereco.tui.feeds.choose import Order, beside, filtered, ordered
+from icereco.tui.feeds.choose import beside
 from icereco.tui.feeds.events import EventFeed
 from icereco.tui.feeds.opening import found_here, opened
 from icereco.tui.feeds.reconstructions import TRUTH, companions, inputs_of, read_reconstructions
@@ -254,38 +254,6 @@ def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
         opened(run.path)
 
 
-FRAME = pl.DataFrame(
-    {"row": [0, 1, 2], "pulses": [5, 500, 50], "kind": ["cascade", "track", None], "error": [1.0, None, 30.0]}
-)
-
-
-@pytest.mark.parametrize(
-    ("expression", "rows"),
-    [("", [0, 1, 2]), ("pulses > 10", [1, 2]), ("pulses > 10 and kind = 'track'", [1]), ("kind == 'cascade'", [0]),
-     ("error is null", [1]), ("kind like 'tr%' or error > 20", [1, 2]), ("  ", [0, 1, 2]), ("pulses between 5 and 50", [0, 2])],
-)  # fmt: skip
-def test_a_filter_leaves_what_it_holds_for(expression, rows):
-    assert filtered(FRAME, expression)["row"].to_list() == rows
-
-
-@pytest.mark.parametrize(
-    ("expression", "message"),
-    [("puls > 1", "puls"), ("pulses >", "cannot read 'pulses >'"), ("pulses", "a number, not a condition; try pulses > 0"),
-     ("kind > 3", "cannot compare string"), ("select 1", "select"), ("pulses > 1; drop table x", ";"), ("foo(pulses)", "foo")],
-)  # fmt: skip
-def test_a_filter_that_makes_no_sense_is_answered_in_words(expression, message):
-    with pytest.raises(IcerecoError) as error:
-        filtered(FRAME, expression)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_order_puts_events_without_a_value_last():
-    assert ordered(FRAME, Order("error", descending=True))["row"].to_list() == [2, 0, 1]
-    assert ordered(FRAME, Order("error"))["row"].to_list() == [0, 2, 1]
-    assert ordered(FRAME, Order("nothing"))["row"].to_list() == [0, 1, 2]
-
-
 def test_errors_beside_events_are_those_of_the_angles(tmp_path, table, detector, feed):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, name="mine")
     frame = beside(feed.summary, read_reconstructions(path))
@@ -306,6 +274,18 @@ def session(detector, file):
     session.refresh()
     yield session
     session.close()
+
+
+def test_ones_own_reconstructions_come_before_official_fits_and_those_of_most_events_before_others(
+    session, tmp_path, table, detector
+):
+    ids = table["event_id"].to_numpy()
+    rare = [0.5, *[float("nan")] * (len(ids) - 1)]
+    fits = {"event_id": ids, "a_azimuth": rare, "a_zenith": rare, "b_azimuth": [0.5] * len(ids)}
+    pl.DataFrame(fits | {"b_zenith": [0.5] * len(ids)}).write_parquet(tmp_path / "fits.parquet")
+    session.add(tmp_path / "fits.parquet")
+    session.add(output_of(tmp_path / "out.reco.parquet", table, detector, name="mine"))
+    assert [one.name for one in session.shown(0)[1]] == ["mine", "b", "a", "linefit"]
 
 
 def test_a_session_shows_an_event_with_what_methods_say(session, tmp_path, table, detector):

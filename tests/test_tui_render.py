@@ -264,7 +264,7 @@ def test_lines_carry_their_names_apart_from_each_other(detector):
         for name in ("first", "second", "a very long name indeed")
     ]
     text = drawn(detector, hits, lines=lines).lines()
-    for name in ("first", "second", "a very long nam…"):
+    for name in ("first", "second", "a very l… indeed"):
         assert sum(name in line for line in text) == 1
 
 

@@ -1,5 +1,6 @@
 """The app: its screens, and the two feeds that all of them share."""
 
+import gc
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -10,13 +11,14 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.events import Resize
-from textual.reactive import reactive
+from textual.reactive import var
 
 from icereco.tui.feeds.alerts import Alert, disk_alerts, run_alerts
 from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.runs import RunsFeed, RunView
 from icereco.tui.feeds.system import SystemFeed, SystemView
 from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap
+from icereco.tui.line import sparing_driver
 from icereco.tui.messages import RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
 from icereco.tui.palette import KeyCommands
@@ -38,12 +40,13 @@ class IcerecoApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
 
-    runs: reactive[tuple[RunView, ...]] = reactive(())
-    system: reactive[SystemView | None] = reactive(None)
-    alerts: reactive[tuple[Alert, ...]] = reactive(())
+    # Not `reactive`, which would draw the whole screen again each second: who shows these watches them.
+    runs: var[tuple[RunView, ...]] = var(())
+    system: var[SystemView | None] = var(None)
+    alerts: var[tuple[Alert, ...]] = var(())
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(driver_class=sparing_driver())
         self.settings = settings
         self._in_metrics: dict[str, list[Alert]] = {}
         self._settled = False
@@ -68,6 +71,10 @@ class IcerecoApp(App[None]):
             follower.start()
         self.set_interval(1.0, self.look)
 
+    def on_ready(self) -> None:
+        """Spare what is loaded by now from the collector, which would stop the app for 80 ms now and then."""
+        gc.freeze()
+
     def _take_keymap(self) -> None:
         keymap, problems = read_keymap(keymap_path(), all_keys())
         self.set_keymap(keymap)
@@ -76,6 +83,7 @@ class IcerecoApp(App[None]):
 
     def on_unmount(self) -> None:
         """Let the threads end."""
+        gc.unfreeze()
         for follower in self._followers:
             follower.stop()
 

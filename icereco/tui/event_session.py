@@ -18,7 +18,13 @@ from icereco.tui.event_state import Shown
 from icereco.tui.feeds.choose import Order, beside, filtered, ordered
 from icereco.tui.feeds.events import EventFeed
 from icereco.tui.feeds.opening import Opened, opened
-from icereco.tui.feeds.reconstructions import TRUTH, Estimate, Reconstructions, read_reconstructions
+from icereco.tui.feeds.reconstructions import (
+    TRUTH,
+    Estimate,
+    Reconstructions,
+    is_output,
+    read_reconstructions,
+)
 from icereco.tui.feeds.watch import Signature, signature
 from icereco.tui.render.hits import hits_of
 
@@ -124,14 +130,16 @@ class EventSession:
     def _load(self) -> None:
         self._seen, self.problems = signature(self._files), []
         found: list[Reconstructions] = []
+        own: set[Path | None] = set()
         for path in self._files:
             try:
                 found += [one for one in read_reconstructions(path) if not any(map(one.same_as, found))]
             except IcerecoError as error:
                 self.problems.append(str(error))
-        found.sort(
-            key=lambda one: one.name in self.fits
-        )  # what was trained is of more interest than a quick fit
+            else:
+                own |= {path} if is_output(path) else set()
+        # What one made oneself is of more interest than official fits, of these those of most events, then quick ones.
+        found.sort(key=lambda one: (one.name in self.fits, one.path not in own, -one.count))
         self._names = [one.name for one in found]
         self._methods = [self._apart(one) for one in found]
 

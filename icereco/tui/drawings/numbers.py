@@ -1,24 +1,32 @@
 """The event in numbers: angles of truth and reconstructions, how far apart they are, and how sure they say to be."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from icereco.directions import angles_from_direction
-from icereco.tui.event_state import EventState, sigma_of
+from icereco.tui.drawings.sky import mark_of
+from icereco.tui.event_state import MOST_LINES, EventState, sigma_of
 from icereco.tui.feeds.reconstructions import Estimate
 from icereco.tui.render.braille import BOLD, Canvas
-from icereco.tui.render.palette import Palette
+from icereco.tui.render.names import short_names
+from icereco.tui.render.palette import Palette, palette_on
 from icereco.tui.render.scale import compact
 
 __all__ = ["draw_numbers", "numbers_height"]
 
-_NAMES, _WIDTHS = ("zenith", "azimuth", "error", "σ", "pull"), (7, 8, 8, 7, 6)
+_NAMES, _WIDTHS = ("zenith", "azimuth", "error°", "σ°", "pull"), (7, 8, 7, 6, 6)
+_ERROR = 2  # the first column that is no angle of a direction
 _SHORTEST_NAME = 7
-_FACTS = 2  # lines below the table
+_MARKED_NAME = 10  # a name with its mark on the sky before it
 
 
-def numbers_height(state: EventState) -> int:
+def numbers_height(state: EventState, width: int) -> int:
     """The rows that everything takes."""
-    return 1 + _FACTS + len(state.estimates) + (state.shown is not None and state.shown.truth is not None)
+    if state.shown is None:
+        return 1
+    lines = _lines(state, palette_on(0))
+    return 1 + len(lines) + len(_wrapped(_facts(state, _columns(lines, width)), width))
 
 
 def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
@@ -26,48 +34,73 @@ def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
     if state.shown is None:
         return
     lines = _lines(state, palette)
-    room = max(canvas.rows - 1 - _FACTS, 1)
     columns = _columns(lines, canvas.columns)
-    _write(canvas, 0, ("", *(_NAMES[column] for column in columns)), columns, palette.label)
-    for row, (cells, color) in enumerate(lines[:room], start=1):
-        _write(canvas, row, (cells[0], *(cells[1 + column] for column in columns)), columns, color)
-    facts = _wrapped(_facts(state), canvas.columns)
+    facts = _wrapped(_facts(state, columns), canvas.columns)
+    room = max(canvas.rows - 1 - len(facts), 1)
+    _write(canvas, 0, ["", *(_NAMES[column] for column in columns)], columns, palette.label)
+    width = canvas.columns - sum(_WIDTHS[column] for column in columns)
+    names = _names([line.name for line in lines], [line.mark for line in lines], width)
+    for row, (name, line) in enumerate(zip(names, lines[:room], strict=False), start=1):
+        _write(canvas, row, [name, *(line.cells[column] for column in columns)], columns, line.color)
     for row, text in enumerate(facts, start=min(len(lines), room) + 1):
         canvas.text(0, row, text, palette.text)
 
 
-def _columns(lines: list[tuple[tuple[str, ...], int]], width: int) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The truth or a method: its sign on the sky, its name, and what the columns say of it."""
+
+    mark: str
+    name: str
+    cells: tuple[str, ...]
+    color: int
+
+
+def _columns(lines: list[_Line], width: int) -> list[int]:
     """The columns that say something, the first ones of them if not all have room."""
-    telling = [column for column in range(len(_NAMES)) if any(cells[1 + column] for cells, _ in lines)]
+    telling = [column for column in range(len(_NAMES)) if any(line.cells[column] for line in lines)]
     while telling and width - sum(_WIDTHS[column] for column in telling) < _SHORTEST_NAME:
         telling.pop()
     return telling
 
 
-def _write(canvas: Canvas, row: int, cells: tuple[str, ...], columns: list[int], color: int) -> None:
+def _names(names: list[str], marks: list[str], width: int) -> list[str]:
+    """With their marks where there is room, so that the sky can be read without colours."""
+    if width < _MARKED_NAME:
+        return short_names(names, width)
+    return [f"{mark} {name}" for mark, name in zip(marks, short_names(names, width - 2), strict=True)]
+
+
+def _write(canvas: Canvas, row: int, cells: list[str], columns: list[int], color: int) -> None:
     """A name, and numbers at the right."""
     place = canvas.columns - sum(_WIDTHS[column] for column in columns)
-    name = cells[0] if len(cells[0]) < place else f"{cells[0][: place - 2]}…"
-    canvas.text(0, row, name, color | BOLD)
+    canvas.text(0, row, cells[0], color | BOLD)
     for column, text in zip(columns, cells[1:], strict=True):
         canvas.text(place, row, text.rjust(_WIDTHS[column]), color)
         place += _WIDTHS[column]
 
 
-def _lines(state: EventState, palette: Palette) -> list[tuple[tuple[str, ...], int]]:
+def _lines(state: EventState, palette: Palette) -> list[_Line]:
     assert state.shown is not None
     truth = state.shown.truth
-    lines = [] if truth is None else [(("true", *_angles(truth.direction), "", "", ""), palette.truth)]
+    lines = (
+        [] if truth is None else [_Line("×", "true", (*_angles(truth.direction), "", "", ""), palette.truth)]
+    )
     return lines + [
-        (_cells(state, one), palette.method(number)) for number, one in enumerate(state.estimates)
+        _Line(
+            mark_of(number) if number < MOST_LINES and one.direction is not None else " ",
+            one.name,
+            _cells(state, one),
+            palette.method(number),
+        )
+        for number, one in enumerate(state.estimates)
     ]
 
 
 def _cells(state: EventState, one: Estimate) -> tuple[str, ...]:
     error, sigma = state.error(one), sigma_of(one)
-    pull = error / sigma if error is not None and sigma else None
     angles = ("–", "–") if one.direction is None else _angles(one.direction)
-    return one.name, *angles, _degrees(error), _degrees(sigma), "" if pull is None else f"{pull:.2f}"
+    return *angles, _degrees(error), _degrees(sigma), _pull(error, sigma)
 
 
 def _angles(direction: np.ndarray) -> tuple[str, str]:
@@ -76,16 +109,24 @@ def _angles(direction: np.ndarray) -> tuple[str, str]:
 
 
 def _degrees(angle: float | None) -> str:
-    return "" if angle is None else f"{np.degrees(angle):.2f}°"
+    return "" if angle is None else f"{np.degrees(angle):.2f}"
 
 
-def _facts(state: EventState) -> list[str]:
+def _pull(error: float | None, sigma: float | None) -> str:
+    if error is None or not sigma:
+        return ""
+    return f"{error / sigma:.2f}" if error < 100 * sigma else f"{error / sigma:.0f}"
+
+
+def _facts(state: EventState, columns: list[int]) -> list[str]:
+    """What has no column, or none for want of room."""
     assert state.shown is not None
     hits, truth = state.shown.hits, state.shown.truth
     main = state.estimates[0] if state.estimates else None
     used = main.pulses_used if main and main.pulses_used is not None else len(hits.time_ns)
     part = "" if used == len(hits.time_ns) else f"{used:,} used of "
     facts = [
+        *_hidden(state, main, columns),
         truth.kind.replace("_", " ") if truth and truth.kind else "",
         _energy(truth.energy_gev if truth else None),
         f"{part}{len(hits.time_ns):,} pulses",
@@ -93,6 +134,18 @@ def _facts(state: EventState) -> list[str]:
         f"{compact(hits.charge_pe.sum())} p.e.",
     ]
     return [fact for fact in facts if fact]
+
+
+def _hidden(state: EventState, main: Estimate | None, columns: list[int]) -> list[str]:
+    """What the main method says in columns that have no room."""
+    if main is None:
+        return []
+    cells = _cells(state, main)
+    return [
+        f"{_NAMES[column].rstrip('°')} {cells[column]}{'°' * _NAMES[column].endswith('°')}"
+        for column in range(_ERROR, len(_NAMES))
+        if cells[column] and column not in columns
+    ]
 
 
 def _wrapped(facts: list[str], width: int) -> list[str]:

@@ -11,7 +11,7 @@ from icereco.tui.render.colormap import heat
 from icereco.tui.render.palette import Palette
 from icereco.tui.render.sky import AllSky, Zoom, containment_angle, ring, vmf_density
 
-__all__ = ["draw_all_sky", "draw_sky_zoom", "zoom_radius"]
+__all__ = ["draw_all_sky", "draw_sky_zoom", "mark_of", "zoom_radius"]
 
 _GRID, _CONTOUR = range(2)  # layers
 _SMALLEST = np.radians(0.5)
@@ -22,7 +22,7 @@ def draw_all_sky(canvas: Canvas, state: EventState, palette: Palette) -> None:
     """The whole sphere."""
     if state.shown is not None and canvas.width and canvas.height:
         sky = AllSky(canvas.width, canvas.height, canvas.marker.dot_aspect)
-        _draw_sky(canvas, sky, _estimates(state), _truth(state), palette)
+        _draw_sky(canvas, sky, state, palette)
 
 
 def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
@@ -35,7 +35,7 @@ def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
         sky = Zoom(
             center, zoom_radius(estimates, true), canvas.width, canvas.height, canvas.marker.dot_aspect
         )
-        _draw_sky(canvas, sky, estimates, true, palette)
+        _draw_sky(canvas, sky, state, palette)
         _write_size(canvas, sky, palette)
 
 
@@ -65,25 +65,28 @@ def zoom_radius(estimates: list[Estimate], true: np.ndarray | None) -> float:
     return float(min(reach, np.pi / 2))
 
 
-def _draw_sky(
-    canvas: Canvas, sky: AllSky | Zoom, estimates: list[Estimate], true: np.ndarray | None, palette: Palette
-) -> None:
-    main = estimates[0] if estimates else None
-    if main is not None and main.direction is not None and main.kappa is not None:
-        _draw_density(canvas, sky, main.direction, main.kappa, palette)
+def _draw_sky(canvas: Canvas, sky: AllSky | Zoom, state: EventState, palette: Palette) -> None:
+    known = [
+        (number, one) for number, one in enumerate(state.estimates[:MOST_LINES]) if one.direction is not None
+    ]
+    if known and known[0][1].direction is not None and known[0][1].kappa is not None:
+        _draw_density(canvas, sky, known[0][1].direction, known[0][1].kappa, palette)
     if isinstance(sky, AllSky):
         for line in sky.grid():
             canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
     else:
         canvas.lines([0, canvas.width / 2], [canvas.height / 2, 0], [canvas.width, canvas.width / 2],
                      [canvas.height / 2, canvas.height], palette.faint, _GRID, dash=1)  # fmt: skip
-    for number, one in enumerate(estimates):
+    for number, one in known:
         _draw_contours(canvas, sky, one, palette.method(number))
-    for number, one in reversed(list(enumerate(estimates))):
-        _write_mark(
-            canvas, sky, one.direction, "+" if number == 0 else str(number + 1), palette.method(number)
-        )
-    _write_mark(canvas, sky, true, "×" if canvas.marker.name != "ascii" else "x", palette.truth)
+    for number, one in reversed(known):
+        _write_mark(canvas, sky, one.direction, mark_of(number), palette.method(number))
+    _write_mark(canvas, sky, _truth(state), "×" if canvas.marker.name != "ascii" else "x", palette.truth)
+
+
+def mark_of(number: int) -> str:
+    """The sign of a method on the sky, the main one being number 0."""
+    return "+" if number == 0 else str(number + 1)
 
 
 def _draw_density(

@@ -15,7 +15,9 @@ _BARS, _ENDS, _CURSOR = range(3)  # layers
 
 def draw_timeline(canvas: Canvas, state: EventState, palette: Palette) -> None:
     """Bars in the colours of their times, above an axis."""
-    if state.shown is not None and canvas.rows > 1:
+    if state.shown is not None and not len(state.shown.hits.time_ns):
+        canvas.text(0, 0, "no pulses", palette.label)
+    elif state.shown is not None and canvas.rows > 1:
         _draw_bars(canvas, state, palette)
         _draw_axis(canvas, state.window_ns, palette)
         _draw_marks(canvas, state, palette)
@@ -57,6 +59,8 @@ def _draw_marks(canvas: Canvas, state: EventState, palette: Palette) -> None:
 def _draw_axis(canvas: Canvas, window_ns: tuple[float, float], palette: Palette) -> None:
     low, high = window_ns
     for value in ticks(low, high, max(canvas.columns // 14, 1)):
+        if value != round(value):  # less than a nanosecond apart
+            continue
         text = f"{value:,.0f}"
         column = int((value - low) / (high - low) * canvas.columns) - len(text) // 2
         if column + len(text) < canvas.columns - 3:

@@ -15,6 +15,17 @@ from icereco.tui.feeds.reconstructions import TRUTH, Reconstructions
 __all__ = ["Order", "beside", "filtered", "ordered"]
 
 
+_WORDS = {
+    "unable to parse": "cannot read",
+    " as Expr": " as a condition (is it complete?)",
+    "sql parser error: ": "",
+}
+"""What Polars says, and what people understand."""
+
+_OF_METHODS = ("error", "sigma", "pull", "reco_zenith", "reco_azimuth")
+_NEEDED = ": it takes a file of reconstructions (O adds one), and for error and pull the truth"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """The column to sort by, and whether the highest comes first."""
@@ -89,25 +100,26 @@ def filtered(frame: pl.DataFrame, expression: str) -> pl.DataFrame:
         condition = pl.sql_expr(expression)
         _require_columns(condition.meta.root_names(), frame.columns)
         return frame.filter(condition)
-    except pl.exceptions.InvalidOperationError as error:
-        if "predicate must be" in str(error):
-            raise IcerecoError(f"this is a number, not a condition; try {expression.strip()} > 0") from None
-        raise IcerecoError(_first_line(error)) from None
     except pl.exceptions.PolarsError as error:
+        if "predicate" in str(error):
+            raise IcerecoError("this is a value, not a condition; compare it, as in pulses > 100") from None
         raise IcerecoError(_first_line(error)) from None
 
 
 def _require_columns(used: Sequence[str], known: Sequence[str]) -> None:
     for name in used:
         if name not in known:
-            raise IcerecoError(f"no column {name!r}{did_you_mean(name, known)} (columns: {', '.join(known)})")
+            meant = did_you_mean(name.lower(), known) or f"; a text needs quotes: '{name}'"
+            of_method = name.lower() in _OF_METHODS or name.lower().startswith("error_")
+            why = _NEEDED if of_method else meant
+            raise IcerecoError(f"no column {name!r}{why} (columns: {', '.join(known)})")
 
 
 def _first_line(error: Exception) -> str:
     line = str(error).splitlines()[0]
-    return line.replace("unable to parse", "cannot read").replace(
-        " as Expr", " as a condition (is it complete?)"
-    )
+    for theirs, ours in _WORDS.items():
+        line = line.replace(theirs, ours)
+    return line
 
 
 def ordered(frame: pl.DataFrame, order: Order) -> pl.DataFrame:

@@ -23,7 +23,15 @@ from icereco.data.reconstructions import provenance_of
 from icereco.directions import direction_from_angles
 from icereco.errors import IcerecoError
 
-__all__ = ["TRUTH", "Estimate", "Reconstructions", "companions", "inputs_of", "read_reconstructions"]
+__all__ = [
+    "TRUTH",
+    "Estimate",
+    "Reconstructions",
+    "companions",
+    "inputs_of",
+    "is_output",
+    "read_reconstructions",
+]
 
 TRUTH = "true"
 """The name of what is no reconstruction but the truth."""
@@ -69,6 +77,11 @@ class Reconstructions:
     kappa: Float[ndarray, "event"]
     pulses_used: Int[ndarray, "event"]
     path: Path | None = None
+
+    @property
+    def count(self) -> int:
+        """Of how many events it gives a direction."""
+        return int(np.isfinite(self.direction).all(1).sum())
 
     def of(self, event_id: int) -> Estimate | None:
         """What it says of one event; None if it does not speak of it."""
@@ -119,6 +132,11 @@ def read_reconstructions(path: Path) -> list[Reconstructions]:
             f"or name, azimuth and zenith; found: {', '.join(frame.columns)}"
         )
     return found
+
+
+def is_output(path: Path) -> bool:
+    """Whether icereco made a file of reconstructions."""
+    return "content" in _facts(path)
 
 
 def inputs_of(path: Path) -> list[DataSet]:
@@ -182,6 +200,8 @@ def _load(path: Path) -> pl.DataFrame:
         wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
         return scan.select(*wanted, *angles).collect()
+    except FileNotFoundError:
+        raise IcerecoError(f"{path}: there is no such file of reconstructions") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         raise IcerecoError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -212,7 +232,7 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
 
 def _is_own(frame: pl.DataFrame, path: Path) -> bool:
     """Whether plain azimuth and zenith are a reconstruction, and not the truth as in a data file."""
-    return "content" in _facts(path) or path.suffix == ".csv" or "true_azimuth" in frame.columns
+    return is_output(path) or path.suffix == ".csv" or "true_azimuth" in frame.columns
 
 
 def _long(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:

@@ -59,11 +59,12 @@ def span_of(values: Sequence[float] | Float[ndarray, "n"], margin: float = 0.0) 
 def compact(value: float, digits: int = 3) -> str:
     """A number in few characters.
 
-    >>> [compact(number) for number in (0.0, 0.000123, 0.25, 1234567, 97)]
-    ['0', '1.23e-04', '0.25', '1.23M', '97']
+    >>> [compact(number) for number in (0.0, 0.000123, 0.25, 1234567, 97, 999.7)]
+    ['0', '1.23e-04', '0.25', '1.23M', '97', '1k']
     """
     if not np.isfinite(value):
         return "–"
+    value = float(f"{value:.{digits}g}")  # 999.7 is 1k
     size = abs(value)
     if value == 0:
         return "0"

@@ -12,6 +12,7 @@ from icereco.tui.render.braille import BOLD, Canvas
 from icereco.tui.render.camera import Camera, Projected
 from icereco.tui.render.colormap import Colormap
 from icereco.tui.render.hits import DomState, Hits
+from icereco.tui.render.names import short_names
 from icereco.tui.render.palette import Palette
 from icereco.tui.render.sky import ring
 
@@ -239,11 +240,10 @@ def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> 
 def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
     """The names beside the ends of their lines, or a row above or below where another name is."""
     taken: list[tuple[int, int, int]] = []
-    for line in lines:
+    for line, name in zip(lines, short_names([one.name for one in lines], _LABEL), strict=True):
         seen = _project(canvas, camera, (line.through_m + _REACH * camera.radius_m * line.direction)[None])
         if not np.isfinite(seen.x[0]):
             continue
-        name = line.name if len(line.name) <= _LABEL else f"{line.name[: _LABEL - 1]}…"
         column = int(np.clip(seen.x[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
         near = int(np.clip(seen.y[0] / canvas.marker.down, 0, canvas.rows - 1))
         for row in sorted(range(canvas.rows), key=lambda one: abs(one - near)):

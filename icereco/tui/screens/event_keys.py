@@ -3,6 +3,7 @@
 from icereco.tui.keys import Key
 from icereco.tui.widgets.event_body import BODY_KEYS
 from icereco.tui.widgets.event_view import VIEW_KEYS
+from icereco.tui.widgets.list_panel import FILTER_KEYS
 from icereco.tui.widgets.row_table import TABLE_KEYS
 from icereco.tui.widgets.timeline import TIMELINE_KEYS
 
@@ -24,5 +25,12 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("P", "picture", "Picture of the event", "Looks"),
 )
 
-EVENT_KEYS: tuple[Key, ...] = (*SCREEN_KEYS, *BODY_KEYS, *VIEW_KEYS, *TIMELINE_KEYS, *TABLE_KEYS)
+EVENT_KEYS: tuple[Key, ...] = (
+    *SCREEN_KEYS,
+    *BODY_KEYS,
+    *VIEW_KEYS,
+    *TIMELINE_KEYS,
+    *TABLE_KEYS,
+    *FILTER_KEYS,
+)
 """All of them, also those of the screen's parts, for the help and a user's keymap."""

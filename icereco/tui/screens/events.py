@@ -262,11 +262,13 @@ class EventScreen(Screen[None]):
 
     @on(ListPanel.Filtered)
     def _filter(self, event: ListPanel.Filtered) -> None:
+        panel = self.query_one(ListPanel)
         try:
             self.session.filter(event.expression)
         except IcerecoError as error:
-            self.query_one(ListPanel).say(str(error), bad=True)
+            panel.complain(str(error))
         else:
+            panel.complain("")
             self._show_list()
 
     @on(EventList.SortAsked)

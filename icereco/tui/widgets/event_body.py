@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,6 +16,7 @@ from textual.reactive import var
 from icereco.detector import Detector
 from icereco.tui.event_state import EventState, Style, after
 from icereco.tui.keys import Key, bindings
+from icereco.tui.line import over_ssh
 from icereco.tui.render.camera import Camera
 from icereco.tui.render.colormap import COLORMAPS
 from icereco.tui.render.markers import MARKERS
@@ -82,8 +84,8 @@ class EventBody(Horizontal):
         self.detector = detector
         self.playing = self.spinning = False
         self.speed = 0.25
-        self._over_ssh = "SSH_CONNECTION" in os.environ
-        self._ticked = 0.0
+        self._over_ssh = over_ssh()
+        self._ticked = self._turned = 0.0
         self._told: tuple[object, ...] = ()
         style = Style(marker=marker, lean=self._over_ssh)
         if "NO_COLOR" in os.environ:  # brightness must say all
@@ -179,6 +181,9 @@ class EventBody(Horizontal):
         state = self.state
         if self.spinning:
             state = replace(state, camera=state.camera.turned(_SPIN * passed, 0))
+            self._turned += _SPIN * passed
+            # Over SSH nothing goes on drawing that nobody looks at.
+            self.spinning = not (self._over_ssh and self._turned >= 2 * np.pi)
         if self.playing:
             state = state.later(passed * self.speed)
             self.playing = state.time_ns is not None
@@ -194,8 +199,8 @@ class EventBody(Horizontal):
         self.rest(resting=False)
 
     def action_spin(self) -> None:
-        """Turn by itself."""
-        self.spinning = not self.spinning
+        """Turn by itself; over SSH once around."""
+        self.spinning, self._turned = not self.spinning, 0.0
         self.rest(resting=False)
 
     def action_hurry(self, factor: float) -> None:

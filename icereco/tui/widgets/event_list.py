@@ -1,7 +1,7 @@
 """The events of a data set: those that a filter leaves, in an order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import polars as pl
@@ -9,28 +9,29 @@ from textual import on
 from textual.message import Message
 
 from icereco.tui.feeds.choose import Order
+from icereco.tui.render.names import short_names
 from icereco.tui.render.scale import compact
 from icereco.tui.widgets.row_table import Column, RowTable
 
 __all__ = ["EventList"]
 
+# Those that one looks at first come first: where there is little room, the last ones are out of sight.
 _COLUMNS = {
     one.name: one
     for one in (
         Column("event_id", "event", 10),
         Column("kind", "kind", 14, left=True),
-        Column("energy", "E [GeV]", 7, compact),
-        Column("pulses", "pulses", 7, lambda value: f"{value:,}"),
-        Column("doms", "DOMs", 5, lambda value: f"{value:,}"),
-        Column("charge", "q [p.e.]", 9, lambda value: f"{value:,.0f}"),
-        Column("error", "error°", 7, lambda value: f"{value:.2f}"),
-        Column("sigma", "σ°", 6, lambda value: f"{value:.2f}"),
-        Column("pull", "pull", 6, lambda value: f"{value:.2f}"),
+        Column("energy", "GeV", 5, compact),
+        Column("error", "error°", 7, "{:.2f}".format),
+        Column("sigma", "σ°", 5, "{:.2f}".format),
+        Column("pull", "pull", 6, "{:.2f}".format),
+        Column("pulses", "pulses", 7, "{:,}".format),
+        Column("charge", "p.e.", 6, compact),
+        Column("doms", "DOMs", 5, "{:,}".format),
     )
 }
 
-
-_OTHERS = 3  # methods beside the main one
+_OTHERS, _NAME = 3, 12  # methods beside the main one, and the letters of their names
 
 
 class EventList(RowTable):
@@ -57,9 +58,14 @@ class EventList(RowTable):
     def show_events(self, listed: pl.DataFrame, order: Order, row: int | None) -> None:
         """List other events, pointing at the one of this row in the file, if it is among them."""
         columns = [_COLUMNS[name] for name in _COLUMNS if name in listed.columns]
-        others = [name for name in listed.columns if name.startswith("error_")][:_OTHERS]
+        if "event_id" in listed.columns:
+            columns[0] = replace(columns[0], width=max(len(str(listed["event_id"].max() or 0)), 6))
+        others = [name for name in listed.columns if name.startswith("error_")]
+        others = sorted(others, key=lambda name: listed[name].null_count())[:_OTHERS]
+        titles = short_names([name.removeprefix("error_") for name in others], _NAME)
         columns += [
-            Column(name, name.removeprefix("error_")[:9] + "°", 10, "{:.2f}".format) for name in others
+            Column(name, f"{title}°", len(title) + 2, "{:.2f}".format)
+            for name, title in zip(others, titles, strict=True)
         ]
         self.marked = order.column + ("▾" if order.descending else "▴")
         self._rows = listed["row"] if "row" in listed.columns else self._rows.clear()

@@ -10,9 +10,23 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from icereco.tui.event_session import EventSession
+from icereco.tui.keys import Key, bindings
 from icereco.tui.widgets.event_list import EventList
 
-__all__ = ["ListPanel"]
+__all__ = ["FILTER_KEYS", "FilterLine", "ListPanel"]
+
+FILTER_KEYS: tuple[Key, ...] = (Key("escape", "clear_filter", "All events", "Filter", shown=True),)
+
+
+class FilterLine(Input):
+    """An expression; escape takes it back."""
+
+    BINDINGS = bindings(FILTER_KEYS)
+
+    def action_clear_filter(self) -> None:
+        """All events again, and on to them."""
+        self.value = ""
+        self.post_message(self.Submitted(self, self.value))
 
 
 class ListPanel(Vertical):
@@ -22,9 +36,10 @@ class ListPanel(Vertical):
     ListPanel { height: 12; padding: 0; }
     ListPanel EventList { background: transparent; }
     ListPanel #filter-line { height: 1; background: $panel; }
-    ListPanel Input { width: 1fr; border: none; height: 1; padding: 0 1; background: $panel; }
-    ListPanel #count { width: auto; max-width: 70%; height: 1; padding: 0 1; color: $text-muted; }
-    ListPanel #count.-bad { color: $text-error; }
+    ListPanel FilterLine, ListPanel FilterLine:focus { width: 1fr; border: none; height: 1; padding: 0 1; background: $panel; }
+    ListPanel #count { width: auto; height: 1; padding: 0 1; color: $text-muted; }
+    ListPanel #wrong { height: auto; max-height: 3; padding: 0 1; color: $text-error; display: none; }
+    ListPanel #wrong.-shown { display: block; }
     """
 
     @dataclass
@@ -36,8 +51,9 @@ class ListPanel(Vertical):
     def compose(self) -> ComposeResult:
         """The filter above the list."""
         with Horizontal(id="filter-line"):
-            yield Input(placeholder="/ to filter, such as: pulses > 100 and kind = 'cascade'")
+            yield FilterLine(placeholder="/ to filter, such as: pulses > 100 and kind = 'cascade'")
             yield Static(id="count", markup=False)
+        yield Static(id="wrong", markup=False)
         yield EventList()
 
     @property
@@ -47,11 +63,11 @@ class ListPanel(Vertical):
 
     def focus_filter(self) -> None:
         """Write in the filter."""
-        self.query_one(Input).focus()
+        self.query_one(FilterLine).focus()
 
     def clear_filter(self) -> None:
         """List all events."""
-        self.query_one(Input).value = ""
+        self.query_one(FilterLine).value = ""
 
     def show_session(self, session: EventSession, row: int | None) -> None:
         """List what a session lists, pointing at an event."""
@@ -59,13 +75,13 @@ class ListPanel(Vertical):
         shown, total = len(session.listed), session.total
         part = f"{shown:,} of {total:,}" if session.expression else f"{total:,}"
         self.border_title = f"{part} events{' · reading …' if session.reading else ''}"
-        self.say(part if session.expression else "")
+        self.query_one("#count", Static).update(part if session.expression else "")
 
-    def say(self, text: str, *, bad: bool = False) -> None:
-        """How many events the filter leaves, or what is wrong with it."""
-        count = self.query_one("#count", Static)
-        count.update(text)
-        count.set_class(bad, "-bad")
+    def complain(self, problem: str) -> None:
+        """Say what is wrong with the filter; nothing if it is right."""
+        wrong = self.query_one("#wrong", Static)
+        wrong.update(problem)
+        wrong.set_class(bool(problem), "-shown")
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
@@ -76,3 +92,5 @@ class ListPanel(Vertical):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         self.events.focus()
+        if self.events.cursor < 0:  # what is shown is not among them
+            self.events.move(1)

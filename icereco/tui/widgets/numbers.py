@@ -10,7 +10,7 @@ from icereco.tui.widgets.drawing import Drawing, drawn
 
 __all__ = ["Numbers"]
 
-_TALLEST = 9
+_TALLEST = 9  # of a low screen; of a tall one a quarter
 
 
 class Numbers(Drawing):
@@ -25,7 +25,9 @@ class Numbers(Drawing):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 -- Textual's signature
         """As high as the lines need, within limits."""
-        return 3 if self.state is None else min(numbers_height(self.state), _TALLEST)
+        if self.state is None:
+            return 3
+        return min(numbers_height(self.state, width), max(_TALLEST, viewport.height // 4))
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
         """The table and the facts."""

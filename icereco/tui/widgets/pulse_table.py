@@ -79,10 +79,10 @@ class PulseTable(RowTable):
             return int(table(np.array((time_ns - low) / (high - low)), under))
 
         return (
-            Column("time", "t [ns]", 10, lambda value: f"{value:,.1f}", color=color),
-            Column("charge", "q [p.e.]", 9, lambda value: f"{value:,.2f}"),
+            Column("time", "t [ns]", 9, lambda value: f"{value:,.1f}", color=color),
+            Column("charge", "p.e.", 6, lambda value: f"{value:,.{2 if value < 999 else 0}f}"),
             Column("string", "string", 6),
-            Column("om", "DOM", 4),
+            Column("om", "DOM", 3),
             Column("auxiliary", "", 3, left=True),
         )
 

@@ -1,0 +1,95 @@
+"""A slow line: the same picture in fewer bytes, and nothing drawn that nobody asked for."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icereco.tui.app import IcerecoApp
+from icereco.tui.line import over_ssh, sparing_driver
+from icereco.tui.render.ansi import shortened
+from icereco.tui.settings import Settings
+
+COLORS = ("0;0;0", "215;48;39", "11;14;20")
+STYLES = [
+    ";".join(filter(None, (attribute, f"38;2;{color}", background)))
+    for attribute in ("", "1", "4", "7", "1;3")
+    for color in COLORS
+    for background in ("48;2;11;14;20", "48;2;26;35;48", "")
+] + ["31", "94;42", "38;5;9;48;5;200", "1", "39;49"]
+TEXTS = st.sampled_from([" ", "   ", "⣿⡇", "a b", "\x1b[3;7H", "\n", " \x1b[2J "])
+
+
+def screen_of(sequence: str) -> list[tuple[str, ...]]:
+    """Every character with the attributes, foreground and background that a terminal would show it in."""
+    shown, attributes, colors = [], set(), {"3": "", "4": ""}
+    for token in re.split(r"(\x1b\[[0-9;]*m|\x1b\[[0-9;]*[A-Z])", sequence):
+        if token.endswith("m") and token[0] == "\x1b":
+            for code in re.findall(r"[34]8;(?:2;\d+;\d+;\d+|5;\d+)|\d+", token[2:-1]) or ["0"]:
+                kind = {"9": "3", "1": "4"}.get(code[0], code[0]) if len(code) > 1 else ""
+                if code == "0":
+                    attributes, colors = set(), {"3": "", "4": ""}
+                elif kind:
+                    colors[kind] = "" if code in ("39", "49") else code
+                else:
+                    attributes.add(code)
+        elif token.startswith("\x1b"):
+            shown.append((token, colors["4"] if token.endswith("J") else ""))
+        else:
+            for one in token:
+                plain = one == " " and not attributes & {"4", "7"}
+                shown.append(
+                    (one, colors["4"]) if plain else (one, colors["4"], colors["3"], *sorted(attributes))
+                )
+    return shown
+
+
+@given(st.lists(st.tuples(st.sampled_from(STYLES), TEXTS), max_size=12))
+def test_fewer_bytes_show_the_same(runs):
+    sequence = "".join(f"\x1b[{style}m{text}\x1b[0m" for style, text in runs)
+    short = shortened(sequence)
+    assert screen_of(short) == screen_of(sequence)
+    assert len(short) <= len(sequence)
+    assert shortened(short) == short
+
+
+def test_neighbours_on_one_background_name_their_own_colour_alone():
+    runs = "\x1b[38;2;1;2;3;48;2;9;9;9mab\x1b[0m\x1b[38;2;4;5;6;48;2;9;9;9m \x1b[0m\x1b[38;2;7;8;9;48;2;9;9;9mc\x1b[0m"
+    assert shortened(runs) == "\x1b[38;2;1;2;3;48;2;9;9;9mab \x1b[38;2;7;8;9mc\x1b[0m"
+
+
+@pytest.mark.parametrize(("ssh", "other"), [(False, None), (True, "textual.drivers.web_driver:WebDriver")])
+def test_only_a_terminal_over_ssh_is_spared(monkeypatch, ssh, other):
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
+    if ssh:
+        monkeypatch.setenv("SSH_CONNECTION", "1.2.3.4 5 6.7.8.9 22")
+        assert sparing_driver() is not None
+    if other:
+        monkeypatch.setenv("TEXTUAL_DRIVER", other)
+    assert over_ssh() is ssh
+    assert sparing_driver() is None
+
+
+def test_nothing_is_drawn_while_nothing_changes_that_is_shown(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    async def run() -> None:
+        app = IcerecoApp(Settings(tmp_path / "runs", events=str(tmp_path / "none.parquet")))
+        async with app.run_test() as pilot:
+            while app.system is None:
+                await pilot.pause(0.01)
+            await pilot.pause(0.1)
+            drawn = []
+            monkeypatch.setattr(app.screen, "refresh", lambda *_, **__: drawn.append(1))
+            first = app.system
+            while app.system is first:  # fresh facts of the machine, which the training screen shows
+                app.look()
+                await pilot.pause(0.05)
+            await pilot.pause(0.1)
+            assert not drawn
+
+    asyncio.run(run())

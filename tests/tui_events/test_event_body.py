@@ -1,0 +1,166 @@
+"""The event in full: what keys and the mouse do to the detector, time, pulses and looks."""
+
+import numpy as np
+import pytest
+from event_driver import play, until
+
+from icereco.tui.screens.dialogs import AskPath
+from icereco.tui.widgets.event_body import EventBody
+from icereco.tui.widgets.event_list import EventList
+from icereco.tui.widgets.event_view import EventView
+from icereco.tui.widgets.pulse_table import PulseTable
+from icereco.tui.widgets.timeline import Timeline
+
+
+def test_the_detector_turns_tilts_zooms_and_comes_back(screen):
+    async def act(pilot, screen):
+        first = screen.body.state.camera
+        await pilot.press("left", "up", "plus", "d", "w")
+        moved = screen.body.state.camera
+        assert moved.yaw != first.yaw
+        assert moved.pitch > first.pitch
+        assert moved.zoom > 1
+        assert moved.pan_m[0] > 0 < moved.pan_m[1]
+        await pilot.press("z")
+        assert screen.body.state.camera.pitch == pytest.approx(np.pi / 2)
+        await pilot.press("0")
+        assert screen.body.state.camera == first
+
+    play(screen, act)
+
+
+def test_turning_draws_the_detector_alone(screen, monkeypatch):
+    drawn = []
+    for widget in (EventView, Timeline, EventList, PulseTable):
+        original = widget.render_line
+        monkeypatch.setattr(
+            widget,
+            "render_line",
+            lambda self, y, original=original: (drawn.append(type(self)), original(self, y))[1],
+        )
+
+    async def act(pilot, screen):
+        await pilot.pause(0.1)
+        drawn.clear()
+        await pilot.press("left")
+        await pilot.pause(0.1)
+        assert set(drawn) == {EventView}
+
+    play(screen, act)
+
+
+def test_the_mouse_turns_zooms_and_picks(screen):
+    async def act(pilot, screen):
+        view, first = screen.query_one(EventView), screen.body.state.camera
+        await pilot.mouse_down(view, offset=(20, 8))
+        await pilot.hover(view, offset=(26, 8))
+        await pilot.mouse_up(view, offset=(26, 8))
+        assert screen.body.state.camera.yaw != first.yaw
+        assert screen.body.state.picked is None
+        place = next(
+            (column, row)
+            for row in range(view.content_size.height)
+            for column in range(view.content_size.width)
+            if view.dom_at(column, row) is not None
+        )
+        await pilot.click(view, offset=(place[0] + view.gutter.left, place[1] + view.gutter.top))
+        await pilot.pause()
+        assert screen.body.state.picked == view.dom_at(*place)
+
+    play(screen, act)
+
+
+def test_a_dom_picked_by_key_is_in_the_table_and_one_in_the_table_is_picked(screen):
+    async def act(pilot, screen):
+        hits = screen.body.state.shown.hits
+        await pilot.press("j")
+        await pilot.pause()
+        picked = screen.body.state.picked
+        assert hits.time_ns[hits.offsets[picked]] == hits.time_ns[hits.offsets[:-1]][~hits.auxiliary].min()
+        table = screen.query_one(PulseTable)
+        assert table.cursor == (hits.time_ns < hits.time_ns[hits.offsets[picked]]).sum()
+        table.focus()
+        await pilot.press("end")
+        await pilot.pause()
+        pulse = screen.body.state.pulse
+        assert hits.time_ns[pulse] == hits.time_ns.max()
+        assert screen.body.state.picked == hits.dom[pulse]
+        assert str(screen.query_one("#waveform").border_title).startswith("string ")
+
+    play(screen, act)
+
+
+def test_time_can_be_stepped_through_and_played_to_its_end(screen):
+    async def act(pilot, screen):
+        low, high = screen.body.state.window_ns
+        screen.query_one(Timeline).focus()
+        await pilot.press("left")
+        assert screen.body.state.time_ns == pytest.approx(high - 0.01 * (high - low))
+        await pilot.press("enter")
+        assert screen.body.state.time_ns is None
+        screen.body.speed = 1e-6
+        await pilot.press("space")
+        assert screen.body.playing
+        screen.body.speed = 20.0
+        await until(pilot, lambda: not screen.body.playing)
+        assert screen.body.state.time_ns is None
+
+    play(screen, act)
+
+
+def test_spinning_stops_while_another_screen_is_in_front(screen):
+    async def act(pilot, screen):
+        await pilot.press("r")
+        first = screen.body.state.camera.yaw
+        await until(pilot, lambda: screen.body.state.camera.yaw != first)
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
+        stopped = screen.body.state.camera.yaw
+        await pilot.pause(0.15)
+        assert screen.body.state.camera.yaw == stopped
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.body.state.camera.yaw != stopped)
+
+    play(screen, act)
+
+
+def test_looks_can_be_changed(screen):
+    async def act(pilot, screen):
+        before = screen.body.state.style
+        await pilot.press("c", "m", "u", "t", "right_square_bracket")
+        style = screen.body.state.style
+        assert (style.colormap, style.marker) != (before.colormap, before.marker)
+        assert (style.auxiliary, style.lines_on_top) == (False, False)
+        assert screen.body.state.colors_ns != screen.body.state.shown.hits.colors_ns
+        for _ in range(4):
+            await pilot.press("c", "m")
+        assert (screen.body.state.style.colormap, screen.body.state.style.marker) != (
+            before.colormap,
+            before.marker,
+        )
+
+    play(screen, act)
+
+
+def test_a_figure_is_saved(screen, tmp_path):
+    async def act(pilot, screen):
+        await pilot.press("P")
+        await pilot.pause()
+        (saved,) = tmp_path.glob("event-*.svg")
+        assert saved.read_text().startswith("<svg")
+
+    play(screen, act)
+
+
+def test_over_ssh_a_spin_is_one_turn(screen, monkeypatch):
+    monkeypatch.setenv("SSH_CONNECTION", "1.2.3.4 5 6.7.8.9 22")
+    body = EventBody(screen.session.detector)
+    assert body.state.style.lean
+
+    async def act(pilot, screen):
+        screen.body._over_ssh = True
+        await pilot.press("r")
+        screen.body._turned = 6.25
+        await until(pilot, lambda: not screen.body.spinning)
+
+    play(screen, act)

@@ -1,0 +1,176 @@
+# ruff: noqa: TID253 -- makes Arrow tables and runs the app's screen
+"""The list of events: going through it, its order, its filter; what is opened and set beside."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from event_driver import play, problem, shown_id, until
+from textual.widgets import Input, OptionList, Static
+
+from icereco.data.catalog import DataSet, add
+from icereco.testing.random_events import random_events
+from icereco.tui.screens.dialogs import AskPath, Choose
+from icereco.tui.screens.events import EventScreen
+from icereco.tui.widgets.event_list import EventList
+from icereco.tui.widgets.list_panel import FilterLine, ListPanel
+from icereco.tui.widgets.welcome import Welcome
+
+
+def test_keys_go_through_the_events_and_the_list_follows(screen, table):
+    ids = table["event_id"].to_pylist()
+
+    async def act(pilot, screen):
+        assert shown_id(screen) == ids[0]
+        await pilot.press("n", "n", "n")
+        await pilot.pause()
+        assert shown_id(screen) == ids[3]
+        assert screen.query_one(EventList).cursor == 3
+        await pilot.press("p", "b")
+        await pilot.pause()
+        assert shown_id(screen) == ids[4]  # the brightest
+        assert screen.query_one(EventList).cursor == 0
+        await pilot.press("i")
+        await pilot.pause()
+        assert shown_id(screen) == ids[0]
+
+    play(screen, act)
+
+
+def test_worst_first_needs_reconstructions(screen, tmp_path, table):
+    ids, azimuth, zenith = (table[name].to_pylist() for name in ("event_id", "azimuth", "zenith"))
+    off = np.add(zenith, [0.1, 0.3, 0.0, 0.2, 0.05])
+    errors = pl.DataFrame({"event_id": ids, "mine_azimuth": azimuth, "mine_zenith": off})
+    errors.write_parquet(tmp_path / "mine.parquet")
+
+    async def act(pilot, screen):
+        await pilot.press("e")
+        await pilot.pause()
+        assert screen.session.order.column == "row"
+        screen.session.add(tmp_path / "mine.parquet")
+        await pilot.press("e")
+        await pilot.pause()
+        assert shown_id(screen) == table["event_id"][1].as_py()
+        assert screen.body.state.estimates[0].name == "mine"
+        assert screen.body.state.error(screen.body.state.estimates[0]) == pytest.approx(0.3, abs=1e-6)
+
+    play(screen, act)
+
+
+def test_a_filter_counts_as_one_types_and_says_what_is_wrong(screen):
+    async def act(pilot, screen):
+        panel = screen.query_one(ListPanel)
+        count, wrong = (panel.query_one(name, Static) for name in ("#count", "#wrong"))
+        await pilot.press("slash", *"pulses>50")
+        await pilot.pause()
+        assert str(count.content) == "3 of 5"
+        await pilot.press(*" and puls")
+        await pilot.pause()
+        assert "no column 'puls'; did you mean 'pulses'?" in str(wrong.content)
+        assert wrong.region.height
+        assert len(screen.session.listed) == 3
+        await pilot.press(*"es<100", "enter")
+        await pilot.pause()
+        assert str(count.content) == "1 of 5"
+        assert not wrong.region.height
+        assert isinstance(screen.focused, EventList)
+        assert screen.body.state.shown.row == 3  # what was shown is not among them
+        await pilot.press("slash", "escape")
+        await pilot.pause()
+        assert len(screen.session.listed) == 5
+        assert isinstance(screen.focused, EventList)
+
+    play(screen, act)
+
+
+def test_what_one_types_into_the_filter_is_seen(screen):
+    async def act(pilot, screen):
+        await pilot.press("slash", *"pulses > 1")
+        await pilot.pause()
+        line = screen.query_one(FilterLine)
+        assert line.content_size.height == 1
+        assert "pulses > 1" in line.render_line(0).text
+
+    play(screen, act)
+
+
+def test_another_file_can_be_opened_and_added(screen, tmp_path, table):
+    pq.write_table(random_events(np.array([11, 12]), seed=8), tmp_path / "second.parquet")
+    pl.DataFrame({"event_id": [9000], "mpe_azimuth": [1.0], "mpe_zenith": [1.0]}).write_parquet(
+        tmp_path / "fit.parquet"
+    )
+
+    async def act(pilot, screen):
+        await pilot.press("slash", *"pulses>50", "enter", "o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
+        pilot.app.screen.query_one(Input).value = "second.parquet"
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.session.title == "second.parquet" and screen.session.total == 2)
+        assert len(screen.session.listed) == 2  # the filter was of the other file
+        await pilot.press("O")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
+        pilot.app.screen.query_one(Input).value = "fi"
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.pause()
+        assert {"mpe", "linefit"} <= {one.name for one in screen.session.estimates(0)} | {"mpe"}
+        assert problem(screen) == ""
+
+    play(screen, act)
+
+
+def test_a_data_set_is_chosen_by_name_and_brings_its_detector(tmp_path, file, monkeypatch):
+    monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path / "config"))
+    add(DataSet(name="tracks", path=file, detector="upgrade"))
+
+    async def act(pilot, screen):
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
+        await pilot.press(*"tr", "down", "enter")
+        await until(pilot, lambda: screen.session.title == "tracks" and screen.session.total)
+        assert screen.session.detector.name == screen.body.detector.name == "upgrade"
+        assert len(screen.body.state.frame.position_m) == len(screen.session.detector.position_m)
+
+    play(EventScreen(runs=tmp_path / "runs"), act)
+
+
+def test_without_a_file_the_screen_shows_the_way(tmp_path, file, detector):
+    screen = EventScreen(detector=detector, runs=tmp_path / "runs")
+
+    async def act(pilot, screen):
+        welcome = screen.query_one(Welcome)
+        assert welcome.display
+        assert welcome.query_one(OptionList).option_count == 1
+        welcome.query_one(OptionList).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: shown_id(screen) is not None)
+        assert not welcome.display
+
+    play(screen, act)
+
+
+def test_no_run_no_reconstruction(screen):
+    async def act(pilot, screen):
+        await pilot.press("g")
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, Choose)
+        assert screen.reconstructors.names == ()
+
+    play(screen, act)
+
+
+def test_real_events_beside_their_official_fits(shared_data: Path, tmp_path, detector):
+    screen = EventScreen(shared_data / "icecube_real" / "pulses.parquet", detector=detector, runs=tmp_path)
+
+    async def act(pilot, screen):
+        assert screen.session.total == 38
+        assert len(screen.body.state.estimates) > 3
+        await pilot.press("slash", *"event_id = 9", "enter")
+        await pilot.press("down", "up")
+        await until(pilot, lambda: shown_id(screen) == 9)
+        assert screen.body.state.shown.truth is not None  # from the table beside the pulses
+
+    play(screen, act)

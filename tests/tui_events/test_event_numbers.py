@@ -1,0 +1,118 @@
+"""The event in numbers, and names that can be told apart wherever they are cut."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from event_driver import play
+
+from icereco.directions import direction_from_angles
+from icereco.tui.drawings.numbers import draw_numbers, numbers_height
+from icereco.tui.drawings.sky import draw_all_sky
+from icereco.tui.feeds.reconstructions import Estimate
+from icereco.tui.render.braille import Canvas
+from icereco.tui.render.names import short_names
+from icereco.tui.render.palette import palette_on
+from icereco.tui.widgets.event_list import EventList
+
+PALETTE = palette_on(0x0B0E14)
+
+
+def estimate(name: str, zenith: float, kappa: float | None = None) -> Estimate:
+    return Estimate(name, direction_from_angles(np.array(1.0), np.array(zenith)), kappa)
+
+
+@pytest.fixture
+def state(screen):
+    """What the screen shows, with two checkpoints of one profile and a fit that failed."""
+    found = []
+
+    async def act(pilot, screen):
+        del pilot
+        found.append(screen.body.state)
+
+    play(screen, act)
+    estimates = (
+        estimate("hierarchical-calm-muon", 1.0, 300.0),
+        Estimate("linefit", None),
+        estimate("hierarchical-slow-electron", 1.5, 30.0),
+    )
+    return replace(found[0], estimates=estimates)
+
+
+def lines_of(state, width: int) -> list[str]:
+    canvas = Canvas(width, numbers_height(state, width))
+    draw_numbers(canvas, state, PALETTE)
+    return canvas.cells().lines()
+
+
+@pytest.mark.parametrize("width", [30, 44, 56])
+def test_sigma_and_pull_are_there_at_every_width(state, width):
+    text = "\n".join(lines_of(state, width))
+    error = np.degrees(state.error(state.estimates[0]))
+    assert f"{error:.2f}" in text
+    assert "3.31" in text  # arccos(1 - 0.5 / 300) in degrees: the angle that holds 39.3 %
+    assert "pull" in text
+
+
+@pytest.mark.parametrize("width", [30, 44, 56])
+def test_checkpoints_of_one_profile_have_names_that_differ(state, width):
+    lines = lines_of(state, width)
+    names = [line.split("  ")[0].strip(" +23") for line in lines if "…" in line or "hierarchical" in line]
+    assert len(set(names)) == 2
+
+
+def test_a_method_has_its_number_and_colour_everywhere_also_after_one_that_failed(state):
+    canvas = Canvas(60, 16)
+    draw_all_sky(canvas, state, PALETTE)
+    cells = canvas.cells()
+    (place,) = np.argwhere(cells.character == ord("3"))
+    assert cells.foreground[tuple(place)] & 0xFFFFFF == PALETTE.method(2)
+    assert any(line.startswith("3 hier") for line in lines_of(state, 56))
+
+
+@pytest.mark.parametrize("width", [8, 12, 20])
+def test_short_names_fit_and_differ(width):
+    names = [
+        "onlinel2_bestfit",
+        "onlinel2_splinempe",
+        "onlinel2_splinempe_ic",
+        "linefit",
+        "run (a)",
+        "run (b)",
+    ]
+    short = short_names(names, width)
+    assert len(set(short)) == len(names)
+    assert max(map(len, short)) <= width
+    assert short[3] == "linefit"
+
+
+def test_columns_of_methods_have_titles_that_differ(screen, tmp_path, table):
+    ids, azimuth, zenith = (table[name].to_numpy() for name in ("event_id", "azimuth", "zenith"))
+    columns = {"event_id": ids}
+    for number, name in enumerate(("mine", "onlinel2_bestfit", "onlinel2_splinempe", "main")):
+        known = np.arange(len(ids)) <= number  # most of the last one
+        columns |= {
+            f"{name}_azimuth": np.where(known, azimuth, np.nan),
+            f"{name}_zenith": np.where(known, zenith + 0.1, np.nan),
+        }
+    import polars as pl
+
+    pl.DataFrame(columns).write_parquet(tmp_path / "fits.parquet")
+
+    async def act(pilot, screen):
+        screen.session.add(tmp_path / "fits.parquet")
+        screen._show_list()
+        await pilot.pause()
+        titles = [column.title for column in screen.query_one(EventList)._columns]
+        assert len(set(titles)) == len(titles)
+        assert titles[-3:] == ["online…nempe°", "online…stfit°", "mine°"]  # what says most comes first
+
+    play(screen, act)
+
+
+@pytest.mark.parametrize("width", [0, 1, 5, 12, 20])
+def test_a_card_of_hardly_any_width_is_drawn(state, width):
+    canvas = Canvas(width, 3)
+    draw_numbers(canvas, state, PALETTE)
+    assert len(canvas.cells().lines()) == 3
