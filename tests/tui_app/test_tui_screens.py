@@ -117,7 +117,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(monkeypatch):
     async def scenario(pilot):
         await pilot.press("4")
         await until(pilot, lambda: "sick-plugin" in text_of(pilot))
-        assert "ImportError: no module" in text_of(pilot)
+        await until(pilot, lambda: "ImportError: no module" in text_of(pilot))
 
     drive(scenario)
 
