@@ -1,6 +1,7 @@
 # ruff: noqa: TID253 -- makes Arrow tables
 """Pictures of what a terminal shows, and `icereco view`."""
 
+import re
 import subprocess
 import sys
 from io import BytesIO
@@ -98,7 +99,25 @@ def test_a_png_shows_the_colors_on_any_machine(fonts, monkeypatch):
 def test_an_svg_is_well_formed_and_holds_real_text():
     root = ET.fromstring(svg_of(shapes_of([[Segment("a<b&", RED)]], 4, BLACK)))
     assert [one.text for one in root.iter() if one.tag.endswith("text")] == ["a<b&"]
-    assert root.get("viewBox") == "0 0 32 16"
+    assert root.get("viewBox") == "0 0 36 18"
+
+
+def test_a_rare_color_is_kept_beside_a_thousand_others():
+    many = [
+        Segment("█", Style(color=f"#{red:02x}{blue:02x}40")) for red in range(0, 256, 8) for blue in range(32)
+    ]
+    lines = [*([one] * 4 for one in many), [Segment("x─", Style(color="#00ff00")), Segment("█", RED)]]
+    pixels = np.asarray(Image.open(BytesIO(png.png_of(shapes_of(lines, 4, BLACK)))).convert("RGB")).astype(
+        int
+    )
+    assert np.abs(pixels[-9, 22] - [255, 0, 0]).max() < 20
+    assert np.abs(pixels[-9, 13] - [0, 255, 0]).max() < 20
+
+
+def test_strokes_are_whole_pixels_and_are_never_lost_where_an_svg_is_smaller():
+    drawing = svg_of(shapes_of([[Segment("┼", RED)]], 1, BLACK))
+    (path,) = re.findall('<path fill="#ff0000" d="([^"]+)"/>', drawing)
+    assert all(float(number).is_integer() for number in re.findall(r"[\d.]+", path))
 
 
 @pytest.mark.parametrize("name", ["picture.gif", "picture"])

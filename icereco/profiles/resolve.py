@@ -10,7 +10,15 @@ from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.settings import Setting, Settings, merge, read_overrides, read_settings
 from icereco.resources import data_dir
 
-__all__ = ["Resolved", "profile_comment", "profile_names", "read_profile", "resolve_file", "resolve_text"]
+__all__ = [
+    "Resolved",
+    "profile_comment",
+    "profile_names",
+    "read_profile",
+    "resolve_draft",
+    "resolve_file",
+    "resolve_text",
+]
 
 _OWN_KEYS = ("name", "summary", "extends")
 """Keys that describe one file, and are not inherited."""
@@ -60,6 +68,15 @@ def resolve_text(text: str, name: str, overrides: Sequence[str] = ()) -> Resolve
     """
     source = Path(f"{name}.toml")
     return _resolve(name, [(source, read_settings(text, source.name))], overrides)
+
+
+def resolve_draft(text: str, path: Path) -> Resolved:
+    """A profile as a file would be with this text, which is not saved.
+
+    Raises:
+        ProfileError: it is not TOML.
+    """
+    return _resolve(path.stem, [(path, read_settings(text, _label(path)))], ())
 
 
 def _resolve(name: str, chain: list[tuple[Path, Settings]], overrides: Sequence[str]) -> Resolved:

@@ -21,7 +21,9 @@ from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap
 from icereco.tui.line import sparing_driver
 from icereco.tui.messages import RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
+from icereco.tui.own_profiles import Drafts
 from icereco.tui.palette import KeyCommands
+from icereco.tui.screens.ask import ConfirmScreen
 from icereco.tui.screens.help import HelpScreen
 from icereco.tui.screens.tiny import TinyScreen, is_tiny
 from icereco.tui.settings import Settings
@@ -48,6 +50,7 @@ class IcerecoApp(App[None]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(driver_class=sparing_driver())
         self.settings = settings
+        self.drafts = Drafts()
         self._in_metrics: dict[str, list[Alert]] = {}
         self._settled = False
         for theme in THEMES:
@@ -148,6 +151,14 @@ class IcerecoApp(App[None]):
         show = getattr(self.screen, "open", None)
         if show is not None:
             show(what)
+
+    async def action_quit(self) -> None:
+        """Leave, not without a word about texts that would be lost."""
+        if not (unsaved := [path.name for path in self.drafts]):
+            self.exit()
+        elif not isinstance(self.screen, ConfirmScreen):
+            question = ConfirmScreen("quit without saving?", f"not saved: {', '.join(unsaved)}", danger=True)
+            self.push_screen(question, lambda yes: self.exit() if yes else None)
 
     def action_help(self) -> None:
         """All keys of this screen."""

@@ -8,6 +8,7 @@ from textual.screen import Screen
 from icereco.tui.feeds.alerts import Alert
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.system import SystemView
+from icereco.tui.own_profiles import Drafts
 
 __all__ = ["Host", "host_of"]
 
@@ -17,6 +18,7 @@ class Host(Protocol):
 
     runs: tuple[RunView, ...]
     system: SystemView | None
+    drafts: Drafts
 
     def open_events(self, what: str | Path) -> None:
         """Look at the events of a file, or of a data set by its name."""

@@ -1,13 +1,15 @@
-"""The profiles that one can choose from: those that ship, and files of one's own in the working directory."""
+"""The profiles that one can choose from: those that ship, files of one's own, and what is written but not saved."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from icereco.errors import IcerecoError
+from icereco.json_lines import write_text
 from icereco.profiles import profile_names, read_profile
 from icereco.resources import data_dir
 
-__all__ = ["Listed", "copy_problem", "listed_profiles"]
+__all__ = ["Drafts", "Listed", "copy_problem", "listed_profiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,51 @@ class Listed:
     path: Path
     summary: str
     shipped: bool
+
+    @property
+    def label(self) -> str:
+        """As short as it can be told from others."""
+        return self.path.stem
+
+
+class Drafts:
+    """Texts of files that differ from what is saved; they are kept while one looks at others."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Path, str] = {}
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._texts)
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._texts
+
+    def text(self, path: Path) -> str:
+        """The draft of a file, or what is in it."""
+        return self._texts[path] if path in self._texts else _read(path)
+
+    def keep(self, path: Path, text: str) -> None:
+        """Keep a text unless it is that of the file."""
+        if text == _read(path):
+            self._texts.pop(path, None)
+        else:
+            self._texts[path] = text
+
+    def save(self, path: Path) -> None:
+        """Write the draft of a file.
+
+        Raises:
+            IcerecoError: it cannot be written.
+        """
+        write_text(path, self.text(path))
+        self._texts.pop(path, None)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"# {path}: {error}"
 
 
 def listed_profiles(folder: Path) -> list[Listed]:

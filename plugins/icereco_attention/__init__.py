@@ -13,7 +13,7 @@ def icereco_aggregators() -> Iterator[Component]:
         name="flex-attention",
         factory="icereco_attention.aggregator:AttentionAggregator",
         options="icereco_attention.options:AggregatorOptions",
-        summary="transformer over the pulses of each DOM, nothing padded or cut",
+        summary="transformer (Vaswani et al., arXiv:1706.03762) over the pulses of each DOM, nothing padded or cut",
     )
 
 
@@ -24,5 +24,5 @@ def icereco_encoders() -> Iterator[Component]:
         name="transformer",
         factory="icereco_attention.encoder:AttentionEncoder",
         options="icereco_attention.options:EncoderOptions",
-        summary="transformer over the hit DOMs of each event, with their positions",
+        summary="transformer (Vaswani et al., arXiv:1706.03762) over the hit DOMs of each event, with their positions",
     )

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tui_driver import SIZES, drive, make_run, text_of, until, with_runs
+from tui_driver import SIZES, answer, drive, make_run, text_of, until, with_runs
 
 from icereco.data.catalog import DataSet, add
 
@@ -45,9 +45,16 @@ def test_the_other_screens_look_as_they_did(tmp_path, monkeypatch):
     (run.path / "profile.toml").unlink()  # no profiles but the installed ones
 
     async def scenario(pilot):
-        for mode, words in (("profiles", "extends"), ("data", "tracks"), ("jobs", "jobs")):
+        for mode, words in (
+            ("profiles", "extends"),
+            ("components", "flex-attention"),
+            ("data", "tracks"),
+            ("jobs", "jobs"),
+        ):
             pilot.app.action_mode(mode)
             await until(pilot, lambda words=words: words in text_of(pilot))
+            if mode == "components":  # a few of them: those of a third party, too, are listed
+                await answer(pilot, "slash", "encoder")
             for size in SIZES:
                 await pilot.resize_terminal(*size)
                 await pilot.pause(0.3)

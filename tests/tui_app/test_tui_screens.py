@@ -4,12 +4,13 @@
 from dataclasses import replace
 
 from textual.widgets import OptionList, TextArea
-from tui_driver import answer, drive, text_of, until
+from tui_driver import SIZES, answer, drive, text_of, until
 
 from icereco.data.catalog import DataSet, add
 from icereco.jobs import JobFolder
 from icereco.settings import settings_file
-from icereco.tui.screens.ask import AskScreen
+from icereco.tui.screens.ask import AskScreen, ConfirmScreen
+from icereco.tui.widgets.fit_table import FitTable
 
 
 def test_a_profile_is_copied_edited_checked_and_saved(tmp_path):
@@ -34,7 +35,58 @@ def test_a_profile_is_copied_edited_checked_and_saved(tmp_path):
         await until(pilot, lambda: screen.text.cursor_location[0] == line)
         await pilot.press("f5")
         assert "layres" in (tmp_path / "my-quick.toml").read_text()
-        assert [path.name for path in tmp_path.glob("*.draft*")] == []
+        assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["my-quick.toml"]
+
+    drive(scenario)
+
+
+def test_what_is_not_saved_is_kept_and_asked_about(tmp_path):
+    (tmp_path / "mine.toml").write_text('schema = 1\nextends = "quick"\n')
+
+    async def scenario(pilot):
+        await pilot.press("3")
+        await until(pilot, lambda: pilot.app.screen.query("#text"))
+        screen = pilot.app.screen
+        profiles = screen.query_one("#profiles", OptionList)
+        await until(pilot, lambda: profiles.option_count)
+        profiles.highlighted = profiles.option_count - 1
+        await until(pilot, lambda: not screen.text.read_only)
+        await pilot.press("enter", "#")
+        await until(pilot, lambda: "* mine" in text_of(pilot))
+        await pilot.press("escape", "up")
+        await until(pilot, lambda: screen.text.read_only)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert "mine.toml" in text_of(pilot)
+        await pilot.press("n", "down")
+        await until(pilot, lambda: screen.text.text.startswith("#schema"))
+        await pilot.press("f5")
+        await until(pilot, lambda: not list(pilot.app.drafts))
+        assert (tmp_path / "mine.toml").read_text().startswith("#schema")
+
+    drive(scenario)
+
+
+def test_a_table_is_never_wider_than_its_place(monkeypatch):
+    from icereco.plugins import registry
+
+    real = registry()
+    long = replace(real.plugins[0], entry="a" * 50, distribution="icereco-" + "b" * 60, error="no")
+    monkeypatch.setattr(
+        "icereco.tui.screens.components.registry", lambda: replace(real, plugins=(long, *real.plugins))
+    )
+
+    async def scenario(pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: "aaaa…" in text_of(pilot))
+        table = pilot.app.screen.query_one(FitTable)
+        await pilot.press("down", "down")
+        for size in (*SIZES, (60, 18)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda size=size: pilot.app.screen.size == size)
+            await pilot.pause(0.1)
+            assert table.virtual_size.width <= table.scrollable_content_region.width
+            assert table.cursor_row == 2
 
     drive(scenario)
 
@@ -45,6 +97,8 @@ def test_components_are_listed_with_their_options():
         await until(pilot, lambda: "flex-attention" in text_of(pilot))
         await answer(pilot, "slash", "vmf")
         await until(pilot, lambda: 'use = "vmf"' in text_of(pilot))
+        await answer(pilot, "slash", "-no-such")
+        await until(pilot, lambda: "Nothing here is called -no-such." in text_of(pilot))
 
     drive(scenario)
 
@@ -63,7 +117,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(monkeypatch):
     async def scenario(pilot):
         await pilot.press("4")
         await until(pilot, lambda: "sick-plugin" in text_of(pilot))
-        assert "ImportError: no module" in text_of(pilot)
+        await until(pilot, lambda: "ImportError: no module" in text_of(pilot))
 
     drive(scenario)
 

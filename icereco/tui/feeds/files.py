@@ -1,14 +1,14 @@
 """The user's data sets, and files of events in a few folders, with the reader that knows each."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from icereco.data.catalog import DataSet, data_sets
 from icereco.errors import IcerecoError
 
-__all__ = ["FileView", "event_files", "named_data"]
+__all__ = ["FileView", "event_files", "kept_events", "named_data"]
 
 MOST_FILES = 200
 DEPTH = 3
@@ -25,6 +25,7 @@ class FileView:
         events: how many, None where that cannot be told.
         problem: why it cannot be read, None if it can.
         data: the user's data set that it is, None if it has no name.
+        kept: it is in icereco's cache.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class FileView:
     size_bytes: int
     problem: str | None = None
     data: DataSet | None = None
+    kept: bool = False
 
 
 def named_data() -> Iterator[FileView]:
@@ -54,15 +56,21 @@ def _size(path: Path) -> int:
     return sum(one.stat().st_size for one in files)
 
 
-def event_files(folders: Iterable[Path]) -> Iterator[FileView]:
-    """What any reader recognises under some folders, each file once."""
+def event_files(folder: Path) -> Iterator[FileView]:
+    """What any reader recognises under a folder, each file once."""
     seen: set[Path] = set()
-    candidates = (path for folder in folders for path in _candidates(folder, DEPTH))
-    for path in islice(candidates, MOST_FILES):
+    for path in islice(_candidates(folder, DEPTH), MOST_FILES):
         whole = path.resolve()
         if whole not in seen and (view := _view(path)) is not None:
             seen.add(whole)
             yield view
+
+
+def kept_events() -> Iterator[FileView]:
+    """The simulated events that are kept for trainings to come."""
+    from icereco.data.store import cache_dir
+
+    return (replace(view, kept=True) for view in event_files(cache_dir() / "simulated"))
 
 
 def _candidates(folder: Path, depth: int) -> Iterator[Path]:

@@ -33,7 +33,8 @@ def png_of(shapes: Shapes) -> bytes:
     for text in shapes.texts:
         _draw_text(draw, text)
     file = BytesIO()
-    picture.quantize(256).save(file, "PNG", optimize=True)
+    # The median cut that is the default would mix rare colours, such as that of a legend, into its neighbours.
+    picture.quantize(256, Image.Quantize.MAXCOVERAGE).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 

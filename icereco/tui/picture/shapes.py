@@ -25,7 +25,8 @@ _DRAWN = re.compile("[\u2500-\u259f\u2800-\u28ff]")
 _WORDS = re.compile("[^ \u2500-\u259f\u2800-\u28ff]+(?: [^ \u2500-\u259f\u2800-\u28ff]+)*")
 _BRAILLE_ROWS = (0, 1, 2, 0, 1, 2, 3, 3)
 _BRAILLE_COLUMNS = (0, 0, 0, 1, 1, 1, 0, 1)
-_LIGHT, _HEAVY = 0.12, 0.24  # widths of box-drawing strokes, in widths of a cell
+# Where box-drawing strokes begin and end, across and down: whole pixels of a cell of 9 × 18, so that none is blurred.
+_LIGHT, _HEAVY = ((4 / 9, 5 / 9), (9 / 18, 10 / 18)), ((4 / 9, 6 / 9), (8 / 18, 10 / 18))
 _ARMS = {
     "LEFT": ("left",),
     "RIGHT": ("right",),
@@ -134,14 +135,13 @@ def _boxes(character: str) -> Iterator[Box]:
 def _strokes(character: str) -> Iterator[Box]:
     """Box drawing: which arms it has stands in its Unicode name."""
     words = unicodedata.name(character, "").split()
-    across = _HEAVY if "HEAVY" in words else _LIGHT
-    down = across / 2  # a cell is twice as high as wide
+    (left, right), (top, bottom) = _HEAVY if "HEAVY" in words else _LIGHT
     for arm in (arm for word in words for arm in _ARMS.get(word, ())):
         yield {
-            "left": (0.0, 0.5 - down / 2, 0.5 + across / 2, 0.5 + down / 2),
-            "right": (0.5 - across / 2, 0.5 - down / 2, 1.0, 0.5 + down / 2),
-            "up": (0.5 - across / 2, 0.0, 0.5 + across / 2, 0.5 + down / 2),
-            "down": (0.5 - across / 2, 0.5 - down / 2, 0.5 + across / 2, 1.0),
+            "left": (0.0, top, right, bottom),
+            "right": (left, top, 1.0, bottom),
+            "up": (left, 0.0, right, bottom),
+            "down": (left, top, right, 1.0),
         }[arm]
 
 

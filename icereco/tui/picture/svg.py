@@ -7,8 +7,8 @@ from icereco.tui.picture.shapes import Shapes, Text
 
 __all__ = ["svg_of"]
 
-_WIDTH, _HEIGHT = 8.0, 16.0  # of a cell
-_DOT = 1.55  # radius of a dot
+_WIDTH, _HEIGHT = 9.0, 18.0  # of a cell
+_DOT = 1.75  # radius of a dot
 _FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 
 
@@ -31,12 +31,17 @@ def svg_of(shapes: Shapes) -> str:
 
 
 def _boxes(shapes: Shapes) -> Iterator[str]:
-    for color, boxes in (*shapes.grounds.items(), *shapes.boxes.items()):
+    """Grounds meet without a seam; strokes are smoothed, so that none is lost where a picture is made smaller."""
+    crisp = ' shape-rendering="crispEdges"'
+    for color, boxes, how in (
+        *((color, boxes, crisp) for color, boxes in shapes.grounds.items()),
+        *((color, boxes, "") for color, boxes in shapes.boxes.items()),
+    ):
         path = "".join(
             f"M{left * _WIDTH:g} {top * _HEIGHT:g}H{right * _WIDTH:g}V{bottom * _HEIGHT:g}H{left * _WIDTH:g}z"
             for left, top, right, bottom in boxes
         )
-        yield f'<path fill="#{color:06x}" shape-rendering="crispEdges" d="{path}"/>'
+        yield f'<path fill="#{color:06x}"{how} d="{path}"/>'
 
 
 def _dots(shapes: Shapes) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual import on, work
@@ -10,20 +11,33 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from icereco.components import KINDS
+from icereco.components import KINDS, ROLES, Kind
 from icereco.errors import IcerecoError
 from icereco.plugins import Declaration, Plugin, registry
 from icereco.profiles.toml import format_value
+from icereco.registry import CardFolder
 from icereco.tui.keys import Key, bindings
 from icereco.tui.screens.ask import AskScreen
 from icereco.tui.settings import Settings
 from icereco.tui.themes import themed
+from icereco.tui.widgets.fit_table import FitTable
 from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "ComponentsScreen"]
 
 KEYS: tuple[Key, ...] = (Key("slash", "filter", "Filter", "Components", shown=True),)
+
+
+_USES: dict[Kind, str] = {
+    **{role: f'[{role}]\nuse = "{{}}"' for role in ROLES},
+    "reader": "icereco train --data PATH --reader {0}\nicereco reconstruct PATH --reader {0}",
+    "simulator": '[simulation]\nuse = "{}"',
+    "reconstructor": "icereco reconstruct PATH --method {}",
+}
+"""What to write or type to use a component."""
+
+Row = Plugin | Declaration | CardFolder
 
 
 class ComponentsScreen(Screen[None]):
@@ -36,55 +50,47 @@ class ComponentsScreen(Screen[None]):
         super().__init__()
         del settings
         self.wanted = ""
-        self.rows: dict[str, Declaration | Plugin] = {}
+        self.rows: list[Row] = []
 
     def compose(self) -> ComposeResult:
         """The table, and what is under its cursor."""
         yield ModeBar()
         with Horizontal():
-            yield DataTable[Text](id="components", cursor_type="row")
+            yield FitTable(("kind", "name", "plugin"), giving=("plugin", "name"), id="components")
             with VerticalScroll(id="details"):
                 yield Static(id="about")
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Fill it."""
-        table = self.query_one("#components", DataTable)
+        table = self.query_one(FitTable)
         table.border_title = "components and plugins"
-        table.add_columns("kind", "name", "plugin")
         self._fill()
         table.focus()
 
     def _fill(self) -> None:
-        table = self.query_one("#components", DataTable)
-        table.clear()
-        self.rows = {}
-        color = themed(self.app, "error")
-        for plugin in registry().plugins:
-            if plugin.error:
-                word = "disabled" if plugin.disabled else "broken"
-                self._add(plugin, Text(word, style=color), plugin.entry, plugin.distribution)
-        for kind in KINDS:
-            for one in registry().of_kind(kind):
-                self._add(one, Text(kind), one.component.name, one.plugin.distribution)
-
-    def _add(self, what: Declaration | Plugin, kind: Text, name: str, plugin: str) -> None:
-        if self.wanted.casefold() in f"{kind} {name} {plugin}".casefold():
-            key = str(len(self.rows))
-            self.rows[key] = what
-            self.query_one("#components", DataTable).add_row(
-                kind, Text(name, style="bold"), Text(plugin), key=key
-            )
+        listed = [(row, _cells(row, themed(self.app, "error"))) for row in _everything()]
+        wanted = self.wanted.casefold()
+        kept = [(row, cells) for row, cells in listed if wanted in " ".join(map(str, cells)).casefold()]
+        self.rows = [row for row, _ in kept]
+        table = self.query_one(FitTable)
+        table.fill([cells for _, cells in kept])
+        table.border_subtitle = f"{len(kept)} of {len(listed)} with {self.wanted}" if wanted else ""
+        if not kept:
+            self._tell("nothing", Text(f"Nothing here is called {self.wanted}."))
 
     @on(DataTable.RowHighlighted)
     def _show(self, event: DataTable.RowHighlighted) -> None:
-        what = self.rows.get(event.row_key.value or "")
-        if what is None:
-            return
-        self.query_one("#details").border_title = (
-            what.entry if isinstance(what, Plugin) else what.component.name
-        )
-        about = _about_plugin(what) if isinstance(what, Plugin) else _about(what)
+        match self.rows[event.cursor_row]:
+            case Plugin() as plugin:
+                self._tell(plugin.entry, _about_plugin(plugin))
+            case CardFolder() as card:
+                self._tell(card.name, _about_card(card))
+            case declaration:
+                self._tell(declaration.component.name, _about(declaration))
+
+    def _tell(self, title: str, about: RenderableType) -> None:
+        self.query_one("#details").border_title = title
         self.query_one("#about", Static).update(about)
 
     @work(group="questions")
@@ -96,22 +102,46 @@ class ComponentsScreen(Screen[None]):
             self._fill()
 
 
+def _everything() -> list[Row]:
+    """What is not loaded first."""
+    known = registry()
+    declared = [one for kind in KINDS for one in known.of_kind(kind)]
+    return [*(plugin for plugin in known.plugins if plugin.error), *declared, *known.cards]
+
+
+def _cells(row: Row, color: str) -> tuple[Text, Text, Text]:
+    if isinstance(row, Plugin):
+        kind = Text("disabled" if row.disabled else "broken", style=color)
+        return kind, Text(row.entry, style="bold"), Text(row.distribution)
+    if isinstance(row, CardFolder):
+        return Text("detector"), Text(row.name, style="bold"), Text(row.plugin.distribution)
+    return Text(row.kind), Text(row.component.name, style="bold"), Text(row.plugin.distribution)
+
+
 def _about_plugin(plugin: Plugin) -> Text:
     text = Text(f"{plugin.distribution} {plugin.version}, entry point {plugin.entry}\n\n", style="bold")
     text.append(f"{plugin.error}\n\n", style="not bold")
     return text.append(f"icereco plugins\npip install --upgrade {plugin.distribution}", style="not bold dim")
 
 
+def _about_card(card: CardFolder) -> Text:
+    text = Text("a detector card, drawn among the data (5)\n", style="bold")
+    text.append(f"{card.plugin.distribution} {card.plugin.version} · {card.folder}\n", style="not bold dim")
+    return text.append(f'\n[detector]\nuse = "{card.name}"', style="not bold")
+
+
 def _about(declaration: Declaration) -> Table:
     component, plugin = declaration.component, declaration.plugin
     grid = Table.grid(padding=(0, 1))
     grid.add_row(Text(component.summary, style="bold"))
-    grid.add_row(Text(f"{plugin.distribution} {plugin.version} · {component.factory}", style="dim"))
+    grid.add_row(
+        Text(f"{plugin.distribution} {plugin.version} · {component.factory}", style="dim", overflow="fold")
+    )
     if plugin.slow:
         grid.add_row(Text(f"its plugin {plugin.slow}"))
     clash = component.name in registry().clashes(declaration.kind)
     use = f"{plugin.distribution}/{component.name}" if clash else component.name
-    grid.add_row(Text(f'\n[{declaration.kind}]\nuse = "{use}"\n'))
+    grid.add_row(Text(f"\n{_USES[declaration.kind].format(use)}\n"))
     for line in _options(declaration):
         grid.add_row(line)
     return grid

@@ -15,20 +15,19 @@ from textual.widgets import DataTable, Static
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
-from icereco.tui.feeds.files import FileView, event_files, named_data
+from icereco.tui.feeds.files import FileView, event_files, kept_events, named_data
 from icereco.tui.host import host_of
 from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import FilesSeen
 from icereco.tui.settings import Settings
 from icereco.tui.widgets.detector_view import DetectorView
+from icereco.tui.widgets.fit_table import FitTable
 from icereco.tui.widgets.key_bar import KeyBar
 from icereco.tui.widgets.mode_bar import ModeBar
 
 __all__ = ["KEYS", "DataScreen"]
 
 _HOW_TO_ADD = "to name events: icereco data add NAME PATH   to forget: data remove NAME"
-
-_NAME = 20  # letters of a file's name that have room at 80 columns
 
 KEYS: tuple[Key, ...] = (
     Key("v", "open", "Look at its events", "Data", shown=True),
@@ -51,7 +50,7 @@ class DataScreen(Screen[None]):
         """The table at the left."""
         yield ModeBar()
         with Horizontal():
-            yield DataTable[Text](id="data", cursor_type="row")
+            yield FitTable(("name", "what", "events"), giving=("name",), id="data")
             with Vertical(id="details"):
                 yield Static(id="about")
                 yield DetectorView(self.settings.marker, id="detector")
@@ -60,18 +59,15 @@ class DataScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Ask what there is."""
-        table = self.query_one("#data", DataTable)
-        table.border_title = "data sets, detectors, files"
-        table.add_columns("name", "what", "events")
+        table = self.query_one(FitTable)
+        table.border_title = "data sets, files, detectors"
         table.focus()
         self.action_search()
 
     @work(thread=True, group="search", exclusive=True)
     def action_search(self) -> None:
         """Look through the settings file, the working directory, and the simulated events that are kept."""
-        from icereco.data.store import cache_dir
-
-        files = tuple(event_files([Path(), cache_dir() / "simulated"]))
+        files = (*event_files(Path()), *kept_events())
         try:
             self.post_message(FilesSeen(tuple(named_data()), files))
         except IcerecoError as error:
@@ -79,19 +75,19 @@ class DataScreen(Screen[None]):
 
     @on(FilesSeen)
     def _found(self, event: FilesSeen) -> None:
-        table = self.query_one("#data", DataTable)
-        table.clear()
-        self.rows = [*event.named, *detector_names(), *event.files]
-        for row in self.rows:
-            table.add_row(*_cells(row))
-        table.border_subtitle = f"data sets: {len(event.named)} · files here: {len(event.files)}"
+        table = self.query_one(FitTable)
+        self.rows = [*event.named, *event.files, *detector_names()]
+        table.fill([_cells(row) for row in self.rows])
+        kept = sum(file.kept for file in event.files)
+        counts = {"data sets": len(event.named), "files here": len(event.files) - kept, "kept": kept}
+        table.border_subtitle = " · ".join(f"{name}: {count}" for name, count in counts.items())
         self.query_one("#how", Static).update(event.problem or _HOW_TO_ADD)
         self._show()
 
     @property
     def current(self) -> str | FileView | None:
         """The name of a detector, or a file."""
-        row = self.query_one("#data", DataTable).cursor_row
+        row = self.query_one(FitTable).cursor_row
         return self.rows[row] if 0 <= row < len(self.rows) else None
 
     @on(DataTable.RowHighlighted)
@@ -128,14 +124,16 @@ def _cells(row: str | FileView) -> tuple[Text, Text, Text]:
     events = "" if row.events is None else f"{row.events:,}"
     if row.data is not None:
         return Text(row.data.label, style="bold"), Text("data set"), Text(events or "!", justify="right")
+    if row.kept:
+        # The rest of its name tells one cached file from another, and stands beside the table.
+        return (
+            Text(row.path.stem.rpartition("-")[0], style="bold"),
+            Text("simulated"),
+            Text(events, justify="right"),
+        )
     what = "output" if row.content.startswith("reconstructions") else row.content
-    return Text(_short(row.path), style="bold"), Text(what), Text(events, justify="right")
-
-
-def _short(path: Path) -> str:
-    """A file by its folder and name; where exactly it is stands beside the table."""
-    text = str(Path(*path.parts[-2:]))
-    return text if len(text) <= _NAME else f"…{text[1 - _NAME :]}"
+    name = str(Path(*row.path.parts[-2:]))
+    return Text(name, style="bold"), Text(what), Text(events, justify="right")
 
 
 def _about_file(file: FileView) -> Table:
@@ -153,10 +151,10 @@ def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
     if file.problem:
         yield "problem", file.problem
         return
-    yield "content", file.content
+    yield "content", "simulated for a training, kept for the next" if file.kept else file.content
     if file.events is not None:
         yield "events", f"{file.events:,}"
-    yield "size", f"{file.size_bytes / 1e6:,.1f} MB"
+    yield "size", _size(file.size_bytes)
     if not file.content.startswith("reconstructions"):
         name = shlex.quote(file.data.label if file.data else str(file.path))
         yield "train", f"icereco train --data {name}"
@@ -165,6 +163,10 @@ def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
             yield "name it", f"icereco data add NAME {name}"
     else:
         yield "measure", f"icereco evaluate {file.path}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 def _about_detector(detector: Detector) -> Table:

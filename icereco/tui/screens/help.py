@@ -16,7 +16,7 @@ __all__ = ["HelpScreen", "readable_keys"]
 _NAMES = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "left_square_bracket": "[",
     "right_square_bracket": "]", "left": "←", "right": "→", "up": "↑", "down": "↓", "full_stop": ".", "comma": ",",
-    "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "semicolon": ";",
+    "escape": "esc", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "semicolon": ";",
 }  # fmt: skip
 
 

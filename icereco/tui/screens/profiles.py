@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,9 +16,11 @@ from icereco.json_lines import write_text
 from icereco.plugins import registry
 from icereco.profiles import Problem, ProfileError, load_profile
 from icereco.profiles.check import check
-from icereco.profiles.resolve import resolve_file
+from icereco.profiles.problems import Origin
+from icereco.profiles.resolve import resolve_draft
+from icereco.tui.host import host_of
 from icereco.tui.keys import Key, bindings
-from icereco.tui.own_profiles import Listed, copy_problem, listed_profiles
+from icereco.tui.own_profiles import Drafts, Listed, copy_problem, listed_profiles
 from icereco.tui.screens.ask import AskScreen, ConfirmScreen
 from icereco.tui.screens.launch import LaunchScreen
 from icereco.tui.settings import Settings
@@ -27,11 +30,11 @@ from icereco.tui.widgets.mode_bar import ModeBar
 __all__ = ["KEYS", "ProfilesScreen"]
 
 KEYS: tuple[Key, ...] = (
-    Key("e", "copy", "Edit a copy", "Profiles", shown=True),
-    Key("v", "resolved", "As written, or whole", "Profiles", shown=True),
-    Key("n", "train", "Train with it", "Profiles", shown=True),
+    Key("escape", "leave", "Back to the list", "Profiles", shown=True),
     Key("f5,ctrl+s", "save", "Save", "Profiles", shown=True),
-    Key("escape", "leave", "Leave the text", "Profiles"),
+    Key("e", "copy", "Edit a copy", "Profiles", shown=True),
+    Key("v", "resolved", "Resolved", "Profiles", shown=True),
+    Key("n", "train", "Train", "Profiles", shown=True),
 )
 
 
@@ -49,6 +52,7 @@ class ProfilesScreen(Screen[None]):
         self.current: Listed | None = None
         self.whole = False
         self._check_soon: Timer | None = None
+        self._lines: list[int | None] = []  # of the problems
 
     def compose(self) -> ComposeResult:
         """The list at the left."""
@@ -56,35 +60,35 @@ class ProfilesScreen(Screen[None]):
         with Horizontal():
             yield OptionList(id="profiles")
             with Vertical(id="main"):
-                yield TextArea(
-                    id="text", show_line_numbers=True, read_only=True, compact=True, soft_wrap=False
-                )
+                yield TextArea(id="text", show_line_numbers=True, read_only=True, compact=True)
                 yield OptionList(id="problems")
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Fill the list."""
+        """Begin with the list."""
         self.query_one("#profiles").border_title = "profiles"
         self.query_one("#profiles").focus()
-        self._fill("quick")
 
-    def _fill(self, name: str) -> None:
-        self.listed = listed_profiles(self.folder)
+    def on_screen_resume(self) -> None:
+        """Others may have written files in the meantime."""
+        if self.listed != (listed := listed_profiles(self.folder)):
+            self._fill(listed, self.current.name if self.current else "quick")
+
+    def _fill(self, listed: list[Listed], name: str) -> None:
+        self.listed = listed
         options = self.query_one("#profiles", OptionList)
         options.clear_options()
-        options.add_options(
-            Option(f"{'  ' if one.shipped else '✎ '}{one.name}", id=str(n))
-            for n, one in enumerate(self.listed)
-        )
+        options.add_options(Option(self._prompt(one)) for one in self.listed)
         names = [one.name for one in self.listed]
         options.highlighted = names.index(name) if name in names else 0
 
+    def _prompt(self, listed: Listed) -> Text:
+        sign = "*" if listed.path in self.drafts else " " if listed.shipped else "✎"
+        return Text(f"{sign} {listed.label}")
+
     @on(OptionList.OptionHighlighted, "#profiles")
     def _chosen(self, event: OptionList.OptionHighlighted) -> None:
-        listed = self.listed[event.option_index]
-        if self.unsaved and self.current is not None and listed != self.current:
-            self.notify("has changes that are not saved (f5)", title=self.current.name, severity="warning")
-        self.current = listed
+        self.current = self.listed[event.option_index]
         self._show()
 
     @property
@@ -93,33 +97,50 @@ class ProfilesScreen(Screen[None]):
         return self.query_one("#text", TextArea)
 
     @property
+    def drafts(self) -> Drafts:
+        """What is not saved."""
+        return host_of(self).drafts
+
+    @property
     def unsaved(self) -> bool:
         """Whether the text differs from the file."""
-        return (
-            not self.text.read_only
-            and self.current is not None
-            and self.text.text != _read(self.current.path)
-        )
+        return self.current is not None and self.current.path in self.drafts
 
     def _show(self) -> None:
         if (listed := self.current) is None:
             return
-        text, title = _read(listed.path), f"{listed.name}: {listed.summary}"
+        text, title = self.drafts.text(listed.path), listed.name
         if self.whole:
             try:
-                text, title = load_profile(listed.path).resolved_toml(), f"{listed.name}, whole"
+                text, title = load_profile(listed.path).resolved_toml(), f"{listed.name}, resolved"
             except IcerecoError as error:
                 text = str(error)
         self.text.read_only = listed.shipped or self.whole
         self.text.load_text(text)
         self.text.border_title = title
         self._check()
+        self.refresh_bindings()
 
     @on(TextArea.Changed)
     def _typed(self) -> None:
+        if self.current is None or self.text.read_only:
+            return
+        self.drafts.keep(self.current.path, self.text.text)
+        self._mark()
         if self._check_soon is not None:
             self._check_soon.stop()
         self._check_soon = self.set_timer(0.2, self._check)
+
+    def _mark(self) -> None:
+        """Say at the text and in the list what is not saved."""
+        if (listed := self.current) is None:
+            return
+        place = self.listed.index(listed)
+        self.query_one("#profiles", OptionList).replace_option_prompt_at_index(place, self._prompt(listed))
+        subtitle = "not saved: f5 saves" if self.unsaved else ""
+        if self.text.read_only:
+            subtitle = "read only: v goes back" if self.whole else "read only: e edits a copy"
+        self.text.border_subtitle = subtitle
 
     def _check(self) -> None:
         """Every problem of the text as it is now, not only as it was saved."""
@@ -128,41 +149,42 @@ class ProfilesScreen(Screen[None]):
         problems = self._problems(listed)
         box = self.query_one("#problems", OptionList)
         box.clear_options()
-        box.border_title = f"{len(problems)} problems" if problems else "all is well"
+        count = len(problems)
+        box.border_title = f"{count} problem{'s' * (count > 1)}" if problems else "all is well"
         box.set_class(bool(problems), "-wrong")
-        for number, problem in enumerate(problems):
-            line = problem.origin.line if _is_here(problem, listed) else None
-            box.add_option(Option(str(problem).replace("\n", " "), id=f"{number}:{line or 0}"))
-        self.text.border_subtitle = (
-            "read only: e edits a copy" if listed.shipped else "not saved: f5" if self.unsaved else ""
-        )
+        for problem in problems:
+            box.add_option(Option(Text(str(problem).replace("\n", " "))))
+        self._lines = [
+            one.origin.line if Path(one.origin.source) == listed.path else None for one in problems
+        ]
+        self._mark()
 
     def _problems(self, listed: Listed) -> list[Problem]:
-        path = listed.path
-        beside = path.with_name(f".{path.name}.draft.toml") if self.unsaved else path
         try:
-            if self.unsaved:  # beside its place, as a parent may lie there
-                write_text(beside, self.text.text)
-            check(resolve_file(beside), registry())
+            check(resolve_draft(self.drafts.text(listed.path), listed.path), registry())
         except ProfileError as error:
             return error.problems
         except IcerecoError as error:
-            self.notify(str(error), severity="error", markup=False)
-        finally:
-            if beside != path:
-                beside.unlink(missing_ok=True)
+            return [Problem(Origin(str(listed.path)), str(error))]
         return []
 
     @on(OptionList.OptionSelected, "#problems")
     def _go_to(self, event: OptionList.OptionSelected) -> None:
-        line = int((event.option.id or "0:0").partition(":")[2])
+        line = self._lines[event.option_index]
         if line and not self.whole:
-            self.text.move_cursor((line - 1, 0))
+            self.text.move_cursor((line - 1, 0), center=True)
             self.text.focus()
 
     @on(OptionList.OptionSelected, "#profiles")
     def _edit(self) -> None:
         self.text.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer names only what can be done."""
+        del parameters
+        if action == "leave":
+            return self.focused is not self.query_one("#profiles")
+        return not self.text.read_only if action == "save" else True
 
     # Keys
 
@@ -191,25 +213,24 @@ class ProfilesScreen(Screen[None]):
             return
         path = self.folder / f"{name.removesuffix('.toml')}.toml"
         try:
-            write_text(path, _read(listed.path))
+            write_text(path, self.drafts.text(listed.path))
         except IcerecoError as error:
             self.notify(str(error), severity="error", markup=False)
             return
         self.whole = False
-        self._fill(f"./{path.name}")
+        self._fill(listed_profiles(self.folder), f"./{path.name}")
         self.text.focus()
 
     def action_save(self) -> None:
         """Write the text to its file."""
-        if self.current is None or self.text.read_only:
-            self.notify("this one is not edited: e makes a copy", severity="warning")
+        if self.current is None:
             return
         try:
-            write_text(self.current.path, self.text.text)
+            self.drafts.save(self.current.path)
         except IcerecoError as error:
             self.notify(str(error), severity="error", markup=False)
             return
-        self.notify(f"saved {self.current.path}")
+        self.notify(f"saved {self.current.path}", markup=False)
         self._check()
 
     @work(group="questions")
@@ -222,15 +243,3 @@ class ProfilesScreen(Screen[None]):
         ):
             return
         await self.app.push_screen_wait(LaunchScreen(self.settings.runs, listed.name))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return f"# {path}: {error}"
-
-
-def _is_here(problem: Problem, listed: Listed) -> bool:
-    """Whether a problem is in this file, not in a parent."""
-    return listed.path.stem in problem.origin.source
