@@ -38,6 +38,7 @@ __all__ = [
     "RunFolder",
     "State",
     "Status",
+    "is_run_name",
     "list_runs",
     "newest_finished",
     "resolve",
@@ -61,7 +62,7 @@ class RunFolder:
         Raises:
             IcerecoError: the name is no plain name, the folder has something in it, or it cannot be written.
         """
-        if not _NAME.fullmatch(name):
+        if not is_run_name(name):
             raise IcerecoError(f"{name!r} cannot be the name of a run: use letters, digits, '.', '_' and '-'")
         run = cls(root / name)
         try:
@@ -267,6 +268,11 @@ class RunFolder:
             f"the run folder {self.path} is in use by process {pid or 'unknown'} on {host}; wait for it, "
             f"stop it with: kill -INT {pid or 'PID'}, or choose another --name"
         )
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder of runs can have a run of that name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def runs_dir() -> Path:

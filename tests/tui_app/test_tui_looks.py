@@ -39,7 +39,7 @@ def test_the_training_screen_looks_as_it_did(tmp_path):
 
 
 def test_the_other_screens_look_as_they_did(tmp_path, monkeypatch):
-    monkeypatch.setattr("icereco.tui.screens.launch.default_name", lambda *_: "quick-simulated-v1")
+    monkeypatch.setattr("icereco.tui.screens.launch.two_words", lambda: "calm-muon")
     add(DataSet(name="tracks", path=Path("/data/tracks"), detector="icecube86"))
     run = make_run(tmp_path / "runs", "calm-muon")
     (run.path / "profile.toml").unlink()  # no profiles but the installed ones
