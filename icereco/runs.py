@@ -216,7 +216,11 @@ class RunFolder:
     def state(self) -> State:
         """What is true of the run, whatever it last said."""
         status = self.status()
-        return status.state if status else "crashed"
+        if status is None:
+            return "crashed"
+        with suppress(OSError):
+            return status.state_of((self.path / "status.json").stat().st_mtime)
+        return status.state
 
     def is_live(self) -> bool:
         """Whether a process trains in this folder now."""

@@ -103,7 +103,7 @@ def _name_problems(name: str, runs: Path) -> dict[str, str]:
     if (runs / name).exists():
         return {"name": f"{runs / name} is there already"}
     if any(job.run == name and job.state in ("waiting", "running") for job in JobFolder(runs).all()):
-        return {"name": f"a job of that name is there already; look at Jobs (6)"}
+        return {"name": "a job of that name is there already; look at Jobs (6)"}
     return {}
 
 
@@ -118,9 +118,7 @@ def _problem_of(field: str, problems: dict[str, str]) -> Iterator[None]:
 
 def _profile(entry: Entry, chosen: list[DataChoice], problems: dict[str, str]) -> Profile | None:
     try:
-        return load_profile(
-            entry.profile, [*declared_detector(chosen, entry.overrides), *entry.overrides]
-        )
+        return load_profile(entry.profile, [*declared_detector(chosen, entry.overrides), *entry.overrides])
     except ProfileError as error:
         for problem in error.problems:
             key = problem.origin.source.removeprefix("-o ").partition("=")[0].strip()

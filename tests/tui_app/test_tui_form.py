@@ -22,7 +22,9 @@ from icereco.tui.widgets.progress import ProgressCard
 
 
 def test_the_form_makes_the_command_line_that_one_would_type(tmp_path):
-    entry = Entry("quick", {"train.epochs": "3", "encoder.use": "transformer"}, "my-run", ("some data.parquet", "b=0.3"))
+    entry = Entry(
+        "quick", {"train.epochs": "3", "encoder.use": "transformer"}, "my-run", ("some data.parquet", "b=0.3")
+    )
     words = command_line(arguments_of(entry, Path("runs")))
     assert words == (
         "icereco train --profile quick --name my-run --data 'some data.parquet' --data b=0.3 "

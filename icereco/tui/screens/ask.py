@@ -29,6 +29,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.question = question
         self.detail = detail
         self.danger = danger
+        self.AUTO_FOCUS = "#no" if danger else "#yes"  # enter says no to what cannot be undone
 
     def compose(self) -> ComposeResult:
         """The question, what it means, two buttons; the harmless one has the focus."""
@@ -38,10 +39,6 @@ class ConfirmScreen(ModalScreen[bool]):
             with Horizontal(classes="buttons"):
                 yield Button("Yes (y)", id="yes", variant="error" if self.danger else "primary", compact=True)
                 yield Button("No (n)", id="no", compact=True)
-
-    def on_mount(self) -> None:
-        """Enter says no to what cannot be undone."""
-        self.query_one("#no" if self.danger else "#yes", Button).focus()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -1,6 +1,7 @@
 """The form that starts a training."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from rich.text import Text
@@ -55,9 +56,12 @@ class LaunchScreen(ModalScreen[str | None]):
         self.runs = runs
         self.base = profile
         self.fields: dict[str, Field] = {}
+        self.controls: dict[str, Select[str] | Input] = {}
         self.changes: dict[str, str] = {}
         self._words = two_words()
         self._proposed = ""
+        self._filling = True
+        self._leave_with: tuple[str | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Profile, data and name over the options; the verdict and the command line under them."""
@@ -87,16 +91,23 @@ class LaunchScreen(ModalScreen[str | None]):
                 yield Button("Queue (f6)", id="queue", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
-    async def on_mount(self) -> None:
-        """Fill in what the profile says."""
-        await self._take_profile(self.base)
+    def on_mount(self) -> None:
+        """Fill in what the profile says, as soon as one sees the form: its many fields take a while."""
         self.query_one("#fields").border_title = "options"
+        self.call_after_refresh(self._take_profile, self.base)
 
     async def _take_profile(self, name: str) -> None:
         self.base, self.changes = name, {}
         self._propose_name()
         await self._show_fields()
         self._check()
+
+    def _leave(self, name: str | None) -> None:
+        """At once, or when the fields that are just being made are there: they do not bear to be removed earlier."""
+        if self._filling:
+            self._leave_with = (name,)
+        else:
+            self.dismiss(name)
 
     def _propose_name(self) -> None:
         """A name after profile and data, unless one has written another."""
@@ -108,31 +119,39 @@ class LaunchScreen(ModalScreen[str | None]):
 
     async def _show_fields(self) -> None:
         """The options of the components that are chosen now."""
+        self._filling = True
+        await self._make_fields()
+        self._filling = False
+        if self._leave_with is not None:
+            self.dismiss(*self._leave_with)
+
+    async def _make_fields(self) -> None:
         box = self.query_one("#fields")
         await box.remove_children()
         uses = [f"{key}={text}" for key, text in self.changes.items() if key.endswith(".use")]
         try:
             profile = load_profile(self.base, uses)
         except IcerecoError:
-            self.fields = {}
+            self.fields, self.controls = {}, {}
             return
         self.fields = {field.key: field for field in fields_of(profile)}
         self.changes = {key: text for key, text in self.changes.items() if key in self.fields}
+        self.controls = {key: self._control(field) for key, field in self.fields.items()}
         await box.mount_all(self._row(field) for field in self.fields.values())
         self._filter(self.query_one("#wanted", Input).value.casefold())
 
-    def _row(self, field: Field) -> Horizontal:
-        identity = f"field-{field.key.replace('.', '-')}"
-        text = self.changes.get(field.key, field.text)
-        control: Select[str] | Input
+    def _control(self, field: Field) -> Select[str] | Input:
+        identity, text = f"field-{field.key.replace('.', '-')}", self.changes.get(field.key, field.text)
         if field.choices:
-            control = _Choice.from_values(
+            return _Choice.from_values(
                 field.choices, value=text, allow_blank=False, id=identity, compact=True, name=field.key
             )
-        else:
-            hint = field.text or "not set"
-            control = Input(text, id=identity, compact=True, name=field.key, placeholder=hint)
-        return Horizontal(Label(field.key), control, Label(field.description, classes="about"), classes="row")
+        hint = field.text or "not set"
+        return Input(text, id=identity, compact=True, name=field.key, placeholder=hint)
+
+    def _row(self, field: Field) -> Horizontal:
+        about = Label(field.description, classes="about")
+        return Horizontal(Label(field.key), self.controls[field.key], about, classes="row")
 
     # What is typed
 
@@ -181,10 +200,10 @@ class LaunchScreen(ModalScreen[str | None]):
         return next(field.text for field in fields_of(profile) if field.key == key)
 
     def _filter(self, wanted: str) -> None:
-        for field in self.fields.values():
-            row = self.query_one(f"#field-{field.key.replace('.', '-')}").parent
-            if isinstance(row, Horizontal):
-                row.display = wanted in f"{field.key} {field.description}".casefold()
+        for key, control in self.controls.items():
+            if isinstance(control.parent, Horizontal):
+                shown = wanted in f"{key} {self.fields[key].description}".casefold()
+                control.parent.display = shown
 
     def on_descendant_focus(self) -> None:
         """Say what the field with the focus is for."""
@@ -204,12 +223,14 @@ class LaunchScreen(ModalScreen[str | None]):
     async def _check(self) -> None:
         """Off the screen's own thread: data may lie on a slow disk."""
         await asyncio.sleep(CHECK_SECONDS)
-        entry = self.entry
-        self._show(entry, await asyncio.to_thread(judge, entry, self.runs))
+        with suppress(NoMatches):  # the form is just being closed
+            entry = self.entry
+            self._show(entry, await asyncio.to_thread(judge, entry, self.runs))
 
     def _show(self, entry: Entry, verdict: Verdict) -> None:
-        for key in (*self.fields, "name"):
-            self._mark(key, wrong=key in verdict.problems)
+        self.query_one("#name").set_class("name" in verdict.problems, "-wrong")
+        for key, control in self.controls.items():
+            control.set_class(key in verdict.problems, "-wrong")
         self.query_one(DataRows).mark(
             [n for n in range(len(entry.data)) if f"data {n + 1}" in verdict.problems]
         )
@@ -222,20 +243,12 @@ class LaunchScreen(ModalScreen[str | None]):
         for button in ("#start", "#queue"):
             self.query_one(button, Button).disabled = bool(lines)
 
-    def _mark(self, key: str, *, wrong: bool) -> None:
-        try:
-            self.query_one(f"#field-{key.replace('.', '-')}" if "." in key else f"#{key}").set_class(
-                wrong, "-wrong"
-            )
-        except NoMatches:  # the fields are just being made anew
-            return
-
     # The end
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "cancel":
-            self.dismiss(None)
+            self._leave(None)
         else:
             self.action_start(event.button.id == "queue")
 
@@ -247,7 +260,9 @@ class LaunchScreen(ModalScreen[str | None]):
             self._check()
             return
         try:
-            job = JobFolder(self.runs).submit(arguments_of(entry, self.runs), entry.name, Path(), queued=queued)
+            job = JobFolder(self.runs).submit(
+                arguments_of(entry, self.runs), entry.name, Path(), queued=queued
+            )
         except IcerecoError as error:
             self.query_one("#verdict", Static).update(str(error))
             return
@@ -255,7 +270,7 @@ class LaunchScreen(ModalScreen[str | None]):
             self.app.notify("queued; see Jobs (6)", title=entry.name)
         else:
             self._tell_outcome(job)
-        self.dismiss(entry.name)
+        self._leave(entry.name)
 
     def _tell_outcome(self, job: Job) -> None:
         """Wait in a thread of the app's, as this screen is about to go."""
@@ -276,4 +291,4 @@ class LaunchScreen(ModalScreen[str | None]):
 
     def action_cancel(self) -> None:
         """Leave without a training."""
-        self.dismiss(None)
+        self._leave(None)

@@ -18,24 +18,20 @@ class _Row(Horizontal):
 
     def __init__(self, number: int, names: Sequence[str]) -> None:
         super().__init__(classes="row")
-        self.number = number
-        self.names = names
+        self.title = "data" if number == 1 else f"data {number}"
+        hint = "name or file; none: simulate" if number == 1 else "another one, if wanted"
+        suggester = SuggestFromList(names)
+        self.what = Input(placeholder=hint, suggester=suggester, classes="what", compact=True)
+        self.weight = Input(placeholder="× 1", classes="weight", compact=True)
 
     def compose(self) -> ComposeResult:
-        hint = "name or file; none: simulate" if self.number == 1 else "another one, if wanted"
-        yield Label("data" if self.number == 1 else f"data {self.number}")
-        yield Input(placeholder=hint, suggester=SuggestFromList(self.names), classes="what", compact=True)
-        yield Input(placeholder="× 1", classes="weight", compact=True)
-
-    @property
-    def inputs(self) -> tuple[Input, Input]:
-        what, weight = self.query(Input)
-        return what, weight
+        yield Label(self.title)
+        yield self.what
+        yield self.weight
 
     @property
     def words(self) -> tuple[str, str]:
-        what, weight = self.inputs
-        return what.value.strip(), weight.value.strip()
+        return self.what.value.strip(), self.weight.value.strip()
 
 
 class DataRows(Vertical):
@@ -63,7 +59,7 @@ class DataRows(Vertical):
         filled = [row for row in self.query(_Row) if any(row.words)]
         for row in self.query(_Row):
             number = filled.index(row) if row in filled else None
-            for line in row.inputs:
+            for line in (row.what, row.weight):
                 line.set_class(number in wrong, "-wrong")
 
     def _filled(self) -> Iterator[tuple[str, str]]:
