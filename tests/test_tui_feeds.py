@@ -377,7 +377,7 @@ def machine(**changes) -> SystemView:
 
 def test_a_disk_that_fills_up_is_told():
     assert disk_alerts(machine()) == []
-    assert "0.1 GB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
+    assert "100 MB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
 
 
 def test_the_machine_and_a_process_are_measured(tmp_path):

@@ -71,4 +71,8 @@ def disk_alerts(system: SystemView) -> Sequence[Alert]:
     free, total = system.disk_free_bytes, system.disk_total_bytes
     if total == 0 or (free > LEAST_FREE_BYTES and free > LEAST_FREE_PART * total):
         return []
-    return [Alert("disk", "disk", f"nearly full: {free / 1e9:.1f} GB of {total / 1e9:.0f} GB left")]
+    return [Alert("disk", "disk", f"nearly full: {_size(free)} of {_size(total)} left")]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.3g} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"

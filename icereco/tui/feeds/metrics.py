@@ -66,8 +66,9 @@ class MetricsFeed:
     def follow(self, paths: list[Path]) -> None:
         """Follow these and no others."""
         known = self._left | self._runs
-        self._runs = {path: known.pop(path, None) or _Run(path) for path in paths}
-        small = [path for path, run in known.items() if run.looked and run.series.rows < KEPT_ROWS]
+        self._runs = {path: known.get(path) or _Run(path) for path in paths}
+        left = {path: run for path, run in known.items() if path not in self._runs}
+        small = [path for path, run in left.items() if run.looked and run.series.rows < KEPT_ROWS]
         self._left = {path: known[path] for path in small[-KEPT_RUNS:]}
 
     def is_read(self, path: Path) -> bool:

@@ -17,7 +17,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     """At most `count` round numbers from `low` to `high`; none where the ends are not finite.
 
     >>> ticks(0, 97, 5)
-    [0.0, 25.0, 50.0, 75.0]
+    [0.0, 20.0, 40.0, 60.0, 80.0]
     """
     if count < 1 or not (np.isfinite(low) and np.isfinite(high)) or high <= low:
         return []
