@@ -83,12 +83,15 @@ class Chart(Widget, can_focus=True):
         self.refresh()
 
     def _legend(self) -> Text:
-        """The names of the curves in their colours, with their dashes if some have any, as far as there is room."""
-        line, room = Text(), self.size.width - 6
-        dashed = any(curve.dash for curve in self._curves)
-        for curve in (one for one in self._curves if one.label):
-            name = f"{_SIGNS[curve.dash]} {curve.label}" if dashed else curve.label
-            if line.cell_len + len(name) + 1 > room:
+        """The names of the curves in their colours, with their dashes if some have any and there is room for those."""
+        named = [curve for curve in self._curves if curve.label]
+        room = self.size.width - 6
+        signed = [f"{_SIGNS[curve.dash]} {curve.label}" for curve in named]
+        plain = [curve.label for curve in named]
+        dashed = any(curve.dash for curve in self._curves) and len(" ".join(signed)) <= room
+        line = Text()
+        for curve, name in zip(named, signed if dashed else plain, strict=True):
+            if line.cell_len + len(name) + 1 > room + 1:
                 break
             line.append(f"{' ' if line else ''}{name}", style=f"#{curve.color:06x}")
         return line

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from textwrap import wrap
 
 from rich.text import Text
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -68,6 +70,12 @@ class ProgressCard(Widget):
         """A trouble takes a few lines more."""
         if trouble_of(before) != trouble_of(now):
             self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """By the text, as what is drawn still has the width of before while a terminal changes its size."""
+        del container, viewport
+        trouble = trouble_of(self.run)
+        return 2 + (len(wrap(trouble, max(width, 1))) if trouble else 0)
 
     def render(self) -> Text:
         """A bar over a line of figures, over what went wrong."""
