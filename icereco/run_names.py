@@ -4,7 +4,7 @@ import re
 import secrets
 from pathlib import Path
 
-__all__ = ["default_name"]
+__all__ = ["default_name", "two_words"]
 
 _ADJECTIVES = """
 amber bold brisk bright calm clear cold deep early fair fast faint grand keen late long mild muted
@@ -17,19 +17,25 @@ spark spectrum star storm string tau track vertex winter
 """.split()  # noqa: SIM905 -- a list of quoted words is a screenful
 
 
-def default_name(root: Path, component: str, description: str) -> str:
+def two_words() -> str:
+    """An adjective and a noun that nobody chose."""
+    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
+
+
+def default_name(root: Path, component: str, description: str, words: str | None = None) -> str:
     """A name that no run in `root` has; the version is one more than the highest of the same pair.
 
     Args:
         root: the folder of runs.
         component: what is trained, usually the profile's name.
         description: on what, usually the name of the data.
+        words: what sets it apart from others that are made at the same time; any two by default.
     """
     stem = f"{_slug(component)}-{_slug(description)}-v"
     taken = [path.name for path in root.iterdir()] if root.is_dir() else []
     found = [re.match(rf"{re.escape(stem)}(\d+)(-|$)", name) for name in taken]
     version = 1 + max((int(match[1]) for match in found if match), default=0)
-    return f"{stem}{version}-{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
+    return f"{stem}{version}-{words or two_words()}"
 
 
 def _slug(text: str) -> str:

@@ -81,19 +81,27 @@ class Status:
 
     @property
     def state(self) -> State:
-        """What is true now."""
+        """What is true now, as far as the status itself tells."""
+        return self.state_of(self.heartbeat)
+
+    def state_of(self, written: float) -> State:
+        """What is true now of a status that the file system says was written at a Unix time.
+
+        The clock of another machine may be wrong by hours; that of the disk that we share with it hardly is.
+        """
         if self.phase in ("finished", "stopped", "failed"):
             return self.phase
-        return "running" if self._process_lives() else "crashed"
+        return "running" if self._process_lives(written) else "crashed"
 
     @property
     def local(self) -> bool:
         """Whether its process is one of this machine."""
         return self.host == platform.node()
 
-    def _process_lives(self) -> bool:
+    def _process_lives(self, written: float) -> bool:
         if not self.local:
-            return time.time() - self.heartbeat < SILENT_SECONDS
+            now = time.time()
+            return min(abs(now - self.heartbeat), abs(now - written)) < SILENT_SECONDS
         return is_alive(self.pid, self.started)
 
 

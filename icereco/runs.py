@@ -38,6 +38,7 @@ __all__ = [
     "RunFolder",
     "State",
     "Status",
+    "is_run_name",
     "list_runs",
     "newest_finished",
     "resolve",
@@ -61,7 +62,7 @@ class RunFolder:
         Raises:
             IcerecoError: the name is no plain name, the folder has something in it, or it cannot be written.
         """
-        if not _NAME.fullmatch(name):
+        if not is_run_name(name):
             raise IcerecoError(f"{name!r} cannot be the name of a run: use letters, digits, '.', '_' and '-'")
         run = cls(root / name)
         try:
@@ -215,7 +216,11 @@ class RunFolder:
     def state(self) -> State:
         """What is true of the run, whatever it last said."""
         status = self.status()
-        return status.state if status else "crashed"
+        if status is None:
+            return "crashed"
+        with suppress(OSError):
+            return status.state_of((self.path / "status.json").stat().st_mtime)
+        return status.state
 
     def is_live(self) -> bool:
         """Whether a process trains in this folder now."""
@@ -267,6 +272,11 @@ class RunFolder:
             f"the run folder {self.path} is in use by process {pid or 'unknown'} on {host}; wait for it, "
             f"stop it with: kill -INT {pid or 'PID'}, or choose another --name"
         )
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder of runs can have a run of that name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def runs_dir() -> Path:

@@ -262,6 +262,16 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(run):
     edit_status(run, host="elsewhere", pid=1)
     assert run.state() == "running"
     edit_status(run, heartbeat=time.time() - SILENT_SECONDS - 1)
+    written_ago(run, SILENT_SECONDS + 1)
+    assert run.state() == "crashed"
+
+
+@pytest.mark.parametrize("ahead_seconds", [-10_000, 10_000])
+def test_a_machine_with_a_wrong_clock_is_judged_by_the_clock_of_the_disk(run, ahead_seconds):
+    run.write_status("training")
+    edit_status(run, host="elsewhere", pid=1, heartbeat=time.time() + ahead_seconds)
+    assert run.state() == "running"
+    written_ago(run, SILENT_SECONDS + 1)
     assert run.state() == "crashed"
 
 
@@ -270,6 +280,11 @@ def test_birth_marks_set_processes_apart(trainer):
     assert birth_mark() != birth_mark(trainer.pid)
     assert is_alive(os.getpid(), birth_mark())
     assert not is_alive(2**22 + 1, None)
+
+
+def written_ago(run: RunFolder, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(run.path / "status.json", (then, then))
 
 
 # Locking

@@ -16,12 +16,12 @@ from hypothesis.extra import numpy as arrays
 
 from icereco.run_status import SILENT_SECONDS
 from icereco.runs import RunFolder
-from icereco.tui.feeds.alerts import STALL_SECONDS, disk_alerts, metric_alerts, run_alerts
+from icereco.tui.feeds.alerts import disk_alerts, metric_alerts, run_alerts
 from icereco.tui.feeds.bins import Points, bin_curve, edges_of, smoothed
 from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.log import Log
 from icereco.tui.feeds.metrics import MetricsFeed
-from icereco.tui.feeds.runs import RunsFeed, differences
+from icereco.tui.feeds.runs import STALL_SECONDS, RunsFeed, differences
 from icereco.tui.feeds.series import BULK_BYTES, THROUGHPUT, Series
 from icereco.tui.feeds.system import SystemFeed, SystemView
 from icereco.tui.feeds.tail import Tail
@@ -279,17 +279,46 @@ def test_a_heartbeat_that_moves_is_believed_whatever_the_clock_of_its_machine(ru
 
 def test_a_machine_that_is_silent_too_long_has_crashed(run):
     run.write_status("training")
-    edit_status(run, host="cluster", heartbeat=time.time() - 2 * SILENT_SECONDS)
-    assert RunsFeed(run.path.parent).look()[0].state == "crashed"
+    then = time.time() - 2 * SILENT_SECONDS
+    edit_status(run, host="cluster", heartbeat=then)
+    os.utime(run.path / "status.json", (then, then))
+    view = RunsFeed(run.path.parent).look()[0]
+    assert view.state == "crashed"
+    assert view.silent_seconds == pytest.approx(2 * SILENT_SECONDS, abs=30)
+    assert "nothing is heard from cluster" in run_alerts([view])[0].text
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"phase": "dreaming"}', "\x00" * 100])
-def test_a_damaged_status_is_told_and_does_no_harm(run, content):
+def test_a_heartbeat_of_the_future_that_does_not_move_is_believed_no_longer_than_any_other(run, monkeypatch):
+    run.write_status("training")
+    edit_status(run, host="cluster", heartbeat=time.time() + 10_000)
+    feed = RunsFeed(run.path.parent)
+    assert feed.look()[0].state == "running"
+    begun = time.monotonic()
+    for seconds, state in ((STALL_SECONDS + 1, "running"), (SILENT_SECONDS + 1, "crashed")):
+        monkeypatch.setattr("time.monotonic", lambda seconds=seconds: begun + seconds)
+        assert feed.look()[0].state == state
+        assert feed.look()[0].stalls == (state == "running")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "damaged"),
+        ("{", "damaged"),
+        ("\x00" * 100, "damaged"),
+        ("[]", "no version"),
+        ('{"phase": "dreaming"}', "no version that is known here (phase: dreaming)"),
+        (None, "missing"),
+    ],
+)
+def test_a_damaged_status_is_told_and_does_no_harm(run, content, problem):
     run.write_profile("[train]\nepochs = 3\n")
-    (run.path / "status.json").write_text(content)
+    if content is not None:
+        (run.path / "status.json").write_text(content)
     view = RunsFeed(run.path.parent).look()[0]
     assert (view.state, view.status) == ("crashed", None)
     assert "status.json" in run_alerts([view])[0].text
+    assert problem in run_alerts([view])[0].text
     assert view.settings == {"train.epochs": 3}
 
 
@@ -348,7 +377,7 @@ def machine(**changes) -> SystemView:
 
 def test_a_disk_that_fills_up_is_told():
     assert disk_alerts(machine()) == []
-    assert "0.1 GB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
+    assert "100 MB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
 
 
 def test_the_machine_and_a_process_are_measured(tmp_path):

@@ -73,9 +73,10 @@ def command(
     icereco sweep quick -o encoder.layers=[1,2,4] -o train.learning_rate=[3e-4,1e-3]
     icereco sweep quick -o aggregator.use=[deepsets,flex-attention] --jobs 2
     """  # noqa: D301 -- \b is click's
-    from icereco.cli.train import chosen_data, declared_detector
+    from icereco.cli.train import chosen_data
     from icereco.runs import runs_dir
     from icereco.sweep import grid
+    from icereco.training.mixture import declared_detector
 
     chosen = chosen_data(data, reader, skip_bad)
     overrides = (*declared_detector(chosen, overrides), *overrides)

@@ -1,6 +1,6 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from icereco.training.state import Position
     from icereco.training.tracking import Tracker
 
-__all__ = ["chosen_data", "command", "declared_detector"]
+__all__ = ["chosen_data", "command"]
 
 logger = get_logger(__name__)
 
@@ -152,37 +152,16 @@ def _begin(
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.run_names import default_name
+    from icereco.training.mixture import declared_detector, described, require_readable
 
     profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
-    _require_readable(chosen, profile)
-    stem = "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
-    name = name or default_name(root, profile.name, stem)
+    require_readable(chosen, profile.detector)
+    name = name or default_name(root, profile.name, described(chosen))
     run = RunFolder.create(root, name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
     return begin(profile, chosen, run, _stages(progress))
-
-
-def _require_readable(chosen: "Sequence[DataChoice]", profile: "Profile") -> None:
-    """Say before a run folder is made that events are of another detector, or not to be read at all."""
-    from icereco.data.prepare import is_store
-    from icereco.detector import load_detector
-
-    detector = load_detector(profile.detector)
-    for one in chosen:
-        one.data.require_detector(detector)
-        source = one.data.open()
-        if not (one.skip_bad or is_store(source)):
-            source.require_first(detector)
-
-
-def declared_detector(chosen: "Sequence[DataChoice]", overrides: Sequence[str]) -> list[str]:
-    """The detector that the data sets declare, as an override for the profile, where the user gives none."""
-    declared = {one.data.detector for one in chosen if one.data.detector is not None}
-    if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):
-        return []
-    return [f"detector.use={name}" for name in declared]
 
 
 def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManager[Session]":

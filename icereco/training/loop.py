@@ -94,7 +94,6 @@ class Trainer:
     validating: Callable[[], None] = _nothing
     witness: Callable[[], AbstractContextManager[Witness]] = _nobody
     position: Position = field(default_factory=Position)
-    _losses: list[tuple[float, int]] = field(default_factory=list)
 
     def run(self, stop: StopRequest) -> bool:
         """Train to the end, or until a stop is asked for; True if the end was reached.
@@ -183,11 +182,11 @@ class Trainer:
 
     def _tell(self, loss: float, events: int) -> None:
         self.listener.on_step(self.position, loss)
-        self._losses.append((loss, events))
+        losses = self.position.losses
+        losses.append((loss, events))
         if self.position.step % self.options.log_every_steps == 0:
-            weights = [events for _, events in self._losses]
-            mean = float(np.average([loss for loss, _ in self._losses], weights=weights))
-            self._losses.clear()
+            mean = float(np.average([loss for loss, _ in losses], weights=[events for _, events in losses]))
+            losses.clear()
             rate = self.options.learning_rate * rate_at(self.progress, self.options)
             self.listener.on_metrics(self._line() | {"train/loss": mean, "train/learning_rate": rate})
 

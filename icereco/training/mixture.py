@@ -8,7 +8,7 @@ from typing import Any, Self
 from icereco.data.catalog import DataSet, data_sets, find
 from icereco.errors import IcerecoError
 
-__all__ = ["DataChoice"]
+__all__ = ["DataChoice", "declared_detector", "described", "require_readable"]
 
 _LARGEST_WEIGHT = 100.0
 
@@ -75,3 +75,33 @@ class DataChoice:
         """The path, with the weight if it is not 1, for people."""
         path = str(self.data.path.resolve())
         return path if self.weight == 1 else f"{path}={self.weight:g}"
+
+
+def described(chosen: Sequence[DataChoice]) -> str:
+    """What a run's name says of its data."""
+    return "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
+
+
+def declared_detector(chosen: Sequence[DataChoice], overrides: Sequence[str]) -> list[str]:
+    """The detector that the data sets declare, as an override for the profile, where the user gives none."""
+    declared = {one.data.detector for one in chosen if one.data.detector is not None}
+    if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):
+        return []
+    return [f"detector.use={name}" for name in declared]
+
+
+def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
+    """Look at the first events of each data set, before anything is made.
+
+    Raises:
+        IcerecoError: they cannot be read, or are of another detector.
+    """
+    from icereco.data.prepare import is_store
+    from icereco.detector import load_detector
+
+    card = load_detector(detector)
+    for one in chosen:
+        one.data.require_detector(card)
+        source = one.data.open()
+        if not (one.skip_bad or is_store(source)):
+            source.require_first(card)

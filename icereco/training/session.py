@@ -92,6 +92,7 @@ class Session:
             recorder.saved_step = position.step
 
         recorder.answered = self.orders.offset
+        recorder.saved_step = position.step or None  # a resumed training stands where it saved
         trainer.save = save
         trainer.between = Orders(self.orders, stop, recorder, position, lambda: save("last")).obey
         trainer.validating = lambda: recorder.beat("validating", position)
@@ -214,6 +215,7 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
     trainer = session.trainer
     trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers, trainer.average)
     run.rewind_metrics(trainer.position.step)
+    logger.info("going on from step %s", f"{trainer.position.step:,}")
     return session
 
 

@@ -2,7 +2,7 @@
 """Everything that a resumed training needs to go on bit for bit: weights, optimizer, random numbers, position."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -28,6 +28,7 @@ class Position:
         best_loss: the lowest validation loss so far, or None.
         best_median_deg: the median angular error there, or None.
         seconds: time spent training, over all sittings.
+        losses: mean loss and events of each step since the last line of metrics.
     """
 
     epoch: int = 0
@@ -38,6 +39,7 @@ class Position:
     best_loss: float | None = None
     best_median_deg: float | None = None
     seconds: float = 0.0
+    losses: list[tuple[float, int]] = field(default_factory=list)
 
 
 def save_state(

@@ -118,7 +118,13 @@ class IcerecoApp(App[None]):
         known = {(alert.subject, alert.kind) for alert in before}
         for alert in now:
             if self._settled and (alert.subject, alert.kind) not in known:
-                self.notify(alert.text, title=f"{alert.subject}: {alert.kind}", severity="error", timeout=12)
+                self.notify(
+                    alert.text,
+                    title=f"{alert.subject}: {alert.kind}",
+                    severity="warning" if alert.kind == "clock" else "error",
+                    timeout=12,
+                    markup=False,
+                )
                 self.bell()
 
     def note_metrics(self, name: str, alerts: list[Alert]) -> None:
@@ -129,7 +135,7 @@ class IcerecoApp(App[None]):
     def _gather_alerts(self) -> None:
         disk = disk_alerts(self.system) if self.system else ()
         metrics = [alert for alerts in self._in_metrics.values() for alert in alerts]
-        self.alerts = (*disk, *run_alerts(self.runs), *metrics)
+        self.alerts = (*disk, *metrics, *run_alerts(self.runs))
         self._settled = self._settled or bool(self.runs)
 
     def on_resize(self, event: Resize) -> None:

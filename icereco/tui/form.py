@@ -3,7 +3,8 @@
 import os
 import shlex
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -13,12 +14,14 @@ from pydantic.fields import FieldInfo
 
 from icereco.components import ROLES, Kind
 from icereco.errors import IcerecoError
+from icereco.jobs import JobFolder
 from icereco.plugins import registry
 from icereco.profiles import Profile, ProfileError, load_profile
 from icereco.profiles.toml import format_value
-from icereco.training.mixture import DataChoice
+from icereco.runs import is_run_name
+from icereco.training.mixture import DataChoice, declared_detector, described, require_readable
 
-__all__ = ["Entry", "Field", "Verdict", "arguments_of", "command_line", "fields_of", "judge"]
+__all__ = ["Entry", "Field", "Verdict", "arguments_of", "command_line", "data_words", "fields_of", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,19 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a form says: the profile, what was changed in it, the name of the run, and the data."""
+    """What a form says.
+
+    Attributes:
+        profile: name or file.
+        changes: "role.option" to its value, where the profile says otherwise.
+        name: of the run.
+        data: what to train on, each as after `--data`; none to simulate.
+    """
 
     profile: str
     changes: Mapping[str, str]
     name: str
-    data: str = ""
+    data: tuple[str, ...] = ()
 
     @property
     def overrides(self) -> list[str]:
@@ -64,7 +74,7 @@ class Verdict:
 
     Attributes:
         profile: what it describes, None where something is wrong.
-        problems: "role.option" to what is wrong there; "" for what is wrong elsewhere.
+        problems: "role.option", "name" or "data 2" to what is wrong there; "" for what is wrong elsewhere.
     """
 
     profile: Profile | None
@@ -73,26 +83,50 @@ class Verdict:
 
 def judge(entry: Entry, runs: Path) -> Verdict:
     """Check an entry as the command line would, and say what belongs to which field."""
-    problems: dict[str, str] = {}
-    profile = None
+    problems = _name_problems(entry.name, runs)
+    chosen = []
+    for number, text in enumerate(entry.data):
+        with _problem_of(f"data {number + 1}", problems):
+            chosen.append(choice := DataChoice.parse(_expanded(text)))
+            choice.data.open()
+    profile = _profile(entry, chosen, problems)
+    if profile is not None and not any(key.startswith("data") for key in problems):
+        for number, choice in enumerate(chosen):
+            with _problem_of(f"data {number + 1}", problems):
+                require_readable([choice], profile.detector)
+    return Verdict(profile if not problems else None, problems)
+
+
+def _name_problems(name: str, runs: Path) -> dict[str, str]:
+    if not is_run_name(name):
+        return {"name": "a name has letters, digits, '.', '_' and '-'"}
+    if (runs / name).exists():
+        return {"name": f"{runs / name} is there already"}
+    if any(job.run == name and job.state in ("waiting", "running") for job in JobFolder(runs).all()):
+        return {"name": "a job of that name is there already; look at Jobs (6)"}
+    return {}
+
+
+@contextmanager
+def _problem_of(field: str, problems: dict[str, str]) -> Iterator[None]:
+    """What goes wrong in the block is a problem of a field."""
     try:
-        profile = load_profile(entry.profile, entry.overrides)
+        yield
+    except IcerecoError as error:
+        problems[field] = str(error)
+
+
+def _profile(entry: Entry, chosen: list[DataChoice], problems: dict[str, str]) -> Profile | None:
+    try:
+        return load_profile(entry.profile, [*declared_detector(chosen, entry.overrides), *entry.overrides])
     except ProfileError as error:
         for problem in error.problems:
             key = problem.origin.source.removeprefix("-o ").partition("=")[0].strip()
-            problems.setdefault(key if key in entry.changes else "", problem.message)
+            field = key if key in entry.changes else ""
+            problems.setdefault(field, problem.message.removeprefix(f"{field} = "))
     except IcerecoError as error:
         problems[""] = str(error)
-    if (runs / entry.name).exists():
-        problems["name"] = f"{runs / entry.name} is there already"
-    elif not entry.name or not entry.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        problems["name"] = "a name has letters, digits, '.', '_' and '-'"
-    try:
-        if entry.data and not (path := DataChoice.parse(_expanded(entry.data)).data.path).exists():
-            problems["data"] = f"there is no {path}"
-    except IcerecoError as error:
-        problems["data"] = str(error)
-    return Verdict(profile if not problems else None, problems)
+    return None
 
 
 def fields_of(profile: Profile) -> Iterator[Field]:
@@ -127,13 +161,25 @@ def _choices(info: FieldInfo) -> tuple[str, ...]:
     return tuple(str(value) for kind in kinds for value in get_args(kind)) if literal else ()
 
 
+def data_words(data: Iterable[str]) -> str:
+    """What the name of a run says of its data, be they there yet or not."""
+    return "+".join(map(_data_word, data)) or "simulated"
+
+
+def _data_word(text: str) -> str:
+    try:
+        return described([DataChoice.parse(_expanded(text))])
+    except IcerecoError:
+        return Path(text.partition("=")[0]).stem
+
+
 def arguments_of(entry: Entry, runs: Path) -> list[str]:
     """The words behind `icereco` that start the training."""
     words = ["train", "--profile", entry.profile, "--name", entry.name]
     if runs != Path("runs"):
         words += ["--runs-dir", str(runs)]
-    if entry.data:
-        words += ["--data", _expanded(entry.data)]
+    for text in entry.data:
+        words += ["--data", _expanded(text)]
     for override in entry.overrides:
         words += ["-o", override]
     return words

@@ -19,6 +19,7 @@ class Host(Protocol):
     runs: tuple[RunView, ...]
     system: SystemView | None
     drafts: Drafts
+    alerts: tuple[Alert, ...]
 
     def open_events(self, what: str | Path) -> None:
         """Look at the events of a file, or of a data set by its name."""

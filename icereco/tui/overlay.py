@@ -58,7 +58,7 @@ class Overlay:
     def curves(self, panel: Panel, under: int) -> list[Curve]:
         """Of one run, each curve in a colour of its own; of several, each run, its curves told by their dashes.
 
-        Only curves of the first run have a label: the list of runs tells which colour is whose.
+        A label stands once, at the first run that has the curve: the list of runs tells which colour is whose.
         """
         alone = len(self.runs) == 1
         found = []
@@ -71,9 +71,12 @@ class Overlay:
                 band = band_color(color, under) if run is self.runs[0] and curve.training else None
                 solid = alone or not curve.training
                 dash = 0 if solid and (alone or len(panel.curves) < 3) else _DASHES[(number + 1) % 4]
-                label = curve.label if run is self.runs[0] else ""
+                label = curve.label if run is self._first_with(curve.metric) else ""
                 found.append(Curve(label, points, color, band, dash))
         return found
+
+    def _first_with(self, metric: str) -> Shown | None:
+        return next((run for run in self.runs if metric in run.series.names()), None)
 
     def _points(self, series: Series, metric: str) -> Points:
         return replace(series.curve(metric, self.axis), zero=self._zero(series), scale=self.scale)

@@ -4,6 +4,8 @@
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from textual.widgets import Button, Input, Static
 from tui_driver import drive, text_of, told, until, with_runs
@@ -11,47 +13,70 @@ from tui_driver import drive, text_of, told, until, with_runs
 from icereco.data.catalog import DataSet, add
 from icereco.jobs import JobFolder
 from icereco.runs import RunFolder
+from icereco.testing.random_events import random_events
 from icereco.tui.form import Entry, arguments_of, command_line, fields_of, judge
 from icereco.tui.screens.ask import ConfirmScreen
 from icereco.tui.screens.launch import LaunchScreen
+from icereco.tui.widgets.data_rows import DataRows
 from icereco.tui.widgets.progress import ProgressCard
 
 
 def test_the_form_makes_the_command_line_that_one_would_type(tmp_path):
-    entry = Entry("quick", {"train.epochs": "3", "encoder.use": "transformer"}, "my-run", "some data.parquet")
+    entry = Entry(
+        "quick", {"train.epochs": "3", "encoder.use": "transformer"}, "my-run", ("some data.parquet", "b=0.3")
+    )
     words = command_line(arguments_of(entry, Path("runs")))
     assert words == (
-        "icereco train --profile quick --name my-run --data 'some data.parquet' "
+        "icereco train --profile quick --name my-run --data 'some data.parquet' --data b=0.3 "
         "-o train.epochs=3 -o encoder.use=transformer"
     )
+
+
+@pytest.fixture
+def tracks(tmp_path):
+    """A data set of that name, of a few events of IceCube-86."""
+    path = tmp_path / "tracks.parquet"
+    pq.write_table(random_events(np.array([20, 30]), seed=1), path)
+    add(DataSet(name="tracks", path=path))
+    return path
 
 
 @pytest.mark.parametrize(
     ("changes", "name", "data", "field"),
     [
-        ({"train.epochs": "many"}, "a", "", "train.epochs"),
-        ({"train.learning_rate": "7"}, "a", "", "train.learning_rate"),
-        ({"aggregator.use": "magic"}, "a", "", "aggregator.use"),
-        ({}, "no name", "", "name"),
-        ({}, "taken", "", "name"),
-        ({}, "a", "nowhere.parquet", "data"),
-        ({}, "a", "trakcs", "data"),
-        ({}, "a", "tracks=200", "data"),
+        ({"train.epochs": "many"}, "a", (), "train.epochs"),
+        ({"train.learning_rate": "7"}, "a", (), "train.learning_rate"),
+        ({"aggregator.use": "magic"}, "a", (), "aggregator.use"),
+        ({"aggregator.width": "10"}, "a", (), ""),
+        ({}, "no name", (), "name"),
+        ({}, "-a", (), "name"),
+        ({}, "taken", (), "name"),
+        ({}, "waiting", (), "name"),
+        ({}, "a", ("nowhere.parquet",), "data 1"),
+        ({}, "a", ("tracks", "trakcs"), "data 2"),
+        ({}, "a", ("tracks=200",), "data 1"),
+        ({}, "a", ("tracks", "notes.txt"), "data 2"),
+        ({}, "a", ("elsewhere",), "data 1"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(tmp_path, changes, name, data, field):
+def test_what_is_wrong_is_told_at_its_field(tmp_path, monkeypatch, tracks, changes, name, data, field):
+    monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)
     (tmp_path / "taken").mkdir()
-    add(DataSet(name="tracks", path=tmp_path))
+    (tmp_path / "notes.txt").write_text("no events")
+    add(DataSet(name="elsewhere", path=tracks, detector="orca"))
+    JobFolder(tmp_path).submit(["train"], "waiting", tmp_path, queued=True)
+    if "elsewhere" in data:
+        changes = {"detector.use": "icecube86"}
     verdict = judge(Entry("quick", changes, name, data), tmp_path)
     assert list(verdict.problems) == [field]
+    assert not verdict.problems[field].startswith(f"{field} = ")  # the form says which field
     assert verdict.profile is None
 
 
-def test_a_data_set_is_named_as_on_the_command_line(tmp_path):
-    add(DataSet(name="tracks", path=tmp_path))
-    entry = Entry("quick", {}, "mine", "tracks=0.5")
+def test_data_sets_are_named_and_weighted_as_on_the_command_line(tmp_path, tracks):
+    entry = Entry("quick", {}, "mine", ("tracks=0.5", str(tracks)))
     assert judge(entry, tmp_path / "runs").problems == {}
-    assert "--data tracks=0.5" in command_line(arguments_of(entry, tmp_path / "runs"))
+    assert f"--data tracks=0.5 --data {tracks}" in command_line(arguments_of(entry, tmp_path / "runs"))
 
 
 def test_every_option_of_a_profile_is_a_field():
@@ -79,6 +104,47 @@ def test_the_form_checks_while_one_types(tmp_path):
         form.query_one("#field-train-epochs", Input).value = "4"
         await until(pilot, lambda: not form.query_one("#start", Button).disabled)
         assert "-o train.epochs=4" in str(form.query_one("#command", Static).render())
+
+    drive(scenario)
+
+
+def test_a_training_on_several_data_sets_is_put_together_row_by_row(tmp_path, tracks):
+    async def scenario(pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        form = pilot.app.screen
+        await until(pilot, lambda: form.query("#field-train-epochs"))
+        rows, command = form.query_one(DataRows), form.query_one("#command", Static)
+        assert rows.choices == ()
+        await pilot.press("down", *"tracks", "down", *"0.5")
+        await until(pilot, lambda: len(rows.query(".what")) == 2)
+        await pilot.press("down", *"nowhere")
+        await until(pilot, lambda: "data 2: no data set is called 'nowhere'" in text_of(pilot))
+        wrong = [line.has_class("-wrong") for line in rows.query(".what").results(Input)]
+        assert wrong == [False, True, False]
+        for _ in "nowhere":
+            await pilot.press("backspace")
+        await until(pilot, lambda: "all is well" in text_of(pilot))
+        assert "--data tracks=0.5" in str(command.render())
+        assert form.query_one("#name", Input).value.startswith("quick-tracks-v1-")
+
+    drive(scenario)
+
+
+def test_an_emptied_option_is_what_the_profile_says(tmp_path):
+    async def scenario(pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        form = pilot.app.screen
+        await until(pilot, lambda: form.query("#field-train-epochs"))
+        for text, changes in (("3", {"train.epochs": "3"}), ("", {})):
+            form.query_one("#field-train-epochs", Input).value = text
+            await until(pilot, lambda changes=changes: form.changes == changes)
+        form.query_one("#name", Input).value = "mine"
+        await until(pilot, lambda: "--name mine" in text_of(pilot))
+        form.query_one(".what", Input).value = "somewhere.parquet"
+        await until(pilot, lambda: "--data somewhere.parquet" in text_of(pilot))
+        assert form.query_one("#name", Input).value == "mine"
 
     drive(scenario)
 

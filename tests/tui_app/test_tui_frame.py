@@ -1,8 +1,12 @@
+# ruff: noqa: TID253 -- drives the app
 """The terminal app's frame: its start, keys, themes and sizes."""
 
 import subprocess
 import sys
 
+import pytest
+from textual.events import Key as KeyEvent
+from textual.screen import ModalScreen
 from tui_driver import SIZES, drive, make_run, text_of, told, until, with_runs
 
 from icereco.tui.keys import APP_KEYS, Key, read_keymap
@@ -16,6 +20,29 @@ def test_without_runs_it_shows_the_way():
     async def scenario(pilot):
         await until(pilot, lambda: "No runs yet" in text_of(pilot))
         assert "icereco train --profile quick" in text_of(pilot)
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize(
+    "keys", ["s n", "down D n", "n escape", "n f5 escape", "a escape", "d escape", "f escape", "slash x escape",
+             "g 1 enter", "question_mark escape", "6 n escape 1", "z l x e minus"]
+)  # fmt: skip
+def test_keys_may_come_faster_than_windows(tmp_path, keys):
+    """A slow line hands on many at once."""
+    make_run(tmp_path / "runs", "one", "training")
+    make_run(tmp_path / "runs", "two")
+
+    async def scenario(pilot):
+        await with_runs(pilot, 2)
+        for _ in range(2):
+            for key in keys.split():
+                pilot.app.post_message(KeyEvent(key, None))
+        await pilot.pause(0.5)
+        while isinstance(pilot.app.screen, ModalScreen):  # one that opened after its escape
+            await pilot.press("escape")
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
 
     drive(scenario)
 

@@ -38,8 +38,19 @@ def test_the_training_screen_looks_as_it_did(tmp_path):
     drive(scenario)
 
 
+def test_the_first_start_looks_as_it_did():
+    async def scenario(pilot):
+        await until(pilot, lambda: "No runs yet" in text_of(pilot) and "50G free" in text_of(pilot))
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await pilot.pause(0.3)
+            compare(pilot, "first", size)
+
+    drive(scenario)
+
+
 def test_the_other_screens_look_as_they_did(tmp_path, monkeypatch):
-    monkeypatch.setattr("icereco.tui.screens.launch.default_name", lambda *_: "quick-simulated-v1")
+    monkeypatch.setattr("icereco.tui.screens.launch.two_words", lambda: "calm-muon")
     add(DataSet(name="tracks", path=Path("/data/tracks"), detector="icecube86"))
     run = make_run(tmp_path / "runs", "calm-muon")
     (run.path / "profile.toml").unlink()  # no profiles but the installed ones

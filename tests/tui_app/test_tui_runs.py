@@ -4,6 +4,7 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from textual.widgets import Button
@@ -51,6 +52,28 @@ def test_a_run_that_dies_while_one_watches_is_told_at_once(tmp_path):
     drive(scenario)
 
 
+def test_what_went_wrong_stands_under_the_progress_and_in_the_list_of_alerts(tmp_path):
+    runs = tmp_path / "runs"
+    make_run(runs, "a-broken", "failed", message="the loss is not finite [3] " + "word " * 30 + "end")
+    make_run(runs, "b-dead", "training", pid=2**22 + 1, started="gone")
+    make_run(runs, "c-silent", "training", heartbeat=time.time() - 100)
+    (make_run(runs, "d-mute").path / "status.json").unlink()
+
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 4)
+        said = {"c-silent": "silent ━", "b-dead": "go on with r", "a-broken": "end", "d-mute": "is missing"}
+        for name, words in said.items():
+            assert screen.list.go_to(runs.absolute() / name) or screen.list.go_to(Path("runs") / name)
+            await until(pilot, lambda words=words: words in text_of(pilot).split("progress")[1])
+        assert "◌ silent" in text_of(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: "alerts" in text_of(pilot))
+        for words in ("not a number", "crash", "stall", "its status.json is missing", "not finite [3]"):
+            assert words in text_of(pilot)
+
+    drive(scenario, (120, 40))
+
+
 def test_training_and_validation_share_a_chart():
     names = ["train/loss", "validation/loss", "validation/median_deg", "validation/mean_deg",
              "validation/median_deg/<200", "validation/median_deg/cascade", "train/learning_rate", THROUGHPUT]  # fmt: skip
@@ -81,6 +104,44 @@ def test_keys_change_how_curves_are_looked_at(tmp_path):
         assert screen.view.last == 200 * 32
         await pilot.press("X")
         assert screen.view.log_x
+
+    drive(scenario)
+
+
+def test_the_cursor_reads_where_a_value_was_written(tmp_path):
+    make_run(tmp_path / "runs", "one")
+
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 1)
+        await until(pilot, lambda: screen.view.last == 200)
+        await pilot.press("left", "left", "left")
+        await until(pilot, lambda: re.search(r" (190|200) [\d.]+ [\d.]+ ─╯", text_of(pilot)))
+        await pilot.press("y", "X")
+        await until(pilot, lambda: "log y · log x" in text_of(pilot))
+
+    drive(scenario)
+
+
+def test_the_legend_of_several_runs_has_every_curve_once(tmp_path):
+    make_run(tmp_path / "runs", "young", "training", steps=40)  # which has not validated yet
+    make_run(tmp_path / "runs", "old")
+
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 2)
+        assert screen.list.current.name == "young"
+        await pilot.press("down", "space", "up")
+        await until(pilot, lambda: len(screen.overlay.runs) == 2)
+        await until(pilot, lambda: "━ validation ╍ train ─╯" in text_of(pilot))
+
+    drive(scenario)
+
+
+def test_a_run_without_metrics_says_when_curves_come(tmp_path):
+    RunFolder.create(tmp_path / "runs", "fresh").write_status("preparing", message="simulated events: 5%")
+
+    async def scenario(pilot):
+        await until(pilot, lambda: "no metrics yet" in text_of(pilot))
+        assert "simulated events: 5%" in text_of(pilot)
 
     drive(scenario)
 

@@ -1,17 +1,17 @@
 """What somebody should look at: a run that stalls, breaks or dies, and a disk that fills up."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from icereco.run_status import age
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.series import Series
 from icereco.tui.feeds.system import SystemView
 
-__all__ = ["Alert", "disk_alerts", "metric_alerts", "run_alerts"]
+__all__ = ["Alert", "disk_alerts", "how_it_died", "metric_alerts", "run_alerts"]
 
-STALL_SECONDS = 60.0
 LEAST_FREE_BYTES = 2 << 30
 LEAST_FREE_PART = 0.03
 
@@ -26,31 +26,36 @@ class Alert:
 
 
 def run_alerts(runs: Iterable[RunView]) -> list[Alert]:
-    """Of runs that failed, died, stand still, or live by another clock."""
-    found = []
-    for run in runs:
-        message = (run.status.message if run.status else None) or ""
-        if run.state == "failed":
-            kind: Literal["not a number", "failure"] = (
-                "not a number" if "not finite" in message else "failure"
-            )
-            found.append(Alert(run.name, kind, message or "failed without a word"))
-        elif run.state == "crashed":
-            found.append(Alert(run.name, "crash", _how_it_died(run)))
-        elif run.state == "running" and run.silent_seconds > STALL_SECONDS:
-            found.append(Alert(run.name, "stall", f"no sign of life for {run.silent_seconds:.0f} s"))
-        if run.state == "running" and run.skew_seconds:
-            side = "ahead of" if run.skew_seconds > 0 else "behind"
-            host = run.status.host if run.status else "?"
-            text = f"the clock of {host} is {abs(run.skew_seconds):.0f} s {side} that of its files"
-            found.append(Alert(run.name, "clock", text))
-    return found
+    """Of runs that failed, died, stand still, or live by another clock; the graver ones first."""
+    found = [alert for run in runs for alert in (*_troubles(run), *_clocks(run))]
+    return sorted(found, key=lambda alert: alert.kind == "clock")
 
 
-def _how_it_died(run: RunView) -> str:
+def _troubles(run: RunView) -> Iterator[Alert]:
+    if run.state == "failed":
+        message = (run.status.message if run.status else None) or "failed without a word"
+        yield Alert(run.name, "not a number" if "not finite" in message else "failure", message)
+    elif run.state == "crashed":
+        yield Alert(run.name, "crash", how_it_died(run))
+    elif run.stalls:
+        yield Alert(run.name, "stall", f"no sign of life for {run.silent_seconds:.0f} s")
+
+
+def _clocks(run: RunView) -> Iterator[Alert]:
+    if run.state == "running" and run.skew_seconds and run.status is not None:
+        side = "ahead of" if run.skew_seconds > 0 else "behind"
+        difference = age(abs(run.skew_seconds)).removesuffix(" ago")
+        yield Alert(
+            run.name, "clock", f"the clock of {run.status.host} is {difference} {side} that of its files"
+        )
+
+
+def how_it_died(run: RunView) -> str:
+    """What is known of the end of a run that said nothing itself, and how it goes on."""
     if run.status is None:
-        return "its status.json is missing or damaged"
-    return f"its process died at step {run.status.step:,}; go on with: icereco train --resume {run.name}"
+        return run.problem or "it says nothing"
+    whose = "its process died" if run.status.local else f"nothing is heard from {run.status.host}"
+    return f"{whose} at step {run.status.step:,}; go on with r, or: icereco train --resume {run.name}"
 
 
 def metric_alerts(name: str, series: Series) -> list[Alert]:
@@ -66,4 +71,8 @@ def disk_alerts(system: SystemView) -> Sequence[Alert]:
     free, total = system.disk_free_bytes, system.disk_total_bytes
     if total == 0 or (free > LEAST_FREE_BYTES and free > LEAST_FREE_PART * total):
         return []
-    return [Alert("disk", "disk", f"nearly full: {free / 1e9:.1f} GB of {total / 1e9:.0f} GB left")]
+    return [Alert("disk", "disk", f"nearly full: {_size(free)} of {_size(total)} left")]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.3g} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"

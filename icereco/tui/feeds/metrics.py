@@ -14,6 +14,10 @@ __all__ = ["Followed", "MetricsFeed"]
 LOOK_SECONDS = 0.25
 """A look at a long file ends after so long, shows what it has, and goes on."""
 
+KEPT_RUNS = 8
+KEPT_ROWS = 50_000
+"""Runs that one has left are there again at once; but not too many, and none that is large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Followed:
@@ -36,20 +40,20 @@ class _Run:
         self.metrics = Tail(run.metrics)
         self.series = Series()
         self.log = Log(run.log)
+        self.looked = False
 
     def look(self, deadline: float) -> tuple[bool, bool]:
         """Whether something is new, and whether there is more to read already."""
-        changed = self.log.look()
+        changed, more = self.log.look() or not self.looked, False
         while (tailed := self.metrics.read()) is not None:
             if tailed.anew:
                 self.series = Series()
             self.series.append(tailed.lines)
-            changed = True
-            if not tailed.more:
+            changed, more = True, tailed.more
+            if not more or time.monotonic() > deadline:
                 break
-            if time.monotonic() > deadline:
-                return True, True
-        return changed, False
+        self.looked = True
+        return changed, more
 
 
 class MetricsFeed:
@@ -57,10 +61,19 @@ class MetricsFeed:
 
     def __init__(self) -> None:
         self._runs: dict[Path, _Run] = {}
+        self._left: dict[Path, _Run] = {}
 
     def follow(self, paths: list[Path]) -> None:
         """Follow these and no others."""
-        self._runs = {path: self._runs.get(path) or _Run(path) for path in paths}
+        known = self._left | self._runs
+        self._runs = {path: known.get(path) or _Run(path) for path in paths}
+        left = {path: run for path, run in known.items() if path not in self._runs}
+        small = [path for path, run in left.items() if run.looked and run.series.rows < KEPT_ROWS]
+        self._left = {path: known[path] for path in small[-KEPT_RUNS:]}
+
+    def is_read(self, path: Path) -> bool:
+        """Whether the run that is followed has been looked at."""
+        return path in self._runs and self._runs[path].looked
 
     def series(self, path: Path) -> Series:
         """The metrics of a run so far; empty where it is not followed."""

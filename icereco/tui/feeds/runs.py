@@ -1,5 +1,6 @@
 """The runs of a folder and what is true of each, also of those on another machine with another clock."""
 
+import json
 import time
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from icereco.run_status import SILENT_SECONDS, State, Status
 from icereco.runs import RunFolder
 
 __all__ = ["RunView", "RunsFeed", "differences", "flat_settings"]
+
+STALL_SECONDS = 60.0
+"""A training tells of itself once a second; validation and saving take a little longer."""
 
 CLOCK_SECONDS = 30.0
 """Clocks of two machines that differ by more are worth a word."""
@@ -25,6 +29,7 @@ class RunView:
         silent_seconds: since its heartbeat was seen to move, by our own clock.
         skew_seconds: how far the clock of its machine is ahead of ours, where that can be told.
         settings: its profile, flat: "encoder.layers" to a value.
+        problem: what is wrong with its status, None if nothing is.
     """
 
     folder: RunFolder
@@ -33,6 +38,7 @@ class RunView:
     silent_seconds: float
     skew_seconds: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    problem: str | None = None
 
     @property
     def name(self) -> str:
@@ -43,6 +49,11 @@ class RunView:
     def path(self) -> Path:
         """The folder."""
         return self.folder.path
+
+    @property
+    def stalls(self) -> bool:
+        """Whether it should run, and gives no sign of life."""
+        return self.state == "running" and self.silent_seconds > STALL_SECONDS
 
     @property
     def progress(self) -> float | None:
@@ -71,8 +82,21 @@ class _Watched:
                 self._moved = now
         if self._touched(self.folder.profile):
             self.settings = flat_settings(self.folder.profile)
-        state, skew = self._state(now), self._skew()
-        return RunView(self.folder, state, self.status, self._silence(now), skew, self.settings)
+        state = self._state(now)
+        silence, skew = self._silence(now, state), self._skew()
+        return RunView(self.folder, state, self.status, silence, skew, self.settings, self._problem())
+
+    def _problem(self) -> str | None:
+        if self.status is not None:
+            return None
+        try:
+            document = json.loads((self.folder.path / "status.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return "its status.json is missing"
+        except (OSError, ValueError):
+            return "its status.json is damaged"
+        phase = document.get("phase") if isinstance(document, dict) else None
+        return f"its status.json is of no version that is known here (phase: {phase!s:.20})"
 
     def _touched(self, path: Path) -> bool:
         try:
@@ -84,26 +108,35 @@ class _Watched:
         return changed
 
     def _state(self, now: float) -> State:
-        """A heartbeat that we saw move is worth more than any comparison of clocks."""
+        """A heartbeat that we saw move, or waited for in vain, is worth more than any comparison of clocks."""
         if self.status is None:
             return "crashed"
-        if self._moved is not None and self.status.state == "crashed" and not self.status.local:
-            return "running" if now - self._moved < SILENT_SECONDS else "crashed"
-        return self.status.state
+        state = self.status.state_of(self._stamp)
+        if state not in ("running", "crashed") or self.status.local:
+            return state
+        if self._moved is not None or now - self._looked >= SILENT_SECONDS:
+            return "running" if now - (self._moved or self._looked) < SILENT_SECONDS else "crashed"
+        return state
 
-    def _silence(self, now: float) -> float:
+    def _silence(self, now: float, state: State) -> float:
         if self._moved is not None:
             return now - self._moved
-        by_clock = time.time() - self.status.heartbeat if self.status else 0.0
-        local = self.status is not None and self.status.local
-        return max(by_clock, 0.0) if local else now - self._looked
+        if self.status is None:
+            return 0.0
+        if self.status.local:
+            return max(time.time() - self.status.heartbeat, 0.0)
+        return now - self._looked if state == "running" else max(time.time() - self._stamp, 0.0)
+
+    @property
+    def _stamp(self) -> float:
+        """When the status was written, by the clock of the disk."""
+        return self._stamps[self.folder.path / "status.json"] / 1e9
 
     def _skew(self) -> float:
         """The heartbeat is younger than the file system's own stamp of it only if clocks differ."""
         if self.status is None or self.status.local:
             return 0.0
-        stamp = self._stamps[self.folder.path / "status.json"] / 1e9
-        difference = self.status.heartbeat - stamp
+        difference = self.status.heartbeat - self._stamp
         return difference if abs(difference) > CLOCK_SECONDS else 0.0
 
 

@@ -9,7 +9,7 @@ from numpy import ndarray
 from icereco.tui.feeds.bins import Bins, Points, bin_curve, edges_of, smoothed
 from icereco.tui.render.braille import Canvas
 from icereco.tui.render.markers import Marker
-from icereco.tui.render.scale import compact, placed, span_of, ticks
+from icereco.tui.render.scale import compact, log_ticks, placed, span_of, ticks
 
 __all__ = ["Curve", "Ink", "Plot", "View", "draw", "reading"]
 
@@ -117,7 +117,10 @@ def draw(
 
 
 def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float, float] | None:
-    """Place, mean, least and greatest of the column at the cursor, or of the nearest that has values."""
+    """Place, mean, least and greatest of the column at the cursor, or of the nearest that has values.
+
+    The place is that of the value; of several, of the last.
+    """
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
     bins = bin_curve(curve.points, edges)
@@ -126,7 +129,8 @@ def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float
         return None
     wanted = np.searchsorted(edges, view.cursor, side="right") - 1
     at = filled[np.abs(filled - wanted).argmin()]
-    return float(edges[at]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])
+    last = curve.points.cuts(edges)[at + 1] - 1
+    return float(curve.points.x[last]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])
 
 
 def _drawable(view: View, curves: Sequence[Curve]) -> View:
@@ -206,8 +210,4 @@ def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: In
 
 
 def _marks(low: float, high: float, count: int, *, log: bool) -> list[float]:
-    if not log:
-        return ticks(low, high, count)
-    decades = [10.0**power for power in range(int(np.ceil(np.log10(low))), int(np.log10(high)) + 1)]
-    inside = [one for one in decades if low <= one <= high]
-    return inside if len(inside) > 1 else [low, float(np.sqrt(low * high)), high]
+    return (log_ticks if log else ticks)(low, high, count)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-__all__ = ["compact", "placed", "span_of", "ticks"]
+__all__ = ["compact", "log_ticks", "placed", "span_of", "ticks"]
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -17,7 +17,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     """At most `count` round numbers from `low` to `high`; none where the ends are not finite.
 
     >>> ticks(0, 97, 5)
-    [0.0, 25.0, 50.0, 75.0]
+    [0.0, 20.0, 40.0, 60.0, 80.0]
     """
     if count < 1 or not (np.isfinite(low) and np.isfinite(high)) or high <= low:
         return []
@@ -27,6 +27,24 @@ def ticks(low: float, high: float, count: int) -> list[float]:
         if last - first + 1 <= count:
             return [float(number * step) for number in np.arange(first, last + 1)]
     return []
+
+
+def log_ticks(low: float, high: float, count: int) -> list[float]:
+    """At most `count` marks for a logarithmic axis: decades where there are enough, else round numbers.
+
+    >>> log_ticks(0.5, 2000, 5), log_ticks(3, 70, 5), log_ticks(20, 31, 5)
+    ([1.0, 10.0, 100.0, 1000.0], [5.0, 10.0, 20.0, 50.0], [20.0, 22.5, 25.0, 27.5, 30.0])
+    """
+    if not 0 < low < high < np.inf:
+        return []
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for factors in ((1.0, 2.0, 5.0), (1.0,)):
+        marks = [factor * 10.0**power for power in powers for factor in factors]
+        inside = [mark for mark in marks if low <= mark <= high]
+        if len(inside) <= count:
+            return inside if len(inside) > 2 else ticks(low, high, count)
+    every = -(-len(inside) // count)
+    return inside[::every]
 
 
 def placed(

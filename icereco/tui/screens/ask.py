@@ -16,6 +16,8 @@ __all__ = ["AskScreen", "ConfirmScreen"]
 class ConfirmScreen(ModalScreen[bool]):
     """Nothing that changes a run happens without this."""
 
+    AUTO_FOCUS = ".-first"
+
     BINDINGS = bindings(
         (
             Key("y", "answer(True)", "Yes", "Window"),
@@ -36,12 +38,11 @@ class ConfirmScreen(ModalScreen[bool]):
             window.border_title = self.question
             yield Static(self.detail, markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Yes (y)", id="yes", variant="error" if self.danger else "primary", compact=True)
-                yield Button("No (n)", id="no", compact=True)
-
-    def on_mount(self) -> None:
-        """Enter says no to what cannot be undone."""
-        self.query_one("#no" if self.danger else "#yes", Button).focus()
+                yes = Button("Yes (y)", id="yes", variant="error" if self.danger else "primary", compact=True)
+                no = Button("No (n)", id="no", compact=True)
+                (no if self.danger else yes).add_class("-first")  # enter says no to what cannot be undone
+                yield yes
+                yield no
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

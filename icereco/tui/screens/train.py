@@ -25,6 +25,7 @@ from icereco.tui.messages import MetricsSeen
 from icereco.tui.overlay import Overlay, Shown
 from icereco.tui.render.curves import View
 from icereco.tui.run_control import RunControl
+from icereco.tui.screens.alerts import AlertsScreen
 from icereco.tui.screens.ask import AskScreen
 from icereco.tui.screens.differences import DifferencesScreen
 from icereco.tui.screens.launch import LaunchScreen
@@ -74,6 +75,7 @@ class TrainScreen(Screen[None]):
                 yield DifferenceCard(id="differences")
             with Vertical(id="main"):
                 yield Static(WELCOME.format(runs=self.settings.runs), id="welcome")
+                yield Static("no metrics yet: curves begin with the first line of them", id="bare")
                 yield ChartGrid(self.settings.marker, id="charts")
                 yield ProgressCard(id="progress")
                 yield LogView(id="log")
@@ -184,11 +186,15 @@ class TrainScreen(Screen[None]):
         if not self.is_current and self.app.screen_stack[0] is not self:
             return
         overlay, grid = self.overlay, self.query_one(ChartGrid)
+        if overlay.runs and not self.feed.is_read(overlay.runs[0].path):
+            grid.clear()
+            return
         panels = overlay.panels()
         if not self.zoomed:
             first, last = overlay.whole()
             self.view = replace(self.view, first=first, last=last)
         grid.count = len(panels)
+        self.set_class(bool(overlay.runs) and not panels, "-bare")
         under = background(grid)
         shown = [Charted(panels[n].title, overlay.curves(panels[n], under)) for n in grid.shown]
         grid.show(shown, self.view, overlay.unit)
@@ -201,8 +207,8 @@ class TrainScreen(Screen[None]):
             facts.append(f"charts {grid.page + 1}/{grid.pages} \\[ ]")
         if self.view.weight:
             facts.append(f"smoothed {self.view.weight:g}")
-        if self.zoomed:
-            facts.append("zoomed (0 = all)")
+        facts += [word for word, on in (("log y", self.view.log_y), ("log x", self.view.log_x),
+                                        ("fitted", self.view.tight), ("zoomed (0 = all)", self.zoomed)) if on]  # fmt: skip
         if damaged := sum(run.series.damaged for run in overlay.runs):
             facts.append(f"{damaged} damaged lines left out")
         self.query_one(ProgressCard).border_subtitle = " · ".join(facts)
@@ -241,6 +247,10 @@ class TrainScreen(Screen[None]):
             self.list.baseline = None if self.list.baseline == run.path else run.path
             self._show_run(run)
             self._follow()
+
+    def action_alerts(self) -> None:
+        """All that is wrong, in full."""
+        self.app.push_screen(AlertsScreen(host_of(self).alerts))
 
     def action_differences(self) -> None:
         """Settings that differ among the runs that are shown."""

@@ -15,6 +15,7 @@ KEYS: tuple[Key, ...] = (
     Key("b", "baseline", "Baseline", "Runs", shown=True),
     Key("d", "differences", "Compare settings", "Runs"),
     Key("f", "filter_runs", "Filter runs", "Runs"),
+    Key("a", "alerts", "Alerts in full", "Runs"),
     Key("v", "events", "Events", "Runs", shown=True),
     Key("x", "axis", "Axis", "Charts", shown=True),
     Key("y", "log_y", "Log", "Charts", shown=True),
@@ -37,13 +38,17 @@ KEYS: tuple[Key, ...] = (
 
 WELCOME = """[b]No runs yet in {runs}[/b]
 
-[b]n[/b]  start a training: [i]quick[/i] needs no data and about a minute
-[b]2[/b]  look at events of a file
-[b]3[/b]  look at the profiles, and make one of your own
-[b]?[/b]  all keys
+Three steps, here by a key or from a shell:
 
-The same from a shell, now or later; this screen shows it at once:
+[b]simulate[/b] events
+    icereco simulate --events 1000 -o events
+[b]train[/b] a model: [b]n[/b], or
+    icereco train --profile quick
+[b]look[/b] at what it does to events: [b]2[/b], or
+    icereco tui events/events.parquet
 
-  icereco simulate --events 1000 -o events
-  icereco train --profile quick
-  icereco tui events/events.parquet"""
+Training without data simulates its own, and
+[i]quick[/i] takes about a minute. What is started
+in a shell shows here at once.
+
+[b]3[/b] profiles: what can be trained    [b]?[/b] all keys"""

@@ -16,6 +16,14 @@ from icereco.tui.themes import background, ink
 __all__ = ["Chart"]
 
 
+_SIGNS = {0: "━", 1: "┈", 2: "╍", 4: "╌"}
+"""What a curve's dashes look like in the legend."""
+
+
+def _place(place: float) -> str:
+    return f"{place:,.0f}" if place.is_integer() else compact(place, 4)
+
+
 class Chart(Widget, can_focus=True):
     """Draws what it is given; tells where it is clicked, and how the wheel turns."""
 
@@ -46,6 +54,10 @@ class Chart(Widget, can_focus=True):
         self._title, self._curves, self._view, self._unit = title, curves, view, unit
         self.call_next(self._redraw)  # chart by chart, so that keys get through between two
 
+    def clear(self) -> None:
+        """No curves, until others come."""
+        self.show(self._title, (), self._view, self._unit)
+
     def on_resize(self, event: Resize) -> None:
         """Draw at the new size."""
         del event
@@ -71,12 +83,17 @@ class Chart(Widget, can_focus=True):
         self.refresh()
 
     def _legend(self) -> Text:
-        """The names of the curves in their colours, as far as there is room."""
-        line, room = Text(), self.size.width - 6
-        for curve in (one for one in self._curves if one.label):
-            if line.cell_len + len(curve.label) + 1 > room:
+        """The names of the curves in their colours, with their dashes if some have any and there is room for those."""
+        named = [curve for curve in self._curves if curve.label]
+        room = self.size.width - 6
+        signed = [f"{_SIGNS[curve.dash]} {curve.label}" for curve in named]
+        plain = [curve.label for curve in named]
+        dashed = any(curve.dash for curve in self._curves) and len(" ".join(signed)) <= room
+        line = Text()
+        for curve, name in zip(named, signed if dashed else plain, strict=True):
+            if line.cell_len + len(name) + 1 > room + 1:
                 break
-            line.append(f"{' ' if line else ''}{curve.label}", style=f"#{curve.color:06x}")
+            line.append(f"{' ' if line else ''}{name}", style=f"#{curve.color:06x}")
         return line
 
     def _reading(self) -> Text:
@@ -89,7 +106,7 @@ class Chart(Widget, can_focus=True):
                 continue
             place, mean, low, high = found
             if not line:
-                line.append(f"{self._unit} {compact(place, 4)}", style="dim")
+                line.append(f"{_place(place)}{'' if room < 40 else f' {self._unit}'}", style="dim")
             text = f" {compact(mean, 4)}"
             if curve.band is not None and high > low and room - line.cell_len > 30:
                 text += f" ({compact(low)}…{compact(high)})"

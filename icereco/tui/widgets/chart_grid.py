@@ -99,6 +99,11 @@ class ChartGrid(Grid):
         for widget, chart in zip(self.query(Chart), charts, strict=False):
             widget.show(chart.title, chart.curves, view, unit)
 
+    def clear(self) -> None:
+        """Leave the charts where they are, without curves: others are about to come."""
+        for widget in self.query(Chart):
+            widget.clear()
+
     def on_resize(self, event: Resize) -> None:
         """Another number may fit."""
         del event

@@ -1,6 +1,6 @@
 """The list of runs: two lines each, only those on the screen are drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from icereco.run_status import age
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.themes import themed
 
-__all__ = ["RunList", "STATE_SIGNS", "state_line"]
+__all__ = ["RunList", "STATE_SIGNS", "shortened", "state_line"]
 
 STATE_SIGNS = {
     "running": ("●", "success"),
@@ -28,21 +28,47 @@ STATE_SIGNS = {
 }
 """A sign for each state and the theme's colour of it: the sign tells it without colour too."""
 
+STALLED = ("◌", "error")
 
-def state_line(run: RunView) -> str:
-    """How a run stands, in a few words.
 
-    A paused or validating run is running, but says which.
+def state_line(run: RunView, room: int = 80) -> str:
+    """How a run stands, in as many words as there is room for.
+
+    A paused or validating run is running, but says which; so does one that should run and is silent.
     """
-    status = run.status
+    words = list(_state_words(run))
+    while len(words) > 1 and len(" ".join(words)) > room:
+        words.pop()
+    return " ".join(words)
+
+
+def _state_words(run: RunView) -> Iterator[str]:
+    status, silent = run.status, age(run.silent_seconds).removesuffix(" ago")
     if status is None:
-        return "no status"
-    if run.state == "running":
-        phase = "running" if status.phase == "training" else status.phase
-        part = f" {run.progress:.0%}" if run.progress is not None else ""
-        return f"{phase}{part}"
-    best = f" {status.best_median_deg:.1f}°" if status.best_median_deg is not None else ""
-    return f"{run.state}{best} {age(run.silent_seconds).removesuffix(' ago')}"
+        yield "no status"
+    elif run.stalls:
+        yield f"silent {silent}"
+    elif run.state == "running":
+        yield "running" if status.phase == "training" else status.phase
+        if run.progress is not None:
+            yield f"{run.progress:.0%}"
+    else:
+        yield run.state
+        if status.best_median_deg is not None:
+            yield f"{status.best_median_deg:.1f}°"
+        yield silent
+
+
+def shortened(name: str, room: int) -> str:
+    """A name without its middle, where it is too long: runs of one profile differ in their ends.
+
+    >>> shortened("hierarchical-simulated-v12-calm-muon", 20)
+    'hierar…v12-calm-muon'
+    """
+    if len(name) <= room:
+        return name
+    tail = max(room - 1, 0) * 2 // 3 + 1
+    return f"{name[: max(room - 1 - tail, 0)]}…{name[-tail:]}"
 
 
 class RunList(ScrollView, can_focus=True, inherit_bindings=False):
@@ -126,13 +152,13 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             sign = Segment("━ ", style + Style(color=f"#{color:06x}", bold=True))
         pinned = "⚑ " if run.path == self.baseline else ""
         room = self.size.width - 3 - len(pinned)
-        name = run.name if len(run.name) <= room else f"{run.name[: room - 1]}…"
+        name = shortened(run.name, room)
         return [sign, Segment(pinned, style + Style(bold=True)), Segment(name, style + Style(bold=True))]
 
     def _state_line(self, run: RunView, style: Style) -> list[Segment]:
-        sign, color = STATE_SIGNS[run.state]
+        sign, color = STALLED if run.stalls else STATE_SIGNS[run.state]
         colored = style + Style(color=themed(self.app, color))
-        return [Segment(f"  {sign} ", colored), Segment(state_line(run), colored)]
+        return [Segment(f"  {sign} ", colored), Segment(state_line(run, self.size.width - 4), colored)]
 
     def on_click(self, event: Click) -> None:
         """Choose by mouse."""

@@ -1,0 +1,76 @@
+"""What a training is fed with: a row for each data set, with its weight."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Label
+
+__all__ = ["DataRows"]
+
+
+class _Row(Horizontal):
+    """One data set: a name or a path, and how often an epoch sees each of its events."""
+
+    def __init__(self, number: int, names: Sequence[str]) -> None:
+        super().__init__(classes="row")
+        self.title = "data" if number == 1 else f"data {number}"
+        hint = "name or file; none: simulate" if number == 1 else "another one, if wanted"
+        suggester = SuggestFromList(names)
+        self.what = Input(placeholder=hint, suggester=suggester, classes="what", compact=True)
+        self.weight = Input(placeholder="× 1", classes="weight", compact=True)
+
+    def compose(self) -> ComposeResult:
+        yield Label(self.title)
+        yield self.what
+        yield self.weight
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return self.what.value.strip(), self.weight.value.strip()
+
+
+class DataRows(Vertical):
+    """As many rows as there are data sets, and an empty one for the next."""
+
+    @dataclass
+    class Changed(Message):
+        """Something else is wanted."""
+
+    def __init__(self, names: Sequence[str], id: str) -> None:  # noqa: A002 -- Textual's own name
+        super().__init__(id=id)
+        self.names = names
+
+    def compose(self) -> ComposeResult:
+        """The empty row."""
+        yield _Row(1, self.names)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What is wanted, each as after `--data`."""
+        return tuple(f"{what}={weight}" if weight else what for what, weight in self._filled())
+
+    def mark(self, wrong: Collection[int]) -> None:
+        """Colour the choices of these numbers, from 0, as wrong."""
+        filled = [row for row in self.query(_Row) if any(row.words)]
+        for row in self.query(_Row):
+            number = filled.index(row) if row in filled else None
+            for line in (row.what, row.weight):
+                line.set_class(number in wrong, "-wrong")
+
+    def _filled(self) -> Iterator[tuple[str, str]]:
+        return (row.words for row in self.query(_Row) if any(row.words))
+
+    @on(Input.Changed)
+    async def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        rows = list(self.query(_Row))
+        if any(rows[-1].words):
+            await self.mount(_Row(len(rows) + 1, self.names))
+        while len(rows) > 1 and not any((*rows[-1].words, *rows[-2].words)) and not rows[-1].has_focus_within:
+            await rows.pop().remove()
+        self.post_message(self.Changed())
