@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.components import KINDS, Component
 from icereco.errors import IcerecoError
 from icereco.plugins import registry
-from icereco.registry import Declaration, Plugin, Registry
+from icereco.registry import CardFolder, Declaration, Plugin, Registry
 
 GOOD = """
     from icereco.components import Component
@@ -273,3 +275,12 @@ def test_what_ships_is_loaded_and_light(kind):
     for component in known.components(kind):
         assert component.load_options().model_config["extra"] == "forbid"
         assert component.summary
+
+
+def test_checking_a_package_of_detectors_says_what_reads_them(monkeypatch, tmp_path):
+    plugin = Plugin(entry="lakes", distribution="icereco-lakes", version="1")
+    known = Registry((plugin,), (), (CardFolder(tmp_path / "lake-tahoe", plugin),))
+    monkeypatch.setattr("icereco.plugins.registry", lambda: known)
+    result = CliRunner().invoke(main, ["plugins", "check", "icereco-lakes"])
+    assert result.exit_code == 2
+    assert "icereco detectors show lake-tahoe" in result.output

@@ -152,6 +152,12 @@ def test_view_writes_figures_of_an_event(events, tmp_path):
     assert "linefit" in text
 
 
+def test_view_says_which_file_beside_is_missing(events):
+    result = view(events["event_id"][0].as_py(), "--with", "none.parquet")
+    assert result.exit_code == 2
+    assert "none.parquet" in result.output
+
+
 def test_view_draws_in_the_terminal_also_an_event_without_pulses(events):
     result = view(events["event_id"][1].as_py(), "--marker", "ascii")
     assert result.exit_code == 0, result.output

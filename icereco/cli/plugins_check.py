@@ -90,6 +90,12 @@ def _chosen(known: Registry, name: str | None, kind: Kind | None) -> list[Declar
     ]
     if broken:
         raise IcerecoError("\n".join(f"not loaded: {describe(plugin)}" for plugin in broken))
+    cards = [card for card in known.cards if name in (card.name, card.plugin.entry, card.plugin.distribution)]
+    if cards:
+        raise IcerecoError(
+            f"{name} brings a detector card and no component; reading it checks it: "
+            f"icereco detectors show {cards[0].name}"
+        )
     near = did_you_mean(name, {word for one in declared for word in _names(one)})
     raise IcerecoError(
         f"no {kind or 'component'}, plugin or package is called {name!r}{near}; see icereco plugins"

@@ -25,7 +25,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 @click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write a picture.")
 @click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write a drawing that scales.")
 @click.option(
-    "--with", "beside", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    "--with", "beside", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FILE",
     help="Reconstructions to set beside; may be repeated. Those in the same folder are found.",
 )  # fmt: skip
 @click.option(

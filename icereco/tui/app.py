@@ -17,7 +17,7 @@ from icereco.tui.feeds.alerts import Alert, disk_alerts, run_alerts
 from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.runs import RunsFeed, RunView
 from icereco.tui.feeds.system import SystemFeed, SystemView
-from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap
+from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap, remapped
 from icereco.tui.line import sparing_driver
 from icereco.tui.messages import RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
@@ -51,6 +51,7 @@ class IcerecoApp(App[None]):
         super().__init__(driver_class=sparing_driver())
         self.settings = settings
         self.drafts = Drafts()
+        self.keymap: dict[str, str] = {}
         self._in_metrics: dict[str, list[Alert]] = {}
         self._settled = False
         for theme in THEMES:
@@ -79,8 +80,8 @@ class IcerecoApp(App[None]):
         gc.freeze()
 
     def _take_keymap(self) -> None:
-        keymap, problems = read_keymap(keymap_path(), all_keys())
-        self.set_keymap(keymap)
+        self.keymap, problems = read_keymap(keymap_path(), all_keys())
+        self.set_keymap(self.keymap)
         for problem in problems:
             self.notify(problem, title="keymap", severity="warning", timeout=15, markup=False)
 
@@ -169,7 +170,9 @@ class IcerecoApp(App[None]):
     def action_help(self) -> None:
         """All keys of this screen."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen((*getattr(self.screen, "KEYS", ()), *APP_KEYS)))
+            self.push_screen(
+                HelpScreen(remapped((*getattr(self.screen, "KEYS", ()), *APP_KEYS), self.keymap))
+            )
 
     def action_next_theme(self) -> None:
         """Through our own themes, and Textual's."""

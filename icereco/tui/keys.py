@@ -3,8 +3,8 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from icereco.errors import did_you_mean
 if TYPE_CHECKING:
     from textual.binding import BindingType
 
-__all__ = ["APP_KEYS", "Key", "bindings", "keymap_path", "read_keymap"]
+__all__ = ["APP_KEYS", "Key", "bindings", "keymap_path", "read_keymap", "remapped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ def bindings(keys: Iterable[Key]) -> "list[BindingType]":
         Binding(key.keys, key.action, key.description, show=key.shown, id=key.identity, system=not key.shown)
         for key in keys
     ]
+
+
+def remapped(keys: Iterable[Key], keymap: Mapping[str, str]) -> list[Key]:
+    """Each with the keys that a user gave it."""
+    return [replace(key, keys=keymap.get(key.identity, key.keys)) for key in keys]
 
 
 def keymap_path() -> Path:

@@ -5,7 +5,7 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from icereco.tui.keys import APP_KEYS, Key
+from icereco.tui.keys import APP_KEYS, Key, remapped
 
 __all__ = ["KeyCommands"]
 
@@ -16,7 +16,7 @@ class KeyCommands(Provider):
     async def discover(self) -> Hits:
         """All, before anything is typed."""
         for key in self._keys():
-            yield DiscoveryHit(_title(key), partial(self._run, key), help=f"key {key.keys.split(',')[0]}")
+            yield DiscoveryHit(_title(key), partial(self._run, key), help=self._help(key))
 
     async def search(self, query: str) -> Hits:
         """Those whose words match."""
@@ -25,11 +25,16 @@ class KeyCommands(Provider):
             score = matcher.match(_title(key))
             if score > 0:
                 shown = matcher.highlight(_title(key))
-                yield Hit(score, shown, partial(self._run, key), help=f"key {key.keys.split(',')[0]}")
+                yield Hit(score, shown, partial(self._run, key), help=self._help(key))
 
     def _keys(self) -> Iterable[Key]:
         yield from getattr(self.screen, "KEYS", ())
         yield from APP_KEYS
+
+    def _help(self, key: Key) -> str:
+        keymap: dict[str, str] = getattr(self.app, "keymap", {})
+        (own,) = remapped((key,), keymap)
+        return f"key {own.keys.split(',')[0]}"
 
     async def _run(self, key: Key) -> None:
         node = self.screen if key in getattr(self.screen, "KEYS", ()) else self.app

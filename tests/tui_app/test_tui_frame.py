@@ -113,7 +113,7 @@ def test_the_help_names_every_key_of_the_screen():
     async def scenario(pilot):
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        assert pilot.app.screen.keys == (*TrainScreen.KEYS, *APP_KEYS)
+        assert pilot.app.screen.keys == [*TrainScreen.KEYS, *APP_KEYS]
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, TrainScreen)
 
@@ -143,6 +143,9 @@ def test_a_users_keymap_is_taken_and_its_mistakes_are_told(tmp_path):
         assert "charts.log = 3" in told(pilot)
         await pilot.press("A")
         assert screen.axis == "epoch"
+        await pilot.press("question_mark")
+        axis = next(key for key in pilot.app.screen.keys if key.identity == "charts.axis")
+        assert axis.keys == "A"
 
     drive(scenario)
     assert read_keymap(tmp_path / "nothing.toml", all_keys()) == ({}, [])
