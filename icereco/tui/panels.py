@@ -53,7 +53,8 @@ def _place(metric: str) -> tuple[str, CurveOf]:
     if not slice_name:
         return "angular error [°]", CurveOf(metric, _FIGURES[figure], training)
     by = "pulses" if _PULSES.match(slice_name) else "kind"
-    return f"{_FIGURES[figure]} [°] by {by}", CurveOf(metric, slice_name.replace("_", " "), training)
+    label = slice_name.removesuffix("_track").replace("_", " ")  # short: three must fit below a chart
+    return f"{_FIGURES[figure]} [°] by {by}", CurveOf(metric, label, training)
 
 
 def _rank(title: str) -> tuple[int, str]:
