@@ -56,7 +56,8 @@ class Medium:
         if scattering is None or absorption is None:
             missing = "scattering_length_m" if scattering is None else "absorption_length_m"
             raise IcerecoError(
-                f"the detector's card gives no {missing} in [medium]; add it to a card of your own"
+                f"the detector's card gives no {missing} in [medium]; add it to a card of your own "
+                '(a profile can do without: -o normalizer.dom_features=["quantum_efficiency"])'
             )
         return scattering, absorption
 

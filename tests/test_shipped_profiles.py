@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from icereco.components import ROLES
 from icereco.data.batches import event_batch
 from icereco.detector import detector_names, load_detector
+from icereco.errors import IcerecoError
 from icereco.model import build_model
 from icereco.profiles import load_profile, parse_profile, profile_comment, profile_names
 from icereco.tensors import to_tensors
@@ -99,6 +100,19 @@ def test_every_shipped_profile_trains_on_another_detector(name, pond):
     losses = train_a_step(small(name), pond)
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("card", detector_names())
+def test_every_shipped_profile_reconstructs_on_every_card(card):
+    detector = load_detector(card)
+    events = events_in(detector)
+    for name in PROFILES:
+        profile = small(name)
+        if name == "icemix-like" and detector.medium.scattering_length_m is None:
+            with pytest.raises(IcerecoError, match=r"normalizer\.dom_features"):
+                build_model(profile, detector)
+            continue
+        assert np.isfinite(build_model(profile, detector).eval().reconstruct(events).direction).all(), name
 
 
 @pytest.mark.parametrize("card", detector_names())
