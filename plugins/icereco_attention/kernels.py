@@ -22,22 +22,13 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from icereco_attention.buckets import bucketed, dense
 from icereco_attention.options import KernelName
 from icereco_attention.ragged import Sequences
 
 __all__ = ["Kernel", "attend", "bucketed", "flex", "packed", "reference"]
 
 Kernel = Callable[[Float[Tensor, "token 3 head channel"], Sequences], Float[Tensor, "token head channel"]]
-
-SHORT = 6
-"""Up to this length broadcasting beats a batched matrix product, whose cost per tiny matrix dominates on a CPU."""
-
-SPELLED_OUT = 256
-"""Up to this length the products of attention are spelled out, in float32, when training on a CPU.
-
-There the backward pass of the fused kernel, and any product in bfloat16, is prepared anew for each length, which takes longer
-than such a product, and few lengths come twice. Beyond this length the fused kernel's saving of memory pays.
-"""
 
 ROW = 512
 """Tokens in a row of `packed`."""
@@ -65,51 +56,6 @@ def reference(
     return torch.cat(pieces)
 
 
-def bucketed(
-    qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences
-) -> Float[Tensor, "token head channel"]:
-    """One dense attention for each length that occurs."""
-    return torch.cat([_dense(part).flatten(0, 1) for part in sequences.split(qkv)])
-
-
-def _dense(
-    qkv: Float[Tensor, "sequence token 3 head channel"],
-) -> Float[Tensor, "sequence token head channel"]:
-    """Attention inside sequences of one length."""
-    length = qkv.shape[1]
-    if length <= 1:  # a softmax over one number is one
-        return qkv[:, :, 2]
-    if length <= SHORT:
-        return _broadcast(qkv)
-    query, key, value = qkv.permute(2, 0, 3, 1, 4)
-    if qkv.is_cuda or not qkv.requires_grad:
-        attended = scaled_dot_product_attention(query, key, value)
-    elif length > SPELLED_OUT:
-        attended = scaled_dot_product_attention(query.float(), key.float(), value.float())
-    else:
-        attended = _spelled_out(query.float(), key.float(), value.float())
-    return attended.transpose(1, 2).to(qkv.dtype)
-
-
-def _spelled_out(
-    query: Float[Tensor, "sequence head token channel"],
-    key: Float[Tensor, "sequence head token channel"],
-    value: Float[Tensor, "sequence head token channel"],
-) -> Float[Tensor, "sequence head token channel"]:
-    with torch.autocast("cpu", enabled=False):
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-        return torch.softmax(scores, dim=-1) @ value
-
-
-def _broadcast(
-    qkv: Float[Tensor, "sequence token 3 head channel"],
-) -> Float[Tensor, "sequence token head channel"]:
-    query, key, value = qkv.unbind(2)
-    scores = (query.unsqueeze(2) * key.unsqueeze(1)).sum(-1) * query.shape[-1] ** -0.5
-    weights = torch.softmax(scores, dim=2).to(value.dtype)
-    return (weights.unsqueeze(-1) * value.unsqueeze(1)).sum(2)
-
-
 def packed(
     qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences
 ) -> Float[Tensor, "token head channel"]:
@@ -125,7 +71,7 @@ def packed(
     mask = (document.unsqueeze(1) == document.unsqueeze(2)).unsqueeze(1)
     query, key, value = padded.permute(2, 0, 3, 1, 4)
     filled = scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2)
-    longer = [_dense(part).flatten(0, 1) for part in sequences.split(qkv) if part.shape[1] > ROW]
+    longer = [dense(part).flatten(0, 1) for part in sequences.split(qkv) if part.shape[1] > ROW]
     return torch.cat([filled[rows, columns], *longer])
 
 

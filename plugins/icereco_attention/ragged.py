@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Sequences"]
+__all__ = ["Sequences", "split_groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,15 @@ class Sequences:
 
     def split(self, tokens: Tensor) -> list[Tensor]:
         """Sorted tokens `[N, …]` as one view `[count, length, …]` for each group of equal length."""
-        parts = torch.split(tokens, [length * count for length, count in self.groups])
-        return [
-            part.unflatten(0, (count, length))
-            for part, (length, count) in zip(parts, self.groups, strict=True)
-        ]
+        return split_groups(tokens, self.groups)
 
     def mean(self, tokens: Float[Tensor, "token width"]) -> Float[Tensor, "sequence width"]:
         """The mean of each sorted sequence's tokens; zero for a sequence without tokens."""
         means = [part.sum(1) / max(part.shape[1], 1) for part in self.split(tokens)]
         return torch.cat(means) if means else tokens
+
+
+def split_groups(tokens: Tensor, groups: tuple[tuple[int, int], ...]) -> list[Tensor]:
+    """Tokens `[N, …]` in runs of sequences of equal length, as one view `[count, length, …]` for each (length, count)."""
+    parts = torch.split(tokens, [length * count for length, count in groups])
+    return [part.unflatten(0, (count, length)) for part, (length, count) in zip(parts, groups, strict=True)]
