@@ -35,9 +35,13 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizers.step(1.0)
 
+    def infer() -> None:
+        with autocast(profile.train, device):
+            model.reconstruct(batch)
+
     forward = flops_forward(batch, profile)
     console.print(f"needs {forward / 64 / 1e9:.3f} GFLOP forward per event, three times that to train")
-    for name, work, factor in (("train", step, 3), ("infer", lambda: model.reconstruct(batch), 1)):
+    for name, work, factor in (("train", step, 3), ("infer", infer, 1)):
         seconds = median_seconds(work)
         console.print(
             f"{name}: {64 / seconds:6.1f} events/s   {factor * forward / seconds / 1e9:6.1f} GFLOP/s   "

@@ -4,11 +4,11 @@
 import itertools
 
 import torch
+from icereco_attention.segments import segment_of, segment_softmax, segment_sum
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco_aggregators.options import AttentionPoolOptions
-from icereco_aggregators.segments import segment_of, segment_softmax, segment_sum
 
 __all__ = ["AttentionPoolAggregator"]
 

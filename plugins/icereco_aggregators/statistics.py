@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from icereco_attention.segments import segment_of, segment_sum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from icereco_aggregators.options import StatisticsSet
-from icereco_aggregators.segments import segment_of, segment_sum
 
 __all__ = ["CHARGES", "NAMES", "SHARES", "summary_statistics"]
 

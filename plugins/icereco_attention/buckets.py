@@ -17,9 +17,7 @@ SHORT = 6
 """Up to this length broadcasting beats a batched matrix product, whose cost per tiny matrix dominates on a CPU."""
 
 SPELLED_OUT = 256
-"""Up to this length training on a CPU keeps the attention weights for the backward pass.
-
-Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared anew for each length, which takes
+"""Up to this length attention on a CPU makes and keeps all weights. Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared anew for each length, which takes
 longer than the attention itself, and few lengths come twice.
 """
 
@@ -28,7 +26,7 @@ def bucketed(
     qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences
 ) -> Float[Tensor, "token head channel"]:
     """One dense attention for each length that occurs."""
-    if qkv.is_cuda or not (qkv.requires_grad and torch.is_grad_enabled()):
+    if qkv.is_cuda:
         return torch.cat([dense(part).flatten(0, 1) for part in sequences.split(qkv)])
     groups = tuple(group for group in sequences.groups if group[0] <= SPELLED_OUT)
     tokens = sum(length * count for length, count in groups)
@@ -60,8 +58,9 @@ def _broadcast(
 
 
 def _fused(qkv: Float[Tensor, "sequence token 3 head channel"]) -> Float[Tensor, "token head channel"]:
-    """In float32: torch's backward in bfloat16 is slow on a CPU."""
-    query, key, value = qkv.float().permute(2, 0, 3, 1, 4)
+    """In float32 where gradients are wanted: torch's backward in bfloat16 is slow on a CPU."""
+    trained = qkv.requires_grad and torch.is_grad_enabled()
+    query, key, value = (qkv.float() if trained else qkv).permute(2, 0, 3, 1, 4)
     attended = scaled_dot_product_attention(query, key, value)
     return attended.transpose(1, 2).flatten(0, 1).to(qkv.dtype)
 
@@ -75,7 +74,7 @@ class _Kept(torch.autograd.Function):
     """
 
     @staticmethod
-    @torch.autocast("cpu", enabled=False)
+    @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]  # torch's own
     def forward(
         ctx: Any, qkv: Float[Tensor, "token 3 head channel"], groups: tuple[tuple[int, int], ...]
     ) -> Float[Tensor, "token head channel"]:
@@ -86,13 +85,13 @@ class _Kept(torch.autograd.Function):
             query, key, value = matrices.flatten(1, 2)
             weights = torch.softmax(_product(query, key.mT, _scale(query)), dim=-1)
             out.transpose(1, 2).copy_((weights @ value).view(matrices.shape[1:]))
-            kept += [matrices, weights]
+            kept += [matrices, weights] if ctx.needs_input_grad[0] else []
         ctx.save_for_backward(*kept)
         ctx.groups, ctx.dtype = groups, qkv.dtype
         return attended
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
+    @once_differentiable
     def backward(
         ctx: Any, gradient: Float[Tensor, "token head channel"]
     ) -> tuple[Float[Tensor, "token 3 head channel"], None]:

@@ -43,8 +43,8 @@ class AttentionEncoder(nn.Module):
         tokens = torch.cat([doms, self.summary.to(doms.dtype).expand(events, -1)])
         index = torch.arange(events + 1, device=dom_offsets.device)
         sequences = Sequences.from_offsets(dom_offsets + index)
-        tokens = tokens[_with_summary_last(dom_offsets)[sequences.token_order]]
-        summaries = self.transformer(tokens, sequences, wanted=sequences.offsets[1:] - 1)
+        tokens = tokens.index_select(0, _with_summary_last(dom_offsets)[sequences.token_order])
+        summaries = self.transformer(tokens, sequences, last_only=True)
         return sequences.restore(summaries)
 
 

@@ -60,7 +60,7 @@ class Sequences:
         """Rows of the sorted sequences back in the order that the sequences came in."""
         inverse = torch.empty_like(self.sequence_order)
         inverse[self.sequence_order] = torch.arange(len(inverse), device=inverse.device)
-        return per_sequence[inverse]
+        return per_sequence.index_select(0, inverse)
 
     def split(self, tokens: Tensor) -> list[Tensor]:
         """Sorted tokens `[N, …]` as one view `[count, length, …]` for each group of equal length."""

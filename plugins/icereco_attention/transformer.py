@@ -2,7 +2,7 @@
 """A pre-norm transformer over ragged sequences; only attention knows where one sequence ends."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 from torch.utils.checkpoint import checkpoint
@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from icereco_attention.kernels import attend
 from icereco_attention.options import KernelName
 from icereco_attention.ragged import Sequences
+from icereco_attention.segments import segment_attention
 
 __all__ = ["Transformer"]
 
@@ -36,15 +37,15 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self,
-        tokens: Float[Tensor, "token width"],
-        sequences: Sequences,
-        wanted: Int[Tensor, "row"] | None = None,
+        self, tokens: Float[Tensor, "token width"], sequences: Sequences, last_only: bool = False
     ) -> Float[Tensor, "row width"]:
-        """Tokens sorted as `sequences` says, in and out; of these, only the rows `wanted` if that is given."""
-        attended = self._attend(self.attention_norm(tokens), sequences)
-        if wanted is not None:
-            tokens, attended = tokens[wanted], attended[wanted]
+        """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out."""
+        normed = self.attention_norm(tokens)
+        if last_only:
+            last = sequences.offsets[1:] - 1
+            tokens, attended = tokens[last], self._attend_from(normed[last], normed, sequences)
+        else:
+            attended = self._attend(normed, sequences)
         tokens = tokens + self.dropout(self.attention_out(attended))
         return tokens + self.dropout(self.mlp_out(gelu(self.mlp_in(self.mlp_norm(tokens)))))  # type: ignore[no-any-return]  # modules return Any
 
@@ -58,6 +59,18 @@ class Layer(nn.Module):
             return values
         qkv = self.qkv(tokens[alone:]).unflatten(-1, (3, self.heads, -1))
         return torch.cat([values, attend(self.kernel, qkv, sequences.company).flatten(1)])
+
+    def _attend_from(
+        self,
+        asking: Float[Tensor, "sequence width"],
+        tokens: Float[Tensor, "token width"],
+        sequences: Sequences,
+    ) -> Float[Tensor, "sequence width"]:
+        """One token of each sequence attends to all of that sequence, the others to nothing."""
+        width, shape = tokens.shape[1], (self.heads, -1)
+        query = linear(asking, self.qkv.weight[:width]).unflatten(-1, shape)
+        key, value = linear(tokens, self.qkv.weight[width:]).unflatten(-1, (2, *shape)).unbind(1)
+        return segment_attention(query, key, value, sequences.offsets).flatten(1)
 
 
 class Transformer(nn.Module):
@@ -78,17 +91,17 @@ class Transformer(nn.Module):
                 nn.init.trunc_normal_(parameter, std=scale / (2 * layers) ** 0.5 if adds else scale)
 
     def forward(
-        self,
-        tokens: Float[Tensor, "token width"],
-        sequences: Sequences,
-        wanted: Int[Tensor, "row"] | None = None,
+        self, tokens: Float[Tensor, "token width"], sequences: Sequences, last_only: bool = False
     ) -> Float[Tensor, "row width"]:
-        """Tokens sorted as `sequences` says, in and out; the last layer computes only the rows `wanted`, if given."""
+        """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out.
+
+        Then no sequence may be empty, and the last layer computes these rows only.
+        """
         recompute = torch.is_grad_enabled() and len(tokens) > RECOMPUTE_ABOVE
         for layer in self.layers:
-            rows = wanted if layer is self.layers[-1] else None
+            last = last_only and layer is self.layers[-1]
             if recompute:
-                tokens = checkpoint(layer, tokens, sequences, rows, use_reentrant=False)
+                tokens = checkpoint(layer, tokens, sequences, last, use_reentrant=False)
             else:
-                tokens = layer(tokens, sequences, rows)
+                tokens = layer(tokens, sequences, last)
         return self.norm(tokens)  # type: ignore[no-any-return]  # modules return Any

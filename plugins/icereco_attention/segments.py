@@ -1,11 +1,11 @@
-# ruff: noqa: TID253 -- tensor code, imported only when an aggregator is built
-"""Sums, picks and ranks inside the segments of a ragged array, which never depend on the neighbours of a segment."""
+# ruff: noqa: TID253 -- tensor code, imported only when a model is built
+"""Sums and attention inside the segments of a ragged array, which never depend on the neighbours of a segment."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["segment_of", "segment_softmax", "segment_sum"]
+__all__ = ["segment_attention", "segment_of", "segment_softmax", "segment_sum"]
 
 
 def segment_of(offsets: Int[Tensor, "segment+1"]) -> Int[Tensor, "row"]:
@@ -30,4 +30,17 @@ def segment_softmax(
     """The softmax of each column inside each segment."""
     largest = torch.segment_reduce(scores.detach(), "max", offsets=offsets, axis=0)
     weights = torch.exp(scores - largest[segment])
-    return weights / segment_sum(weights, offsets)[segment]
+    return weights / segment_sum(weights, offsets).index_select(0, segment)
+
+
+def segment_attention(
+    query: Float[Tensor, "segment head channel"],
+    key: Float[Tensor, "row head channel"],
+    value: Float[Tensor, "row head channel"],
+    offsets: Int[Tensor, "segment+1"],
+) -> Float[Tensor, "segment head channel"]:
+    """Softmax attention of one query for each segment to the rows of that segment, taken in float32."""
+    segment = segment_of(offsets)
+    scores = (query.float().index_select(0, segment) * key).sum(-1) * query.shape[-1] ** -0.5
+    weights = segment_softmax(scores, offsets, segment)
+    return segment_sum(weights.unsqueeze(-1) * value, offsets).to(value.dtype)
