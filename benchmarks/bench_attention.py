@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from common import console, hierarchical, median_seconds, show_machine, simulated_events
 from icereco_attention.aggregator import AttentionAggregator
-from icereco_attention.kernels import ROW
+from icereco_attention.kernels import ROW, attend
+from icereco_attention.ragged import Sequences
 from icereco_attention.transformer import Layer
 from torch import Tensor
 from torch.nn.functional import gelu
@@ -21,7 +22,7 @@ from icereco.detector import load_detector
 from icereco.events import EventBatch
 from icereco.model import build_model
 from icereco.tensors import to_tensors
-from icereco.training.precision import autocast
+from icereco.training.precision import autocast, has_fast_bfloat16
 
 CPU = torch.device("cpu")
 
@@ -43,6 +44,16 @@ def seconds_per_event(kernel: str, batch: EventBatch, repeats: int) -> float:
         vectors.float().square().sum().backward()
 
     return median_seconds(work, repeats) / len(batch)
+
+
+def attention_seconds(kernel: str, batch: EventBatch, repeats: int) -> float:
+    """Median time of a forward and backward pass of one layer's attention alone."""
+    options = hierarchical().role("aggregator")[1]
+    sequences = Sequences.from_offsets(torch.from_numpy(batch.pulse_offsets)).company
+    shape = (len(sequences.token_order), 3, options.heads, options.width // options.heads)
+    qkv = torch.randn(shape, dtype=torch.bfloat16 if has_fast_bfloat16(CPU) else torch.float32)
+    qkv.requires_grad_()
+    return median_seconds(lambda: attend(kernel, qkv, sequences).float().square().sum().backward(), repeats)
 
 
 def row_plan(pulse_offsets: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -97,6 +108,11 @@ def main() -> None:
     for kernel, repeats in (("rows", 0), ("packed", 3), ("reference", 1), ("bucketed", 5)):
         seconds = seconds_per_event(kernel, batch, repeats) if repeats else baseline
         console.print(f"{kernel:10} {1 / seconds:8.1f} events/s   {baseline / seconds:6.2f} × rows")
+    console.print("attention alone, one layer:")
+    ours = attention_seconds("bucketed", batch, 15)
+    for kernel, repeats in (("packed", 5), ("reference", 3)):
+        seconds = attention_seconds(kernel, batch, repeats)
+        console.print(f"bucketed {ours * 1e3:.0f} ms, {kernel} {seconds * 1e3:.0f} ms: {seconds / ours:.1f} ×")
 
 
 if __name__ == "__main__":
