@@ -112,7 +112,9 @@ def main() -> None:
     ours = attention_seconds("bucketed", batch, 15)
     for kernel, repeats in (("packed", 5), ("reference", 3)):
         seconds = attention_seconds(kernel, batch, repeats)
-        console.print(f"bucketed {ours * 1e3:.0f} ms, {kernel} {seconds * 1e3:.0f} ms: {seconds / ours:.1f} ×")
+        console.print(
+            f"bucketed {ours * 1e3:.0f} ms, {kernel} {seconds * 1e3:.0f} ms: {seconds / ours:.1f} ×"
+        )
 
 
 if __name__ == "__main__":

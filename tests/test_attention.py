@@ -8,6 +8,7 @@ from icereco_attention.aggregator import AttentionAggregator
 from icereco_attention.encoder import AttentionEncoder
 from icereco_attention.options import AggregatorOptions, EncoderOptions
 from icereco_attention.ragged import Sequences
+from icereco_attention.transformer import Transformer
 from torch import Tensor
 
 LENGTHS = {
@@ -49,6 +50,30 @@ def test_kernels_have_the_gradient_of_the_loop(kernel, lengths):
         return qkv.grad
 
     torch.testing.assert_close(gradient(kernel), gradient("reference"), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [[1, 1], [3, 0, 5, 1, 3], [257, 4]])
+def test_bucketed_attention_has_the_gradient_of_small_differences(lengths):
+    sequences = Sequences.from_offsets(offsets_of(lengths))
+    qkv = random_qkv(lengths)[:, :, :1, :2].double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda it: kernels.bucketed(it, sequences), qkv, fast_mode=True)
+
+
+def test_the_last_layer_gives_the_last_tokens_of_a_full_one_and_their_gradients():
+    lengths = [4, 1, 300, 4]
+    sequences = Sequences.from_offsets(offsets_of(lengths))
+    torch.manual_seed(6)
+    model = Transformer(16, layers=2, heads=2, dropout=0.0, kernel="auto")
+    tokens = torch.randn(sum(lengths), 16)
+
+    def outcome(last_only: bool) -> tuple[Tensor, ...]:
+        entering = tokens.clone().requires_grad_()
+        given = model(entering, sequences, last_only)
+        last = given if last_only else given[sequences.offsets[1:] - 1]
+        return last, *torch.autograd.grad(last.sin().sum(), [entering, *model.parameters()])
+
+    for ours, full in zip(outcome(True), outcome(False), strict=True):
+        torch.testing.assert_close(ours, full, atol=1e-5, rtol=1e-5)
 
 
 def test_flex_says_that_it_cannot_train_on_a_cpu():

@@ -470,6 +470,17 @@ def test_muon_steps_are_orthogonal():
         assert values.max() < 1.3
 
 
+def test_muon_takes_the_rounds_of_newton_and_schulz():
+    from icereco.training.muon import orthogonal
+
+    matrix = torch.randn(6, 20, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    expected = matrix / matrix.norm()
+    for _ in range(5):
+        square = expected @ expected.T
+        expected = 3.4445 * expected + (-4.7750 * square + 2.0315 * square @ square) @ expected
+    torch.testing.assert_close(orthogonal(matrix), expected, atol=1e-6, rtol=1e-6)
+
+
 def test_events_of_another_detector_are_refused_before_there_is_a_run(tmp_path, events):
     command = ["train", "--data", str(events), "--profile", "quick", "-o", "detector.use=orca"]
     result = CliRunner().invoke(main, [*command, "--runs-dir", str(tmp_path / "runs")])

@@ -13,12 +13,11 @@ from icereco_attention.ragged import Sequences, split_groups
 
 __all__ = ["bucketed", "dense"]
 
-SHORT = 6
-"""Up to this length broadcasting beats a batched matrix product, whose cost per tiny matrix dominates on a CPU."""
+SHORT = 256
+"""Up to this length attention on a CPU makes all weights and keeps them for the backward pass.
 
-SPELLED_OUT = 256
-"""Up to this length attention on a CPU makes and keeps all weights. Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared anew for each length, which takes
-longer than the attention itself, and few lengths come twice.
+Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared anew for each length, which
+takes longer than the attention itself, and few lengths come twice.
 """
 
 
@@ -28,44 +27,36 @@ def bucketed(
     """One dense attention for each length that occurs."""
     if qkv.is_cuda:
         return torch.cat([dense(part).flatten(0, 1) for part in sequences.split(qkv)])
-    groups = tuple(group for group in sequences.groups if group[0] <= SPELLED_OUT)
+    groups = tuple(group for group in sequences.groups if group[0] <= SHORT)
     tokens = sum(length * count for length, count in groups)
-    kept: Tensor = _Kept.apply(qkv[:tokens], groups)  # type: ignore[no-untyped-call]  # torch's own
-    longer = [_fused(part) for part in split_groups(qkv[tokens:], sequences.groups[len(groups) :])]
-    return torch.cat([kept, *longer]) if longer else kept
+    attended: Tensor = _ShortAttention.apply(qkv[:tokens], groups)  # type: ignore[no-untyped-call]  # torch's own
+    if tokens == len(qkv):
+        return attended
+    longer = _fused(qkv[tokens:], sequences.groups[len(groups) :])
+    return torch.cat([attended, longer.to(qkv.dtype)])
+
+
+def _fused(
+    qkv: Float[Tensor, "token 3 head channel"], groups: tuple[tuple[int, int], ...]
+) -> Float[Tensor, "token head channel"]:
+    """In float32 where gradients are wanted: the fused backward pass in bfloat16 is slower, or no faster, on a CPU."""
+    if qkv.requires_grad and torch.is_grad_enabled():
+        qkv = qkv.to(_precise(qkv.dtype))
+    with torch.autocast("cpu", enabled=False):
+        return torch.cat([dense(part).flatten(0, 1) for part in split_groups(qkv, groups)])
 
 
 def dense(
     qkv: Float[Tensor, "sequence token 3 head channel"],
 ) -> Float[Tensor, "sequence token head channel"]:
-    """Attention inside sequences of one length, by the fastest way that torch itself differentiates."""
-    length = qkv.shape[1]
-    if length <= 1:  # a softmax over one number is one
+    """Attention inside sequences of one length, by torch's fused kernel."""
+    if qkv.shape[1] <= 1:  # a softmax over one number is one
         return qkv[:, :, 2]
-    if length <= SHORT:
-        return _broadcast(qkv)
     query, key, value = qkv.permute(2, 0, 3, 1, 4)
     return scaled_dot_product_attention(query, key, value).transpose(1, 2)
 
 
-def _broadcast(
-    qkv: Float[Tensor, "sequence token 3 head channel"],
-) -> Float[Tensor, "sequence token head channel"]:
-    query, key, value = qkv.unbind(2)
-    scores = (query.unsqueeze(2) * key.unsqueeze(1)).sum(-1) * query.shape[-1] ** -0.5
-    weights = torch.softmax(scores, dim=2).to(value.dtype)
-    return (weights.unsqueeze(-1) * value.unsqueeze(1)).sum(2)
-
-
-def _fused(qkv: Float[Tensor, "sequence token 3 head channel"]) -> Float[Tensor, "token head channel"]:
-    """In float32 where gradients are wanted: torch's backward in bfloat16 is slow on a CPU."""
-    trained = qkv.requires_grad and torch.is_grad_enabled()
-    query, key, value = (qkv.float() if trained else qkv).permute(2, 0, 3, 1, 4)
-    attended = scaled_dot_product_attention(query, key, value)
-    return attended.transpose(1, 2).flatten(0, 1).to(qkv.dtype)
-
-
-class _Kept(torch.autograd.Function):
+class _ShortAttention(torch.autograd.Function):
     """Attention whose backward pass is written out, with the weights kept from the forward pass.
 
     A batch has dozens of lengths and a model several layers. Left to automatic differentiation, each of these costs some sixty
@@ -115,8 +106,11 @@ class _Kept(torch.autograd.Function):
 
 def _matrices(tensor: Tensor) -> Tensor:
     """A copy in which the matrices of the last two axes lie one after another, in float32 or better."""
-    copy = torch.empty(tensor.shape, dtype=torch.promote_types(tensor.dtype, torch.float32))
-    return copy.copy_(tensor)
+    return torch.empty(tensor.shape, dtype=_precise(tensor.dtype)).copy_(tensor)
+
+
+def _precise(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _product(left: Tensor, right: Tensor, scale: float) -> Tensor:
