@@ -47,6 +47,7 @@ import os, pathlib, signal, time
 from icereco.jobs import JobFolder
 folder = pathlib.Path({str(tmp_path)!r})
 JobFolder(folder / "runs").submit(["--version"], "one", folder, queued=True)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` would have it ignored
 os.killpg(0, signal.SIGHUP)
 time.sleep(60)
 """
