@@ -24,6 +24,7 @@ from icereco.profiles import Profile, parse_profile
 __all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
 
 FORMAT = "icereco-checkpoint-1"
+_CHECKSUM = "sha256"
 _SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz", "dom_id")
 _MEDIUM_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
 
@@ -85,12 +86,10 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     """A safetensors file, written to a temporary name and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    metadata = metadata | {"format": FORMAT}
     try:
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()},
-            temporary,
-            metadata | {"format": FORMAT},
-        )
+        save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
         temporary.replace(path)
     except SafetensorError as error:  # the library hides the OSError of a full disk in its own
         raise OSError(f"cannot write {path}: {error}") from error
@@ -114,7 +113,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if metadata.get("format") != FORMAT:
         found = metadata.get("format", "no format at all")
         raise IcerecoError(f"{path} is not a checkpoint of this version: it says {found}, not {FORMAT}")
+    said = metadata.pop(_CHECKSUM, None)  # files of the first versions have none
+    if said is not None and said != _checksum(tensors, metadata):
+        raise IcerecoError(f"{path} is damaged: its content is not what was written; copy it again")
     return tensors, metadata
+
+
+def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """Of all that a file holds, as the format itself would not tell a flipped bit in a weight."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def file_hash(path: Path) -> str:

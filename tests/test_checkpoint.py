@@ -73,6 +73,14 @@ def test_a_truncated_file_is_refused(saved, kept):
         load_checkpoint(saved)
 
 
+def test_a_flipped_bit_in_a_weight_is_noticed(saved):
+    content = bytearray(saved.read_bytes())
+    content[-3] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(IcerecoError, match="is damaged: its content is not what was written"):
+        load_checkpoint(saved)
+
+
 def test_weights_of_another_architecture_are_named(tmp_path, profile, detector):
     wider = load_profile("hierarchical", (*SMALL, "aggregator.width=64"))
     save_checkpoint(tmp_path / "c.safetensors", build_model(wider, detector), profile, detector, {})

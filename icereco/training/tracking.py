@@ -107,7 +107,7 @@ class Tracker:
         if mode == "disabled":
             return cls(None)
         run = _attempt("start", lambda: _start(mode, folder, name, config, project, tags))
-        if url := getattr(run, "url", None):
+        if mode == "online" and (url := getattr(run, "url", None)):  # offline, wandb warns whoever asks
             logger.info("Weights & Biases: %s", url)
         elif run is not None:
             logger.info("Weights & Biases keeps this run in %s; upload it with: wandb sync", folder / "wandb")
