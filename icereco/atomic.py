@@ -2,37 +2,57 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from icereco.errors import IcerecoError
 
-__all__ = ["replacing", "unwritable"]
+__all__ = ["explaining", "replacing", "write_text"]
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, which takes its place when the block ends, and is removed when it fails.
+    """A temporary name beside `path`, which takes its place when the block ends; when it fails nothing is left.
 
     Raises:
         IcerecoError: the folder cannot be written to, or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    missing = [folder for folder in path.parents if not folder.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
+        with explaining(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.touch()
         yield temporary
-        try:
+        with explaining(path):
             temporary.replace(path)
-        except OSError as error:
-            raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        for folder in missing:
+            with suppress(OSError):  # somebody else has put something into it
+                folder.rmdir()
+        raise
 
 
-def unwritable(path: Path, error: OSError) -> IcerecoError:
-    """The message for a file that cannot be written."""
-    return IcerecoError(f"cannot write {path}: {error.strerror or error}")
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing.
+
+    Raises:
+        IcerecoError: the disk is full, or the folder is gone or cannot be written to.
+    """
+    with replacing(path) as temporary, explaining(path):
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def explaining(path: Path) -> Iterator[None]:
+    """What the disk refuses in this block is about `path`, whatever temporary name is being written to.
+
+    Raises:
+        IcerecoError: the folder cannot be written to, or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise IcerecoError(f"cannot write {path}: {error.strerror or error}") from error

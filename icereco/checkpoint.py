@@ -69,17 +69,30 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
             the profile inside asks for.
     """
     tensors, metadata = read_tensors(path)
-    detector = _detector_from(tensors, json.loads(metadata["detector"]))
-    # The detector is in the file, so that its card need not be installed here.
-    used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
-    profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
+    detector, profile, provenance = _facts(tensors, metadata, path)
     model = build_model(profile, detector)
     _load_weights(
         model, {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}, path
     )
     model = model.to(device) if device is not None else model
-    provenance = json.loads(metadata["provenance"])
     return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
+
+
+def _facts(
+    tensors: dict[str, Tensor], metadata: dict[str, str], path: Path
+) -> tuple[Detector, Profile, dict[str, Any]]:
+    if "profile" not in metadata:
+        raise IcerecoError(f"{path} holds no model; give best.safetensors or last.safetensors of a run")
+    try:
+        detector = _detector_from(tensors, json.loads(metadata["detector"]))
+        # The detector is in the file, so that its card need not be installed here.
+        used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
+        profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
+        return detector, profile, dict(json.loads(metadata["provenance"]))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise IcerecoError(
+            f"{path} is damaged: what it says of its model cannot be read ({type(error).__name__}: {error})"
+        ) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from icereco.atomic import unwritable
+from icereco.atomic import explaining
 from icereco.errors import IcerecoError
 from icereco.runs import RunFolder
 
@@ -50,12 +50,9 @@ def give_order(run: RunFolder, order: Order) -> Receipt:
     if state != "running":
         raise IcerecoError(f"run {run.name!r} is not running, it is {state}; list runs with: icereco runs")
     line = json.dumps({"order": order, "time": round(time.time(), 3), "by": _who()}) + "\n"
-    try:
-        with run.control.open("ab", buffering=0) as file:  # one write in append mode: orders never interleave
-            file.write(line.encode())
-            return Receipt(run, order, file.tell())
-    except OSError as error:
-        raise unwritable(run.control, error) from error
+    with explaining(run.control), run.control.open("ab", buffering=0) as file:
+        file.write(line.encode())  # one write in append mode: orders never interleave
+        return Receipt(run, order, file.tell())
 
 
 def wait_for_answer(receipt: Receipt, seconds: float) -> str:

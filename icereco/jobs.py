@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
+from icereco.atomic import write_text
 from icereco.errors import IcerecoError
-from icereco.json_lines import write_text
 from icereco.process import birth_mark, is_alive
 
 __all__ = ["Job", "JobFolder", "JobState"]

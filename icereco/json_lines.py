@@ -1,15 +1,12 @@
-"""JSON that any reader understands: no NaN, no half-written files."""
+"""JSON that any reader understands: no NaN."""
 
 import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from icereco.atomic import replacing, unwritable
-
-__all__ = ["plain", "row_of", "write_text"]
+__all__ = ["plain", "row_of"]
 
 
 def plain(value: Any) -> Any:
@@ -32,16 +29,3 @@ def row_of(line: str) -> dict[str, Any] | None:
         if isinstance(row, dict):
             return {key: math.nan if value is None else value for key, value in row.items()}
     return None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing.
-
-    Raises:
-        IcerecoError: the disk is full, or the folder is gone or cannot be written to.
-    """
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise unwritable(path, error) from error

@@ -26,9 +26,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from icereco.atomic import unwritable
+from icereco.atomic import explaining, write_text
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.json_lines import plain, row_of, write_text
+from icereco.json_lines import plain, row_of
 from icereco.process import birth_mark
 from icereco.run_status import Phase, Progress, State, Status
 
@@ -65,15 +65,13 @@ class RunFolder:
         if not is_run_name(name):
             raise IcerecoError(f"{name!r} cannot be the name of a run: use letters, digits, '.', '_' and '-'")
         run = cls(root / name)
-        try:
+        with explaining(run.path):
             if any(path.is_file() and path.name != _LOCK for path in run.path.rglob("*")):
                 raise IcerecoError(
                     f"the run folder {run.path} is not empty; continue it with: icereco train --resume {name}, "
                     "or choose another --name"
                 )
             run.checkpoints.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(run.path, error) from error
         return run
 
     @property
@@ -165,14 +163,11 @@ class RunFolder:
             IcerecoError: the disk is full or the folder is gone.
         """
         line = json.dumps(plain(metrics), allow_nan=False).encode() + b"\n"
-        try:
-            with self.metrics.open("ab+", buffering=0) as file:
-                # A process that died in the middle of a line must not spoil the next one.
-                if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-                    line = b"\n" + line
-                file.write(line)
-        except OSError as error:
-            raise unwritable(self.metrics, error) from error
+        with explaining(self.metrics), self.metrics.open("ab+", buffering=0) as file:
+            # A process that died in the middle of a line must not spoil the next one.
+            if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+                line = b"\n" + line
+            file.write(line)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Every whole line, with NaN for null; a line that is cut or damaged is left out."""
@@ -238,10 +233,8 @@ class RunFolder:
         status = self.status()
         if status and status.host != platform.node() and self.is_live():  # whose lock may not reach us
             raise self._in_use(status.pid, status.host)
-        try:
+        with explaining(self.path / _LOCK):
             file = (self.path / _LOCK).open("a+", encoding="ascii")
-        except OSError as error:
-            raise unwritable(self.path / _LOCK, error) from error
         with file:
             try:
                 flock(file, LOCK_EX | LOCK_NB)
@@ -266,6 +259,10 @@ class RunFolder:
             shutil.rmtree(self.path)
         except OSError as error:
             raise IcerecoError(f"cannot delete {error.filename or self.path}: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Remove the folder, as far as that can be done; for the process that made it."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def _in_use(self, pid: int | None, host: str) -> IcerecoError:
         return IcerecoError(

@@ -11,7 +11,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
-from icereco.atomic import replacing, unwritable
+from icereco.atomic import explaining, write_text
 from icereco.errors import IcerecoError
 from icereco.profiles.toml import format_key, format_value
 
@@ -83,8 +83,7 @@ def _rewrite(change: Callable[[str], str], expected: Callable[[dict[str, Any]], 
                 f"{path}: is written in a way that this command cannot change safely (such as inline tables); "
                 "edit it by hand"
             )
-        with replacing(path) as temporary:
-            temporary.write_text(after, encoding="utf-8")
+        write_text(path, after)
 
 
 def _without(text: str, section: str, name: str) -> str:
@@ -129,11 +128,9 @@ def _settings_or_none(text: str) -> dict[str, Any] | None:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Two commands at once change the file one after the other."""
-    try:
+    with explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = (path.parent / ".settings.lock").open("a")
-    except OSError as error:
-        raise unwritable(path, error) from error
     with lock:
         flock(lock, LOCK_EX)
         yield

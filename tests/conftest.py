@@ -6,6 +6,7 @@ import os
 # Threads that wait for each other by spinning make tests many times slower where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -26,6 +27,9 @@ from icereco.data.sources import open_source
 from icereco.data.store import Store
 from icereco.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
+
+# A shell lets what it starts in the background ignore Ctrl-C, and with it every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = ["plugin_example"]  # a package of its own, which `test_scaffold` installs and tests
 

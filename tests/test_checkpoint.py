@@ -81,6 +81,26 @@ def test_a_flipped_bit_in_a_weight_is_noticed(saved):
         load_checkpoint(saved)
 
 
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"detector": "{"}, "cannot be read"),
+        ({"detector": "[]"}, "cannot be read"),
+        ({"detector": "{}"}, "cannot be read"),
+        ({"profile": "name ="}, "cannot be read"),
+        ({"provenance": "7"}, "cannot be read"),
+        ({"profile": None, "position": "{}"}, "holds no model; give best.safetensors"),
+    ],
+)
+def test_facts_that_make_no_sense_are_told(saved, facts, message):
+    tensors, metadata = read_tensors(saved)
+    kept = {name: value for name, value in (metadata | facts).items() if value is not None}
+    write_tensors(saved, tensors, kept)
+    with pytest.raises(IcerecoError, match=message) as caught:
+        load_checkpoint(saved)
+    assert str(saved) in str(caught.value)
+
+
 def test_weights_of_another_architecture_are_named(tmp_path, profile, detector):
     wider = load_profile("hierarchical", (*SMALL, "aggregator.width=64"))
     save_checkpoint(tmp_path / "c.safetensors", build_model(wider, detector), profile, detector, {})

@@ -113,11 +113,16 @@ def group_that(raises):
     return group
 
 
+INTERRUPTED_CLASS = RuntimeError("Error calling __set_name__")
+INTERRUPTED_CLASS.__cause__ = KeyboardInterrupt()
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code", "message"),
     [
         (IcerecoError("no such thing"), 2, "error: no such thing\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (INTERRUPTED_CLASS, 130, "error: interrupted\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "out.parquet"),
             1,

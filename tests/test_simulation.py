@@ -1,4 +1,6 @@
 # ruff: noqa: TID253 -- compares Arrow tables
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -303,7 +305,22 @@ class TestCommand:
         _, message = process.communicate()
         assert process.returncode == 130, message
         assert "Traceback" not in message
-        assert not list(tmp_path.glob("made/*"))
+        assert not (tmp_path / "made").exists()
+
+    @pytest.mark.parametrize("most_bytes", [2, 3_000, 20_000])
+    def test_a_full_disk_is_told_with_the_name_of_the_file(self, tmp_path: Path, most_bytes: int):
+        def small_files() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing more then fails as on a full disk
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+        arguments = ["simulate", "--events", "40", "-o", "made", "--layout", "both", "--workers", "1"]
+        done = subprocess.run(
+            [sys.executable, "-m", "icereco", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, preexec_fn=small_files, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        assert re.search(r"error: cannot write made/(events.parquet|sensor_geometry.csv): ", done.stderr)
+        assert not list(tmp_path.iterdir())
 
     def test_refuses_to_overwrite(self, tmp_path: Path):
         (tmp_path / "events.parquet").touch()

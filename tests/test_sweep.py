@@ -166,6 +166,7 @@ def test_a_training_that_fails_leaves_the_others_alone(tmp_path, events):
     assert (good["settings"], good["state"]) == ({"encoder.heads": 2}, "finished")
     assert bad["state"] == "failed"
     assert "not a multiple of encoder.heads = 3" in bad["message"]
+    assert not (tmp_path / "runs" / bad["run"]).exists()
 
 
 @pytest.mark.slow

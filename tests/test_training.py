@@ -18,6 +18,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from icereco.checkpoint import read_tensors, write_tensors
 from icereco.cli import main
 from icereco.data.simulation import simulated_events
 from icereco.detector import load_detector
@@ -271,7 +272,29 @@ def test_training_without_truth_is_refused(tmp_path, events):
     run = RunFolder.create(tmp_path, "blind")
     with pytest.raises(IcerecoError, match="no truth"), sessions.begin(small_profile(), blind, run, silently):
         pass
-    assert run.state() == "failed"
+    assert not run.path.exists()
+
+
+@pytest.mark.parametrize("content", ["best", "position"])
+def test_what_is_no_state_of_a_training_is_not_resumed(tmp_path, events, content):
+    run = RunFolder.create(tmp_path, "stopped")
+    with sessions.begin(small_profile(), events, run, silently) as session:
+        assert not train(session, steps=3)
+    if content == "best":
+        shutil.copy(run.last, run.training_state)
+    else:
+        tensors, metadata = read_tensors(run.training_state)
+        write_tensors(run.training_state, tensors, metadata | {"position": '{"epoch": 0, "mood": "good"}'})
+    with pytest.raises(IcerecoError, match="is not the state of a training"), sessions.resume(run, silently):
+        pass
+    assert run.state() == "stopped"
+
+
+def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_path, events):
+    run = RunFolder.create(tmp_path, "hasty")
+    with pytest.raises(KeyboardInterrupt), sessions.begin(small_profile(), events, run, silently):
+        raise KeyboardInterrupt
+    assert not run.path.exists()
 
 
 def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, events):

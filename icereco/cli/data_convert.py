@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rich.markup import escape
 
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.data.convert import Conversion, Layout, Outcome
@@ -77,9 +77,8 @@ def command(
     Conversion.require_output(output)
     source = _without_bad(found.open(), card, output) if skip_bad else found.open()
     asked = Conversion(source, card, output, layout, events_per_file)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     started = time.perf_counter()
-    with event_progress(source.count()) as advance, _saying_how_to_go_on(asked):
+    with interrupted_by_sigterm(), event_progress(source.count()) as advance, _saying_how_to_go_on(asked):
         outcome = convert(asked, advance)
     seconds = time.perf_counter() - started
     if as_json:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.data.sources import Source
@@ -62,7 +63,7 @@ def command(data: str, detector: str | None, reader: str | None, processes: int 
 def _prepare(source: "Source", detector: "Detector", processes: int | None) -> "Store":
     from icereco.data.prepare import prepared
 
-    with event_progress(source.count()) as advance:
+    with interrupted_by_sigterm(), event_progress(source.count()) as advance:
         before = 0
 
         def tell(done: int, _total: int) -> None:

@@ -63,8 +63,12 @@ class LazyGroup(click.Group):
             _fail("interrupted", _INTERRUPTED, error)
         except BrokenPipeError:  # the reader of our output has left: click ends quietly
             raise
-        except OSError as error:
-            _fail(_describe(error), _SYSTEM_ERROR, error)
+        except Exception as error:
+            if _comes_of_interruption(error):
+                _fail("interrupted", _INTERRUPTED, error)
+            if isinstance(error, OSError):
+                _fail(_describe(error), _SYSTEM_ERROR, error)
+            raise
 
 
 def _fail(message: str, exit_code: int, cause: BaseException) -> NoReturn:
@@ -72,6 +76,13 @@ def _fail(message: str, exit_code: int, cause: BaseException) -> NoReturn:
     colour = False if os.environ.get("NO_COLOR") else None
     click.secho(f"error: {message}", fg="red", err=True, color=colour)
     raise click.exceptions.Exit(exit_code) from cause
+
+
+def _comes_of_interruption(error: BaseException | None) -> bool:
+    """Python 3.11 turns an interruption of a class that is being made, as in an import, into a RuntimeError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _describe(error: OSError) -> str:

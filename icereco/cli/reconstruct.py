@@ -2,9 +2,7 @@
 
 import json
 import shlex
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.data.split_rule import PARTS
 from icereco.errors import IcerecoError
+from icereco.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
@@ -171,21 +170,11 @@ def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, fo
     from icereco.inference.outputs import open_output
 
     with (
-        _terminable(),
+        interrupted_by_sigterm(),
         open_output(output, form, _provenance(sources, method)) as opened,
         event_progress(sum(source.count() for source in sources)) as advance,
     ):
         return reconstruct(sources, method, opened, advance)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM interrupts as Ctrl-C does, so that the partial file is removed then, too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import signal
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from rich.markup import escape
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -147,9 +147,9 @@ def _simulate(
 ) -> "Statistics":
     from icereco.data.statistics import Statistics
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that partial files are removed then, too
     statistics = Statistics()
     with ExitStack() as stack:
+        stack.enter_context(interrupted_by_sigterm())
         advance = stack.enter_context(event_progress(events))
         writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
         for batch in simulation.events(events, workers):

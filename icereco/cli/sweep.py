@@ -7,8 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.log import get_logger
+from icereco.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.sweep import Cell, Ranked
@@ -112,7 +112,7 @@ def _train(cells: "Sequence[Cell]", data: "Sequence[DataChoice]", manner: _Manne
     logger.info("%d trainings, %d of them to do; watch them with: icereco runs", len(cells), len(waiting))
     if manner.jobs > 1:
         _prepare_data([cell for cell, _ in waiting], data)
-    with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, _stoppable():
+    with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, interrupted_by_sigterm():
         return _side_by_side(
             waiting, manner.jobs, lambda cell, action: _start(cell, action, manner, Path(folder))
         )
@@ -214,16 +214,6 @@ def _profile_file(cell: "Cell", folder: Path) -> str:
     return str(path)
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: bool) -> None:
     from icereco.sweep import ranking
 
@@ -236,7 +226,7 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
             {
                 "run": cell.run.name,
                 "settings": cell.settings,
-                "state": cell.run.state(),
+                "state": "failed" if cell.run.name in failures else cell.run.state(),
                 "message": failures.get(cell.run.name),
             }
             for cell in others

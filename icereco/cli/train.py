@@ -20,6 +20,7 @@ from rich.progress import (
 from icereco.errors import IcerecoError
 from icereco.log import get_logger
 from icereco.runs import RunFolder, resolve, runs_dir
+from icereco.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
@@ -122,7 +123,7 @@ def command(
         if resumed
         else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), runs_dir, name, progress)
     )
-    with _stopped(progress), opened as session:
+    with interrupted_by_sigterm(), _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
         )
@@ -281,9 +282,8 @@ def _say_what_next(session: "Session", finished: bool) -> None:
 
     show(run.validation)
     best = session.trainer.position.best_median_deg
-    logger.info(
-        "finished: median angular error %.2f° at the lowest validation loss; everything is in %s",
-        best,
-        run.path,
-    )
+    error = "no validation event has a direction"
+    if best is not None:
+        error = f"median angular error {best:.2f}° at the lowest validation loss"
+    logger.info("finished: %s; everything is in %s", error, run.path)
     click.echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.atomic import replacing
+from icereco.atomic import explaining, replacing, write_text
 from icereco.data.check import EventChecker
 from icereco.data.columns import file_of
-from icereco.data.kaggle_layout import KaggleBatch, require_small_ids, write_geometry, write_meta
+from icereco.data.kaggle_layout import KaggleBatch, geometry_csv, require_small_ids, write_meta
 from icereco.data.layouts import COMPRESSION, OwnWriter
 from icereco.data.sources import Source
 from icereco.data.table import SCHEMA
@@ -261,10 +261,7 @@ class _Target:
 
     def _note(self, outcome: Outcome | None) -> None:
         finished = None if outcome is None else asdict(outcome)
-        with replacing(self._folder / _PLAN) as temporary:
-            temporary.write_text(
-                json.dumps({"plan": self._plan, "finished": finished}, indent=1), encoding="utf-8"
-            )
+        write_text(self._folder / _PLAN, json.dumps({"plan": self._plan, "finished": finished}, indent=1))
 
     def done(self) -> list[Path]:
         """The files with events, in order, as far as there is no gap."""
@@ -290,7 +287,8 @@ class _Target:
                 writer.write(batch)
                 advance(batch.num_rows)
             if isinstance(writer, KaggleBatch):  # the file that tells of the events takes its name first
-                with replacing(self._meta_piece(number)) as temporary:
+                piece = self._meta_piece(number)
+                with replacing(piece) as temporary, explaining(piece):
                     write_meta(temporary, writer.meta, facts)
 
     def finish(self, outcome: Outcome) -> None:
@@ -301,13 +299,13 @@ class _Target:
         rmtree(self._folder / _META, ignore_errors=True)
 
     def _finish_kaggle(self) -> None:
-        with replacing(self._folder / "sensor_geometry.csv") as temporary:
-            write_geometry(self._asked.detector, temporary)
+        write_text(self._folder / "sensor_geometry.csv", geometry_csv(self._asked.detector))
         pieces = [self._meta_piece(number) for number in range(len(self.done()))]
         schema = pq.read_schema(pieces[0])
-        part = "train" if "azimuth" in schema.names else "test"
+        path = self._folder / f"{'train' if 'azimuth' in schema.names else 'test'}_meta.parquet"
         with (
-            replacing(self._folder / f"{part}_meta.parquet") as temporary,
+            replacing(path) as temporary,
+            explaining(path),
             pq.ParquetWriter(temporary, schema, compression=COMPRESSION) as whole,
         ):
             for piece in pieces:

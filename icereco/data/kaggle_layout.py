@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.atomic import replacing, unwritable
+from icereco.atomic import explaining, replacing
 from icereco.data.columns import ragged
 from icereco.data.layouts import COMPRESSION, PROVENANCE_KEY, ParquetFile
 from icereco.data.table import PULSE_COLUMNS, TRUTH_COLUMNS
@@ -26,8 +26,8 @@ __all__ = [
     "EVENTS_PER_BATCH",
     "KaggleBatch",
     "KaggleWriter",
+    "geometry_csv",
     "require_small_ids",
-    "write_geometry",
     "write_meta",
 ]
 
@@ -99,16 +99,19 @@ class KaggleWriter:
     def __init__(self, folder: Path, detector: Detector, provenance: dict[str, Any]) -> None:
         require_small_ids(detector)
         self._folder, self._detector, self._provenance = folder, detector, provenance
+        self._meta_path = folder / "train_meta.parquet"
         self._stack = ExitStack()
         self._batches: list[KaggleBatch] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             # The meta table is entered first, so that it takes its name last.
-            self._meta_path = stack.enter_context(replacing(self._folder / "train_meta.parquet"))
-            write_geometry(
-                self._detector, stack.enter_context(replacing(self._folder / "sensor_geometry.csv"))
-            )
+            self._meta = stack.enter_context(replacing(self._meta_path))
+            path = self._folder / "sensor_geometry.csv"
+            with explaining(path):
+                stack.enter_context(replacing(path)).write_text(
+                    geometry_csv(self._detector), encoding="utf-8"
+                )
             self._stack = stack.pop_all()
         return self
 
@@ -119,7 +122,8 @@ class KaggleWriter:
             stack.push(self._stack)
             if error is None:
                 rows = [part for batch in self._batches for part in batch.meta]
-                write_meta(self._meta_path, rows, self._provenance)
+                with explaining(self._meta_path):
+                    write_meta(self._meta, rows, self._provenance)
             else:
                 stack.pop_all()
                 self._stack.__exit__(kind, error, trace)
@@ -155,21 +159,14 @@ def require_small_ids(detector: Detector) -> None:
 
 
 def write_meta(path: Path, rows: list[pa.RecordBatch], provenance: dict[str, Any]) -> None:
-    """Rows of the meta table as one file.
-
-    Raises:
-        IcerecoError: it cannot be written.
-    """
+    """Rows of the meta table as one file."""
     note = {PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()}
     table = pa.Table.from_batches(rows).replace_schema_metadata(note)
-    try:
-        pq.write_table(table, path, compression=COMPRESSION)
-    except OSError as error:
-        raise unwritable(path, error) from error
+    pq.write_table(table, path, compression=COMPRESSION)
 
 
-def write_geometry(detector: Detector, path: Path) -> None:
-    """The positions of the sensors, `sensor_geometry.csv`."""
+def geometry_csv(detector: Detector) -> str:
+    """The positions of the sensors, as `sensor_geometry.csv` has them."""
     places = enumerate(detector.position_m.tolist())
     rows = (f"{i},{x:.2f},{y:.2f},{z:.2f}\n" for i, (x, y, z) in places)
-    path.write_text("sensor_id,x,y,z\n" + "".join(rows), encoding="utf-8")
+    return "sensor_id,x,y,z\n" + "".join(rows)

@@ -2,7 +2,7 @@
 """Writing events in the own layout. Files appear whole or not at all."""
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.atomic import replacing, unwritable
+from icereco.atomic import explaining, replacing
 from icereco.data.table import SCHEMA
 
 __all__ = ["COMPRESSION", "PROVENANCE_KEY", "EventWriter", "OwnWriter", "ParquetFile"]
@@ -52,9 +52,11 @@ class ParquetFile:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
-            self._file = stack.enter_context(
-                pq.ParquetWriter(temporary, self.schema, compression=COMPRESSION, write_page_checksum=True)
-            )
+            with explaining(self._path):
+                self._file = pq.ParquetWriter(
+                    temporary, self.schema, compression=COMPRESSION, write_page_checksum=True
+                )
+            stack.callback(self._abandon)
             self._stack = stack.pop_all()
         return self
 
@@ -64,6 +66,8 @@ class ParquetFile:
         if kind is None:
             try:
                 self._flush(everything=True)
+                with explaining(self._path):
+                    self._file.close()
             except BaseException as failed:
                 self._stack.__exit__(type(failed), failed, failed.__traceback__)
                 raise
@@ -76,15 +80,17 @@ class ParquetFile:
         if self._rows >= self._rows_per_group:
             self._flush(everything=False)
 
+    def _abandon(self) -> None:
+        with suppress(OSError):  # of a disk that is full: why it is closed unfinished has been told
+            self._file.close()
+
     def _flush(self, *, everything: bool) -> None:
         table = pa.Table.from_batches(self._waiting, self.schema)
         end = self._rows if everything else self._rows - self._rows % self._rows_per_group
-        try:
+        with explaining(self._path):
             for start in range(0, end, self._rows_per_group):
                 group = table.slice(start, min(self._rows_per_group, end - start))
                 self._file.write_table(group.combine_chunks(), row_group_size=self._rows_per_group)
-        except OSError as error:
-            raise unwritable(self._path, error) from error
         self._waiting = table.slice(end).to_batches()
         self._rows -= end
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.atomic import replacing, unwritable
+from icereco.atomic import explaining, replacing
 from icereco.directions import angles_from_direction
 from icereco.errors import IcerecoError
 from icereco.events import EventBatch, Truth
@@ -134,7 +134,7 @@ class ReconstructionTable:
         Raises:
             IcerecoError: the file cannot be written.
         """
-        with self._explaining():
+        with explaining(self._path):
             if self._writer is None:
                 schema = rows.schema.with_metadata(self._metadata)
                 self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
@@ -150,7 +150,7 @@ class ReconstructionTable:
         """
         if self._writer is None:
             self.write(_no_rows())
-        with self._explaining():
+        with explaining(self._path):
             self._flush()
             self._close()
 
@@ -168,13 +168,6 @@ class ReconstructionTable:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise unwritable(self._path, error) from error
 
 
 def _no_rows() -> pa.RecordBatch:

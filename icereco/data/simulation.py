@@ -3,17 +3,12 @@
 
 import hashlib
 import json
-import multiprocessing
-import pickle
-import signal
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from itertools import count
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +23,7 @@ from icereco.data.store import cache_dir
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.roles import Simulator
+from icereco.spawn import CONTEXT, working
 
 __all__ = ["Progress", "Simulation", "simulated_events"]
 
@@ -115,23 +111,17 @@ class Simulation:
             yield from simulator.blocks(self.seed)
 
     def _in_processes(self, workers: int) -> Blocks:
-        # Spawned, not forked: a fork would copy the threads' locks of a parent that has loaded torch.
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, context, initializer=_start)
-        pickled = pickle.dumps(self)
-        waiting: deque[Future[pa.RecordBatch]] = deque()
-        try:
-            for number in count():
-                waiting.append(pool.submit(_block, pickled, number))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise IcerecoError(
-                "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
-                "must run it under if __name__ == '__main__'"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+        pipes = [CONTEXT.Pipe() for _ in range(workers)]
+        with working("icereco-simulate", _work, [(self, theirs) for _, theirs in pipes]):
+            for _, theirs in pipes:
+                theirs.close()  # the worker alone has it now, so that its end is noticed
+            try:
+                yield from _in_order([ours for ours, _ in pipes])
+            except (EOFError, ConnectionError) as error:
+                raise IcerecoError(
+                    "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
+                    "must run it under if __name__ == '__main__'"
+                ) from error
 
 
 def simulated_events(
@@ -171,21 +161,37 @@ def simulated_events(
     return path
 
 
-def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends the workers
+def _in_order(workers: Sequence[Connection]) -> Blocks:
+    """The blocks of all workers; whoever has sent one is given the next, so that none waits for a slower one."""
+    asked = count()
+    for worker in workers:
+        worker.send(next(asked))
+    early: dict[int, pa.RecordBatch | IcerecoError] = {}
+    for number in count():
+        while number not in early:
+            ready = wait(workers)
+            for worker in [one for one in workers if one in ready]:
+                early |= worker.recv()
+                worker.send(next(asked))
+        block = early.pop(number)
+        if isinstance(block, IcerecoError):
+            raise block
+        yield block
 
 
-@lru_cache(maxsize=1)
-def _built(pickled: bytes) -> tuple[Simulator, int]:
-    """The simulator of a worker process, built for its first block."""
-    simulation: Simulation = pickle.loads(pickled)
-    return simulation.build(), simulation.seed
-
-
-def _block(pickled: bytes, number: int) -> pa.RecordBatch:
-    simulator, seed = _built(pickled)
-    with blaming("simulator", simulator, f"when it made block {number}"):
-        return next(iter(simulator.blocks(seed, number)))
+def _work(simulation: Simulation, pipe: Connection) -> None:
+    """Make the blocks that are asked for, until nobody is there to ask, or there is no memory."""
+    with suppress(EOFError, ConnectionError, MemoryError):
+        simulator = None
+        while True:
+            number = pipe.recv()
+            try:
+                simulator = simulator or simulation.build()
+                with blaming("simulator", simulator, f"when it made block {number}"):
+                    block = next(iter(simulator.blocks(simulation.seed, number)))
+                pipe.send({number: block})
+            except IcerecoError as error:
+                pipe.send({number: error})
 
 
 def _code_fingerprint(factory: str) -> str:

@@ -12,11 +12,12 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
+from icereco.atomic import write_text
 from icereco.data.check import BadEventError, EventChecker, check_truth
 from icereco.data.sources import Source
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.json_lines import plain, write_text
+from icereco.json_lines import plain
 from icereco.log import get_logger
 from icereco.roles import Reader
 

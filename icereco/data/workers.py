@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import queue
-import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any
 
 from icereco.data.part import PartTask, prepare_part
 from icereco.errors import IcerecoError
+from icereco.spawn import CONTEXT, working
 
 __all__ = ["KilledError", "run_tasks"]
 
@@ -57,21 +57,10 @@ def _here(tasks: Iterable[PartTask], tell: Tell, stop: threading.Event) -> None:
 
 
 def _in_processes(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threading.Event) -> None:
-    # Spawned, not forked: a fork would copy the threads' locks of a parent that has loaded torch.
-    context = multiprocessing.get_context("spawn")
-    taken, told = context.Value("q", 0), context.Queue()
-    workers = [
-        context.Process(target=_work, args=(tasks, taken, told), name="icereco-prepare", daemon=True)
-        for _ in range(processes)
-    ]
-    try:
-        for worker in workers:
-            worker.start()
+    taken, told = CONTEXT.Value("q", 0), CONTEXT.Queue()
+    # Files are written beside their place: a worker that is ended leaves nothing half done.
+    with working("icereco-prepare", _work, [(tasks, taken, told)] * processes) as workers:
         _listen(len(tasks), workers, told, tell, stop)
-    finally:
-        for worker in workers:
-            worker.terminate()  # files are written beside their place: nothing is left half done
-            worker.join()
 
 
 def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: threading.Event) -> None:
@@ -92,7 +81,6 @@ def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: thre
 
 
 def _work(tasks: Sequence[PartTask], taken: Any, told: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while (number := _next(taken)) < len(tasks):
         task = tasks[number]

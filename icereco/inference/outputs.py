@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from icereco.atomic import replacing, unwritable
+from icereco.atomic import explaining, replacing
 from icereco.data.reconstructions import provenance_of, reconstruction_writer
 from icereco.errors import IcerecoError
 
@@ -51,7 +51,7 @@ def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> Abst
 
 @contextmanager
 def _submission_writer(path: Path) -> Iterator[Output]:
-    with replacing(path) as temporary, _explaining(path), temporary.open("wb") as file:
+    with replacing(path) as temporary, explaining(path), temporary.open("wb") as file:
         file.write(_HEADER)
         bare = csv.WriteOptions(include_header=False)
         with csv.CSVWriter(file, _SUBMISSION, write_options=bare) as writer:
@@ -67,15 +67,6 @@ class _Submission:
         azimuth, zenith = _filled(rows, "azimuth", 0.0), _filled(rows, "zenith", FALLBACK_ZENITH_RAD)
         columns = [rows.column("event_id"), azimuth, zenith]
         self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SUBMISSION))
-
-
-@contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    """What goes wrong with the disk inside is about `path`: readers explain their own troubles."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def _filled(rows: pa.RecordBatch, name: str, otherwise: float) -> pa.Array:

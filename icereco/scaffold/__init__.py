@@ -9,7 +9,7 @@ from string import Template
 from typing import Literal
 
 from icereco import __version__
-from icereco.atomic import unwritable
+from icereco.atomic import explaining
 from icereco.components import KINDS, Kind
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import CARD_HOOK, HOOKS
@@ -109,12 +109,11 @@ def write_plugin(text: str, kind: PluginKind, parent: Path) -> Path:
         raise IcerecoError(f"{folder} is there already; choose another name, or another folder with -o")
     partial = parent / f".{name.distribution}.partial"
     try:
-        for path, content in plugin_files(name, kind).items():
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
-            (partial / path).write_text(content, encoding="utf-8")
-        partial.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+        with explaining(folder):
+            for path, content in plugin_files(name, kind).items():
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
+                (partial / path).write_text(content, encoding="utf-8")
+            partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder

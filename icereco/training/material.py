@@ -145,12 +145,12 @@ def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Ite
     """A store with truth, whole, or growing where it has many events in several files."""
     if is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
         store = prepared(source, detector, stages("sorting"))
-        _require_truth(store, source.path)
+        _require_trainable(store, source.path)
         yield store
         return
     with growing(source, detector, lambda store: part_order(store, seed)) as store:
         if store.wait is None:
-            _require_truth(store, source.path)
+            _require_trainable(store, source.path)
         else:
             logger.info(
                 "%s: %d events are prepared while training goes on; what is done is kept for the next time",
@@ -160,13 +160,17 @@ def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Ite
         yield store
 
 
-def _require_truth(store: Store, path: Path) -> None:
+def _require_trainable(store: Store, path: Path) -> None:
     if not store.has_truth:
         raise IcerecoError(
             f"{path} has no truth to train on: it needs the columns azimuth and zenith "
             "(in Kaggle's layout train_meta.parquet beside the train folder)"
         )
     store.require_truth()
+    if not store.manifest.pulses:
+        raise IcerecoError(
+            f"{path}: none of its {len(store):,} events has a pulse, so there is nothing to learn from"
+        )
 
 
 def _split(

@@ -21,7 +21,7 @@ from icereco.model import build_model
 from icereco.normalization import check_features
 from icereco.profiles import Profile, parse_profile
 from icereco.provenance import provenance
-from icereco.runs import Phase, RunFolder
+from icereco.runs import RunFolder
 from icereco.tensors import to_tensors
 from icereco.training.average import running_average
 from icereco.training.loop import Listener, NonFiniteLossError, Trainer, Witness
@@ -73,7 +73,7 @@ class Session:
             recorder.say("failed", position, str(error))
             raise
         except BaseException as error:
-            recorder.say("failed", position, f"{type(error).__name__}: {error}")
+            recorder.say("failed", position, _told(error))
             raise
         self.trainer.save("last")
         if ended:
@@ -166,16 +166,15 @@ def begin(
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
     """
-    with run.lock(), _log_to(run):
+    # A run that never began would only be in the way of the next of its name.
+    with run.lock(), _log_to(run), _preparing(run, lambda _: run.discard()), ExitStack() as stack:
         orders = OrderReader(run.control)
-        with ExitStack() as stack:
-            with _preparing(run, otherwise="failed"):
-                run.write_profile(profile.resolved_toml())
-                stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
-                material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
-                session = _assemble(run, profile, material, provenance(**material.facts), orders)
-            run.write_provenance(session.facts)
-            yield session
+        run.write_profile(profile.resolved_toml())
+        stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
+        material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
+        session = _assemble(run, profile, material, provenance(**material.facts), orders)
+        run.write_provenance(session.facts)
+        yield session
 
 
 @contextmanager
@@ -194,11 +193,12 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train anew"
             )
-        orders = OrderReader(run.control)
-        with ExitStack() as stack:
-            with _preparing(run, otherwise="stopped"):
-                session = _recall(run, obeying_stages(stages, run, orders), orders, stack)
-            yield session
+        with (
+            _preparing(run, lambda error: run.write_status("stopped", message=_told(error))),
+            ExitStack() as stack,
+        ):
+            orders = OrderReader(run.control)
+            yield _recall(run, obeying_stages(stages, run, orders), orders, stack)
 
 
 def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
@@ -220,17 +220,23 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
 
 
 @contextmanager
-def _preparing(run: RunFolder, otherwise: Phase) -> Iterator[None]:
-    """Say that the run is being prepared, and why if that comes to nothing."""
+def _preparing(run: RunFolder, give_up: Callable[[BaseException], None]) -> Iterator[None]:
+    """Say that the run is being prepared; what ends it before its first step goes to `give_up`."""
     run.write_status("preparing")
     try:
         yield
-    except StoppedEarlyError as error:
-        run.write_status("stopped", message=str(error))
-        raise
     except BaseException as error:
-        run.write_status(otherwise, message=f"{type(error).__name__}: {error}")
+        status = run.status()
+        if status is not None and status.phase == "preparing":
+            if isinstance(error, StoppedEarlyError):
+                run.write_status("stopped", message=str(error))
+            else:
+                give_up(error)
         raise
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _assemble(

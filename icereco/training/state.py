@@ -71,18 +71,28 @@ def load_state(
         IcerecoError: the file is damaged, or belongs to another model.
     """
     tensors, metadata = read_tensors(path)
+    position = _position(metadata, path)
     try:
         model.load_state_dict(_under("model/", tensors))
         if average is not None:
             average.load_state_dict(_under("average/", tensors))
         for number, part in enumerate(optimizers.parts):
             part.load_state_dict(_part_state(part, _under(f"optimizer/{number}/", tensors)))
-    except (RuntimeError, ValueError, KeyError) as error:
+        torch.set_rng_state(tensors["random/cpu"])
+    except (RuntimeError, ValueError, LookupError, TypeError) as error:
         raise IcerecoError(f"{path} is the state of another model: {error}") from error
-    torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])
-    return Position(**json.loads(metadata["position"]))
+    return position
+
+
+def _position(metadata: dict[str, str], path: Path) -> Position:
+    try:
+        return Position(**json.loads(metadata["position"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise IcerecoError(
+            f"{path} is not the state of a training: it does not say where that stands; train anew"
+        ) from error
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

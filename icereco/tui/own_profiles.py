@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from icereco.atomic import write_text
 from icereco.errors import IcerecoError
-from icereco.json_lines import write_text
 from icereco.profiles import profile_names, read_profile
 from icereco.resources import data_dir
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.segment import Segment
 
-from icereco.atomic import replacing, unwritable
+from icereco.atomic import explaining, replacing
 from icereco.errors import IcerecoError
 from icereco.tui.picture.shapes import shapes_of
 
@@ -30,8 +30,5 @@ def save_picture(path: Path, lines: Sequence[Iterable[Segment]], columns: int, b
         content = svg_of(shapes).encode()
     else:
         raise IcerecoError(f"{path}: a picture's name must end in .png or .svg")
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise unwritable(path, error) from error
+    with replacing(path) as temporary, explaining(path):
+        temporary.write_bytes(content)

@@ -11,8 +11,8 @@ from textual.timer import Timer
 from textual.widgets import OptionList, TextArea
 from textual.widgets.option_list import Option
 
+from icereco.atomic import write_text
 from icereco.errors import IcerecoError
-from icereco.json_lines import write_text
 from icereco.plugins import registry
 from icereco.profiles import Problem, ProfileError, load_profile
 from icereco.profiles.check import check

@@ -1,0 +1,151 @@
+# ruff: noqa: TID253 -- writes tables
+"""Ctrl-C and SIGTERM, at the moments when they are least welcome: while workers start, and before the first step."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from multiprocessing import active_children
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from icereco.data.simulation import Simulation
+from icereco.detector import load_detector
+from icereco.errors import IcerecoError
+from icereco.plugins import registry
+from icereco.signals import interrupted_by_sigterm, interrupts_kept_from_children
+from icereco.spawn import working
+from icereco.testing.random_events import random_events
+
+COMMAND = [sys.executable, "-m", "icereco"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_workers_start_waits_until_they_have(number):
+    steps: list[str] = []
+    other = threading.Event()  # a thread that takes the signal when this one has it blocked
+    threading.Thread(target=other.wait, daemon=True).start()
+    with interrupted_by_sigterm():
+        handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+        try:
+            with interrupts_kept_from_children():
+                os.kill(os.getpid(), number)
+                time.sleep(0.05)
+                steps.append("started")
+        except KeyboardInterrupt:
+            steps.append("interrupted")
+        assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    other.set()
+    assert steps == ["started", "interrupted"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 0.05, 0.5])
+def test_a_worker_never_sees_ctrl_c_and_ends_with_the_block(capfd, after_seconds):
+    with working("sleeper", time.sleep, [(60,), (60,)]) as workers:
+        time.sleep(after_seconds)
+        for worker in workers:
+            os.kill(worker.pid or 0, signal.SIGINT)
+        time.sleep(0.5)
+        assert all(worker.is_alive() for worker in workers)
+    assert [worker.exitcode for worker in workers] == [-signal.SIGTERM] * 2
+    assert capfd.readouterr().err == ""
+
+
+def test_workers_started_by_a_thread_never_see_ctrl_c_either():
+    codes: list[int | None] = []
+
+    def start() -> None:
+        with working("sleeper", time.sleep, [(60,)]) as workers:
+            os.kill(workers[0].pid or 0, signal.SIGINT)
+            time.sleep(0.5)
+        codes.append(workers[0].exitcode)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert codes == [-signal.SIGTERM]
+
+
+def test_a_simulation_worker_that_is_killed_is_told_of():
+    component = registry().get("simulator", "ice-telescope")
+    options = component.load_options()(primaries_per_block=32)
+    blocks = Simulation(component, options, load_detector("icecube86"), seed=1).events(10_000, workers=2)
+    next(blocks)
+    mine = [one for one in active_children() if one.name == "icereco-simulate"]
+    assert len(mine) == 2
+    os.kill(mine[0].pid or 0, signal.SIGKILL)
+    with pytest.raises(IcerecoError, match="a simulation worker was killed"):
+        list(blocks)
+    assert not [one for one in active_children() if one.name == "icereco-simulate"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.4, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9, 2.1, 2.3])
+def test_ctrl_c_ends_a_simulation_at_any_moment_with_one_line(tmp_path, seconds):
+    """As a terminal does it: to the workers, too."""
+    arguments = ["simulate", "--events", "1200", "-o", "made"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(seconds)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert "Traceback" not in told
+    # Python itself may end by the signal, which a shell counts as 130, too.
+    assert process.returncode in (0, 130, -signal.SIGINT)
+    files = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert files == ([] if process.returncode else ["events.parquet"])
+
+
+@contextmanager
+def training(folder: Path, *arguments: str):
+    command = [*COMMAND, "train", "--profile", "quick", *arguments]
+    environment = os.environ | {"ICERECO_CACHE": str(folder / "cache")}
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_path, number):
+    with training(tmp_path) as process:
+        while process.poll() is None and not list(tmp_path.glob("cache/simulated/.*.partial")):
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert told.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob("runs/*"))
+    assert not [path for path in tmp_path.glob("cache/**/*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("events", "complaint"),
+    [
+        ([random_events(np.full(40, 6), seed=1)] * 2, "this event_id occurs more than once"),
+        ([random_events(np.zeros(40, int), seed=1)], "none of its 40 events has a pulse"),
+    ],
+    ids=["repeated ids", "empty events"],
+)
+def test_data_that_are_refused_while_they_are_prepared_leave_no_run(tmp_path, events, complaint):
+    with pq.ParquetWriter(tmp_path / "events.parquet", events[0].schema) as writer:
+        for table in events:
+            writer.write_table(table)
+    with training(tmp_path, "--data", "events.parquet", "--name", "it") as process:
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 2, told
+    assert complaint in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "runs" / "it").exists()
