@@ -99,10 +99,10 @@ def test_ctrl_c_ends_a_simulation_at_any_moment_with_one_line(tmp_path, seconds)
         os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert "Traceback" not in told
-    # Python itself may end by the signal, which a shell counts as 130, too.
+    # Python itself may end by the signal, which a shell counts as 130, too; also when all is written.
     assert process.returncode in (0, 130, -signal.SIGINT)
     files = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert files == ([] if process.returncode else ["events.parquet"])
+    assert files in {0: [["events.parquet"]], 130: [[]]}.get(process.returncode, [[], ["events.parquet"]])
 
 
 @contextmanager
