@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["IcerecoError", "nearest", "did_you_mean"]
+__all__ = ["IcerecoError", "nearest", "did_you_mean", "message_in"]
 
 
 class IcerecoError(Exception):
@@ -31,3 +31,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     found = nearest(word, known)
     return f"; did you mean {found!r}?" if found else ""
+
+
+def message_in(output: str) -> str | None:
+    """The first error message in what a command printed, or else its last line; None where it printed nothing.
+
+    >>> message_in("error: no such file")
+    'no such file'
+    """
+    lines = output.splitlines()
+    found = [line for line in lines if line.startswith("error: ")] or lines[-1:]
+    return found[0].removeprefix("error: ") if found else None

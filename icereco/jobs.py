@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, Self, get_args
 
 from icereco.atomic import write_text
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, message_in
 from icereco.process import birth_mark, is_alive
 
 __all__ = ["Job", "JobFolder", "JobState"]
@@ -91,6 +91,13 @@ class JobFolder:
     def output(self, job: Job) -> Path:
         """What a job printed."""
         return self.path / f"{job.identity}.txt"
+
+    def complaint(self, job: Job) -> str:
+        """Why a job failed, as far as it said so."""
+        with suppress(OSError):
+            if message := message_in(self.output(job).read_text(encoding="utf-8", errors="replace")):
+                return message
+        return f"exit code {job.exit_code}"
 
     def submit(self, arguments: Sequence[str], run: str, folder: Path, *, queued: bool) -> Job:
         """Start a job at once, or let it wait for those before it; it outlives this process either way.

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.errors import message_in
 from icereco.log import get_logger
 from icereco.signals import interrupted_by_sigterm
 
@@ -184,9 +185,8 @@ class _Training:
         status = self.cell.run.status()
         if status is not None and status.message:
             return status.message.partition("\n")[0]
-        lines = self._output.read_text(encoding="utf-8", errors="replace").splitlines()
-        told = [line for line in lines if line.startswith("error: ")] or lines[-1:]
-        return told[0].removeprefix("error: ") if told else f"exit code {self._process.returncode}"
+        output = self._output.read_text(encoding="utf-8", errors="replace")
+        return message_in(output) or f"exit code {self._process.returncode}"
 
     def stop(self) -> None:
         """Ask it to save, and wait until it has."""

@@ -1,4 +1,4 @@
-"""The app: its screens, and the two feeds that all of them share."""
+"""The app: its screens, and the feeds that all of them share."""
 
 import gc
 from collections.abc import Iterable
@@ -13,13 +13,14 @@ from textual.dom import DOMNode
 from textual.events import Resize
 from textual.reactive import var
 
-from icereco.tui.feeds.alerts import Alert, disk_alerts, run_alerts
+from icereco.jobs import JobFolder
+from icereco.tui.feeds.alerts import Alert, disk_alerts, job_alerts, run_alerts
 from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.runs import RunsFeed, RunView
 from icereco.tui.feeds.system import SystemFeed, SystemView
 from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap, remapped
 from icereco.tui.line import sparing_driver
-from icereco.tui.messages import RunsSeen, SystemSeen
+from icereco.tui.messages import JobAlertsSeen, RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
 from icereco.tui.own_profiles import Drafts
 from icereco.tui.palette import KeyCommands
@@ -53,7 +54,8 @@ class IcerecoApp(App[None]):
         self.drafts = Drafts()
         self.keymap: dict[str, str] = {}
         self._in_metrics: dict[str, list[Alert]] = {}
-        self._settled = False
+        self._of_jobs: tuple[Alert, ...] = ()
+        self._unseen = {"runs", "jobs"}
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = settings.theme
@@ -64,6 +66,10 @@ class IcerecoApp(App[None]):
         self._followers = (
             Follower(runs.look, lambda found: self.post_message(RunsSeen(found))),
             Follower(system.look, lambda found: self.post_message(SystemSeen(found))),
+            Follower(
+                partial(job_alerts, JobFolder(settings.runs)),
+                lambda found: self.post_message(JobAlertsSeen(found)),
+            ),
         )
 
     def on_mount(self) -> None:
@@ -100,11 +106,19 @@ class IcerecoApp(App[None]):
         """Pass on to whichever screen watches."""
         message.stop()
         self.runs = message.runs
+        self._unseen.discard("runs")
 
     def on_system_seen(self, message: SystemSeen) -> None:
         """Pass on, and look for trouble."""
         message.stop()
         self.system = message.system
+
+    def on_job_alerts_seen(self, message: JobAlertsSeen) -> None:
+        """Jobs that leave no run have no other place to tell their trouble."""
+        message.stop()
+        self._of_jobs = message.alerts
+        self._gather_alerts()
+        self._unseen.discard("jobs")
 
     def watch_runs(self) -> None:
         """Runs may be in trouble."""
@@ -118,7 +132,7 @@ class IcerecoApp(App[None]):
         """Tell each trouble once; those that were there when the app started only stand in the bar."""
         known = {(alert.subject, alert.kind) for alert in before}
         for alert in now:
-            if self._settled and (alert.subject, alert.kind) not in known:
+            if not self._unseen and (alert.subject, alert.kind) not in known:
                 self.notify(
                     alert.text,
                     title=f"{alert.subject}: {alert.kind}",
@@ -136,8 +150,7 @@ class IcerecoApp(App[None]):
     def _gather_alerts(self) -> None:
         disk = disk_alerts(self.system) if self.system else ()
         metrics = [alert for alerts in self._in_metrics.values() for alert in alerts]
-        self.alerts = (*disk, *metrics, *run_alerts(self.runs))
-        self._settled = self._settled or bool(self.runs)
+        self.alerts = (*disk, *metrics, *run_alerts(self.runs), *self._of_jobs)
 
     def on_resize(self, event: Resize) -> None:
         """Say so where nothing fits."""

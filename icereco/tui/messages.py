@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from icereco.jobs import Job
+from icereco.tui.feeds.alerts import Alert
 from icereco.tui.feeds.files import FileView
 from icereco.tui.feeds.metrics import Followed
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.system import SystemView
 
-__all__ = ["FilesSeen", "JobsSeen", "MetricsSeen", "RunsSeen", "SystemSeen"]
+__all__ = ["FilesSeen", "JobAlertsSeen", "JobsSeen", "MetricsSeen", "RunsSeen", "SystemSeen"]
 
 
 @dataclass
@@ -51,6 +52,17 @@ class JobsSeen(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest counts."""
         return isinstance(message, JobsSeen)
+
+
+@dataclass
+class JobAlertsSeen(Message):
+    """What is wrong with jobs that left no run."""
+
+    alerts: tuple[Alert, ...]
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, JobAlertsSeen)
 
 
 @dataclass

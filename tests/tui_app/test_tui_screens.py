@@ -169,7 +169,20 @@ def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
         await pilot.press("6")
         await until(pilot, lambda: "✖ failed" in text_of(pilot))
         await until(pilot, lambda: "did you mean 'train'?" in text_of(pilot))
+        [alert] = pilot.app.alerts
+        assert (alert.subject, alert.kind) == ("wrong", "failure")
+        assert "no command is called 'trian'" in alert.text
         await pilot.press("D", "y")
-        await until(pilot, lambda: jobs.all() == [])
+        await until(pilot, lambda: jobs.all() == [] and not pilot.app.alerts)
+
+    drive(scenario)
+
+
+def test_a_job_that_fails_before_there_is_a_run_is_told_once(tmp_path):
+    async def scenario(pilot):
+        await until(pilot, lambda: not pilot.app._unseen)
+        JobFolder(tmp_path / "runs").submit(["train", "--data", "nowhere"], "early", tmp_path, queued=False)
+        await until(pilot, lambda: "there is no" in text_of(pilot) and "early: failure" in text_of(pilot))
+        assert len(pilot.app._notifications) == 1
 
     drive(scenario)

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from icereco.jobs import JobFolder
 from icereco.run_status import age
+from icereco.runs import RunFolder
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.series import Series
 from icereco.tui.feeds.system import SystemView
 
-__all__ = ["Alert", "disk_alerts", "how_it_died", "metric_alerts", "run_alerts"]
+__all__ = ["Alert", "disk_alerts", "how_it_died", "job_alerts", "metric_alerts", "run_alerts"]
 
 LEAST_FREE_BYTES = 2 << 30
 LEAST_FREE_PART = 0.03
@@ -18,7 +20,7 @@ LEAST_FREE_PART = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing; `subject` is a run or the disk. Two alerts of the same subject and kind are the same news."""
+    """One thing; `subject` is a run, also one that never began, or the disk. Two alerts of the same subject and kind are the same news."""
 
     subject: str
     kind: Literal["stall", "not a number", "crash", "failure", "disk", "clock"]
@@ -56,6 +58,16 @@ def how_it_died(run: RunView) -> str:
         return run.problem or "it says nothing"
     whose = "its process died" if run.status.local else f"nothing is heard from {run.status.host}"
     return f"{whose} at step {run.status.step:,}; go on with r, or: icereco train --resume {run.name}"
+
+
+def job_alerts(jobs: JobFolder) -> tuple[Alert, ...]:
+    """Of jobs that failed before there was a run to say so."""
+    newest = {job.run: job for job in jobs.all()}
+    return tuple(
+        Alert(job.run, "failure", f"{jobs.complaint(job)} (6 Jobs has all that it printed, and forgets it)")
+        for job in newest.values()
+        if job.state == "failed" and not RunFolder(jobs.runs / job.run).exists
+    )
 
 
 def metric_alerts(name: str, series: Series) -> list[Alert]:
