@@ -4,8 +4,6 @@ import json
 import math
 import os
 import time
-from dataclasses import replace
-from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +14,12 @@ from hypothesis.extra import numpy as arrays
 
 from icereco.run_status import SILENT_SECONDS
 from icereco.runs import RunFolder
-from icereco.tui.feeds.alerts import disk_alerts, metric_alerts, run_alerts
+from icereco.tui.feeds.alerts import metric_alerts, run_alerts
 from icereco.tui.feeds.bins import Points, bin_curve, edges_of, smoothed
-from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.log import Log
 from icereco.tui.feeds.metrics import MetricsFeed
 from icereco.tui.feeds.runs import STALL_SECONDS, RunsFeed, differences
 from icereco.tui.feeds.series import BULK_BYTES, THROUGHPUT, Series
-from icereco.tui.feeds.system import SystemFeed, SystemView
 from icereco.tui.feeds.tail import Tail
 
 
@@ -350,56 +346,3 @@ def test_only_settings_that_differ_are_told():
     there = {"train.epochs": 1, "encoder.layers": 4, "loss.margin": 1.0}
     found = [("train.epochs", 2, 1), ("loss.use", "vmf", None), ("loss.margin", None, 1.0)]
     assert differences(here, there) == found
-
-
-# Alerts and the machine
-
-
-def test_a_run_that_stands_still_is_told(run):
-    run.write_status("training")
-    view = RunsFeed(run.path.parent).look()[0]
-    assert run_alerts([view]) == []
-    assert run_alerts([replace(view, silent_seconds=STALL_SECONDS + 1)])[0].kind == "stall"
-
-
-@pytest.mark.parametrize(
-    ("message", "kind"), [("the loss is not finite at step 3", "not a number"), ("disk full", "failure")]
-)
-def test_a_failure_says_why(run, message, kind):
-    run.write_status("failed", message=message)
-    alert = run_alerts(RunsFeed(run.path.parent).look())[0]
-    assert (alert.kind, alert.text) == (kind, message)
-
-
-def machine(**changes) -> SystemView:
-    return replace(SystemView(0.1, 2, 1, 2, 0.0, 0.0, 50 * 10**9, 100 * 10**9), **changes)
-
-
-def test_a_disk_that_fills_up_is_told():
-    assert disk_alerts(machine()) == []
-    assert "100 MB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
-
-
-def test_the_machine_and_a_process_are_measured(tmp_path):
-    feed = SystemFeed(tmp_path / "not" / "there", lambda: [os.getpid(), 2**22 + 1])
-    feed.look()
-    found = feed.look()
-    assert 0 < found.memory_bytes < found.memory_total_bytes
-    assert 0 < found.disk_free_bytes <= found.disk_total_bytes
-    assert list(found.loads) == [os.getpid()]
-
-
-def test_a_follower_looks_when_poked_and_ends():
-    seen: list[int] = []
-    looks = chain([1, None, 2], repeat(None))
-    follower = Follower(lambda: next(looks), seen.append)
-    follower.start()
-    for count in (1, 1, 2):
-        deadline = time.monotonic() + 10
-        while len(seen) < count and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(0.02)
-        follower.poke()
-        time.sleep(0.02)
-    follower.stop()
-    assert seen[:2] == [1, 2]

@@ -155,7 +155,7 @@ def test_a_broken_settings_file_is_told_on_the_data_screen(tmp_path):
 
     async def scenario(pilot):
         await pilot.press("5")
-        await until(pilot, lambda: "did you mean 'path'" in text_of(pilot))
+        await until(pilot, lambda: "'path'?" in text_of(pilot))
         assert "icecube86" in text_of(pilot)
 
     drive(scenario)
@@ -169,6 +169,7 @@ def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
         await pilot.press("6")
         await until(pilot, lambda: "✖ failed" in text_of(pilot))
         await until(pilot, lambda: "did you mean 'train'?" in text_of(pilot))
+        await until(pilot, lambda: bool(pilot.app.alerts))
         [alert] = pilot.app.alerts
         assert (alert.subject, alert.kind) == ("wrong", "failure")
         assert "no command is called 'trian'" in alert.text

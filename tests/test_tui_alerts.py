@@ -1,0 +1,69 @@
+"""What the terminal app tells of by itself: troubles of runs and of the disk; and the follower that looks for them."""
+
+import os
+import time
+from dataclasses import replace
+from itertools import chain, repeat
+
+import pytest
+
+from icereco.runs import RunFolder
+from icereco.tui.feeds.alerts import disk_alerts, run_alerts
+from icereco.tui.feeds.follower import Follower
+from icereco.tui.feeds.runs import STALL_SECONDS, RunsFeed
+from icereco.tui.feeds.system import SystemFeed, SystemView
+
+
+@pytest.fixture
+def run(tmp_path) -> RunFolder:
+    return RunFolder.create(tmp_path / "runs", "one")
+
+
+def test_a_run_that_stands_still_is_told(run):
+    run.write_status("training")
+    view = RunsFeed(run.path.parent).look()[0]
+    assert run_alerts([view]) == []
+    assert run_alerts([replace(view, silent_seconds=STALL_SECONDS + 1)])[0].kind == "stall"
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"), [("the loss is not finite at step 3", "not a number"), ("disk full", "failure")]
+)
+def test_a_failure_says_why(run, message, kind):
+    run.write_status("failed", message=message)
+    alert = run_alerts(RunsFeed(run.path.parent).look())[0]
+    assert (alert.kind, alert.text) == (kind, message)
+
+
+def machine(**changes) -> SystemView:
+    return replace(SystemView(0.1, 2, 1, 2, 0.0, 0.0, 50 * 10**9, 100 * 10**9), **changes)
+
+
+def test_a_disk_that_fills_up_is_told():
+    assert disk_alerts(machine()) == []
+    assert "100 MB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
+
+
+def test_the_machine_and_a_process_are_measured(tmp_path):
+    feed = SystemFeed(tmp_path / "not" / "there", lambda: [os.getpid(), 2**22 + 1])
+    feed.look()
+    found = feed.look()
+    assert 0 < found.memory_bytes < found.memory_total_bytes
+    assert 0 < found.disk_free_bytes <= found.disk_total_bytes
+    assert list(found.loads) == [os.getpid()]
+
+
+def test_a_follower_looks_when_poked_and_ends():
+    seen: list[int] = []
+    looks = chain([1, None, 2], repeat(None))
+    follower = Follower(lambda: next(looks), seen.append)
+    follower.start()
+    for count in (1, 1, 2):
+        deadline = time.monotonic() + 10
+        while len(seen) < count and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(0.02)
+        follower.poke()
+        time.sleep(0.02)
+    follower.stop()
+    assert seen[:2] == [1, 2]
