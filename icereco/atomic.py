@@ -18,9 +18,10 @@ def replacing(path: Path) -> Iterator[Path]:
         IcerecoError: the folder cannot be written to, or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    missing = [folder for folder in path.parents if not folder.exists()]
+    missing: list[Path] = []
     try:
         with explaining(path):
+            missing += [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.touch()
         yield temporary

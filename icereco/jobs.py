@@ -41,6 +41,7 @@ class Job:
         run: the name of the run that it makes or goes on with.
         queued: whether it waits for its turn.
         pid, mark: of the worker that looks after it, once it runs.
+        left_run: whether its run had a folder when it ended.
     """
 
     identity: str
@@ -54,6 +55,7 @@ class Job:
     began: float | None = None
     ended: float | None = None
     exit_code: int | None = None
+    left_run: bool = True
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -146,7 +148,9 @@ class JobFolder:
         self._write(running)
         with self.output(job).open("ab") as output:
             code = _call(job, output.fileno())
-        self._write(replace(running, state="failed" if code else "done", exit_code=code, ended=time.time()))
+        left_run = (self.runs / job.run).is_dir()
+        state: JobState = "failed" if code else "done"
+        self._write(replace(running, state=state, exit_code=code, ended=time.time(), left_run=left_run))
 
     def _start_worker(self, job: Job) -> None:
         command = [sys.executable, "-m", "icereco.jobs", str(self.runs.resolve())]

@@ -140,6 +140,17 @@ def test_errors_become_one_message_and_an_exit_code(error, exit_code, message):
     assert result.stderr.count("\n") == 1
 
 
+def test_an_interruption_in_a_group_of_a_group_is_told_once():
+    @click.group(cls=LazyGroup, lazy_commands={})
+    def outer():
+        pass
+
+    outer.get_command = lambda *_: group_that(KeyboardInterrupt())
+    outer.lazy_commands = {"inner": ("", "")}
+    result = CliRunner().invoke(outer, ["inner"])
+    assert (result.exit_code, result.stderr) == (130, "error: interrupted\n")
+
+
 def test_a_bug_is_not_hidden():
     assert isinstance(CliRunner().invoke(group_that(ZeroDivisionError()), []).exception, ZeroDivisionError)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from multiprocessing import active_children
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,8 @@ def test_an_interruption_while_workers_start_waits_until_they_have(number):
 
 @pytest.mark.parametrize("after_seconds", [0.0, 0.05, 0.5])
 def test_a_worker_never_sees_ctrl_c_and_ends_with_the_block(capfd, after_seconds):
-    with working("sleeper", time.sleep, [(60,), (60,)]) as workers:
+    with working("waiter", Connection.recv, 2) as started:
+        workers = [worker for worker, _ in started]
         time.sleep(after_seconds)
         for worker in workers:
             os.kill(worker.pid or 0, signal.SIGINT)
@@ -62,10 +64,10 @@ def test_workers_started_by_a_thread_never_see_ctrl_c_either():
     codes: list[int | None] = []
 
     def start() -> None:
-        with working("sleeper", time.sleep, [(60,)]) as workers:
-            os.kill(workers[0].pid or 0, signal.SIGINT)
+        with working("waiter", Connection.recv, 1) as [(worker, _)]:
+            os.kill(worker.pid or 0, signal.SIGINT)
             time.sleep(0.5)
-        codes.append(workers[0].exitcode)
+        codes.append(worker.exitcode)
 
     thread = threading.Thread(target=start)
     thread.start()
@@ -73,17 +75,38 @@ def test_workers_started_by_a_thread_never_see_ctrl_c_either():
     assert codes == [-signal.SIGTERM]
 
 
-def test_a_simulation_worker_that_is_killed_is_told_of():
+@pytest.mark.parametrize("primaries", [32, 2048], ids=["at work", "while it sends"])
+def test_a_simulation_worker_that_is_killed_is_told_of(primaries):
     component = registry().get("simulator", "ice-telescope")
-    options = component.load_options()(primaries_per_block=32)
+    options = component.load_options()(primaries_per_block=primaries)
     blocks = Simulation(component, options, load_detector("icecube86"), seed=1).events(10_000, workers=2)
     next(blocks)
+    if primaries > 32:
+        time.sleep(3.0)  # by then both have made another block, which no pipe has room for
     mine = [one for one in active_children() if one.name == "icereco-simulate"]
     assert len(mine) == 2
     os.kill(mine[0].pid or 0, signal.SIGKILL)
     with pytest.raises(IcerecoError, match="a simulation worker was killed"):
         list(blocks)
     assert not [one for one in active_children() if one.name == "icereco-simulate"]
+
+
+def test_a_script_that_is_no_module_is_told_how_to_begin(tmp_path):
+    """Each of its workers runs it again, and dies of that."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from icereco.data.simulation import Simulation\n"
+        "from icereco.detector import load_detector\n"
+        "from icereco.plugins import registry\n"
+        "component = registry().get('simulator', 'ice-telescope')\n"
+        "options = component.load_options()()\n"
+        "list(Simulation(component, options, load_detector('icecube86'), 1).events(50, workers=2))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("must run it under if __name__ == '__main__'")
 
 
 @pytest.mark.slow

@@ -1,14 +1,16 @@
 """What the terminal app tells of by itself: troubles of runs and of the disk; and the follower that looks for them."""
 
+import json
 import os
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain, repeat
 
 import pytest
 
+from icereco.jobs import Job, JobFolder
 from icereco.runs import RunFolder
-from icereco.tui.feeds.alerts import disk_alerts, run_alerts
+from icereco.tui.feeds.alerts import disk_alerts, job_alerts, run_alerts
 from icereco.tui.feeds.follower import Follower
 from icereco.tui.feeds.runs import STALL_SECONDS, RunsFeed
 from icereco.tui.feeds.system import SystemFeed, SystemView
@@ -67,3 +69,15 @@ def test_a_follower_looks_when_poked_and_ends():
         time.sleep(0.02)
     follower.stop()
     assert seen[:2] == [1, 2]
+
+
+@pytest.mark.parametrize(("left_run", "told"), [(False, ["it"]), (True, [])])
+def test_a_job_that_failed_is_told_unless_there_was_a_run_to_say_so(tmp_path, left_run, told):
+    jobs = JobFolder(tmp_path)
+    job = Job("1-it", ("train",), str(tmp_path), "it", False, "failed", exit_code=2, left_run=left_run)
+    jobs.path.mkdir()
+    (jobs.path / "1-it.json").write_text(json.dumps(asdict(job)))
+    jobs.output(job).write_text("INFO    training\nerror: no truth\n")
+    found = job_alerts(jobs)
+    assert [alert.subject for alert in found] == told
+    assert all(alert.text.startswith("no truth (6 Jobs") for alert in found)

@@ -63,6 +63,8 @@ class LazyGroup(click.Group):
             _fail("interrupted", _INTERRUPTED, error)
         except BrokenPipeError:  # the reader of our output has left: click ends quietly
             raise
+        except click.exceptions.Exit:  # of a group within this one, which has told why
+            raise
         except Exception as error:
             if _comes_of_interruption(error):
                 _fail("interrupted", _INTERRUPTED, error)

@@ -10,7 +10,7 @@ from typing import Self
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from icereco.atomic import write_text
+from icereco.atomic import replacing
 from icereco.data.shards import Shard, blocks_of, sorted_block, store_schema, write_shard
 from icereco.data.sources import Source
 from icereco.data.store import shard_name
@@ -47,7 +47,8 @@ class PartRecord(BaseModel):
 
     def write(self, path: Path) -> None:
         """Replace the file."""
-        write_text(path, self.model_dump_json())
+        with replacing(path) as temporary:
+            temporary.write_text(self.model_dump_json(), encoding="utf-8")
 
 
 def record_name(part: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from icereco.atomic import write_text
+from icereco.atomic import replacing
 from icereco.data.duplicates import require_unique
 from icereco.data.part import PartRecord, PartTask, record_name
 from icereco.data.sources import Source
@@ -215,7 +215,8 @@ class Preparation:
                 f"{self.folder} holds other files ({foreign[0]}); choose an empty or a new folder for the store"
             )
         self._clear()
-        write_text(plan, wanted)
+        with replacing(plan) as temporary:
+            temporary.write_text(wanted, encoding="utf-8")
 
     def _clear(self) -> None:
         for entry in self.folder.iterdir():
@@ -231,7 +232,8 @@ class Preparation:
         manifest = self.manifest().model_copy(update={"columns": columns, "shards": shards})
         if len(self.parts) > 1:  # the check of one part has seen all of its ids
             require_unique(Store(self.folder, manifest), [part.path for part in self.parts])
-        write_text(self.folder / MANIFEST, manifest.model_dump_json(indent=1))
+        with replacing(self.folder / MANIFEST) as temporary:
+            temporary.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
         for part in range(len(self.parts)):
             (self.folder / record_name(part)).unlink()
         (self.folder / _PLAN).unlink()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from icereco.atomic import explaining, replacing
+from icereco.atomic import replacing
 from icereco.data.batches import dom_level, pulse_order
 from icereco.data.check import bad_truth
 from icereco.data.columns import is_sorted, marked_sorted, own_fields, pulse_columns, ragged
@@ -98,8 +98,7 @@ def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema)
     with replacing(path) as temporary:
         with pa.ipc.new_file(str(temporary), schema) as writer:
             for block in blocks:
-                with explaining(path):
-                    writer.write_batch(block)
+                writer.write_batch(block)
                 events += block.num_rows
                 pulses += int(block.column("pulse_count").to_numpy().sum())
                 doms += int(block.column("dom_count").to_numpy().sum())

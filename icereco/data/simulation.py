@@ -23,7 +23,7 @@ from icereco.data.store import cache_dir
 from icereco.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.roles import Simulator
-from icereco.spawn import CONTEXT, working
+from icereco.spawn import working
 
 __all__ = ["Progress", "Simulation", "simulated_events"]
 
@@ -33,6 +33,8 @@ Progress = Callable[[int, int], None]
 Blocks = Generator[pa.RecordBatch, None, None]
 
 _FRUITLESS_BLOCKS = 100
+_BLOCKS_AHEAD = 4
+"""For each worker: what may wait in memory for a block that takes long."""
 
 
 class _Choice(Protocol):
@@ -111,13 +113,13 @@ class Simulation:
             yield from simulator.blocks(self.seed)
 
     def _in_processes(self, workers: int) -> Blocks:
-        pipes = [CONTEXT.Pipe() for _ in range(workers)]
-        with working("icereco-simulate", _work, [(self, theirs) for _, theirs in pipes]):
-            for _, theirs in pipes:
-                theirs.close()  # the worker alone has it now, so that its end is noticed
+        with working("icereco-simulate", _work, workers) as started:
+            pipes = [pipe for _, pipe in started]
             try:
-                yield from _in_order([ours for ours, _ in pipes])
-            except (EOFError, ConnectionError) as error:
+                for pipe in pipes:
+                    pipe.send(self)
+                yield from _in_order(pipes)
+            except (EOFError, OSError) as error:
                 raise IcerecoError(
                     "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
                     "must run it under if __name__ == '__main__'"
@@ -163,25 +165,27 @@ def simulated_events(
 
 def _in_order(workers: Sequence[Connection]) -> Blocks:
     """The blocks of all workers; whoever has sent one is given the next, so that none waits for a slower one."""
-    asked = count()
-    for worker in workers:
-        worker.send(next(asked))
+    asked, idle = 0, list(workers)
     early: dict[int, pa.RecordBatch | IcerecoError] = {}
     for number in count():
         while number not in early:
+            while idle and asked - number < _BLOCKS_AHEAD * len(workers):
+                idle.pop().send(asked)
+                asked += 1
             ready = wait(workers)
             for worker in [one for one in workers if one in ready]:
                 early |= worker.recv()
-                worker.send(next(asked))
+                idle.append(worker)
         block = early.pop(number)
         if isinstance(block, IcerecoError):
             raise block
         yield block
 
 
-def _work(simulation: Simulation, pipe: Connection) -> None:
+def _work(pipe: Connection) -> None:
     """Make the blocks that are asked for, until nobody is there to ask, or there is no memory."""
     with suppress(EOFError, ConnectionError, MemoryError):
+        simulation: Simulation = pipe.recv()
         simulator = None
         while True:
             number = pipe.recv()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from typing import Any
 
 from icereco.data.part import PartTask, prepare_part
@@ -59,8 +60,11 @@ def _here(tasks: Iterable[PartTask], tell: Tell, stop: threading.Event) -> None:
 def _in_processes(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threading.Event) -> None:
     taken, told = CONTEXT.Value("q", 0), CONTEXT.Queue()
     # Files are written beside their place: a worker that is ended leaves nothing half done.
-    with working("icereco-prepare", _work, [(tasks, taken, told)] * processes) as workers:
-        _listen(len(tasks), workers, told, tell, stop)
+    with working("icereco-prepare", _work, processes, taken, told) as workers:
+        with suppress(ConnectionError):  # of a worker that is dead, which is told below
+            for _, pipe in workers:
+                pipe.send(tasks)
+        _listen(len(tasks), [worker for worker, _ in workers], told, tell, stop)
 
 
 def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: threading.Event) -> None:
@@ -80,8 +84,9 @@ def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: thre
         tell(part, events)
 
 
-def _work(tasks: Sequence[PartTask], taken: Any, told: Any) -> None:
+def _work(pipe: Connection, taken: Any, told: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    tasks: Sequence[PartTask] = pipe.recv()
     while (number := _next(taken)) < len(tasks):
         task = tasks[number]
         try:

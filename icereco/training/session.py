@@ -166,9 +166,10 @@ def begin(
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
     """
-    # A run that never began would only be in the way of the next of its name.
-    with run.lock(), _log_to(run), _preparing(run, lambda _: run.discard()), ExitStack() as stack:
-        orders = OrderReader(run.control)
+    with run.lock(), _log_to(run), ExitStack() as stack:
+        orders = OrderReader(run.control)  # before anybody sees that orders are taken
+        # A run that never began would only be in the way of the next of its name.
+        stack.enter_context(_preparing(run, lambda _: run.discard()))
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
@@ -193,11 +194,11 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train anew"
             )
+        orders = OrderReader(run.control)
         with (
             _preparing(run, lambda error: run.write_status("stopped", message=_told(error))),
             ExitStack() as stack,
         ):
-            orders = OrderReader(run.control)
             yield _recall(run, obeying_stages(stages, run, orders), orders, stack)
 
 

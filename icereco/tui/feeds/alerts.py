@@ -7,7 +7,6 @@ from typing import Literal
 
 from icereco.jobs import JobFolder
 from icereco.run_status import age
-from icereco.runs import RunFolder
 from icereco.tui.feeds.runs import RunView
 from icereco.tui.feeds.series import Series
 from icereco.tui.feeds.system import SystemView
@@ -66,7 +65,7 @@ def job_alerts(jobs: JobFolder) -> tuple[Alert, ...]:
     return tuple(
         Alert(job.run, "failure", f"{jobs.complaint(job)} (6 Jobs has all that it printed, and forgets it)")
         for job in newest.values()
-        if job.state == "failed" and not RunFolder(jobs.runs / job.run).exists
+        if job.state == "failed" and not job.left_run and not (jobs.runs / job.run).is_dir()
     )
 
 
