@@ -33,10 +33,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything but what is marked slow, on every core; a file of tests stays in one process, for its fixtures."""
-    session.run(
-        sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs, external=True
-    )
+    """Everything but what is marked slow, on every core."""
+    spread = ("-n", "auto", "--dist", "worksteal")
+    session.run(sys.executable, "-m", "pytest", *spread, *session.posargs, external=True)
 
 
 @nox.session
