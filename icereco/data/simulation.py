@@ -168,10 +168,12 @@ def _in_order(workers: Sequence[Connection]) -> Blocks:
     asked, idle = 0, list(workers)
     early: dict[int, pa.RecordBatch | IcerecoError] = {}
     for number in count():
-        while number not in early:
+        while True:
             while idle and asked - number < _BLOCKS_AHEAD * len(workers):
                 idle.pop().send(asked)
                 asked += 1
+            if number in early:
+                break
             ready = wait(workers)
             for worker in [one for one in workers if one in ready]:
                 early |= worker.recv()
