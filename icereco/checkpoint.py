@@ -91,7 +91,8 @@ def _facts(
         return detector, profile, dict(json.loads(metadata["provenance"]))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise IcerecoError(
-            f"{path} is damaged: what it says of its model cannot be read ({type(error).__name__}: {error})"
+            f"{path} is damaged: what it says of its model cannot be read ({type(error).__name__}: {error}); "
+            "copy it again, or train anew"
         ) from error
 
 

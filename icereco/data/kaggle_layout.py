@@ -159,7 +159,11 @@ def require_small_ids(detector: Detector) -> None:
 
 
 def write_meta(path: Path, rows: list[pa.RecordBatch], provenance: dict[str, Any]) -> None:
-    """Rows of the meta table as one file."""
+    """Rows of the meta table as one file.
+
+    Raises:
+        OSError: it cannot be written; the caller knows the name it is to have.
+    """
     note = {PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()}
     table = pa.Table.from_batches(rows).replace_schema_metadata(note)
     pq.write_table(table, path, compression=COMPRESSION)

@@ -19,7 +19,10 @@ LEAST_FREE_PART = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing; `subject` is a run, also one that never began, or the disk. Two alerts of the same subject and kind are the same news."""
+    """One thing; `subject` is a run, also one that never began, or the disk.
+
+    Two alerts of the same subject and kind are the same news.
+    """
 
     subject: str
     kind: Literal["stall", "not a number", "crash", "failure", "disk", "clock"]
