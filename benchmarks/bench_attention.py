@@ -11,18 +11,18 @@ from itertools import pairwise
 import numpy as np
 import torch
 from common import console, hierarchical, median_seconds, show_machine, simulated_events
-from icereco_attention.aggregator import AttentionAggregator
-from icereco_attention.kernels import ROW, attend
-from icereco_attention.ragged import Sequences
-from icereco_attention.transformer import Layer
+from icereco_aggregators.attention import AttentionAggregator
 from torch import Tensor
 from torch.nn.functional import gelu
 
-from icereco.detector import load_detector
-from icereco.events import EventBatch
-from icereco.model import build_model
-from icereco.tensors import to_tensors
-from icereco.training.precision import autocast, has_fast_bfloat16
+from icereco.detector.detector import load_detector
+from icereco.events.batch import EventBatch
+from icereco.events.tensors import to_tensors
+from icereco.model.model import build_model
+from icereco.model.precision import autocast, has_fast_bfloat16
+from icereco.nn.kernels import ROW, attend
+from icereco.nn.ragged import Sequences
+from icereco.nn.transformer import Layer
 
 CPU = torch.device("cpu")
 

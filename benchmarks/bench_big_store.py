@@ -23,11 +23,11 @@ import pyarrow as pa
 from bench_start import resident, steps
 from rich.console import Console
 
-from icereco.data.shards import Shard, sorted_block, store_schema, write_shard
-from icereco.data.split import split
-from icereco.data.store import Geometry, Manifest, Store, open_store, shard_name
-from icereco.data.stream import Budget, Portion, Stream
-from icereco.detector import Detector, load_detector
+from icereco.data.store.shards import Shard, sorted_block, store_schema, write_shard
+from icereco.data.store.split_by_hash import split
+from icereco.data.store.store import Geometry, Manifest, Store, open_store, shard_name
+from icereco.data.stream.stream import Budget, Portion, Stream
+from icereco.detector.detector import Detector, load_detector
 from icereco.testing.random_events import random_events
 
 PULSES, BLOCK, BLOCKS_PER_SHARD, PART = 20, 256, 128, 204_800

@@ -14,13 +14,13 @@ import pyarrow as pa
 import torch
 from common import console, hierarchical, show_machine
 
-from icereco.data.batches import event_batch
-from icereco.data.simulation import Simulation
-from icereco.detector import load_detector
-from icereco.events import EventBatch
-from icereco.model import Model, build_model
-from icereco.plugins import registry
-from icereco.tensors import to_tensors
+from icereco.data.simulated import Simulation
+from icereco.detector.detector import load_detector
+from icereco.events.batch import EventBatch
+from icereco.events.tensors import to_tensors
+from icereco.model.model import Model, build_model
+from icereco.plugins.discovery import registry
+from icereco.tables.assembly import event_batch
 
 BATCH = 32
 

@@ -15,16 +15,16 @@ from common import console, hierarchical, show_machine, simulated_events
 from padded import PADDED_AGGREGATORS, PADDED_ENCODERS, filled_up
 from torch import Tensor
 
-from icereco.components import ROLES
-from icereco.detector import load_detector
+from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
-from icereco.events import EventBatch
-from icereco.model import Model, build_model
-from icereco.plugins import registry
-from icereco.roles import TensorBatch, asked_for
-from icereco.tensors import to_tensors
+from icereco.events.batch import EventBatch
+from icereco.events.tensors import to_tensors
+from icereco.model.model import Model, build_model
+from icereco.model.precision import autocast
+from icereco.plugins.component import ROLES
+from icereco.plugins.discovery import registry
+from icereco.protocols import TensorBatch, asked_for
 from icereco.training.optimizer import build_optimizers
-from icereco.training.precision import autocast
 
 EVENTS, REPEATS = 32, 3
 CPU = torch.device("cpu")

@@ -24,12 +24,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from icereco.data.kaggle_layout import KaggleWriter
-from icereco.data.prepare import prepare
-from icereco.data.sources import open_source
-from icereco.data.store import Store
-from icereco.data.stream import Budget, Portion, Stream
-from icereco.detector import Detector, load_detector
+from icereco.data.sources.source import open_source
+from icereco.data.store.prepare import prepare
+from icereco.data.store.store import Store
+from icereco.data.stream.stream import Budget, Portion, Stream
+from icereco.data.write.kaggle import KaggleWriter
+from icereco.detector.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
 BATCH = 256

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from common import console, flops_forward, hierarchical, median_seconds, show_machine
 
-from icereco.detector import load_detector
-from icereco.events import EventBatch
-from icereco.model import build_model
-from icereco.training.precision import autocast
+from icereco.detector.detector import load_detector
+from icereco.events.batch import EventBatch
+from icereco.model.model import build_model
+from icereco.model.precision import autocast
 
 
 def long_event(pulses: int = 100_000, doms: int = 2_200, seed: int = 1) -> EventBatch:

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from common import console, median_seconds
 from rich.table import Table
 
-from icereco.data.sources import open_source
-from icereco.detector import Detector, load_detector
+from icereco.data.sources.source import open_source
+from icereco.detector.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
 _PULSES = ("event_no", "dom_x", "dom_y", "dom_z", "dom_time", "charge", "hlc")

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from bench_data import make_kaggle
 from rich.console import Console
 
-from icereco.detector import load_detector
+from icereco.detector.detector import load_detector
 
 EVENTS = 200_000
 

@@ -7,11 +7,11 @@ Baseline: the machine's own float32 matmul rate, measured in the same run.
 import torch
 from common import console, flops_forward, hierarchical, median_seconds, show_machine, simulated_events
 
-from icereco.detector import load_detector
-from icereco.model import build_model
-from icereco.tensors import to_tensors
+from icereco.detector.detector import load_detector
+from icereco.events.tensors import to_tensors
+from icereco.model.model import build_model
+from icereco.model.precision import autocast
 from icereco.training.optimizer import build_optimizers
-from icereco.training.precision import autocast
 
 
 def main() -> None:

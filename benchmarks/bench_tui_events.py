@@ -29,21 +29,21 @@ from rich.console import Console
 from rich.table import Table
 from textual.app import App
 
-from icereco.data.batches import event_batch
-from icereco.detector import load_detector
+from icereco.detector.detector import load_detector
+from icereco.draw.canvas.braille import Canvas
+from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.colormap import COLORMAPS
+from icereco.draw.canvas.hits import hits_of
+from icereco.draw.canvas.palette import palette_on
+from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of
+from icereco.draw.event.state import EventState, Shown, Style
+from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 from icereco.tui.app import IcerecoApp
-from icereco.tui.event_state import EventState, Shown, Style
-from icereco.tui.line import sparing_driver
-from icereco.tui.render.braille import Canvas
-from icereco.tui.render.camera import Camera
-from icereco.tui.render.colormap import COLORMAPS
-from icereco.tui.render.hits import hits_of
-from icereco.tui.render.palette import palette_on
-from icereco.tui.render.scene import Line, Look, Scene, draw_scene, frame_of
-from icereco.tui.screens.events import EventScreen
+from icereco.tui.events.event_view import EventView
+from icereco.tui.events.screen import EventScreen
 from icereco.tui.settings import Settings
-from icereco.tui.widgets.event_view import EventView
+from icereco.tui.ssh import sparing_driver
 
 SIZES = ((120, 40), (200, 60))
 PULSES = {"500 hits": 1_000, "36,000 pulses": 36_000}

@@ -25,7 +25,7 @@ import psutil
 from rich.console import Console
 from textual.pilot import Pilot
 
-from icereco.runs import RunFolder
+from icereco.runs.folder import RunFolder
 from icereco.tui.app import IcerecoApp
 from icereco.tui.settings import Settings
 

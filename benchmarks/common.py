@@ -8,11 +8,11 @@ import pyarrow as pa
 import torch
 from rich.console import Console
 
-from icereco.data.batches import event_batch
-from icereco.detector import load_detector
-from icereco.events import EventBatch
-from icereco.plugins import registry
+from icereco.detector.detector import load_detector
+from icereco.events.batch import EventBatch
+from icereco.plugins.discovery import registry
 from icereco.profiles import Profile, load_profile
+from icereco.tables.assembly import event_batch
 
 console = Console()
 

@@ -12,13 +12,13 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from icereco.data.batches import event_batch
-from icereco.data.sources import open_source
-from icereco.directions import direction_from_angles, opening_angle
+from icereco.data.sources.source import open_source
 from icereco.errors import IcerecoError
-from icereco.inference.methods import model_method, untrained_method
-from icereco.reconstruction import angular_sigma
-from icereco.runs import newest_finished, resolve, runs_dir
+from icereco.events.reconstruction import angular_sigma
+from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.reconstruct.methods import model_method, untrained_method
+from icereco.runs.folder import newest_finished, resolve, runs_dir
+from icereco.tables.assembly import event_batch
 
 TRACK_FITS = ("SplineMPE", "MPEFit", "SPEFit", "BestFit")
 CASCADE_FITS = ("CascadeLlh", "Monopod", "Cascade")

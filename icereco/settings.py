@@ -11,9 +11,9 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
-from icereco.atomic import explaining, write_text
 from icereco.errors import IcerecoError
-from icereco.profiles.toml import format_key, format_value
+from icereco.profiles.toml_format import format_key, format_value
+from icereco.system.files import explaining, write_text
 
 __all__ = ["add_table", "read_settings", "remove_table", "settings_file"]
 

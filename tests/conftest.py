@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.prepare import prepare
-from icereco.data.sources import open_source
-from icereco.data.store import Store
-from icereco.detector import Detector, load_detector
+from icereco.data.sources.source import open_source
+from icereco.data.store.prepare import prepare
+from icereco.data.store.store import Store
+from icereco.detector.detector import Detector, load_detector
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
 # A shell lets what it starts in the background ignore Ctrl-C, and with it every process that a test interrupts.

@@ -3,13 +3,15 @@
 
 import pytest
 import torch
-from icereco_attention import kernels
-from icereco_attention.aggregator import AttentionAggregator
-from icereco_attention.encoder import AttentionEncoder
-from icereco_attention.options import AggregatorOptions, EncoderOptions
-from icereco_attention.ragged import Sequences
-from icereco_attention.transformer import Transformer
+from icereco_aggregators.attention import AttentionAggregator
+from icereco_aggregators.options import AttentionOptions
+from icereco_encoders.attention import AttentionEncoder
+from icereco_encoders.options import TransformerOptions
 from torch import Tensor
+
+from icereco.nn import kernels
+from icereco.nn.ragged import Sequences
+from icereco.nn.transformer import Transformer
 
 LENGTHS = {
     "one DOM with one pulse": [1],
@@ -128,7 +130,7 @@ def test_flex_trains_on_cuda_with_the_gradient_of_the_loop(lengths):
 
 def aggregator(kernel: str = "auto") -> AttentionAggregator:
     torch.manual_seed(3)
-    return AttentionAggregator(AggregatorOptions(width=16, layers=2, heads=2, kernel=kernel), 5)
+    return AttentionAggregator(AttentionOptions(width=16, layers=2, heads=2, kernel=kernel), 5)
 
 
 @pytest.mark.parametrize("kernel", ["bucketed", "packed", "flex"])
@@ -156,7 +158,7 @@ def test_twenty_thousand_pulses_on_one_dom_are_all_used():
 
 def encoder() -> AttentionEncoder:
     torch.manual_seed(4)
-    return AttentionEncoder(EncoderOptions(layers=2, heads=2), 16)
+    return AttentionEncoder(TransformerOptions(layers=2, heads=2), 16)
 
 
 def random_doms(counts: list[int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -220,6 +222,6 @@ def test_recomputing_activations_changes_no_gradient(monkeypatch):
         return [parameter.grad for parameter in model.parameters()]
 
     kept = gradients()
-    monkeypatch.setattr("icereco_attention.transformer.RECOMPUTE_ABOVE", 10)
+    monkeypatch.setattr("icereco.nn.transformer.RECOMPUTE_ABOVE", 10)
     for first, second in zip(kept, gradients(), strict=True):
         torch.testing.assert_close(first, second, atol=0, rtol=0)

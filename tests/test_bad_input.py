@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.prepare import prepare
-from icereco.data.sources import open_source
+from icereco.data.sources.source import open_source
+from icereco.data.store.prepare import prepare
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 

@@ -6,11 +6,11 @@ import pickle
 import pytest
 import torch
 
-from icereco.checkpoint import file_hash, load_checkpoint, read_tensors, save_checkpoint, write_tensors
-from icereco.data.batches import event_batch
 from icereco.errors import IcerecoError
-from icereco.model import build_model
+from icereco.model.checkpoint import file_hash, load_checkpoint, read_tensors, save_checkpoint, write_tensors
+from icereco.model.model import build_model
 from icereco.profiles import load_profile
+from icereco.tables.assembly import event_batch
 
 SMALL = ("aggregator.width=32", "aggregator.layers=1", "encoder.layers=1")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from icereco.checkpoint import FORMAT, read_tensors
 from icereco.errors import IcerecoError
+from icereco.model.checkpoint import FORMAT, read_tensors
 
 
 @pytest.mark.parametrize("first", [b"\x80", b"P"])

@@ -12,10 +12,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from icereco import log
 from icereco.cli import COMMANDS, main
 from icereco.cli.group import LazyGroup
 from icereco.errors import IcerecoError
+from icereco.system import log
 
 HEAVY = ("torch", "polars", "pyarrow", "textual", "wandb")
 

@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main
-from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
 from icereco.errors import IcerecoError
 from icereco.evaluation.comparison import compare
-from icereco.evaluation.reconstructed import Reconstructed
-from icereco.events import EventBatch, Truth
-from icereco.reconstruction import Reconstruction
+from icereco.evaluation.evaluated_events import Reconstructed
+from icereco.events.batch import EventBatch, Truth
+from icereco.events.reconstruction import Reconstruction
+from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
 
 
 def directions(count, seed):

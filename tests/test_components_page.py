@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from icereco.components import ROLES
-from icereco.plugins import registry
+from icereco.plugins.component import ROLES
+from icereco.plugins.discovery import registry
 from icereco.profiles import load_profile, profile_names
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "components.md"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from icereco.components import KINDS
-from icereco.plugins import registry
+from icereco.plugins.component import KINDS
+from icereco.plugins.discovery import registry
 from icereco.testing.conformance import Example, checks_of
 from icereco.testing.conformance.samples import detector, event_table
 
@@ -20,7 +20,7 @@ def write_own(folder):
 
 
 def write_kaggle(folder):
-    from icereco.data.kaggle_layout import KaggleWriter
+    from icereco.data.write.kaggle import KaggleWriter
 
     with KaggleWriter(folder / "events", detector(), {}) as writer:
         for batch in event_table().to_batches():

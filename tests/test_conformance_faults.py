@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from icereco.components import KINDS, Component
 from icereco.errors import IcerecoError
-from icereco.plugins import Declaration, Plugin
+from icereco.plugins.component import KINDS, Component
+from icereco.plugins.discovery import Declaration, Plugin
 from icereco.testing.conformance import BrokenPromiseError, Example, checks, checks_of
 from icereco.testing.conformance.samples import event_table
 

@@ -10,17 +10,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from icereco.checkpoint import read_tensors
 from icereco.cli.runs import command
-from icereco.control import OrderReader, give_order, wait_for_answer
-from icereco.data.simulation import simulated_events
-from icereco.detector import load_detector
+from icereco.data.simulated import simulated_events
+from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
+from icereco.model.checkpoint import read_tensors
 from icereco.profiles import load_profile
-from icereco.runs import RunFolder
+from icereco.runs.folder import RunFolder
+from icereco.runs.orders import OrderReader, give_order, wait_for_answer
 from icereco.training import session as sessions
-from icereco.training.stop import StopRequest
-from icereco.training.tracking import Tracker
+from icereco.training.stop_request import StopRequest
+from icereco.training.wandb import Tracker
 
 SMALL = (
     "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "aggregator.dropout=0.1",

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main
-from icereco.data import convert as converting
-from icereco.data.convert import Conversion, convert
-from icereco.data.sources import open_source
+from icereco.data.sources.source import open_source
+from icereco.data.write import convert as converting
+from icereco.data.write.convert import Conversion, convert
 from icereco.errors import IcerecoError
 
 

@@ -11,9 +11,9 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.layouts import OwnWriter
-from icereco.data.sources import open_source
-from icereco.detector import load_detector
+from icereco.data.sources.source import open_source
+from icereco.data.write.parquet import OwnWriter
+from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from icereco.cli import main
 from icereco.data.catalog import DataSet, add, data_sets, find, remove
-from icereco.data.split_rule import SplitRule
+from icereco.data.split.rule import SplitRule
 from icereco.errors import IcerecoError
 from icereco.settings import add_table, read_settings, remove_table, settings_file
 

@@ -1,9 +1,11 @@
 # ruff: noqa: TID253 -- tests of tensor code
 import pytest
 import torch
-from icereco_deepsets.aggregator import DeepSetsAggregator, pooled
-from icereco_deepsets.options import DeepSetsOptions
+from icereco_aggregators.deepsets import DeepSetsAggregator
+from icereco_aggregators.options import DeepSetsOptions
 from pydantic import ValidationError
+
+from icereco.nn.pooling import pooled
 
 
 def test_pooling_is_that_of_a_plain_loop():

@@ -11,8 +11,8 @@ from icereco_losses.mixture import concentration
 from icereco_losses.vmf import negative_log_density
 from pydantic import ValidationError
 
-from icereco.directions import opening_angle
-from icereco.plugins import registry
+from icereco.physics.sphere import opening_angle
+from icereco.plugins.discovery import registry
 
 
 def build(name, **options):

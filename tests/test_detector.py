@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.detector import detector_names, load_detector
-from icereco.detector_cards import find_card
+from icereco.detector.cards import find_card
+from icereco.detector.detector import detector_names, load_detector
 from icereco.errors import IcerecoError
-from icereco.resources import data_dir
+from icereco.system.resources import data_dir
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_folder_without_card_is_refused(tmp_path: Path):
 
 def test_loading_a_card_imports_nothing_heavy():
     code = (
-        "import sys; from icereco.detector import load_detector; load_detector('icecube86');"
+        "import sys; from icereco.detector.detector import load_detector; load_detector('icecube86');"
         "print([m for m in ('torch', 'polars', 'pyarrow', 'pydantic') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main
-from icereco.detector import detector_names, load_detector
-from icereco.detector_drawing import side_view, top_view
+from icereco.detector.detector import detector_names, load_detector
+from icereco.draw.detector_text import side_view, top_view
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icereco.directions import angles_from_direction, direction_from_angles, opening_angle
+from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
 
 azimuths = st.floats(0, 2 * np.pi, exclude_max=True)
 zeniths = st.floats(0, np.pi)

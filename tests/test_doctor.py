@@ -13,15 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main
-from icereco.data.simulation import Simulation
-from icereco.data.sources import open_source
-from icereco.detector import load_detector
-from icereco.directions import angles_from_direction, direction_from_angles
+from icereco.data.simulated import Simulation
+from icereco.data.sources.source import open_source
+from icereco.detector.detector import load_detector
 from icereco.doctor.events import shared_events
 from icereco.doctor.examine import examine
 from icereco.doctor.sample import take_sample
 from icereco.doctor.speed import check_speed, compare_rates
-from icereco.plugins import registry
+from icereco.physics.sphere import angles_from_direction, direction_from_angles
+from icereco.plugins.discovery import registry
 
 
 @pytest.fixture(scope="module")

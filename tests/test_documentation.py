@@ -14,15 +14,15 @@ import click
 import pytest
 
 from icereco.cli import main
-from icereco.components import KINDS
 from icereco.data.catalog import data_sets
-from icereco.data.table import SCHEMA
-from icereco.detector import detector_names
-from icereco.plugins import CARD_HOOK, HOOKS, registry
+from icereco.detector.detector import detector_names
+from icereco.plugins.component import KINDS
+from icereco.plugins.discovery import CARD_HOOK, HOOKS, registry
 from icereco.profiles import load_profile
+from icereco.profiles.train_options import TrainOptions
 from icereco.settings import settings_file
+from icereco.tables.schema import SCHEMA
 from icereco.testing.conformance import checks
-from icereco.training.options import TrainOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLUGIN, PROFILES = (DOCS / "write-a-plugin.md").read_text(), (DOCS / "profiles.md").read_text()
@@ -59,7 +59,7 @@ def test_the_first_plugin_runs_and_has_at_most_ten_lines(tmp_path):
     assert len([line for line in source.splitlines() if line]) <= 10
     install(tmp_path, {"icereco_zenith.py": source}, project)
     program = """
-from icereco.plugins import registry
+from icereco.plugins.discovery import registry
 component = registry().get("reconstructor", "from-above")
 method = component.load_factory()(component.load_options()())
 print(method(["event", "event"]).direction.tolist())
@@ -116,7 +116,7 @@ def test_the_detector_card_of_the_tutorial_is_found_by_its_name(tmp_path):
     }
     install(tmp_path, {"icereco_lake/__init__.py": hook}, project)
     program = """
-from icereco.detector import load_detector
+from icereco.detector.detector import load_detector
 lake = load_detector("lake")
 print(lake.name, lake.string.tolist(), lake.medium.kind, lake.noise_rate_hz.tolist(), lake.file_origins_m)
 """

@@ -10,15 +10,15 @@ import resource
 import pytest
 import torch
 from icereco_encoders.edge_conv import EdgeConv
-from icereco_encoders.groups import length_groups, ungrouped
 from icereco_encoders.intervals import interval_bins, signed_interval_m
 from icereco_encoders.modern import ModernTransformerEncoder
 from icereco_encoders.neighbours import NUDGE, nearest
 from icereco_encoders.options import ModernTransformerOptions, RelativeTransformerOptions
 from icereco_encoders.relative import RelativeTransformerEncoder
 
-from icereco.detector import LIGHT_M_PER_NS
-from icereco.plugins import registry
+from icereco.detector.detector import LIGHT_M_PER_NS
+from icereco.nn.length_groups import length_groups, ungrouped
+from icereco.plugins.discovery import registry
 from icereco.testing.networks import call_encoder
 
 ENCODERS = registry().names("encoder")

@@ -7,14 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.reconstructions import provenance_of, reconstruction_rows, reconstruction_writer
-from icereco.directions import angles_from_direction, direction_from_angles, opening_angle
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage, probability_inside
-from icereco.evaluation.report import evaluate
+from icereco.evaluation.evaluate import evaluate
 from icereco.evaluation.resolution import resolution, summarize
-from icereco.events import EventBatch, Truth
-from icereco.reconstruction import Reconstruction, angular_sigma
+from icereco.events.batch import EventBatch, Truth
+from icereco.events.reconstruction import Reconstruction, angular_sigma
+from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
+from icereco.tables.reconstructions import provenance_of, reconstruction_rows, reconstruction_writer
 
 
 def random_directions(count, seed):

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from icereco.errors import IcerecoError
-from icereco.tui.feeds.choose import Order, filtered, ordered
+from icereco.watch.choose import Order, filtered, ordered
 
 FRAME = pl.DataFrame(
     {"row": [0, 1, 2], "pulses": [5, 500, 50], "kind": ["cascade", "track", None], "error": [1.0, None, 30.0]}

@@ -9,21 +9,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.batches import event_batch
 from icereco.data.catalog import DataSet, add
-from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
 from icereco.errors import IcerecoError
-from icereco.inference.methods import untrained_method
-from icereco.reconstruction import Reconstruction
-from icereco.runs import RunFolder
+from icereco.events.reconstruction import Reconstruction
+from icereco.reconstruct.methods import untrained_method
+from icereco.runs.folder import RunFolder
+from icereco.tables.assembly import event_batch
+from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
 from icereco.testing.random_events import random_events
-from icereco.tui.event_session import EventSession
-from icereco.tui.feeds import events as events_module
-from icereco.tui.feeds.choose import beside
-from icereco.tui.feeds.events import EventFeed
-from icereco.tui.feeds.opening import found_here, opened
-from icereco.tui.feeds.reconstructions import TRUTH, companions, inputs_of, read_reconstructions
-from icereco.tui.feeds.worker import Answer, Workers
+from icereco.watch import events as events_module
+from icereco.watch.choose import beside
+from icereco.watch.event_session import EventSession
+from icereco.watch.events import EventFeed
+from icereco.watch.opening import found_here, opened
+from icereco.watch.reconstructions import TRUTH, companions, inputs_of, read_reconstructions
+from icereco.watch.worker import Answer, Workers
 
 
 def wait_until(condition, seconds=10.0):
@@ -344,10 +344,10 @@ def test_truth_may_stand_in_a_table_beside_the_data(tmp_path, table, detector):
 
 
 def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
-    from icereco.checkpoint import save_checkpoint
-    from icereco.inference.methods import model_method
-    from icereco.model import build_model
+    from icereco.model.checkpoint import save_checkpoint
+    from icereco.model.model import build_model
     from icereco.profiles import load_profile
+    from icereco.reconstruct.methods import model_method
 
     run = RunFolder.create(tmp_path, "mine")
     answers: list[Answer] = []

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from icereco.data.batches import event_batch
-from icereco.data.table import SCHEMA
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.events import EventBatch
+from icereco.events.batch import EventBatch
+from icereco.tables.assembly import event_batch
+from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
 
 

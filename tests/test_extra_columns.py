@@ -9,13 +9,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from icereco.data.batches import event_batch
-from icereco.data.columns import own_fields
-from icereco.data.gather import gather_events
-from icereco.data.layouts import OwnWriter
-from icereco.data.sources import open_source
+from icereco.data.sources.source import open_source
+from icereco.data.stream.gather import gather_events
+from icereco.data.write.parquet import OwnWriter
 from icereco.errors import IcerecoError
-from icereco.tensors import to_tensors
+from icereco.events.tensors import to_tensors
+from icereco.tables.assembly import event_batch
+from icereco.tables.columns import own_fields
 from icereco.testing.random_events import random_events
 
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.batches import event_batch
-from icereco.data.sources import open_source
-from icereco.detector import Detector, load_detector
-from icereco.directions import direction_from_angles, opening_angle
+from icereco.data.sources.source import open_source
+from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.events import EventBatch
+from icereco.events.batch import EventBatch
+from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.tables.assembly import event_batch
 
 OSCNEXT = "oscNext_genie_level7_v02"
 DATABASE = f"graphnet/sqlite/{OSCNEXT}/{OSCNEXT}_first_5_frames.db"

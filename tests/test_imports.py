@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text().partition("## Floors")[2]
-SIDEWAYS = {("profiles", "icereco.training.options"), ("inference", "icereco.training.precision")}
+SIDEWAYS = {("profiles", "icereco.profiles.train_options"), ("inference", "icereco.model.precision")}
 """The arrows that the page excuses."""
 
 

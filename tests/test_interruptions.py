@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.simulation import Simulation
-from icereco.detector import load_detector
+from icereco.data.simulated import Simulation
+from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
-from icereco.plugins import registry
-from icereco.signals import interrupted_by_sigterm, interrupts_kept_from_children
-from icereco.spawn import working
+from icereco.plugins.discovery import registry
+from icereco.system.signals import interrupted_by_sigterm, interrupts_kept_from_children
+from icereco.system.worker_processes import working
 from icereco.testing.random_events import random_events
 
 COMMAND = [sys.executable, "-m", "icereco"]
@@ -95,9 +95,9 @@ def test_a_script_that_is_no_module_is_told_how_to_begin(tmp_path):
     """Each of its workers runs it again, and dies of that."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from icereco.data.simulation import Simulation\n"
-        "from icereco.detector import load_detector\n"
-        "from icereco.plugins import registry\n"
+        "from icereco.data.simulated import Simulation\n"
+        "from icereco.detector.detector import load_detector\n"
+        "from icereco.plugins.discovery import registry\n"
         "component = registry().get('simulator', 'ice-telescope')\n"
         "options = component.load_options()()\n"
         "list(Simulation(component, options, load_detector('icecube86'), 1).events(50, workers=2))\n"

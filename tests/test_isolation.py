@@ -11,19 +11,19 @@ needs_builder = pytest.mark.skipif(
 )
 
 DECLARES = """
-    from icereco.components import Component
-    from icereco.hookspecs import hookimpl
+    from icereco.plugins.component import Component
+    from icereco.plugins.hookspecs import hookimpl
 
     @hookimpl
     def {hook}():
-        yield Component("{name}", "{module}_part:Part", "icereco.options:NoOptions", "fails in use")
+        yield Component("{name}", "{module}_part:Part", "icereco.plugins.options:NoOptions", "fails in use")
 """
 
 SIMULATOR = """
     import pyarrow as pa
     from icereco.testing.random_events import random_events
     import numpy as np
-    from icereco.data.table import SCHEMA
+    from icereco.tables.schema import SCHEMA
 
     class Part:
         def __init__(self, options, detector):
@@ -214,7 +214,8 @@ PROJECT = """
 
 LOSS = dedent(DECLARES.format(hook="icereco_losses", name="{loss}", module="nowhere"))
 TWICE = (
-    LOSS + '    yield Component("{loss}", "nowhere:Again", "icereco.options:NoOptions", "the same name")\n'
+    LOSS
+    + '    yield Component("{loss}", "nowhere:Again", "icereco.plugins.options:NoOptions", "the same name")\n'
 )
 FAULTS = {
     "gone": ("import not_installed_anywhere", "", "No module named 'not_installed_anywhere'"),

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from icereco.errors import IcerecoError
-from icereco.jobs import Job, JobFolder
+from icereco.runs.jobs import Job, JobFolder
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_queue_goes_on_after_a_job_that_failed(jobs, tmp_path):
 def test_jobs_outlive_the_terminal_and_the_process_that_submitted_them(jobs, tmp_path):
     script = f"""
 import os, pathlib, signal, time
-from icereco.jobs import JobFolder
+from icereco.runs.jobs import JobFolder
 folder = pathlib.Path({str(tmp_path)!r})
 JobFolder(folder / "runs").submit(["--version"], "one", folder, queued=True)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` would have it ignored

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from icereco.data.batches import event_batch
-from icereco.data.sources import open_source
-from icereco.detector import Detector, load_detector
-from icereco.directions import opening_angle
+from icereco.data.sources.source import open_source
+from icereco.detector.detector import Detector, load_detector
 from icereco.doctor.geometry import check_shift
 from icereco.doctor.sample import take_sample
 from icereco.errors import IcerecoError
-from icereco.events import EventBatch
-from icereco.plugins import registry
+from icereco.events.batch import EventBatch
+from icereco.physics.sphere import opening_angle
+from icereco.plugins.discovery import registry
+from icereco.tables.assembly import event_batch
 
 pytest.importorskip("km3io", reason="needs icereco[dev], which brings km3io")
 testdata = pytest.importorskip("km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata")

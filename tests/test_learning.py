@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from icereco.detector import load_detector
-from icereco.events import EventBatch, Truth
-from icereco.model import build_model
+from icereco.detector.detector import load_detector
+from icereco.events.batch import EventBatch, Truth
+from icereco.events.tensors import to_tensors
+from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
-from icereco.tensors import to_tensors
-from icereco.training.loop import Trainer
+from icereco.profiles.train_options import TrainOptions
 from icereco.training.optimizer import build_optimizers, rate_at
-from icereco.training.options import TrainOptions
-from icereco.training.stop import StopRequest
+from icereco.training.stop_request import StopRequest
+from icereco.training.trainer import Trainer
 
 SMALL = (
     "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "encoder.layers=1", "encoder.heads=2",

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from icereco_linefit.linefit import LineFit
-from icereco_linefit.options import LineFitOptions
+from icereco_reconstructors.linefit import LineFit
+from icereco_reconstructors.options import LineFitOptions
 
-from icereco.directions import angles_from_direction, direction_from_angles, opening_angle
-from icereco.events import EventBatch
+from icereco.events.batch import EventBatch
+from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
 
 PPC = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "icecube_ppc"
 SENSORS = 300

@@ -8,7 +8,7 @@ from icereco_losses.angular import AngularLoss
 from icereco_losses.options import AngularOptions, VonMisesFisherOptions
 from icereco_losses.vmf import VonMisesFisherLoss, negative_log_density
 
-from icereco.plugins import registry
+from icereco.plugins.discovery import registry
 
 LOSSES = registry().names("loss")
 KAPPAS = [1e-6, 1e-3, 0.1, 0.499999, 0.500001, 1.0, 10.0, 1e3, 1e5]

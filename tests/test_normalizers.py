@@ -8,11 +8,11 @@ from icereco_normalizers.columns import soften
 from icereco_normalizers.point import light_from_point
 from icereco_normalizers.zero import central_time, event_of_pulse
 
-from icereco.detector import Detector, Medium
+from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
-from icereco.normalization import check_features
-from icereco.plugins import registry
-from icereco.roles import Features, TensorBatch
+from icereco.model.feature_check import check_features
+from icereco.plugins.discovery import registry
+from icereco.protocols import Features, TensorBatch
 
 NORMALIZERS = registry().names("normalizer")
 TIME = 0
@@ -237,7 +237,7 @@ def test_further_features_come_behind_the_others(name):
 
 
 def test_ice_and_sensor_are_those_of_the_card():
-    from icereco.detector import load_detector
+    from icereco.detector.detector import load_detector
 
     card = load_detector("icecube86")
     component = registry().get("normalizer", "fixed")

@@ -12,14 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main
-from icereco.components import KINDS, Component
 from icereco.errors import IcerecoError
-from icereco.plugins import registry
-from icereco.registry import CardFolder, Declaration, Plugin, Registry
+from icereco.plugins.component import KINDS, Component
+from icereco.plugins.discovery import registry
+from icereco.plugins.registry import CardFolder, Declaration, Plugin, Registry
 
 GOOD = """
-    from icereco.components import Component
-    from icereco.hookspecs import hookimpl
+    from icereco.plugins.component import Component
+    from icereco.plugins.hookspecs import hookimpl
 
     @hookimpl
     def icereco_aggregators():
@@ -28,7 +28,7 @@ GOOD = """
 
 CARD = """
     from pathlib import Path
-    from icereco.hookspecs import hookimpl
+    from icereco.plugins.hookspecs import hookimpl
 
     @hookimpl
     def icereco_detectors():
@@ -143,7 +143,10 @@ BROKEN = {
     ),
     "unknown argument": (GOOD.replace("aggregators()", "aggregators(colour)"), "colour"),
     "raising generator": (GOOD + "        raise RuntimeError('half way')", "RuntimeError: half way"),
-    "no component": (GOOD + "        yield 'not a component'", "must yield icereco.components.Component"),
+    "no component": (
+        GOOD + "        yield 'not a component'",
+        "must yield icereco.plugins.component.Component",
+    ),
     "not iterable": (GOOD.replace("yield Component", "return Component"), "not iterable"),
     "name with a slash": (GOOD.replace("mean-charge", "mean/charge"), "lower-case words"),
     "dotted target": (GOOD.replace("nowhere:Factory", "nowhere.Factory"), "is not 'module:name'"),
@@ -188,7 +191,7 @@ def test_two_distributions_may_use_one_entry_name(site):
 
 def test_a_clash_is_an_error_only_when_used_and_cured_by_the_distribution(site):
     clash = GOOD.replace("mean-charge", "deepsets").replace(
-        "nowhere:Options", "icereco_deepsets.options:DeepSetsOptions"
+        "nowhere:Options", "icereco_aggregators.options:DeepSetsOptions"
     )
     site.install("icereco-clash", "clash_plugin", clash)
     assert site.run("profiles", "check", "hierarchical").returncode == 0
@@ -280,7 +283,7 @@ def test_what_ships_is_loaded_and_light(kind):
 def test_checking_a_package_of_detectors_says_what_reads_them(monkeypatch, tmp_path):
     plugin = Plugin(entry="lakes", distribution="icereco-lakes", version="1")
     known = Registry((plugin,), (), (CardFolder(tmp_path / "lake-tahoe", plugin),))
-    monkeypatch.setattr("icereco.plugins.registry", lambda: known)
+    monkeypatch.setattr("icereco.plugins.discovery.registry", lambda: known)
     result = CliRunner().invoke(main, ["plugins", "check", "icereco-lakes"])
     assert result.exit_code == 2
     assert "icereco detectors show lake-tahoe" in result.output

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from icereco.components import Component
 from icereco.errors import IcerecoError
+from icereco.plugins.component import Component
+from icereco.plugins.registry import Declaration, Plugin, Registry
 from icereco.profiles import ProfileError, load_profile, parse_profile, profile_comment, profile_names
-from icereco.profiles.toml import format_table, format_value
-from icereco.registry import Declaration, Plugin, Registry
-from icereco.resources import data_dir
+from icereco.profiles.toml_format import format_table, format_value
+from icereco.system.resources import data_dir
 
 PLUGIN = Plugin("fake", "icereco-fake", "1.0")
 

@@ -7,11 +7,11 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.columns import conform
-from icereco.data.sources import fingerprint, open_source
-from icereco.data.table import SCHEMA
-from icereco.detector import load_detector
+from icereco.data.sources.source import fingerprint, open_source
+from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
+from icereco.tables.columns import conform
+from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
 
 

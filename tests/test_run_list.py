@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from icereco.cli.runs import command
 from icereco.errors import IcerecoError
-from icereco.runs import RunFolder, list_runs, newest_finished, resolve, runs_dir
+from icereco.runs.folder import RunFolder, list_runs, newest_finished, resolve, runs_dir
 
 
 def edit_status(run, **changes):
@@ -72,7 +72,7 @@ def test_runs_are_kept_in_the_working_directory():
 
 
 def test_reading_runs_imports_nothing_heavy():
-    code = "import sys, icereco.runs, icereco.provenance, icereco.cli.runs; print({'torch','polars','pyarrow','wandb','textual'} & set(sys.modules))"
+    code = "import sys, icereco.runs.folder, icereco.runs.provenance, icereco.cli.runs; print({'torch','polars','pyarrow','wandb','textual'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from icereco.errors import IcerecoError
-from icereco.process import birth_mark, is_alive
-from icereco.provenance import provenance
-from icereco.run_names import default_name
-from icereco.run_status import SILENT_SECONDS
-from icereco.runs import RunFolder
+from icereco.runs.folder import RunFolder
+from icereco.runs.names import default_name
+from icereco.runs.provenance import provenance
+from icereco.runs.status import SILENT_SECONDS
+from icereco.system.process_identity import birth_mark, is_alive
 
 TRAINER = """
 import sys, time
 from pathlib import Path
-from icereco.runs import RunFolder
+from icereco.runs.folder import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 with run.lock():
     run.write_status("training", step=3, epoch=0.5)
@@ -205,7 +205,7 @@ def test_fields_of_later_versions_are_ignored(run):
 
 def test_readers_never_see_half_a_status(run):
     writer = (
-        "import sys; from pathlib import Path; from icereco.runs import RunFolder\n"
+        "import sys; from pathlib import Path; from icereco.runs.folder import RunFolder\n"
         "run = RunFolder(Path(sys.argv[1]))\n"
         "for step in range(400): run.write_status('training', step=step, message='x' * 20000)\n"
     )

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from icereco.components import KINDS
 from icereco.errors import IcerecoError
-from icereco.scaffold import PLUGIN_KINDS, PluginName, plugin_files, write_plugin
+from icereco.plugins.component import KINDS
+from icereco.plugins.scaffold import PLUGIN_KINDS, PluginName, plugin_files, write_plugin
 
 needs_builder = pytest.mark.skipif(
     find_spec("hatchling") is None,

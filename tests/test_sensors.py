@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icereco.data.sensors import UNKNOWN, SensorFinder, finder_for, sensors_of_modules
-from icereco.detector import load_detector
+from icereco.detector.detector import load_detector
+from icereco.detector.sensor_finder import UNKNOWN, SensorFinder, finder_for, sensors_of_modules
 from icereco.errors import IcerecoError
 
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from icereco.components import ROLES
-from icereco.data.batches import event_batch
-from icereco.detector import detector_names, load_detector
+from icereco.detector.detector import detector_names, load_detector
 from icereco.errors import IcerecoError
-from icereco.model import build_model
+from icereco.events.tensors import to_tensors
+from icereco.model.model import build_model
+from icereco.plugins.component import ROLES
 from icereco.profiles import load_profile, parse_profile, profile_comment, profile_names
-from icereco.tensors import to_tensors
+from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 from icereco.training.optimizer import build_optimizers
 
@@ -118,7 +118,7 @@ def test_every_shipped_profile_reconstructs_on_every_card(card):
 @pytest.mark.parametrize("card", detector_names())
 @pytest.mark.parametrize("normalizer", ["relative-time", "detector-scaled", "fitted"])
 def test_features_of_every_card_are_of_order_one(card, normalizer):
-    from icereco.normalization import check_features
+    from icereco.model.feature_check import check_features
 
     card = load_detector(card)
     profile = load_profile("hierarchical", [f"normalizer.use={normalizer}"])

@@ -21,18 +21,18 @@ from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.simulator import TRIGGER_TIME_NS, IceTelescope
 
 from icereco.cli.simulate import command
-from icereco.components import Component
-from icereco.data.columns import ragged
-from icereco.data.kaggle_layout import KaggleWriter
-from icereco.data.layouts import OwnWriter
-from icereco.data.simulation import Simulation, simulated_events
+from icereco.data.simulated import Simulation, simulated_events
 from icereco.data.statistics import Statistics
-from icereco.data.table import SCHEMA
-from icereco.detector import Detector
-from icereco.directions import direction_from_angles
+from icereco.data.write.kaggle import KaggleWriter
+from icereco.data.write.parquet import OwnWriter
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.plugins import registry
-from icereco.roles import Simulator
+from icereco.physics.sphere import direction_from_angles
+from icereco.plugins.component import Component
+from icereco.plugins.discovery import registry
+from icereco.protocols import Simulator
+from icereco.tables.columns import ragged
+from icereco.tables.schema import SCHEMA
 
 SPEED = 0.299792458
 OPTIONS = IceTelescopeOptions(primaries_per_block=128)

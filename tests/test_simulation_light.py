@@ -4,10 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from icereco_simulation.acceptance import angular_acceptance, mean_acceptance
-from icereco_simulation.emission import MEAN_COSINE, cascade_emission
-from icereco_simulation.ice import LayeredIce
-from icereco_simulation.light import LightModel, cascade_density, track_density
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.photons import PhotoElectrons
 from icereco_simulation.sensor import Coincidence, DarkNoise, Pulses, merge, single_charges
@@ -15,8 +11,12 @@ from icereco_simulation.simulator import IceTelescope
 from icereco_simulation.trigger import simple_multiplicity
 from icereco_simulation.volume import Volume
 
-from icereco.detector import Detector, load_detector
+from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
+from icereco.physics.light.acceptance import angular_acceptance, mean_acceptance
+from icereco.physics.light.emission import MEAN_COSINE, cascade_emission
+from icereco.physics.light.ice import LayeredIce
+from icereco.physics.light.light import LightModel, cascade_density, track_density
 
 SPEED = 0.299792458
 

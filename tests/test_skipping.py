@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main as program
-from icereco.data.check import BadEventError
-from icereco.data.prepare import prepare
-from icereco.data.skipping import skip_bad
-from icereco.data.sources import open_source
+from icereco.data.sources.skip_bad import skip_bad
+from icereco.data.sources.source import open_source
+from icereco.data.store.prepare import prepare
 from icereco.errors import IcerecoError
+from icereco.tables.validation import BadEventError
 from icereco.testing.random_events import random_events
 
 

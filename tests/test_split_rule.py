@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icereco.cli import main
-from icereco.data import declared_split as declared
 from icereco.data.catalog import DataSet, add
-from icereco.data.declared_split import declared_split
-from icereco.data.prepare import prepare
-from icereco.data.sources import open_source
-from icereco.data.split_rule import PARTS, SplitRule
+from icereco.data.sources.source import open_source
+from icereco.data.split.rule import PARTS, SplitRule
+from icereco.data.store import split_by_rule as declared
+from icereco.data.store.prepare import prepare
+from icereco.data.store.split_by_rule import declared_split
 from icereco.errors import IcerecoError
 from icereco.profiles import load_profile
-from icereco.training.material import gather
-from icereco.training.mixture import DataChoice
+from icereco.training.data_choice import DataChoice
+from icereco.training.datasets import gather
 
 RULES = st.tuples(st.floats(0, 0.5), st.floats(0, 0.45), st.integers(0, 2**63)).map(
     lambda given: SplitRule(validation=given[0], test=given[1], seed=given[2])

@@ -94,7 +94,7 @@ def test_statistics_without_charge_are_finite():
 
 
 def test_a_summary_does_not_see_when_the_readout_began():
-    from icereco.roles import TensorBatch
+    from icereco.protocols import TensorBatch
 
     time, charge, auxiliary, offsets = pulses()
     torch.manual_seed(1)
@@ -141,10 +141,10 @@ def test_attention_pool_is_a_softmax_over_each_doms_pulses():
 
 
 def test_a_model_that_cuts_says_how_many_pulses_it_used():
-    from icereco.data.batches import event_batch
-    from icereco.detector import load_detector
-    from icereco.model import build_model
+    from icereco.detector.detector import load_detector
+    from icereco.model.model import build_model
     from icereco.profiles import load_profile
+    from icereco.tables.assembly import event_batch
     from icereco.testing.random_events import random_events
 
     detector = load_detector("icecube86")

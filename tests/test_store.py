@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from icereco.cli import main
-from icereco.data.batches import event_batch
-from icereco.data.duplicates import require_unique
-from icereco.data.gather import gather_events
-from icereco.data.prepare import growing, prepare, prepared
-from icereco.data.sources import open_source
-from icereco.data.store import cache_dir, open_store
+from icereco.data.sources.source import open_source
+from icereco.data.store.prepare import growing, prepare, prepared
+from icereco.data.store.store import cache_dir, open_store
+from icereco.data.store.unique_ids import require_unique
+from icereco.data.stream.gather import gather_events
 from icereco.errors import IcerecoError
+from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 
 
@@ -241,7 +241,7 @@ def test_a_block_of_a_growing_store_is_waited_for_to_the_end_of_its_file(store):
 def test_nobody_waits_for_a_store_that_grows_no_more(event_table, detector, tmp_path, monkeypatch):
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
-        "icereco.data.preparation.run_tasks", lambda _tasks, _processes, _tell, stop: stop.wait()
+        "icereco.data.store.builder.run_tasks", lambda _tasks, _processes, _tell, stop: stop.wait()
     )
     split_into(2, event_table, tmp_path / "data")
     with growing(open_source(tmp_path / "data"), detector, lambda store: range(2)) as store:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icereco.data.budget import Budget, fill_evenly, fill_in_order
-from icereco.data.prefetch import prefetch
-from icereco.data.split import HashedRows, RowNumbers, hash_ids, split
-from icereco.data.stream import Portion, Stream
-from icereco.data.windows import part_order, shuffled_windows
+from icereco.data.store.split_by_hash import HashedRows, RowNumbers, hash_ids, split
+from icereco.data.stream.packing import Budget, fill_evenly, fill_in_order
+from icereco.data.stream.prefetch import prefetch
+from icereco.data.stream.shuffle import part_order, shuffled_windows
+from icereco.data.stream.stream import Portion, Stream
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
 
@@ -116,7 +116,7 @@ def test_data_sets_are_mixed_as_their_weights_say(make_store, detector):
 
 
 def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, monkeypatch):
-    monkeypatch.setattr("icereco.data.windows.EXACT_EVENTS", 100)
+    monkeypatch.setattr("icereco.data.stream.shuffle.EXACT_EVENTS", 100)
     store = make_store(random_events(np.full(700, 5)), block_events=10, blocks_per_shard=2)
     parts = store.geometry.model_copy(update={"part_events": (100,) * 7})
     parts = type(parts)(**parts.model_dump())
@@ -131,7 +131,7 @@ def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, m
     for epoch, stages in ((0, [0.2, 1, 3, 7]), (1, [7])):
         seen: list[int] = []
         portions = [Portion(store)]
-        monkeypatch.setattr("icereco.data.windows._fitting", len)
+        monkeypatch.setattr("icereco.data.stream.shuffle._fitting", len)
         list(shuffled_windows(portions, 5, epoch, 2))
         assert sorted(seen) == list(range(70))
         start = 0
@@ -262,7 +262,7 @@ def test_training_on_some_events_takes_the_first_that_do_not_validate(store):
 
 
 def test_a_large_store_is_split_without_a_look_at_its_ids(store, monkeypatch):
-    monkeypatch.setattr("icereco.data.split.EXACT_EVENTS", 100)
+    monkeypatch.setattr("icereco.data.store.split_by_hash.EXACT_EVENTS", 100)
     monkeypatch.setattr(type(store), "column", None)
     parts = split(store, 60, seed=1, train_count=120)
     train, validation = rows_of(store, parts.train), rows_of(store, parts.validation)

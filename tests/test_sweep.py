@@ -15,9 +15,9 @@ import pytest
 
 from icereco.errors import IcerecoError
 from icereco.profiles import ProfileError
-from icereco.sweep import grid, prepare_cell, ranking
 from icereco.testing.random_events import random_events
-from icereco.training.mixture import DataChoice
+from icereco.training.data_choice import DataChoice
+from icereco.training.sweep import grid, prepare_cell, ranking
 
 TINY = [
     "aggregator.use=deepsets",

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from icereco.errors import IcerecoError
-from icereco.training.tracking import Tracker, choose_mode, is_logged_in
+from icereco.training.wandb import Tracker, choose_mode, is_logged_in
 
 KEY = "0123456789abcdef" * 3
 
@@ -85,7 +85,7 @@ def test_online_without_a_login_says_how_and_never_prompts():
 
 def test_disabled_never_imports_wandb(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from icereco.training.tracking import Tracker\n"
+        "import sys; from pathlib import Path; from icereco.training.wandb import Tracker\n"
         f"tracker = Tracker.open('disabled', Path({str(tmp_path)!r}), 'name', {{}})\n"
         "tracker.log({'loss': 1.0}, 1); tracker.finish(); print('wandb' in sys.modules, tracker.is_active)"
     )

@@ -14,20 +14,20 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from icereco.checkpoint import read_tensors, write_tensors
 from icereco.cli import main
-from icereco.data.simulation import simulated_events
-from icereco.detector import load_detector
+from icereco.data.simulated import simulated_events
+from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
-from icereco.model import build_model
+from icereco.events.tensors import to_tensors
+from icereco.model.checkpoint import read_tensors, write_tensors
+from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
-from icereco.runs import RunFolder
-from icereco.tensors import to_tensors
+from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
-from icereco.training.loop import NonFiniteLossError
-from icereco.training.mixture import DataChoice
-from icereco.training.stop import StopRequest
-from icereco.training.tracking import Tracker
+from icereco.training.data_choice import DataChoice
+from icereco.training.stop_request import StopRequest
+from icereco.training.trainer import NonFiniteLossError
+from icereco.training.wandb import Tracker
 
 SMALL = (
     "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "aggregator.dropout=0.1",
@@ -118,7 +118,7 @@ def test_a_training_begun_while_files_are_prepared_is_resumed_to_the_same_bits(t
     """In the second sitting everything is prepared already; the order of events is the same."""
     for module in ("split", "windows"):
         monkeypatch.setattr(f"icereco.data.{module}.EXACT_EVENTS", 50)
-    monkeypatch.setattr("icereco.training.material.EXACT_EVENTS", 50)
+    monkeypatch.setattr("icereco.training.datasets.EXACT_EVENTS", 50)
     table, folder = pq.read_table(events), tmp_path / "data"
     folder.mkdir()
     for number in range(5):
@@ -142,13 +142,13 @@ def test_a_training_begun_while_files_are_prepared_is_resumed_to_the_same_bits(t
 
 
 def torch_state(run: RunFolder) -> dict[str, torch.Tensor]:
-    from icereco.checkpoint import read_tensors
+    from icereco.model.checkpoint import read_tensors
 
     return read_tensors(run.training_state)[0]
 
 
 def test_the_running_mean_of_the_weights_is_what_is_saved(tmp_path, events):
-    from icereco.checkpoint import load_checkpoint
+    from icereco.model.checkpoint import load_checkpoint
 
     run, weights = RunFolder.create(tmp_path, "mean"), []
     with sessions.begin(small_profile("train.ema_decay=0.8"), events, run, silently) as session:
@@ -192,7 +192,7 @@ def test_a_step_on_several_batches_is_one_on_all_their_events(tmp_path, events, 
 
 
 def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoint(tmp_path, events):
-    from icereco.checkpoint import load_checkpoint
+    from icereco.model.checkpoint import load_checkpoint
 
     run = RunFolder.create(tmp_path, "fitted")
     settings = ("normalizer.use=fitted", "train.epochs=1")

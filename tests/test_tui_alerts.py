@@ -8,12 +8,12 @@ from itertools import chain, repeat
 
 import pytest
 
-from icereco.jobs import Job, JobFolder
-from icereco.runs import RunFolder
-from icereco.tui.feeds.alerts import disk_alerts, job_alerts, run_alerts
-from icereco.tui.feeds.follower import Follower
-from icereco.tui.feeds.runs import STALL_SECONDS, RunsFeed
-from icereco.tui.feeds.system import SystemFeed, SystemView
+from icereco.runs.folder import RunFolder
+from icereco.runs.jobs import Job, JobFolder
+from icereco.watch.alerts import disk_alerts, job_alerts, run_alerts
+from icereco.watch.follower import Follower
+from icereco.watch.runs import STALL_SECONDS, RunsFeed
+from icereco.watch.system import SystemFeed, SystemView
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from icereco.draw.canvas.braille import BOLD, UNDERLINE, Canvas
+from icereco.draw.canvas.markers import MARKERS
 from icereco.errors import IcerecoError
-from icereco.tui.render.braille import BOLD, UNDERLINE, Canvas
-from icereco.tui.render.markers import MARKERS
 
 RED, GREEN, BLUE = 0xFF0000, 0x00FF00, 0x0000FF
 

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from icereco.run_status import SILENT_SECONDS
-from icereco.runs import RunFolder
-from icereco.tui.feeds.alerts import metric_alerts, run_alerts
-from icereco.tui.feeds.bins import Points, bin_curve, edges_of, smoothed
-from icereco.tui.feeds.log import Log
-from icereco.tui.feeds.metrics import MetricsFeed
-from icereco.tui.feeds.runs import STALL_SECONDS, RunsFeed, differences
-from icereco.tui.feeds.series import BULK_BYTES, THROUGHPUT, Series
-from icereco.tui.feeds.tail import Tail
+from icereco.draw.canvas.bins import Points, bin_curve, edges_of, smoothed
+from icereco.runs.folder import RunFolder
+from icereco.runs.status import SILENT_SECONDS
+from icereco.watch.alerts import metric_alerts, run_alerts
+from icereco.watch.log import Log
+from icereco.watch.metrics import MetricsFeed
+from icereco.watch.runs import STALL_SECONDS, RunsFeed, differences
+from icereco.watch.series import BULK_BYTES, THROUGHPUT, Series
+from icereco.watch.tail import Tail
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_smoothing_by_columns_is_the_moving_average_of_the_values():
 
 def test_the_log_knows_times_levels_and_lines_that_go_on(run):
     run.log.write_text(
-        "2026-01-02 03:04:05,678 WARNING icereco.training.loop steep\n  and more\n\x1b[31mred\x1b[0m\n"
+        "2026-01-02 03:04:05,678 WARNING icereco.training.trainer steep\n  and more\n\x1b[31mred\x1b[0m\n"
     )
     log = Log(run.log)
     assert log.look()

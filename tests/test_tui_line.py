@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icereco.draw.canvas.ansi import shortened
 from icereco.tui.app import IcerecoApp
-from icereco.tui.line import over_ssh, sparing_driver
-from icereco.tui.render.ansi import shortened
 from icereco.tui.settings import Settings
+from icereco.tui.ssh import over_ssh, sparing_driver
 
 COLORS = ("0;0;0", "215;48;39", "11;14;20")
 STYLES = [

@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from icereco.tui.picture import save_picture
 from PIL import Image
 from rich.segment import Segment
 from rich.style import Style
 
 from icereco.cli import main
+from icereco.draw.export import png
+from icereco.draw.export.shapes import shapes_of
+from icereco.draw.export.svg import svg_of
 from icereco.errors import IcerecoError
 from icereco.testing.random_events import random_events
-from icereco.tui.picture import png, save_picture
-from icereco.tui.picture.shapes import shapes_of
-from icereco.tui.picture.svg import svg_of
 
 BLACK = 0x000000
 RED = Style(color="#ff0000")

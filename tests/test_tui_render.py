@@ -5,21 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icereco.data.batches import event_batch
-from icereco.directions import direction_from_angles, opening_angle
+from icereco.draw.canvas.bins import Points
+from icereco.draw.canvas.braille import Canvas
+from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.colormap import COLORMAPS, blended, colormap_named, heat, luminance, readable
+from icereco.draw.canvas.curves import GUTTER, Curve, Ink, View, draw
+from icereco.draw.canvas.hits import hits_of
+from icereco.draw.canvas.palette import palette_on
+from icereco.draw.canvas.scale import compact, placed, span_of, ticks
+from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
+from icereco.draw.canvas.sky import AllSky, Zoom, containment_angle, ring, vmf_density
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import probability_inside
+from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
-from icereco.tui.feeds.bins import Points
-from icereco.tui.render.braille import Canvas
-from icereco.tui.render.camera import Camera
-from icereco.tui.render.colormap import COLORMAPS, blended, colormap_named, heat, luminance, readable
-from icereco.tui.render.curves import GUTTER, Curve, Ink, View, draw
-from icereco.tui.render.hits import hits_of
-from icereco.tui.render.palette import palette_on
-from icereco.tui.render.scale import compact, placed, span_of, ticks
-from icereco.tui.render.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
-from icereco.tui.render.sky import AllSky, Zoom, containment_angle, ring, vmf_density
 
 DARK, LIGHT = 0x0B0E14, 0xFFFFFF
 SIZE = (60, 24)

@@ -11,7 +11,7 @@ import pytest
 from textual.app import App
 
 from icereco.testing.random_events import random_events
-from icereco.tui.screens.events import EventScreen
+from icereco.tui.events.screen import EventScreen
 
 FOLDER = Path(__file__).parent / "snapshots"
 SAME = 0.99  # of the characters: the last digit of a sine may light another dot on another machine

@@ -4,8 +4,9 @@ import os
 
 import click
 
-from icereco import __version__, log
+from icereco import __version__
 from icereco.cli.group import LazyGroup
+from icereco.system import log
 
 __all__ = ["main"]
 
@@ -18,12 +19,12 @@ COMMANDS = {
     "sweep": ("icereco.cli.sweep", "Train a small grid of settings and rank it."),
     "simulate": ("icereco.cli.simulate", "Simulate events of a detector."),
     "doctor": ("icereco.cli.doctor", "Examine data: conventions, units, duplicates, truth."),
-    "data": ("icereco.cli.data", "Data sets by name: add, show, convert."),
+    "data": ("icereco.cli.data.group", "Data sets by name: add, show, convert."),
     "detectors": ("icereco.cli.detectors", "List detector cards and draw one."),
     "tui": ("icereco.cli.tui", "Watch trainings and events in the terminal, or in a browser."),
     "tail": ("icereco.cli.tail", "Print how a training stands, once or as it goes on."),
     "runs": ("icereco.cli.runs", "List trainings and how they stand."),
-    "plugins": ("icereco.cli.plugins", "List installed components and plugins."),
+    "plugins": ("icereco.cli.plugins.list", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),
 }
 """Name of a command: its module, which has the click command as `command`, and its line in the help."""

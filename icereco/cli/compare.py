@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.errors import IcerecoError
-from icereco.log import get_logger
+from icereco.system.log import get_logger
 
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import Comparison, Difference
-    from icereco.evaluation.reconstructed import Reconstructed
-    from icereco.runs import RunFolder
+    from icereco.evaluation.evaluated_events import Reconstructed
+    from icereco.runs.folder import RunFolder
 
 __all__ = ["command"]
 
@@ -66,7 +66,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
 
 @contextmanager
 def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Reconstructed]]":
-    from icereco.evaluation.reconstructed import Reconstructed
+    from icereco.evaluation.evaluated_events import Reconstructed
 
     with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
         files: list[Path] = []
@@ -88,7 +88,7 @@ def _file(name: str, data: str | None, temporary: Path) -> Path:
         return reconstructions_of(name)
     if Path(name).is_file():
         raise IcerecoError(f"--data is reconstructed by runs, and {name} is a file; leave out one of the two")
-    from icereco.runs import resolve, runs_dir
+    from icereco.runs.folder import resolve, runs_dir
 
     run = resolve(name, runs_dir())
     _reconstruct(run, data, temporary)
@@ -98,9 +98,9 @@ def _file(name: str, data: str | None, temporary: Path) -> Path:
 def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
     from icereco.cli.progress import event_progress
     from icereco.data.catalog import find
-    from icereco.inference.job import reconstruct
-    from icereco.inference.methods import model_method
-    from icereco.inference.outputs import open_output
+    from icereco.reconstruct.methods import model_method
+    from icereco.reconstruct.outputs import open_output
+    from icereco.reconstruct.pipeline import reconstruct
 
     source = find(data).open()
     trained_on = run.provenance().get("data_fingerprint") or []

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from icereco.detector import Detector, detector_names, load_detector
-from icereco.detector_cards import Card, find_card
+from icereco.detector.cards import Card, find_card
+from icereco.detector.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _table(documents: list[dict[str, Any]]) -> Table:
 
 
 def _print(detector: Detector, card: Card, console: Console) -> None:
-    from icereco.detector_drawing import side_view, top_view
+    from icereco.draw.detector_text import side_view, top_view
 
     ascii_only = not console.encoding.startswith("utf")
     alive = int(detector.alive.sum())

@@ -15,7 +15,7 @@ from icereco.data.catalog import DEFAULT_DETECTOR
 if TYPE_CHECKING:
     from icereco.doctor.finding import Finding
     from icereco.doctor.sample import Sample
-    from icereco.events import EventBatch
+    from icereco.events.batch import EventBatch
 
 __all__ = ["command"]
 
@@ -79,7 +79,7 @@ def command(
 
 def _sample(text: str, reader: str | None, detector: str | None, events: int) -> "Sample":
     from icereco.data.catalog import find
-    from icereco.detector import load_detector
+    from icereco.detector.detector import load_detector
     from icereco.doctor.sample import take_sample
 
     found = find(text)
@@ -98,10 +98,10 @@ def _step(profile_name: str) -> "Callable[[EventBatch], object]":
     """One training step of a profile's model, without changing any weight."""
     import torch
 
-    from icereco.detector import load_detector
-    from icereco.model import build_model
+    from icereco.detector.detector import load_detector
+    from icereco.events.tensors import to_tensors
+    from icereco.model.model import build_model
     from icereco.profiles import load_profile
-    from icereco.tensors import to_tensors
 
     profile = load_profile(profile_name, [])
     model = build_model(profile, load_detector(profile.detector), 1)

@@ -13,7 +13,7 @@ from rich.table import Table
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
-    from icereco.evaluation.report import Evaluation
+    from icereco.evaluation.evaluate import Evaluation
     from icereco.evaluation.resolution import Resolution, Summary
 
 __all__ = ["command", "reconstructions_of", "show"]
@@ -30,7 +30,7 @@ def command(what: str, as_json: bool) -> None:
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
     events are taken.
     """
-    from icereco.evaluation.report import evaluate
+    from icereco.evaluation.evaluate import evaluate
 
     evaluation = evaluate(reconstructions_of(what))
     if as_json:
@@ -41,7 +41,7 @@ def command(what: str, as_json: bool) -> None:
 
 def show(path: Path) -> None:
     """Print the evaluation of a file of reconstructions."""
-    from icereco.evaluation.report import evaluate
+    from icereco.evaluation.evaluate import evaluate
 
     _print(evaluate(path), Console(highlight=False))
 
@@ -55,7 +55,7 @@ def reconstructions_of(what: str) -> Path:
     path = Path(what)
     if path.is_file() or path.suffix == ".parquet":
         return path
-    from icereco.runs import resolve, runs_dir
+    from icereco.runs.folder import resolve, runs_dir
 
     try:
         run = resolve(what, runs_dir())

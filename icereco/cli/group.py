@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.log import get_logger
+from icereco.system.log import get_logger
 
 __all__ = ["LazyGroup"]
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from icereco.errors import IcerecoError
 from icereco.profiles import load_profile, profile_comment, profile_names, read_profile
-from icereco.resources import data_dir
+from icereco.system.resources import data_dir
 
 __all__ = ["command"]
 

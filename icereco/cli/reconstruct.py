@@ -13,18 +13,18 @@ from rich.markup import escape
 
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
-from icereco.data.split_rule import PARTS
+from icereco.data.split.rule import PARTS
 from icereco.errors import IcerecoError
-from icereco.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
-    from icereco.data.sources import Source
-    from icereco.data.split_rule import Part
-    from icereco.evaluation.running import RunningError
-    from icereco.inference.job import Outcome
-    from icereco.inference.methods import Method
-    from icereco.inference.outputs import Format
+    from icereco.data.sources.source import Source
+    from icereco.data.split.rule import Part
+    from icereco.evaluation.streaming import RunningError
+    from icereco.reconstruct.methods import Method
+    from icereco.reconstruct.outputs import Format
+    from icereco.reconstruct.pipeline import Outcome
 
 __all__ = ["command"]
 
@@ -87,7 +87,7 @@ def command(
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
     """  # noqa: D301 -- \b is click's
-    from icereco.inference.outputs import default_output, require_safe
+    from icereco.reconstruct.outputs import default_output, require_safe
 
     data = [_read_with(find(file), reader) for file in files]
     paths = [one.path for one in data]
@@ -120,7 +120,7 @@ def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | N
 
 def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
     """The sources without bad events, which are listed beside the output."""
-    from icereco.data.skipping import skip_bad, write_skipped
+    from icereco.data.sources.skip_bad import skip_bad, write_skipped
 
     found = [skip_bad(source, method.detector) for source in sources]
     listing = output.with_name(f"{output.name}.skipped.jsonl")
@@ -142,7 +142,7 @@ def _choose(
         raise IcerecoError(f"{' and '.join(given)} exclude each other: give one")
     if detector is not None and method is None:
         raise IcerecoError("--detector goes with --method only: a checkpoint knows its detector")
-    from icereco.inference.methods import model_method, untrained_method
+    from icereco.reconstruct.methods import model_method, untrained_method
 
     if method is not None:
         return f"method {method}", untrained_method(method, detector or DEFAULT_DETECTOR)
@@ -152,8 +152,8 @@ def _choose(
 
 
 def _choose_run(run: str | None) -> tuple[str, "Method"]:
-    from icereco.inference.methods import model_method
-    from icereco.runs import newest_finished, resolve, runs_dir
+    from icereco.reconstruct.methods import model_method
+    from icereco.runs.folder import newest_finished, resolve, runs_dir
 
     folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
     if not folder.best.is_file():
@@ -166,8 +166,8 @@ def _choose_run(run: str | None) -> tuple[str, "Method"]:
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
-    from icereco.inference.job import reconstruct
-    from icereco.inference.outputs import open_output
+    from icereco.reconstruct.outputs import open_output
+    from icereco.reconstruct.pipeline import reconstruct
 
     with (
         interrupted_by_sigterm(),
@@ -178,7 +178,7 @@ def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, fo
 
 
 def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:
-    from icereco.provenance import provenance
+    from icereco.runs.provenance import provenance
 
     inputs = [
         {

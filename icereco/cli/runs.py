@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from icereco.control import Order, give_order, wait_for_answer
-from icereco.run_status import State, Status, age
-from icereco.runs import RunFolder, list_runs, resolve, runs_dir
+from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
+from icereco.runs.orders import Order, give_order, wait_for_answer
+from icereco.runs.status import State, Status, age
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod

@@ -15,14 +15,14 @@ from rich.markup import escape
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from icereco.data.layouts import EventWriter
-    from icereco.data.simulation import Simulation
+    from icereco.data.simulated import Simulation
     from icereco.data.statistics import Statistics
+    from icereco.data.write.parquet import EventWriter
 
 __all__ = ["command"]
 
@@ -92,9 +92,9 @@ def command(
     icereco simulate --events 10000 -o simulated
     icereco simulate --events 10000 --option minimum_energy_gev=10000 -o bright
     """  # noqa: D301 -- \b is click's
-    from icereco.data.simulation import Simulation
-    from icereco.detector import load_detector
-    from icereco.plugins import registry
+    from icereco.data.simulated import Simulation
+    from icereco.detector.detector import load_detector
+    from icereco.plugins.discovery import registry
 
     _require_new(output, layout)
     component = registry().get("simulator", simulator)
@@ -161,8 +161,8 @@ def _simulate(
 
 
 def _writers(simulation: "Simulation", output: Path, layout: Layout) -> "list[EventWriter]":
-    from icereco.data.kaggle_layout import KaggleWriter
-    from icereco.data.layouts import OwnWriter
+    from icereco.data.write.kaggle import KaggleWriter
+    from icereco.data.write.parquet import OwnWriter
 
     provenance = simulation.provenance()
     writers: list[EventWriter] = []

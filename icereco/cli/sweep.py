@@ -19,12 +19,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.errors import message_in
-from icereco.log import get_logger
-from icereco.signals import interrupted_by_sigterm
+from icereco.system.log import get_logger
+from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
-    from icereco.sweep import Cell, Ranked
-    from icereco.training.mixture import DataChoice
+    from icereco.training.data_choice import DataChoice
+    from icereco.training.sweep import Cell, Ranked
 
 __all__ = ["command"]
 
@@ -75,9 +75,9 @@ def command(
     icereco sweep quick -o aggregator.use=[deepsets,flex-attention] --jobs 2
     """  # noqa: D301 -- \b is click's
     from icereco.cli.train import chosen_data
-    from icereco.runs import runs_dir
-    from icereco.sweep import grid
-    from icereco.training.mixture import declared_detector
+    from icereco.runs.folder import runs_dir
+    from icereco.training.data_choice import declared_detector
+    from icereco.training.sweep import grid
 
     chosen = chosen_data(data, reader, skip_bad)
     overrides = (*declared_detector(chosen, overrides), *overrides)
@@ -106,7 +106,7 @@ class _Manner:
 
 def _train(cells: "Sequence[Cell]", data: "Sequence[DataChoice]", manner: _Manner) -> "dict[str, str]":
     """Train what is not trained yet; gives what went wrong, by run."""
-    from icereco.sweep import prepare_cell
+    from icereco.training.sweep import prepare_cell
 
     todo = {cell.run.name: (cell, prepare_cell(cell, data)) for cell in cells}
     waiting = [(cell, action) for cell, action in todo.values() if action in ("begin", "resume")]
@@ -121,8 +121,8 @@ def _train(cells: "Sequence[Cell]", data: "Sequence[DataChoice]", manner: _Manne
 
 def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None:
     """Simulate and sort once what all will read, which side by side each would do for itself."""
-    from icereco.detector import load_detector
-    from icereco.training.material import gather
+    from icereco.detector.detector import load_detector
+    from icereco.training.datasets import gather
 
     for cell in cells:
         detector = load_detector(cell.profile.detector)
@@ -215,7 +215,7 @@ def _profile_file(cell: "Cell", folder: Path) -> str:
 
 
 def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: bool) -> None:
-    from icereco.sweep import ranking
+    from icereco.training.sweep import ranking
 
     ranked = ranking(cells)
     finished = {one.cell.run.name for one in ranked}

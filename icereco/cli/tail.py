@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from icereco.json_lines import plain, row_of
-from icereco.runs import RunFolder, resolve, runs_dir
-from icereco.tui.feeds.log import Log
-from icereco.tui.feeds.tail import Tail
+from icereco.runs.folder import RunFolder, resolve, runs_dir
+from icereco.system.json_lines import plain, row_of
+from icereco.watch.log import Log
+from icereco.watch.tail import Tail
 
 __all__ = ["command"]
 

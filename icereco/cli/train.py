@@ -18,16 +18,16 @@ from rich.progress import (
 )
 
 from icereco.errors import IcerecoError
-from icereco.log import get_logger
-from icereco.runs import RunFolder, resolve, runs_dir
-from icereco.signals import interrupted_by_sigterm
+from icereco.runs.folder import RunFolder, resolve, runs_dir
+from icereco.system.log import get_logger
+from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
-    from icereco.training.mixture import DataChoice
+    from icereco.training.data_choice import DataChoice
+    from icereco.training.resume_state import Position
     from icereco.training.session import Session
-    from icereco.training.state import Position
-    from icereco.training.tracking import Tracker
+    from icereco.training.wandb import Tracker
 
 __all__ = ["chosen_data", "command"]
 
@@ -114,7 +114,7 @@ def command(
         raise IcerecoError(
             "--resume goes on with a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
         )
-    from icereco.training.tracking import PROJECT, Tracker, choose_mode
+    from icereco.training.wandb import PROJECT, Tracker, choose_mode
 
     mode = choose_mode(tracking)
     progress = Progress(*_columns(), console=Console(stderr=True))
@@ -133,7 +133,7 @@ def command(
 
 def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
     """The data sets that are asked for; says what is wrong with them before a run folder is made."""
-    from icereco.training.mixture import DataChoice
+    from icereco.training.data_choice import DataChoice
 
     if not data and (reader or skip_bad):
         raise IcerecoError("--reader and --skip-bad go with --data")
@@ -152,8 +152,8 @@ def _begin(
     progress: Progress,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
-    from icereco.run_names import default_name
-    from icereco.training.mixture import declared_detector, described, require_readable
+    from icereco.runs.names import default_name
+    from icereco.training.data_choice import declared_detector, described, require_readable
 
     profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
     require_readable(chosen, profile.detector)
@@ -174,7 +174,7 @@ def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManage
 
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
-    from icereco.training.stop import stop_on_signals
+    from icereco.training.stop_request import stop_on_signals
 
     facts = session.material.facts
     logger.info(

@@ -6,7 +6,7 @@ import click
 
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.runs import RunFolder, resolve, runs_dir
+from icereco.runs.folder import RunFolder, resolve, runs_dir
 
 __all__ = ["command"]
 
@@ -84,7 +84,7 @@ def command(
         serve_app([*arguments, *([what] if what else [])], host, port)
         return
     if detector is not None:
-        from icereco.detector import load_detector
+        from icereco.detector.detector import load_detector
 
         load_detector(detector)  # a wrong name is told before the terminal is taken over
     run, events = _what(what, runs_dir)
@@ -95,7 +95,7 @@ def command(
     if picture is None:
         app.run(mouse=not no_mouse)
         return
-    from icereco.tui.picture.screen import picture_of_app, size_named
+    from icereco.draw.export.screen import picture_of_app, size_named
 
     picture_of_app(app, picture, size_named(size), [key.strip() for key in press.split(",") if key.strip()])
     click.echo(f"wrote {picture}")

@@ -11,7 +11,7 @@ from icereco.errors import IcerecoError
 if TYPE_CHECKING:
     from rich.segment import Segment
 
-    from icereco.tui.event_session import EventSession
+    from icereco.watch.event_session import EventSession
 
 __all__ = ["command"]
 
@@ -70,15 +70,15 @@ def command(
     It is a data set (by its name or path), an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
     goes to the terminal.
     """
-    from icereco.detector import load_detector
-    from icereco.inference.methods import BASELINE, baseline
-    from icereco.tui.event_session import EventSession
-    from icereco.tui.event_state import EventState, Style
-    from icereco.tui.event_titles import titles_of
-    from icereco.tui.picture.event import DARK, LIGHT, event_figure
-    from icereco.tui.picture.save import save_picture
-    from icereco.tui.render.camera import Camera
-    from icereco.tui.render.scene import frame_of
+    from icereco.detector.detector import load_detector
+    from icereco.draw.canvas.camera import Camera
+    from icereco.draw.canvas.scene import frame_of
+    from icereco.draw.event.state import EventState, Style
+    from icereco.draw.event.titles import titles_of
+    from icereco.draw.export.event import DARK, LIGHT, event_figure
+    from icereco.draw.export.save import save_picture
+    from icereco.reconstruct.methods import BASELINE, baseline
+    from icereco.watch.event_session import EventSession
 
     card, fit = load_detector(detector) if detector else None, baseline()
     session = EventSession(card, {BASELINE: fit} if fit else {}, lambda: None)

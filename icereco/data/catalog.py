@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from icereco.data.split_rule import Part, SplitRule
+from icereco.data.split.rule import Part, SplitRule
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.settings import add_table, read_settings, remove_table, settings_file
 
 if TYPE_CHECKING:
-    from icereco.data.sources import Source
-    from icereco.detector import Detector
+    from icereco.data.sources.source import Source
+    from icereco.detector.detector import Detector
 
 __all__ = ["DEFAULT_DETECTOR", "DataSet", "add", "data_sets", "find", "remove"]
 
@@ -81,8 +81,8 @@ class DataSet(BaseModel):
         Raises:
             IcerecoError: the file or folder is not there, no reader understands it, or no split is declared.
         """
-        from icereco.data.selection import Selection
-        from icereco.data.sources import open_source
+        from icereco.data.sources.source import open_source
+        from icereco.data.split.selection import Selection
 
         if self.name is not None and not self.path.exists():
             raise IcerecoError(
@@ -109,7 +109,7 @@ class DataSet(BaseModel):
             return
         import numpy as np  # listing data sets needs none
 
-        from icereco.detector import load_detector
+        from icereco.detector.detector import load_detector
 
         own = load_detector(self.detector)
         if not np.array_equal(own.position_m, detector.position_m):

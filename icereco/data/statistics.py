@@ -8,7 +8,7 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import ragged
+from icereco.tables.columns import ragged
 
 __all__ = ["REFERENCE", "Figure", "Statistics"]
 

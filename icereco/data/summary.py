@@ -12,10 +12,10 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import event_columns, pulse_columns, ragged
-from icereco.data.sources import Source
-from icereco.data.table import PULSE_COLUMNS, TRUTH_COLUMNS
-from icereco.detector import Detector
+from icereco.data.sources.source import Source
+from icereco.detector.detector import Detector
+from icereco.tables.columns import event_columns, pulse_columns, ragged
+from icereco.tables.schema import PULSE_COLUMNS, TRUTH_COLUMNS
 
 __all__ = ["PERCENTILES", "Histogram", "Summary", "histogram", "percentiles", "sample"]
 

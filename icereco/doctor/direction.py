@@ -15,9 +15,9 @@ from numpy import ndarray
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 from icereco.errors import IcerecoError
-from icereco.events import EventBatch
-from icereco.plugins import registry
-from icereco.reconstruction import Reconstruction
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.plugins.discovery import registry
 
 __all__ = ["check_direction"]
 

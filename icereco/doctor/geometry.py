@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector import LIGHT_M_PER_NS, Detector
+from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 

@@ -11,13 +11,13 @@ import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.data.batches import event_batch
-from icereco.data.columns import Ragged, one_batch, ragged
-from icereco.data.sources import Source
-from icereco.data.table import PULSE_COLUMNS, SCHEMA
-from icereco.detector import Detector
+from icereco.data.sources.source import Source
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.events import EventBatch
+from icereco.events.batch import EventBatch
+from icereco.tables.assembly import event_batch
+from icereco.tables.columns import Ragged, one_batch, ragged
+from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
 
 __all__ = ["Sample", "take_sample"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
-from icereco.events import EventBatch
+from icereco.events.batch import EventBatch
 
 __all__ = ["check_speed", "compare_rates"]
 

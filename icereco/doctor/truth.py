@@ -5,9 +5,9 @@ import pyarrow as pa  # noqa: TID253 -- looks at Arrow columns; imported only wh
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.data.columns import ragged
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
+from icereco.tables.columns import ragged
 
 __all__ = ["check_columns", "check_truth_range"]
 

@@ -6,7 +6,7 @@ from numpy import ndarray
 
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
-from icereco.events import EventBatch
+from icereco.events.batch import EventBatch
 
 __all__ = ["check_charge", "check_time"]
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.evaluation.reconstructed import Reconstructed
+from icereco.evaluation.evaluated_events import Reconstructed
 from icereco.evaluation.resolution import groups
 
 __all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]

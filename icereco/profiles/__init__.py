@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from icereco.plugins import Registry, registry
+from icereco.plugins.discovery import Registry, registry
 from icereco.profiles.check import check
 from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.profile import Choice, Profile

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from icereco.components import ROLES, Kind
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.plugins import Registry
+from icereco.plugins.component import ROLES, Kind
+from icereco.plugins.discovery import Registry
+from icereco.profiles.layers import Setting, Table
 from icereco.profiles.problems import Origin, Problem, ProfileError
 from icereco.profiles.profile import SCHEMA, Choice, Profile
 from icereco.profiles.resolve import Resolved, profile_names
-from icereco.profiles.settings import Setting, Table
-from icereco.training.options import TrainOptions
+from icereco.profiles.train_options import TrainOptions
 
 __all__ = ["check"]
 
@@ -118,7 +118,7 @@ class _Checker:
         table = self._table("detector")
         if table is None or (options := self._options(DetectorOptions, table, "detector")) is None:
             return None
-        from icereco.detector_cards import detector_names, is_card  # numpy is slow to import
+        from icereco.detector.cards import detector_names, is_card  # numpy is slow to import
 
         try:
             if options.use == self.detector or is_card(options.use):

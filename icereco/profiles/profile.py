@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from icereco.components import ROLES, Component, Kind
-from icereco.profiles.settings import Setting, Settings, Table
-from icereco.profiles.toml import format_table
-from icereco.training.options import TrainOptions
+from icereco.plugins.component import ROLES, Component, Kind
+from icereco.profiles.layers import Setting, Settings, Table
+from icereco.profiles.toml_format import format_table
+from icereco.profiles.train_options import TrainOptions
 
 __all__ = ["SCHEMA", "Choice", "Profile"]
 

@@ -6,9 +6,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.profiles.layers import Setting, Settings, merge, read_overrides, read_settings
 from icereco.profiles.problems import Origin, Problem, ProfileError
-from icereco.profiles.settings import Setting, Settings, merge, read_overrides, read_settings
-from icereco.resources import data_dir
+from icereco.system.resources import data_dir
 
 __all__ = [
     "Resolved",

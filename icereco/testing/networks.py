@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from icereco.roles import TensorBatch, asked_for
+from icereco.protocols import TensorBatch, asked_for
 
 __all__ = ["call_aggregator", "call_encoder"]
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.table import SCHEMA
+from icereco.tables.schema import SCHEMA
 
 __all__ = ["likely_pulse_counts", "random_events"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from icereco.profiles.train_options import TrainOptions
 from icereco.training.muon import Muon
-from icereco.training.options import TrainOptions
 
 __all__ = ["Optimizers", "build_optimizers", "rate_at"]
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from icereco.runs import Phase, RunFolder
-from icereco.training.state import Position
-from icereco.training.tracking import Tracker
+from icereco.runs.folder import Phase, RunFolder
+from icereco.training.resume_state import Position
+from icereco.training.wandb import Tracker
 
 __all__ = ["Recorder"]
 

@@ -10,29 +10,29 @@ from typing import Any
 
 import torch
 
-from icereco.checkpoint import load_checkpoint, save_checkpoint
-from icereco.control import OrderReader
-from icereco.data.reconstructions import reconstruction_rows, reconstruction_writer
-from icereco.detector import Detector, load_detector
+from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.inference.methods import baseline
-from icereco.log import get_logger
-from icereco.model import build_model
-from icereco.normalization import check_features
+from icereco.events.tensors import to_tensors
+from icereco.model.checkpoint import load_checkpoint, save_checkpoint
+from icereco.model.feature_check import check_features
+from icereco.model.model import build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.provenance import provenance
-from icereco.runs import RunFolder
-from icereco.tensors import to_tensors
-from icereco.training.average import running_average
-from icereco.training.loop import Listener, NonFiniteLossError, Trainer, Witness
-from icereco.training.material import Material, Stages, gather
-from icereco.training.mixture import DataChoice
+from icereco.reconstruct.methods import baseline
+from icereco.runs.folder import RunFolder
+from icereco.runs.orders import OrderReader
+from icereco.runs.provenance import provenance
+from icereco.system.log import get_logger
+from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
+from icereco.training.averaging import running_average
+from icereco.training.data_choice import DataChoice
+from icereco.training.datasets import Material, Stages, gather
 from icereco.training.optimizer import build_optimizers
-from icereco.training.orders import Orders, StoppedEarlyError, obeying_stages
+from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
 from icereco.training.recorder import Recorder
-from icereco.training.state import Position, load_state, save_state
-from icereco.training.stop import StopRequest
-from icereco.training.tracking import Tracker
+from icereco.training.resume_state import Position, load_state, save_state
+from icereco.training.stop_request import StopRequest
+from icereco.training.trainer import Listener, NonFiniteLossError, Trainer, Witness
+from icereco.training.wandb import Tracker
 
 __all__ = ["Session", "begin", "resume"]
 

@@ -13,22 +13,22 @@ from textual.dom import DOMNode
 from textual.events import Resize
 from textual.reactive import var
 
-from icereco.jobs import JobFolder
-from icereco.tui.feeds.alerts import Alert, disk_alerts, job_alerts, run_alerts
-from icereco.tui.feeds.follower import Follower
-from icereco.tui.feeds.runs import RunsFeed, RunView
-from icereco.tui.feeds.system import SystemFeed, SystemView
+from icereco.runs.jobs import JobFolder
+from icereco.tui.command_palette import KeyCommands
+from icereco.tui.common.ask import ConfirmScreen
+from icereco.tui.common.help import HelpScreen
+from icereco.tui.common.tiny import TinyScreen, is_tiny
 from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap, remapped
-from icereco.tui.line import sparing_driver
 from icereco.tui.messages import JobAlertsSeen, RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
-from icereco.tui.own_profiles import Drafts
-from icereco.tui.palette import KeyCommands
-from icereco.tui.screens.ask import ConfirmScreen
-from icereco.tui.screens.help import HelpScreen
-from icereco.tui.screens.tiny import TinyScreen, is_tiny
+from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
+from icereco.tui.ssh import sparing_driver
 from icereco.tui.themes import THEMES
+from icereco.watch.alerts import Alert, disk_alerts, job_alerts, run_alerts
+from icereco.watch.follower import Follower
+from icereco.watch.runs import RunsFeed, RunView
+from icereco.watch.system import SystemFeed, SystemView
 
 __all__ = ["IcerecoApp"]
 

@@ -5,10 +5,10 @@ from typing import Protocol, cast
 
 from textual.screen import Screen
 
-from icereco.tui.feeds.alerts import Alert
-from icereco.tui.feeds.runs import RunView
-from icereco.tui.feeds.system import SystemView
-from icereco.tui.own_profiles import Drafts
+from icereco.tui.profiles.drafts import Drafts
+from icereco.watch.alerts import Alert
+from icereco.watch.runs import RunView
+from icereco.watch.system import SystemView
 
 __all__ = ["Host", "host_of"]
 

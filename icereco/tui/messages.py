@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from icereco.jobs import Job
-from icereco.tui.feeds.alerts import Alert
-from icereco.tui.feeds.files import FileView
-from icereco.tui.feeds.metrics import Followed
-from icereco.tui.feeds.runs import RunView
-from icereco.tui.feeds.system import SystemView
+from icereco.runs.jobs import Job
+from icereco.watch.alerts import Alert
+from icereco.watch.files import FileView
+from icereco.watch.metrics import Followed
+from icereco.watch.runs import RunView
+from icereco.watch.system import SystemView
 
 __all__ = ["FilesSeen", "JobAlertsSeen", "JobsSeen", "MetricsSeen", "RunsSeen", "SystemSeen"]
 

@@ -38,12 +38,12 @@ class Mode:
 
 
 MODES = {
-    "train": Mode("Train", "icereco.tui.screens.train:TrainScreen"),
-    "events": Mode("Events", "icereco.tui.screens.framed_events:FramedEventScreen"),
-    "profiles": Mode("Profiles", "icereco.tui.screens.profiles:ProfilesScreen"),
-    "components": Mode("Components", "icereco.tui.screens.components:ComponentsScreen"),
-    "data": Mode("Data", "icereco.tui.screens.data:DataScreen"),
-    "jobs": Mode("Jobs", "icereco.tui.screens.jobs:JobsScreen"),
+    "train": Mode("Train", "icereco.tui.runs.train_screen:TrainScreen"),
+    "events": Mode("Events", "icereco.tui.events.framed_screen:FramedEventScreen"),
+    "profiles": Mode("Profiles", "icereco.tui.profiles.screen:ProfilesScreen"),
+    "components": Mode("Components", "icereco.tui.profiles.components_screen:ComponentsScreen"),
+    "data": Mode("Data", "icereco.tui.data.screen:DataScreen"),
+    "jobs": Mode("Jobs", "icereco.tui.jobs.screen:JobsScreen"),
 }
 
 

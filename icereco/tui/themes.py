@@ -5,8 +5,8 @@ from textual.color import Color
 from textual.theme import Theme
 from textual.widget import Widget
 
-from icereco.tui.render.colormap import blended, packed, readable
-from icereco.tui.render.curves import Ink
+from icereco.draw.canvas.colormap import blended, packed, readable
+from icereco.draw.canvas.curves import Ink
 
 __all__ = ["CURVES", "THEMES", "band_color", "background", "curve_color", "ink", "themed"]
 

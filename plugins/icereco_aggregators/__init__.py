@@ -1,9 +1,9 @@
-"""T1 without a transformer: pulses pooled, listed, or summed up in numbers."""
+"""T1: from the pulses of a DOM to a vector. Attention, deep sets, pooling, first pulses, summary statistics."""
 
 from collections.abc import Iterable
 
-from icereco.components import Component
-from icereco.hookspecs import hookimpl
+from icereco.plugins.component import Component
+from icereco.plugins.hookspecs import hookimpl
 
 __all__ = ["icereco_aggregators"]
 
@@ -13,8 +13,20 @@ _IN_ORDER = ("pulse-order",)
 
 @hookimpl
 def icereco_aggregators() -> Iterable[Component]:
-    """T1: four ways from the pulses of a DOM to a vector."""
+    """T1: from the pulses of a DOM to a vector."""
     return [
+        Component(
+            "flex-attention",
+            "icereco_aggregators.attention:AttentionAggregator",
+            "icereco_aggregators.options:AttentionOptions",
+            "transformer (Vaswani et al., arXiv:1706.03762) over the pulses of each DOM, nothing padded or cut",
+        ),
+        Component(
+            "deepsets",
+            "icereco_aggregators.deepsets:DeepSetsAggregator",
+            "icereco_aggregators.options:DeepSetsOptions",
+            "mean and maximum over the pulses of each DOM (Zaheer et al., arXiv:1703.06114)",
+        ),
         Component(
             "attention-pool",
             "icereco_aggregators.attention_pool:AttentionPoolAggregator",

@@ -4,10 +4,10 @@
 import itertools
 
 import torch
-from icereco_attention.segments import segment_of, segment_softmax, segment_sum
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from icereco.nn.segments import segment_of, segment_softmax, segment_sum
 from icereco_aggregators.options import AttentionPoolOptions
 
 __all__ = ["AttentionPoolAggregator"]

@@ -4,8 +4,12 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from icereco.nn.kernel_names import KernelName
+
 __all__ = [
+    "AttentionOptions",
     "AttentionPoolOptions",
+    "DeepSetsOptions",
     "FirstPulsesOptions",
     "HybridOptions",
     "StatisticsSet",
@@ -19,6 +23,37 @@ class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: int = Field(128, ge=1, description="length of the vector of each DOM")
+
+
+class AttentionOptions(BaseModel):
+    """Options of the aggregator `flex-attention`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int = Field(4, ge=1, le=64, description="number of transformer layers")
+    heads: int = Field(4, ge=1, description="attention heads; must divide the width")
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout on what each layer adds to its input")
+    kernel: KernelName = Field(
+        "auto", description="how attention is computed; all give the same numbers, auto takes the fastest"
+    )
+    width: int = Field(128, ge=8, description="length of the vector of each pulse and DOM")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        return self
+
+
+class DeepSetsOptions(BaseModel):
+    """Options of the aggregator `deepsets`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(128, ge=1, description="length of its vectors, inside and out")
+    layers: int = Field(
+        2, ge=1, le=64, description="hidden layers of the network that each pulse passes alone"
+    )
 
 
 class AttentionPoolOptions(_Options):

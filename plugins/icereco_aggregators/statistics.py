@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from icereco_attention.segments import segment_of, segment_sum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from icereco.nn.segments import segment_of, segment_sum
 from icereco_aggregators.options import StatisticsSet
 
 __all__ = ["CHARGES", "NAMES", "SHARES", "summary_statistics"]

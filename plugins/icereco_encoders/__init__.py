@@ -1,17 +1,29 @@
-"""T2 of other systems: a modern transformer, one that sees space-time intervals, and graph convolutions."""
+"""T2: from the DOMs of an event to a vector. Transformers, deep sets, graph convolutions."""
 
 from collections.abc import Iterable
 
-from icereco.components import Component
-from icereco.hookspecs import hookimpl
+from icereco.plugins.component import Component
+from icereco.plugins.hookspecs import hookimpl
 
 __all__ = ["icereco_encoders"]
 
 
 @hookimpl
 def icereco_encoders() -> Iterable[Component]:
-    """T2: three ways from the DOMs of an event to a vector."""
+    """T2: from the DOMs of an event to a vector."""
     return [
+        Component(
+            "transformer",
+            "icereco_encoders.attention:AttentionEncoder",
+            "icereco_encoders.options:TransformerOptions",
+            "transformer (Vaswani et al., arXiv:1706.03762) over the hit DOMs of each event, with their positions",
+        ),
+        Component(
+            "deepsets",
+            "icereco_encoders.deepsets:DeepSetsEncoder",
+            "icereco_encoders.options:DeepSetsOptions",
+            "mean and maximum over the DOMs of each event (Zaheer et al., arXiv:1703.06114)",
+        ),
         Component(
             "modern-transformer",
             "icereco_encoders.modern:ModernTransformerEncoder",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
-from icereco_encoders.groups import length_groups
+from icereco.nn.length_groups import length_groups
 from icereco_encoders.neighbours import Edges, nearest
 from icereco_encoders.options import EdgeConvOptions
 

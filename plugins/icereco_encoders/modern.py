@@ -2,14 +2,14 @@
 """A transformer with the improvements that took iceaggr's flat model from 62.0° to 57.0° at the same size."""
 
 import torch
-from icereco_attention.kernels import attend
-from icereco_attention.options import KernelName
-from icereco_attention.ragged import Sequences
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import relu, rms_norm
 from torch.utils.checkpoint import checkpoint
 
+from icereco.nn.kernel_names import KernelName
+from icereco.nn.kernels import attend
+from icereco.nn.ragged import Sequences
 from icereco_encoders.options import ModernTransformerOptions
 
 __all__ = ["ModernTransformerEncoder"]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from icereco_encoders.groups import Group
+from icereco.nn.length_groups import Group
 
 __all__ = ["Edges", "nearest"]
 

@@ -1,23 +1,42 @@
 """What a profile may say of these encoders; must not import torch."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EdgeConvOptions", "ModernTransformerOptions", "RelativeTransformerOptions"]
+from icereco.nn.kernel_names import KernelName
+
+__all__ = [
+    "DeepSetsOptions",
+    "EdgeConvOptions",
+    "ModernTransformerOptions",
+    "RelativeTransformerOptions",
+    "TransformerOptions",
+]
 
 
-class ModernTransformerOptions(BaseModel):
-    """Options of the encoder `modern-transformer`; its width is that of the DOM vectors."""
+class TransformerOptions(BaseModel):
+    """Options of the encoder `transformer`; its width is that of the DOM vectors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     layers: int = Field(4, ge=1, le=64, description="number of transformer layers")
     heads: int = Field(4, ge=1, description="attention heads; must divide the width")
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout on what each layer adds to its input")
-    kernel: Literal["auto", "flex", "bucketed", "packed", "reference"] = Field(
+    kernel: KernelName = Field(
         "auto", description="how attention is computed; all give the same numbers, auto takes the fastest"
     )
+
+
+class DeepSetsOptions(BaseModel):
+    """Options of the encoder `deepsets`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(128, ge=1, description="length of its vectors, inside and out")
+    layers: int = Field(2, ge=1, le=64, description="hidden layers of the network that each DOM passes alone")
+
+
+class ModernTransformerOptions(TransformerOptions):
+    """Options of the encoder `modern-transformer`; its width is that of the DOM vectors."""
 
 
 class RelativeTransformerOptions(BaseModel):

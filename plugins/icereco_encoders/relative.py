@@ -4,17 +4,16 @@
 from functools import partial
 
 import torch
-from icereco_attention.encoder import AttentionEncoder
-from icereco_attention.options import EncoderOptions
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
-from icereco.roles import TensorBatch
-from icereco_encoders.groups import Group, length_groups, ungrouped
+from icereco.nn.length_groups import Group, length_groups, ungrouped
+from icereco.protocols import TensorBatch
+from icereco_encoders.attention import AttentionEncoder
 from icereco_encoders.intervals import first_times, interval_bins
-from icereco_encoders.options import RelativeTransformerOptions
+from icereco_encoders.options import RelativeTransformerOptions, TransformerOptions
 
 __all__ = ["RelativeTransformerEncoder"]
 
@@ -104,7 +103,7 @@ class RelativeTransformerEncoder(nn.Module):
             RelativeLayer(input_width, options.heads, options.dropout, options.bins)
             for _ in range(options.layers)
         )
-        plain = EncoderOptions(
+        plain = TransformerOptions(
             layers=options.plain_layers, heads=options.heads, dropout=options.dropout, kernel="auto"
         )
         self.plain = AttentionEncoder(plain, input_width)

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.sensors import UNKNOWN, sensors_of_modules
-from icereco.detector import Detector, detector_names, load_detector
+from icereco.detector.detector import Detector, detector_names, load_detector
+from icereco.detector.sensor_finder import UNKNOWN, sensors_of_modules
 from icereco.errors import IcerecoError
 from icereco_km3net.hits import Hits
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icereco.data.foreign import own_batch
-from icereco.data.sensors import sensors_of_modules
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
+from icereco.detector.sensor_finder import sensors_of_modules
 from icereco.errors import IcerecoError
+from icereco.tables.from_columns import own_batch
 from icereco_km3net.events import event_ids
 from icereco_km3net.hits import Hits, read_hits
 from icereco_km3net.options import Km3netOptions

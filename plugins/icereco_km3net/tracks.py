@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from icereco.directions import angles_from_direction
+from icereco.physics.sphere import angles_from_direction
 
 __all__ = ["fits", "truth"]
 

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from icereco.roles import Decoded
+from icereco.protocols import Decoded
 from icereco_losses.options import DecodeName
 from icereco_losses.sphere import exact_products, safe_norm, unit
 from icereco_losses.vmf import negative_log_density

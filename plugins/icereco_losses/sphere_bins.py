@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.roles import Decoded
+from icereco.protocols import Decoded
 from icereco_losses.healpix import cell_centres
 from icereco_losses.mixture import decode_mixture
 from icereco_losses.options import SphereBinsOptions

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.roles import Decoded
+from icereco.protocols import Decoded
 from icereco_losses.options import VonMisesFisherOptions
 from icereco_losses.sphere import full_precision, safe_norm, unit
 

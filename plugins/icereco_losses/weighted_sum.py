@@ -6,8 +6,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.plugins import registry
-from icereco.roles import Decoded
+from icereco.plugins.discovery import registry
+from icereco.protocols import Decoded
 from icereco_losses.options import WeightedSumOptions
 
 __all__ = ["WeightedSumLoss"]

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.roles import TensorBatch
+from icereco.protocols import TensorBatch
 from icereco_normalizers.columns import dom_of_pulse
 from icereco_normalizers.options import DomFeature, ExtraOptions
 from icereco_normalizers.zero import counted_pulses

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from icereco.components import Component
-from icereco.hookspecs import hookimpl
+from icereco.plugins.component import Component
+from icereco.plugins.hookspecs import hookimpl
 
 __all__ = ["icereco_readers"]
 

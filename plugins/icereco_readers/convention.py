@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.directions import direction_from_angles
 from icereco.errors import IcerecoError
-from icereco.log import get_logger
+from icereco.physics.sphere import direction_from_angles
+from icereco.system.log import get_logger
 from icereco_readers.foreign import ForeignEvents
 
 __all__ = ["SAMPLE_EVENTS", "Convention", "Conventions", "Evidence", "gather_evidence"]
@@ -141,7 +141,7 @@ def _from_vertex(events: ForeignEvents, names: list[str]) -> Float[ndarray, "eve
 
 
 def _swept(events: ForeignEvents) -> Float[ndarray, "event 3"]:
-    """Along the velocity of a straight line through places and times, as in `icereco_linefit`."""
+    """Along the velocity of a straight line through places and times, as in `icereco_reconstructors`."""
     event = np.repeat(np.arange(len(events)), np.diff(events.offsets))
     time = events.pulses["time"] - _mean(events, events.pulses["time"])[event]
     return _mean(events, (events.place_m - _mean(events, events.place_m)[event]) * time[:, None])

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
-from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.errors import IcerecoError
+from icereco.physics.sphere import angles_from_direction, direction_from_angles
 
 __all__ = ["EVENT", "Dialect", "dialect_of", "require_one"]
 

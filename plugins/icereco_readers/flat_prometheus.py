@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import require_columns
-from icereco.data.foreign import float_column, int_column
-from icereco.directions import angles_from_direction, direction_from_angles
 from icereco.errors import IcerecoError
+from icereco.physics.sphere import angles_from_direction, direction_from_angles
+from icereco.tables.columns import require_columns
+from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.foreign import ForeignEvents
 
 __all__ = ["FlatFile", "is_flat"]

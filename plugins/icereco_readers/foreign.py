@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.data.foreign import own_batch
-from icereco.data.sensors import SensorFinder
+from icereco.detector.sensor_finder import SensorFinder
+from icereco.tables.from_columns import own_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa

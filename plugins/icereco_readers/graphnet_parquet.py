@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import require_columns
-from icereco.data.foreign import float_column, int_column
-from icereco.data.sensors import finder_for
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
+from icereco.detector.sensor_finder import finder_for
 from icereco.errors import IcerecoError
+from icereco.tables.columns import require_columns
+from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents

@@ -15,10 +15,10 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.data.sensors import finder_for
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
+from icereco.detector.sensor_finder import finder_for
 from icereco.errors import IcerecoError
-from icereco.log import get_logger
+from icereco.system.log import get_logger
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents

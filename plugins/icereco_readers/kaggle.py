@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from icereco.data.columns import FILE_KEY, conform, with_metadata
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.tables.columns import FILE_KEY, conform, with_metadata
 from icereco_readers.kaggle_geometry import geometry_of, require_same_sensors
 from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
 from icereco_readers.kaggle_metas import MetaTables

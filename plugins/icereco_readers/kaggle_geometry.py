@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 
 __all__ = ["geometry_of", "require_same_sensors"]

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.foreign import int_column
 from icereco.errors import IcerecoError
+from icereco.tables.from_columns import int_column
 
 __all__ = ["META_COLUMNS", "TRUTH_COLUMNS", "EventIndex", "index_from_meta", "index_from_pulses"]
 

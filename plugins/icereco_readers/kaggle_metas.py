@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.data.columns import require_columns
+from icereco.tables.columns import require_columns
 from icereco_readers.kaggle_meta import META_COLUMNS, TRUTH_COLUMNS
 
 __all__ = ["MetaTables"]

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import Ragged
-from icereco.data.foreign import float_column, int_column
 from icereco.errors import IcerecoError
+from icereco.tables.columns import Ragged
+from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
 from icereco_readers.foreign import ForeignEvents
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.data.columns import FILE_KEY, conform, is_own_layout, require_columns, with_metadata
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
+from icereco.tables.columns import FILE_KEY, conform, is_own_layout, require_columns, with_metadata
 from icereco_readers.options import OwnOptions
 
 __all__ = ["OwnReader"]
@@ -18,7 +18,7 @@ _ARROW = (".arrow", ".feather", ".ipc")
 
 
 class OwnReader:
-    """Reads files in the layout of `icereco.data.table.SCHEMA`; a folder's files in order of their names."""
+    """Reads files in the layout of `icereco.tables.schema.SCHEMA`; a folder's files in order of their names."""
 
     def __init__(self, options: OwnOptions | None = None) -> None:
         self.options = options or OwnOptions()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from icereco.data.sensors import finder_for
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
+from icereco.detector.sensor_finder import finder_for
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.flat_prometheus import FlatFile, is_flat
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.columns import require_columns
+from icereco.tables.columns import require_columns
 from icereco_readers.kaggle_meta import EventIndex
 
 __all__ = ["PulseRows", "event_rows"]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco_simulation.yields import METRES_PER_GEV, muon_yield
+from icereco.physics.light.yields import METRES_PER_GEV, muon_yield
 
 __all__ = ["STEP_M", "MuonLosses", "propagate"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 
 __all__ = ["StringIndex", "expand"]
 

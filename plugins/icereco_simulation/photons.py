@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.detector import Detector
-from icereco_simulation.acceptance import MODULE_AREA_M2
-from icereco_simulation.light import ABSORPTION_SCALE, Expectation, LightModel, cascade_density
+from icereco.detector.detector import Detector
+from icereco.physics.light.acceptance import MODULE_AREA_M2
+from icereco.physics.light.light import ABSORPTION_SCALE, Expectation, LightModel, cascade_density
+from icereco.physics.light.yields import PHOTONS_PER_M
 from icereco_simulation.muons import STEP_M
 from icereco_simulation.pairs import StringIndex, expand
 from icereco_simulation.primaries import Cascades, Tracks
-from icereco_simulation.yields import PHOTONS_PER_M
 
 __all__ = ["PhotoElectrons", "PhotonSampler"]
 

@@ -6,12 +6,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.detector import LIGHT_M_PER_NS
-from icereco.directions import direction_from_angles
+from icereco.detector.detector import LIGHT_M_PER_NS
+from icereco.physics.light.yields import METRES_PER_GEV, hadronic_fraction, shower_maximum_m
+from icereco.physics.sphere import direction_from_angles
 from icereco_simulation.muons import STEP_M, propagate
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.volume import Volume
-from icereco_simulation.yields import METRES_PER_GEV, hadronic_fraction, shower_maximum_m
 
 __all__ = ["KINDS", "Cascades", "Primaries", "Tracks", "draw", "shine"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco_simulation.photons import PhotoElectrons
 
 __all__ = ["Coincidence", "DarkNoise", "Pulses", "afterpulses", "merge", "single_charges"]

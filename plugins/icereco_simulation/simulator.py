@@ -8,9 +8,9 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.table import SCHEMA
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.tables.schema import SCHEMA
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.photons import PhotoElectrons, PhotonSampler
 from icereco_simulation.primaries import KINDS, Primaries, draw, shine
@@ -46,7 +46,7 @@ class IceTelescope:
             block += 1
 
     def block(self, seed: int, block: int) -> pa.RecordBatch:
-        """The triggered events of one block, as `icereco.data.table.SCHEMA`."""
+        """The triggered events of one block, as `icereco.tables.schema.SCHEMA`."""
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block,))))
         primaries = draw(rng, self._options, self._volume)
         hits = self._enough(self._photons.sample(rng, *shine(rng, primaries, self._volume)))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.detector import Detector
+from icereco.detector.detector import Detector
 from icereco_simulation.options import IceTelescopeOptions
 
 __all__ = ["Volume"]

@@ -7,18 +7,18 @@ import itertools
 import numpy as np
 import pyarrow as pa
 import torch
-from icereco_linefit.linefit import LineFit
-from icereco_linefit.options import LineFitOptions
 from icereco_losses.options import VonMisesFisherOptions
 from icereco_losses.vmf import VonMisesFisherLoss
 from icereco_normalizers.fixed import FixedNormalizer
 from icereco_normalizers.options import FixedOptions
 from icereco_readers.own import OwnReader
+from icereco_reconstructors.linefit import LineFit
+from icereco_reconstructors.options import LineFitOptions
 from torch import nn
 
-from icereco.data.table import SCHEMA
-from icereco.reconstruction import Reconstruction
-from icereco.roles import Decoded, Features
+from icereco.events.reconstruction import Reconstruction
+from icereco.protocols import Decoded, Features
+from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
 
 

@@ -4,13 +4,13 @@ import pytest
 from click.testing import CliRunner
 from reconstruct_driver import OVERRIDES, SIZES, written
 
-from icereco.checkpoint import save_checkpoint
 from icereco.cli import main
-from icereco.detector import load_detector
-from icereco.inference.methods import model_method, untrained_method
-from icereco.model import build_model
+from icereco.detector.detector import load_detector
+from icereco.model.checkpoint import save_checkpoint
+from icereco.model.model import build_model
 from icereco.profiles import load_profile
-from icereco.runs import RunFolder
+from icereco.reconstruct.methods import model_method, untrained_method
+from icereco.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

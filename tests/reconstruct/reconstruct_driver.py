@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.data.sources import open_source
-from icereco.data.table import SCHEMA
-from icereco.inference.job import reconstruct
-from icereco.inference.outputs import open_output
+from icereco.data.sources.source import open_source
+from icereco.reconstruct.outputs import open_output
+from icereco.reconstruct.pipeline import reconstruct
+from icereco.tables.schema import SCHEMA
 
 COMMAND = Path(sys.executable).with_name("icereco")
 SIZES = [40, 3, 0, 700, 12, 1, 90, 0, 2500, 33, 8, 150, 60, 5, 310]

@@ -11,17 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 from reconstruct_driver import OVERRIDES, SIZES, events_of, icereco, run, written
 
-from icereco.checkpoint import file_hash, load_checkpoint, save_checkpoint
-from icereco.data.batches import event_batch
-from icereco.data.reconstructions import provenance_of
-from icereco.detector import load_detector
-from icereco.directions import direction_from_angles, opening_angle
-from icereco.evaluation.running import RunningResolution
-from icereco.inference.methods import baseline, model_method, untrained_method
-from icereco.inference.outputs import FALLBACK_ZENITH_RAD
-from icereco.model import build_model
+from icereco.detector.detector import load_detector
+from icereco.evaluation.streaming import RunningResolution
+from icereco.model.checkpoint import file_hash, load_checkpoint, save_checkpoint
+from icereco.model.model import build_model
+from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.profiles import load_profile
-from icereco.resources import data_dir
+from icereco.reconstruct.methods import baseline, model_method, untrained_method
+from icereco.reconstruct.outputs import FALLBACK_ZENITH_RAD
+from icereco.system.resources import data_dir
+from icereco.tables.assembly import event_batch
+from icereco.tables.reconstructions import provenance_of
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from icereco.tui.feeds.system import SystemFeed, SystemView
+from icereco.watch.system import SystemFeed, SystemView
 
 
 @pytest.fixture(autouse=True)

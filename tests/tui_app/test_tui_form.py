@@ -11,14 +11,14 @@ from textual.widgets import Button, Input, Static
 from tui_driver import drive, text_of, told, until, with_runs
 
 from icereco.data.catalog import DataSet, add
-from icereco.jobs import JobFolder
-from icereco.runs import RunFolder
+from icereco.runs.folder import RunFolder
+from icereco.runs.jobs import JobFolder
 from icereco.testing.random_events import random_events
-from icereco.tui.form import Entry, arguments_of, command_line, fields_of, judge
-from icereco.tui.screens.ask import ConfirmScreen
-from icereco.tui.screens.launch import LaunchScreen
-from icereco.tui.widgets.data_rows import DataRows
-from icereco.tui.widgets.progress import ProgressCard
+from icereco.tui.common.ask import ConfirmScreen
+from icereco.tui.data.data_rows import DataRows
+from icereco.tui.runs.form import Entry, arguments_of, command_line, fields_of, judge
+from icereco.tui.runs.launch_screen import LaunchScreen
+from icereco.tui.runs.progress import ProgressCard
 
 
 def test_the_form_makes_the_command_line_that_one_would_type(tmp_path):

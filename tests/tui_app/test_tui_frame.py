@@ -9,11 +9,11 @@ from textual.events import Key as KeyEvent
 from textual.screen import ModalScreen
 from tui_driver import SIZES, drive, make_run, text_of, told, until, with_runs
 
+from icereco.tui.common.help import HelpScreen
+from icereco.tui.common.tiny import TinyScreen
 from icereco.tui.keys import APP_KEYS, Key, read_keymap
 from icereco.tui.modes import MODES, all_keys
-from icereco.tui.screens.help import HelpScreen
-from icereco.tui.screens.tiny import TinyScreen
-from icereco.tui.screens.train import TrainScreen
+from icereco.tui.runs.train_screen import TrainScreen
 
 
 def test_without_runs_it_shows_the_way():

@@ -50,7 +50,7 @@ def test_the_first_start_looks_as_it_did():
 
 
 def test_the_other_screens_look_as_they_did(tmp_path, monkeypatch):
-    monkeypatch.setattr("icereco.tui.screens.launch.two_words", lambda: "calm-muon")
+    monkeypatch.setattr("icereco.tui.runs.launch_screen.two_words", lambda: "calm-muon")
     add(DataSet(name="tracks", path=Path("/data/tracks"), detector="icecube86"))
     run = make_run(tmp_path / "runs", "calm-muon")
     (run.path / "profile.toml").unlink()  # no profiles but the installed ones

@@ -10,14 +10,14 @@ import pytest
 from textual.widgets import Button
 from tui_driver import answer, drive, make_run, text_of, told, until, with_runs
 
-from icereco.runs import RunFolder
-from icereco.tui.feeds.series import THROUGHPUT
-from icereco.tui.panels import panels_of
-from icereco.tui.screens.ask import AskScreen, ConfirmScreen
-from icereco.tui.widgets.chart import Chart
-from icereco.tui.widgets.chart_grid import ChartGrid
-from icereco.tui.widgets.log_view import LogView
-from icereco.tui.widgets.run_list import RunList
+from icereco.runs.folder import RunFolder
+from icereco.tui.common.ask import AskScreen, ConfirmScreen
+from icereco.tui.runs.chart import Chart
+from icereco.tui.runs.chart_grid import ChartGrid
+from icereco.tui.runs.log_view import LogView
+from icereco.tui.runs.panels import panels_of
+from icereco.tui.runs.run_list import RunList
+from icereco.watch.series import THROUGHPUT
 
 
 def test_states_are_told_by_a_sign_and_a_word(tmp_path):
@@ -217,7 +217,7 @@ def test_runs_and_log_are_filtered(tmp_path):
     make_run(tmp_path / "runs", "calm")
     run = make_run(tmp_path / "runs", "pale", "stopped")
     with run.log.open("a") as file:
-        file.write("2026-01-02 03:04:06,000 WARNING icereco.training.loop steep\n")
+        file.write("2026-01-02 03:04:06,000 WARNING icereco.training.trainer steep\n")
 
     async def scenario(pilot):
         screen = await with_runs(pilot, 2)

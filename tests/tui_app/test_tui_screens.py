@@ -7,10 +7,10 @@ from textual.widgets import OptionList, TextArea
 from tui_driver import SIZES, answer, drive, text_of, until
 
 from icereco.data.catalog import DataSet, add
-from icereco.jobs import JobFolder
+from icereco.runs.jobs import JobFolder
 from icereco.settings import settings_file
-from icereco.tui.screens.ask import AskScreen, ConfirmScreen
-from icereco.tui.widgets.fit_table import FitTable
+from icereco.tui.common.ask import AskScreen, ConfirmScreen
+from icereco.tui.common.fit_table import FitTable
 
 
 def test_a_profile_is_copied_edited_checked_and_saved(tmp_path):
@@ -68,12 +68,13 @@ def test_what_is_not_saved_is_kept_and_asked_about(tmp_path):
 
 
 def test_a_table_is_never_wider_than_its_place(monkeypatch):
-    from icereco.plugins import registry
+    from icereco.plugins.discovery import registry
 
     real = registry()
     long = replace(real.plugins[0], entry="a" * 50, distribution="icereco-" + "b" * 60, error="no")
     monkeypatch.setattr(
-        "icereco.tui.screens.components.registry", lambda: replace(real, plugins=(long, *real.plugins))
+        "icereco.tui.profiles.components_screen.registry",
+        lambda: replace(real, plugins=(long, *real.plugins)),
     )
 
     async def scenario(pilot):
@@ -104,14 +105,15 @@ def test_components_are_listed_with_their_options():
 
 
 def test_a_broken_plugin_is_listed_with_its_reason(monkeypatch):
-    from icereco.plugins import registry
+    from icereco.plugins.discovery import registry
 
     real = registry()
     broken = replace(
         real.plugins[0], entry="sick", distribution="sick-plugin", error="ImportError: no module"
     )
     monkeypatch.setattr(
-        "icereco.tui.screens.components.registry", lambda: replace(real, plugins=(broken, *real.plugins))
+        "icereco.tui.profiles.components_screen.registry",
+        lambda: replace(real, plugins=(broken, *real.plugins)),
     )
 
     async def scenario(pilot):

@@ -10,13 +10,13 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from icereco.runs import RunFolder
+from icereco.runs.folder import RunFolder
 from icereco.tui.app import IcerecoApp
-from icereco.tui.screens.ask import AskScreen
-from icereco.tui.screens.train import TrainScreen
+from icereco.tui.common.ask import AskScreen
+from icereco.tui.runs.chart import Chart
+from icereco.tui.runs.run_list import RunList
+from icereco.tui.runs.train_screen import TrainScreen
 from icereco.tui.settings import Settings
-from icereco.tui.widgets.chart import Chart
-from icereco.tui.widgets.run_list import RunList
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 

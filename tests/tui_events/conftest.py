@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from icereco.testing.random_events import random_events
-from icereco.tui.screens.events import EventScreen
+from icereco.tui.events.screen import EventScreen
 
 
 @pytest.fixture(scope="module")

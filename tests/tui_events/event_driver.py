@@ -8,7 +8,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from icereco.tui.screens.events import EventScreen
+from icereco.tui.events.screen import EventScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from event_driver import play, until
 
-from icereco.tui.screens.dialogs import AskPath
-from icereco.tui.widgets.event_body import EventBody
-from icereco.tui.widgets.event_list import EventList
-from icereco.tui.widgets.event_view import EventView
-from icereco.tui.widgets.pulse_table import PulseTable
-from icereco.tui.widgets.timeline import Timeline
+from icereco.tui.common.dialogs import AskPath
+from icereco.tui.events.event_body import EventBody
+from icereco.tui.events.event_list import EventList
+from icereco.tui.events.event_view import EventView
+from icereco.tui.events.pulse_table import PulseTable
+from icereco.tui.events.timeline import Timeline
 
 
 def test_the_detector_turns_tilts_zooms_and_comes_back(screen):

@@ -12,11 +12,11 @@ from textual.widgets import Input, OptionList, Static
 
 from icereco.data.catalog import DataSet, add
 from icereco.testing.random_events import random_events
-from icereco.tui.screens.dialogs import AskPath, Choose
-from icereco.tui.screens.events import EventScreen
-from icereco.tui.widgets.event_list import EventList
-from icereco.tui.widgets.list_panel import FilterLine, ListPanel
-from icereco.tui.widgets.welcome import Welcome
+from icereco.tui.common.dialogs import AskPath, Choose
+from icereco.tui.common.list_panel import FilterLine, ListPanel
+from icereco.tui.events.event_list import EventList
+from icereco.tui.events.screen import EventScreen
+from icereco.tui.events.welcome import Welcome
 
 
 def test_keys_go_through_the_events_and_the_list_follows(screen, table):

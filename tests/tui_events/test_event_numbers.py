@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from event_driver import play
 
-from icereco.directions import direction_from_angles
-from icereco.tui.drawings.numbers import draw_numbers, numbers_height
-from icereco.tui.drawings.sky import draw_all_sky
-from icereco.tui.feeds.reconstructions import Estimate
-from icereco.tui.render.braille import Canvas
-from icereco.tui.render.names import short_names
-from icereco.tui.render.palette import palette_on
-from icereco.tui.widgets.event_list import EventList
+from icereco.draw.canvas.braille import Canvas
+from icereco.draw.canvas.names import short_names
+from icereco.draw.canvas.palette import palette_on
+from icereco.draw.event.numbers import draw_numbers, numbers_height
+from icereco.draw.event.sky import draw_all_sky
+from icereco.physics.sphere import direction_from_angles
+from icereco.tui.events.event_list import EventList
+from icereco.watch.reconstructions import Estimate
 
 PALETTE = palette_on(0x0B0E14)
 

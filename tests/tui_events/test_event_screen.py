@@ -11,14 +11,14 @@ import pytest
 from event_driver import SIZES, play, problem, until
 
 from icereco.testing.random_events import random_events
-from icereco.tui.screens.event_keys import EVENT_KEYS
-from icereco.tui.screens.events import EventScreen
-from icereco.tui.widgets.event_body import EventBody
-from icereco.tui.widgets.event_list import EventList
-from icereco.tui.widgets.event_view import EventView
-from icereco.tui.widgets.list_panel import FilterLine
-from icereco.tui.widgets.pulse_table import PulseTable
-from icereco.tui.widgets.timeline import Timeline
+from icereco.tui.common.list_panel import FilterLine
+from icereco.tui.events.event_body import EventBody
+from icereco.tui.events.event_list import EventList
+from icereco.tui.events.event_view import EventView
+from icereco.tui.events.keys import EVENT_KEYS
+from icereco.tui.events.pulse_table import PulseTable
+from icereco.tui.events.screen import EventScreen
+from icereco.tui.events.timeline import Timeline
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -118,7 +118,7 @@ def test_every_key_has_its_own_name_and_an_action_that_exists():
 
 
 def test_the_screen_imports_no_torch():
-    code = "import sys, icereco.tui.screens.events; print('torch' in sys.modules)"
+    code = "import sys, icereco.tui.events.screen; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -10,9 +10,9 @@ from importlib.metadata import entry_points
 
 from pydantic import ValidationError
 
-from icereco.plugins import GROUP, HEAVY
-from icereco.profiles.toml import format_table
-from icereco.registry import Plugin
+from icereco.plugins.discovery import GROUP, HEAVY
+from icereco.plugins.registry import Plugin
+from icereco.profiles.toml_format import format_table
 from icereco.testing.conformance.subject import BrokenPromiseError, Subject, require
 
 _MISSPELT = "no_such_option"

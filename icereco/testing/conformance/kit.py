@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from icereco.components import KINDS, Kind
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.plugins import registry
-from icereco.registry import Declaration
+from icereco.plugins.component import KINDS, Kind
+from icereco.plugins.discovery import registry
+from icereco.plugins.registry import Declaration
 from icereco.testing.conformance.subject import Example, Subject
 
 __all__ = ["Check", "checks", "checks_of"]

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from icereco.data.check import EventChecker, check_truth
-from icereco.data.columns import conform
-from icereco.data.table import PULSE_COLUMNS, SCHEMA
-from icereco.detector import Detector, load_detector
+from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
+from icereco.tables.columns import conform
+from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
+from icereco.tables.validation import EventChecker, check_truth
 from icereco.testing.conformance.subject import Subject, require
 
 _EARLIEST_NS, _LATEST_NS = -1e8, 1e10

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.events import EventBatch
-from icereco.reconstruction import Reconstruction
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
 from icereco.testing.conformance import samples
 from icereco.testing.conformance.subject import Subject, require
 

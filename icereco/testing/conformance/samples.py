@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from icereco.data.batches import event_batch
-from icereco.detector import Detector, load_detector
-from icereco.events import EventBatch
+from icereco.detector.detector import Detector, load_detector
+from icereco.events.batch import EventBatch
+from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 
 __all__ = ["detector", "event_table", "events", "track_events", "turned"]

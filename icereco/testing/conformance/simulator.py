@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from icereco.data.check import EventChecker, check_truth
-from icereco.data.table import SCHEMA
 from icereco.errors import IcerecoError
+from icereco.tables.schema import SCHEMA
+from icereco.tables.validation import EventChecker, check_truth
 from icereco.testing.conformance.samples import detector
 from icereco.testing.conformance.subject import Subject, require
 

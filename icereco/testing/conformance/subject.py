@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icereco.components import Component
-from icereco.registry import Declaration
+from icereco.plugins.component import Component
+from icereco.plugins.registry import Declaration
 
 if TYPE_CHECKING:
     import pyarrow as pa

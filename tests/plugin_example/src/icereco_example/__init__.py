@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from icereco.components import Component
-from icereco.hookspecs import hookimpl
+from icereco.plugins.component import Component
+from icereco.plugins.hookspecs import hookimpl
 
 
 @hookimpl

@@ -1,0 +1,119 @@
+"""`icereco data convert`: any readable events in, icereco's own layout or Kaggle's out."""
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from icereco.cli.progress import event_progress
+from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.system.signals import interrupted_by_sigterm
+
+if TYPE_CHECKING:
+    from icereco.data.sources.source import Source
+    from icereco.data.write.convert import Conversion, Layout, Outcome
+    from icereco.detector.detector import Detector
+
+__all__ = ["command"]
+
+
+@click.command("convert")
+@click.argument("data", metavar="NAME|PATH")
+@click.argument("output", type=click.Path(path_type=Path), metavar="OUT")
+@click.option(
+    "--layout", type=click.Choice(["icereco", "kaggle"]), default="icereco", show_default=True,
+    help="One row per event, or the folder of the Kaggle competition.",
+)  # fmt: skip
+@click.option(
+    "--reader", metavar="READER", help="What reads it  [default: as declared, or whoever recognises it]."
+)
+@click.option(
+    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."
+)
+@click.option(
+    "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",
+    help="Events of each file of the folder OUT.",
+)  # fmt: skip
+@click.option(
+    "--skip-bad", is_flag=True,
+    help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
+def command(
+    data: str,
+    output: Path,
+    layout: "Layout",
+    reader: str | None,
+    detector: str | None,
+    events_per_file: int,
+    skip_bad: bool,
+    as_json: bool,
+) -> None:
+    """Write the events of a data set in another layout.
+
+    OUT is a folder, whose files appear one by one: after an interruption the same command goes on with the next. In
+    icereco's own layout it may be one file.parquet as well, which appears at the end.
+
+    \b
+    icereco data convert oscNext.db events
+    icereco data convert oscNext.db events.parquet
+    icereco data convert tracks kaggle-folder --layout kaggle
+    """  # noqa: D301 -- \b is click's
+    from icereco.data.write.convert import Conversion, convert
+    from icereco.detector.detector import load_detector
+
+    found = find(data)
+    if reader is not None:
+        found = found.model_copy(update={"reader": reader})
+    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
+    Conversion.require_output(output)
+    source = _without_bad(found.open(), card, output) if skip_bad else found.open()
+    asked = Conversion(source, card, output, layout, events_per_file)
+    started = time.perf_counter()
+    with interrupted_by_sigterm(), event_progress(source.count()) as advance, _saying_how_to_go_on(asked):
+        outcome = convert(asked, advance)
+    seconds = time.perf_counter() - started
+    if as_json:
+        click.echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))
+    else:
+        _print(outcome, output, seconds)
+
+
+def _print(outcome: "Outcome", output: Path, seconds: float) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    fresh = outcome.events - outcome.kept
+    done = f"in {seconds:.1f} s ({fresh / seconds:,.0f} events/s)"
+    if outcome.kept:
+        done = f"{done}, {outcome.kept:,} were there before" if fresh else "were there already"
+    files = f"{outcome.files:,} file{'' if outcome.files == 1 else 's'}"
+    console.print(f"[bold]{outcome.events:,}[/] events {done} -> [bold]{escape(str(output))}[/] ({files})")
+    if outcome.left_out:
+        console.print(f"[yellow]Kaggle's layout has no place for {escape(', '.join(outcome.left_out))}[/]")
+    console.print(f"next: icereco data show {escape(shlex.quote(str(output)))}")
+
+
+@contextmanager
+def _saying_how_to_go_on(asked: "Conversion") -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not asked.to_one_file:
+            click.echo(f"what is finished in {asked.output} is kept; the same command goes on", err=True)
+        raise
+
+
+def _without_bad(source: "Source", detector: "Detector", output: Path) -> "Source":
+    """The source without bad events, which are listed beside the output."""
+    from icereco.data.sources.skip_bad import skip_bad, write_skipped
+
+    kept, skipped = skip_bad(source, detector)
+    write_skipped(output.with_name(f"{output.name}.skipped.jsonl"), skipped)
+    return kept

@@ -1,0 +1,86 @@
+"""`icereco data prepare`: sort the events of a data set once, so that training reads them at full speed."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from icereco.cli.progress import event_progress
+from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.system.signals import interrupted_by_sigterm
+
+if TYPE_CHECKING:
+    from icereco.data.sources.source import Source
+    from icereco.data.store.store import Store
+    from icereco.detector.detector import Detector
+
+__all__ = ["command"]
+
+
+@click.command("prepare")
+@click.argument("data", metavar="NAME|PATH")
+@click.option(
+    "--detector",
+    metavar="NAME",
+    help=f"What the events are of  [default: as the data set says, else {DEFAULT_DETECTOR}].",
+)
+@click.option(
+    "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="That prepare a file each  [default: one per processor].",
+)
+@click.option("--verify", is_flag=True, help="Compare the checksums of a store that is there.")
+def command(data: str, detector: str | None, reader: str | None, processes: int | None, verify: bool) -> None:
+    """Sort and check the events of a data set, and keep them ready for training.
+
+    The first training on a data set does the same. The result is in the cache ($ICERECO_CACHE, else
+    ~/.cache/icereco); Ctrl-C keeps what is done, and the next time goes on from there.
+
+    \b
+    icereco data prepare kaggle                        a data set, a file or a folder
+    icereco data prepare events.parquet --verify       check the files of the store
+    """  # noqa: D301 -- \b is click's
+    from icereco.data.catalog import find
+    from icereco.detector.detector import load_detector
+
+    found = find(data)
+    source = found.model_copy(update={"reader": reader or found.reader}).open()
+    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
+    started = time.perf_counter()
+    store = _prepare(source, card, processes)
+    _print(store, time.perf_counter() - started)
+    if verify:
+        store.verify()
+        Console(highlight=False).print(f"all {len(store.manifest.shards):,} files are as they were written")
+
+
+def _prepare(source: "Source", detector: "Detector", processes: int | None) -> "Store":
+    from icereco.data.store.prepare import prepared
+
+    with interrupted_by_sigterm(), event_progress(source.count()) as advance:
+        before = 0
+
+        def tell(done: int, _total: int) -> None:
+            nonlocal before
+            advance(done - before)
+            before = done
+
+        return prepared(source, detector, tell, processes)
+
+
+def _print(store: "Store", seconds: float) -> None:
+    manifest = store.manifest
+    size = sum(shard.bytes for shard in manifest.shards) / 1e6
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"[bold]{len(store):,}[/] events, {manifest.pulses:,} pulses in {size:,.0f} MB "
+        f"-> {escape(str(store.folder))}  ({seconds:.1f} s)"
+    )
+    if untrue := sum(shard.without_truth for shard in manifest.shards):
+        console.print(f"{untrue:,} events have no true direction: they can be reconstructed, not trained on")

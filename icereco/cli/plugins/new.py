@@ -1,0 +1,41 @@
+"""`icereco plugins new`: the package of a plugin to begin with."""
+
+from pathlib import Path
+
+import click
+
+from icereco.plugins.scaffold import PLUGIN_KINDS, PluginKind, write_plugin
+
+__all__ = ["command"]
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(PLUGIN_KINDS),
+    required=True,
+    help="What it brings: a component of a kind, or the card of a detector.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    show_default="here",
+    metavar="DIR",
+    help="The folder in which the package's folder is made.",
+)
+def command(name: str, kind: PluginKind, output: Path) -> None:
+    """Write the package icereco-NAME with a component called NAME.
+
+    It can be installed, works, and passes its own tests as it is: change it from there.
+
+    \b
+    icereco plugins new mean-charge --kind aggregator
+    """  # noqa: D301 -- \b is click's
+    folder = write_plugin(name, kind, output)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        click.echo(f"  {path}")
+    last = f"detectors show {name}" if kind == "detector" else f"plugins check {folder.name}"
+    click.echo(f"next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest\n  icereco {last}")

@@ -1,0 +1,297 @@
+# ruff: noqa: TID253 -- reads data files; imported only by commands that do
+"""A source of events: a file or folder, and the reader that understands it."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from icereco.data.sources.reader_choice import ReaderChoice, choices
+from icereco.data.split.selection import Selection
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.plugins.attribution import blaming, described
+from icereco.protocols import Reader
+from icereco.system.log import get_logger
+from icereco.tables.columns import conform, file_of
+from icereco.tables.validation import EventChecker, check_truth
+
+__all__ = ["Source", "fingerprint", "open_source"]
+
+logger = get_logger(__name__)
+
+_SAMPLE_BYTES = 1 << 16
+_SAMPLES = 8
+_FIRST_EVENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file or folder with the reader that recognised it.
+
+    Attributes:
+        path: the file or folder.
+        reader_name: name of the reader component.
+        reader: the reader itself.
+        reader_text: the reader with its options, as `icereco.data.sources.reader_choice.choices` takes it.
+        selection: the part of a declared split that is read; None for everything.
+        skips: identifies what is left out of the files (`icereco.data.sources.skip_bad`); empty for nothing.
+    """
+
+    path: Path
+    reader_name: str
+    reader: Reader
+    reader_text: str
+    selection: Selection | None = None
+    skips: str = ""
+
+    def count(self) -> int:
+        """The number of events, without reading the pulses; of a selection by event about so many.
+
+        Raises:
+            IcerecoError: a file is damaged.
+        """
+        with _explaining(self.path, self.reader):
+            if self.selection is None:
+                return self.reader.count(self.path)
+            counts = (self.reader.count(part.path) for part in self.parts())
+            return round(self.selection.share * sum(counts))
+
+    def parts(self) -> "list[Source]":
+        """Sources that, one after the other, give the same events: for a reader of folders, the files.
+
+        Several processes can read them, and a training can begin with the first. A reader says so with a method
+        `parts(path)` that gives paths; without it there is one part, the whole.
+        """
+        paths = self._all_parts()
+        if self.selection is None:
+            return [replace(self, path=path) for path in paths]
+        read = self.selection.of_files(self.part_names())
+        return [
+            replace(self, path=path, selection=self.selection.within_file)
+            for path, chosen in zip(paths, read, strict=True)
+            if chosen
+        ]
+
+    def part_names(self) -> list[str]:
+        """The name of each part as seen from the source, selected or not: what a split by file goes by."""
+        return [
+            path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
+            for path in self._all_parts()
+        ]
+
+    def _all_parts(self) -> list[Path]:
+        divide = getattr(self.reader, "parts", None)
+        return [self.path] if divide is None else list(divide(self.path))
+
+    def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Events in input order in the own layout, at most `rows` at once, as they are in the file.
+
+        Raises:
+            IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
+        """
+        for part in self.parts():
+            with _unchanged(self.reader.files(part.path)), _explaining(part.path, self.reader):
+                for batch in self.reader.read(part.path, detector, rows):
+                    yield conform(batch, file_of(batch, part.path))
+
+    def checked(
+        self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """As `batches`, each batch checked before it is given out.
+
+        Raises:
+            IcerecoError: see `icereco.tables.validation`; no events at all; or no truth where it is needed.
+        """
+        checker = EventChecker(detector, self.path)
+        for batch in self.batches(detector, rows):
+            checker.check(batch)
+            if need_truth:
+                check_truth(batch, checker.file, checker.next_row - batch.num_rows)
+            yield batch if self.selection is None else self.selection.of_events(batch)
+        if checker.total == 0:
+            raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
+
+    def require_first(self, detector: Detector) -> None:
+        """Check the first events, before anything is made of all.
+
+        Raises:
+            IcerecoError: they cannot be read, or are of another detector.
+        """
+        next(self.checked(detector, _FIRST_EVENTS))
+
+    def fingerprint(self) -> str:
+        """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
+        found = fingerprint(self.path, self.reader.files(self.path))
+        part = "" if self.selection is None else self.selection.text
+        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
+
+
+def open_source(path: str | Path, reader: str | None = None) -> Source:
+    """The file or folder with the reader that recognises it.
+
+    Args:
+        path: what to read.
+        reader: name of a reader component, maybe with options (`icereco.data.sources.reader_choice.choices`); by default every
+            installed reader is asked.
+
+    Raises:
+        IcerecoError: there is no such file, it is damaged, or no reader (or more than one) recognises it.
+    """
+    path = Path(path)
+    asked = choices(reader)
+    _require_exists(path)
+    failures: list[str] = []
+    found = [one for one in asked if _recognises(one, path, failures)]
+    if failures and (reader or not found):
+        raise IcerecoError("\n".join([*failures, str(_not_recognised(path, asked))]))
+    for failure in failures:
+        logger.warning(failure)
+    if not found:
+        raise _not_recognised(path, asked)
+    if len(found) > 1:
+        names = ", ".join(one.component.name for one in found)
+        raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
+    return Source(path, found[0].component.name, found[0].reader, found[0].text)
+
+
+def _recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
+    """Whether the file is of this reader; one that fails must not keep the others from reading it."""
+    try:
+        with blaming("reader", choice.reader, f"when it was asked about {path}"):
+            return choice.reader.sniff(path)
+    except IcerecoError as error:
+        failures.append(f"reader {choice.component.name!r} is left out: {error}")
+        return False
+
+
+@contextmanager
+def _explaining(path: Path, reader: Reader) -> Iterator[None]:
+    """Whatever goes wrong inside a reader, its user gets one message."""
+    try:
+        yield
+    except IcerecoError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise IcerecoError(f"{path}: cannot be read to its end: {_first_line(error)}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {_first_line(error)}"
+        raise IcerecoError(
+            f"{path}: cannot be read, damaged or not of this format ({what} in {described('reader', reader)})"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _unchanged(files: Iterable[Path]) -> Iterator[None]:
+    """Nothing may change while it is read, whatever else goes wrong because of it."""
+    before = {file: _state(file) for file in files}
+    failed: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failed = error
+    if changed := [file for file, state in before.items() if _state(file) != state]:
+        raise IcerecoError(
+            f"{changed[0]}: was changed while it was read; read it again when it is finished"
+        ) from failed
+    if failed is not None:
+        raise failed
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    """Which file it is, its size and when it was last written; None if it is gone."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _require_exists(path: Path) -> None:
+    if path.exists():
+        return
+    parent = path.parent
+    if not parent.is_dir():
+        raise IcerecoError(f"{path}: no such file, nor is there a folder {parent}")
+    hint = did_you_mean(path.name, [entry.name for entry in parent.iterdir()])
+    raise IcerecoError(f"{path}: no such file or folder{hint}")
+
+
+def _not_recognised(path: Path, asked: list[ReaderChoice]) -> IcerecoError:
+    lines = [f"{path}: {_what_it_is(path)}"]
+    lines += [f"  {one.component.name} needs: {one.component.summary}" for one in asked]
+    return IcerecoError(
+        "\n".join(lines if asked else [*lines, "  no reader is installed: see icereco plugins"])
+    )
+
+
+def _what_it_is(path: Path) -> str:
+    if not path.is_dir():
+        return _what_file_is(path)
+    files = sorted(entry for entry in path.iterdir() if entry.is_file())
+    tables = [file for file in files if file.suffix in (".parquet", ".arrow", ".feather")]
+    if not tables:
+        return f"no reader recognises this folder; it holds {len(files)} files, none of them parquet or Arrow"
+    return f"no reader recognises this folder; {tables[0].name}: {_what_file_is(tables[0])}"
+
+
+def _what_file_is(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            magic = opened.read(6)
+        if magic[:4] == b"PAR1":
+            return _columns(pq.read_schema(file))
+        if magic == b"ARROW1":
+            with pa.memory_map(str(file)) as source:
+                return _columns(pa.ipc.open_file(source).schema)
+    except Exception as error:  # Arrow names damage in many ways
+        return f"truncated or damaged, it cannot be opened ({_first_line(error)}); copy or make it again"
+    if magic == b"SQLite":
+        return "an SQLite database, in whose tables no reader finds pulses"
+    if magic[:4] == b"root":
+        return "a ROOT file, in which no reader finds events"
+    return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
+
+
+def _columns(schema: pa.Schema) -> str:
+    found = ", ".join(f"{field.name} ({field.type})" for field in schema) or "none"
+    return f"no reader recognises its columns; found: {found}"
+
+
+def fingerprint(path: str | Path, files: Iterable[Path] | None = None) -> str:
+    """A sha256 hex that changes when data change, at the cost of reading half a megabyte of each file.
+
+    It covers the names (relative to `path`), the sizes, and of each file the first and last 64 KiB and six stretches
+    between: a parquet footer lies at the end, and holds the statistics of every column. Where the files are and when
+    they were written makes no difference. A change of equal length that keeps to the gaps goes unnoticed.
+
+    Args:
+        path: a file or folder.
+        files: what to cover; by default the file, or all files in the folder.
+    """
+    path = Path(path)
+    if files is None:
+        files = [path] if path.is_file() else (file for file in path.rglob("*") if file.is_file())
+    digest = hashlib.sha256(b"icereco data 1")
+    for file in sorted(files):
+        size = file.stat().st_size
+        name = file.relative_to(path).as_posix() if path in file.parents else file.name
+        digest.update(f"\n{name}\n{size}\n".encode())
+        _sample(file, size, digest)
+    return digest.hexdigest()
+
+
+def _sample(file: Path, size: int, digest: "hashlib._Hash") -> None:
+    last = max(size - _SAMPLE_BYTES, 0)
+    with file.open("rb") as opened:
+        for start in sorted({last * part // (_SAMPLES - 1) for part in range(_SAMPLES)}):
+            opened.seek(start)
+            digest.update(opened.read(_SAMPLE_BYTES))

@@ -1,0 +1,1 @@
+"""Which events train, which validate and which test."""

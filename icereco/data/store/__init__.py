@@ -1,0 +1,1 @@
+"""The event store: prepared events in memory-mapped shards."""

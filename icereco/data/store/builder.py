@@ -1,0 +1,272 @@
+"""A store that is being made: several processes, each with one part of the source; what is done is kept."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+from icereco.data.sources.source import Source
+from icereco.data.store.part_writer import PartRecord, PartTask, record_name
+from icereco.data.store.store import MANIFEST, Geometry, Manifest, Store, open_store
+from icereco.data.store.unique_ids import require_unique
+from icereco.data.store.worker_pool import KilledError, run_tasks
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.system.files import replacing
+
+__all__ = ["BLOCKS_PER_SHARD", "BLOCK_EVENTS", "Preparation", "Progress"]
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with (events done, events in all)."""
+
+BLOCK_EVENTS = 256
+"""Small enough to shuffle well, large enough to read quickly: see docs/performance.md."""
+
+BLOCKS_PER_SHARD = 128
+"""A training can begin when the first file is there: half a second or so."""
+
+_PLAN = "plan.json"
+_LOCK = ".lock"
+_ENOUGH_FOR_PROCESSES = 100_000
+
+
+@dataclass
+class Preparation:
+    """A store that is being made.
+
+    Attributes:
+        fingerprint: of the source.
+        need_truth: whether an event without a true direction is an error.
+        parts: the parts of the source.
+        stop: set to end early; what is done is kept.
+    """
+
+    source: Source
+    fingerprint: str
+    detector: Detector
+    folder: Path
+    block_events: int = BLOCK_EVENTS
+    blocks_per_shard: int = BLOCKS_PER_SHARD
+    need_truth: bool = False
+    parts: list[Source] = field(init=False)
+    stop: threading.Event = field(default_factory=threading.Event)
+    _records: dict[int, PartRecord] = field(default_factory=dict)
+    _done: dict[int, int] = field(default_factory=dict)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _error: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        self.parts = self.source.parts()
+        self._geometry: Geometry | None = None
+
+    @property
+    def geometry(self) -> Geometry:
+        """Which block will lie where.
+
+        Raises:
+            IcerecoError: the source holds no events.
+        """
+        if self._geometry is None:
+            counts = tuple(part.count() for part in self.parts)
+            if not sum(counts):
+                raise IcerecoError(f"{self.source.path}: holds no events; at least one is needed")
+            self._geometry = Geometry(
+                part_events=counts, block_events=self.block_events, blocks_per_shard=self.blocks_per_shard
+            )
+        return self._geometry
+
+    def manifest(self) -> Manifest:
+        """What the store will say of itself, without what is known only at the end."""
+        return Manifest(
+            source=str(self.source.path.resolve()),
+            source_fingerprint=self.fingerprint,
+            reader=self.source.reader_name,
+            detector=self.detector.name,
+            detector_fingerprint=self.detector.fingerprint,
+            geometry=self.geometry,
+        )
+
+    def found(self) -> Store | None:
+        """The store, if it is there, whole, and of these data."""
+        try:
+            store = open_store(self.folder)
+        except IcerecoError:
+            return None
+        found = store.manifest
+        same = (found.source_fingerprint, found.detector_fingerprint) == (
+            self.fingerprint,
+            self.detector.fingerprint,
+        )
+        sizes = (found.geometry.block_events, found.geometry.blocks_per_shard)
+        return store if same and sizes == (self.block_events, self.blocks_per_shard) else None
+
+    def wait(self, part: int, events: int) -> None:
+        """Return when so many leading events of a part are prepared.
+
+        Raises:
+            IcerecoError: preparing failed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._done.get(part, 0) >= events or self._error is not None)
+        if self._done.get(part, 0) < events and self._error is not None:
+            raise self._error
+
+    def run_quietly(self, order: Sequence[int], processes: int | None) -> None:
+        """As `run`; what goes wrong is for those who wait."""
+        try:
+            self.run(order, processes, None)
+            if self.stop.is_set():
+                self._fail(IcerecoError(f"preparing the events of {self.source.path} was stopped"))
+        except BaseException as error:  # who waits in another thread must hear of it
+            logger.debug("preparing failed", exc_info=error)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
+
+    def run(self, order: Sequence[int], processes: int | None, progress: Progress | None) -> None:
+        """Prepare all parts, in this order; alone in the folder."""
+        total = sum(self.geometry.part_events)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _alone_in(self.folder):
+                if self.found():  # made by another process, while this one waited
+                    for part in order:
+                        self._note(part, self.geometry.part_events[part])
+                    return
+                self._clear_unless_same_plan()
+                try:
+                    self._run(order, processes, progress, total)
+                except KilledError:
+                    raise
+                except IcerecoError:  # of these events nothing will ever be used
+                    self._clear()
+                    raise
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise IcerecoError(
+                f"cannot prepare the events of {self.source.path} in {self.folder}: {reason}; "
+                "make room, or set ICERECO_CACHE to a folder on another disk"
+            ) from error
+
+    def _run(
+        self, order: Sequence[int], processes: int | None, progress: Progress | None, total: int
+    ) -> None:
+        def tell(part: int, events: int) -> None:
+            if events == self.geometry.part_events[part]:
+                self._records[part] = PartRecord.read(self.folder / record_name(part))
+            self._note(part, events)
+            if progress is not None:
+                progress(sum(self._done.values()), total)
+
+        tasks = [self._task(part) for part in order if not self._take_over(part, tell)]
+        run_tasks(tasks, self._processes(processes, tasks), tell, self.stop)
+        if not self.stop.is_set():
+            self._finish()
+
+    def _processes(self, asked: int | None, tasks: Sequence[PartTask]) -> int:
+        if sum(task.events for task in tasks) < _ENOUGH_FOR_PROCESSES and asked is None:
+            return 1  # starting processes would take longer
+        return min(asked or _processors(), len(tasks))
+
+    def _take_over(self, part: int, tell: Callable[[int, int], None]) -> bool:
+        """Whether a part is done already."""
+        record = PartRecord.read(self.folder / record_name(part))
+        whole = record.complete and all(shard.is_in(self.folder) for shard in record.shards)
+        if whole:
+            tell(part, self.geometry.part_events[part])
+        return whole
+
+    def _task(self, part: int) -> PartTask:
+        return PartTask(
+            source=self.parts[part],
+            detector=self.detector,
+            folder=self.folder,
+            number=part,
+            events=self.geometry.part_events[part],
+            block_events=self.block_events,
+            blocks_per_shard=self.blocks_per_shard,
+            need_truth=self.need_truth,
+        )
+
+    def _note(self, part: int, events: int) -> None:
+        with self._changed:
+            self._done[part] = events
+            self._changed.notify_all()
+
+    def _clear_unless_same_plan(self) -> None:
+        plan = self.folder / _PLAN
+        wanted = self.manifest().model_dump_json()
+        if plan.is_file() and plan.read_text(encoding="utf-8") == wanted:
+            for left in self.folder.glob(".*.partial"):
+                left.unlink()
+            return
+        foreign = [entry.name for entry in self.folder.iterdir() if not _is_store_file(entry)]
+        if foreign:
+            raise IcerecoError(
+                f"{self.folder} holds other files ({foreign[0]}); choose an empty or a new folder for the store"
+            )
+        self._clear()
+        with replacing(plan) as temporary:
+            temporary.write_text(wanted, encoding="utf-8")
+
+    def _clear(self) -> None:
+        for entry in self.folder.iterdir():
+            if entry.name != _LOCK:
+                entry.unlink()
+
+    def _finish(self) -> None:
+        """Check what only the whole can tell, write the manifest, and remove the records."""
+        records = [self._records[part] for part in range(len(self.parts))]
+        self._require_same_columns(records)
+        shards = tuple(shard for record in records for shard in record.shards)
+        columns = next(record.columns for record in records if record.columns)
+        manifest = self.manifest().model_copy(update={"columns": columns, "shards": shards})
+        if len(self.parts) > 1:  # the check of one part has seen all of its ids
+            require_unique(Store(self.folder, manifest), [part.path for part in self.parts])
+        with replacing(self.folder / MANIFEST) as temporary:
+            temporary.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        for part in range(len(self.parts)):
+            (self.folder / record_name(part)).unlink()
+        (self.folder / _PLAN).unlink()
+
+    def _require_same_columns(self, records: Sequence[PartRecord]) -> None:
+        found = [(part, record.columns) for part, record in enumerate(records) if record.columns]
+        for part, columns in found[1:]:
+            if columns != found[0][1]:
+                first = self.parts[found[0][0]].path
+                differs = ", ".join(sorted(set(columns) ^ set(found[0][1])))
+                raise IcerecoError(
+                    f"{self.parts[part].path} and {first} differ in columns ({differs}); "
+                    "put files with and without them in folders of their own"
+                )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Have the folder for this process; waits for another that prepares the same."""
+    with (folder / _LOCK).open("a") as lock:
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            logger.info("another process is preparing these events; waiting for it")
+            flock(lock, LOCK_EX)
+        yield
+
+
+def _is_store_file(entry: Path) -> bool:
+    name = entry.name
+    ours = name in (MANIFEST, _PLAN, _LOCK) or (name.startswith(".") and name.endswith(".partial"))
+    return ours or (name.startswith(("events-", "part-")) and entry.suffix in (".arrow", ".json"))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,166 @@
+"""A declared split applied to a store: which of its rows train, and which validate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Int
+from numpy import ndarray
+
+from icereco.data.split.rule import PARTS, Part, SplitRule
+from icereco.data.store.split_by_hash import EXACT_EVENTS, Split, hash_ids
+from icereco.data.store.store import Store
+from icereco.errors import IcerecoError
+
+__all__ = ["SelectedRows", "declared_split"]
+
+_LAST_HASH = (1 << 64) - 1
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedRows:
+    """The events in some spans of rows whose hashed id is in a band (see `icereco.data.store.split_by_hash.Rows`).
+
+    Attributes:
+        spans: first row and the row after the last, ascending.
+        seed: of the hash.
+        band: first and last hash.
+        count: how many they are, or about, where the ids were not read.
+    """
+
+    spans: tuple[Span, ...]
+    seed: int
+    band: tuple[int, int] = (0, _LAST_HASH)
+    count: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def within(self, event_id: Int[ndarray, "event"], first_row: int) -> Int[ndarray, "chosen"]:
+        """See `icereco.data.store.split_by_hash.Rows`."""
+        return np.flatnonzero(self._has(event_id, np.arange(first_row, first_row + len(event_id))))
+
+    def blocks(self, offsets: Int[ndarray, "block+1"]) -> Int[ndarray, "some"]:
+        """See `icereco.data.store.split_by_hash.Rows`."""
+        some = np.zeros(len(offsets) - 1, bool)
+        for start, stop in self.spans:
+            some |= (offsets[:-1] < stop) & (offsets[1:] > start)
+        return np.flatnonzero(some)
+
+    def _has(self, event_id: Int[ndarray, "event"], row: Int[ndarray, "event"]) -> Bool[ndarray, "event"]:
+        inside = np.zeros(len(row), bool)
+        for start, stop in self.spans:
+            inside |= (row >= start) & (row < stop)
+        if self.band == (0, _LAST_HASH):
+            return inside
+        hashed = hash_ids(event_id, self.seed)
+        first, last = (np.uint64(edge) for edge in self.band)
+        return inside & (hashed >= first) & (hashed <= last)
+
+
+def declared_split(
+    store: Store,
+    rule: SplitRule,
+    files: Sequence[str],
+    validation_count: int,
+    train_count: int | None = None,
+) -> Split:
+    """The train and the validation part of a store, as a rule says; the test part is in neither.
+
+    Args:
+        store: the events.
+        rule: how they are split.
+        files: the name of the file of each part of the store, for a rule by file.
+        validation_count: validate on about so many at most: those of the validation part with the smallest hashes.
+        train_count: train on so many at most: the first of the train part.
+
+    Raises:
+        IcerecoError: a part would be empty, or the patterns of a rule by file do not fit the files.
+    """
+    ids = store.column("event_id") if len(store) <= EXACT_EVENTS else None
+    parts = _parts(store, rule, files, ids)
+    for part in ("train", "validation"):
+        if not len(parts.get(part, ())):
+            raise IcerecoError(
+                f"{store.manifest.source}: its split ({rule.text}) leaves no events for {part} of {len(store)}; "
+                "declare another: icereco data add NAME PATH --replace --validation …"
+            )
+    validation = _fewer(parts["validation"], validation_count, ids)
+    return Split(_first(parts["train"], train_count, ids), validation, rule.text)
+
+
+def _parts(
+    store: Store, rule: SplitRule, files: Sequence[str], ids: Int[ndarray, "event"] | None
+) -> dict[Part, SelectedRows]:
+    if rule.by == "event":
+        whole = ((0, len(store)),)
+        rows = {part: SelectedRows(whole, rule.seed, band) for part, band in rule.bands().items()}
+    else:
+        rows = {
+            part: SelectedRows(spans, rule.seed) for part, spans in _file_spans(store, rule, files).items()
+        }
+    return {part: _counted(one, ids) for part, one in rows.items()}
+
+
+def _file_spans(store: Store, rule: SplitRule, files: Sequence[str]) -> dict[Part, tuple[Span, ...]]:
+    events = store.geometry.part_events
+    if len(files) != len(events) or len(files) < 2:
+        raise IcerecoError(
+            f"{store.manifest.source}: a split by file needs several files, and this is read as {len(events)}; "
+            "split it by event"
+        )
+    ends = np.cumsum(events).tolist()
+    found = list(zip(rule.parts_of_files(files), [0, *ends], ends, strict=False))
+    return {part: _merged([(start, end) for one, start, end in found if one == part]) for part in PARTS}
+
+
+def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Spans that touch each other become one."""
+    found: list[Span] = []
+    for start, stop in spans:
+        if found and found[-1][1] == start:
+            start = found.pop()[0]
+        found.append((start, stop))
+    return tuple(found)
+
+
+def _counted(rows: SelectedRows, ids: Int[ndarray, "event"] | None) -> SelectedRows:
+    if ids is not None:
+        return replace(rows, count=len(rows.within(ids, 0)))
+    first, last = rows.band
+    share = (last - first + 1) / (_LAST_HASH + 1)
+    return replace(rows, count=round(share * sum(stop - start for start, stop in rows.spans)))
+
+
+def _fewer(rows: SelectedRows, count: int, ids: Int[ndarray, "event"] | None) -> SelectedRows:
+    """About `count` of them, by hash; at least one."""
+    if len(rows) <= count:
+        return rows
+    first, last = rows.band
+    if ids is None:
+        return _counted(replace(rows, band=(first, first + (last - first) * count // len(rows))), None)
+    hashed = np.sort(hash_ids(ids[rows.within(ids, 0)], rows.seed))
+    return _counted(replace(rows, band=(first, int(hashed[max(count, 1) - 1]))), ids)
+
+
+def _first(rows: SelectedRows, count: int | None, ids: Int[ndarray, "event"] | None) -> SelectedRows:
+    """The first `count` of them."""
+    if count is None or len(rows) <= count:
+        return rows
+    if ids is not None:
+        end = int(rows.within(ids, 0)[count - 1]) + 1
+    else:
+        end = _row_after(rows.spans, round(sum(b - a for a, b in rows.spans) * count / len(rows)))
+    spans = tuple((start, min(stop, end)) for start, stop in rows.spans if start < end)
+    return replace(rows, spans=spans, count=count)
+
+
+def _row_after(spans: Sequence[Span], rows: int) -> int:
+    """The row after the first so many rows of the spans."""
+    for start, stop in spans:
+        if rows <= stop - start:
+            return start + rows
+        rows -= stop - start
+    return spans[-1][1]

@@ -1,0 +1,1 @@
+"""The stream: from stores to shuffled batches that fit a budget."""

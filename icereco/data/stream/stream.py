@@ -1,0 +1,130 @@
+"""The stream of batches out of stores: shuffled for training, in order for everything else.
+
+Shuffling is by blocks, which are read in one piece: the blocks of all data sets in random order, then the events
+within a window of several blocks. The batches of an epoch depend on (stores, rows, weights, budget, seed, epoch, ranks)
+alone, not on how many threads load them, so that a position (epoch, batch) is all it takes to go on exactly where one
+stopped.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from icereco.data.stream.gather import gather
+from icereco.data.stream.packing import Budget, Filling, fill_evenly, fill_in_order
+from icereco.data.stream.prefetch import ordered, prefetch
+from icereco.data.stream.shuffle import Piece, Portion, consecutive_windows, shuffled_windows
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
+
+__all__ = ["Budget", "Portion", "Stream"]
+
+_Window = tuple[list[Piece], Filling, list[int]]
+"""Pieces, how their events are filled into batches, and which of these batches are wanted."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Batches of the events of one data set or several.
+
+    Attributes:
+        portions: which events of which stores, and how often.
+        detector: gives positions.
+        budget: the most that a batch holds.
+        seed: of the shuffling.
+        window_blocks: blocks among which events are shuffled; memory holds about two windows, and one for each worker.
+        workers: threads that load windows ahead; 0 loads when asked, in the caller's thread.
+        rank, ranks: of so many processes that train together, this one. Each gets as many batches, of about the same
+            cost, at every step; no event is seen by two.
+    """
+
+    portions: Sequence[Portion]
+    detector: Detector
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    window_blocks: int = 128
+    workers: int = 1
+    rank: int = 0
+    ranks: int = 1
+
+    def __post_init__(self) -> None:
+        if not len(self):
+            raise IcerecoError(f"{self.portions[0].store.folder}: no events to stream")
+
+    def __len__(self) -> int:
+        """Number of events of an epoch, over all ranks."""
+        return sum(len(portion) for portion in self.portions)
+
+    def epoch(self, number: int, start_batch: int = 0) -> Iterator[EventBatch]:
+        """The shuffled batches of an epoch, from batch `start_batch` on; with weights of 1 every event once."""
+        return self._batches(self._shuffled(number), start_batch)
+
+    def in_order(self, start_batch: int = 0) -> Iterator[EventBatch]:
+        """Every event once, in the order of the stores, the same for all ranks."""
+        return self._batches(self._consecutive(), start_batch)
+
+    def batches_per_epoch(self, number: int) -> int:
+        """How many batches this epoch has; reads no pulses."""
+        return sum(len(wanted) for _, _, wanted in self._shuffled(number))
+
+    def batches_in_order(self) -> int:
+        """How many batches `in_order` gives; reads no pulses."""
+        return sum(len(wanted) for _, _, wanted in self._consecutive())
+
+    def _shuffled(self, epoch: int) -> Iterator[_Window]:
+        windows = shuffled_windows(self.portions, self.seed, epoch, self.window_blocks)
+        for index, pieces in enumerate(windows):
+            random = np.random.default_rng([self.seed, epoch, index])
+            filling = fill_evenly(*_counts(pieces), self.budget, random, self.ranks)
+            yield pieces, filling, _wanted(len(filling), self.rank, self.ranks)
+
+    def _consecutive(self) -> Iterator[_Window]:
+        for portion in self.portions:
+            for pieces in consecutive_windows(portion, self.window_blocks):
+                filling = fill_in_order(*_counts(pieces), self.budget)
+                yield pieces, filling, list(range(len(filling)))
+
+    def _batches(self, windows: Iterator[_Window], start_batch: int) -> Iterator[EventBatch]:
+        rest = _after(windows, start_batch)
+        if not self.workers:
+            return (batch for window in rest for batch in self._load(window))
+        loaded = ordered(rest, self._load, self.workers)
+        return (batch for batches in prefetch(loaded, 1) for batch in batches)
+
+    def _load(self, window: _Window) -> list[EventBatch]:
+        """The wanted batches of a window, gathered together once and cut without a copy."""
+        pieces, filling, wanted = window
+        spans = [slice(*filling.offsets[number : number + 2].tolist()) for number in wanted]
+        order = np.concatenate([filling.order[span] for span in spans])
+        sizes = np.array([len(piece.chosen) for piece in pieces])
+        part = np.repeat(np.arange(len(pieces)), sizes)[order]
+        local = np.concatenate([piece.chosen for piece in pieces])[order]
+        events = gather([piece.block for piece in pieces], part, local, self.detector)
+        ends = np.cumsum([span.stop - span.start for span in spans])
+        return [
+            events[int(end) - span.stop + span.start : int(end)]
+            for end, span in zip(ends, spans, strict=True)
+        ]
+
+
+def _counts(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate([piece.pulses for piece in pieces]), np.concatenate(
+        [piece.doms for piece in pieces]
+    )
+
+
+def _wanted(batches: int, rank: int, ranks: int) -> list[int]:
+    """The batches of one rank; where they do not come out even, the first are given again to the last ranks."""
+    rounds = -(-batches // ranks)
+    return [number % batches for number in range(rank, rounds * ranks, ranks)]
+
+
+def _after(windows: Iterable[_Window], start_batch: int) -> Iterator[_Window]:
+    left = start_batch
+    for pieces, filling, wanted in windows:
+        rest = wanted[left:]
+        left = max(left - len(wanted), 0)
+        if rest:
+            yield pieces, filling, rest

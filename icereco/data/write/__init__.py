@@ -1,0 +1,1 @@
+"""Event tables written to files."""

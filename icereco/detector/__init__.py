@@ -1,0 +1,1 @@
+"""Detectors: sensors and medium, read from cards."""

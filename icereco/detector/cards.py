@@ -1,0 +1,202 @@
+"""The files of a detector card: where they are, and how their entries and tables are read."""
+
+import csv
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.plugins.discovery import CARD, registry
+from icereco.system.resources import data_dir
+
+__all__ = [
+    "CARD",
+    "Card",
+    "detector_names",
+    "find_card",
+    "is_card",
+    "is_card_folder",
+    "read_table",
+    "require",
+]
+
+
+class Card:
+    """The TOML of a card, whose entries are asked for by their dotted path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / CARD
+        try:
+            self._entries = tomllib.loads(self.path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise IcerecoError(f"{self.path}: not valid TOML: {error}") from None
+
+    def require_known(self, allowed: Sequence[str], key: str = "") -> None:
+        """Check the names in a table (of the whole card, without `key`).
+
+        Raises:
+            IcerecoError: one is not known; names the nearest.
+        """
+        for name in self.keys(key):
+            if name not in allowed:
+                where = f"{key}.{name}" if key else name
+                raise IcerecoError(
+                    f"{self.path}: {where} is not part of a detector card{did_you_mean(name, allowed)} "
+                    f"(known: {', '.join(allowed)})"
+                )
+
+    def has(self, key: str) -> bool:
+        """Whether there is such an entry."""
+        return self._find(key) is not None
+
+    def text(self, key: str) -> str:
+        """A text.
+
+        Raises:
+            IcerecoError: it is missing, or something else.
+        """
+        value = self._entry(key)
+        if not isinstance(value, str):
+            raise IcerecoError(f"{self.path}: {key} must be a text, not {value!r}")
+        return value
+
+    def number(self, key: str) -> float:
+        """A number; raises as `text`."""
+        return self._as_number(key, self._entry(key))
+
+    def place(self, key: str) -> tuple[float, float, float]:
+        """A list of three numbers; raises as `text`."""
+        value = self._entry(key)
+        if not isinstance(value, list) or len(value) != 3:
+            raise IcerecoError(f"{self.path}: {key} must be a list [x, y, z] in m, not {value!r}")
+        x, y, z = (self._as_number(key, part) for part in value)
+        return x, y, z
+
+    def keys(self, key: str) -> list[str]:
+        """The names in a table (in the whole card, for ""); none where there is no such table."""
+        table = self._find(key) if key else self._entries
+        return list(table) if isinstance(table, dict) else []
+
+    def _as_number(self, key: str, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise IcerecoError(f"{self.path}: {key} must be a number, not {value!r}")
+        return float(value)
+
+    def _entry(self, key: str) -> object:
+        value = self._find(key)
+        if value is None:
+            raise IcerecoError(f"{self.path}: {key} is missing")
+        return value
+
+    def _find(self, key: str) -> object:
+        entry: object = self._entries
+        for part in key.split("."):
+            if not isinstance(entry, dict) or part not in entry:
+                return None
+            entry = entry[part]
+        return entry
+
+
+def detector_names() -> list[str]:
+    """The names of all cards: those that ship with icereco, and those of plugins."""
+    return sorted({*_shipped(), *registry().card_names()})
+
+
+def is_card_folder(name: str | Path) -> bool:
+    """Whether it is a folder with a card of one's own."""
+    return (Path(name) / CARD).is_file()
+
+
+def is_card(name: str) -> bool:
+    """Whether there is such a card: one that ships, one of a plugin (also as "distribution/name"), or in a folder."""
+    return is_card_folder(name) or name in detector_names() or registry().card_folder(name) is not None
+
+
+def find_card(name: str | Path) -> Card:
+    """The card called `name`, one that ships or a plugin's, or the card in a folder of one's own.
+
+    Raises:
+        IcerecoError: there is none (with the nearest name), plugins disagree about it, or it is not valid TOML.
+    """
+    own = Path(name)
+    if is_card_folder(own):
+        return Card(own)
+    if own.is_dir():
+        raise IcerecoError(f"{own}: this folder holds no {CARD}, so it is not a detector card")
+    if str(name) in _shipped():
+        return Card(data_dir("geometry") / name)
+    folder = registry().card_folder(str(name))
+    if folder is not None:
+        return Card(folder)
+    known = detector_names()
+    raise IcerecoError(
+        f"no detector called {str(name)!r}{did_you_mean(str(name), known)} "
+        f"(known: {', '.join(known)}; or give the folder of a card of your own)"
+    )
+
+
+def read_table(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, Float[ndarray, "row"]]:
+    """A CSV file of numbers, column by column, as float64; of the optional columns those that are there.
+
+    Raises:
+        IcerecoError: unreadable, a column is missing or not known, or a value is no finite number (with its line).
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            header, *rows = csv.reader(lines)
+    except (OSError, ValueError) as error:
+        raise IcerecoError(f"{path}: cannot read this table of the detector card: {error}") from None
+    if not rows or any(name not in header for name in columns):
+        raise IcerecoError(
+            f"{path}:1: needs rows and the columns {', '.join(columns)}; found {', '.join(header)}"
+        )
+    for name in header:
+        if name not in (*columns, *optional):
+            known = (*columns, *optional)
+            raise IcerecoError(
+                f"{path}:1: no column is called {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})"
+            )
+    table = dict(zip(header, _numbers(path, header, rows).T, strict=True))
+    for name, column in table.items():
+        require(path, name, np.isfinite(column), "a finite number")
+    return table
+
+
+def require(path: Path, name: str, good: Bool[ndarray, "row"], wanted: str) -> None:
+    """Check a column of a table.
+
+    Raises:
+        IcerecoError: a value is not good; names its line.
+    """
+    bad = np.flatnonzero(~good)
+    if bad.size:
+        raise IcerecoError(f"{path}:{bad[0] + 2}: {name} must be {wanted}")
+
+
+def _shipped() -> list[str]:
+    return [path.parent.name for path in data_dir("geometry").glob(f"*/{CARD}")]
+
+
+def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Float[ndarray, "row column"]:
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError:
+        raise IcerecoError(_first_fault(path, header, rows)) from None
+
+
+def _first_fault(path: Path, header: list[str], rows: list[list[str]]) -> str:
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            return f"{path}:{line}: {len(row)} values where the header names {len(header)} columns"
+        for name, value in zip(header, row, strict=True):
+            try:
+                float(value)
+            except ValueError:
+                return f"{path}:{line}: {name} must be a number, not {value!r}"
+    return f"{path}: cannot be read as a table of numbers"

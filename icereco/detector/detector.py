@@ -1,0 +1,194 @@
+"""Detectors: a table of sensors, a medium, conventions. What a detector is, is data (a detector card), not code."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from icereco.detector.cards import Card, detector_names, find_card, read_table, require
+from icereco.errors import IcerecoError
+
+__all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "load_detector"]
+
+LIGHT_M_PER_NS = 0.299792458
+"""Speed of light in vacuum; of a pulse in a medium, this over `Medium.refractive_index_group`."""
+
+MEDIA = ("ice", "water")
+_ENTRIES = ("name", "summary", "sensors", "origin", "file_origins_m", "medium", "noise", "source")
+_MEDIUM_ENTRIES = ("kind", "wavelength_nm", "refractive_index_phase", "refractive_index_group")
+_NOISE_ENTRIES = ("rate_hz", "high_efficiency_rate_hz", "high_efficiency_above")
+_SENSOR_COLUMNS = ("string", "om", "x_m", "y_m", "z_m")
+_LAYER_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """The ice or water: refractive indices and optical properties against z.
+
+    Attributes:
+        refractive_index_phase: n, for the Cherenkov angle, where the medium is clearest (about 400 nm in ice,
+            450 nm in water).
+        refractive_index_group: n for the speed of light pulses.
+        z_m: float64 `[L]`, ascending, z of each layer in detector coordinates; one layer where all is alike.
+        scattering_length_m: float64 `[L]`, effective scattering length; None where the card does not know it.
+        absorption_length_m: float64 `[L]`, absorption length; None where the card does not know it.
+        kind: "ice" or "water".
+    """
+
+    refractive_index_phase: float
+    refractive_index_group: float
+    z_m: Float[ndarray, "layer"]
+    scattering_length_m: Float[ndarray, "layer"] | None
+    absorption_length_m: Float[ndarray, "layer"] | None
+    kind: str = "ice"
+
+    def lengths_m(self) -> tuple[Float[ndarray, "layer"], Float[ndarray, "layer"]]:
+        """Effective scattering and absorption length.
+
+        Raises:
+            IcerecoError: the card does not know one of them.
+        """
+        scattering, absorption = self.scattering_length_m, self.absorption_length_m
+        if scattering is None or absorption is None:
+            missing = "scattering_length_m" if scattering is None else "absorption_length_m"
+            raise IcerecoError(
+                f"the detector's card gives no {missing} in [medium]; add it to a card of your own "
+                '(a profile can do without: -o normalizer.dom_features=["quantum_efficiency"])'
+            )
+        return scattering, absorption
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A detector as its card describes it; `sensor_id` is the row in the sensor table.
+
+    Attributes:
+        name: such as "icecube86".
+        string: int32 `[S]`; om: int32 `[S]`, number on the string, as the source of the table counts.
+        position_m: float32 `[S, 3]`, z up.
+        quantum_efficiency: float32 `[S]`, relative to a standard module (1.35 = high quantum efficiency).
+        alive: bool `[S]`.
+        noise_rate_hz: float32 `[S]`, dark noise rate; None where the card does not know it.
+        fingerprint: sha256 hex of the card's files; travels in checkpoints.
+        dom_id: int64 `[S]`, what the detector's own files call each module; None where the card has no such numbers.
+        file_origins_m: by kind of file, where our origin lies in its coordinates: theirs minus this is ours.
+    """
+
+    name: str
+    string: Int[ndarray, "sensor"]
+    om: Int[ndarray, "sensor"]
+    position_m: Float[ndarray, "sensor 3"]
+    quantum_efficiency: Float[ndarray, "sensor"]
+    alive: Bool[ndarray, "sensor"]
+    noise_rate_hz: Float[ndarray, "sensor"] | None
+    medium: Medium
+    fingerprint: str
+    dom_id: Int[ndarray, "sensor"] | None = None
+    file_origins_m: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    @property
+    def centre_m(self) -> Float[ndarray, "3"]:
+        """Middle of the box around the modules in use, float64; far from the origin for a part of a detector."""
+        low, high = self._box_m
+        middle: ndarray = 0.5 * (low + high)
+        return middle
+
+    @property
+    def extent_m(self) -> Float[ndarray, "3"]:
+        """Half the lengths of the box around the modules in use, float64: |position − centre| goes up to this.
+
+        0 along an axis on which all modules are alike, such as x of a single string.
+        """
+        low, high = self._box_m
+        half: ndarray = 0.5 * (high - low)
+        return half
+
+    @property
+    def _box_m(self) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+        used = self.position_m[self.alive].astype(np.float64)
+        return used.min(axis=0), used.max(axis=0)
+
+
+def load_detector(name: str | Path) -> Detector:
+    """The detector called `name` (a card that ships, or a plugin's), or that of a card in a folder of your own.
+
+    Raises:
+        IcerecoError: unknown name (with the nearest), or a broken card (with the file and line).
+    """
+    card = find_card(name)
+    card.require_known(_ENTRIES)
+    path = card.folder / card.text("sensors")
+    sensors = read_table(path, _SENSOR_COLUMNS, ("quantum_efficiency", "alive", "dom_id"))
+    count = len(sensors["string"])
+    efficiency = sensors.get("quantum_efficiency", np.ones(count))
+    alive = sensors.get("alive", np.ones(count)) > 0
+    if not alive.any():
+        raise IcerecoError(f"{path}: no module is alive")
+    medium, files = _medium(card)
+    return Detector(
+        name=card.text("name"),
+        string=sensors["string"].astype(np.int32),
+        om=sensors["om"].astype(np.int32),
+        position_m=np.stack([sensors["x_m"], sensors["y_m"], sensors["z_m"]], axis=1).astype(np.float32),
+        quantum_efficiency=efficiency.astype(np.float32),
+        alive=alive,
+        noise_rate_hz=_noise_rate(card, efficiency),
+        medium=medium,
+        fingerprint=_fingerprint([card.path, path, *files]),
+        dom_id=_dom_id(path, sensors["dom_id"]) if "dom_id" in sensors else None,
+        file_origins_m={kind: card.place(f"file_origins_m.{kind}") for kind in card.keys("file_origins_m")},
+    )
+
+
+def _dom_id(path: Path, numbers: Float[ndarray, "sensor"]) -> Int[ndarray, "sensor"]:
+    first = np.zeros(len(numbers), bool)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    require(path, "dom_id", first, "another in every row")
+    return numbers.astype(np.int64)
+
+
+def _noise_rate(card: Card, efficiency: Float[ndarray, "sensor"]) -> Float[ndarray, "sensor"] | None:
+    if not card.has("noise"):
+        return None
+    card.require_known(_NOISE_ENTRIES, "noise")
+    threshold = card.number("noise.high_efficiency_above")
+    rates = card.number("noise.high_efficiency_rate_hz"), card.number("noise.rate_hz")
+    return np.where(efficiency > threshold, *rates).astype(np.float32)
+
+
+def _medium(card: Card) -> tuple[Medium, list[Path]]:
+    """The medium, and the files of it."""
+    card.require_known((*_MEDIUM_ENTRIES, "layers", *_LAYER_COLUMNS[1:]), "medium")
+    kind = card.text("medium.kind")
+    if kind not in MEDIA:
+        raise IcerecoError(f"{card.path}: medium.kind must be one of {', '.join(MEDIA)}, not {kind!r}")
+    phase, group = (card.number(f"medium.refractive_index_{which}") for which in ("phase", "group"))
+    if not card.has("medium.layers"):
+        scattering, absorption = (_constant(card, f"medium.{name}") for name in _LAYER_COLUMNS[1:])
+        return Medium(phase, group, np.zeros(1), scattering, absorption, kind), []
+    path = card.folder / card.text("medium.layers")
+    layers = read_table(path, _LAYER_COLUMNS)
+    require(path, "z_m", np.diff(layers["z_m"], prepend=-np.inf) > 0, "above that of the row before")
+    for name in _LAYER_COLUMNS[1:]:
+        require(path, name, layers[name] > 0, "above 0")
+    z, scattering, absorption = (layers[name] for name in _LAYER_COLUMNS)
+    return Medium(phase, group, z, scattering, absorption, kind), [path]
+
+
+def _constant(card: Card, key: str) -> Float[ndarray, "layer"] | None:
+    if not card.has(key):
+        return None
+    if (length := card.number(key)) <= 0:
+        raise IcerecoError(f"{card.path}: {key} must be above 0, not {length:g}")
+    return np.array([length])
+
+
+def _fingerprint(paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda one: one.name):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Pictures of events and screens: characters, PNG and SVG. No widgets."""

@@ -1,0 +1,1 @@
+"""What pictures are drawn with: cells of characters, colours, cameras, axes."""

@@ -1,0 +1,213 @@
+"""A chart of curves: bands, means, axes and a cursor, on a canvas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy import ndarray
+
+from icereco.draw.canvas.bins import Bins, Points, bin_curve, edges_of, smoothed
+from icereco.draw.canvas.braille import Canvas
+from icereco.draw.canvas.markers import Marker
+from icereco.draw.canvas.scale import compact, log_ticks, placed, span_of, ticks
+
+__all__ = ["Curve", "Ink", "Plot", "View", "draw", "reading"]
+
+GUTTER = 7
+"""Columns left of the curves, for the numbers of the vertical axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One curve; `band` shows the range of its values behind the mean."""
+
+    label: str
+    points: Points
+    color: int
+    band: int | None = None
+    dash: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How curves are looked at; the same for all charts of a screen.
+
+    Attributes:
+        first, last: the part of the horizontal axis that is shown.
+        weight: of the past in the moving average, 0 = none.
+        tight: fit the vertical axis to the means, so that spikes leave the chart.
+        cursor: a place on the horizontal axis, None without a cursor.
+    """
+
+    first: float = 0.0
+    last: float = 1.0
+    log_x: bool = False
+    log_y: bool = False
+    weight: float = 0.0
+    tight: bool = False
+    cursor: float | None = None
+
+    def zoomed(self, factor: float, whole: tuple[float, float]) -> "View":
+        """A part `factor` as wide, around the cursor or the middle, within the whole."""
+        center = (self.first + self.last) / 2 if self.cursor is None else self.cursor
+        width = min((self.last - self.first) * factor, whole[1] - whole[0])
+        first = min(max(center - width / 2, whole[0]), whole[1] - width)
+        return replace(self, first=first, last=first + width)
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """The colours of what is not a curve."""
+
+    text: int
+    faint: int
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What was drawn, and where: for a pointer that asks what it is on."""
+
+    canvas: Canvas
+    view: View
+    columns: int
+
+    def place(self, column: int) -> float:
+        """The place on the horizontal axis under a column of the chart."""
+        edges = edges_of(self.view.first, self.view.last, max(self.columns, 1), log=self.view.log_x)
+        return float(edges[int(np.clip(column - GUTTER, 0, self.columns - 1))])
+
+
+def draw(
+    curves: Sequence[Curve], view: View, size: tuple[int, int], ink: Ink, marker: str | Marker, unit: str
+) -> Plot:
+    """Curves in `size` = (columns, rows) cells; `unit` names the horizontal axis."""
+    view = _drawable(view, curves)
+    canvas = Canvas(*size, marker)
+    columns, rows = size[0] - GUTTER, size[1] - 1
+    if columns < 4 or rows < 2:
+        return Plot(canvas, view, max(columns, 1))
+    across, down = canvas.marker.across, canvas.marker.down
+    edges = edges_of(view.first, view.last, columns * across, log=view.log_x)
+    binned = [bin_curve(curve.points, edges) for curve in curves]
+    lines = [smoothed(bins, view.weight) for bins in binned]
+    low, high = _range(binned, lines, view)
+    height = rows * down
+    left = np.arange(columns * across) + GUTTER * across
+
+    def upright(values: ndarray) -> ndarray:
+        return height - 1 - placed(values, low, high, height, log=view.log_y)
+
+    _axes(canvas, view, (low, high), (columns, rows), ink, unit)
+    for curve, bins in zip(curves, binned, strict=True):
+        if curve.band is not None:
+            _band(canvas, left, upright(bins.high), upright(bins.low), curve.band, height)
+    for layer, (curve, line) in enumerate(zip(curves, lines, strict=True), start=2):
+        there = np.flatnonzero(np.isfinite(line))
+        y = upright(line[there])
+        keep = (y >= 0) & (y < height)
+        canvas.path(left[there], np.where(keep, y, np.nan), curve.color, layer, curve.dash)
+        if len(there) <= columns * across // 8:  # so few that each may be seen for itself
+            canvas.discs(left[there], np.where(keep, y, np.nan), 1.0, curve.color, layer)
+    if view.cursor is not None and view.first <= view.cursor <= view.last:
+        column = int(np.searchsorted(edges, view.cursor, side="right")) - 1
+        top = np.arange(0, height, 2)
+        canvas.points(np.full(len(top), left[min(column, len(left) - 1)]), top, ink.cursor, 1)
+    return Plot(canvas, view, columns)
+
+
+def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float, float] | None:
+    """Place, mean, least and greatest of the column at the cursor, or of the nearest that has values.
+
+    The place is that of the value; of several, of the last.
+    """
+    view = _drawable(view, [curve])
+    edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
+    bins = bin_curve(curve.points, edges)
+    filled = np.flatnonzero(bins.count)
+    if view.cursor is None or not len(filled):
+        return None
+    wanted = np.searchsorted(edges, view.cursor, side="right") - 1
+    at = filled[np.abs(filled - wanted).argmin()]
+    last = curve.points.cuts(edges)[at + 1] - 1
+    return float(curve.points.x[last]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])
+
+
+def _drawable(view: View, curves: Sequence[Curve]) -> View:
+    """A view without an empty or, on a log axis, a negative range."""
+    first, last = view.first, view.last
+    if view.log_x and first <= 0:
+        positive = [float(x[x > 0][0]) for curve in curves if len(x := curve.points.x) and x[-1] > 0]
+        first = min(positive, default=1.0)
+    return replace(view, first=first, last=last if last > first else first + 1)
+
+
+def _range(binned: Sequence[Bins], lines: Sequence[ndarray], view: View) -> tuple[float, float]:
+    """The vertical range; on a log axis only what is positive counts."""
+    shown = [*lines] if view.tight else [*lines, *(b.low for b in binned), *(b.high for b in binned)]
+    values = np.concatenate(shown) if shown else np.empty(0)
+    if not view.log_y:
+        return span_of(values, margin=0.02)
+    values = values[np.isfinite(values) & (values > 0)]
+    if not len(values):
+        return 1.0, 10.0
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if low < high else (low / 2, high * 2)
+
+
+def _band(canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: int, height: int) -> None:
+    """What lies beyond the chart ends at its edge."""
+    top, bottom = np.clip(top, 0, height - 1), np.clip(bottom, 0, height - 1)
+    canvas.spans(left, top, bottom, color, layer=1)
+
+
+def _axes(
+    canvas: Canvas,
+    view: View,
+    span: tuple[float, float],
+    size: tuple[int, int],
+    ink: Ink,
+    unit: str,
+) -> None:
+    columns, rows = size
+    marks = _marks(*span, 3 if rows < 9 else 5, log=view.log_y)
+    for value, text in zip(marks, _labels(marks), strict=True):
+        row = round((rows - 1) * (1 - float(placed(value, *span, 2, log=view.log_y))))
+        canvas.text(0, row, f"{text:>{GUTTER - 1}}", ink.text)
+        dots = np.arange(GUTTER * canvas.marker.across, canvas.width, 4)
+        canvas.points(dots, np.full(len(dots), (row + 0.5) * canvas.marker.down), ink.faint, 0)
+    _horizontal_axis(canvas, view, columns, rows, ink, unit)
+
+
+def _labels(values: Sequence[float]) -> list[str]:
+    """As short as they fit, and long enough to tell one from the next."""
+    texts: list[str] = []
+    for digits in (3, 4, 5):
+        texts = [_label(value, digits) for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
+
+
+def _label(value: float, digits: int) -> str:
+    text = compact(value, digits)
+    if len(text) < GUTTER:
+        return text
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
+
+
+def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: Ink, unit: str) -> None:
+    free = 0
+    end = canvas.columns - len(unit) - 1
+    canvas.text(end + 1, row, unit, ink.text)
+    for value in _marks(view.first, view.last, max(columns // 8, 3), log=view.log_x):
+        text = compact(value, 4)
+        column = GUTTER + int(placed(value, view.first, view.last, columns, log=view.log_x)) - len(text) // 2
+        column = max(column, 0)
+        if column >= free and column + len(text) <= end:
+            canvas.text(column, row, text, ink.text)
+            free = column + len(text) + 2
+
+
+def _marks(low: float, high: float, count: int, *, log: bool) -> list[float]:
+    return (log_ticks if log else ticks)(low, high, count)

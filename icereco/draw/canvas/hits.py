@@ -1,0 +1,111 @@
+"""The pulses of an event as the pictures need them: by time, and summed per DOM up to a moment."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from icereco.events.batch import Event
+
+__all__ = ["DomState", "Hits", "hits_of"]
+
+_EARLY, _LATE = 0.02, 0.98
+"""Between these shares of the charge lie the colours; noise before and after would take most of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DomState:
+    """The hit DOMs at a moment.
+
+    Attributes:
+        charge_pe: float64 `[D]`, seen so far.
+        first_ns: float64 `[D]`, time of the first pulse, +inf before it.
+    """
+
+    charge_pe: Float[ndarray, "dom"]
+    first_ns: Float[ndarray, "dom"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Pulses in order of (DOM, time), and what they say of each DOM.
+
+    Attributes:
+        sensor_id: int32 `[D]`, of the hit DOMs; position_m: float32 `[D, 3]`.
+        auxiliary: bool `[D]`, True where all pulses of the DOM are.
+        time_ns: float64 `[P]`; charge_pe: float64 `[P]`; pulse_auxiliary: bool `[P]`.
+        dom: int64 `[P]`, the DOM of each pulse.
+        offsets: int64 `[D+1]`, the pulses of each DOM.
+        colors_ns: where the colours begin and end.
+    """
+
+    sensor_id: Int[ndarray, "dom"]
+    position_m: Float[ndarray, "dom 3"]
+    auxiliary: Bool[ndarray, "dom"]
+    time_ns: Float[ndarray, "pulse"]
+    charge_pe: Float[ndarray, "pulse"]
+    pulse_auxiliary: Bool[ndarray, "pulse"]
+    dom: Int[ndarray, "pulse"]
+    offsets: Int[ndarray, "dom+1"]
+    colors_ns: tuple[float, float]
+
+    @property
+    def span_ns(self) -> tuple[float, float]:
+        """First and last pulse; (0, 1) without any."""
+        finite = self.time_ns[np.isfinite(self.time_ns)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+    @property
+    def center_m(self) -> Float[ndarray, "3"]:
+        """The middle of the charge that is not auxiliary, or of all if there is no other; 0 without any."""
+        weight = np.bincount(self.dom, self.charge_pe * ~self.pulse_auxiliary, len(self.sensor_id))
+        if not weight.sum() > 0:
+            weight = np.bincount(self.dom, self.charge_pe, len(self.sensor_id))
+        if not weight.sum() > 0:
+            return self.position_m.mean(0).astype(np.float64) if len(self.position_m) else np.zeros(3)
+        middle: ndarray = weight @ self.position_m / weight.sum()
+        return middle
+
+    def until(self, time_ns: float | None) -> DomState:
+        """The DOMs at a moment; None = at the end."""
+        count = len(self.sensor_id)
+        first = np.full(count, np.inf)
+        starts = self.offsets[:-1]
+        first[:] = self.time_ns[starts] if len(self.time_ns) else np.inf
+        if time_ns is None:
+            return DomState(np.bincount(self.dom, self.charge_pe, count), first)
+        seen = self.time_ns <= time_ns
+        charge = np.bincount(self.dom[seen], self.charge_pe[seen], count)
+        return DomState(charge, np.where(first <= time_ns, first, np.inf))
+
+
+def hits_of(event: Event) -> Hits:
+    """The hits of an event; a charge or time that is no number counts as nothing at the beginning."""
+    batch = event.batch
+    offsets, count = batch.pulse_offsets, len(batch.sensor_id)
+    dom = np.repeat(np.arange(count), np.diff(offsets))
+    time = np.nan_to_num(batch.time_ns.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    charge = np.clip(np.nan_to_num(batch.charge_pe.astype(np.float64), posinf=0.0, neginf=0.0), 0.0, None)
+    plain = np.bincount(dom, ~batch.auxiliary, count)
+    return Hits(
+        sensor_id=batch.sensor_id,
+        position_m=batch.position_m,
+        auxiliary=plain == 0,
+        time_ns=time,
+        charge_pe=charge,
+        pulse_auxiliary=batch.auxiliary,
+        dom=dom,
+        offsets=offsets,
+        colors_ns=_colors(time, charge * ~batch.auxiliary if plain.any() else charge),
+    )
+
+
+def _colors(time_ns: Float[ndarray, "pulse"], weight: Float[ndarray, "pulse"]) -> tuple[float, float]:
+    """The times between which most of the light came."""
+    if not weight.sum() > 0:
+        return (float(time_ns.min()), float(time_ns.max()) + 1.0) if time_ns.size else (0.0, 1.0)
+    order = np.argsort(time_ns)
+    share = np.cumsum(weight[order]) / weight.sum()
+    low, high = (float(time_ns[order][np.searchsorted(share, part)]) for part in (_EARLY, _LATE))
+    return low, max(high, low + 1.0)

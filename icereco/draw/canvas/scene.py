@@ -1,0 +1,272 @@
+"""The detector with an event in it, drawn on a canvas from where a camera looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.detector.detector import Detector
+from icereco.draw.canvas.braille import BOLD, Canvas
+from icereco.draw.canvas.camera import Camera, Projected
+from icereco.draw.canvas.colormap import Colormap
+from icereco.draw.canvas.hits import DomState, Hits
+from icereco.draw.canvas.names import short_names
+from icereco.draw.canvas.palette import Palette
+from icereco.draw.canvas.sky import ring
+
+__all__ = ["Frame", "Line", "Look", "Scene", "draw_scene", "frame_of", "nearest_dom"]
+
+_DOM, _FRAME, _AUXILIARY, _HIT, _LINE, _PICK = 0, 1, 2, 3, 4, 5  # layers
+_ONE_PE = 0.0075  # radius of a hit of one photo-electron, in sizes of the detector
+_POWER = 0.3  # of the charge: ten times the light is twice the radius
+_REACH = 1.15  # of the lines from the middle of the event, in sizes of the detector
+_HEAD = 0.06  # of an arrow, likewise
+_LABEL = 16  # letters of a name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A detector as it is drawn.
+
+    Attributes:
+        position_m: float32 `[S, 3]`.
+        edges_m: float64 `[K, 2, 3]`, lines around its top and its bottom.
+    """
+
+    position_m: Float[ndarray, "sensor 3"]
+    edges_m: Float[ndarray, "edge 2 3"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A direction through the event.
+
+    Attributes:
+        name: written at its end.
+        direction: unit vector `[3]` to where the neutrino came from.
+        through_m: a point on it.
+        color: of the line.
+        dashed: as the truth is.
+        cone: opening angle of an uncertainty cone, rad; NaN = none.
+    """
+
+    name: str
+    direction: Float[ndarray, "3"]
+    through_m: Float[ndarray, "3"]
+    color: int
+    dashed: bool = False
+    cone: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it is drawn.
+
+    Attributes:
+        colormap: of the times.
+        colors_ns: times of the first and of the last colour.
+        auxiliary: whether DOMs with auxiliary pulses alone are shown.
+        lines_on_top: whether lines hide hits, or hits hide lines.
+        labels: whether lines carry their names.
+        lean: few colours, for a slow line.
+    """
+
+    colormap: Colormap
+    colors_ns: tuple[float, float]
+    auxiliary: bool = True
+    lines_on_top: bool = True
+    labels: bool = True
+    lean: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """Everything that is to be seen.
+
+    Attributes:
+        frame: the detector.
+        hits: the pulses; None without an event.
+        state: the hit DOMs at the moment that is shown.
+        lines: directions.
+        picked: index of a hit DOM, or None.
+    """
+
+    frame: Frame
+    hits: Hits | None = None
+    state: DomState | None = None
+    lines: Sequence[Line] = ()
+    picked: int | None = None
+
+
+def frame_of(detector: Detector) -> Frame:
+    """The detector with its outline."""
+    rims = _rims(detector.position_m, detector.string)
+    edges = [np.stack([rim, np.roll(rim, -1, axis=0)], axis=1) for rim in rims]
+    return Frame(detector.position_m, np.concatenate(edges).astype(np.float64))
+
+
+def _rims(position: Float[ndarray, "sensor 3"], string: Int[ndarray, "sensor"]) -> tuple[ndarray, ndarray]:
+    """The highest and the lowest sensor of each string on the outside."""
+    order = np.lexsort((position[:, 2], string))
+    begins = np.flatnonzero(np.diff(string[order], prepend=string[order][:1] - 1))
+    lowest, highest = position[order[begins]], position[order[np.append(begins[1:], len(order)) - 1]]
+    outside = _hull(highest[:, :2].astype(np.float64))
+    return highest[outside], lowest[outside]
+
+
+def _hull(points: Float[ndarray, "point 2"]) -> list[int]:
+    """Indices of the points around the others, in order (Andrew's monotone chain, 1979)."""
+
+    def half(order: Sequence[int]) -> list[int]:
+        chain: list[int] = []
+        for index in order:
+            while len(chain) > 1 and _turn(points[chain[-2]], points[chain[-1]], points[index]) <= 0:
+                chain.pop()
+            chain.append(index)
+        return chain[:-1]
+
+    order = np.lexsort((points[:, 1], points[:, 0])).tolist()
+    return half(order) + half(order[::-1]) if len(order) > 2 else order
+
+
+def _turn(first: ndarray, second: ndarray, third: ndarray) -> float:
+    (ax, ay), (bx, by) = second - first, third - first
+    return float(ax * by - ay * bx)
+
+
+def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette: Palette) -> None:
+    """Draw the detector, the hits up to the moment that is shown, lines and what is picked."""
+    _draw_frame(canvas, scene.frame, camera, look, palette)
+    if scene.hits is not None and scene.state is not None:
+        _draw_hits(canvas, scene.hits, scene.state, camera, look, palette)
+        if scene.picked is not None:
+            _draw_pick(canvas, scene.hits, scene.picked, camera, palette)
+    for line in reversed(scene.lines):
+        _draw_line(canvas, line, camera, look)
+    if look.labels:
+        _write_labels(canvas, scene.lines, camera)
+
+
+def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:
+    return camera.project(points_m, canvas.width, canvas.height, canvas.marker.dot_aspect)
+
+
+def _draw_frame(canvas: Canvas, frame: Frame, camera: Camera, look: Look, palette: Palette) -> None:
+    seen = _project(canvas, camera, frame.position_m)
+    if look.lean:
+        canvas.points(seen.x, seen.y, palette.far, _DOM)
+    else:
+        order = np.argsort(-seen.depth, kind="stable")
+        near = seen.depth[order] < 0.5
+        canvas.points(seen.x[order], seen.y[order], np.where(near, palette.near, palette.far), _DOM)
+    ends = _project(canvas, camera, frame.edges_m.reshape(-1, 3))
+    x, y = ends.x.reshape(-1, 2), ends.y.reshape(-1, 2)
+    canvas.lines(x[:, 0], y[:, 0], x[:, 1], y[:, 1], palette.far if look.lean else palette.faint, _FRAME - 1)
+
+
+def _draw_hits(
+    canvas: Canvas, hits: Hits, state: DomState, camera: Camera, look: Look, palette: Palette
+) -> None:
+    shown = np.isfinite(state.first_ns)
+    if not look.auxiliary:
+        shown &= ~hits.auxiliary
+    index = np.flatnonzero(shown)
+    seen = _project(canvas, camera, hits.position_m[index])
+    low, high = look.colors_ns
+    part = (state.first_ns[index] - low) / max(high - low, 1e-9)
+    color = look.colormap(part, palette.background, steps=8 if look.lean else None)
+    radius = _ONE_PE * camera.radius_m * np.maximum(state.charge_pe[index], 0.05) ** _POWER * seen.scale
+    lonely = hits.auxiliary[index]
+    canvas.rings(seen.x[lonely], seen.y[lonely], np.maximum(radius[lonely], 1.0), color[lonely], _AUXILIARY)
+    order = np.argsort(-seen.depth, kind="stable")
+    order = order[~lonely[order]]
+    canvas.discs(seen.x[order], seen.y[order], np.maximum(radius[order], 0.75), color[order], _HIT)
+
+
+def _draw_pick(canvas: Canvas, hits: Hits, picked: int, camera: Camera, palette: Palette) -> None:
+    seen = _project(canvas, camera, hits.position_m[picked : picked + 1])
+    radius = 0.035 * camera.radius_m * seen.scale
+    canvas.rings(seen.x, seen.y, np.maximum(radius, 4.0), palette.selection, _PICK)
+
+
+def _draw_line(canvas: Canvas, line: Line, camera: Camera, look: Look) -> None:
+    reach = _REACH * camera.radius_m
+    layer = _LINE if look.lines_on_top else _FRAME
+    ends = line.through_m + np.array([[reach], [-reach]]) * line.direction
+    seen = _project(canvas, camera, ends)
+    canvas.lines(*_segment(seen, 0, 1), line.color, layer, dash=3 if line.dashed else 0)
+    _draw_head(canvas, line, ends[1], camera, layer)
+    if np.isfinite(line.cone):
+        _draw_cone(canvas, line, reach, camera, layer)
+
+
+def _segment(seen: Projected, first: int, last: int) -> tuple[float, float, float, float]:
+    return seen.x[first], seen.y[first], seen.x[last], seen.y[last]
+
+
+def _draw_head(canvas: Canvas, line: Line, tip_m: ndarray, camera: Camera, layer: int) -> None:
+    """Two strokes that make the end towards which the particle went an arrow."""
+    size = _HEAD * camera.radius_m
+    barbs = tip_m + size * (line.direction + 0.5 * ring(line.direction, np.pi / 2, 9)[:8])
+    seen = _project(canvas, camera, np.concatenate([tip_m[None], barbs]))
+    across = _away_from_axis(
+        canvas, seen.x[1:], seen.y[1:], _project(canvas, camera, tip_m + np.outer([0, size], line.direction))
+    )
+    for barb in (int(np.argmax(across)) + 1, int(np.argmin(across)) + 1):
+        canvas.lines(*_segment(seen, 0, barb), line.color, layer)
+
+
+def _draw_cone(canvas: Canvas, line: Line, reach: float, camera: Camera, layer: int) -> None:
+    rim = line.through_m + reach * ring(line.direction, line.cone, 120)
+    seen = _project(canvas, camera, np.concatenate([rim, line.through_m[None]]))
+    canvas.path(seen.x[:-1:2], seen.y[:-1:2], line.color, layer, dash=1)
+    axis = _project(canvas, camera, np.stack([line.through_m, line.through_m + reach * line.direction]))
+    across = _away_from_axis(canvas, seen.x[:-1], seen.y[:-1], axis)
+    if np.isfinite(across).all():
+        for side in (int(np.argmax(across)), int(np.argmin(across))):
+            canvas.lines(*_segment(seen, -1, side), line.color, layer, dash=2)
+
+
+def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> Float[ndarray, "point"]:
+    """Signed distances of points from the line through the two points of an axis."""
+    aspect = canvas.marker.dot_aspect
+    dx, dy = axis.x[1] - axis.x[0], (axis.y[1] - axis.y[0]) * aspect
+    away: ndarray = (x - axis.x[0]) * dy - (y - axis.y[0]) * aspect * dx
+    return away
+
+
+def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
+    """The names beside the ends of their lines, or a row above or below where another name is."""
+    taken: list[tuple[int, int, int]] = []
+    for line, name in zip(lines, short_names([one.name for one in lines], _LABEL), strict=True):
+        seen = _project(canvas, camera, (line.through_m + _REACH * camera.radius_m * line.direction)[None])
+        if not np.isfinite(seen.x[0]):
+            continue
+        column = int(np.clip(seen.x[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
+        near = int(np.clip(seen.y[0] / canvas.marker.down, 0, canvas.rows - 1))
+        for row in sorted(range(canvas.rows), key=lambda one: abs(one - near)):
+            place = row, column, column + len(name)
+            if not any(row == other and first <= place[2] and column <= last for other, first, last in taken):
+                taken.append(place)
+                canvas.text(column, row, name, line.color | BOLD)
+                break
+
+
+def nearest_dom(
+    hits: Hits,
+    shown: Int[ndarray, "index"],
+    camera: Camera,
+    canvas: Canvas,
+    x: float,
+    y: float,
+    within: float,
+) -> int | None:
+    """The hit DOM, of those shown, nearest to a dot, if one is `within` so many widths of a dot."""
+    if not len(shown):
+        return None
+    seen = _project(canvas, camera, hits.position_m[shown])
+    distance = np.hypot(seen.x - x, (seen.y - y) * canvas.marker.dot_aspect)
+    best = int(np.nanargmin(np.nan_to_num(distance, nan=np.inf)))
+    return int(shown[best]) if distance[best] <= within else None

@@ -1,0 +1,136 @@
+"""Maps of the sky: the whole sphere, and a tangent plane around a direction; densities and contours on them.
+
+Directions point to where the neutrino came from. The all-sky map is Hammer's equal-area projection in detector
+coordinates: zenith 0 on top, azimuth 0 in the middle and growing to the left, as the sky is seen from inside.
+The zoom is the azimuthal equal-area (Lambert) projection: up is towards smaller zenith.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.physics.sphere import angles_from_direction, direction_from_angles
+
+__all__ = ["AllSky", "Zoom", "containment_angle", "ring", "vmf_density"]
+
+
+def containment_angle(kappa: float, probability: float) -> float:
+    """The opening angle in rad that holds so much of a von Mises-Fisher density; NaN unless kappa > 0.
+
+    1 − cos a = −log(1 − p (1 − e^(−2κ))) / κ (Fisher 1953); for kappa → 0 the cap of a sphere with that share.
+    """
+    if not (np.isfinite(kappa) and kappa >= 0):
+        return float("nan")
+    kappa = max(kappa, 1e-9)
+    drop = -np.log1p(probability * np.expm1(-2.0 * kappa)) / kappa
+    return float(2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0))))
+
+
+def vmf_density(
+    direction: Float[ndarray, "*n 3"], mean: Float[ndarray, "3"], kappa: float
+) -> Float[ndarray, "*n"]:
+    """The density relative to its highest, e^(κ (cos θ − 1)), written as −2 sin²(θ/2) to hold for huge kappa."""
+    chord = np.sum((direction - mean) ** 2, axis=-1)
+    density: ndarray = np.exp(-0.5 * kappa * chord)
+    return density
+
+
+def ring(mean: Float[ndarray, "3"], angle: float, count: int = 180) -> Float[ndarray, "point 3"]:
+    """Directions at one opening angle from another, closed."""
+    first, second = _tangents(mean)
+    turn = np.linspace(0, 2 * np.pi, count)
+    around = np.cos(turn)[:, None] * first + np.sin(turn)[:, None] * second
+    directions: ndarray = np.cos(angle) * mean + np.sin(angle) * around
+    return directions
+
+
+@dataclass(frozen=True, slots=True)
+class AllSky:
+    """The sphere on a canvas of so many dots, each `aspect` times as high as wide."""
+
+    width: int
+    height: int
+    aspect: float = 1.0
+
+    @property
+    def _scale(self) -> float:
+        """Dots across per unit of the projection, whose ellipse is 4√2 wide and 2√2 high."""
+        return float(min(self.width / (4 * np.sqrt(2)), self.height * self.aspect / (2 * np.sqrt(2))) * 0.99)
+
+    def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
+        """Dots of directions."""
+        azimuth, zenith = angles_from_direction(np.asarray(direction, dtype=np.float64))
+        longitude, latitude = (azimuth + np.pi) % (2 * np.pi) - np.pi, np.pi / 2 - zenith
+        root = np.sqrt(1 + np.cos(latitude) * np.cos(longitude / 2))
+        u = 2 * np.sqrt(2) * np.cos(latitude) * np.sin(longitude / 2) / root
+        v = np.sqrt(2) * np.sin(latitude) / root
+        return self.width / 2 - u * self._scale, self.height / 2 - v * self._scale / self.aspect
+
+    def directions(self, x: Float[ndarray, "*n"], y: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:
+        """Directions at dots; NaN outside the sphere."""
+        u = (self.width / 2 - x) / self._scale
+        v = (self.height / 2 - y) * self.aspect / self._scale
+        with np.errstate(invalid="ignore"):
+            z = np.sqrt(1 - (u / 4) ** 2 - (v / 2) ** 2)
+            z = np.where(2 * z**2 >= 1, z, np.nan)  # beyond the rim the formula goes round again
+            longitude = 2 * np.arctan2(z * u, 2 * (2 * z**2 - 1))
+            latitude = np.arcsin(np.clip(z * v, -1, 1))
+        return direction_from_angles(longitude % (2 * np.pi), np.pi / 2 - latitude)
+
+    def grid(self) -> list[Float[ndarray, "point 3"]]:
+        """Lines of equal zenith every 30° and of equal azimuth every 60°, and the rim."""
+        fine = np.linspace(1e-3, np.pi - 1e-3, 90)
+        around = np.linspace(-np.pi + 1e-6, np.pi - 1e-6, 180)
+        zeniths = [
+            direction_from_angles(around, np.full_like(around, zen)) for zen in np.pi / 6 * np.arange(1, 6)
+        ]
+        meridians = [-np.pi + 1e-6, *(np.pi / 3 * np.arange(-2, 3)), np.pi - 1e-6]
+        return zeniths + [direction_from_angles(np.full_like(fine, azi), fine) for azi in meridians]
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """The sky around a direction, on a canvas of so many dots; `radius` rad from the middle to the nearer edge."""
+
+    center: Float[ndarray, "3"]
+    radius: float
+    width: int
+    height: int
+    aspect: float = 1.0
+
+    @property
+    def _scale(self) -> float:
+        return float(
+            min(self.width, self.height * self.aspect) / 2 / (2 * np.sin(min(self.radius, np.pi) / 2))
+        )
+
+    def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
+        """Dots of directions."""
+        right, up = _tangents(self.center)
+        direction = np.asarray(direction, dtype=np.float64)
+        # √(2 / (1 + cos θ)), with the opposite point sent outside.
+        stretch = np.sqrt(2 / np.maximum(1 + direction @ self.center, 1e-12))
+        x = self.width / 2 + direction @ right * stretch * self._scale
+        return x, self.height / 2 - direction @ up * stretch * self._scale / self.aspect
+
+    def directions(self, x: Float[ndarray, "*n"], y: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:
+        """Directions at dots; NaN beyond the opposite point."""
+        right, up = _tangents(self.center)
+        u = (x - self.width / 2) / self._scale
+        v = (self.height / 2 - y) * self.aspect / self._scale
+        square = u**2 + v**2
+        with np.errstate(invalid="ignore"):
+            shrink = np.sqrt(1 - square / 4)
+        across = (u * shrink)[..., None] * right + (v * shrink)[..., None] * up
+        directions: ndarray = across + (1 - square / 2)[..., None] * self.center
+        return directions
+
+
+def _tangents(direction: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+    """To the right (towards smaller azimuth, as seen from inside) and up (towards smaller zenith)."""
+    right = np.cross(direction, [0.0, 0.0, 1.0])
+    length = np.linalg.norm(right)
+    right = right / length if length > 1e-9 else np.array([0.0, -1.0, 0.0])
+    return right, np.cross(right, direction)

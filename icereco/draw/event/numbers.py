@@ -1,0 +1,168 @@
+"""The event in numbers: angles of truth and reconstructions, how far apart they are, and how sure they say to be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from icereco.draw.canvas.braille import BOLD, Canvas
+from icereco.draw.canvas.names import short_names
+from icereco.draw.canvas.palette import Palette, palette_on
+from icereco.draw.canvas.scale import compact
+from icereco.draw.event.sky import mark_of
+from icereco.draw.event.state import MOST_LINES, EventState, sigma_of
+from icereco.physics.sphere import angles_from_direction
+from icereco.watch.reconstructions import Estimate
+
+__all__ = ["draw_numbers", "numbers_height"]
+
+_NAMES, _WIDTHS = ("zenith", "azimuth", "error°", "σ°", "pull"), (7, 8, 7, 6, 6)
+_ERROR = 2  # the first column that is no angle of a direction
+_SHORTEST_NAME = 7
+_MARKED_NAME = 10  # a name with its mark on the sky before it
+
+
+def numbers_height(state: EventState, width: int) -> int:
+    """The rows that everything takes."""
+    if state.shown is None:
+        return 1
+    lines = _lines(state, palette_on(0))
+    return 1 + len(lines) + len(_wrapped(_facts(state, _columns(lines, width)), width))
+
+
+def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
+    """A line for the truth and for each method, in the colours of their lines, and facts about the event below."""
+    if state.shown is None:
+        return
+    lines = _lines(state, palette)
+    columns = _columns(lines, canvas.columns)
+    facts = _wrapped(_facts(state, columns), canvas.columns)
+    room = max(canvas.rows - 1 - len(facts), 1)
+    _write(canvas, 0, ["", *(_NAMES[column] for column in columns)], columns, palette.label)
+    width = canvas.columns - sum(_WIDTHS[column] for column in columns)
+    names = _names([line.name for line in lines], [line.mark for line in lines], width)
+    for row, (name, line) in enumerate(zip(names, lines[:room], strict=False), start=1):
+        _write(canvas, row, [name, *(line.cells[column] for column in columns)], columns, line.color)
+    for row, text in enumerate(facts, start=min(len(lines), room) + 1):
+        canvas.text(0, row, text, palette.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The truth or a method: its sign on the sky, its name, and what the columns say of it."""
+
+    mark: str
+    name: str
+    cells: tuple[str, ...]
+    color: int
+
+
+def _columns(lines: list[_Line], width: int) -> list[int]:
+    """The columns that say something, the first ones of them if not all have room."""
+    telling = [column for column in range(len(_NAMES)) if any(line.cells[column] for line in lines)]
+    while telling and width - sum(_WIDTHS[column] for column in telling) < _SHORTEST_NAME:
+        telling.pop()
+    return telling
+
+
+def _names(names: list[str], marks: list[str], width: int) -> list[str]:
+    """With their marks where there is room, so that the sky can be read without colours."""
+    if width < _MARKED_NAME:
+        return short_names(names, width)
+    return [f"{mark} {name}" for mark, name in zip(marks, short_names(names, width - 2), strict=True)]
+
+
+def _write(canvas: Canvas, row: int, cells: list[str], columns: list[int], color: int) -> None:
+    """A name, and numbers at the right."""
+    place = canvas.columns - sum(_WIDTHS[column] for column in columns)
+    canvas.text(0, row, cells[0], color | BOLD)
+    for column, text in zip(columns, cells[1:], strict=True):
+        canvas.text(place, row, text.rjust(_WIDTHS[column]), color)
+        place += _WIDTHS[column]
+
+
+def _lines(state: EventState, palette: Palette) -> list[_Line]:
+    assert state.shown is not None
+    truth = state.shown.truth
+    lines = (
+        [] if truth is None else [_Line("×", "true", (*_angles(truth.direction), "", "", ""), palette.truth)]
+    )
+    return lines + [
+        _Line(
+            mark_of(number) if number < MOST_LINES and one.direction is not None else " ",
+            one.name,
+            _cells(state, one),
+            palette.method(number),
+        )
+        for number, one in enumerate(state.estimates)
+    ]
+
+
+def _cells(state: EventState, one: Estimate) -> tuple[str, ...]:
+    error, sigma = state.error(one), sigma_of(one)
+    angles = ("–", "–") if one.direction is None else _angles(one.direction)
+    return *angles, _degrees(error), _degrees(sigma), _pull(error, sigma)
+
+
+def _angles(direction: np.ndarray) -> tuple[str, str]:
+    azimuth, zenith = angles_from_direction(direction)
+    return f"{np.degrees(zenith):.2f}", f"{np.degrees(azimuth):.2f}"
+
+
+def _degrees(angle: float | None) -> str:
+    return "" if angle is None else f"{np.degrees(angle):.2f}"
+
+
+def _pull(error: float | None, sigma: float | None) -> str:
+    if error is None or not sigma:
+        return ""
+    return f"{error / sigma:.2f}" if error < 100 * sigma else f"{error / sigma:.0f}"
+
+
+def _facts(state: EventState, columns: list[int]) -> list[str]:
+    """What has no column, or none for want of room."""
+    assert state.shown is not None
+    hits, truth = state.shown.hits, state.shown.truth
+    main = state.estimates[0] if state.estimates else None
+    used = main.pulses_used if main and main.pulses_used is not None else len(hits.time_ns)
+    part = "" if used == len(hits.time_ns) else f"{used:,} used of "
+    facts = [
+        *_hidden(state, main, columns),
+        truth.kind.replace("_", " ") if truth and truth.kind else "",
+        _energy(truth.energy_gev if truth else None),
+        f"{part}{len(hits.time_ns):,} pulses",
+        f"{len(hits.sensor_id):,} DOMs",
+        f"{compact(hits.charge_pe.sum())} p.e.",
+    ]
+    return [fact for fact in facts if fact]
+
+
+def _hidden(state: EventState, main: Estimate | None, columns: list[int]) -> list[str]:
+    """What the main method says in columns that have no room."""
+    if main is None:
+        return []
+    cells = _cells(state, main)
+    return [
+        f"{_NAMES[column].rstrip('°')} {cells[column]}{'°' * _NAMES[column].endswith('°')}"
+        for column in range(_ERROR, len(_NAMES))
+        if cells[column] and column not in columns
+    ]
+
+
+def _wrapped(facts: list[str], width: int) -> list[str]:
+    lines = [""]
+    for fact in facts:
+        longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
+        if len(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    return lines
+
+
+def _energy(energy_gev: float | None) -> str:
+    if energy_gev is None or not np.isfinite(energy_gev):
+        return ""
+    for unit, size in (("PeV", 1e6), ("TeV", 1e3)):
+        if energy_gev >= size:
+            return f"{energy_gev / size:.3g} {unit}"
+    return f"{energy_gev:.3g} GeV"

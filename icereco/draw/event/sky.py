@@ -1,0 +1,135 @@
+"""The sky with the truth, reconstructions, and contours of what kappa says."""
+
+import numpy as np
+
+from icereco.draw.canvas.braille import BOLD, Canvas
+from icereco.draw.canvas.colormap import heat
+from icereco.draw.canvas.palette import Palette
+from icereco.draw.canvas.sky import AllSky, Zoom, containment_angle, ring, vmf_density
+from icereco.draw.event.state import MOST_LINES, EventState
+from icereco.evaluation.calibration import CONTOURS
+from icereco.physics.sphere import opening_angle
+from icereco.watch.reconstructions import Estimate
+
+__all__ = ["draw_all_sky", "draw_sky_zoom", "mark_of", "zoom_radius"]
+
+_GRID, _CONTOUR = range(2)  # layers
+_SMALLEST = np.radians(0.5)
+_FARTHEST = np.radians(60.0)
+
+
+def draw_all_sky(canvas: Canvas, state: EventState, palette: Palette) -> None:
+    """The whole sphere."""
+    if state.shown is not None and canvas.width and canvas.height:
+        sky = AllSky(canvas.width, canvas.height, canvas.marker.dot_aspect)
+        _draw_sky(canvas, sky, state, palette)
+
+
+def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
+    """What lies around the main reconstruction, or around the truth where there is none."""
+    estimates, true = _estimates(state), _truth(state)
+    center = estimates[0].direction if estimates else true
+    if center is None:
+        canvas.text(0, 0, "no direction", palette.label)
+    elif canvas.width and canvas.height:
+        sky = Zoom(
+            center, zoom_radius(estimates, true), canvas.width, canvas.height, canvas.marker.dot_aspect
+        )
+        _draw_sky(canvas, sky, state, palette)
+        _write_size(canvas, sky, palette)
+
+
+def _estimates(state: EventState) -> list[Estimate]:
+    return [one for one in state.estimates[:MOST_LINES] if one.direction is not None]
+
+
+def _truth(state: EventState) -> np.ndarray | None:
+    return None if state.shown is None or state.shown.truth is None else state.shown.truth.direction
+
+
+def zoom_radius(estimates: list[Estimate], true: np.ndarray | None) -> float:
+    """How far around the main reconstruction to look, rad: its 90 % contour, and the truth and others if near."""
+    main = estimates[0] if estimates else None
+    if main is None or main.direction is None:
+        return float(np.radians(10.0))
+    contour = containment_angle(main.kappa, CONTOURS[1]) if main.kappa is not None else float("nan")
+    others = [one.direction for one in estimates[1:] if one.direction is not None] + (
+        [] if true is None else [true]
+    )
+    near = [float(opening_angle(main.direction, other)) for other in others]
+    reach = max(
+        [1.3 * contour] * bool(np.isfinite(contour))
+        + [1.2 * one for one in near if one < _FARTHEST]
+        + [_SMALLEST]
+    )
+    return float(min(reach, np.pi / 2))
+
+
+def _draw_sky(canvas: Canvas, sky: AllSky | Zoom, state: EventState, palette: Palette) -> None:
+    known = [
+        (number, one) for number, one in enumerate(state.estimates[:MOST_LINES]) if one.direction is not None
+    ]
+    if known and known[0][1].direction is not None and known[0][1].kappa is not None:
+        _draw_density(canvas, sky, known[0][1].direction, known[0][1].kappa, palette)
+    if isinstance(sky, AllSky):
+        for line in sky.grid():
+            canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
+    else:
+        canvas.lines([0, canvas.width / 2], [canvas.height / 2, 0], [canvas.width, canvas.width / 2],
+                     [canvas.height / 2, canvas.height], palette.faint, _GRID, dash=1)  # fmt: skip
+    for number, one in known:
+        _draw_contours(canvas, sky, one, palette.method(number))
+    for number, one in reversed(known):
+        _write_mark(canvas, sky, one.direction, mark_of(number), palette.method(number))
+    _write_mark(canvas, sky, _truth(state), "×" if canvas.marker.name != "ascii" else "x", palette.truth)
+
+
+def mark_of(number: int) -> str:
+    """The sign of a method on the sky, the main one being number 0."""
+    return "+" if number == 0 else str(number + 1)
+
+
+def _draw_density(
+    canvas: Canvas, sky: AllSky | Zoom, mean: np.ndarray, kappa: float, palette: Palette
+) -> None:
+    """Two pixels to a cell."""
+    marker = canvas.marker
+    column, row = np.meshgrid(np.arange(canvas.columns) + 0.5, (np.arange(2 * canvas.rows) + 0.5) / 2)
+    direction = sky.directions(column * marker.across, row * marker.down)
+    density = vmf_density(direction, mean, kappa)
+    if isinstance(sky, AllSky):  # a narrow density is a single bright pixel, not none
+        reach = np.pi / canvas.columns
+        near = np.sqrt(np.sum((direction - mean) ** 2, axis=-1)) < reach
+        density = np.maximum(density, 0.5 * near)
+    shown = np.isfinite(density) & (density > 0.02)
+    canvas.image(np.where(shown, heat(density, palette.background), -1))
+
+
+def _draw_contours(canvas: Canvas, sky: AllSky | Zoom, one: Estimate, color: int) -> None:
+    if one.kappa is None or one.direction is None:
+        return
+    for contour, dash in zip(CONTOURS, (0, 1), strict=True):
+        angle = containment_angle(one.kappa, contour)
+        if np.isfinite(angle):
+            canvas.path(*_joined(*sky.place(ring(one.direction, angle)), canvas), color, _CONTOUR, dash)
+
+
+def _joined(x: np.ndarray, y: np.ndarray, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
+    """A curve, cut where it leaves the map on one side and comes back on the other."""
+    jump = np.hypot(np.diff(x, prepend=x[:1]), np.diff(y, prepend=y[:1])) > canvas.width / 4
+    return np.where(jump, np.nan, x), y
+
+
+def _write_mark(
+    canvas: Canvas, sky: AllSky | Zoom, direction: np.ndarray | None, mark: str, color: int
+) -> None:
+    if direction is None:
+        return
+    x, y = (float(part[0]) for part in sky.place(direction[None]))
+    if 0 <= x < canvas.width and 0 <= y < canvas.height:
+        canvas.text(int(x // canvas.marker.across), int(y // canvas.marker.down), mark, color | BOLD)
+
+
+def _write_size(canvas: Canvas, sky: Zoom, palette: Palette) -> None:
+    text = f"±{np.degrees(sky.radius):.3g}°"
+    canvas.text(canvas.columns - len(text), canvas.rows - 1, text, palette.label)

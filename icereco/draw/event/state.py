@@ -1,0 +1,214 @@
+"""What the event screen shows: one value, which the screen changes and its widgets draw."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.colormap import COLORMAPS
+from icereco.draw.canvas.hits import DomState, Hits
+from icereco.draw.canvas.markers import MARKERS
+from icereco.draw.canvas.palette import Palette
+from icereco.draw.canvas.scene import Frame, Line, Look, Scene
+from icereco.draw.canvas.sky import containment_angle
+from icereco.evaluation.calibration import CONTOURS
+from icereco.events.batch import EventTruth
+from icereco.events.reconstruction import angular_sigma
+from icereco.physics.sphere import opening_angle
+from icereco.watch.reconstructions import Estimate
+
+__all__ = [
+    "MOST_LINES",
+    "EventState",
+    "Shown",
+    "Style",
+    "after",
+    "lines_of",
+    "look_of",
+    "scene_of",
+    "sigma_of",
+]
+
+MOST_LINES = 5
+"""More methods than this are too many to tell apart; the main one is always among them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The event that is shown.
+
+    Attributes:
+        row: in its file.
+        event_id: as in the file.
+        hits: its pulses.
+        truth: or None.
+        vertex_m: true interaction point, or None.
+    """
+
+    row: int
+    event_id: int
+    hits: Hits
+    truth: EventTruth | None = None
+    vertex_m: Float[ndarray, "3"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How things are drawn, whatever the event.
+
+    Attributes:
+        colormap, marker: names.
+        auxiliary: whether DOMs with auxiliary pulses alone are shown.
+        lines_on_top: whether lines hide hits.
+        lean: few colours, for a slow line.
+    """
+
+    colormap: str = next(iter(COLORMAPS))
+    marker: str = next(iter(MARKERS))
+    auxiliary: bool = True
+    lines_on_top: bool = True
+    lean: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventState:
+    """Everything that the widgets of the event screen need.
+
+    Attributes:
+        frame: the detector.
+        camera: where one looks from.
+        shown: the event, None before there is one.
+        estimates: what methods say of it, the main one first.
+        time_ns: the moment that is shown; None = after the last pulse.
+        colors_ns: the times of the first and of the last colour.
+        picked: index of the hit DOM that is looked at, or None.
+        pulse: index of the pulse that is looked at, or None.
+        style: how things are drawn.
+    """
+
+    frame: Frame
+    camera: Camera
+    shown: Shown | None = None
+    estimates: tuple[Estimate, ...] = ()
+    time_ns: float | None = None
+    colors_ns: tuple[float, float] = (0.0, 1.0)
+    picked: int | None = None
+    pulse: int | None = None
+    style: Style = field(default_factory=Style)
+
+    def showing(self, shown: Shown | None, estimates: tuple[Estimate, ...]) -> Self:
+        """Another event; the camera and the style stay."""
+        colors = shown.hits.colors_ns if shown else (0.0, 1.0)
+        return replace(
+            self, shown=shown, estimates=estimates, time_ns=None, colors_ns=colors, picked=None, pulse=None
+        )
+
+    @property
+    def moment(self) -> DomState | None:
+        """The hit DOMs at the moment that is shown."""
+        return None if self.shown is None else self.shown.hits.until(self.time_ns)
+
+    @property
+    def window_ns(self) -> tuple[float, float]:
+        """The stretch of time worth a look: the colours and a quarter on either side, within the readout."""
+        if self.shown is None:
+            return 0.0, 1.0
+        (first, last), (low, high) = self.shown.hits.span_ns, self.colors_ns
+        margin = 0.25 * (high - low)
+        low, high = max(first, low - margin), min(last, high + margin)
+        return low, max(high, low + 1.0)
+
+    def place(self, time_ns: float) -> float:
+        """Where a time lies in the window: 0 at its beginning, 1 at its end."""
+        low, high = self.window_ns
+        return (time_ns - low) / (high - low)
+
+    def later(self, part: float) -> Self:
+        """The moment moved on by a part of what is worth a look; at its end, the whole event."""
+        low, high = self.window_ns
+        moment = (low if self.time_ns is None else self.time_ns) + part * (high - low)
+        return replace(self, time_ns=moment if moment < high else None)
+
+    def stretched(self, factor: float) -> Self:
+        """The colours over more time, or less, around the same middle."""
+        low, high = self.colors_ns
+        middle, half = (low + high) / 2, max((high - low) / 2 * factor, 0.5)
+        return replace(self, colors_ns=(middle - half, middle + half))
+
+    def dom_after(self, by: int) -> int | None:
+        """The hit DOM so many places after the one that is picked: by first pulse, those with auxiliary ones alone last."""
+        if self.shown is None or not len(self.shown.hits.sensor_id):
+            return None
+        hits = self.shown.hits
+        order = np.lexsort((hits.until(None).first_ns, hits.auxiliary))
+        if self.picked is None:
+            return int(order[0 if by > 0 else -1])
+        place = int(np.flatnonzero(order == self.picked)[0])
+        return int(order[(place + by) % len(order)])
+
+    def error(self, estimate: Estimate) -> float | None:
+        """The opening angle to the truth in rad; None without a truth or a direction."""
+        if self.shown is None or self.shown.truth is None or estimate.direction is None:
+            return None
+        angle = float(opening_angle(estimate.direction, self.shown.truth.direction))
+        return angle if np.isfinite(angle) else None
+
+
+def sigma_of(estimate: Estimate) -> float | None:
+    """The opening angle in rad that holds 39.3 % of the density; None without a kappa."""
+    if estimate.kappa is None or estimate.kappa < 0:
+        return None
+    return float(angular_sigma(np.array(max(estimate.kappa, 1e-9))))
+
+
+def scene_of(state: EventState, palette: Palette) -> Scene:
+    """What is to be drawn."""
+    hits = None if state.shown is None else state.shown.hits
+    return Scene(state.frame, hits, state.moment, lines_of(state, palette), state.picked)
+
+
+def look_of(state: EventState) -> Look:
+    """How it is to be drawn."""
+    style = state.style
+    return Look(
+        colormap=COLORMAPS[style.colormap],
+        colors_ns=state.colors_ns,
+        auxiliary=style.auxiliary,
+        lines_on_top=style.lines_on_top,
+        lean=style.lean,
+    )
+
+
+def lines_of(state: EventState, palette: Palette) -> list[Line]:
+    """The main reconstruction with its cone of 50 %, the truth, and the others."""
+    if state.shown is None:
+        return []
+    center = state.shown.hits.center_m
+    lines = [
+        Line(
+            one.name,
+            one.direction,
+            center,
+            palette.method(number),
+            cone=containment_angle(one.kappa, CONTOURS[0])
+            if number == 0 and one.kappa is not None
+            else float("nan"),
+        )
+        for number, one in enumerate(state.estimates[:MOST_LINES])
+        if one.direction is not None
+    ]
+    truth = state.shown.truth
+    if truth is not None and np.isfinite(truth.direction).all():
+        through = center if state.shown.vertex_m is None else state.shown.vertex_m
+        lines.insert(min(1, len(lines)), Line("true", truth.direction, through, palette.truth, dashed=True))
+    return lines
+
+
+def after(name: str, names: Iterable[str]) -> str:
+    """The name that follows, and the first after the last."""
+    order = list(names)
+    return order[(order.index(name) + 1) % len(order)]

@@ -1,0 +1,60 @@
+"""What stands in the frames of the event screen's parts."""
+
+from icereco.draw.canvas.scale import compact
+from icereco.draw.event.state import EventState
+from icereco.watch.event_session import EventSession
+
+__all__ = ["titles_of"]
+
+
+def titles_of(
+    state: EventState, session: EventSession, busy: tuple[str, ...] = ()
+) -> dict[str, tuple[str, str]]:
+    """Title and subtitle by the part's id; `busy` are the runs that reconstruct."""
+    if state.shown is None:
+        return {"view": (session.title, "reading …" if session.reading else "")}
+    low, high = state.colors_ns
+    methods = len(state.estimates)
+    return {
+        "view": (f"event {state.shown.event_id} · {session.title} · {session.detector.name}", _legend(state)),
+        "timeline": ("charge against time (log scale)", f"colours {low:,.0f} to {high:,.0f} ns"),
+        "numbers": (
+            "reconstruction",
+            f"with {', '.join(busy)}" if busy else f"1 of {methods}" if methods > 1 else "",
+        ),
+        "sky": ("sky: zenith, azimuth", _marks(state)),
+        "zoom": (f"around {_main(state)}", "contours 50 %, 90 %" if _kappa(state) else ""),
+        "waveform": (_dom(state, session), ""),
+        "pulses": (f"{len(state.shown.hits.time_ns):,} pulses", ""),
+    }
+
+
+def _legend(state: EventState) -> str:
+    parts = ["size: charge", "colour: time"]
+    if state.style.auxiliary and state.shown is not None and state.shown.hits.auxiliary.any():
+        parts.append("ring: auxiliary only")
+    return " · ".join(parts)
+
+
+def _marks(state: EventState) -> str:
+    true = "× true  " if state.shown is not None and state.shown.truth is not None else ""
+    return f"{true}+ {state.estimates[0].name}" if state.estimates else true
+
+
+def _main(state: EventState) -> str:
+    return state.estimates[0].name if state.estimates else "the truth"
+
+
+def _kappa(state: EventState) -> bool:
+    return bool(state.estimates) and state.estimates[0].kappa is not None
+
+
+def _dom(state: EventState, session: EventSession) -> str:
+    if state.picked is None or state.shown is None:
+        return "DOM"
+    hits, picked = state.shown.hits, state.picked
+    sensor = int(hits.sensor_id[picked])
+    rows = slice(int(hits.offsets[picked]), int(hits.offsets[picked + 1]))
+    count, charge = rows.stop - rows.start, float(hits.charge_pe[rows].sum())
+    place = f"string {session.detector.string[sensor]}, DOM {session.detector.om[sensor]}"
+    return f"{place} · {count:,} pulse{'s' * (count != 1)} · {compact(charge)} p.e."

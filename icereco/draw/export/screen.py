@@ -1,0 +1,64 @@
+"""A picture of the app as it would look in a terminal of some size, without one."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from icereco.draw.canvas.colormap import packed
+from icereco.draw.export.save import save_picture
+from icereco.errors import IcerecoError
+
+__all__ = ["picture_of_app", "size_named"]
+
+_FIRST_SECONDS, _KEY_SECONDS = 2.5, 0.6
+_WAIT = "wait"
+
+
+def picture_of_app(app: App[Any], path: Path, size: tuple[int, int], keys: Sequence[str] = ()) -> None:
+    """Start an app, press keys, and write what it then shows as PNG or SVG.
+
+    Args:
+        app: not running yet.
+        path: ends in .png or .svg.
+        size: columns and rows.
+        keys: Textual's names, one after the other; "wait" waits for a second.
+
+    Raises:
+        IcerecoError: the name ends in neither, or the file cannot be written.
+    """
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause(_FIRST_SECONDS)
+            for key in keys:
+                await _press(pilot, key)
+            screen = app.screen
+            # Textual exports SVG only, whose dots and boxes depend on the viewer's fonts: so its lines are drawn here.
+            lines = screen._compositor.render_strips()
+            save_picture(path, lines, size[0], packed(screen.background_colors[1]))
+
+    asyncio.run(run())
+
+
+async def _press(pilot: Pilot[Any], key: str) -> None:
+    if key == _WAIT:
+        await pilot.pause(1.0)
+    else:
+        await pilot.press(key)
+        await pilot.pause(_KEY_SECONDS)
+
+
+def size_named(text: str) -> tuple[int, int]:
+    """Columns and rows from "120x40".
+
+    Raises:
+        IcerecoError: it is no size.
+    """
+    columns, _, rows = text.lower().replace("×", "x").partition("x")
+    if not (columns.isdigit() and rows.isdigit() and 0 < int(columns) <= 500 and 0 < int(rows) <= 300):
+        raise IcerecoError(f"{text!r} is no size; write columns and rows, such as 120x40")
+    return int(columns), int(rows)

@@ -1,0 +1,1 @@
+"""Events in memory: batches, their truth, their reconstructions."""

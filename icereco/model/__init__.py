@@ -1,0 +1,1 @@
+"""The model: its assembly, its precision, its checkpoints."""

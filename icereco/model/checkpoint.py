@@ -1,0 +1,218 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""Checkpoints: weights, normalizer constants, detector card and profile in one safetensors file; nothing that unpickles."""
+
+import hashlib
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from icereco import __version__
+from icereco.detector.detector import Detector, Medium
+from icereco.errors import IcerecoError
+from icereco.model.model import Model, build_model
+from icereco.profiles import Profile, parse_profile
+
+__all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
+
+FORMAT = "icereco-checkpoint-1"
+_CHECKSUM = "sha256"
+_SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz", "dom_id")
+_MEDIUM_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model ready to reconstruct, and what it was made with.
+
+    Attributes:
+        provenance: JSON-able facts: profile, icereco version, data fingerprint, step, ….
+        sha256: of the file, hex.
+    """
+
+    model: Model
+    profile: Profile
+    detector: Detector
+    provenance: dict[str, Any]
+    sha256: str
+    path: Path
+
+
+def save_checkpoint(
+    path: Path, model: Model, profile: Profile, detector: Detector, provenance: dict[str, Any]
+) -> None:
+    """Write atomically; `path` either keeps its old content or has the new one whole."""
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    tensors |= _detector_tensors(detector)
+    metadata = {
+        "profile_name": profile.name,
+        "profile": profile.resolved_toml(),
+        "detector": json.dumps(_detector_facts(detector)),
+        "provenance": json.dumps(provenance | {"icereco": __version__}),
+    }
+    write_tensors(path, tensors, metadata)
+
+
+def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoint:
+    """Rebuild the model from the file alone.
+
+    Raises:
+        IcerecoError: no such file, not a safetensors file, damaged, a pickle (never opened), or other weights than
+            the profile inside asks for.
+    """
+    tensors, metadata = read_tensors(path)
+    detector, profile, provenance = _facts(tensors, metadata, path)
+    model = build_model(profile, detector)
+    _load_weights(
+        model, {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}, path
+    )
+    model = model.to(device) if device is not None else model
+    return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
+
+
+def _facts(
+    tensors: dict[str, Tensor], metadata: dict[str, str], path: Path
+) -> tuple[Detector, Profile, dict[str, Any]]:
+    if "profile" not in metadata:
+        raise IcerecoError(f"{path} holds no model; give best.safetensors or last.safetensors of a run")
+    try:
+        detector = _detector_from(tensors, json.loads(metadata["detector"]))
+        # The detector is in the file, so that its card need not be installed here.
+        used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
+        profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
+        return detector, profile, dict(json.loads(metadata["provenance"]))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise IcerecoError(
+            f"{path} is damaged: what it says of its model cannot be read ({type(error).__name__}: {error}); "
+            "copy it again, or train anew"
+        ) from error
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """A safetensors file, written to a temporary name and renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    metadata = metadata | {"format": FORMAT}
+    try:
+        save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
+        temporary.replace(path)
+    except SafetensorError as error:  # the library hides the OSError of a full disk in its own
+        raise OSError(f"cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file of ours.
+
+    Raises:
+        IcerecoError: as `load_checkpoint`.
+    """
+    _refuse_pickle(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
+    except (SafetensorError, UnicodeDecodeError) as error:
+        raise IcerecoError(f"{path} is damaged or not a checkpoint: {error}") from error
+    if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "no format at all")
+        raise IcerecoError(f"{path} is not a checkpoint of this version: it says {found}, not {FORMAT}")
+    said = metadata.pop(_CHECKSUM, None)  # files of the first versions have none
+    if said is not None and said != _checksum(tensors, metadata):
+        raise IcerecoError(f"{path} is damaged: its content is not what was written; copy it again")
+    return tensors, metadata
+
+
+def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """Of all that a file holds, as the format itself would not tell a flipped bit in a weight."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_pickle(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except FileNotFoundError:
+        raise IcerecoError(f"there is no checkpoint {path}; list runs with: icereco runs") from None
+    except IsADirectoryError:
+        raise IcerecoError(f"{path} is a folder, not a checkpoint; give a run with --run") from None
+    # Ours begin with the length of a JSON header, whose lowest byte may well be that of a pickle; then comes the header.
+    if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
+        raise IcerecoError(
+            f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one; "
+            "its checkpoints are .safetensors files"
+        )
+
+
+def _load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected == found:
+        model.load_state_dict(weights)
+        return
+    odd = [
+        f"{name}: model {expected.get(name, 'lacks it')}, file {found.get(name, 'lacks it')}"
+        for name in sorted(expected.keys() | found.keys())
+        if expected.get(name) != found.get(name)
+    ]
+    raise IcerecoError(
+        f"{path} has the weights of another architecture; {len(odd)} of {len(expected)} differ, first {'; '.join(odd[:3])}"
+    )
+
+
+def _detector_tensors(detector: Detector) -> dict[str, Tensor]:
+    columns = {name: getattr(detector, name) for name in _SENSOR_COLUMNS}
+    columns |= {name: getattr(detector.medium, name) for name in _MEDIUM_COLUMNS}
+    known = {name: value for name, value in columns.items() if value is not None}
+    return {f"detector/{name}": torch.from_numpy(np.array(value)) for name, value in known.items()}
+
+
+def _detector_facts(detector: Detector) -> dict[str, Any]:
+    return {
+        "name": detector.name,
+        "fingerprint": detector.fingerprint,
+        "refractive_index_phase": detector.medium.refractive_index_phase,
+        "refractive_index_group": detector.medium.refractive_index_group,
+        "medium": detector.medium.kind,
+        "file_origins_m": dict(detector.file_origins_m),
+    }
+
+
+def _detector_from(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Detector:
+    def columns(names: tuple[str, ...]) -> dict[str, Any]:
+        found = {name: tensors.get(f"detector/{name}") for name in names}
+        return {name: None if value is None else value.numpy() for name, value in found.items()}
+
+    medium = Medium(
+        facts["refractive_index_phase"],
+        facts["refractive_index_group"],
+        **columns(_MEDIUM_COLUMNS),
+        kind=facts.get("medium", "ice"),
+    )
+    return Detector(
+        facts["name"],
+        **columns(_SENSOR_COLUMNS),
+        medium=medium,
+        fingerprint=facts["fingerprint"],
+        file_origins_m={kind: tuple(place) for kind, place in facts.get("file_origins_m", {}).items()},
+    )

@@ -1,0 +1,142 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.tensors import to_tensors
+from icereco.plugins.attribution import blaming
+from icereco.plugins.component import ROLES, Kind
+from icereco.profiles import Profile
+from icereco.protocols import TensorBatch, asked_for
+
+__all__ = ["Model", "build_model"]
+
+_IN_USE = "when it was given a batch"
+
+
+class Model(nn.Module):
+    """A network assembled from four components; widths are handed from stage to stage."""
+
+    def __init__(self, normalizer: Any, aggregator: Any, encoder: Any, loss: Any) -> None:
+        super().__init__()
+        self.normalizer = normalizer
+        self.aggregator = aggregator
+        self.encoder = encoder
+        self.head = Head(encoder.width, loss.output_count)
+        self.loss = loss
+
+    def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
+        """The outputs that the loss asked for, float32."""
+        with blaming("normalizer", self.normalizer, _IN_USE):
+            features = self.normalizer(batch)
+        with blaming("aggregator", self.aggregator, _IN_USE):
+            doms = self.aggregator(features.pulses, batch.pulse_offsets, **asked_for(self.aggregator, batch))
+        with blaming("encoder", self.encoder, _IN_USE):
+            events = self.encoder(
+                doms, features.positions, batch.dom_offsets, **asked_for(self.encoder, batch)
+            )
+        with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
+            return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
+
+    def centre_outputs(self, batch: EventBatch) -> None:
+        """Shift the head so that the mean output over a batch is zero: untrained, the model then points all ways.
+
+        What events have in common outweighs their differences in a network without training, so that without this all
+        first outputs are nearly one vector (initialisation from data: Mishkin and Matas 2016).
+        """
+        self.eval()
+        with torch.no_grad():
+            outputs = self(to_tensors(batch, next(self.parameters()).device))
+            self.head.out.bias.sub_(outputs.mean(0))
+
+    def reconstruct(self, batch: EventBatch) -> Reconstruction:
+        """Directions of a batch, without gradients, with NaN for an event that has no pulses."""
+        device = next(self.parameters()).device
+        self.eval()
+        with torch.inference_mode():
+            return self.decode(self(to_tensors(batch, device)), batch)
+
+    def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
+        """The outputs for a batch as directions, with NaN for an event that has no pulses."""
+        with blaming("loss", self.loss, "when it decoded outputs"):
+            decoded = self.loss.decode(outputs)
+        empty = batch.dom_offsets[1:] == batch.dom_offsets[:-1]
+        direction = decoded.direction.double().cpu().numpy()
+        direction[empty] = np.nan
+        kappa = decoded.kappa
+        return Reconstruction(
+            direction,
+            None if kappa is None else np.where(empty, np.nan, kappa.double().cpu().numpy()),
+            self._pulses_used(batch),
+        )
+
+    def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
+        """How many pulses of each event the aggregator looks at, None if at all."""
+        limit = getattr(self.aggregator, "pulse_limit", None)
+        if limit is None:
+            return None
+        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), limit).cumsum()])
+        per_event: np.ndarray = np.diff(used[batch.dom_offsets])
+        return per_event
+
+
+class Head(nn.Module):
+    """Event vector → outputs.
+
+    The last layer starts small and without bias, so that the first outputs are short vectors in all directions: a head
+    that starts with one large common direction tends to stay there.
+    """
+
+    def __init__(self, width: int, output_count: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(width, width)
+        self.out = nn.Linear(width, output_count)
+        nn.init.normal_(self.out.weight, std=0.1 * width**-0.5)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
+        """One hidden layer."""
+        return self.out(nn.functional.gelu(self.hidden(events)))  # type: ignore[no-any-return]  # modules return Any
+
+
+def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
+    """The model that a profile describes, with weights drawn from `seed`.
+
+    Raises:
+        IcerecoError: a component refuses its options or its neighbours.
+    """
+    factories = {
+        role: (component.load_factory(), options) for role, (component, options) in _roles(profile).items()
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return _assemble(factories, detector)
+        except ValueError as error:
+            raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
+
+
+def _roles(profile: Profile) -> dict[Kind, tuple[Any, Any]]:
+    return {role: profile.role(role) for role in ROLES}
+
+
+def _assemble(factories: dict[Kind, tuple[Any, Any]], detector: Detector) -> Model:
+    def make(role: Kind, *needs: Any) -> Any:
+        factory, options = factories[role]
+        # A ValueError is how a component refuses its options or its neighbours.
+        with blaming(role, factory, "when it was built", passing=(ValueError,)):
+            return factory(options, *needs)
+
+    normalizer = make("normalizer", detector)
+    aggregator = make("aggregator", normalizer.feature_count)
+    encoder = make("encoder", aggregator.width)
+    return Model(normalizer, aggregator, encoder, make("loss"))

@@ -1,0 +1,1 @@
+"""Layers over ragged sequences, for the components of any plugin."""

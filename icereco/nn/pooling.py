@@ -1,0 +1,21 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""Pooling over ragged sequences: mean, maximum and count of each, in a fixed order of summation."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["pooled"]
+
+
+def pooled(
+    values: Float[Tensor, "pulse width"], pulse_offsets: Int[Tensor, "dom+1"]
+) -> Float[Tensor, "dom pooled"]:
+    """Mean, maximum and log(1 + count) of each DOM's pulses, `[D, 2 width + 1]`.
+
+    `segment_reduce` and no scatter: its order of summation is fixed, on CUDA too.
+    """
+    counts = pulse_offsets.diff()[:, None]
+    mean = torch.segment_reduce(values, "mean", offsets=pulse_offsets, initial=0.0)
+    largest = torch.segment_reduce(values, "max", offsets=pulse_offsets)
+    return torch.cat([mean, torch.where(counts > 0, largest, 0.0), torch.log1p(counts.to(values.dtype))], -1)

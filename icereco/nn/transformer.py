@@ -1,0 +1,107 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""A pre-norm transformer over ragged sequences; only attention knows where one sequence ends."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import gelu, linear
+from torch.utils.checkpoint import checkpoint
+
+from icereco.nn.kernel_names import KernelName
+from icereco.nn.kernels import attend
+from icereco.nn.ragged import Sequences
+from icereco.nn.segments import segment_attention
+
+__all__ = ["Transformer"]
+
+RECOMPUTE_ABOVE = 40_000
+"""Tokens above which a layer's activations are recomputed in the backward pass rather than kept (8 kB a token)."""
+
+
+class Layer(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)) (Vaswani et al. 2017, norm first as Xiong et al. 2020).
+
+    The products have no biases: the norms already shift, and on a CPU a bias costs a pass over memory each way.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float, kernel: KernelName) -> None:
+        super().__init__()
+        self.heads = heads
+        self.kernel = kernel
+        self.attention_norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.attention_out = nn.Linear(width, width, bias=False)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp_in = nn.Linear(width, 4 * width, bias=False)
+        self.mlp_out = nn.Linear(4 * width, width, bias=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, tokens: Float[Tensor, "token width"], sequences: Sequences, last_only: bool = False
+    ) -> Float[Tensor, "row width"]:
+        """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out."""
+        normed = self.attention_norm(tokens)
+        if last_only:
+            last = sequences.offsets[1:] - 1
+            tokens, attended = tokens[last], self._attend_from(normed[last], normed, sequences)
+        else:
+            attended = self._attend(normed, sequences)
+        tokens = tokens + self.dropout(self.attention_out(attended))
+        return tokens + self.dropout(self.mlp_out(gelu(self.mlp_in(self.mlp_norm(tokens)))))  # type: ignore[no-any-return]  # modules return Any
+
+    def _attend(
+        self, tokens: Float[Tensor, "token width"], sequences: Sequences
+    ) -> Float[Tensor, "token width"]:
+        """A token that is alone in its sequence attends to itself: its value is the answer, without query and key."""
+        alone, width = sequences.alone, tokens.shape[1]
+        values = linear(tokens[:alone], self.qkv.weight[2 * width :])
+        if alone == len(tokens):
+            return values
+        qkv = self.qkv(tokens[alone:]).unflatten(-1, (3, self.heads, -1))
+        return torch.cat([values, attend(self.kernel, qkv, sequences.company).flatten(1)])
+
+    def _attend_from(
+        self,
+        asking: Float[Tensor, "sequence width"],
+        tokens: Float[Tensor, "token width"],
+        sequences: Sequences,
+    ) -> Float[Tensor, "sequence width"]:
+        """One token of each sequence attends to all of that sequence, the others to nothing."""
+        width, shape = tokens.shape[1], (self.heads, -1)
+        query = linear(asking, self.qkv.weight[:width]).unflatten(-1, shape)
+        key, value = linear(tokens, self.qkv.weight[width:]).unflatten(-1, (2, *shape)).unbind(1)
+        return segment_attention(query, key, value, sequences.offsets).flatten(1)
+
+
+class Transformer(nn.Module):
+    """A stack of layers and a last norm."""
+
+    def __init__(self, width: int, layers: int, heads: int, dropout: float, kernel: KernelName) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(width, heads, dropout, kernel) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self._initialise(layers)
+
+    def _initialise(self, layers: int) -> None:
+        """Small weights, smaller still where a layer adds to its input, so that depth does not grow the sum (GPT-2)."""
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2:
+                adds = "attention_out" in name or "mlp_out" in name
+                scale = parameter.shape[1] ** -0.5
+                nn.init.trunc_normal_(parameter, std=scale / (2 * layers) ** 0.5 if adds else scale)
+
+    def forward(
+        self, tokens: Float[Tensor, "token width"], sequences: Sequences, last_only: bool = False
+    ) -> Float[Tensor, "row width"]:
+        """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out.
+
+        Then no sequence may be empty, and the last layer computes these rows only.
+        """
+        recompute = torch.is_grad_enabled() and len(tokens) > RECOMPUTE_ABOVE
+        for layer in self.layers:
+            last = last_only and layer is self.layers[-1]
+            if recompute:
+                tokens = checkpoint(layer, tokens, sequences, last, use_reentrant=False)
+            else:
+                tokens = layer(tokens, sequences, last)
+        return self.norm(tokens)  # type: ignore[no-any-return]  # modules return Any

@@ -1,0 +1,1 @@
+"""The light model: expected photo-electrons and their arrival times at every module."""

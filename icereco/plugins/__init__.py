@@ -1,0 +1,1 @@
+"""How a component is declared, discovered, named and attributed."""

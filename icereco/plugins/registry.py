@@ -1,0 +1,163 @@
+"""What is installed: plugins, the components they declare, and how a name finds its component."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.plugins.component import Component, Kind
+
+__all__ = ["CardFolder", "Declaration", "Plugin", "Registry"]
+
+_SLOW_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One entry point of the group "icereco", and what became of it.
+
+    Attributes:
+        entry: name of the entry point.
+        distribution: name of the installed package that has it.
+        version: version of that package.
+        error: why it is not loaded, None if it is.
+        disabled: switched off by the user, so that `error` is no fault of the plugin.
+        seconds: time that importing it and asking for its declarations took.
+        heavy: slow packages that its import pulled in, such as "torch".
+    """
+
+    entry: str
+    distribution: str
+    version: str
+    error: str | None = None
+    disabled: bool = False
+    seconds: float = 0.0
+    heavy: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name under which pluggy knows it, "distribution:entry"."""
+        return f"{self.distribution}:{self.entry}"
+
+    @property
+    def slow(self) -> str | None:
+        """Why it makes every command slow, None if it does not."""
+        if self.heavy:
+            return f"imports {', '.join(self.heavy)} when it is listed"
+        if self.seconds > _SLOW_SECONDS:
+            return f"takes {self.seconds:.1f} s to list"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A component, its kind and the plugin that declares it."""
+
+    kind: Kind
+    component: Component
+    plugin: Plugin
+
+
+@dataclass(frozen=True, slots=True)
+class CardFolder:
+    """The folder of a detector card, and the plugin that provides it."""
+
+    folder: Path
+    plugin: Plugin
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.folder.name
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that plugins declare, and the record of every plugin, loaded or not."""
+
+    plugins: tuple[Plugin, ...]
+    declarations: tuple[Declaration, ...]
+    cards: tuple[CardFolder, ...] = ()
+
+    def of_kind(self, kind: Kind) -> list[Declaration]:
+        """The declarations of one kind by name, then by distribution."""
+        mine = [declaration for declaration in self.declarations if declaration.kind == kind]
+        return sorted(mine, key=lambda one: (one.component.name, one.plugin.name))
+
+    def components(self, kind: Kind) -> list[Component]:
+        """The components of one kind, by name."""
+        return [declaration.component for declaration in self.of_kind(kind)]
+
+    def names(self, kind: Kind) -> list[str]:
+        """The names of one kind, each once."""
+        return sorted({component.name for component in self.components(kind)})
+
+    def clashes(self, kind: Kind) -> set[str]:
+        """The names of one kind that more than one plugin provides."""
+        names = [component.name for component in self.components(kind)]
+        return {name for name in names if names.count(name) > 1}
+
+    def get(self, kind: Kind, name: str) -> Component:
+        """The component of a kind called `name`, or "distribution/name" where two plugins use one name.
+
+        Raises:
+            IcerecoError: no such component, or several.
+        """
+        return self.find(kind, name).component
+
+    def find(self, kind: Kind, name: str) -> Declaration:
+        """As `get`, with the plugin that declares the component.
+
+        Raises:
+            IcerecoError: no such component, or several.
+        """
+        found = [declaration for declaration in self.of_kind(kind) if name in _names(declaration)]
+        if not found:
+            raise IcerecoError(self._unknown(kind, name))
+        if len(found) > 1:
+            raise IcerecoError(_clash(kind, name, found))
+        return found[0]
+
+    def card_names(self) -> list[str]:
+        """The names of the detector cards of plugins, each once."""
+        return sorted({card.name for card in self.cards})
+
+    def card_folder(self, name: str) -> Path | None:
+        """The folder of a plugin's detector card, also "distribution/name"; None where there is none.
+
+        Raises:
+            IcerecoError: several plugins provide it.
+        """
+        found = [
+            card for card in self.cards if name in (card.name, f"{card.plugin.distribution}/{card.name}")
+        ]
+        if len(found) > 1:
+            ways = " or ".join(f'"{card.plugin.distribution}/{card.name}"' for card in found)
+            raise IcerecoError(f"{len(found)} plugins provide the detector {name!r}; say which one: {ways}")
+        return found[0].folder if found else None
+
+    def _unknown(self, kind: Kind, name: str) -> str:
+        known = self.names(kind)
+        known += [f"{one.plugin.distribution}/{one.component.name}" for one in self.of_kind(kind)]
+        lines = [f"no {kind} is called {name!r}{did_you_mean(name, known)}"]
+        lines.append(f"  installed: {', '.join(self.names(kind)) or 'none'}")
+        lines += [f"  not loaded: {describe(plugin)}" for plugin in self.plugins if plugin.error]
+        return "\n".join(lines)
+
+
+def describe(plugin: Plugin) -> str:
+    """A plugin that is not loaded, and why, in one line."""
+    return f"{plugin.distribution} {plugin.version} ({plugin.entry}): {plugin.error}"
+
+
+def _names(declaration: Declaration) -> tuple[str, str, str]:
+    name, plugin = declaration.component.name, declaration.plugin
+    return name, f"{plugin.distribution}/{name}", f"{plugin.name}/{name}"
+
+
+def _clash(kind: Kind, name: str, found: Sequence[Declaration]) -> str:
+    distributions = {declaration.plugin.distribution for declaration in found}
+    form = 1 if len(distributions) == len(found) else 2
+    lines = [f"{len(found)} plugins provide the {kind} {name!r}; say which one:"]
+    lines += [f'    use = "{_names(declaration)[form]}"' for declaration in found]
+    return "\n".join(lines)

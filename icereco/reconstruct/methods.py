@@ -1,0 +1,170 @@
+"""What can reconstruct events: a trained model, or a method without training."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from icereco.detector.detector import Detector, load_detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.plugins.attribution import blaming
+from icereco.plugins.component import Component
+from icereco.plugins.discovery import registry
+
+__all__ = ["Method", "baseline", "model_method", "untrained_method"]
+
+BASELINE = "linefit"
+# Pulses in one call, events read at once.
+_ON_CPU = (50_000, 128)
+_ON_GPU = (400_000, 2048)
+_UNTRAINED = (5_000_000, 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Something that gives each event of a batch a direction.
+
+    Attributes:
+        name: of the reconstructor, or of the model's profile.
+        detector: the detector whose events it takes.
+        reconstruct: the method itself; never called with an event without pulses.
+        pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
+        events_per_batch: how many events are read at once; progress is told as often.
+        gives_kappa: whether it says how sure it is.
+        provenance: JSON-able facts for the output.
+    """
+
+    name: str
+    detector: Detector
+    reconstruct: Callable[[EventBatch], Reconstruction]
+    pulses_per_call: int
+    events_per_batch: int
+    gives_kappa: bool = False
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, batch: EventBatch) -> Reconstruction:
+        """Reconstruct a batch of any size, in its order, with NaN for events without pulses."""
+        hit = batch.dom_count > 0
+        parts = [self.reconstruct(part) for part in _parts(_with_pulses(batch), self.pulses_per_call)]
+        if not parts:
+            nothing = np.full((len(batch), 3), np.nan)
+            return Reconstruction(nothing, nothing[:, 0] if self.gives_kappa else None)
+        kappa = _joined([part.kappa for part in parts])
+        used = _joined([part.pulses_used for part in parts])
+        return Reconstruction(
+            direction=_spread(np.concatenate([part.direction for part in parts]), hit, np.nan),
+            kappa=None if kappa is None else _spread(kappa, hit, np.nan),
+            pulses_used=None if used is None else _spread(used, hit, 0),
+        )
+
+
+def model_method(path: Path) -> Method:
+    """The model in a checkpoint, on the GPU if there is one.
+
+    Raises:
+        IcerecoError: no such file, or not a checkpoint that can be used.
+    """
+    import torch
+
+    from icereco.model.checkpoint import load_checkpoint
+    from icereco.model.precision import autocast
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    checkpoint = load_checkpoint(path, device)
+    facts = {
+        "profile": checkpoint.profile.name,
+        "checkpoint": str(path.resolve()),
+        "checkpoint_sha256": checkpoint.sha256,
+        "trained": checkpoint.provenance,
+        "device": str(device),
+    }
+
+    def reconstruct(batch: EventBatch) -> Reconstruction:
+        with autocast(checkpoint.profile.train, device):  # as in training, whose validation it then equals
+            return checkpoint.model.reconstruct(batch)
+
+    pulses, events = _ON_CPU if device.type == "cpu" else _ON_GPU
+    return Method(
+        name=checkpoint.profile.name,
+        detector=checkpoint.detector,
+        reconstruct=reconstruct,
+        pulses_per_call=pulses,
+        events_per_batch=events,
+        gives_kappa=_gives_kappa(checkpoint.model.loss),
+        provenance=facts,
+    )
+
+
+def _gives_kappa(loss: Any) -> bool:
+    import torch
+
+    return loss.decode(torch.zeros(1, loss.output_count)).kappa is not None
+
+
+def untrained_method(name: str, detector: str) -> Method:
+    """An installed reconstructor, with its default options.
+
+    Raises:
+        IcerecoError: no reconstructor or detector of that name.
+    """
+    component = registry().get("reconstructor", name)
+    return Method(name, load_detector(detector), _built(component), *_UNTRAINED)
+
+
+def baseline() -> Callable[[EventBatch], Reconstruction] | None:
+    """The line fit, to set every reconstruction beside; None where its plugin is switched off."""
+    try:
+        component = registry().get("reconstructor", f"icereco/{BASELINE}")  # whoever else uses the name
+    except IcerecoError:
+        return None
+    return _built(component)
+
+
+def _built(component: Component) -> Callable[[EventBatch], Reconstruction]:
+    factory = component.load_factory()
+    with blaming("reconstructor", factory, "when it was built"):
+        method = factory(component.load_options()())
+
+    def reconstruct(batch: EventBatch) -> Reconstruction:
+        with blaming("reconstructor", method, "when it was given events"):
+            found: Reconstruction = method(batch)
+            return found
+
+    return reconstruct
+
+
+def _with_pulses(batch: EventBatch) -> EventBatch:
+    """The events that have pulses. The others own no DOM, so the lower levels stay as they are."""
+    hit = batch.dom_count > 0
+    offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
+    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras={})
+
+
+def _parts(batch: EventBatch, pulses_per_call: int) -> list[EventBatch]:
+    """Consecutive events whose pulses sum up to `pulses_per_call` at most, or one event."""
+    ends = np.cumsum(batch.pulse_count)
+    parts, start = [], 0
+    while start < len(batch):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + pulses_per_call, side="right")))
+        parts.append(batch[start:stop])
+        start = stop
+    return parts
+
+
+def _joined(parts: list[ndarray | None]) -> ndarray | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
+
+
+def _spread(values: ndarray, hit: Bool[ndarray, "event"], otherwise: float) -> ndarray:
+    """Values of the events that are `hit`, with something else for the others."""
+    whole = np.full((len(hit), *values.shape[1:]), otherwise, dtype=values.dtype)
+    whole[hit] = values
+    return whole

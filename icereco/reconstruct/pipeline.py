@@ -1,0 +1,129 @@
+# ruff: noqa: TID253 -- reads Arrow tables; imported only when something is reconstructed
+"""Sources of events through a method into an output, with memory that does not grow with the number of events."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from icereco.data.sources.source import Source
+from icereco.detector.detector import Detector
+from icereco.evaluation.streaming import RunningError, RunningResolution
+from icereco.events.batch import EventBatch, Truth
+from icereco.events.reconstruction import Reconstruction
+from icereco.physics.sphere import opening_angle
+from icereco.reconstruct.methods import Method, baseline
+from icereco.reconstruct.outputs import Output
+from icereco.tables.assembly import event_batch
+from icereco.tables.reconstructions import reconstruction_rows
+
+__all__ = ["Outcome", "reconstruct"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reconstruction did.
+
+    Attributes:
+        events: how many rows were written, one for each event.
+        seconds: wall time, reading and writing included.
+        without_pulses: events that have none, and so no direction.
+        without_direction: events for which the method gave no direction; includes those without pulses.
+        error: angular error of the method, where truth is at hand.
+        linefit_error: angular error of the line fit on the same events, where truth is at hand.
+    """
+
+    events: int
+    seconds: float
+    without_pulses: int
+    without_direction: int
+    error: RunningError | None
+    linefit_error: RunningError | None
+
+    @property
+    def events_per_second(self) -> float:
+        """The rate over everything."""
+        return self.events / max(self.seconds, 1e-9)
+
+
+def reconstruct(
+    sources: Sequence[Source],
+    method: Method,
+    output: Output,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Outcome:
+    """Reconstruct all events of all sources, in their order.
+
+    Args:
+        sources: read one after the other.
+        method: what reconstructs.
+        output: what takes the rows.
+        advance: told the number of events whenever some are done.
+
+    Raises:
+        IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot
+            be written.
+    """
+    fit = baseline()
+    tally = _Tally()
+    for batch in _batches(sources, method):
+        result = method(batch)
+        linefit = None if fit is None else fit(batch)
+        output.write(reconstruction_rows(batch, result, linefit))
+        tally.add(batch, result, linefit)
+        advance(len(batch))
+    return tally.outcome()
+
+
+def _batches(sources: Sequence[Source], method: Method) -> Iterator[EventBatch]:
+    """Every event of every source; where one source has truth, all have, if only as NaN: the columns are the same."""
+    with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
+    for source in sources:
+        for rows in source.checked(method.detector, method.events_per_batch):
+            batch = event_batch(rows, method.detector)
+            yield replace(batch, truth=_whole_truth(batch)) if with_truth else batch
+
+
+def _has_truth(source: Source, detector: Detector) -> bool:
+    first: pa.RecordBatch | None = next(source.batches(detector, 1), None)
+    return first is not None and {"azimuth", "zenith"} <= set(first.schema.names)
+
+
+def _whole_truth(batch: EventBatch) -> Truth:
+    truth = batch.truth or Truth(np.full((len(batch), 3), np.nan))
+    return Truth(
+        truth.direction,
+        np.full(len(batch), np.nan) if truth.energy_gev is None else truth.energy_gev,
+        np.full(len(batch), None, dtype=object) if truth.kind is None else truth.kind,
+    )
+
+
+class _Tally:
+    """Counts while events pass."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._events = self._without_pulses = self._without_direction = 0
+        self._error = RunningResolution()
+        self._linefit_error = RunningResolution()
+
+    def add(self, batch: EventBatch, result: Reconstruction, linefit: Reconstruction | None) -> None:
+        self._events += len(batch)
+        self._without_pulses += int((batch.dom_count == 0).sum())
+        self._without_direction += int(np.isnan(result.direction[:, 0]).sum())
+        if batch.truth is not None:
+            self._error.add(opening_angle(result.direction, batch.truth.direction))
+            if linefit is not None:
+                self._linefit_error.add(opening_angle(linefit.direction, batch.truth.direction))
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            events=self._events,
+            seconds=time.perf_counter() - self._begun,
+            without_pulses=self._without_pulses,
+            without_direction=self._without_direction,
+            error=self._error.result(),
+            linefit_error=self._linefit_error.result(),
+        )

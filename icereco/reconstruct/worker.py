@@ -1,0 +1,69 @@
+# ruff: noqa: TID253 -- a process of its own, which exists to load a model
+"""A process that reconstructs events for another one, which need not import torch: tables in, JSON lines out.
+
+Run as `python -m icereco.reconstruct.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
+stream after its length (8 bytes, big-endian), and answers each with one line: {"azimuth", "zenith", "kappa",
+"pulses_used"} (rad; null where there is none) or {"error"}. The first line, {"ready": true} or {"error"}, says whether
+the checkpoint could be loaded. It ends with its input.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from icereco.errors import IcerecoError
+from icereco.physics.sphere import angles_from_direction
+from icereco.reconstruct.methods import Method, model_method
+from icereco.tables.assembly import event_batch
+
+__all__ = ["LENGTH_BYTES", "main"]
+
+LENGTH_BYTES = 8
+
+
+def main(checkpoint: Path) -> None:
+    """Serve until the input ends."""
+    try:
+        method = model_method(checkpoint)
+    except IcerecoError as error:
+        _say({"error": str(error)})
+        return
+    _say({"ready": True})
+    while (table := _next_table(sys.stdin.buffer)) is not None:
+        try:
+            _say(_answer(method, table))
+        except IcerecoError as error:
+            _say({"error": str(error)})
+        except Exception as error:
+            _say({"error": f"{type(error).__name__}: {error}"})
+
+
+def _next_table(stream: BinaryIO) -> pa.Table | None:
+    head = stream.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    return pa.ipc.open_stream(stream.read(int.from_bytes(head, "big"))).read_all()
+
+
+def _answer(method: Method, table: pa.Table) -> dict[str, Any]:
+    batch = event_batch(table, method.detector)
+    result = method(batch)
+    azimuth, zenith = angles_from_direction(result.direction)
+    used = batch.pulse_count if result.pulses_used is None else result.pulses_used
+    kappa = np.nan if result.kappa is None else result.kappa[0]
+    numbers = {"azimuth": azimuth[0], "zenith": zenith[0], "kappa": kappa}
+    known = {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
+    return known | {"pulses_used": int(used[0])}
+
+
+def _say(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,341 @@
+"""A run is a folder: the one place where a training leaves everything, for anyone to read while it grows.
+
+    runs/<name>/
+        profile.toml             the resolved profile: it alone rebuilds the model
+        provenance.json          versions, data fingerprint, detector, command line, machine
+        metrics.jsonl            one JSON object a line; null stands for a number that is not finite
+        status.json              phase, progress, and the process that writes it
+        control.jsonl            orders to the training (`icereco.runs.orders`)
+        log.txt
+        checkpoints/             best.safetensors, last.safetensors, and state.safetensors to resume from
+        validation.parquet       reconstructions of the validation events
+
+Training writes; the terminal app, reports and `icereco runs` only read, and append orders.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self, Unpack
+
+from icereco.system.files import explaining, write_text
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.system.json_lines import plain, row_of
+from icereco.system.process_identity import birth_mark
+from icereco.runs.status import Phase, Progress, State, Status
+
+__all__ = [
+    "Phase",
+    "Progress",
+    "RunFolder",
+    "State",
+    "Status",
+    "is_run_name",
+    "list_runs",
+    "newest_finished",
+    "resolve",
+    "runs_dir",
+]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run; holds nothing but its path, so any number of readers may have one."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> Self:
+        """A new, empty run `root/name`.
+
+        Raises:
+            IcerecoError: the name is no plain name, the folder has something in it, or it cannot be written.
+        """
+        if not is_run_name(name):
+            raise IcerecoError(f"{name!r} cannot be the name of a run: use letters, digits, '.', '_' and '-'")
+        run = cls(root / name)
+        with explaining(run.path):
+            if any(path.is_file() and path.name != _LOCK for path in run.path.rglob("*")):
+                raise IcerecoError(
+                    f"the run folder {run.path} is not empty; continue it with: icereco train --resume {name}, "
+                    "or choose another --name"
+                )
+            run.checkpoints.mkdir(parents=True, exist_ok=True)
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def profile(self) -> Path:
+        """The resolved profile."""
+        return self.path / "profile.toml"
+
+    @property
+    def log(self) -> Path:
+        """The log as text."""
+        return self.path / "log.txt"
+
+    @property
+    def metrics(self) -> Path:
+        """Metrics, one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def skipped(self) -> Path:
+        """What `--skip-bad` left out, a JSON object a line; absent where nothing was."""
+        return self.path / "skipped.jsonl"
+
+    @property
+    def control(self) -> Path:
+        """Orders to the training, one JSON object a line."""
+        return self.path / "control.jsonl"
+
+    @property
+    def validation(self) -> Path:
+        """Reconstructions of the validation events."""
+        return self.path / "validation.parquet"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of weights."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The weights with the best validation."""
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The newest weights."""
+        return self.checkpoints / "last.safetensors"
+
+    @property
+    def training_state(self) -> Path:
+        """Weights, optimizer, random numbers and position: what a resumed training needs."""
+        return self.checkpoints / "state.safetensors"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a training has left anything here."""
+        return any((self.path / name).is_file() for name in ("status.json", "profile.toml", "metrics.jsonl"))
+
+    def profile_name(self) -> str | None:
+        """The name in the resolved profile; None where it is missing or broken."""
+        with suppress(OSError, ValueError):
+            name = tomllib.loads(self.profile.read_text(encoding="utf-8")).get("name")
+            return name if isinstance(name, str) else None
+        return None
+
+    def write_profile(self, resolved_toml: str) -> None:
+        """Keep the resolved profile."""
+        write_text(self.profile, resolved_toml)
+
+    def write_provenance(self, facts: Mapping[str, Any]) -> None:
+        """Keep what `icereco.runs.provenance.provenance` says."""
+        write_text(self.path / "provenance.json", json.dumps(plain(facts), indent=2) + "\n")
+
+    def provenance(self) -> dict[str, Any]:
+        """What was kept; empty where it is missing or broken."""
+        with suppress(OSError, ValueError):
+            facts = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
+            return facts if isinstance(facts, dict) else {}
+        return {}
+
+    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Add one line and hand it to the system at once, so that readers see it.
+
+        Raises:
+            IcerecoError: the disk is full or the folder is gone.
+        """
+        line = json.dumps(plain(metrics), allow_nan=False).encode() + b"\n"
+        with explaining(self.metrics), self.metrics.open("ab+", buffering=0) as file:
+            # A process that died in the middle of a line must not spoil the next one.
+            if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+                line = b"\n" + line
+            file.write(line)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Every whole line, with NaN for null; a line that is cut or damaged is left out."""
+        return [row for line in self._metrics_lines() if (row := row_of(line)) is not None]
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop what was written after `step`, which a resumed training is going to write again."""
+        lines = [
+            line for line in self._metrics_lines() if (row := row_of(line)) and row.get("step", 0) <= step
+        ]
+        write_text(self.metrics, "".join(f"{line}\n" for line in lines))
+
+    def _metrics_lines(self) -> list[str]:
+        try:
+            return self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def write_status(self, phase: Phase, **progress: Unpack[Progress]) -> None:
+        """Replace the status by one of this process, now; figures that are not given stay, a message does not.
+
+        Raises:
+            IcerecoError: the disk is full or the folder is gone.
+        """
+        now, before = time.time(), self.status()
+        begun = before.begun if before else now
+        own = Status(phase, os.getpid(), birth_mark(), platform.node(), begun=begun, heartbeat=now)
+        kept = {
+            name: getattr(before, name) for name in Progress.__annotations__ if before and name != "message"
+        }
+        write_text(
+            self.path / "status.json", json.dumps(plain(asdict(own) | kept | progress), indent=2) + "\n"
+        )
+
+    def status(self) -> Status | None:
+        """What the run last said of itself; None where the file is missing or broken."""
+        with suppress(OSError, UnicodeDecodeError):
+            return Status.parse((self.path / "status.json").read_text(encoding="utf-8"))
+        return None
+
+    def state(self) -> State:
+        """What is true of the run, whatever it last said."""
+        status = self.status()
+        if status is None:
+            return "crashed"
+        with suppress(OSError):
+            return status.state_of((self.path / "status.json").stat().st_mtime)
+        return status.state
+
+    def is_live(self) -> bool:
+        """Whether a process trains in this folder now."""
+        return self.state() == "running"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Have the folder for this process alone; the lock ends with the process, however that ends.
+
+        Raises:
+            IcerecoError: another live process has it.
+        """
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        status = self.status()
+        if status and status.host != platform.node() and self.is_live():  # whose lock may not reach us
+            raise self._in_use(status.pid, status.host)
+        with explaining(self.path / _LOCK):
+            file = (self.path / _LOCK).open("a+", encoding="ascii")
+        with file:
+            try:
+                flock(file, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                raise self._in_use(_holder(self.path / _LOCK), platform.node()) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def delete(self) -> None:
+        """Delete the folder with everything in it.
+
+        Raises:
+            IcerecoError: a process trains there, it holds what no training has left, or it cannot be deleted.
+        """
+        if self.is_live():
+            raise IcerecoError(f"run {self.name!r} is running; stop it first: icereco runs stop {self.name}")
+        if not self.exists:
+            raise IcerecoError(f"{self.path} is not the folder of a run; nothing is deleted")
+        try:
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise IcerecoError(f"cannot delete {error.filename or self.path}: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Remove the folder, as far as that can be done; for the process that made it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _in_use(self, pid: int | None, host: str) -> IcerecoError:
+        return IcerecoError(
+            f"the run folder {self.path} is in use by process {pid or 'unknown'} on {host}; wait for it, "
+            f"stop it with: kill -INT {pid or 'PID'}, or choose another --name"
+        )
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder of runs can have a run of that name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def runs_dir() -> Path:
+    """Where runs are kept unless told otherwise: `runs` in the working directory."""
+    return Path("runs")
+
+
+def list_runs(root: Path) -> list[RunFolder]:
+    """All runs in a folder, the one that was active last first."""
+    if not root.is_dir():
+        return []
+    runs = [run for path in root.iterdir() if path.is_dir() and (run := RunFolder(path)).exists]
+    return sorted(runs, key=lambda run: (_last_active(run), run.name), reverse=True)
+
+
+def newest_finished(root: Path) -> RunFolder:
+    """The run that finished last and has weights.
+
+    Raises:
+        IcerecoError: there is none.
+    """
+    runs = list_runs(root)
+    for run in runs:
+        if run.state() == "finished" and run.best.is_file():
+            return run
+    usable = [run.name for run in runs if run.best.is_file()]
+    hint = (
+        f"name one that did not finish but has weights: --run {usable[0]}"
+        if usable
+        else "train one: icereco train"
+    )
+    raise IcerecoError(f"no run in {root} has finished; {hint}")
+
+
+def resolve(name_or_path: str | Path, root: Path) -> RunFolder:
+    """The run of that path, or of that name in `root`.
+
+    Raises:
+        IcerecoError: there is none, with the nearest name.
+    """
+    for path in (root / name_or_path, Path(name_or_path)):
+        if (run := RunFolder(path)).exists:
+            return run
+    names = [run.name for run in list_runs(root)]
+    if not names:
+        raise IcerecoError(
+            f"there is no run {str(name_or_path)!r}: {root} holds no runs; train one: icereco train"
+        )
+    hint = did_you_mean(str(name_or_path), names) or f"; the newest is {names[0]!r}"
+    raise IcerecoError(f"there is no run {str(name_or_path)!r} in {root}{hint}; list them with: icereco runs")
+
+
+def _last_active(run: RunFolder) -> float:
+    status = run.status()
+    if status is not None:
+        return status.heartbeat
+    with suppress(OSError):
+        return run.path.stat().st_mtime
+    return 0.0
+
+
+def _holder(lock: Path) -> int | None:
+    with suppress(OSError, ValueError):
+        return int(lock.read_text(encoding="ascii"))
+    return None

@@ -1,0 +1,205 @@
+"""Jobs: commands that run on their own, one after the other or at once, and outlive whoever asked for them.
+
+    runs/.jobs/
+        1760000000123-quick-simulated-v1-calm-muon.json    what to run, and how it stands
+        1760000000123-quick-simulated-v1-calm-muon.txt     what it printed
+        .lock                                              held by the process that works through the queue
+
+Each job runs in a session of its own, away from the terminal: closing that, or a lost line, does not reach it.
+The queue has no server: whoever adds a job starts a worker, and a worker that finds another at work ends at once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from icereco.system.files import write_text
+from icereco.errors import IcerecoError, message_in
+from icereco.system.process_identity import birth_mark, is_alive
+
+__all__ = ["Job", "JobFolder", "JobState"]
+
+JobState = Literal["waiting", "running", "done", "failed", "lost"]
+"""lost: its process died without a word, as when the machine is switched off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One command of the icereco program.
+
+    Attributes:
+        identity: file name without suffix; sorts by time of submission.
+        arguments: behind `icereco`, such as ("train", "--profile", "quick").
+        folder: where it runs.
+        run: the name of the run that it makes or goes on with.
+        queued: whether it waits for its turn.
+        pid, mark: of the worker that looks after it, once it runs.
+        left_run: whether its run had a folder when it ended.
+    """
+
+    identity: str
+    arguments: tuple[str, ...]
+    folder: str
+    run: str
+    queued: bool
+    state: JobState = "waiting"
+    pid: int | None = None
+    mark: str | None = None
+    began: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    left_run: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """None for text that is no job."""
+        with suppress(ValueError, TypeError):
+            job = cls(**json.loads(text))
+            if job.state in get_args(JobState):
+                return replace(job, arguments=tuple(map(str, job.arguments)))
+        return None
+
+    @property
+    def now(self) -> Self:
+        """As it is, which may be lost where the file still says running."""
+        if self.state == "running" and not (self.pid and is_alive(self.pid, self.mark)):
+            return replace(self, state="lost")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The jobs of a folder of runs."""
+
+    runs: Path
+
+    @property
+    def path(self) -> Path:
+        """Where they are kept; no run can have this name."""
+        return self.runs / ".jobs"
+
+    def all(self) -> list[Job]:
+        """Every job, in the order in which they were submitted."""
+        found = [self._read(path.stem) for path in sorted(self.path.glob("*.json"))]
+        return [job.now for job in found if job is not None]
+
+    def output(self, job: Job) -> Path:
+        """What a job printed."""
+        return self.path / f"{job.identity}.txt"
+
+    def complaint(self, job: Job) -> str:
+        """Why a job failed, as far as it said so."""
+        with suppress(OSError):
+            if message := message_in(self.output(job).read_text(encoding="utf-8", errors="replace")):
+                return message
+        return f"exit code {job.exit_code}"
+
+    def submit(self, arguments: Sequence[str], run: str, folder: Path, *, queued: bool) -> Job:
+        """Start a job at once, or let it wait for those before it; it outlives this process either way.
+
+        Raises:
+            IcerecoError: the folder cannot be written to.
+        """
+        job = Job(
+            f"{time.time_ns() // 1_000_000}-{run}", tuple(arguments), str(folder.resolve()), run, queued
+        )
+        self._write(job)
+        self._start_worker(job)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Take a job that waits out of the queue, or forget one that has ended.
+
+        Raises:
+            IcerecoError: it is running.
+        """
+        current = self._read(job.identity)
+        if current is not None and current.now.state == "running":
+            raise IcerecoError(f"job {job.identity} is running; stop its run: icereco runs stop {job.run}")
+        for path in (self._file(job.identity), self.output(job)):
+            path.unlink(missing_ok=True)
+
+    def work(self, identity: str | None = None) -> None:
+        """What a worker does: one job, or the whole queue, unless another worker has it."""
+        if identity is not None:
+            if job := self._read(identity):
+                self._run(job)
+            return
+        while self._next() is not None:
+            with self._turn() as mine:
+                if not mine:
+                    return
+                while job := self._next():
+                    self._run(job)
+            # A job that came after the last look had a worker that found the turn taken: look again without it.
+
+    def _next(self) -> Job | None:
+        return next((job for job in self.all() if job.queued and job.state == "waiting"), None)
+
+    def _run(self, job: Job) -> None:
+        running = replace(job, state="running", pid=os.getpid(), mark=birth_mark(), began=time.time())
+        self._write(running)
+        with self.output(job).open("ab") as output:
+            code = _call(job, output.fileno())
+        left_run = (self.runs / job.run).is_dir()
+        state: JobState = "failed" if code else "done"
+        self._write(replace(running, state=state, exit_code=code, ended=time.time(), left_run=left_run))
+
+    def _start_worker(self, job: Job) -> None:
+        command = [sys.executable, "-m", "icereco.runs.jobs", str(self.runs.resolve())]
+        subprocess.Popen(
+            command if job.queued else [*command, job.identity],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        with (self.path / ".lock").open("a") as file:
+            try:
+                flock(file, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def _file(self, identity: str) -> Path:
+        return self.path / f"{identity}.json"
+
+    def _read(self, identity: str) -> Job | None:
+        with suppress(OSError, UnicodeDecodeError):
+            return Job.parse(self._file(identity).read_text(encoding="utf-8"))
+        return None
+
+    def _write(self, job: Job) -> None:
+        write_text(self._file(job.identity), json.dumps(asdict(job), indent=2) + "\n")
+
+
+def _call(job: Job, output: int) -> int:
+    """Run a job's command to its end; its exit code."""
+    try:
+        return subprocess.call(
+            [sys.executable, "-m", "icereco", *job.arguments],
+            cwd=job.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    except OSError as error:
+        os.write(output, f"error: {job.folder}: {error.strerror}\n".encode())
+        return 1
+
+
+if __name__ == "__main__":
+    JobFolder(Path(sys.argv[1])).work(sys.argv[2] if len(sys.argv) > 2 else None)

@@ -1,0 +1,50 @@
+"""What a result was made with: versions, machine, command line."""
+
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from icereco import __version__
+from icereco.plugins.discovery import registry
+
+__all__ = ["provenance"]
+
+_LIBRARIES = ("torch", "numpy", "polars", "pyarrow", "safetensors")
+
+
+def provenance(**facts: Any) -> dict[str, Any]:
+    """JSON-able facts of this process, and `facts` (such as data fingerprint and detector) beside them.
+
+    Imports none of the libraries whose versions it tells.
+    """
+    return {
+        "icereco": __version__,
+        "plugins": {plugin.name: plugin.version for plugin in registry().plugins if plugin.error is None},
+        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "python": platform.python_version(),
+        "machine": machine(),
+        "command": shlex.join(sys.argv),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Host, system, processor."""
+    return {
+        "host": platform.node(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": platform.processor() or platform.machine(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,20 @@
+"""Where the data folders that ship with icereco are."""
+
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["data_dir"]
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def data_dir(kind: Literal["geometry", "profiles"]) -> Path:
+    """The folder of `kind`, in an installed wheel or in a checkout.
+
+    Raises:
+        FileNotFoundError: the installation lacks the folder.
+    """
+    for folder in (_PACKAGE / "_data" / kind, _PACKAGE.parent / kind):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"this installation of icereco has no {kind} folder")

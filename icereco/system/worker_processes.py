@@ -1,0 +1,43 @@
+"""Worker processes that run while a block lasts, and leave Ctrl-C to the process that started them."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from icereco.system.signals import interrupts_kept_from_children
+
+__all__ = ["CONTEXT", "working"]
+
+# Spawned, not forked: a fork would copy the threads' locks of a parent that has loaded torch.
+CONTEXT = multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def working(
+    name: str, target: Callable[..., None], count: int, *arguments: Any
+) -> Iterator[list[tuple[BaseProcess, Connection]]]:
+    """So many processes that run `target(pipe, *arguments)`, each with our end of its pipe.
+
+    Those that still run at the end of the block are terminated. The arguments are few and small: a start waits until
+    the worker has read them, and waits for ever for one that has died, if they fill a pipe. What is large is sent.
+    """
+    pipes = [CONTEXT.Pipe() for _ in range(count)]
+    workers = [
+        CONTEXT.Process(target=target, args=(theirs, *arguments), name=name, daemon=True)
+        for _, theirs in pipes
+    ]
+    try:
+        with interrupts_kept_from_children():
+            for worker in workers:
+                worker.start()
+        for _, theirs in pipes:
+            theirs.close()  # the worker alone has it now, so that its end is noticed
+        yield list(zip(workers, (ours for ours, _ in pipes), strict=True))
+    finally:
+        for worker in workers:
+            if worker.pid is not None:
+                worker.terminate()
+                worker.join()

@@ -1,0 +1,1 @@
+"""Events and reconstructions as Arrow tables: schema, validation, assembly."""

@@ -1,0 +1,156 @@
+# ruff: noqa: TID253 -- turns Arrow tables into event batches; imported only by commands that read data
+"""Rows of the event table to an `EventBatch`: pulses sorted by (event, DOM, time), DOMs found, positions looked up."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch, Truth
+from icereco.physics.sphere import direction_from_angles
+from icereco.tables.columns import conform, event_columns, is_sorted, one_batch, pulse_columns, ragged
+from icereco.tables.schema import PULSE_COLUMNS
+
+__all__ = ["DomLevel", "assemble", "dom_level", "event_batch", "pulse_order", "truth_of"]
+
+
+def event_batch(
+    table: pa.RecordBatch | pa.Table, detector: Detector, *, pulses_sorted: bool | None = None
+) -> EventBatch:
+    """The events of a table of the own layout, in its order; nothing is dropped.
+
+    An event without pulses keeps its place, with 0 DOMs. The values are taken as they are:
+    `icereco.tables.validation.check_events` is what finds bad ones.
+
+    Args:
+        table: rows of `icereco.tables.schema.SCHEMA`; the truth columns may be absent.
+        detector: gives the position of each sensor.
+        pulses_sorted: whether each event's pulses are by (sensor_id, time) already; by default as the table says.
+
+    Raises:
+        IcerecoError: a needed column is missing or of an impossible type, a sensor is outside the detector,
+            or the list columns of an event differ in length.
+    """
+    batch = one_batch(table)
+    known = is_sorted(batch.schema) if pulses_sorted is None else pulses_sorted
+    batch = conform(batch, "event table")
+    lists = {name: ragged(batch.column(name)) for name in pulse_columns(batch.schema)}
+    offsets = lists["sensor_id"].offsets
+    if any(not np.array_equal(offsets, other.offsets) for other in lists.values()):
+        raise IcerecoError(f"event table: the lists {', '.join(lists)} of an event differ in length")
+    parts = {name: part.values for name, part in lists.items()}
+    if not known:
+        order = pulse_order(parts["sensor_id"], parts["time"], offsets)
+        parts = {name: values[order] for name, values in parts.items()}
+    return assemble(batch, offsets, parts, detector)
+
+
+def assemble(
+    events: pa.RecordBatch, offsets: Int[ndarray, "event+1"], pulses: dict[str, ndarray], detector: Detector
+) -> EventBatch:
+    """A batch from sorted pulses.
+
+    Args:
+        events: `[E]` rows with event_id and, where known, the truth columns and further ones.
+        offsets: int64 `[E+1]`, where each event's pulses begin and end.
+        pulses: the columns `icereco.tables.schema.PULSE_COLUMNS` and further ones, `[P]` each, by
+            (event, sensor_id, time).
+        detector: gives positions.
+
+    Raises:
+        IcerecoError: a sensor is outside the detector.
+    """
+    doms = dom_level(pulses["sensor_id"], offsets)
+    return EventBatch(
+        event_id=events.column("event_id").to_numpy(),
+        dom_offsets=doms.dom_offsets,
+        sensor_id=doms.sensor_id,
+        position_m=_positions(doms.sensor_id, detector),
+        pulse_offsets=doms.pulse_offsets,
+        time_ns=pulses["time"],
+        charge_pe=pulses["charge"],
+        auxiliary=pulses["auxiliary"],
+        truth=truth_of(events),
+        pulse_extras={name: values for name, values in pulses.items() if name not in PULSE_COLUMNS},
+        event_extras={name: _numbers(events.column(name)) for name in event_columns(events.schema)},
+    )
+
+
+def pulse_order(
+    sensor_id: Int[ndarray, "pulse"], time_ns: Float[ndarray, "pulse"], event_offsets: Int[ndarray, "event+1"]
+) -> Int[ndarray, "pulse"]:
+    """The order `[P]` that sorts pulses by (event, sensor_id, time); equal pulses keep their order."""
+    count = len(sensor_id)
+    event = np.repeat(np.arange(len(event_offsets) - 1), np.diff(event_offsets))
+    if not _sorted_within(time_ns, event_offsets):
+        return np.lexsort((time_ns, sensor_id, event))
+    # Times already ascend in each event, as most files have them: the position breaks ties, so that one
+    # packed integer sorts everything, which NumPy does several times faster than an indirect sort.
+    sensors = int(sensor_id.max(initial=0)) + 1
+    index_bits = max(count - 1, 1).bit_length()
+    if sensor_id.min(initial=0) < 0 or (len(event_offsets) * sensors).bit_length() + index_bits > 63:
+        return np.lexsort((sensor_id, event))
+    key = ((event * sensors + sensor_id) << index_bits) | np.arange(count)
+    key.sort()
+    order: ndarray = key & ((1 << index_bits) - 1)
+    return order
+
+
+def _sorted_within(values: ndarray, offsets: Int[ndarray, "event+1"]) -> bool:
+    falls = values[1:] < values[:-1]
+    borders = offsets[1:-1]
+    falls[borders[(borders > 0) & (borders < len(values))] - 1] = False
+    return not falls.any()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DomLevel:
+    """The middle level of the hierarchy, as in `EventBatch`."""
+
+    dom_offsets: Int[ndarray, "event+1"]
+    sensor_id: Int[ndarray, "dom"]
+    pulse_offsets: Int[ndarray, "dom+1"]
+
+
+def dom_level(sensor_id: Int[ndarray, "pulse"], event_offsets: Int[ndarray, "event+1"]) -> DomLevel:
+    """DOMs from the sensors of sorted pulses: a DOM begins where the sensor changes or an event begins."""
+    begins = np.empty(len(sensor_id), bool)
+    begins[:1] = True
+    np.not_equal(sensor_id[1:], sensor_id[:-1], out=begins[1:])
+    starts = event_offsets[:-1]
+    begins[starts[starts < len(sensor_id)]] = True
+    first_pulse = np.flatnonzero(begins)
+    return DomLevel(
+        dom_offsets=np.searchsorted(first_pulse, event_offsets),
+        sensor_id=sensor_id[first_pulse],
+        pulse_offsets=np.append(first_pulse, len(sensor_id)),
+    )
+
+
+def _positions(sensor_id: Int[ndarray, "dom"], detector: Detector) -> Float[ndarray, "dom 3"]:
+    count = len(detector.position_m)
+    if sensor_id.size and not (sensor_id.min() >= 0 and sensor_id.max() < count):
+        wrong = int(sensor_id[(sensor_id < 0) | (sensor_id >= count)][0])
+        raise IcerecoError(f"sensor_id {wrong} is outside {detector.name}, which has 0 to {count - 1}")
+    position: ndarray = detector.position_m.take(sensor_id, axis=0, mode="clip")
+    return position
+
+
+def truth_of(batch: pa.RecordBatch) -> Truth | None:
+    """The truth columns of a table in the own layout; None without angles. Absent values become NaN and None."""
+    names = batch.schema.names
+    if "azimuth" not in names or "zenith" not in names:
+        return None
+    azimuth, zenith = (_numbers(batch.column(name)) for name in ("azimuth", "zenith"))
+    energy = _numbers(batch.column("energy")) if "energy" in names else None
+    kind = batch.column("kind").to_numpy(zero_copy_only=False) if "kind" in names else None
+    return Truth(direction_from_angles(azimuth, zenith), energy, kind)
+
+
+def _numbers(column: Any) -> Float[ndarray, "event"]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)

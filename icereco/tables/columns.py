@@ -1,0 +1,175 @@
+# ruff: noqa: TID253 -- works on Arrow columns; imported only by commands that read data
+"""Columns of an event table: cast to the own layout, and seen as NumPy arrays without a copy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.errors import IcerecoError
+from icereco.tables.schema import COUNT_COLUMNS, PULSE_COLUMNS, SCHEMA
+
+__all__ = [
+    "FILE_KEY",
+    "SORTED_KEY",
+    "Ragged",
+    "conform",
+    "event_columns",
+    "file_of",
+    "is_own_layout",
+    "is_sorted",
+    "marked_sorted",
+    "one_batch",
+    "own_fields",
+    "pulse_columns",
+    "ragged",
+    "require_columns",
+    "with_metadata",
+]
+
+FILE_KEY = b"icereco.file"
+"""Schema metadata: the file that a batch was read from, where a source has several."""
+
+SORTED_KEY = b"icereco.sorted"
+"""Schema metadata of tables whose pulses are sorted by (sensor_id, time) within each event."""
+
+_REQUIRED = ("event_id", *PULSE_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """One list column: `values[offsets[i]:offsets[i+1]]` is row `i`; the offsets are int64 and begin with 0."""
+
+    values: ndarray
+    offsets: Int[ndarray, "row+1"]
+
+
+def ragged(column: pa.Array) -> Ragged:
+    """A list column without nulls as NumPy arrays; no copy but for booleans, which Arrow packs into bits."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    start = int(offsets[0])
+    values = column.values.slice(start, int(offsets[-1]) - start)
+    return Ragged(values.to_numpy(zero_copy_only=False), offsets - start)
+
+
+def one_batch(table: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+    """A table as one record batch; a copy only where it is in several pieces."""
+    if isinstance(table, pa.RecordBatch):
+        return table
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def is_sorted(schema: pa.Schema) -> bool:
+    """Whether the table says that its pulses are in order of (sensor_id, time)."""
+    return SORTED_KEY in (schema.metadata or {})
+
+
+def marked_sorted(schema: pa.Schema) -> pa.Schema:
+    """The schema, saying that the pulses are in order of (sensor_id, time)."""
+    return schema.with_metadata({**(schema.metadata or {}), SORTED_KEY: b"sensor_id,time"})
+
+
+def file_of(batch: pa.RecordBatch, source: Path) -> Path:
+    """The file that a batch of `source` came from, as its reader says."""
+    name = (batch.schema.metadata or {}).get(FILE_KEY)
+    return source if name is None else Path(name.decode())
+
+
+def with_metadata(batch: pa.RecordBatch, key: bytes, value: bytes) -> pa.RecordBatch:
+    """The batch with one more entry in its schema's metadata."""
+    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), key: value})
+
+
+def is_own_layout(schema: pa.Schema) -> bool:
+    """Whether a table has one row per event: an event_id and lists of pulses."""
+    names = schema.names
+    return all(name in names for name in _REQUIRED) and all(
+        _is_list(schema.field(n).type) for n in PULSE_COLUMNS
+    )
+
+
+def own_fields(schema: pa.Schema) -> list[pa.Field]:
+    """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns of numbers."""
+    further = [field for field in schema if field.name not in (*SCHEMA.names, *COUNT_COLUMNS)]
+    lists = [field.with_type(pa.list_(pa.float32())) for field in further if _is_list_of_numbers(field.type)]
+    scalars = [field.with_type(pa.float64()) for field in further if _is_number(field.type)]
+    return [*(field for field in SCHEMA if field.name in schema.names), *lists, *scalars]
+
+
+def pulse_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """Names of all columns with a value per pulse: those every file has, then further ones."""
+    further = [field.name for field in own_fields(schema) if _is_list(field.type)]
+    return (*PULSE_COLUMNS, *(name for name in further if name not in PULSE_COLUMNS))
+
+
+def event_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """Names of further columns with a value per event, beside those of `SCHEMA`."""
+    names = (field.name for field in own_fields(schema) if not _is_list(field.type))
+    return tuple(name for name in names if name not in SCHEMA.names)
+
+
+def require_columns(found: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
+    """Check that all columns are there.
+
+    Raises:
+        IcerecoError: some are not; the message names what is needed and what was found.
+    """
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise IcerecoError(
+            f"{source}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
+            f"needed: {', '.join(needed)}; found: {', '.join(found) or 'none'}"
+        )
+
+
+def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
+    """The columns of the own layout that the batch has, in its types and order; see `own_fields`.
+
+    Raises:
+        IcerecoError: a needed column is missing, or cannot be cast.
+    """
+    require_columns(batch.schema.names, source)
+    fields = own_fields(batch.schema)
+    arrays = [_cast(batch.column(field.name), field, source) for field in fields]
+    kept = {
+        key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
+    }
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, kept))
+
+
+def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
+    if column.type == field.type:
+        return column
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        # A charge or time in double precision loses digits, not meaning; a sensor_id of 1.5 does lose meaning.
+        further = field.name not in SCHEMA.names
+        safe = not (further or (_holds_floats(column.type) and _holds_floats(field.type)))
+        return pc.cast(column, field.type, safe=safe)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise IcerecoError(
+            f"{source}: column {field.name} is {column.type} and cannot become {field.type}: {reason}"
+        ) from error
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _is_list_of_numbers(kind: pa.DataType) -> bool:
+    return _is_list(kind) and _is_number(kind.value_type)
+
+
+def _holds_floats(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind.value_type if hasattr(kind, "value_type") else kind))

@@ -1,0 +1,88 @@
+# ruff: noqa: TID253 -- makes Arrow tables; imported only by readers
+"""From NumPy columns, as readers of foreign formats have them, to the own layout."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.errors import IcerecoError
+from icereco.tables.columns import FILE_KEY
+from icereco.tables.schema import EXTRA_PULSE_FIELDS, PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
+
+__all__ = ["float_column", "int_column", "own_batch"]
+
+
+def own_batch(
+    event_id: Int[ndarray, "event"],
+    offsets: Int[ndarray, "event+1"],
+    pulses: Mapping[str, ndarray],
+    truth: Mapping[str, ndarray],
+    file: Path,
+) -> pa.RecordBatch:
+    """Events in the own layout.
+
+    Args:
+        event_id: `[E]`.
+        offsets: `[E+1]`; pulses of event `i` are `offsets[i]:offsets[i+1]`.
+        pulses: `[P]` each: sensor_id and time (ns); charge (p.e.), by default 1; auxiliary, by default False; and further
+            columns, of `icereco.tables.schema.EXTRA_PULSE_FIELDS` or of any other name.
+        truth: `[E]` each: truth columns of the own layout, and further ones; NaN where unknown.
+        file: that they were read from.
+    """
+    count = len(pulses["time"])
+    columns = {"charge": np.ones(count, np.float32), "auxiliary": np.zeros(count, bool), **pulses}
+    lists = pa.array(offsets, pa.int32())
+    made = {"event_id": pa.array(event_id, pa.int64())}
+    for name in (*PULSE_COLUMNS, *(name for name in columns if name not in PULSE_COLUMNS)):
+        values = pa.array(columns[name], _pulse_type(name))
+        made[name] = pa.ListArray.from_arrays(lists, values)
+    for name in sorted(truth, key=lambda name: name not in TRUTH_COLUMNS):
+        made[name] = pa.array(truth[name], from_pandas=True)  # NaN becomes null
+    return pa.RecordBatch.from_pydict(made).replace_schema_metadata({FILE_KEY: str(file).encode()})
+
+
+def _pulse_type(name: str) -> pa.DataType:
+    if name in PULSE_COLUMNS:
+        return SCHEMA.field(name).type.value_type
+    known = EXTRA_PULSE_FIELDS.get(name)
+    return pa.float32() if known is None else known.type.value_type
+
+
+def float_column(column: pa.Array | pa.ChunkedArray, name: str, file: Path) -> Float[ndarray, "row"]:
+    """A column as float64, NaN for null.
+
+    Raises:
+        IcerecoError: it does not hold numbers.
+    """
+    return np.asarray(_cast(column, pa.float64(), name, file).to_numpy(zero_copy_only=False), np.float64)
+
+
+def int_column(column: pa.Array | pa.ChunkedArray, name: str, file: Path) -> Int[ndarray, "row"]:
+    """A column as int64.
+
+    Raises:
+        IcerecoError: it does not hold whole numbers, or there is a null.
+    """
+    whole = _cast(column, pa.int64(), name, file)
+    if whole.null_count:
+        row = whole.is_null().to_pylist().index(True)
+        raise IcerecoError(f"{file}: row {row}: {name} is null")
+    return np.asarray(whole.to_numpy(), np.int64)
+
+
+def _cast(column: pa.Array | pa.ChunkedArray, kind: pa.DataType, name: str, file: Path) -> pa.Array:
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    try:
+        if pa.types.is_string(whole.type) or pa.types.is_large_string(whole.type):
+            raise pa.ArrowInvalid("text where numbers are needed")
+        return pc.cast(whole, kind, safe=pa.types.is_integer(kind))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise IcerecoError(
+            f"{file}: column {name} is {whole.type} and cannot become {kind}: {reason}"
+        ) from error

@@ -1,0 +1,267 @@
+# ruff: noqa: TID253 -- checks Arrow tables; imported only by commands that read data
+"""What events must be like before anything is made of them. The first bad value is named, with where it is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Int
+from numpy import ndarray
+
+from icereco.detector.detector import Detector
+from icereco.detector.sensor_finder import UNKNOWN
+from icereco.errors import IcerecoError
+from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns
+from icereco.tables.schema import PULSE_COLUMNS
+
+__all__ = ["BadEventError", "EventChecker", "check_events", "check_truth", "bad_truth"]
+
+
+class BadEventError(IcerecoError):
+    """One event is wrong, not the file.
+
+    Attributes:
+        event_id: of the event, None where it has none.
+        problem: what is wrong with it, without saying where.
+    """
+
+    def __init__(self, place: str, event_id: int | None, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.event_id = event_id
+        self.problem = problem
+        self._place = place
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int | None, str]]:
+        """Workers hand their errors on to another process."""
+        return type(self), (self._place, self.event_id, self.problem)
+
+
+def check_events(batch: pa.RecordBatch, detector: Detector, source: Path, first_row: int = 0) -> None:
+    """Check rows of the own layout (see `icereco.tables.columns.conform`).
+
+    Args:
+        batch: the rows.
+        detector: what `sensor_id` must be in.
+        source: the file, for the message.
+        first_row: row number of the batch's first event in the file, counted from 0.
+
+    Raises:
+        IcerecoError: a null, lists of different length, a sensor outside the detector, a time or charge that is
+            NaN or infinite, a negative charge, or an event_id that occurs twice. Names file, row and event_id.
+    """
+    EventChecker(detector, source, next_row=first_row).check(batch)
+
+
+@dataclass(slots=True)
+class EventChecker:
+    """Checks a file batch by batch, in order, and remembers the event ids it has seen (8 bytes an event).
+
+    Attributes:
+        detector: what `sensor_id` must be in.
+        source: the file, for messages.
+        next_row: row number in the file of the next batch's first event.
+        total: events checked so far, over all files.
+        file: the file of the last batch.
+    """
+
+    detector: Detector
+    source: Path
+    next_row: int = 0
+    total: int = 0
+    file: Path = field(init=False)
+    _names: tuple[str, ...] = ()
+    _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
+
+    def __post_init__(self) -> None:
+        self.file = self.source
+
+    def check(self, batch: pa.RecordBatch) -> None:
+        """Check the next rows; see `check_events` for what is raised."""
+        file = file_of(batch, self.source)
+        if file != self.file and self.total:
+            self.next_row = 0  # the reader went on to the next file of a folder
+        self.file = file
+        rows = _Rows(batch, file, self.next_row)
+        rows.require_no_nulls()
+        pulses = {name: ragged(batch.column(name)) for name in self._pulse_columns(batch.schema, file)}
+        rows.require_equal_lengths(pulses)
+        rows.require_sensors(pulses["sensor_id"], self.detector)
+        rows.require_finite("time", pulses["time"], "ns")
+        rows.require_finite("charge", pulses["charge"], "p.e.")
+        rows.refuse(
+            "charge", pulses["charge"], pulses["charge"].values < 0, "negative charge; allowed: ≥ 0 p.e."
+        )
+        for name in pulses.keys() - set(PULSE_COLUMNS):
+            rows.require_finite(name, pulses[name])
+        self._require_new_ids(rows, batch.column("event_id").to_numpy())
+        self.next_row += batch.num_rows
+        self.total += batch.num_rows
+
+    def remember(self, event_id: Int[ndarray, "event"]) -> None:
+        """Ids of events that were checked before, such as by a run that this one goes on with."""
+        self._seen.add(event_id)
+        self.total += len(event_id)
+
+    def _pulse_columns(self, schema: pa.Schema, file: Path) -> tuple[str, ...]:
+        """The pulse columns, which are the same from the first batch to the last: a model is made for them."""
+        names = pulse_columns(schema)
+        expected = self._names or names
+        if set(names) != set(expected):
+            raise IcerecoError(
+                f"{file}: has the pulse columns {', '.join(names)}, but what was read before has "
+                f"{', '.join(expected)}; read them apart, or leave the further columns out"
+            )
+        self._names = expected
+        return expected
+
+    def _require_new_ids(self, rows: "_Rows", event_id: Int[ndarray, "event"]) -> None:
+        duplicate = self._seen.add(event_id)
+        if duplicate is not None:
+            row = int(np.flatnonzero(event_id == duplicate)[-1])
+            raise rows.error(row, "this event_id occurs more than once; event ids must be unique in a file")
+
+
+def check_truth(batch: pa.RecordBatch, source: Path, first_row: int = 0) -> None:
+    """Check that every event has a true direction in range, as training and evaluation need.
+
+    Raises:
+        IcerecoError: no truth columns, a null or NaN, or an angle out of range. Names file, row and event_id.
+    """
+    names = batch.schema.names
+    if "azimuth" not in names or "zenith" not in names:
+        found = ", ".join(names)
+        raise IcerecoError(
+            f"{source}: truth is needed here: columns azimuth and zenith (rad) missing; found: {found}"
+        )
+    rows = _Rows(batch, source, first_row)
+    for name, (_, allowed) in _ANGLES.items():
+        bad = _bad_angles(batch, name)
+        if bad.any():
+            row = int(np.argmax(bad))
+            value = batch.column(name).to_numpy(zero_copy_only=False)[row]
+            raise rows.error(row, f"{name} is {value:g}; allowed: {allowed} rad, and not NaN")
+
+
+_ANGLES = {"azimuth": (2 * np.pi, "[0, 2π]"), "zenith": (np.pi, "[0, π]")}
+
+
+def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
+    """Which events have no true direction in range."""
+    if not set(_ANGLES) <= set(batch.schema.names):
+        return np.ones(batch.num_rows, bool)
+    bad: Bool[ndarray, event] = _bad_angles(batch, "azimuth") | _bad_angles(batch, "zenith")
+    return bad
+
+
+def _bad_angles(batch: pa.RecordBatch, name: str) -> Bool[ndarray, "event"]:
+    values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
+    # float32 angles may end a rounding above the limit.
+    bad: ndarray = ~((values >= -1e-6) & (values <= _ANGLES[name][0] + 1e-6))
+    return bad
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a file, which can say where something is wrong."""
+
+    batch: pa.RecordBatch
+    source: Path
+    first_row: int
+
+    def error(self, row: int, problem: str) -> BadEventError:
+        known = "event_id" in self.batch.schema.names
+        event_id = self.batch.column("event_id")[row].as_py() if known else None
+        place = f"{self.source}: row {self.first_row + row}, event_id {event_id if known else '?'}"
+        return BadEventError(place, event_id, problem)
+
+    def require_no_nulls(self) -> None:
+        require_columns(self.batch.schema.names, self.source)
+        for name in ("event_id", *pulse_columns(self.batch.schema)):
+            column = self.batch.column(name)
+            if column.null_count:
+                raise self.error(_first_null(column), f"{name} is null")
+            if name == "event_id":
+                continue
+            values = column.flatten()
+            if values.null_count:
+                row = _row_of(_first_null(values), ragged_offsets(column))
+                raise self.error(row, f"{name} has a null among its values")
+
+    def require_equal_lengths(self, pulses: dict[str, Ragged]) -> None:
+        counts = {name: np.diff(part.offsets) for name, part in pulses.items()}
+        for name in counts.keys() - {"sensor_id"}:
+            differs = counts[name] != counts["sensor_id"]
+            if differs.any():
+                row = int(np.argmax(differs))
+                lengths = f"sensor_id has {counts['sensor_id'][row]} values, {name} has {counts[name][row]}"
+                raise self.error(row, f"lists of different length: {lengths}")
+
+    def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
+        count = len(detector.position_m)
+        outside = (sensor.values < 0) | (sensor.values >= count)
+        problem = f"outside {detector.name}; allowed: 0 to {count - 1}; is this file of another detector?"
+        if (sensor.values[outside] == UNKNOWN).any():
+            problem += f" ({UNKNOWN} stands for a sensor that its reader did not find there)"
+        self.refuse("sensor_id", sensor, outside, problem)
+
+    def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:
+        allowed = f"not finite; allowed: finite numbers{f' of {unit}' if unit else ''}"
+        self.refuse(name, part, ~np.isfinite(part.values), allowed)
+
+    def refuse(self, name: str, part: Ragged, bad: Bool[ndarray, "pulse"], problem: str) -> None:
+        if bad.any():
+            index = int(np.argmax(bad))
+            row = _row_of(index, part.offsets)
+            place = index - int(part.offsets[row])
+            raise self.error(row, f"{name}[{place}] is {part.values[index]:g}: {problem}")
+
+
+def ragged_offsets(column: pa.Array) -> Int[ndarray, "row+1"]:
+    """Offsets of a list column, beginning with 0."""
+    offsets: ndarray = column.offsets.to_numpy().astype(np.int64)
+    offsets -= offsets[0]
+    return offsets
+
+
+def _first_null(column: pa.Array) -> int:
+    return int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+
+
+def _row_of(index: int, offsets: Int[ndarray, "row+1"]) -> int:
+    return int(np.searchsorted(offsets, index, side="right")) - 1
+
+
+@dataclass(slots=True)
+class _SeenIds:
+    """A set of event ids as sorted runs, merged as they grow to equal size: cheap to add to, 8 bytes an id."""
+
+    runs: list[Int[ndarray, "id"]]
+
+    def add(self, event_id: Int[ndarray, "event"]) -> int | None:
+        """Add ids; the first that is there already, or None."""
+        fresh = np.sort(event_id)
+        repeated = np.flatnonzero(fresh[1:] == fresh[:-1])
+        if len(repeated):
+            return int(fresh[repeated[0]])
+        for run in self.runs:
+            clash = self._clash(run, fresh)
+            if clash is not None:
+                return clash
+        self._keep(fresh)
+        return None
+
+    @staticmethod
+    def _clash(run: Int[ndarray, "id"], fresh: Int[ndarray, "event"]) -> int | None:
+        if not (len(fresh) and len(run)) or fresh[0] > run[-1] or fresh[-1] < run[0]:
+            return None
+        at = np.minimum(np.searchsorted(run, fresh), len(run) - 1)
+        found = run[at] == fresh
+        return int(fresh[np.argmax(found)]) if found.any() else None
+
+    def _keep(self, fresh: Int[ndarray, "event"]) -> None:
+        self.runs.append(fresh)
+        while len(self.runs) > 1 and len(self.runs[-1]) * 2 > len(self.runs[-2]):
+            last = self.runs.pop()
+            self.runs[-1] = np.sort(np.concatenate([self.runs[-1], last]), kind="stable")

@@ -1,0 +1,107 @@
+"""Which data sets a training is fed with, and how often it sees their events: `NAME|PATH` or `NAME|PATH=WEIGHT`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from icereco.data.catalog import DataSet, data_sets, find
+from icereco.errors import IcerecoError
+
+__all__ = ["DataChoice", "declared_detector", "described", "require_readable"]
+
+_LARGEST_WEIGHT = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """A data set as the command line names it.
+
+    Attributes:
+        data: the data set.
+        weight: how often an epoch sees each of its events: 0.3 is another 30 % in each epoch, 2 is each twice.
+        skip_bad: whether bad events are left out instead of being an error.
+    """
+
+    data: DataSet
+    weight: float = 1.0
+    skip_bad: bool = False
+
+    @classmethod
+    def all_of(cls, data: "Path | Sequence[Self] | None") -> list[Self]:
+        """One path, several choices, or none at all, as a list."""
+        if data is None:
+            return []
+        return [cls(DataSet(path=data))] if isinstance(data, Path) else list(data)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`NAME|PATH`, or `NAME|PATH=WEIGHT`; a path that exists as it stands is one, even with "=" in it.
+
+        Raises:
+            IcerecoError: the weight is no number above 0, or there is no such data set, file or folder.
+        """
+        head, equals, tail = text.rpartition("=")
+        if not equals or not head or text in data_sets() or Path(text).exists():
+            return cls(find(text))
+        try:
+            weight = float(tail)
+        except ValueError:
+            return cls(find(text))  # "=" is part of the name
+        if not 0 < weight <= _LARGEST_WEIGHT:
+            raise IcerecoError(
+                f"--data {text}: the weight must be above 0 and at most {_LARGEST_WEIGHT:g}; "
+                "it says how often an epoch sees each event"
+            )
+        return cls(find(head), weight)
+
+    @classmethod
+    def recorded(cls, found: Sequence[Mapping[str, Any]]) -> list[Self]:
+        """What a run's provenance says it was trained on, whatever the user's settings say today."""
+        return [cls(DataSet(**one["data"]), one["weight"], one.get("skip_bad", False)) for one in found]
+
+    def record(self) -> dict[str, Any]:
+        """JSON-able, for a run's provenance."""
+        data = self.data.model_copy(update={"path": self.data.path.resolve()})
+        table = data.model_dump(mode="json", exclude_none=True)
+        return {"data": table, "weight": self.weight, "skip_bad": self.skip_bad}
+
+    def read_with(self, reader: str | None, *, skip_bad: bool) -> Self:
+        """The same, read as the command line says."""
+        data = self.data if reader is None else self.data.model_copy(update={"reader": reader})
+        return replace(self, data=data, skip_bad=skip_bad)
+
+    def absolute(self) -> str:
+        """The path, with the weight if it is not 1, for people."""
+        path = str(self.data.path.resolve())
+        return path if self.weight == 1 else f"{path}={self.weight:g}"
+
+
+def described(chosen: Sequence[DataChoice]) -> str:
+    """What a run's name says of its data."""
+    return "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
+
+
+def declared_detector(chosen: Sequence[DataChoice], overrides: Sequence[str]) -> list[str]:
+    """The detector that the data sets declare, as an override for the profile, where the user gives none."""
+    declared = {one.data.detector for one in chosen if one.data.detector is not None}
+    if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):
+        return []
+    return [f"detector.use={name}" for name in declared]
+
+
+def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
+    """Look at the first events of each data set, before anything is made.
+
+    Raises:
+        IcerecoError: they cannot be read, or are of another detector.
+    """
+    from icereco.data.store.prepare import is_store
+    from icereco.detector.detector import load_detector
+
+    card = load_detector(detector)
+    for one in chosen:
+        one.data.require_detector(card)
+        source = one.data.open()
+        if not (one.skip_bad or is_store(source)):
+            source.require_first(card)

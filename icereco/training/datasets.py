@@ -1,0 +1,212 @@
+"""What a training is fed: events of one data set or several, split into training and validation."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from icereco.data.simulated import simulated_events
+from icereco.data.sources.skip_bad import Skipped, skip_bad, write_skipped
+from icereco.data.sources.source import Source
+from icereco.data.split.rule import SplitRule
+from icereco.data.store.prepare import Progress, growing, is_store, prepared
+from icereco.data.store.split_by_hash import EXACT_EVENTS, RowNumbers, Split, split
+from icereco.data.store.split_by_rule import declared_split
+from icereco.data.store.store import Store
+from icereco.data.stream.packing import Budget
+from icereco.data.stream.shuffle import part_order
+from icereco.data.stream.stream import Portion, Stream
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
+from icereco.profiles import Profile
+from icereco.profiles.train_options import TrainOptions
+from icereco.system.log import get_logger
+from icereco.training.data_choice import DataChoice
+
+__all__ = ["Material", "Stages", "gather"]
+
+logger = get_logger(__name__)
+
+Stages = Callable[[str], Progress]
+"""Gives a named stage of the preparation something to tell its progress to."""
+
+LARGEST_VALIDATION_SHARE = 0.2
+SIMULATION_SEED = 1
+DEFAULT_EVENTS = 20_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """Events to train and to validate on.
+
+    Attributes:
+        train: events to train on, of each data set.
+        validate: events to validate on, of each data set.
+        facts: JSON-able: where the events come from, their fingerprint, and how they are split.
+    """
+
+    train: tuple[Portion, ...]
+    validate: tuple[Portion, ...]
+    detector: Detector
+    facts: dict[str, Any]
+
+    def training(self, options: TrainOptions) -> Stream:
+        """The training events in batches, shuffled by the profile's seed."""
+        return Stream(self.train, self.detector, _budget(options), options.seed)
+
+    def validation(self, options: TrainOptions) -> Iterator[EventBatch]:
+        """The validation events in their order, in batches."""
+        return Stream(self._found, self.detector, _budget(options)).in_order()
+
+    def first_batch(self, options: TrainOptions) -> EventBatch:
+        """A batch to look at before training, without waiting for others: of validation events, or of those to train on.
+
+        Of many events it is the latter, as the files that validate may be prepared last.
+        """
+        many = any(len(portion.store) > EXACT_EVENTS for portion in self.train)
+        portions = self.train if many else self.validate
+        return next(Stream(portions, self.detector, _budget(options), workers=0).in_order())
+
+    @cached_property
+    def _found(self) -> tuple[Portion, ...]:
+        """The validation events by row number: they are few, and not to be looked for each time."""
+        return tuple(replace(portion, rows=RowNumbers(portion.row_numbers())) for portion in self.validate)
+
+
+@contextmanager
+def gather(
+    profile: Profile,
+    detector: Detector,
+    data: Path | Sequence[DataChoice] | None,
+    stages: Stages,
+    skipped: Path | None = None,
+) -> Iterator[Material]:
+    """Prepare the events of `data`, or simulate what the profile asks for if there is none; both are cached.
+
+    Where there are many files, training begins with the first while the others are prepared; that ends with the block.
+    `skipped` is the file that lists bad events where they are to be left out.
+
+    Raises:
+        IcerecoError: the data cannot be read, has no truth, or is too little to split.
+    """
+    options, asked = profile.train, DataChoice.all_of(data)
+    chosen = asked or DataChoice.all_of(_simulate(profile, detector, stages))
+    for one in chosen:
+        one.data.require_detector(detector)
+    with ExitStack() as stack:
+        sources = _opened(chosen, detector, skipped)
+        stores = [stack.enter_context(_store(one, detector, options.seed, stages)) for one in sources]
+        parts = _split(stores, sources, [one.data.split for one in chosen], options)
+        train = [
+            Portion(store, part.train, one.weight)
+            for store, part, one in zip(stores, parts, chosen, strict=True)
+        ]
+        if len(train) > 1:
+            _say_shares(train, chosen)
+        facts = {
+            "data": _one_or_all([one.absolute() for one in asked]),
+            "store": _one_or_all([str(store.folder.resolve()) for store in stores]),
+            "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
+            "train_events": sum(len(portion) for portion in train),
+            "validation_events": sum(len(part.validation) for part in parts),
+            "split": _one_or_all([part.description for part in parts]),
+            "data_sets": [one.record() for one in asked],
+        }
+        validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
+        yield Material(tuple(train), tuple(validate), detector, facts)
+
+
+def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
+    """The sources, without their bad events where that is asked for."""
+    sources, found = [], list[Skipped]()
+    for one in chosen:
+        source = one.data.open()
+        if one.skip_bad:
+            source, skipped = skip_bad(source, detector, need_truth=True)
+            found += skipped
+        sources.append(source)
+    if listing is not None:
+        write_skipped(listing, found)
+    return sources
+
+
+def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
+    total = sum(map(len, train))
+    for portion, one in zip(train, chosen, strict=True):
+        share = 100 * len(portion) / total
+        logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.data.label)
+
+
+@contextmanager
+def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Iterator[Store]:
+    """A store with truth, whole, or growing where it has many events in several files."""
+    if is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
+        store = prepared(source, detector, stages("sorting"))
+        _require_trainable(store, source.path)
+        yield store
+        return
+    with growing(source, detector, lambda store: part_order(store, seed)) as store:
+        if store.wait is None:
+            _require_trainable(store, source.path)
+        else:
+            logger.info(
+                "%s: %d events are prepared while training goes on; what is done is kept for the next time",
+                source.path,
+                len(store),
+            )
+        yield store
+
+
+def _require_trainable(store: Store, path: Path) -> None:
+    if not store.has_truth:
+        raise IcerecoError(
+            f"{path} has no truth to train on: it needs the columns azimuth and zenith "
+            "(in Kaggle's layout train_meta.parquet beside the train folder)"
+        )
+    store.require_truth()
+    if not store.manifest.pulses:
+        raise IcerecoError(
+            f"{path}: none of its {len(store):,} events has a pulse, so there is nothing to learn from"
+        )
+
+
+def _split(
+    stores: Sequence[Store],
+    sources: Sequence[Source],
+    rules: Sequence[SplitRule | None],
+    options: TrainOptions,
+) -> list[Split]:
+    """Each data set by itself, as it declares or else by hash; of each as much as its size is of all."""
+    total = sum(map(len, stores))
+    found = []
+    for store, source, rule in zip(stores, sources, rules, strict=True):
+        share = len(store) / total
+        validation = max(round(options.validation_events * share), 1)
+        train = None if options.events is None else max(round(options.events * share), 1)
+        if rule is not None:
+            found.append(declared_split(store, rule, source.part_names(), validation, train))
+            continue
+        most = max(int(len(store) * LARGEST_VALIDATION_SHARE), 1)
+        found.append(split(store, min(validation, most), options.seed, train))
+    return found
+
+
+def _one_or_all(texts: list[str]) -> str | list[str] | None:
+    return texts if len(texts) > 1 else next(iter(texts), None)
+
+
+def _simulate(profile: Profile, detector: Detector, stages: Stages) -> Path:
+    if profile.simulation is None:
+        raise IcerecoError(
+            f"profile {profile.name!r} has no [simulation] to make events with; give a file or folder with --data"
+        )
+    options = profile.train
+    events = (options.events or DEFAULT_EVENTS) + options.validation_events
+    return simulated_events(profile.simulation, detector, events, SIMULATION_SEED, stages("simulating"))
+
+
+def _budget(options: TrainOptions) -> Budget:
+    return Budget(options.pulses_per_batch, options.doms_per_batch, options.events_per_batch)

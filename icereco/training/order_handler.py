@@ -1,0 +1,112 @@
+"""Obeys the orders of a run's control file, between two steps, and says so in its status."""
+
+import time
+from collections.abc import Callable
+
+from icereco.data.store.builder import Progress
+from icereco.errors import IcerecoError
+from icereco.runs.folder import RunFolder
+from icereco.runs.orders import Order, OrderReader
+from icereco.system.log import get_logger
+from icereco.training.datasets import Stages
+from icereco.training.recorder import HEARTBEAT_SECONDS, Recorder
+from icereco.training.resume_state import Position
+from icereco.training.stop_request import StopRequest
+
+__all__ = ["Orders", "StoppedEarlyError", "obeying_stages"]
+
+logger = get_logger(__name__)
+
+POLL_SECONDS = 0.2
+
+
+class StoppedEarlyError(IcerecoError):
+    """A stop was ordered before the first step; there is nothing to save."""
+
+
+class Orders:
+    """Stop, pause, resume and checkpoint. None of them touches weights, random numbers or the order of events."""
+
+    def __init__(
+        self,
+        reader: OrderReader,
+        stop: StopRequest,
+        recorder: Recorder,
+        position: Position,
+        save: Callable[[], None],
+    ) -> None:
+        self.reader = reader
+        self.stop = stop
+        self.recorder = recorder
+        self.position = position
+        self.save = save
+        self.paused = False
+
+    def obey(self) -> None:
+        """Do what was ordered since the last call; while paused, wait for what comes next."""
+        self._take()
+        began = time.monotonic()
+        while self.paused and not self.stop:
+            time.sleep(POLL_SECONDS)
+            self._take()
+            self.recorder.beat("paused", self.position)
+        self.recorder.leave_out(time.monotonic() - began)
+
+    def _take(self) -> None:
+        for order, line in self.reader.new():
+            answer = self._carry_out(order) if order else f"not an order: {line[:80]}"
+            logger.info("order: %s", answer)
+            self.recorder.answered, self.recorder.answer = self.reader.offset, answer
+            self.recorder.say("paused" if self.paused else "training", self.position)
+
+    def _carry_out(self, order: Order) -> str:
+        step = self.position.step
+        match order:
+            case "stop":
+                self.stop.reason = "an order"
+                return f"stopping after step {step:,}"
+            case "pause":
+                self.paused = True
+                return f"paused after step {step:,}"
+            case "resume":
+                was, self.paused = self.paused, False
+                return f"going on from step {step:,}" if was else "not paused: training goes on"
+            case "checkpoint":
+                self.save()
+                return f"saved at step {step:,}"
+
+
+def obeying_stages(stages: Stages, run: RunFolder, reader: OrderReader) -> Stages:
+    """Stages that keep the status alive while data is prepared, and end early when a stop is ordered.
+
+    Raises:
+        StoppedEarlyError: from the stage's progress.
+    """
+    last = 0.0
+
+    def stage(name: str) -> Progress:
+        tell = stages(name)
+
+        def told(done: int, total: int) -> None:
+            nonlocal last
+            tell(done, total)
+            if time.monotonic() - last >= HEARTBEAT_SECONDS:
+                last = time.monotonic()
+                run.write_status("preparing", message=f"{name} events: {done / max(total, 1):.0%}")
+                _obey_early(run, reader)
+
+        return told
+
+    return stage
+
+
+def _obey_early(run: RunFolder, reader: OrderReader) -> None:
+    for order, _ in reader.new():
+        answer = (
+            "stopped before the first step"
+            if order == "stop"
+            else f"nothing to {order} before the first step"
+        )
+        run.write_status("preparing", answered=reader.offset, answer=answer)
+        if order == "stop":
+            raise StoppedEarlyError("stopped before the first step; nothing was trained")

@@ -1,0 +1,108 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""Everything that a resumed training needs to go on bit for bit: weights, optimizer, random numbers, position."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from icereco.errors import IcerecoError
+from icereco.model.checkpoint import read_tensors, write_tensors
+from icereco.training.optimizer import Optimizers
+
+__all__ = ["Position", "load_state", "save_state"]
+
+
+@dataclass(slots=True)
+class Position:
+    """Where training stands.
+
+    Attributes:
+        epoch: from 0.
+        batch: batches of this epoch that are done.
+        step: optimizer steps done in all.
+        events: events seen in all.
+        validations: validations done in all.
+        best_loss: the lowest validation loss so far, or None.
+        best_median_deg: the median angular error there, or None.
+        seconds: time spent training, over all sittings.
+        losses: mean loss and events of each step since the last line of metrics.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    events: int = 0
+    validations: int = 0
+    best_loss: float | None = None
+    best_median_deg: float | None = None
+    seconds: float = 0.0
+    losses: list[tuple[float, int]] = field(default_factory=list)
+
+
+def save_state(
+    path: Path,
+    model: nn.Module,
+    optimizers: Optimizers,
+    position: Position,
+    average: nn.Module | None = None,
+) -> None:
+    """Write atomically; `average` is the running mean of the weights, if there is one."""
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
+    for number, part in enumerate(optimizers.parts):
+        for index, state in part.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{index}/{name}": value for name, value in state.items()}
+    tensors["random/cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    write_tensors(path, tensors, {"position": json.dumps(asdict(position))})
+
+
+def load_state(
+    path: Path, model: nn.Module, optimizers: Optimizers, average: nn.Module | None = None
+) -> Position:
+    """Put everything back where it was.
+
+    Raises:
+        IcerecoError: the file is damaged, or belongs to another model.
+    """
+    tensors, metadata = read_tensors(path)
+    position = _position(metadata, path)
+    try:
+        model.load_state_dict(_under("model/", tensors))
+        if average is not None:
+            average.load_state_dict(_under("average/", tensors))
+        for number, part in enumerate(optimizers.parts):
+            part.load_state_dict(_part_state(part, _under(f"optimizer/{number}/", tensors)))
+        torch.set_rng_state(tensors["random/cpu"])
+    except (RuntimeError, ValueError, LookupError, TypeError) as error:
+        raise IcerecoError(f"{path} is the state of another model: {error}") from error
+    if "random/cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random/cuda"])
+    return position
+
+
+def _position(metadata: dict[str, str], path: Path) -> Position:
+    try:
+        return Position(**json.loads(metadata["position"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise IcerecoError(
+            f"{path} is not the state of a training: it does not say where that stands; train anew"
+        ) from error
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _part_state(part: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, object]:
+    """The optimizer's own form; its settings come from the profile, only its moments from the file."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = value
+    return {"state": state, "param_groups": part.state_dict()["param_groups"]}

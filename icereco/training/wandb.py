@@ -1,0 +1,171 @@
+"""Experiment tracking with Weights & Biases: beside the local metrics file, never instead of it, never in the way."""
+
+import configparser
+import netrc
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from icereco.errors import IcerecoError
+from icereco.system.log import get_logger
+
+__all__ = ["PROJECT", "Mode", "Tracker", "choose_mode", "is_logged_in"]
+
+Mode = Literal["online", "offline", "disabled"]
+
+PROJECT = "icereco"
+
+_ID_FILE = "wandb-id"
+_START_SECONDS, _FINISH_SECONDS = 30.0, 60.0
+
+logger = get_logger(__name__)
+
+
+def choose_mode(asked: Mode | None) -> Mode:
+    """What was asked for, else `WANDB_MODE`, else online for who is logged in, else disabled; without a prompt.
+
+    Raises:
+        IcerecoError: online was asked for without being logged in.
+    """
+    wanted = asked or _mode_of_environment() or ("online" if is_logged_in() else "disabled")
+    if wanted == "online" and not is_logged_in():
+        raise IcerecoError(
+            "not logged in to Weights & Biases; log in once with: wandb login, or train with --wandb offline"
+        )
+    return wanted
+
+
+def _mode_of_environment() -> Mode | None:
+    known: dict[str, Mode] = {
+        "online": "online",
+        "offline": "offline",
+        "dryrun": "offline",
+        "disabled": "disabled",
+    }
+    return known.get(os.environ.get("WANDB_MODE", "").lower())
+
+
+def is_logged_in() -> bool:
+    """Whether W&B would find credentials where its own library looks: environment, settings, netrc."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    settings = _settings()
+    if settings.get("api_key"):
+        return True
+    server = os.environ.get("WANDB_BASE_URL") or settings.get("base_url") or "https://api.wandb.ai"
+    with suppress(OSError, netrc.NetrcParseError):
+        found = netrc.netrc(_netrc_file()).authenticators(urlsplit(server).netloc)
+        return bool(found and found[2])
+    return False
+
+
+def _settings() -> dict[str, str]:
+    folder = os.environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb"
+    parser = configparser.ConfigParser(interpolation=None)
+    with suppress(configparser.Error, OSError, UnicodeDecodeError):
+        parser.read([Path(folder) / "settings", Path("wandb") / "settings"])
+    return dict(parser["default"]) if parser.has_section("default") else {}
+
+
+def _netrc_file() -> Path:
+    if named := os.environ.get("NETRC"):
+        return Path(named).expanduser()
+    usual, windows = Path.home() / ".netrc", Path.home() / "_netrc"
+    return windows if windows.exists() and not usual.exists() else usual
+
+
+class Tracker:
+    """One run at W&B, or nothing at all; whatever goes wrong there is a warning, and training goes on."""
+
+    def __init__(self, run: Any | None) -> None:
+        self._run = run
+
+    @classmethod
+    def open(
+        cls,
+        mode: Mode,
+        folder: Path,
+        name: str,
+        config: Mapping[str, Any],
+        project: str = PROJECT,
+        tags: Sequence[str] = (),
+    ) -> Self:
+        """Begin, or go on with the run that `folder` began; with mode "disabled" wandb is not even imported.
+
+        Args:
+            mode: as `choose_mode` says.
+            folder: the run folder; W&B's own files go to `wandb/` in it.
+            name: the run's name at W&B.
+            config: the resolved profile, for comparing runs.
+            project: the project at W&B.
+            tags: for finding the run again.
+        """
+        if mode == "disabled":
+            return cls(None)
+        run = _attempt("start", lambda: _start(mode, folder, name, config, project, tags))
+        if mode == "online" and (url := getattr(run, "url", None)):  # offline, wandb warns whoever asks
+            logger.info("Weights & Biases: %s", url)
+        elif run is not None:
+            logger.info("Weights & Biases keeps this run in %s; upload it with: wandb sync", folder / "wandb")
+        return cls(run)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is being tracked."""
+        return self._run is not None
+
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Hand on a line of metrics; returns at once."""
+        run = self._run
+        if run is not None and _attempt("log", lambda: (run.log(dict(metrics), step=step),)) is None:
+            self._run = None
+
+    def finish(self, exit_code: int = 0) -> None:
+        """Hand on what is left, for at most a minute."""
+        run, self._run = self._run, None
+        if run is not None:
+            _attempt("finish", lambda: run.finish(exit_code=exit_code))
+
+
+def _start(
+    mode: Mode, folder: Path, name: str, config: Mapping[str, Any], project: str, tags: Sequence[str]
+) -> Any:
+    import wandb
+
+    limits: dict[str, Any] = {"init_timeout": _START_SECONDS, "finish_timeout": _FINISH_SECONDS}
+    settings = wandb.Settings(
+        silent=True,  # the terminal belongs to the progress display
+        console="off",
+        **{key: value for key, value in limits.items() if key in wandb.Settings.model_fields},
+    )
+    return wandb.init(
+        mode=mode,
+        project=project,
+        name=name,
+        id=_id(folder),
+        resume="allow",
+        dir=folder,
+        config=dict(config),
+        tags=list(tags),
+        settings=settings,
+    )
+
+
+def _id(folder: Path) -> str:
+    """The run's identity at W&B, kept in the folder so that a resumed training continues the same curves."""
+    file = folder / _ID_FILE
+    if not file.exists():
+        file.write_text(secrets.token_hex(6), encoding="ascii")
+    return file.read_text(encoding="ascii").strip()
+
+
+def _attempt(what: str, call: Callable[[], Any]) -> Any | None:
+    try:
+        return call()
+    except Exception as error:  # whatever tracking does, training goes on
+        logger.warning("Weights & Biases could not %s: %s; metrics stay in the run folder", what, error)
+        return None

@@ -1,0 +1,57 @@
+"""The line at the top: where one is, and what is wrong."""
+
+from rich.text import Text
+from textual.events import Click
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from icereco.tui.modes import MODES
+from icereco.tui.themes import themed
+from icereco.watch.alerts import Alert
+
+__all__ = ["ModeBar"]
+
+
+class ModeBar(Widget):
+    """The modes with their keys; alerts at the right."""
+
+    alerts: reactive[tuple[Alert, ...]] = reactive(())
+
+    def on_mount(self) -> None:
+        """Follow the app's alerts."""
+        self.watch(self.app, "alerts", self._take)
+
+    def _take(self, alerts: tuple[Alert, ...]) -> None:
+        self.alerts = alerts
+
+    def render(self) -> Text:
+        """One line."""
+        primary = themed(self.app, "primary")
+        line = Text(no_wrap=True)
+        line.append(" ✱ icereco ", style=f"bold reverse {primary}")
+        line.append("  ")
+        for number, (name, mode) in enumerate(MODES.items(), start=1):
+            here = name == self.app.current_mode
+            line.append(f"{number} ", style=primary if here else "dim")
+            line.append(mode.title, style="bold underline" if here else "dim")
+            line.append("  ")
+        return self._with_alerts(line, themed(self.app, "error"))
+
+    def _with_alerts(self, line: Text, color: str) -> Text:
+        if not self.alerts:
+            return line
+        room = self.size.width - line.cell_len - 1
+        first, more = self.alerts[0], len(self.alerts) - 1
+        text = f"▲ {first.subject}: {first.kind}" + (f" +{more}" if more else "")
+        if len(text) > room:
+            text = f"▲ {len(self.alerts)}"
+        line.append(text.rjust(room), style=f"bold {color}")
+        return line
+
+    def on_click(self, event: Click) -> None:
+        """The titles are buttons."""
+        column = 13
+        for name, mode in MODES.items():
+            if column <= event.x < column + len(mode.title) + 2:
+                self.app.call_later(self.app.run_action, f"mode('{name}')")
+            column += len(mode.title) + 4

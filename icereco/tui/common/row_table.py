@@ -1,0 +1,264 @@
+"""A table of any number of rows, of which only those in sight are ever formatted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from icereco.draw.canvas.colormap import blended, packed
+from icereco.draw.canvas.palette import palette_on
+from icereco.tui.keys import Key, bindings
+
+__all__ = ["TABLE_KEYS", "Column", "RowTable"]
+
+
+TABLE_KEYS: tuple[Key, ...] = (
+    Key("up", "row_up", "Row up", "Tables"),
+    Key("down", "row_down", "Row down", "Tables"),
+    Key("pageup", "page_up", "Page up", "Tables"),
+    Key("pagedown", "page_down", "Page down", "Tables"),
+    Key("home", "first_row", "First row", "Tables"),
+    Key("end", "last_row", "Last row", "Tables"),
+    Key("left", "scroll_left", "Scroll left", "Tables"),
+    Key("right", "scroll_right", "Scroll right", "Tables"),
+    Key("enter", "choose", "Choose", "Tables"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: of the values.
+        title: in the head.
+        width: in cells.
+        text: makes a value readable.
+        left: aligned to the left, as words are.
+        color: of a value, or None for the table's own.
+    """
+
+    name: str
+    title: str
+    width: int
+    text: Callable[[Any], str] = str
+    left: bool = False
+    color: Callable[[Any], int | None] | None = None
+
+
+class RowTable(ScrollView, can_focus=True):
+    """Rows of values with a head and a cursor.
+
+    Attributes:
+        cursor: the row that is pointed at, −1 in an empty table.
+    """
+
+    BINDINGS = bindings(TABLE_KEYS)
+    DEFAULT_CSS: ClassVar[str] = """
+    RowTable { height: 1fr; overflow-x: auto; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; scrollbar-background: $background; scrollbar-color: $panel; }
+    """
+
+    cursor: reactive[int] = reactive(-1)
+
+    @dataclass
+    class Pointed(Message):
+        """The user has moved the cursor to a row."""
+
+        table: "RowTable"
+        row: int
+
+    @dataclass
+    class Chosen(Message):
+        """The user has pressed enter on a row, or clicked it."""
+
+        table: "RowTable"
+        row: int
+
+    @dataclass
+    class HeadClicked(Message):
+        """The user has clicked the head of a column."""
+
+        table: "RowTable"
+        column: str
+
+    def __init__(self, *, empty: str = "", id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
+        super().__init__(id=id, classes=classes)
+        self.empty = empty
+        self.marked = ""  # the column that the rows are in order of, with an arrow
+        self._columns: Sequence[Column] = ()
+        self._values: list[Sequence[Any]] = []
+        self._count = 0
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return self._count
+
+    def fill(self, columns: Sequence[Column], values: Sequence[Sequence[Any]], cursor: int = -1) -> None:
+        """Show other rows, given column by column."""
+        self._columns, self._values = columns, list(values)
+        self._count = len(values[0]) if values else 0
+        width = sum(column.width + 1 for column in columns)
+        self.virtual_size = Size(width, self._count + 1)
+        self.set_reactive(RowTable.cursor, min(cursor, self._count - 1))
+        self.show_cursor()
+        self.refresh()
+
+    def point(self, row: int) -> None:
+        """Move the cursor without telling anyone."""
+        self.cursor = max(min(row, self._count - 1), -1)
+        self.show_cursor()
+
+    def move(self, by: int) -> None:
+        """Move the cursor and tell."""
+        if self._count:
+            self.point(max(self.cursor + by, 0))
+            self.post_message(self.Pointed(self, self.cursor))
+
+    def choose(self) -> None:
+        """Choose the row under the cursor."""
+        if 0 <= self.cursor < self._count:
+            self.post_message(self.Chosen(self, self.cursor))
+
+    def show_cursor(self) -> None:
+        """Scroll so far that the cursor's row is in sight, below the head."""
+        height = self.scrollable_content_region.height
+        if self.cursor < 0 or height < 2:
+            return
+        top = int(self.scroll_y)
+        wanted = min(max(top, self.cursor - height + 2), self.cursor)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False)
+
+    def action_row_up(self) -> None:
+        """One row up."""
+        self.move(-1)
+
+    def action_row_down(self) -> None:
+        """One row down."""
+        self.move(1)
+
+    def action_page_up(self) -> None:
+        """A screenful up."""
+        self.move(-self._page)
+
+    def action_page_down(self) -> None:
+        """A screenful down."""
+        self.move(self._page)
+
+    def action_first_row(self) -> None:
+        """To the top."""
+        self.move(-self._count)
+
+    def action_last_row(self) -> None:
+        """To the end."""
+        self.move(self._count)
+
+    @property
+    def _page(self) -> int:
+        return max(self.scrollable_content_region.height - 2, 1)
+
+    def action_choose(self) -> None:
+        """Choose the row under the cursor."""
+        self.choose()
+
+    def watch_cursor(self) -> None:
+        """Draw the cursor elsewhere."""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The head, or a row."""
+        width = self.scrollable_content_region.width
+        under = packed(self.background_colors[1])
+        if not self._count and y == 1 and self.empty:
+            strip = Strip([Segment(f" {self.empty}", _style(palette_on(under).label, under))])
+        elif y == 0:
+            strip = self._head(under)
+        else:
+            strip = self._row(int(self.scroll_offset.y) + y - 1, under)
+        left = int(self.scroll_offset.x)
+        last = next(reversed(list(strip)), Segment("", _style(palette_on(under).text, under)))
+        return strip.crop_extend(left, left + width, last.style)
+
+    def _head(self, under: int) -> Strip:
+        style = _style(palette_on(under).label, under, bold=True)
+        return Strip([Segment(_fit(self._title(column), column), style) for column in self._shown()])
+
+    def _shown(self) -> Sequence[Column]:
+        """The columns up to the last one that is in sight as a whole."""
+        room, ends = int(self.scroll_offset.x) + self.scrollable_content_region.width, 0
+        for number, column in enumerate(self._columns):
+            ends += column.width
+            if ends > room:
+                return self._columns[:number]
+            ends += 1
+        return self._columns
+
+    def _title(self, column: Column) -> str:
+        return f"{column.title}{self.marked[-1]}" if self.marked[:-1] == column.name else column.title
+
+    def _row(self, row: int, under: int) -> Strip:
+        if not 0 <= row < self._count:
+            return Strip([])
+        palette, pointed = palette_on(under), row == self.cursor
+        ground = self._ground(under) if pointed else under
+        segments = []
+        for column, values in zip(self._shown(), self._values, strict=False):
+            value = values[row]
+            color = column.color(value) if column.color else None
+            text = "" if value is None or value != value else column.text(value)
+            segments.append(
+                Segment(
+                    _fit(text, column), _style(palette.text if color is None else color, ground, bold=pointed)
+                )
+            )
+        return Strip(segments)
+
+    def _ground(self, under: int) -> int:
+        return int(blended(palette_on(under).method(1), under, 0.4 if self.has_focus else 0.2))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose a row, or a column by its head."""
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        if place.y == 0:
+            self._click_head(place.x + int(self.scroll_offset.x))
+            return
+        row = int(self.scroll_offset.y) + place.y - 1
+        if row < self._count:
+            self.point(row)
+            self.choose()
+
+    def _click_head(self, x: int) -> None:
+        for column in self._columns:
+            x -= column.width + 1
+            if x < 0:
+                self.post_message(self.HeadClicked(self, column.name))
+                return
+
+    def on_focus(self) -> None:
+        """The cursor is brighter."""
+        self.refresh(Region(0, 0, *self.size))
+
+    def on_blur(self) -> None:
+        """The cursor is darker."""
+        self.refresh(Region(0, 0, *self.size))
+
+
+def _fit(text: str, column: Column) -> str:
+    """Text in the width of its column, and a blank."""
+    text = text if len(text) <= column.width else text[: column.width - 1] + "…"
+    return (text.ljust(column.width) if column.left else text.rjust(column.width)) + " "
+
+
+def _style(color: int, under: int, *, bold: bool = False) -> Style:
+    return Style(color=f"#{color:06x}", bgcolor=f"#{under:06x}", bold=bold)

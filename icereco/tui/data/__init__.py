@@ -1,0 +1,1 @@
+"""The screen of data sets and detectors."""

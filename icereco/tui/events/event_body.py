@@ -1,0 +1,247 @@
+"""The event in full: the detector and time on the left with the list below, what is known of it on the right."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.reactive import var
+
+from icereco.detector.detector import Detector
+from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.colormap import COLORMAPS
+from icereco.draw.canvas.markers import MARKERS
+from icereco.draw.canvas.scene import frame_of
+from icereco.draw.event.state import EventState, Style, after
+from icereco.tui.common.list_panel import ListPanel
+from icereco.tui.events.event_view import EventView
+from icereco.tui.events.numbers import Numbers
+from icereco.tui.events.pulse_table import PulseTable
+from icereco.tui.events.sky import SkyMap
+from icereco.tui.events.timeline import Timeline
+from icereco.tui.events.waveform import Waveform
+from icereco.tui.keys import Key, bindings
+from icereco.tui.ssh import over_ssh
+
+__all__ = ["BODY_KEYS", "EventBody"]
+
+BODY_KEYS: tuple[Key, ...] = (
+    Key("space", "play", "Play", "Time", shown=True),
+    Key("comma", "hurry(0.5)", "Slower", "Time"),
+    Key("full_stop", "hurry(2.0)", "Faster", "Time"),
+    Key("left_square_bracket", "stretch(0.8)", "Colours for less time", "Time"),
+    Key("right_square_bracket", "stretch(1.25)", "Colours for more time", "Time"),
+    Key("plus,equals_sign", "zoom(1.25)", "Zoom in", "Detector"),
+    Key("minus", "zoom(0.8)", "Zoom out", "Detector"),
+    Key("a", "pan(-1, 0)", "Move left", "Detector"),
+    Key("d", "pan(1, 0)", "Move right", "Detector"),
+    Key("w", "pan(0, 1)", "Move up", "Detector"),
+    Key("s", "pan(0, -1)", "Move down", "Detector"),
+    Key("0", "reset_view", "Whole detector", "Detector"),
+    Key("x", "look_along('x')", "From the side, x", "Detector"),
+    Key("y", "look_along('y')", "From the side, y", "Detector"),
+    Key("z", "look_along('z')", "From above", "Detector"),
+    Key("r", "spin", "Spin", "Detector", shown=True),
+    Key("j", "next_dom(1)", "Next hit", "Detector"),
+    Key("k", "next_dom(-1)", "Previous hit", "Detector"),
+    Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
+    Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
+    Key("c", "next_colormap", "Colours", "Looks"),
+    Key("m", "next_marker", "Marker", "Looks"),
+)
+
+_FRAMES_PER_SECOND, _FRAMES_OVER_SSH = 20, 6
+_SPIN = 0.5  # rad/s
+_PAN = 0.1  # of what is seen
+_SLOWEST, _FASTEST = 1 / 64, 4.0
+
+
+class EventBody(Horizontal):
+    """Holds the state that its parts draw, and changes it as keys, the mouse and the clock say.
+
+    Attributes:
+        state: what is shown.
+        playing, spinning: whether time runs, and whether the detector turns.
+        speed: of time, as a part of what the timeline shows, a second.
+    """
+
+    BINDINGS = bindings(BODY_KEYS)
+
+    state: var[EventState] = var(None, init=False)  # type: ignore[arg-type]  # set before anything reads it
+
+    class Changed(Message):
+        """What stands in the frames may be another now."""
+
+    def __init__(self, detector: Detector, marker: str = "braille") -> None:
+        """The detector whose sensors the events name, and how dots are drawn."""
+        super().__init__()
+        self.detector = detector
+        self.playing = self.spinning = False
+        self.speed = 0.25
+        self._over_ssh = over_ssh()
+        self._ticked = self._turned = 0.0
+        self._told: tuple[object, ...] = ()
+        style = Style(marker=marker, lean=self._over_ssh)
+        if "NO_COLOR" in os.environ:  # brightness must say all
+            style = Style("gray", marker, lean=True)
+        self.set_reactive(
+            EventBody.state, EventState(frame_of(detector), Camera.around(detector.position_m), style=style)
+        )
+
+    def compose(self) -> ComposeResult:
+        """All parts; which of them have room, the style sheet says."""
+        with Vertical(id="left"):
+            yield EventView(id="view", classes="card")
+            yield Timeline(id="timeline", classes="card")
+            yield ListPanel(id="list-panel", classes="card")
+        with Vertical(id="right"):
+            yield Numbers(id="numbers", classes="card")
+            yield SkyMap(id="sky", classes="card")
+            yield SkyMap(zoomed=True, id="zoom", classes="card")
+            yield Waveform(id="waveform", classes="card")
+            yield PulseTable(self.detector, id="pulses", classes="card")
+
+    def on_mount(self) -> None:
+        """Show the detector alone."""
+        rate = _FRAMES_OVER_SSH if self._over_ssh else _FRAMES_PER_SECOND
+        self._ticker = self.set_interval(1 / rate, self._tick, pause=True)
+        self.watch_state(self.state)
+
+    def watch_state(self, state: EventState) -> None:
+        """Hand it to everything that draws it."""
+        for widget in self.query(".card"):
+            if isinstance(widget, EventView | Timeline | Numbers | SkyMap | Waveform | PulseTable):
+                widget.state = state
+        told = (state.shown, state.estimates, state.colors_ns, state.picked, state.style)
+        if told != self._told:
+            self._told = told
+            self.post_message(self.Changed())
+
+    def take(self, detector: Detector) -> None:
+        """Draw another detector, if it is another, without an event."""
+        if detector is not self.detector:
+            self.detector = self.query_one(PulseTable).detector = detector
+            self._change(frame=frame_of(detector), camera=Camera.around(detector.position_m))
+        self.state = self.state.showing(None, ())
+
+    def title(self, titles: dict[str, tuple[str, str]]) -> None:
+        """Write in the frames of the parts."""
+        for name, (title, subtitle) in titles.items():
+            part = self.query_one(f"#{name}")
+            part.border_title, part.border_subtitle = title, subtitle
+
+    def rest(self, *, resting: bool) -> None:
+        """Nothing moves while nobody looks."""
+        self._ticked = time.monotonic()
+        if resting or not (self.playing or self.spinning):
+            self._ticker.pause()
+        else:
+            self._ticker.resume()
+
+    @on(EventView.CameraMoved)
+    def _look(self, event: EventView.CameraMoved) -> None:
+        self._change(camera=event.camera)
+
+    @on(EventView.DomPicked)
+    def _pick_dom(self, event: EventView.DomPicked) -> None:
+        self._pick(event.index)
+
+    @on(PulseTable.PulsePicked)
+    def _pick_pulse(self, event: PulseTable.PulsePicked) -> None:
+        if self.state.shown is not None:
+            self._change(picked=int(self.state.shown.hits.dom[event.pulse]), pulse=event.pulse)
+
+    @on(Timeline.TimeMoved)
+    def _go_to_time(self, event: Timeline.TimeMoved) -> None:
+        self._change(time_ns=event.time_ns)
+
+    def _pick(self, dom: int | None) -> None:
+        if self.state.shown is not None:
+            first = None if dom is None else int(self.state.shown.hits.offsets[dom])
+            self._change(picked=dom, pulse=first)
+
+    def _change(self, **values: Any) -> None:
+        self.state = replace(self.state, **values)
+
+    def action_next_dom(self, by: int) -> None:
+        """The next DOM that was hit, or the one before, in order of time."""
+        if (dom := self.state.dom_after(by)) is not None:
+            self._pick(dom)
+
+    def _tick(self) -> None:
+        """Advance by the time that has passed: a slow terminal shows fewer pictures, not a slower event."""
+        now = time.monotonic()
+        passed, self._ticked = min(now - self._ticked, 0.5), now
+        state = self.state
+        if self.spinning:
+            state = replace(state, camera=state.camera.turned(_SPIN * passed, 0))
+            self._turned += _SPIN * passed
+            # Over SSH nothing goes on drawing that nobody looks at.
+            self.spinning = not (self._over_ssh and self._turned >= 2 * np.pi)
+        if self.playing:
+            state = state.later(passed * self.speed)
+            self.playing = state.time_ns is not None
+        self.state = state
+        if not (self.playing or self.spinning):
+            self.rest(resting=False)
+
+    def action_play(self) -> None:
+        """Let time run through the event, from where it stands."""
+        self.playing = not self.playing
+        if self.playing and self.state.time_ns is None:
+            self._change(time_ns=self.state.window_ns[0])
+        self.rest(resting=False)
+
+    def action_spin(self) -> None:
+        """Turn by itself; over SSH once around."""
+        self.spinning, self._turned = not self.spinning, 0.0
+        self.rest(resting=False)
+
+    def action_hurry(self, factor: float) -> None:
+        """Let time run faster or slower."""
+        self.speed = min(max(self.speed * factor, _SLOWEST), _FASTEST)
+
+    def action_stretch(self, factor: float) -> None:
+        """Let the colours reach over more time, or less."""
+        self.state = self.state.stretched(factor)
+
+    def action_zoom(self, factor: float) -> None:
+        """Nearer or farther."""
+        self._move(lambda camera: camera.zoomed(factor))
+
+    def action_pan(self, right: float, up: float) -> None:
+        """Move what is seen."""
+        self._move(lambda camera: camera.panned(right * _PAN, up * _PAN))
+
+    def action_look_along(self, axis: str) -> None:
+        """Along an axis of the detector."""
+        self._move(lambda camera: camera.seen_from(axis))
+
+    def action_reset_view(self) -> None:
+        """The whole detector, as at first."""
+        self._move(lambda _: Camera.around(self.detector.position_m))
+
+    def _move(self, how: Callable[[Camera], Camera]) -> None:
+        self._change(camera=how(self.state.camera))
+
+    def action_switch(self, what: str) -> None:
+        """Show auxiliary pulses or not, lines above hits or below."""
+        change: dict[str, Any] = {what: not getattr(self.state.style, what)}
+        self._restyle(lambda style: replace(style, **change))
+
+    def action_next_colormap(self) -> None:
+        """The next colours."""
+        self._restyle(lambda style: replace(style, colormap=after(style.colormap, COLORMAPS)))
+
+    def action_next_marker(self) -> None:
+        """The next way to draw dots."""
+        self._restyle(lambda style: replace(style, marker=after(style.marker, MARKERS)))
+
+    def _restyle(self, how: Callable[[Style], Style]) -> None:
+        self._change(style=how(self.state.style))

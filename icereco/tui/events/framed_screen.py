@@ -1,0 +1,31 @@
+"""The event screen within the app: the line of modes above it, the keys below."""
+
+from textual.app import ComposeResult
+
+from icereco.detector.detector import load_detector
+from icereco.tui.common.key_bar import KeyBar
+from icereco.tui.common.mode_bar import ModeBar
+from icereco.tui.events.keys import EVENT_KEYS
+from icereco.tui.events.screen import EventScreen
+from icereco.tui.keys import Key
+from icereco.tui.settings import Settings
+
+__all__ = ["KEYS", "FramedEventScreen"]
+
+KEYS: tuple[Key, ...] = EVENT_KEYS
+
+
+class FramedEventScreen(EventScreen):
+    """Events, as one of the app's screens."""
+
+    KEYS = KEYS
+
+    def __init__(self, settings: Settings) -> None:
+        detector = load_detector(settings.detector) if settings.detector else None
+        super().__init__(settings.events, settings.beside, detector, settings.runs, settings.marker)
+
+    def compose(self) -> ComposeResult:
+        """The frame around the events."""
+        yield ModeBar()
+        yield from super().compose()
+        yield KeyBar()

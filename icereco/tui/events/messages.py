@@ -1,0 +1,23 @@
+"""What threads tell the event screen."""
+
+from textual.message import Message
+
+from icereco.watch.worker import Answer
+
+__all__ = ["Answered", "DataSeen"]
+
+
+class DataSeen(Message):
+    """More of the data has been read, or they were replaced."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, DataSeen)
+
+
+class Answered(Message):
+    """A run has reconstructed an event."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer

@@ -1,0 +1,397 @@
+"""The event screen: events, what reconstructions say of them, and the detector they were seen by."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Static
+
+from icereco.detector.detector import Detector
+from icereco.draw.event.state import MOST_LINES, after
+from icereco.draw.event.titles import titles_of
+from icereco.draw.export.event import DARK, event_figure
+from icereco.draw.export.save import save_picture
+from icereco.errors import IcerecoError
+from icereco.reconstruct.methods import BASELINE, baseline
+from icereco.runs.folder import RunFolder, list_runs, runs_dir
+from icereco.tui.common.dialogs import AskPath, Choose
+from icereco.tui.common.list_panel import ListPanel
+from icereco.tui.events.event_body import EventBody
+from icereco.tui.events.event_list import EventList
+from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
+from icereco.tui.events.messages import Answered, DataSeen
+from icereco.tui.events.welcome import Welcome
+from icereco.tui.keys import bindings
+from icereco.watch.choose import Order
+from icereco.watch.event_session import EventSession
+from icereco.watch.opening import names_known
+from icereco.watch.worker import Workers
+
+__all__ = ["EVENT_KEYS", "EventScreen"]
+
+_POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
+_CARD_SETS = 3
+
+
+class EventScreen(Screen[None]):
+    """Events of one data set; one of them in full.
+
+    Attributes:
+        session: what is open.
+        reconstructors: the runs that reconstruct what is shown.
+    """
+
+    KEYS = EVENT_KEYS
+    BINDINGS = bindings(SCREEN_KEYS)
+    CSS_PATH = "screen.tcss"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
+        (0, "-narrow"),
+        (100, "-normal"),
+        (160, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
+        (0, "-low"),
+        (34, "-medium"),
+        (50, "-tall"),
+    ]
+
+    def __init__(
+        self,
+        what: str | Path | None = None,
+        reconstructions: Sequence[Path] = (),
+        detector: Detector | None = None,
+        runs: Path | None = None,
+        marker: str = "braille",
+    ) -> None:
+        """Nothing is read before the screen is shown.
+
+        Args:
+            what: a data set (text may be its name), an output of `icereco reconstruct`, or a run's folder; None asks.
+            reconstructions: more files to set beside.
+            detector: whose sensors the events name; by default what the data say, or IceCube's.
+            runs: where trainings are kept.
+            marker: how dots are drawn.
+        """
+        super().__init__()
+        self.runs = runs or runs_dir()
+        fit = baseline()
+        self.session = EventSession(detector, {BASELINE: fit} if fit else {}, self._data_changed)
+        self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
+        self._wanted, self._beside = what, tuple(reconstructions)
+        self._marker = marker
+        self._next_list, self._list_due = 0.0, False
+        self._generation = (0, 0)
+        self._card_set = 0
+        self._complaint: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """What is wrong, a welcome, and the event."""
+        yield Static(id="problem", markup=False)
+        yield Welcome()
+        yield EventBody(self.session.detector, self._marker)
+
+    @property
+    def body(self) -> EventBody:
+        """The event in full."""
+        return self.query_one(EventBody)
+
+    def on_mount(self) -> None:
+        """Open what is wanted."""
+        self.set_interval(_POLL_SECONDS, self._poll)
+        self.add_class("-cards-0")
+        if self._wanted is not None:
+            self.open(self._wanted, self._beside)
+        else:
+            self._show_welcome()
+
+    def on_unmount(self) -> None:
+        """Stop reading, and end the processes that reconstruct."""
+        self.session.close()
+        self.reconstructors.close()
+
+    def on_screen_suspend(self) -> None:
+        """Nothing moves while nobody looks."""
+        self.body.rest(resting=True)
+
+    def on_screen_resume(self) -> None:
+        """Go on."""
+        self.body.rest(resting=False)
+
+    def on_resize(self) -> None:
+        """Where there is hardly any room, the detector has it all."""
+        self.set_class(self.size.width < 50 or self.size.height < 12, "-tiny")
+
+    # What is open
+
+    def open(self, what: str | Path, beside: Sequence[Path] = ()) -> None:
+        """Show the events of a data set, an output or a run; says what is wrong with it in place."""
+        self._wanted, self._beside = what, tuple(beside)
+        try:
+            self.session.open(what, beside)
+        except IcerecoError as error:
+            self._complain(str(error))
+        else:
+            self._complain(None)
+            self.body.take(self.session.detector)
+            self.query_one(ListPanel).clear_filter()
+        self._show_welcome()
+
+    def _show_welcome(self) -> None:
+        empty, welcome = self.session.opened is None, self.query_one(Welcome)
+        welcome.display, self.body.display = empty, not empty
+        if empty:
+            welcome.list_files(Path(), self.runs)
+        else:
+            self.query_one("#view").focus()
+
+    @on(Welcome.Opened)
+    def _open_found(self, event: Welcome.Opened) -> None:
+        self.open(event.path)
+
+    def _data_changed(self) -> None:
+        """Called from the thread that reads."""
+        self.post_message(DataSeen())
+
+    def on_data_seen(self) -> None:
+        """List what is there now, a few times a second at most."""
+        wait = self._next_list - time.monotonic()
+        if self.session.reading and self._generation[1] and wait > 0:
+            if not self._list_due:
+                self._list_due = True
+                self.set_timer(wait, self._list_events)
+        else:
+            self._list_events()
+
+    def _list_events(self) -> None:
+        began, self._list_due = time.monotonic(), False
+        try:
+            self.session.refresh()
+        except IcerecoError as error:
+            self._complain(str(error))
+        if self.session.generation != self._generation:
+            self._find_again()
+        self._show_list()
+        # Of a long list a tenth of the time goes into showing it, however long it grows.
+        now = time.monotonic()
+        self._next_list = now + max(_LIST_SECONDS, 10 * (now - began))
+
+    def _find_again(self) -> None:
+        """The event that was shown before the data were read anew, or the first one."""
+        shown = self.body.state.shown
+        if self.session.generation > (self._generation[0], 1) and shown is not None:
+            self.notify(f"{self.session.title} was replaced, and is read again")
+        self._generation = self.session.generation
+        row = self.session.row_of(None if shown is None else shown.event_id)
+        if row is not None:
+            self.show_row(row)
+
+    def _show_list(self) -> None:
+        shown = self.body.state.shown
+        if shown is None and len(self.session.listed):
+            self.show_row(int(self.session.listed["row"][0]))
+            shown = self.body.state.shown
+        self.query_one(ListPanel).show_session(self.session, None if shown is None else shown.row)
+        self._show_problems()
+        self._show_titles()
+
+    def _poll(self) -> None:
+        """Files of reconstructions may have changed, and a run may have validated for the first time."""
+        if (
+            self.session.opened is None
+            and self._wanted is not None
+            and Path(self._wanted, "status.json").is_file()
+        ):
+            self.open(self._wanted, self._beside)
+        elif self.session.poll():
+            self._list_events()
+            self._show_estimates()
+
+    def _complain(self, problem: str | None) -> None:
+        self._complaint = problem
+        self._show_problems()
+
+    def _show_problems(self) -> None:
+        problems = [self._complaint, self.session.problem, *self.session.problems]
+        text = "\n".join(dict.fromkeys(one for one in problems if one))
+        widget = self.query_one("#problem", Static)
+        widget.update(text)
+        widget.set_class(bool(text), "-shown")
+
+    def _show_titles(self) -> None:
+        self.body.title(titles_of(self.body.state, self.session, self.reconstructors.names))
+
+    # The event that is shown
+
+    def show_row(self, row: int) -> None:
+        """Show an event by its row in the file."""
+        try:
+            shown, estimates = self.session.shown(row)
+        except IcerecoError as error:
+            self._complain(str(error))
+            return
+        self._complain(None)
+        self.body.state = self.body.state.showing(shown, estimates)
+        self._ask()
+
+    def _show_estimates(self) -> None:
+        state = self.body.state
+        if state.shown is not None:
+            self.body.state = replace(state, estimates=self.session.estimates(state.shown.row))
+
+    @on(EventBody.Changed)
+    def _retitle(self) -> None:
+        self._show_titles()
+
+    @on(EventList.EventPointed)
+    def _go_to_event(self, event: EventList.EventPointed) -> None:
+        shown = self.body.state.shown
+        if shown is None or shown.row != event.row:
+            self.show_row(event.row)
+        else:
+            self._complain(None)
+
+    def action_next_event(self, by: int) -> None:
+        """The next event in the list, or the one before."""
+        self.query_one(EventList).move(by)
+
+    # Filter and order
+
+    @on(ListPanel.Filtered)
+    def _filter(self, event: ListPanel.Filtered) -> None:
+        panel = self.query_one(ListPanel)
+        try:
+            self.session.filter(event.expression)
+        except IcerecoError as error:
+            panel.complain(str(error))
+        else:
+            panel.complain("")
+            self._show_list()
+
+    @on(EventList.SortAsked)
+    def _sort(self, event: EventList.SortAsked) -> None:
+        self._order(event.column, descending=self.session.order != Order(event.column, descending=True))
+
+    def _order(self, column: str, *, descending: bool) -> None:
+        self.session.order = Order(column, descending)
+        self.session.refresh()
+        self._show_list()
+
+    def action_sort(self, column: str) -> None:
+        """Worst or brightest first, or as in the file."""
+        if column in self.session.listed.columns:
+            self._order(column, descending=column != "row")
+            self.query_one(EventList).move(-self.session.total)
+        else:
+            self.notify(f"there is no {column} to sort by: it needs a truth and a file of reconstructions")
+
+    def action_filter(self) -> None:
+        """Write a filter."""
+        panel = self.query_one(ListPanel)
+        if not panel.display:
+            self.toggle_class("-flip-list")
+        panel.focus_filter()
+
+    # Which parts have room
+
+    def action_toggle_list(self) -> None:
+        """The list of events, or more room for the detector."""
+        self.toggle_class("-flip-list")
+        self.query_one(EventList if self.query_one(ListPanel).display else "#view").focus()
+
+    def action_next_cards(self) -> None:
+        """The next set of cards, where not all have room."""
+        self.remove_class(f"-cards-{self._card_set}")
+        self._card_set = (self._card_set + 1) % _CARD_SETS
+        self.add_class(f"-cards-{self._card_set}")
+
+    # Files and methods
+
+    @work(group="dialogs")
+    async def action_open(self) -> None:
+        """Ask for something to open."""
+        question = AskPath("open events", "a data set, an output, or a run", names_known())
+        what = await self.app.push_screen_wait(question)
+        if what is not None:
+            self.open(what)
+
+    @work(group="dialogs")
+    async def action_add(self) -> None:
+        """Ask for a file of reconstructions to set beside."""
+        hint = "an output of icereco reconstruct, or a table with event_id and X_azimuth, X_zenith"
+        path = await self.app.push_screen_wait(AskPath("set reconstructions beside", hint))
+        if path is None:
+            return
+        try:
+            self.session.add(Path(path))
+        except IcerecoError as error:
+            self._complain(str(error))
+        else:
+            self._list_events()
+            self._show_estimates()
+
+    @work(group="dialogs")
+    async def action_next_method(self) -> None:
+        """Look at another method: its line is the bright one, and its density is on the sky."""
+        methods = [one.name for one in self.body.state.estimates]
+        if len(methods) > MOST_LINES:
+            things = [(name, "") for name in methods]
+            chosen = await self.app.push_screen_wait(
+                Choose("look at a method", things, f"{len(methods)} methods")
+            )
+        else:
+            chosen = after(methods[0], methods) if methods else None
+        if chosen is not None:
+            self.session.prefer(chosen)
+            self._list_events()
+            self._show_estimates()
+
+    @work(group="dialogs")
+    async def action_reconstruct(self) -> None:
+        """Ask for a run, and reconstruct with it every event that is shown from now on."""
+        choices = [(run.name, self._about(run)) for run in list_runs(self.runs) if run.best.is_file()]
+        if not choices:
+            self.notify(f"no run in {self.runs} has weights yet; train one with: icereco train")
+            return
+        hint = "reconstructs the events you look at; choose it again to stop"
+        name = await self.app.push_screen_wait(Choose("reconstruct with a run", choices, hint))
+        if name is not None:
+            self.reconstructors.toggle(RunFolder(self.runs / name))
+            self._ask()
+
+    def _about(self, run: RunFolder) -> str:
+        status = run.status()
+        median = f", median {status.best_median_deg:.1f}°" if status and status.best_median_deg else ""
+        return f"{run.state()}{median}{' · in use' if run.name in self.reconstructors.names else ''}"
+
+    def _ask(self) -> None:
+        shown = self.body.state.shown
+        if shown is not None:
+            self.reconstructors.ask(shown.event_id, self.session.table(shown.row))
+        self._show_titles()
+
+    def on_answered(self, message: Answered) -> None:
+        """Show what a run says of an event."""
+        answer = message.answer
+        if answer.problem is not None:
+            self._complain(answer.problem)
+        elif answer.estimate is not None:
+            self.session.keep(answer.event_id, answer.estimate)
+            self._show_estimates()
+
+    def action_picture(self) -> None:
+        """Save the event as a figure in the working directory."""
+        shown = self.body.state.shown
+        if shown is None:
+            return
+        path = Path(f"event-{shown.event_id}.svg")
+        try:
+            lines, columns = event_figure(self.body.state, titles_of(self.body.state, self.session))
+            save_picture(path, lines, columns, DARK)
+        except IcerecoError as error:
+            self._complain(str(error))
+        else:
+            self.notify(f"saved {path.resolve()}")

@@ -1,1 +1,0 @@
-"""Feeds: follow files and the machine in threads; they know no widgets."""

@@ -1,0 +1,187 @@
+"""The jobs: what waits, what runs, what became of the rest, and what they printed."""
+
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import DataTable, Log
+
+from icereco.errors import IcerecoError
+from icereco.runs.jobs import Job, JobFolder
+from icereco.tui.common.ask import ConfirmScreen
+from icereco.tui.common.key_bar import KeyBar
+from icereco.tui.common.mode_bar import ModeBar
+from icereco.tui.keys import Key, bindings
+from icereco.tui.messages import JobsSeen
+from icereco.tui.runs.progress import clock
+from icereco.tui.settings import Settings
+from icereco.tui.themes import themed
+from icereco.watch.follower import Follower
+from icereco.watch.tail import Tail
+
+__all__ = ["KEYS", "JobsScreen"]
+
+KEYS: tuple[Key, ...] = (
+    Key("n", "new", "New training", "Jobs", shown=True),
+    Key("D", "cancel", "Cancel or forget", "Jobs", shown=True),
+    Key("r", "again", "Run again", "Jobs", shown=True),
+    Key("t", "run", "Its run", "Jobs", shown=True),
+)
+
+_SIGNS = {"waiting": "…", "running": "●", "done": "✔", "failed": "✖", "lost": "?"}
+_COLORS = {"waiting": "warning", "running": "success", "done": "primary", "failed": "error", "lost": "error"}
+KEPT_LINES = 2_000
+
+
+class JobsScreen(Screen[None]):
+    """A table of jobs over the output of the one under the cursor."""
+
+    BINDINGS = bindings(KEYS)
+    KEYS = KEYS
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.jobs = JobFolder(settings.runs)
+        self.listed: tuple[Job, ...] = ()
+        self._shown: tuple[str, Tail] | None = None
+        self._follower = Follower(
+            lambda: tuple(self.jobs.all()), lambda found: self.post_message(JobsSeen(found))
+        )
+
+    def compose(self) -> ComposeResult:
+        """The table, and what the job printed."""
+        yield ModeBar()
+        with Vertical():
+            yield DataTable[Text](id="jobs", cursor_type="row")
+            yield Log(id="output", max_lines=KEPT_LINES, auto_scroll=True)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        table = self.query_one("#jobs", DataTable)
+        table.border_title = "jobs"
+        table.border_subtitle = "n starts a training, alone or in the queue"
+        for name in ("state", "run", "time", "command"):
+            table.add_column(name, key=name)
+        table.focus()
+        self._follower.start()
+        self._timer = self.set_interval(1.0, self._follower.poke)
+
+    def on_unmount(self) -> None:
+        """Let the thread end."""
+        self._follower.stop()
+
+    def on_screen_suspend(self) -> None:
+        """Nothing is followed that nobody sees."""
+        self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        """Catch up."""
+        self._timer.resume()
+        self._follower.poke()
+
+    @on(JobsSeen)
+    def _seen(self, event: JobsSeen) -> None:
+        """The newest at the top; rows are changed in place, so that the cursor stays."""
+        table = self.query_one("#jobs", DataTable)
+        if [job.identity for job in event.jobs] != [job.identity for job in self.listed]:
+            row = table.cursor_row
+            table.clear()
+            for job in reversed(event.jobs):
+                table.add_row(*self._cells(job), key=job.identity)
+            table.move_cursor(row=row)
+        else:
+            for job in event.jobs:
+                for name, cell in zip(("state", "run", "time", "command"), self._cells(job), strict=True):
+                    table.update_cell(job.identity, name, cell)
+        self.listed = event.jobs
+        self._show_output()
+
+    def _cells(self, job: Job) -> tuple[Text, ...]:
+        color = themed(self.app, _COLORS[job.state])
+        state = Text(f"{_SIGNS[job.state]} {job.state}", style=color)
+        spent = (job.ended or time.time()) - job.began if job.began else None
+        known = job.ended is not None or job.state == "running"
+        when = Text(clock(spent) if spent is not None and known else "")
+        return state, Text(job.run, style="bold"), when, Text(shlex.join(["icereco", *job.arguments]))
+
+    @property
+    def current(self) -> Job | None:
+        """The job under the cursor."""
+        row = self.query_one("#jobs", DataTable).cursor_row
+        jobs = list(reversed(self.listed))
+        return jobs[row] if 0 <= row < len(jobs) else None
+
+    @on(DataTable.RowHighlighted)
+    def _show_output(self) -> None:
+        output, job = self.query_one("#output", Log), self.current
+        if job is None:
+            output.clear()
+            output.border_title = "no jobs yet"
+            self._shown = None
+            return
+        if self._shown is None or self._shown[0] != job.identity:
+            self._shown = (job.identity, Tail(self.jobs.output(job), 1 << 18))
+            output.clear()
+            output.border_title = f"what {job.run} printed"
+        tailed = self._shown[1].read()
+        if tailed is not None:
+            output.write_lines(tailed.lines.decode(errors="replace").splitlines())
+
+    # Keys
+
+    def action_new(self) -> None:
+        """A form for a new training."""
+        from icereco.tui.runs.launch_screen import LaunchScreen
+
+        self.app.push_screen(LaunchScreen(self.settings.runs), lambda _name: self._follower.poke())
+
+    def action_cancel(self) -> None:
+        """Take it out of the queue, or forget it."""
+        if (job := self.current) is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._do(lambda: self.jobs.cancel(job))
+
+        what = "It leaves the queue." if job.state == "waiting" else "Its output is forgotten; its run stays."
+        self.app.push_screen(ConfirmScreen(f"remove job {job.run}?", what), answered)
+
+    def action_again(self) -> None:
+        """The same command once more."""
+        job = self.current
+        if job is None or job.state in ("waiting", "running"):
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._do(lambda: self.jobs.submit(job.arguments, job.run, Path(job.folder), queued=True))
+
+        detail = shlex.join(["icereco", *job.arguments])
+        self.app.push_screen(ConfirmScreen(f"queue {job.run} again?", detail), answered)
+
+    def action_run(self) -> None:
+        """The run that it makes."""
+        if (job := self.current) is not None:
+            self.app.switch_mode("train")
+            self.app.call_later(self._go_to, self.settings.runs / job.run)
+
+    def _go_to(self, run: Path) -> None:
+        show = getattr(self.app.screen, "go_to_run", None)
+        if show is not None:
+            show(run)
+
+    def _do(self, deed: Callable[[], object]) -> None:
+        try:
+            deed()
+        except IcerecoError as error:
+            self.notify(str(error), severity="error", markup=False)
+        self._follower.poke()

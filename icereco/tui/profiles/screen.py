@@ -1,0 +1,245 @@
+"""The profiles: looked at, copied, edited, with every problem at its line."""
+
+from pathlib import Path
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import OptionList, TextArea
+from textual.widgets.option_list import Option
+
+from icereco.errors import IcerecoError
+from icereco.plugins.discovery import registry
+from icereco.profiles import Problem, ProfileError, load_profile
+from icereco.profiles.check import check
+from icereco.profiles.problems import Origin
+from icereco.profiles.resolve import resolve_draft
+from icereco.system.files import write_text
+from icereco.tui.common.ask import AskScreen, ConfirmScreen
+from icereco.tui.common.key_bar import KeyBar
+from icereco.tui.common.mode_bar import ModeBar
+from icereco.tui.host import host_of
+from icereco.tui.keys import Key, bindings
+from icereco.tui.profiles.drafts import Drafts, Listed, copy_problem, listed_profiles
+from icereco.tui.runs.launch_screen import LaunchScreen
+from icereco.tui.settings import Settings
+
+__all__ = ["KEYS", "ProfilesScreen"]
+
+KEYS: tuple[Key, ...] = (
+    Key("escape", "leave", "Back to the list", "Profiles", shown=True),
+    Key("f5,ctrl+s", "save", "Save", "Profiles", shown=True),
+    Key("e", "copy", "Edit a copy", "Profiles", shown=True),
+    Key("v", "resolved", "Resolved", "Profiles", shown=True),
+    Key("n", "train", "Train", "Profiles", shown=True),
+)
+
+
+class ProfilesScreen(Screen[None]):
+    """A list, a text, and what is wrong with it."""
+
+    BINDINGS = bindings(KEYS)
+    KEYS = KEYS
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.folder = Path()
+        self.listed: list[Listed] = []
+        self.current: Listed | None = None
+        self.whole = False
+        self._check_soon: Timer | None = None
+        self._lines: list[int | None] = []  # of the problems
+
+    def compose(self) -> ComposeResult:
+        """The list at the left."""
+        yield ModeBar()
+        with Horizontal():
+            yield OptionList(id="profiles")
+            with Vertical(id="main"):
+                yield TextArea(id="text", show_line_numbers=True, read_only=True, compact=True)
+                yield OptionList(id="problems")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin with the list."""
+        self.query_one("#profiles").border_title = "profiles"
+        self.query_one("#profiles").focus()
+
+    def on_screen_resume(self) -> None:
+        """Others may have written files in the meantime."""
+        if self.listed != (listed := listed_profiles(self.folder)):
+            self._fill(listed, self.current.name if self.current else "quick")
+
+    def _fill(self, listed: list[Listed], name: str) -> None:
+        self.listed = listed
+        options = self.query_one("#profiles", OptionList)
+        options.clear_options()
+        options.add_options(Option(self._prompt(one)) for one in self.listed)
+        names = [one.name for one in self.listed]
+        options.highlighted = names.index(name) if name in names else 0
+
+    def _prompt(self, listed: Listed) -> Text:
+        sign = "*" if listed.path in self.drafts else " " if listed.shipped else "✎"
+        return Text(f"{sign} {listed.label}")
+
+    @on(OptionList.OptionHighlighted, "#profiles")
+    def _chosen(self, event: OptionList.OptionHighlighted) -> None:
+        self.current = self.listed[event.option_index]
+        self._show()
+
+    @property
+    def text(self) -> TextArea:
+        """The text of the profile."""
+        return self.query_one("#text", TextArea)
+
+    @property
+    def drafts(self) -> Drafts:
+        """What is not saved."""
+        return host_of(self).drafts
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the text differs from the file."""
+        return self.current is not None and self.current.path in self.drafts
+
+    def _show(self) -> None:
+        if (listed := self.current) is None:
+            return
+        text, title = self.drafts.text(listed.path), listed.name
+        if self.whole:
+            try:
+                text, title = load_profile(listed.path).resolved_toml(), f"{listed.name}, resolved"
+            except IcerecoError as error:
+                text = str(error)
+        self.text.read_only = listed.shipped or self.whole
+        self.text.load_text(text)
+        self.text.border_title = title
+        self._check()
+        self.refresh_bindings()
+
+    @on(TextArea.Changed)
+    def _typed(self) -> None:
+        if self.current is None or self.text.read_only:
+            return
+        self.drafts.keep(self.current.path, self.text.text)
+        self._mark()
+        if self._check_soon is not None:
+            self._check_soon.stop()
+        self._check_soon = self.set_timer(0.2, self._check)
+
+    def _mark(self) -> None:
+        """Say at the text and in the list what is not saved."""
+        if (listed := self.current) is None:
+            return
+        place = self.listed.index(listed)
+        self.query_one("#profiles", OptionList).replace_option_prompt_at_index(place, self._prompt(listed))
+        subtitle = "not saved: f5 saves" if self.unsaved else ""
+        if self.text.read_only:
+            subtitle = "read only: v goes back" if self.whole else "read only: e edits a copy"
+        self.text.border_subtitle = subtitle
+
+    def _check(self) -> None:
+        """Every problem of the text as it is now, not only as it was saved."""
+        if (listed := self.current) is None:
+            return
+        problems = self._problems(listed)
+        box = self.query_one("#problems", OptionList)
+        box.clear_options()
+        count = len(problems)
+        box.border_title = f"{count} problem{'s' * (count > 1)}" if problems else "all is well"
+        box.set_class(bool(problems), "-wrong")
+        for problem in problems:
+            box.add_option(Option(Text(str(problem).replace("\n", " "))))
+        self._lines = [
+            one.origin.line if Path(one.origin.source) == listed.path else None for one in problems
+        ]
+        self._mark()
+
+    def _problems(self, listed: Listed) -> list[Problem]:
+        try:
+            check(resolve_draft(self.drafts.text(listed.path), listed.path), registry())
+        except ProfileError as error:
+            return error.problems
+        except IcerecoError as error:
+            return [Problem(Origin(str(listed.path)), str(error))]
+        return []
+
+    @on(OptionList.OptionSelected, "#problems")
+    def _go_to(self, event: OptionList.OptionSelected) -> None:
+        line = self._lines[event.option_index]
+        if line and not self.whole:
+            self.text.move_cursor((line - 1, 0), center=True)
+            self.text.focus()
+
+    @on(OptionList.OptionSelected, "#profiles")
+    def _edit(self) -> None:
+        self.text.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer names only what can be done."""
+        del parameters
+        if action == "leave":
+            return self.focused is not self.query_one("#profiles")
+        return not self.text.read_only if action == "save" else True
+
+    # Keys
+
+    def action_leave(self) -> None:
+        """Back to the list."""
+        self.query_one("#profiles").focus()
+
+    def action_resolved(self) -> None:
+        """With every value and where it comes from, or as it is written."""
+        if self.unsaved:
+            self.notify("save first: f5", severity="warning")
+            return
+        self.whole = not self.whole
+        self._show()
+
+    @work(group="questions")
+    async def action_copy(self) -> None:
+        """A file of one's own, in the working directory."""
+        if (listed := self.current) is None:
+            return
+        start = f"my-{Path(listed.name).stem}"
+        name = await self.app.push_screen_wait(
+            AskScreen(f"copy {listed.name} to", start, lambda text: copy_problem(self.folder, text))
+        )
+        if name is None:
+            return
+        path = self.folder / f"{name.removesuffix('.toml')}.toml"
+        try:
+            write_text(path, self.drafts.text(listed.path))
+        except IcerecoError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self.whole = False
+        self._fill(listed_profiles(self.folder), f"./{path.name}")
+        self.text.focus()
+
+    def action_save(self) -> None:
+        """Write the text to its file."""
+        if self.current is None:
+            return
+        try:
+            self.drafts.save(self.current.path)
+        except IcerecoError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self.notify(f"saved {self.current.path}", markup=False)
+        self._check()
+
+    @work(group="questions")
+    async def action_train(self) -> None:
+        """The form of a new training, with this profile."""
+        if (listed := self.current) is None:
+            return
+        if self.unsaved and not await self.app.push_screen_wait(
+            ConfirmScreen("train with the file as it was saved?", "The text has changes that are not saved.")
+        ):
+            return
+        await self.app.push_screen_wait(LaunchScreen(self.settings.runs, listed.name))

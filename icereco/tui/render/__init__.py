@@ -1,1 +1,0 @@
-"""Drawing in character cells: NumPy arrays in, strips of a terminal out; no widgets."""

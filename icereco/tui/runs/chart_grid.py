@@ -1,0 +1,110 @@
+"""As many charts as there is room for; the others are on further pages."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.containers import Grid
+from textual.events import Resize
+from textual.geometry import Size
+from textual.message import Message
+
+from icereco.draw.canvas.curves import Curve, View
+from icereco.tui.runs.chart import Chart
+
+__all__ = ["Charted", "ChartGrid", "shape_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """What one chart shows."""
+
+    title: str
+    curves: Sequence[Curve]
+
+
+def shape_of(size: Size, count: int) -> tuple[int, int]:
+    """Columns and rows of charts that one can still read."""
+    least_width, least_height = (27, 9) if size.width < 130 else (42, 12)
+    columns = max(min(size.width // least_width, 4), 1)
+    rows = max(size.height // least_height, 1)
+    if columns * rows >= count > 0:
+        columns = min(columns, math.ceil(count / math.ceil(count / columns)))
+        rows = math.ceil(count / columns)
+    return columns, rows
+
+
+class ChartGrid(Grid):
+    """Charts in rows and columns.
+
+    Attributes:
+        page: from 0.
+        large: one chart alone on the page.
+    """
+
+    page = 0
+    large = False
+
+    @dataclass
+    class Reshaped(Message):
+        """There is room for another number of charts."""
+
+    def __init__(self, marker: str, id: str) -> None:  # noqa: A002 -- Textual's own name
+        super().__init__(id=id)
+        self.marker = marker
+        self.count = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Columns and rows now."""
+        return (1, 1) if self.large else shape_of(self.size, self.count)
+
+    @property
+    def pages(self) -> int:
+        """How many there are."""
+        columns, rows = self.shape
+        return max(math.ceil(self.count / (columns * rows)), 1)
+
+    @property
+    def shown(self) -> range:
+        """The numbers of the charts on this page."""
+        columns, rows = self.shape
+        self.page = min(max(self.page, 0), self.pages - 1)
+        first = self.page * columns * rows
+        return range(first, min(first + columns * rows, self.count))
+
+    def focused_number(self) -> int | None:
+        """The number of the chart that has the focus."""
+        charts = list(self.query(Chart))
+        for number, chart in zip(self.shown, charts, strict=False):
+            if chart.has_focus:
+                return number
+        return None
+
+    def enlarge(self, number: int) -> None:
+        """Show one chart alone, or all again."""
+        self.large = not self.large
+        columns, rows = self.shape
+        self.page = number // (columns * rows)
+
+    def show(self, charts: Sequence[Charted], view: View, unit: str) -> None:
+        """The charts of this page, in their order."""
+        columns, _ = self.shape
+        self.styles.grid_size_columns = columns
+        widgets = list(self.query(Chart))
+        for widget in widgets[len(charts) :]:
+            widget.remove()
+        for _ in range(len(charts) - len(widgets)):
+            self.mount(Chart(self.marker))
+        for widget, chart in zip(self.query(Chart), charts, strict=False):
+            widget.show(chart.title, chart.curves, view, unit)
+
+    def clear(self) -> None:
+        """Leave the charts where they are, without curves: others are about to come."""
+        for widget in self.query(Chart):
+            widget.clear()
+
+    def on_resize(self, event: Resize) -> None:
+        """Another number may fit."""
+        del event
+        self.post_message(self.Reshaped())

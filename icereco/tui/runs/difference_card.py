@@ -1,0 +1,41 @@
+"""Settings in which a run differs from the baseline."""
+
+from typing import Any
+
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from icereco.watch.runs import RunView, differences
+
+__all__ = ["DifferenceCard", "short_value"]
+
+
+def short_value(value: Any) -> str:
+    """A setting in few characters."""
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class DifferenceCard(Widget):
+    """Names, values here, and values of the baseline in parentheses."""
+
+    pair: reactive[tuple[RunView | None, RunView | None]] = reactive((None, None), layout=True)
+
+    def render(self) -> Text:
+        """Only what differs."""
+        run, baseline = self.pair
+        if run is None or baseline is None:
+            return Text("b pins a run as baseline", style="dim")
+        if run.path == baseline.path:
+            return Text("this run is the baseline", style="dim")
+        found = differences(run.settings, baseline.settings)
+        if not found:
+            return Text("the same settings", style="dim")
+        return Text("\n").join(self._line(*one) for one in found)
+
+    def _line(self, name: str, here: Any, there: Any) -> Text:
+        line = Text(name, style="dim", no_wrap=True, overflow="ellipsis")
+        line.append(f" {short_value(here)}", style="not dim")
+        return line.append(f" ({short_value(there)})")

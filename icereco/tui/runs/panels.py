@@ -1,0 +1,61 @@
+"""Which metrics share a chart: training beside validation, angular errors together, slices side by side."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from icereco.watch.series import THROUGHPUT
+
+__all__ = ["CurveOf", "Panel", "panels_of"]
+
+_FIGURES = {"median_deg": "median", "mean_deg": "mean", "containment68_deg": "68 %"}
+_PULSES = re.compile(r"[<>≥≤\d]")
+_ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
+          "throughput [events/s]", "learning rate")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CurveOf:
+    """One curve: its metric, what the legend calls it, and whether it is of training, which is the noisier one."""
+
+    metric: str
+    label: str
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One chart."""
+
+    title: str
+    curves: tuple[CurveOf, ...]
+
+
+def panels_of(metrics: Iterable[str]) -> list[Panel]:
+    """Every metric in a chart, those first that one looks at first."""
+    charts: dict[str, list[CurveOf]] = {}
+    for metric in dict.fromkeys(metrics):
+        title, curve = _place(metric)
+        charts.setdefault(title, []).append(curve)
+    return [Panel(title, tuple(charts[title])) for title in sorted(charts, key=_rank)]
+
+
+def _place(metric: str) -> tuple[str, CurveOf]:
+    if metric == THROUGHPUT:
+        return "throughput [events/s]", CurveOf(metric, "events/s", training=True)
+    part, _, rest = metric.partition("/")
+    if not rest:
+        return metric.replace("_", " "), CurveOf(metric, metric)
+    figure, _, slice_name = rest.partition("/")
+    training = part == "train"
+    if figure not in _FIGURES:
+        return rest.replace("_", " "), CurveOf(metric, part, training)
+    if not slice_name:
+        return "angular error [°]", CurveOf(metric, _FIGURES[figure], training)
+    by = "pulses" if _PULSES.match(slice_name) else "kind"
+    label = slice_name.removesuffix("_track").replace("_", " ")  # short: three must fit below a chart
+    return f"{_FIGURES[figure]} [°] by {by}", CurveOf(metric, label, training)
+
+
+def _rank(title: str) -> tuple[int, str]:
+    return (_ORDER.index(title) if title in _ORDER else len(_ORDER), title)

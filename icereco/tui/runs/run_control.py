@@ -1,0 +1,125 @@
+"""Orders to runs from the app: asked for, confirmed, given through the run's folder, and acknowledged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from textual.screen import Screen
+
+from icereco.runs.orders import Order, give_order, wait_for_answer
+from icereco.errors import IcerecoError
+from icereco.runs.jobs import JobFolder
+from icereco.runs.folder import RunFolder
+from icereco.watch.runs import RunView
+from icereco.tui.keys import Key
+from icereco.tui.common.ask import ConfirmScreen
+from icereco.tui.settings import Settings
+from icereco.tui.runs.launch_outcome import outcome, resume_arguments
+
+__all__ = ["RUN_KEYS", "RunControl"]
+
+RUN_KEYS: tuple[Key, ...] = (
+    Key("n", "new", "New", "Runs", shown=True),
+    Key("s", "order('stop')", "Stop", "Runs", shown=True),
+    Key("p", "order('pause')", "Pause", "Runs", shown=True),
+    Key("r", "order('resume')", "Resume", "Runs", shown=True),
+    Key("c", "order('checkpoint')", "Save", "Runs", shown=True),
+    Key("D", "delete", "Delete", "Runs"),
+)
+
+ANSWER_SECONDS = 600.0
+
+_MEANING: dict[str, str] = {
+    "stop": "It finishes the step, saves, and ends. r goes on later, with the same numbers.",
+    "pause": "It waits after this step and keeps its memory and device. r goes on.",
+    "resume": "It goes on from where it waits.",
+    "checkpoint": "It saves after this step and goes on.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunControl:
+    """Acts for a screen."""
+
+    screen: Screen[None]
+    settings: Settings
+
+    def order(self, run: RunView, order: Order) -> None:
+        """Ask, then give an order to a training that runs, or start one that has stopped."""
+        running = run.state == "running"
+        if order == "resume" and not running:
+            self._resume(run)
+        elif not running:
+            self._say(run.name, f"it is not running, it is {run.state}", wrong=True)
+        else:
+            self._ask(f"{order} {run.name}?", _MEANING[order], partial(self._give, run.folder, order))
+
+    def delete(self, run: RunView) -> None:
+        """Ask, then delete a run that does not run."""
+        if run.state == "running":
+            self._say(run.name, "it is running: stop it first (s)", wrong=True)
+            return
+        detail = f"{run.path} goes, with its weights, for good. It is {run.state}."
+        self._ask(f"delete {run.name}?", detail, partial(self._delete, run.folder), danger=True)
+
+    def _resume(self, run: RunView) -> None:
+        if run.state == "finished":
+            self._say(run.name, "it has finished: there is nothing to go on with", wrong=True)
+            return
+        command = f"icereco {' '.join(resume_arguments(run.folder))}"
+        self._ask(f"go on with {run.name}?", command, partial(self._start_again, run.folder))
+
+    def _ask(self, question: str, detail: str, deed: Callable[[], None], *, danger: bool = False) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.screen.app.run_worker(deed, thread=True, group="orders", exit_on_error=False)
+
+        self.screen.app.push_screen(ConfirmScreen(question, detail, danger=danger), answered)
+
+    # In threads of their own: a disk may be slow, and a step long.
+
+    def _give(self, run: RunFolder, order: Order) -> None:
+        with self._telling(run.name) as tell:
+            receipt = give_order(run, order)
+            if receipt.answer() is None:
+                tell(f"{order}: waiting for the step to end")
+            tell(wait_for_answer(receipt, ANSWER_SECONDS))
+
+    def _delete(self, run: RunFolder) -> None:
+        with self._telling(run.name) as tell:
+            run.delete()
+            tell("deleted")
+
+    def _start_again(self, run: RunFolder) -> None:
+        with self._telling(run.name) as tell:
+            jobs = JobFolder(self.settings.runs)
+            job = jobs.submit(resume_arguments(run), run.name, Path.cwd(), queued=False)
+            well, sentence = outcome(jobs, job, run)
+            if not well:
+                raise IcerecoError(sentence)
+            tell(sentence)
+
+    def _telling(self, name: str) -> "_Telling":
+        return _Telling(partial(self._say, name))
+
+    def _say(self, name: str, text: str, *, wrong: bool = False) -> None:
+        self.screen.app.notify(
+            text, title=name, severity="error" if wrong else "information", timeout=10, markup=False
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Tells what goes well, and in the end what did not."""
+
+    say: Callable[..., None]
+
+    def __enter__(self) -> Callable[[str], None]:
+        return self.say
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, IcerecoError | OSError):
+            self.say(str(error), wrong=True)
+            return True
+        return False

@@ -1,0 +1,167 @@
+"""The list of runs: two lines each, only those on the screen are drawn."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.events import Click
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from icereco.runs.status import age
+from icereco.watch.runs import RunView
+from icereco.tui.themes import themed
+
+__all__ = ["RunList", "STATE_SIGNS", "shortened", "state_line"]
+
+STATE_SIGNS = {
+    "running": ("●", "success"),
+    "finished": ("✔", "primary"),
+    "stopped": ("■", "warning"),
+    "failed": ("✖", "error"),
+    "crashed": ("✖", "error"),
+}
+"""A sign for each state and the theme's colour of it: the sign tells it without colour too."""
+
+STALLED = ("◌", "error")
+
+
+def state_line(run: RunView, room: int = 80) -> str:
+    """How a run stands, in as many words as there is room for.
+
+    A paused or validating run is running, but says which; so does one that should run and is silent.
+    """
+    words = list(_state_words(run))
+    while len(words) > 1 and len(" ".join(words)) > room:
+        words.pop()
+    return " ".join(words)
+
+
+def _state_words(run: RunView) -> Iterator[str]:
+    status, silent = run.status, age(run.silent_seconds).removesuffix(" ago")
+    if status is None:
+        yield "no status"
+    elif run.stalls:
+        yield f"silent {silent}"
+    elif run.state == "running":
+        yield "running" if status.phase == "training" else status.phase
+        if run.progress is not None:
+            yield f"{run.progress:.0%}"
+    else:
+        yield run.state
+        if status.best_median_deg is not None:
+            yield f"{status.best_median_deg:.1f}°"
+        yield silent
+
+
+def shortened(name: str, room: int) -> str:
+    """A name without its middle, where it is too long: runs of one profile differ in their ends.
+
+    >>> shortened("hierarchical-simulated-v12-calm-muon", 20)
+    'hierar…v12-calm-muon'
+    """
+    if len(name) <= room:
+        return name
+    tail = max(room - 1, 0) * 2 // 3 + 1
+    return f"{name[: max(room - 1 - tail, 0)]}…{name[-tail:]}"
+
+
+class RunList(ScrollView, can_focus=True, inherit_bindings=False):
+    """Runs under each other; one is under the cursor, several may be overlaid, one is the baseline."""
+
+    LINES = 2
+
+    runs: reactive[tuple[RunView, ...]] = reactive(())
+    cursor: reactive[int] = reactive(0)
+    curve_colors: reactive[Mapping[Path, int]] = reactive({})
+    baseline: reactive[Path | None] = reactive(None)
+
+    @dataclass
+    class Moved(Message):
+        """Another run is under the cursor."""
+
+        run: RunView | None
+
+    @property
+    def current(self) -> RunView | None:
+        """The run under the cursor."""
+        return self.runs[self.cursor] if self.cursor < len(self.runs) else None
+
+    def watch_runs(self, before: tuple[RunView, ...], now: tuple[RunView, ...]) -> None:
+        """Keep the cursor on its run, wherever that has gone."""
+        self.virtual_size = Size(self.size.width, len(now) * self.LINES)
+        self.border_subtitle = f"{len(now)}" if len(now) > 3 else ""
+        old = before[self.cursor].path if self.cursor < len(before) else None
+        places = [run.path for run in now]
+        index = places.index(old) if old in places else min(self.cursor, max(len(now) - 1, 0))
+        if index != self.cursor:
+            self.cursor = index
+        elif (places[index] if places else None) != old:
+            self.post_message(self.Moved(self.current))
+        self.refresh()
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Within the list."""
+        return min(max(cursor, 0), max(len(self.runs) - 1, 0))
+
+    def watch_cursor(self) -> None:
+        """Show it, and tell."""
+        self.scroll_to_region(
+            Region(0, self.cursor * self.LINES, self.size.width, self.LINES), animate=False, force=True
+        )
+        self.refresh()
+        self.post_message(self.Moved(self.current))
+
+    def watch_curve_colors(self) -> None:
+        """Draw the signs of the curves anew."""
+        self.refresh()
+
+    def watch_baseline(self) -> None:
+        """Draw the sign of the baseline anew."""
+        self.refresh()
+
+    def go_to(self, path: Path) -> bool:
+        """Put the cursor on a run; False where it is not in the list."""
+        for index, run in enumerate(self.runs):
+            if run.path == path:
+                self.cursor = index
+                return True
+        return False
+
+    def render_line(self, y: int) -> Strip:
+        """Half a run."""
+        index, part = divmod(y + self.scroll_offset.y, self.LINES)
+        width = self.size.width
+        if index >= len(self.runs):
+            return Strip.blank(width, self.rich_style)
+        run, style = self.runs[index], self.rich_style
+        if index == self.cursor:
+            style += Style(bgcolor=themed(self.app, "panel"))
+        segments = self._name_line(run, style) if part == 0 else self._state_line(run, style)
+        return Strip([one for one in segments if one.text]).adjust_cell_length(width, style).simplify()
+
+    def _name_line(self, run: RunView, style: Style) -> list[Segment]:
+        color = self.curve_colors.get(run.path)
+        sign = Segment("━ " if color is not None else "  ", style)
+        if color is not None:
+            sign = Segment("━ ", style + Style(color=f"#{color:06x}", bold=True))
+        pinned = "⚑ " if run.path == self.baseline else ""
+        room = self.size.width - 3 - len(pinned)
+        name = shortened(run.name, room)
+        return [sign, Segment(pinned, style + Style(bold=True)), Segment(name, style + Style(bold=True))]
+
+    def _state_line(self, run: RunView, style: Style) -> list[Segment]:
+        sign, color = STALLED if run.stalls else STATE_SIGNS[run.state]
+        colored = style + Style(color=themed(self.app, color))
+        return [Segment(f"  {sign} ", colored), Segment(state_line(run, self.size.width - 4), colored)]
+
+    def on_click(self, event: Click) -> None:
+        """Choose by mouse."""
+        index = (event.y - self.gutter.top + self.scroll_offset.y) // self.LINES
+        if index < len(self.runs):
+            self.cursor = index

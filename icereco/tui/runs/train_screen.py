@@ -1,0 +1,399 @@
+"""The training screen: runs, their curves, their log, and orders to them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from icereco.runs.orders import Order
+from icereco.watch.alerts import metric_alerts
+from icereco.watch.follower import Follower
+from icereco.watch.metrics import Followed, MetricsFeed
+from icereco.watch.runs import RunView
+from icereco.watch.series import AXES
+from icereco.watch.system import Load, SystemView
+from icereco.tui.host import host_of
+from icereco.tui.keys import bindings
+from icereco.tui.messages import MetricsSeen
+from icereco.tui.runs.overlay import Overlay, Shown
+from icereco.draw.canvas.curves import View
+from icereco.tui.runs.run_control import RunControl
+from icereco.tui.runs.alerts_screen import AlertsScreen
+from icereco.tui.common.ask import AskScreen
+from icereco.tui.runs.differences_screen import DifferencesScreen
+from icereco.tui.runs.launch_screen import LaunchScreen
+from icereco.tui.runs.keys import KEYS, WELCOME
+from icereco.tui.settings import Settings
+from icereco.tui.themes import background, curve_color
+from icereco.tui.runs.chart import Chart
+from icereco.tui.runs.chart_grid import Charted, ChartGrid
+from icereco.tui.runs.difference_card import DifferenceCard
+from icereco.tui.runs.gauges import Gauges
+from icereco.tui.common.key_bar import KeyBar
+from icereco.tui.runs.log_view import LogView
+from icereco.tui.common.mode_bar import ModeBar
+from icereco.tui.runs.progress import ProgressCard
+from icereco.tui.runs.run_list import RunList
+
+__all__ = ["KEYS", "TrainScreen"]
+
+WEIGHTS = (0.0, 0.6, 0.9, 0.97, 0.99)
+
+
+class TrainScreen(Screen[None]):
+    """Everything about the runs of a folder."""
+
+    BINDINGS = bindings(KEYS)
+    KEYS = KEYS
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.feed = MetricsFeed()
+        self.overlaid: list[Path] = []
+        self.axis = AXES[0]
+        self.view = View()
+        self.zoomed = False
+        self.wanted_runs = ""
+        self._wanted_run = settings.run
+        self._follower = Follower(self.feed.look, self._tell)
+
+    def compose(self) -> ComposeResult:
+        """Runs and machine at the left, charts, progress and log beside them."""
+        yield ModeBar()
+        with Horizontal():
+            with Vertical(id="side"):
+                yield RunList(id="runs")
+                yield Gauges(id="gauges")
+                yield DifferenceCard(id="differences")
+            with Vertical(id="main"):
+                yield Static(WELCOME.format(runs=self.settings.runs), id="welcome")
+                yield Static("no metrics yet: curves begin with the first line of them", id="bare")
+                yield ChartGrid(self.settings.marker, id="charts")
+                yield ProgressCard(id="progress")
+                yield LogView(id="log")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Name the parts, and follow the app's feeds."""
+        for name, title in (("runs", "runs"), ("gauges", "machine"), ("progress", "progress"), ("log", "log"),
+                            ("differences", "diff to baseline")):  # fmt: skip
+            self.query_one(f"#{name}").border_title = title
+        self.list = self.query_one(RunList)
+        self.list.focus()
+        self.control = RunControl(self, self.settings)
+        self._follower.start()
+        self._timer = self.set_interval(0.5, self._follower.poke)
+        self.watch(self.app, "runs", self._take_runs)
+        self.watch(self.app, "system", self._take_system)
+        self.watch(self.app, "theme", self._theme_changed, init=False)
+
+    def _theme_changed(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def on_unmount(self) -> None:
+        """Let the thread end."""
+        self._follower.stop()
+
+    def on_screen_suspend(self) -> None:
+        """Nothing is followed that nobody sees."""
+        self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        """Catch up."""
+        self._timer.resume()
+        self._follower.poke()
+
+    # What the feeds bring
+
+    def _take_runs(self, runs: tuple[RunView, ...]) -> None:
+        wanted = self.wanted_runs.casefold()
+        self.list.runs = tuple(run for run in runs if wanted in f"{run.name} {run.state}".casefold())
+        self.set_class(not runs, "-empty")
+        if self._wanted_run is not None and self.list.go_to(self._wanted_run):
+            self._wanted_run = None
+        self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
+        self._show_run(self.list.current)
+
+    def _tell(self, found: Followed) -> None:
+        self.post_message(MetricsSeen(found))
+
+    def _take_system(self, system: SystemView | None) -> None:
+        self.query_one(Gauges).system = system
+
+    @on(RunList.Moved)
+    def _moved(self, event: RunList.Moved) -> None:
+        self.zoomed = False
+        self.view = replace(self.view, cursor=None)
+        self._show_run(event.run)
+        self._follow()
+
+    def _show_run(self, run: RunView | None) -> None:
+        self.query_one(ProgressCard).run = run
+        self.query_one(Gauges).load = self._load_of(run)
+        card = self.query_one(DifferenceCard)
+        card.pair = (run, next((one for one in host_of(self).runs if one.path == self.list.baseline), None))
+
+    def _load_of(self, run: RunView | None) -> Load | None:
+        system = host_of(self).system
+        if system is None or run is None or run.status is None or run.state != "running":
+            return None
+        return system.loads.get(run.status.pid) if run.status.local else None
+
+    def _follow(self) -> None:
+        """Follow the runs on the charts, and draw what is there already."""
+        paths = self._paths()
+        self.feed.follow(paths)
+        self.list.curve_colors = (
+            {path: curve_color(number, background(self.list)) for number, path in enumerate(paths)}
+            if len(paths) > 1
+            else {}
+        )
+        self._follower.poke()
+        self._draw()
+
+    def _paths(self) -> list[Path]:
+        """The run under the cursor, the baseline, and those that are overlaid."""
+        current = [self.list.current.path] if self.list.current else []
+        pinned = [self.list.baseline] if self.list.baseline else []
+        return list(dict.fromkeys([*current, *pinned, *self.overlaid]))
+
+    @on(MetricsSeen)
+    def _metrics_seen(self, event: MetricsSeen) -> None:
+        if event.followed.more:
+            self._follower.poke()
+        self._draw()
+        for path in event.followed.changed:
+            host_of(self).note_metrics(path.name, metric_alerts(path.name, self.feed.series(path)))
+
+    # Drawing
+
+    @property
+    def overlay(self) -> Overlay:
+        """The runs that are shown, as far as they are read."""
+        paths = self._paths()
+        return Overlay([Shown(path, self.feed.series(path), n) for n, path in enumerate(paths)], self.axis)
+
+    @on(ChartGrid.Reshaped)
+    def _draw(self) -> None:
+        if not self.is_current and self.app.screen_stack[0] is not self:
+            return
+        overlay, grid = self.overlay, self.query_one(ChartGrid)
+        if overlay.runs and not self.feed.is_read(overlay.runs[0].path):
+            grid.clear()
+            return
+        panels = overlay.panels()
+        if not self.zoomed:
+            first, last = overlay.whole()
+            self.view = replace(self.view, first=first, last=last)
+        grid.count = len(panels)
+        self.set_class(bool(overlay.runs) and not panels, "-bare")
+        under = background(grid)
+        shown = [Charted(panels[n].title, overlay.curves(panels[n], under)) for n in grid.shown]
+        grid.show(shown, self.view, overlay.unit)
+        self._draw_titles(grid, overlay)
+        self._draw_log(overlay.runs)
+
+    def _draw_titles(self, grid: ChartGrid, overlay: Overlay) -> None:
+        facts = []
+        if grid.pages > 1:
+            facts.append(f"charts {grid.page + 1}/{grid.pages} \\[ ]")
+        if self.view.weight:
+            facts.append(f"smoothed {self.view.weight:g}")
+        facts += [word for word, on in (("log y", self.view.log_y), ("log x", self.view.log_x),
+                                        ("fitted", self.view.tight), ("zoomed (0 = all)", self.zoomed)) if on]  # fmt: skip
+        if damaged := sum(run.series.damaged for run in overlay.runs):
+            facts.append(f"{damaged} damaged lines left out")
+        self.query_one(ProgressCard).border_subtitle = " · ".join(facts)
+
+    def _draw_log(self, runs: Sequence[Shown]) -> None:
+        log = self.feed.log(runs[0].path) if runs else None
+        times, steps = (runs[0].series.positions(axis) for axis in ("time", "step")) if runs else ((), ())
+
+        def step_at(time: float) -> int | None:
+            index = int(np.searchsorted(times, time, side="right")) - 1
+            return int(steps[index]) if index >= 0 else None
+
+        self.query_one(LogView).show(log.lines if log else [], step_at)
+
+    # Keys: runs
+
+    def action_move(self, rows: int) -> None:
+        """To another run."""
+        self.list.cursor += rows
+
+    def go_to_run(self, path: Path) -> None:
+        """Put the cursor on a run, now or as soon as it is there."""
+        self._wanted_run = None if self.list.go_to(path) else path
+
+    def action_overlay(self) -> None:
+        """Draw this run too, whichever is under the cursor; or no longer."""
+        if (run := self.list.current) is not None:
+            self.overlaid = [p for p in self.overlaid if p != run.path] + [run.path] * (
+                run.path not in self.overlaid
+            )
+            self._follow()
+
+    def action_baseline(self) -> None:
+        """Compare others with this run; or no longer."""
+        if (run := self.list.current) is not None:
+            self.list.baseline = None if self.list.baseline == run.path else run.path
+            self._show_run(run)
+            self._follow()
+
+    def action_alerts(self) -> None:
+        """All that is wrong, in full."""
+        self.app.push_screen(AlertsScreen(host_of(self).alerts))
+
+    def action_differences(self) -> None:
+        """Settings that differ among the runs that are shown."""
+        paths = self._paths()
+        self.app.push_screen(
+            DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path])
+        )
+
+    @work(group="questions")
+    async def action_filter_runs(self) -> None:
+        """Only runs with a text in their name or state."""
+        wanted = await self.app.push_screen_wait(AskScreen("show only runs with", self.wanted_runs))
+        if wanted is not None:
+            self.wanted_runs = wanted
+            self.list.border_title = f"runs: {wanted}" if wanted else "runs"
+            self._take_runs(host_of(self).runs)
+
+    def action_events(self) -> None:
+        """The events that this run was validated on."""
+        if (run := self.list.current) is None:
+            return
+        if run.folder.validation.is_file():
+            host_of(self).open_events(run.path)
+        else:
+            self.notify("it has not validated yet: events come with its first validation", title=run.name)
+
+    @work(group="questions")
+    async def action_new(self) -> None:
+        """A form for a new training."""
+        name = await self.app.push_screen_wait(LaunchScreen(self.settings.runs))
+        if name is not None:
+            self.go_to_run(self.settings.runs / name)
+
+    async def action_order(self, order: Order) -> None:
+        """Stop, pause, resume or checkpoint the run under the cursor."""
+        if (run := self.list.current) is not None:
+            self.control.order(run, order)
+
+    def action_delete(self) -> None:
+        """Delete the run under the cursor."""
+        if (run := self.list.current) is not None:
+            self.control.delete(run)
+
+    # Keys: charts
+
+    def action_axis(self) -> None:
+        """The next axis."""
+        self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
+        self.action_whole()
+
+    def action_log_y(self) -> None:
+        """Upwards."""
+        self._look(log_y=not self.view.log_y)
+
+    def action_log_x(self) -> None:
+        """Across."""
+        self._look(log_x=not self.view.log_x)
+
+    def action_tight(self) -> None:
+        """Let spikes leave the charts."""
+        self._look(tight=not self.view.tight)
+
+    def action_smooth(self, more: int) -> None:
+        """The next weight of the moving average."""
+        index = (WEIGHTS.index(self.view.weight) + more) % len(WEIGHTS)
+        self._look(weight=WEIGHTS[index])
+
+    def action_cursor(self, steps: int) -> None:
+        """Move the cursor; the first time it comes in from the end."""
+        view = self.view
+        place = view.last if view.cursor is None else view.cursor + steps * (view.last - view.first) / 60
+        self._look(cursor=min(max(place, view.first), view.last))
+
+    def action_zoom(self, factor: float) -> None:
+        """Around the cursor."""
+        whole = self.overlay.whole()
+        self.view = self.view.zoomed(factor, whole)
+        self.zoomed = (self.view.first, self.view.last) != whole
+        self._draw()
+
+    def action_whole(self) -> None:
+        """Everything."""
+        self.zoomed = False
+        self._look(cursor=None)
+
+    @on(Chart.Pointed)
+    def _pointed(self, event: Chart.Pointed) -> None:
+        self._look(cursor=event.place)
+
+    @on(Chart.Wheeled)
+    def _wheeled(self, event: Chart.Wheeled) -> None:
+        self.action_zoom(event.factor)
+
+    def _look(self, **changes: Any) -> None:
+        self.view = replace(self.view, **changes)
+        self._draw()
+
+    def action_page(self, pages: int) -> None:
+        """Other charts."""
+        grid = self.query_one(ChartGrid)
+        grid.page = (grid.page + pages) % grid.pages
+        self._draw()
+
+    def action_enlarge(self) -> None:
+        """The chart that has the focus, else the first."""
+        grid = self.query_one(ChartGrid)
+        number = grid.focused_number()
+        grid.enlarge(grid.shown.start if number is None else number)
+        self._draw()
+
+    # Keys: log
+
+    @work(group="questions")
+    async def action_filter_log(self) -> None:
+        """Only lines with a text."""
+        log = self.query_one(LogView)
+        wanted = await self.app.push_screen_wait(AskScreen("show only lines with", log.wanted))
+        if wanted is not None:
+            log.wanted = wanted
+
+    @work(group="questions")
+    async def action_go_to_step(self) -> None:
+        """The log, and the cursor of the charts, at a step."""
+        text = await self.app.push_screen_wait(AskScreen("go to step", problem=_no_step))
+        if text is None or (run := self.list.current) is None:
+            return
+        series = self.feed.series(run.path)
+        index = int(np.searchsorted(series.positions("step"), int(text)))
+        if index >= series.rows:
+            self.notify(
+                f"the last step with metrics is {int(series.positions('step')[-1]):,}"
+                if series.rows
+                else "no metrics yet"
+            )
+            return
+        self.query_one(LogView).go_to(float(series.positions("time")[index]))
+        if self.axis == "step":
+            self._look(cursor=float(text))
+
+    def action_large_log(self) -> None:
+        """The log instead of the charts, or both."""
+        self.toggle_class("-large-log")
+
+
+def _no_step(text: str) -> str | None:
+    return None if text.strip().isdigit() else "a step is a whole number"

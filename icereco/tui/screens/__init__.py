@@ -1,1 +1,0 @@
-"""Screens: what one sees at a time."""

@@ -1,1 +1,0 @@
-"""Widgets: one a module."""

@@ -1,0 +1,1 @@
+"""Followers of files that grow. No widgets."""

@@ -1,0 +1,129 @@
+"""A table of events narrowed by a filter, put in order, and set beside reconstructions."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.events.reconstruction import angular_sigma
+from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.watch.reconstructions import TRUTH, Reconstructions
+
+__all__ = ["Order", "beside", "filtered", "ordered"]
+
+
+_WORDS = {
+    "unable to parse": "cannot read",
+    " as Expr": " as a condition (is it complete?)",
+    "sql parser error: ": "",
+}
+"""What Polars says, and what people understand."""
+
+_OF_METHODS = ("error", "sigma", "pull", "reco_zenith", "reco_azimuth")
+_NEEDED = ": it takes a file of reconstructions (O adds one), and for error and pull the truth"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The column to sort by, and whether the highest comes first."""
+
+    column: str = "row"
+    descending: bool = False
+
+
+def beside(summary: pl.DataFrame, reconstructions: Sequence[Reconstructions]) -> pl.DataFrame:
+    """The summary with what reconstructions say.
+
+    The truth is the summary's own, or the reconstruction that is called so. Of the first other one: error (degrees from the truth), sigma (degrees), pull (error over sigma) and reco_zenith,
+    reco_azimuth (degrees); of the rest the error as error_NAME. Columns without any number are left out.
+    """
+    if not len(summary) or not reconstructions:
+        return summary
+    event_id = summary["event_id"].to_numpy()
+    truth = _truth(summary, event_id, reconstructions)
+    columns: dict[str, np.ndarray] = {}
+    for number, one in enumerate(one for one in reconstructions if one.name != TRUTH):
+        direction, kappa = one.aligned(event_id)
+        error = np.degrees(opening_angle(direction, truth)) if truth is not None else None
+        if number == 0:
+            columns |= _first(direction, kappa, error)
+        elif error is not None:
+            columns[f"error_{_word(one.name)}"] = error
+    known = [
+        pl.Series(name, values, nan_to_null=True)
+        for name, values in columns.items()
+        if np.isfinite(values).any()
+    ]
+    return summary.with_columns(known)
+
+
+def _first(direction: np.ndarray, kappa: np.ndarray, error: np.ndarray | None) -> dict[str, np.ndarray]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sigma = np.degrees(angular_sigma(np.maximum(kappa, 1e-9)))
+        columns = {"sigma": np.where(np.isfinite(kappa), sigma, np.nan)}
+        if error is not None:
+            columns = {"error": error, **columns, "pull": error / columns["sigma"]}
+    return columns | {
+        "reco_zenith": np.degrees(np.arccos(np.clip(direction[:, 2], -1, 1))),
+        "reco_azimuth": np.degrees(np.arctan2(direction[:, 1], direction[:, 0])) % 360,
+    }
+
+
+def _truth(
+    summary: pl.DataFrame, event_id: np.ndarray, reconstructions: Sequence[Reconstructions]
+) -> np.ndarray | None:
+    if {"zenith", "azimuth"} <= set(summary.columns):
+        azimuth, zenith = (
+            np.radians(summary[name].fill_null(np.nan).to_numpy()) for name in ("azimuth", "zenith")
+        )
+        return direction_from_angles(azimuth, zenith)
+    return next((one.aligned(event_id)[0] for one in reconstructions if one.name == TRUTH), None)
+
+
+def _word(name: str) -> str:
+    """A name as the part of a column's name, which a filter can be written with."""
+    return re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed"
+
+
+def filtered(frame: pl.DataFrame, expression: str) -> pl.DataFrame:
+    """The events that an expression holds for, such as `pulses > 100 and kind = 'cascade'` (SQL, run by Polars).
+
+    Raises:
+        IcerecoError: the expression cannot be understood, names an unknown column, or is not true or false.
+    """
+    if not expression.strip():
+        return frame
+    try:
+        condition = pl.sql_expr(expression)
+        _require_columns(condition.meta.root_names(), frame.columns)
+        return frame.filter(condition)
+    except pl.exceptions.PolarsError as error:
+        if "predicate" in str(error):
+            raise IcerecoError("this is a value, not a condition; compare it, as in pulses > 100") from None
+        raise IcerecoError(_first_line(error)) from None
+
+
+def _require_columns(used: Sequence[str], known: Sequence[str]) -> None:
+    for name in used:
+        if name not in known:
+            meant = did_you_mean(name.lower(), known) or f"; a text needs quotes: '{name}'"
+            of_method = name.lower() in _OF_METHODS or name.lower().startswith("error_")
+            why = _NEEDED if of_method else meant
+            raise IcerecoError(f"no column {name!r}{why} (columns: {', '.join(known)})")
+
+
+def _first_line(error: Exception) -> str:
+    line = str(error).splitlines()[0]
+    for theirs, ours in _WORDS.items():
+        line = line.replace(theirs, ours)
+    return line
+
+
+def ordered(frame: pl.DataFrame, order: Order) -> pl.DataFrame:
+    """The events in order, those without a value last; equal ones as in the file."""
+    if order.column not in frame.columns:
+        return frame
+    return frame.sort(order.column, descending=order.descending, nulls_last=True, maintain_order=True)

@@ -1,0 +1,258 @@
+"""Follows a file of events: reads it once in a thread, keeps the events where any of them is at hand, and a table of all.
+
+The events of a file can be asked for in any order, but a reader gives them one after the other. What it gives is
+therefore kept in temporary Arrow files, mapped into memory when an event is asked for: nothing is held in memory but
+one row per event, and the events shown stay valid when the file itself is replaced.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int
+from numpy import ndarray
+
+from icereco.data.catalog import DataSet
+from icereco.data.sources.skip_bad import skip_bad
+from icereco.data.sources.source import Source
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import Event
+from icereco.tables.assembly import event_batch
+from icereco.tables.columns import ragged
+from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
+from icereco.watch.watch import Signature, signature
+
+__all__ = ["MOST_EVENTS", "EventFeed", "summary_of"]
+
+MOST_EVENTS = 500_000
+"""Of a larger data set the first ones are shown."""
+
+_ROWS = 512
+_WATCH_SECONDS = 2.0
+
+Changed = Callable[[], object]
+
+
+@dataclass
+class _Kept:
+    """The events so far: a temporary file for each batch, and where its first row is."""
+
+    folder: Path
+    starts: list[int] = field(default_factory=lambda: [0])
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    opened: tuple[int, pa.RecordBatch] | None = None
+    joined: tuple[int, pl.DataFrame] | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        with (
+            pa.OSFile(str(self._file(len(self.frames))), "wb") as sink,
+            pa.ipc.new_file(sink, batch.schema) as file,
+        ):
+            file.write_batch(batch)
+        self.frames.append(summary_of(batch, self.starts[-1]))
+        self.starts.append(self.starts[-1] + batch.num_rows)
+
+    def row(self, row: int) -> pa.RecordBatch:
+        number = int(np.searchsorted(self.starts, row, side="right")) - 1
+        if self.opened is None or self.opened[0] != number:
+            mapped = pa.memory_map(str(self._file(number)))
+            self.opened = number, pa.ipc.open_file(mapped).get_batch(0)
+        return self.opened[1].slice(row - self.starts[number], 1)
+
+    def summary(self) -> pl.DataFrame:
+        """The rows of all batches; what was joined before is not joined again."""
+        count = len(self.frames)
+        done, frame = self.joined or (0, summary_of(_no_events(), 0))
+        if done < count:
+            new = self.frames[done:count]
+            frame = pl.concat([frame, *new] if done else new, how="diagonal_relaxed")
+            self.joined = count, frame
+        return frame
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number}.arrow"
+
+
+class EventFeed:
+    """A data set that is being read, and read again when its files are replaced.
+
+    Attributes:
+        data: the file or folder, and how it is read.
+        detector: whose sensors the events name.
+        problem: what went wrong with reading last, for people; None if nothing did.
+        reading: whether there may be more events to come.
+        generation: counts how often the file was read from its start.
+    """
+
+    def __init__(
+        self,
+        data: DataSet,
+        detector: Detector,
+        changed: Changed,
+        only: Collection[int] | None = None,
+        *,
+        skip_bad: bool = False,
+    ) -> None:
+        """Nothing is read before `start`.
+
+        Args:
+            data: what to read.
+            detector: whose sensors the events name.
+            changed: called from the thread that reads, when there is something new.
+            only: the event_ids to keep; None = all.
+            skip_bad: whether to leave out bad events and what follows in damaged files; all is read once for that.
+        """
+        self.data, self.detector, self._skip_bad = data, detector, skip_bad
+        self.problem: str | None = None
+        self.reading = True
+        self.generation = 0
+        self._only = None if only is None else pa.array(sorted(only), pa.int64())
+        self._changed = changed
+        self._source: Source | None = None
+        self._stop = threading.Event()
+        self._temporary = tempfile.TemporaryDirectory(prefix="icereco-events-")
+        self._kept = _Kept(Path(self._temporary.name))
+        self._thread = threading.Thread(target=self._follow, name=f"events of {data.label}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading, and remove the temporary files."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+        self._temporary.cleanup()
+
+    @property
+    def summary(self) -> pl.DataFrame:
+        """A row per event read so far; see `summary_of`."""
+        return self._kept.summary()
+
+    def event(self, row: int) -> Event:
+        """The event in this row of the file.
+
+        Raises:
+            IcerecoError: its values do not fit the detector, or there is no such row.
+        """
+        kept = self._kept
+        if not 0 <= row < kept.starts[-1]:
+            raise IcerecoError(
+                f"{self.data.label}: there is no event {row}; {kept.starts[-1]} have been read"
+            )
+        return event_batch(kept.row(row), self.detector)[0]
+
+    def table(self, row: int) -> pa.RecordBatch:
+        """The event in this row as a table of the own layout."""
+        return self._kept.row(row)
+
+    def _follow(self) -> None:
+        last: Signature | None = None
+        while not self._stop.is_set():
+            # While a file is being written its signature moves on, and it is read again when it rests.
+            if self._signature() != last:
+                last = self._read()
+            self._stop.wait(_WATCH_SECONDS)
+
+    def _signature(self) -> Signature:
+        source = self._source
+        return signature([self.data.path] if source is None else source.reader.files(self.data.path))
+
+    def _read(self) -> Signature:
+        """Read everything; what identifies the files as they were before."""
+        self.reading, problem = True, None
+        kept = _Kept(Path(tempfile.mkdtemp(dir=self._temporary.name)))
+        before = self._signature()
+        try:
+            self._source = self._opened()
+            before = self._signature()
+            self._read_into(kept, self._source)
+        except IcerecoError as error:
+            problem = str(error)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            problem = f"{self.data.path}: {str(error).splitlines()[0]}"
+        # A file that cannot be read any more leaves what was read of the one before.
+        if kept.frames or not self._kept.frames:
+            self._take(kept)
+        self.problem, self.reading = problem, False
+        self._tell()
+        return before
+
+    def _opened(self) -> Source:
+        source = self.data.open()
+        return skip_bad(source, self.detector)[0] if self._skip_bad else source
+
+    def _read_into(self, kept: _Kept, source: Source) -> None:
+        for batch in source.batches(self.detector, _ROWS):
+            if self._only is not None:
+                batch = batch.filter(pc.is_in(batch.column("event_id"), self._only))
+            if self._stop.is_set() or kept.starts[-1] >= MOST_EVENTS:
+                return
+            if batch.num_rows:
+                kept.add(batch)
+                self._take(kept)
+                self._tell()
+
+    def _take(self, kept: _Kept) -> None:
+        if kept is not self._kept:
+            self._kept = kept
+            self.generation += 1
+
+    def _tell(self) -> None:
+        if not self._stop.is_set():
+            self._changed()
+
+
+def summary_of(batch: pa.RecordBatch, first_row: int) -> pl.DataFrame:
+    """A row for each event of a table of the own layout.
+
+    Columns: row, event_id, pulses, doms, charge (p.e.), auxiliary (share of pulses), span (ns, first to last pulse),
+    and where the table has them kind, energy (GeV), zenith and azimuth (degrees), the truth.
+    """
+    sensor, time, charge, flag = (ragged(batch.column(name)) for name in PULSE_COLUMNS)
+    offsets, counts = sensor.offsets, np.diff(sensor.offsets)
+    event = np.repeat(np.arange(len(counts)), counts)
+    doms = np.unique(event * (int(sensor.values.max(initial=0)) + 1) + sensor.values)
+    owner = doms // (int(sensor.values.max(initial=0)) + 1)
+    columns = {
+        "row": np.arange(first_row, first_row + batch.num_rows),
+        "event_id": batch.column("event_id").to_numpy(),
+        "pulses": counts,
+        "doms": np.bincount(owner, minlength=len(counts)),
+        "charge": np.bincount(event, charge.values, len(counts)),
+        "auxiliary": np.bincount(event, flag.values, len(counts)) / np.maximum(counts, 1),
+        "span": _spans(time.values, offsets),
+    }
+    return pl.DataFrame(columns | _truth(batch))
+
+
+def _spans(values: ndarray, offsets: Int[ndarray, "event+1"]) -> ndarray:
+    """Highest minus lowest value of each event; 0 where there are none."""
+    filled = np.diff(offsets) > 0
+    spans = np.zeros(len(filled))
+    if filled.any():
+        starts = offsets[:-1][filled]
+        spans[filled] = np.maximum.reduceat(values, starts) - np.minimum.reduceat(values, starts)
+    return spans
+
+
+def _truth(batch: pa.RecordBatch) -> dict[str, pl.Series]:
+    columns = {}
+    for name in ("kind", "energy", "zenith", "azimuth"):
+        if name in batch.schema.names:
+            values = batch.column(name).to_numpy(zero_copy_only=False)
+            columns[name] = pl.Series(name, np.degrees(values) if name in ("zenith", "azimuth") else values)
+    return columns
+
+
+def _no_events() -> pa.RecordBatch:
+    needed = [SCHEMA.field(name) for name in ("event_id", *PULSE_COLUMNS)]
+    return pa.RecordBatch.from_pylist([], schema=pa.schema(needed))

@@ -1,0 +1,271 @@
+"""Reconstructions of the events of a file: outputs of `icereco reconstruct`, and whatever fits a table holds.
+
+What counts as a reconstruction, in a parquet, Arrow or CSV file with a column event_id:
+
+- columns azimuth and zenith in an output of icereco, or in a submission: the reconstruction itself;
+- columns X_azimuth and X_zenith: one called X; the one called "true" is the truth;
+- columns name, azimuth and zenith: a row per event and fit, such as tables of official fits; where there is a
+  column status, only fits of status 0 (IceTray's OK) count.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.data.catalog import DataSet
+from icereco.errors import IcerecoError
+from icereco.physics.sphere import direction_from_angles
+from icereco.tables.reconstructions import provenance_of
+
+__all__ = [
+    "TRUTH",
+    "Estimate",
+    "Reconstructions",
+    "companions",
+    "inputs_of",
+    "is_output",
+    "read_reconstructions",
+]
+
+TRUTH = "true"
+"""The name of what is no reconstruction but the truth."""
+
+_SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
+_MOST_FILES_LOOKED_AT = 64
+_BESIDE = ({"event_id", "name", "azimuth", "zenith"}, {"event_id", f"{TRUTH}_azimuth", f"{TRUTH}_zenith"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What one method says of one event.
+
+    Attributes:
+        name: of the method, as people see it.
+        direction: unit vector `[3]` to where the neutrino came from, or None where the method gave none.
+        kappa: von Mises-Fisher concentration, or None.
+        pulses_used: or None where unknown.
+    """
+
+    name: str
+    direction: Float[ndarray, "3"] | None
+    kappa: float | None = None
+    pulses_used: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstructions:
+    """What one method says of many events.
+
+    Attributes:
+        name: of the method, as people see it.
+        event_id: int64 `[E]`, ascending.
+        direction: `[E, 3]`, NaN where the method gave none.
+        kappa: `[E]`, NaN where unknown.
+        pulses_used: `[E]`, −1 where unknown.
+        path: the file.
+    """
+
+    name: str
+    event_id: Int[ndarray, "event"]
+    direction: Float[ndarray, "event 3"]
+    kappa: Float[ndarray, "event"]
+    pulses_used: Int[ndarray, "event"]
+    path: Path | None = None
+
+    @property
+    def count(self) -> int:
+        """Of how many events it gives a direction."""
+        return int(np.isfinite(self.direction).all(1).sum())
+
+    def of(self, event_id: int) -> Estimate | None:
+        """What it says of one event; None if it does not speak of it."""
+        row = int(np.searchsorted(self.event_id, event_id))
+        if row >= len(self.event_id) or self.event_id[row] != event_id:
+            return None
+        known = bool(np.isfinite(self.direction[row]).all())
+        kappa, used = float(self.kappa[row]), int(self.pulses_used[row])
+        return Estimate(
+            self.name,
+            self.direction[row] if known else None,
+            kappa if known and np.isfinite(kappa) else None,
+            used if used >= 0 else None,
+        )
+
+    def same_as(self, other: "Reconstructions") -> bool:
+        """Whether both say the same under one name, as copies of the line fit in several outputs do."""
+        return (
+            self.name == other.name
+            and np.array_equal(self.event_id, other.event_id)
+            and np.array_equal(self.direction, other.direction, equal_nan=True)
+        )
+
+    def aligned(
+        self, event_id: Int[ndarray, "event"]
+    ) -> tuple[Float[ndarray, "event 3"], Float[ndarray, "event"]]:
+        """Directions and kappa for events in another order, NaN for those it does not speak of."""
+        if not len(self.event_id):
+            return np.full((len(event_id), 3), np.nan), np.full(len(event_id), np.nan)
+        row = np.minimum(np.searchsorted(self.event_id, event_id), len(self.event_id) - 1)
+        found = self.event_id[row] == event_id
+        return np.where(found[:, None], self.direction[row], np.nan), np.where(found, self.kappa[row], np.nan)
+
+
+def read_reconstructions(path: Path) -> list[Reconstructions]:
+    """All reconstructions in a file, its own first.
+
+    Raises:
+        IcerecoError: the file cannot be read, or holds none.
+    """
+    frame = _load(path)
+    if "event_id" not in frame.columns:
+        raise IcerecoError(f"{path}: holds no reconstructions: there is no column event_id")
+    found = _long(frame, path) if "name" in frame.columns else _wide(frame, path)
+    if not found:
+        raise IcerecoError(
+            f"{path}: holds no reconstructions: it needs columns azimuth and zenith, X_azimuth and X_zenith, "
+            f"or name, azimuth and zenith; found: {', '.join(frame.columns)}"
+        )
+    return found
+
+
+def is_output(path: Path) -> bool:
+    """Whether icereco made a file of reconstructions."""
+    return "content" in _facts(path)
+
+
+def inputs_of(path: Path) -> list[DataSet]:
+    """The data that an output of icereco was made from, and how they were read; empty for another file."""
+    facts = _facts(path)
+    detector = facts.get("detector", {}).get("name")
+    return [
+        DataSet(path=one["path"], reader=one.get("reader"), detector=detector)
+        for one in facts.get("inputs", [])
+        if "path" in one
+    ]
+
+
+def companions(data: Path, folders: Iterable[Path]) -> list[Path]:
+    """Files with reconstructions of `data` in some folders: outputs made from it, and tables of fits beside it."""
+    found = []
+    for folder in dict.fromkeys(place.resolve() for place in folders):
+        files = sorted(one for one in folder.glob("*") if one.suffix in _SUFFIXES and one.is_file())
+        found += [one for one in files[:_MOST_FILES_LOOKED_AT] if _speaks_of(one, data)]
+    return found
+
+
+def _speaks_of(path: Path, data: Path) -> bool:
+    if path == data.resolve():
+        return False
+    if inputs := inputs_of(path):
+        return data.resolve() in [one.path for one in inputs]
+    if path.parent not in (data.resolve(), data.resolve().parent) or path.suffix != ".parquet":
+        return False
+    columns = set(_columns(path))
+    return any(needed <= columns for needed in _BESIDE)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    if path.suffix != ".parquet":
+        return {}
+    try:
+        return provenance_of(path) or {}
+    except IcerecoError:
+        return {}
+
+
+def _columns(path: Path) -> list[str]:
+    try:
+        return list(pl.read_parquet_schema(path))
+    except (OSError, pl.exceptions.PolarsError):
+        return []
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    if path.suffix == ".csv":
+        return pl.scan_csv(path)
+    return pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_ipc(path)
+
+
+def _load(path: Path) -> pl.DataFrame:
+    """The columns that may matter: pulses, which are lists, are not even read."""
+    try:
+        scan = _scan(path)
+        flat = [name for name, kind in scan.collect_schema().items() if not kind.is_nested()]
+        wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
+        angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
+        return scan.select(*wanted, *angles).collect()
+    except FileNotFoundError:
+        raise IcerecoError(f"{path}: there is no such file of reconstructions") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise IcerecoError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
+    prefixes = [name.removesuffix("azimuth") for name in frame.columns if name.endswith("azimuth")]
+    own, label = _is_own(frame, path), _label(path)
+    kept = [one for one in prefixes if f"{one}zenith" in frame.columns and (one or own)]
+    if "" in kept and f"{label}_" in kept:  # an output of the line fit has the line fit beside it, too
+        kept.remove(f"{label}_")
+    return [
+        _reconstructions(
+            frame.select(
+                "event_id",
+                azimuth=f"{prefix}azimuth",
+                zenith=f"{prefix}zenith",
+                kappa=f"{prefix}kappa" if f"{prefix}kappa" in frame.columns else pl.lit(None, pl.Float64),
+                used="pulses_used"
+                if not prefix and "pulses_used" in frame.columns
+                else pl.lit(None, pl.Int64),
+            ),
+            label if not prefix else prefix.removesuffix("_"),
+            path,
+        )
+        for prefix in kept
+    ]
+
+
+def _is_own(frame: pl.DataFrame, path: Path) -> bool:
+    """Whether plain azimuth and zenith are a reconstruction, and not the truth as in a data file."""
+    return is_output(path) or path.suffix == ".csv" or "true_azimuth" in frame.columns
+
+
+def _long(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
+    if not {"azimuth", "zenith"} <= set(frame.columns):
+        return []
+    nothing = {"kappa": pl.lit(None, pl.Float64), "used": pl.lit(None, pl.Int64)}
+    if "status" in frame.columns and frame.schema["status"].is_integer():
+        frame = frame.filter(pl.col("status") == 0)
+    rows = frame.with_columns(**nothing).unique(["event_id", "name"], keep="first", maintain_order=True)
+    return [
+        _reconstructions(part, str(name), path)
+        for (name,), part in rows.group_by("name", maintain_order=True)
+        if part.select(pl.col("azimuth").is_finite().any()).item()
+    ]
+
+
+def _label(path: Path) -> str:
+    facts = _facts(path)
+    method = facts.get("run") or facts.get("method")
+    return str(method) if method else path.name.removesuffix(path.suffix).removesuffix(".reco")
+
+
+def _reconstructions(frame: pl.DataFrame, name: str, path: Path) -> Reconstructions:
+    frame = frame.drop_nulls("event_id").sort("event_id")
+    azimuth, zenith, kappa = (
+        frame[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        for column in ("azimuth", "zenith", "kappa")
+    )
+    return Reconstructions(
+        name=name,
+        event_id=frame["event_id"].cast(pl.Int64).to_numpy(),
+        direction=direction_from_angles(azimuth, zenith),
+        kappa=kappa,
+        pulses_used=frame["used"].cast(pl.Int64).fill_null(-1).to_numpy(),
+        path=path,
+    )

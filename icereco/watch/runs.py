@@ -1,0 +1,193 @@
+"""The runs of a folder and what is true of each, also of those on another machine with another clock."""
+
+import json
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from icereco.runs.folder import RunFolder
+from icereco.runs.status import SILENT_SECONDS, State, Status
+
+__all__ = ["RunView", "RunsFeed", "differences", "flat_settings"]
+
+STALL_SECONDS = 60.0
+"""A training tells of itself once a second; validation and saving take a little longer."""
+
+CLOCK_SECONDS = 30.0
+"""Clocks of two machines that differ by more are worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run as it is now.
+
+    Attributes:
+        state: what is true; status: what it says itself, None where that is missing or damaged.
+        silent_seconds: since its heartbeat was seen to move, by our own clock.
+        skew_seconds: how far the clock of its machine is ahead of ours, where that can be told.
+        settings: its profile, flat: "encoder.layers" to a value.
+        problem: what is wrong with its status, None if nothing is.
+    """
+
+    folder: RunFolder
+    state: State
+    status: Status | None
+    silent_seconds: float
+    skew_seconds: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.folder.path
+
+    @property
+    def stalls(self) -> bool:
+        """Whether it should run, and gives no sign of life."""
+        return self.state == "running" and self.silent_seconds > STALL_SECONDS
+
+    @property
+    def progress(self) -> float | None:
+        """The part of the training that is done, 0 to 1."""
+        if self.status is None or not self.status.epochs:
+            return None
+        return min(self.status.epoch / self.status.epochs, 1.0)
+
+
+class _Watched:
+    """What we remember of one run between two looks."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.status: Status | None = None
+        self.settings: Mapping[str, Any] = {}
+        self._stamps: dict[Path, int] = {}
+        self._moved: float | None = None
+        self._looked = time.monotonic()
+
+    def look(self) -> RunView:
+        now = time.monotonic()
+        if self._touched(self.folder.path / "status.json"):
+            before, self.status = self.status, self.folder.status()
+            if before and self.status and before.heartbeat != self.status.heartbeat:
+                self._moved = now
+        if self._touched(self.folder.profile):
+            self.settings = flat_settings(self.folder.profile)
+        state = self._state(now)
+        silence, skew = self._silence(now, state), self._skew()
+        return RunView(self.folder, state, self.status, silence, skew, self.settings, self._problem())
+
+    def _problem(self) -> str | None:
+        if self.status is not None:
+            return None
+        try:
+            document = json.loads((self.folder.path / "status.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return "its status.json is missing"
+        except (OSError, ValueError):
+            return "its status.json is damaged"
+        phase = document.get("phase") if isinstance(document, dict) else None
+        return f"its status.json is of no version that is known here (phase: {phase!s:.20})"
+
+    def _touched(self, path: Path) -> bool:
+        try:
+            stamp = path.stat().st_mtime_ns
+        except OSError:
+            stamp = -1
+        changed = self._stamps.get(path) != stamp
+        self._stamps[path] = stamp
+        return changed
+
+    def _state(self, now: float) -> State:
+        """A heartbeat that we saw move, or waited for in vain, is worth more than any comparison of clocks."""
+        if self.status is None:
+            return "crashed"
+        state = self.status.state_of(self._stamp)
+        if state not in ("running", "crashed") or self.status.local:
+            return state
+        if self._moved is not None or now - self._looked >= SILENT_SECONDS:
+            return "running" if now - (self._moved or self._looked) < SILENT_SECONDS else "crashed"
+        return state
+
+    def _silence(self, now: float, state: State) -> float:
+        if self._moved is not None:
+            return now - self._moved
+        if self.status is None:
+            return 0.0
+        if self.status.local:
+            return max(time.time() - self.status.heartbeat, 0.0)
+        return now - self._looked if state == "running" else max(time.time() - self._stamp, 0.0)
+
+    @property
+    def _stamp(self) -> float:
+        """When the status was written, by the clock of the disk."""
+        return self._stamps[self.folder.path / "status.json"] / 1e9
+
+    def _skew(self) -> float:
+        """The heartbeat is younger than the file system's own stamp of it only if clocks differ."""
+        if self.status is None or self.status.local:
+            return 0.0
+        difference = self.status.heartbeat - self._stamp
+        return difference if abs(difference) > CLOCK_SECONDS else 0.0
+
+
+class RunsFeed:
+    """All runs of a folder; files that did not change are not read again."""
+
+    def __init__(self, root: Path, extra: Path | None = None) -> None:
+        self.root = root
+        self.extra = extra
+        self._watched: dict[Path, _Watched] = {}
+
+    def look(self) -> tuple[RunView, ...]:
+        """Those that run first, then the one that was active last first."""
+        folders = [RunFolder(path) for path in self._paths()]
+        self._watched = {
+            folder.path: self._watched.get(folder.path) or _Watched(folder)
+            for folder in folders
+            if folder.exists
+        }
+        return tuple(sorted((one.look() for one in self._watched.values()), key=_order))
+
+    def _paths(self) -> list[Path]:
+        try:
+            paths = [path for path in self.root.iterdir() if path.is_dir()]
+        except OSError:  # not there yet, or gone
+            paths = []
+        return [*paths, self.extra] if self.extra and self.extra not in paths else paths
+
+
+def _order(run: RunView) -> tuple[bool, float, str]:
+    # By its begin while it runs: an order by heartbeats would change every second.
+    running = run.state == "running"
+    active = 0.0 if run.status is None else run.status.begun if running else run.status.heartbeat
+    return not running, -active, run.name
+
+
+def flat_settings(path: Path) -> dict[str, Any]:
+    """A resolved profile, flat; empty where it is missing or damaged. What a profile says of itself is left out."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    tables = {name: table for name, table in document.items() if isinstance(table, dict)}
+    return {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
+
+
+def differences(settings: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Settings that differ: name, here, there; None where one has no such setting."""
+    names = [*settings, *(name for name in baseline if name not in settings)]
+    return [
+        (name, settings.get(name), baseline.get(name))
+        for name in names
+        if settings.get(name) != baseline.get(name)
+    ]

@@ -1,0 +1,184 @@
+"""Reconstructs single events with a run's weights in another process, so that this one never imports torch."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+
+from icereco.errors import IcerecoError
+from icereco.physics.sphere import direction_from_angles
+from icereco.runs.folder import RunFolder
+from icereco.watch.reconstructions import Estimate
+
+__all__ = ["Answer", "ReconstructionWorker", "Workers"]
+
+_LENGTH_BYTES = 8  # as icereco.reconstruct.worker reads it
+_LAST_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking for one event: an estimate, or a problem for people."""
+
+    event_id: int
+    estimate: Estimate | None = None
+    problem: str | None = None
+
+
+class ReconstructionWorker:
+    """A process with one run's weights, which is started by the first event and ends with `close`.
+
+    The weights are loaded again when the run has written others since. Events that are asked for while one is being
+    reconstructed wait; only the newest of them is.
+
+    Attributes:
+        run: whose best weights are used.
+    """
+
+    def __init__(self, run: RunFolder, answered: Callable[[Answer], object]) -> None:
+        """`answered` is called from a thread."""
+        self.run = run
+        self._answered = answered
+        self._asked: SimpleQueue[tuple[int, pa.RecordBatch] | None] = SimpleQueue()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._weights = 0
+        self._thread = threading.Thread(target=self._serve, name=f"reconstructs with {run.name}", daemon=True)
+        self._thread.start()
+
+    def ask(self, event_id: int, table: pa.RecordBatch) -> None:
+        """Reconstruct an event, given as a table of the own layout."""
+        self._asked.put((event_id, table))
+
+    def close(self) -> None:
+        """End the process."""
+        self._asked.put(None)
+        if self._process is not None:
+            self._process.kill()
+
+    def _serve(self) -> None:
+        while (asked := self._newest()) is not None:
+            event_id, table = asked
+            try:
+                estimate = self._estimate(table)
+            except (IcerecoError, OSError, ValueError) as error:
+                self._end()
+                self._answered(Answer(event_id, problem=f"{self.run.name}: {error}"))
+            else:
+                self._answered(Answer(event_id, estimate))
+        self._end()
+
+    def _newest(self) -> tuple[int, pa.RecordBatch] | None:
+        asked = self._asked.get()
+        while asked is not None and not self._asked.empty():
+            asked = self._asked.get()
+        return asked
+
+    def _estimate(self, table: pa.RecordBatch) -> Estimate:
+        process = self._started()
+        assert process.stdin is not None
+        content = BytesIO()
+        with pa.ipc.new_stream(content, table.schema) as stream:
+            stream.write_batch(table)
+        process.stdin.write(content.tell().to_bytes(_LENGTH_BYTES, "big") + content.getvalue())
+        process.stdin.flush()
+        said = self._said(process)
+        angles = [np.nan if said[name] is None else said[name] for name in ("azimuth", "zenith")]
+        direction = direction_from_angles(*map(np.array, angles))
+        known = bool(np.isfinite(direction).all())
+        return Estimate(
+            f"{self.run.name}, now",
+            direction if known else None,
+            said["kappa"],
+            int(said["pulses_used"] or 0),
+        )
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        """The process, with the weights that the run has now."""
+        if not self.run.best.is_file():
+            raise IcerecoError(f"there are no weights yet ({self.run.best} is missing)")
+        weights = self.run.best.stat().st_mtime_ns
+        if self._process is None or self._process.poll() is not None or weights != self._weights:
+            self._end()
+            self._weights = weights
+            self._process = _start(self.run.best)
+            self._said(self._process)
+        return self._process
+
+    def _said(self, process: "subprocess.Popen[bytes]") -> dict[str, float | None]:
+        """Its next line.
+
+        Raises:
+            IcerecoError: it complains, or has died.
+        """
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            process.wait()
+            raise IcerecoError(f"the process that reconstructs has ended: {_last_words(process.stderr)}")
+        said: dict[str, float | None] = json.loads(line)
+        if "error" in said:
+            raise IcerecoError(str(said["error"]))
+        return said
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _start(checkpoint: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "icereco.reconstruct.worker", str(checkpoint)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def _last_words(stream: IO[bytes] | None) -> str:
+    words = b"" if stream is None else stream.read()
+    lines = words.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+    return " / ".join(lines) or "it said nothing"
+
+
+class Workers:
+    """The runs that reconstruct what is shown.
+
+    Attributes:
+        names: of the runs.
+    """
+
+    def __init__(self, answered: Callable[[Answer], object]) -> None:
+        """`answered` is called from threads."""
+        self._answered = answered
+        self._workers: dict[str, ReconstructionWorker] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the runs that reconstruct."""
+        return tuple(self._workers)
+
+    def toggle(self, run: RunFolder) -> None:
+        """Have a run reconstruct too, or no more."""
+        worker = self._workers.pop(run.name, None)
+        if worker is not None:
+            worker.close()
+        else:
+            self._workers[run.name] = ReconstructionWorker(run, self._answered)
+
+    def ask(self, event_id: int, table: pa.RecordBatch) -> None:
+        """Reconstruct an event with each of them."""
+        for worker in self._workers.values():
+            worker.ask(event_id, table)
+
+    def close(self) -> None:
+        """End all their processes."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()

@@ -1,0 +1,38 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""T1: attention among the pulses of each DOM."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from icereco.nn.ragged import Sequences
+from icereco.nn.transformer import Transformer
+from icereco_aggregators.options import AttentionOptions
+
+__all__ = ["AttentionAggregator"]
+
+
+class AttentionAggregator(nn.Module):
+    """Pulses → transformer → mean over the DOM's pulses, with the number of pulses added."""
+
+    def __init__(self, options: AttentionOptions, feature_count: int) -> None:
+        super().__init__()
+        self.width = options.width
+        self.embed = nn.Sequential(
+            nn.Linear(feature_count, options.width), nn.GELU(), nn.Linear(options.width, options.width)
+        )
+        self.transformer = Transformer(
+            options.width, options.layers, options.heads, options.dropout, options.kernel
+        )
+        # A mean forgets how many it was taken over, and the number of pulses is the brightness of the DOM.
+        self.count = nn.Linear(1, options.width)
+
+    def forward(
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+    ) -> Float[Tensor, "dom width"]:
+        """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of a count of zero."""
+        sequences = Sequences.from_offsets(pulse_offsets)
+        tokens = self.transformer(self.embed(features[sequences.token_order]), sequences)
+        vectors = sequences.restore(sequences.mean(tokens))
+        count = torch.log1p(pulse_offsets.diff().to(vectors.dtype)).unsqueeze(1)
+        return vectors + self.count(count)  # type: ignore[no-any-return]  # modules return Any

@@ -1,0 +1,17 @@
+"""The line fit: a direction from the pulses alone, without training."""
+
+from collections.abc import Iterator
+
+from icereco.plugins.component import Component
+from icereco.plugins.hookspecs import hookimpl
+
+
+@hookimpl
+def icereco_reconstructors() -> Iterator[Component]:
+    """Stenger's line fit."""
+    yield Component(
+        name="linefit",
+        factory="icereco_reconstructors.linefit:LineFit",
+        options="icereco_reconstructors.options:LineFitOptions",
+        summary="least-squares line through the positions and times of the pulses (Stenger 1990)",
+    )
