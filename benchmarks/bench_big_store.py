@@ -23,9 +23,10 @@ import pyarrow as pa
 from bench_start import resident, steps
 from rich.console import Console
 
+from icereco.data.store.manifest import Geometry, Manifest, shard_name
 from icereco.data.store.shards import Shard, sorted_block, store_schema, write_shard
 from icereco.data.store.split_by_hash import split
-from icereco.data.store.store import Geometry, Manifest, Store, open_store, shard_name
+from icereco.data.store.store import Store, open_store
 from icereco.data.stream.stream import Budget, Portion, Stream
 from icereco.detector.detector import Detector, load_detector
 from icereco.testing.random_events import random_events

@@ -18,12 +18,12 @@ from torch import Tensor
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.model import Model, build_model
 from icereco.model.precision import autocast
 from icereco.plugins.component import ROLES
 from icereco.plugins.discovery import registry
-from icereco.protocols import TensorBatch, asked_for
+from icereco.protocols import asked_for
 from icereco.training.optimizer import build_optimizers
 
 EVENTS, REPEATS = 32, 3

@@ -11,7 +11,7 @@ from icereco_encoders.neighbours import NUDGE
 from torch import Tensor
 from torch.nn.functional import gelu, relu, rms_norm, scaled_dot_product_attention
 
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 
 __all__ = ["PADDED_AGGREGATORS", "PADDED_ENCODERS", "filled_up"]
 

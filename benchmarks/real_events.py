@@ -14,8 +14,8 @@ from rich.table import Table
 
 from icereco.data.sources.source import open_source
 from icereco.errors import IcerecoError
-from icereco.events.reconstruction import angular_sigma
 from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.physics.vmf import angular_sigma
 from icereco.reconstruct.methods import model_method, untrained_method
 from icereco.runs.folder import newest_finished, resolve, runs_dir
 from icereco.tables.assembly import event_batch

@@ -5,16 +5,17 @@ pulses in ns and p.e. for those that need physical units. As with hooks, argumen
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.tensors import TensorBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,6 @@ else:  # torch is slow to import and most commands never need it
     Tensor = Any
 
 __all__ = [
-    "TensorBatch",
     "Features",
     "Decoded",
     "Normalizer",
@@ -35,20 +35,6 @@ __all__ = [
     "Reconstructor",
     "asked_for",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class TensorBatch:
-    """An `EventBatch` as tensors on one device; the same names, shapes and units."""
-
-    dom_offsets: Int[Tensor, "event+1"]
-    sensor_id: Int[Tensor, "dom"]
-    position_m: Float[Tensor, "dom 3"]
-    pulse_offsets: Int[Tensor, "dom+1"]
-    time_ns: Float[Tensor, "pulse"]
-    charge_pe: Float[Tensor, "pulse"]
-    auxiliary: Bool[Tensor, "pulse"]
-    pulse_extras: Mapping[str, Float[Tensor, "pulse"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +132,7 @@ class Reader(Protocol):
         ...
 
     def files(self, path: Path) -> list[Path]:
-        """Every file that is read for `path`, so that a change of any is noticed (`icereco.data.sources.source.fingerprint`)."""
+        """Every file that is read for `path`, so that a change of any is noticed (`icereco.data.sources.fingerprint.fingerprint`)."""
         ...
 
     def count(self, path: Path) -> int:

@@ -1,14 +1,9 @@
 """`icereco sweep`: a small grid of trainings, in sequence or side by side, and their ranking."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from icereco.errors import message_in
 from icereco.system.log import get_logger
 from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from icereco.training.data_choice import DataChoice
     from icereco.training.sweep import Cell, Ranked
+    from icereco.training.sweep_runner import TrainingArguments
 
 __all__ = ["command"]
 
 logger = get_logger(__name__)
-
-_POLL_SECONDS = 0.2
 
 
 @click.command("sweep")
@@ -78,45 +71,33 @@ def command(
     from icereco.runs.folder import runs_dir
     from icereco.training.data_choice import declared_detector
     from icereco.training.sweep import grid
+    from icereco.training.sweep_runner import TrainingArguments
 
     chosen = chosen_data(data, reader, skip_bad)
     overrides = (*declared_detector(chosen, overrides), *overrides)
     cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
     fed = [word for text in data for word in ("--data", text)]
     fed += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
-    failures = _train(cells, chosen, _Manner(jobs, fed, ["--wandb", wandb] if wandb else []))
+    failures = _train(cells, chosen, TrainingArguments(jobs, fed, ["--wandb", wandb] if wandb else []))
     _report(cells, failures, as_json=as_json)
     if failures:
         raise click.exceptions.Exit(1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """How trainings are started: how many side by side, and with which arguments of `icereco train`.
-
-    Attributes:
-        fed: of a new training: its data.
-        always: of a resumed one, too.
-    """
-
-    jobs: int
-    fed: list[str]
-    always: list[str]
-
-
-def _train(cells: "Sequence[Cell]", data: "Sequence[DataChoice]", manner: _Manner) -> "dict[str, str]":
+def _train(
+    cells: "Sequence[Cell]", data: "Sequence[DataChoice]", arguments: "TrainingArguments"
+) -> "dict[str, str]":
     """Train what is not trained yet; gives what went wrong, by run."""
     from icereco.training.sweep import prepare_cell
+    from icereco.training.sweep_runner import train_side_by_side
 
     todo = {cell.run.name: (cell, prepare_cell(cell, data)) for cell in cells}
     waiting = [(cell, action) for cell, action in todo.values() if action in ("begin", "resume")]
     logger.info("%d trainings, %d of them to do; watch them with: icereco runs", len(cells), len(waiting))
-    if manner.jobs > 1:
+    if arguments.jobs > 1:
         _prepare_data([cell for cell, _ in waiting], data)
     with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, interrupted_by_sigterm():
-        return _side_by_side(
-            waiting, manner.jobs, lambda cell, action: _start(cell, action, manner, Path(folder))
-        )
+        return train_side_by_side(waiting, arguments, Path(folder))
 
 
 def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None:
@@ -128,90 +109,6 @@ def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None
         detector = load_detector(cell.profile.detector)
         with gather(cell.profile, detector, data, lambda _: lambda _done, _total: None):
             pass
-
-
-def _side_by_side(
-    waiting: "list[tuple[Cell, str]]", jobs: int, start: "Callable[[Cell, str], _Training]"
-) -> "dict[str, str]":
-    queue, done = list(waiting), 0
-    running: list[_Training] = []
-    failures: dict[str, str] = {}
-    try:
-        while queue or running:
-            while queue and len(running) < jobs:
-                running.append(start(*queue.pop(0)))
-                logger.info("[%d/%d] %s", done + len(running), len(waiting), running[-1].cell.label)
-            time.sleep(_POLL_SECONDS)
-            for training in [one for one in running if one.ended()]:
-                running.remove(training)
-                done += 1
-                if problem := training.problem():
-                    failures[training.cell.run.name] = problem
-                    logger.error("%s failed: %s", training.cell.label, problem)
-    except KeyboardInterrupt:
-        for training in running:
-            training.stop()
-        logger.warning("stopped and saved; go on with the same command")
-        raise
-    return failures
-
-
-class _Training:
-    """The process that trains a cell."""
-
-    def __init__(
-        self, cell: "Cell", arguments: Sequence[str], environment: dict[str, str], output: Path
-    ) -> None:
-        self.cell, self._output = cell, output
-        with output.open("wb") as file:
-            # A session of its own: Ctrl-C reaches the sweep alone, which then stops every training once.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "icereco", "train", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-
-    def ended(self) -> bool:
-        """Whether it has."""
-        return self._process.poll() is not None
-
-    def problem(self) -> str | None:
-        """Why it did not finish, None if it did."""
-        if self._process.returncode == 0 and self.cell.run.state() == "finished":
-            return None
-        status = self.cell.run.status()
-        if status is not None and status.message:
-            return status.message.partition("\n")[0]
-        output = self._output.read_text(encoding="utf-8", errors="replace")
-        return message_in(output) or f"exit code {self._process.returncode}"
-
-    def stop(self) -> None:
-        """Ask it to save, and wait until it has."""
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait()
-
-
-def _start(cell: "Cell", action: str, manner: _Manner, folder: Path) -> _Training:
-    name = cell.run.name
-    if action == "resume":
-        arguments = ["--resume", name]
-    else:
-        arguments = ["--profile", _profile_file(cell, folder), "--name", name, *manner.fed]
-    environment = dict(os.environ)
-    if manner.jobs > 1:
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(processors // manner.jobs, 1)))
-    return _Training(cell, [*arguments, *manner.always], environment, folder / f"{name}.log")
-
-
-def _profile_file(cell: "Cell", folder: Path) -> str:
-    """The cell's profile, resolved: what is trained is what was checked."""
-    path = folder / f"{cell.run.name}.toml"
-    path.write_text(cell.profile.resolved_toml(), encoding="utf-8")
-    return str(path)
 
 
 def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: bool) -> None:

@@ -74,11 +74,11 @@ def command(
     from icereco.draw.canvas.camera import Camera
     from icereco.draw.canvas.scene import frame_of
     from icereco.draw.event.state import EventState, Style
-    from icereco.draw.event.titles import titles_of
     from icereco.draw.export.event import DARK, LIGHT, event_figure
     from icereco.draw.export.save import save_picture
     from icereco.reconstruct.methods import BASELINE, baseline
     from icereco.watch.event_session import EventSession
+    from icereco.watch.event_titles import titles_of
 
     card, fit = load_detector(detector) if detector else None, baseline()
     session = EventSession(card, {BASELINE: fit} if fit else {}, lambda: None)

@@ -16,13 +16,13 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from icereco import __version__
-from icereco.data.store.store import cache_dir
 from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.plugins.attribution import blaming
 from icereco.plugins.component import Component
 from icereco.protocols import Simulator
+from icereco.system.cache import cache_dir
 from icereco.system.worker_processes import working
 
 __all__ = ["Progress", "Simulation", "simulated_events"]

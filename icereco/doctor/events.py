@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int, UInt
 from numpy import ndarray
 
-from icereco.data.store.split_by_hash import hash_ids
+from icereco.data.split.hashing import hash_ids
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 

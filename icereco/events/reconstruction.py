@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-__all__ = ["Reconstruction", "angular_sigma"]
+__all__ = ["Reconstruction", "Estimate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +23,18 @@ class Reconstruction:
     pulses_used: Int[ndarray, "event"] | None = None
 
 
-def angular_sigma(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
-    """The opening angle in rad that holds 39.3 % of a von Mises-Fisher density, one sigma of a 2D Gaussian.
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What one method says of one event.
 
-    From the exact cumulative P(θ ≤ a) = (1 − e^(−κ(1−cos a))) / (1 − e^(−2κ)) (Fisher 1953). For large kappa
-    it is 1/√κ.
-
-    >>> float(angular_sigma(np.array(1e4)).round(5))
-    0.01
+    Attributes:
+        name: of the method, as people see it.
+        direction: unit vector `[3]` to where the neutrino came from, or None where the method gave none.
+        kappa: von Mises-Fisher concentration, or None.
+        pulses_used: or None where unknown.
     """
-    contained = 1.0 - np.exp(-0.5)
-    # 1 − cos a, written with expm1 and log1p so that it is right both for tiny and for huge kappa.
-    drop = -np.log1p(contained * np.expm1(-2.0 * kappa)) / kappa
-    sigma: ndarray = 2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0)))
-    return sigma
+
+    name: str
+    direction: Float[ndarray, "3"] | None
+    kappa: float | None = None
+    pulses_used: int | None = None

@@ -12,11 +12,12 @@ from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import TensorBatch, to_tensors
+from icereco.model.head import Head
 from icereco.plugins.attribution import blaming
 from icereco.plugins.component import ROLES, Kind
 from icereco.profiles import Profile
-from icereco.protocols import TensorBatch, asked_for
+from icereco.protocols import asked_for
 
 __all__ = ["Model", "build_model"]
 
@@ -87,25 +88,6 @@ class Model(nn.Module):
         used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), limit).cumsum()])
         per_event: np.ndarray = np.diff(used[batch.dom_offsets])
         return per_event
-
-
-class Head(nn.Module):
-    """Event vector → outputs.
-
-    The last layer starts small and without bias, so that the first outputs are short vectors in all directions: a head
-    that starts with one large common direction tends to stay there.
-    """
-
-    def __init__(self, width: int, output_count: int) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(width, width)
-        self.out = nn.Linear(width, output_count)
-        nn.init.normal_(self.out.weight, std=0.1 * width**-0.5)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
-        """One hidden layer."""
-        return self.out(nn.functional.gelu(self.hidden(events)))  # type: ignore[no-any-return]  # modules return Any
 
 
 def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
 from icereco.evaluation.streaming import RunningError, RunningResolution
-from icereco.events.batch import EventBatch, Truth
+from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
 from icereco.reconstruct.methods import Method, baseline
 from icereco.reconstruct.outputs import Output

@@ -11,7 +11,8 @@ from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.events.batch import EventBatch, Truth
+from icereco.events.batch import EventBatch
+from icereco.events.truth import Truth
 from icereco.physics.sphere import direction_from_angles
 from icereco.tables.columns import conform, event_columns, is_sorted, one_batch, pulse_columns, ragged
 from icereco.tables.schema import PULSE_COLUMNS

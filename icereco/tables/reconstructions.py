@@ -14,9 +14,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.events.batch import EventBatch, Truth
-from icereco.events.reconstruction import Reconstruction, angular_sigma
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import Truth
 from icereco.physics.sphere import angles_from_direction
+from icereco.physics.vmf import angular_sigma
 from icereco.system.files import explaining, replacing
 
 __all__ = ["ReconstructionTable", "provenance_of", "reconstruction_rows", "reconstruction_writer"]

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from icereco.protocols import TensorBatch, asked_for
+from icereco.events.tensors import TensorBatch
+from icereco.protocols import asked_for
 
 __all__ = ["call_aggregator", "call_encoder"]
 

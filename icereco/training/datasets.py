@@ -12,7 +12,8 @@ from icereco.data.sources.skip_bad import Skipped, skip_bad, write_skipped
 from icereco.data.sources.source import Source
 from icereco.data.split.rule import SplitRule
 from icereco.data.store.prepare import Progress, growing, is_store, prepared
-from icereco.data.store.split_by_hash import EXACT_EVENTS, RowNumbers, Split, split
+from icereco.data.store.rows import RowNumbers
+from icereco.data.store.split_by_hash import EXACT_EVENTS, Split, split
 from icereco.data.store.split_by_rule import declared_split
 from icereco.data.store.store import Store
 from icereco.data.stream.packing import Budget

@@ -1,7 +1,6 @@
 # ruff: noqa: TID253 -- tensors are this module's business
 """The optimizers of a model, as one, and the learning rate along the way."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.muon import Muon
 
-__all__ = ["Optimizers", "build_optimizers", "rate_at"]
+__all__ = ["Optimizers", "build_optimizers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +59,3 @@ def _adamw(parameters: Sequence[Tensor], options: TrainOptions) -> torch.optim.A
         {"params": [value for value in parameters if value.dim() < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
-
-
-def rate_at(progress: float, options: TrainOptions) -> float:
-    """Part of the full learning rate: linear warm-up, then what the schedule says.
-
-    A cosine to zero (Loshchilov and Hutter 2017), or the full rate and a linear decay to zero at the end (Hu et al.,
-    arXiv:2404.06395): there the rate does not depend on how long the training will be until it decays.
-
-    Args:
-        progress: the part of all training events seen, 0 to 1.
-        options: the schedule, and how long warm-up and decay are.
-
-    >>> rate_at(1.0, TrainOptions())
-    0.0
-    """
-    warmup = options.warmup_fraction
-    if progress < warmup:
-        return progress / warmup
-    if options.schedule == "warmup-stable-decay":
-        return min(max(1.0 - progress, 0.0) / min(options.decay_fraction, 1.0 - warmup), 1.0)
-    return 0.5 * (1.0 + math.cos(math.pi * min((progress - warmup) / (1.0 - warmup), 1.0)))

@@ -23,8 +23,9 @@ from icereco.physics.sphere import opening_angle
 from icereco.plugins.attribution import blaming
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.averaging import AveragedModel
-from icereco.training.optimizer import Optimizers, rate_at
+from icereco.training.optimizer import Optimizers
 from icereco.training.resume_state import Position
+from icereco.training.schedule import rate_at
 from icereco.training.stop_request import StopRequest
 
 __all__ = ["Batches", "Listener", "NonFiniteLossError", "Trainer", "Witness"]

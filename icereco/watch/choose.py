@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.events.reconstruction import angular_sigma
 from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.physics.vmf import angular_sigma
 from icereco.watch.reconstructions import TRUTH, Reconstructions
 
 __all__ = ["Order", "beside", "filtered", "ordered"]

@@ -14,12 +14,13 @@ from icereco.detector.detector import Detector, load_detector
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.event.state import Shown
 from icereco.errors import IcerecoError
-from icereco.events.batch import Event, EventBatch, EventTruth
-from icereco.events.reconstruction import Reconstruction
+from icereco.events.batch import Event, EventBatch
+from icereco.events.reconstruction import Estimate, Reconstruction
+from icereco.events.truth import EventTruth
 from icereco.watch.choose import Order, beside, filtered, ordered
 from icereco.watch.events import EventFeed
 from icereco.watch.opening import Opened, opened
-from icereco.watch.reconstructions import TRUTH, Estimate, Reconstructions, is_output, read_reconstructions
+from icereco.watch.reconstructions import TRUTH, Reconstructions, is_output, read_reconstructions
 from icereco.watch.watch import Signature, signature
 
 __all__ = ["EventSession"]

@@ -68,7 +68,7 @@ def event_files(folder: Path) -> Iterator[FileView]:
 
 def kept_events() -> Iterator[FileView]:
     """The simulated events that are kept for trainings to come."""
-    from icereco.data.store.store import cache_dir
+    from icereco.system.cache import cache_dir
 
     return (replace(view, kept=True) for view in event_files(cache_dir() / "simulated"))
 

@@ -20,18 +20,11 @@ from numpy import ndarray
 
 from icereco.data.catalog import DataSet
 from icereco.errors import IcerecoError
+from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import direction_from_angles
 from icereco.tables.reconstructions import provenance_of
 
-__all__ = [
-    "TRUTH",
-    "Estimate",
-    "Reconstructions",
-    "companions",
-    "inputs_of",
-    "is_output",
-    "read_reconstructions",
-]
+__all__ = ["TRUTH", "Reconstructions", "companions", "inputs_of", "is_output", "read_reconstructions"]
 
 TRUTH = "true"
 """The name of what is no reconstruction but the truth."""
@@ -39,23 +32,6 @@ TRUTH = "true"
 _SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 _MOST_FILES_LOOKED_AT = 64
 _BESIDE = ({"event_id", "name", "azimuth", "zenith"}, {"event_id", f"{TRUTH}_azimuth", f"{TRUTH}_zenith"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Estimate:
-    """What one method says of one event.
-
-    Attributes:
-        name: of the method, as people see it.
-        direction: unit vector `[3]` to where the neutrino came from, or None where the method gave none.
-        kappa: von Mises-Fisher concentration, or None.
-        pulses_used: or None where unknown.
-    """
-
-    name: str
-    direction: Float[ndarray, "3"] | None
-    kappa: float | None = None
-    pulses_used: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

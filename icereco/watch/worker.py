@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from icereco.errors import IcerecoError
+from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import direction_from_angles
 from icereco.runs.folder import RunFolder
-from icereco.watch.reconstructions import Estimate
 
 __all__ = ["Answer", "ReconstructionWorker", "Workers"]
 

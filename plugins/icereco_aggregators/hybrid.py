@@ -4,7 +4,7 @@
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 from icereco_aggregators.first_pulses import FirstPulses
 from icereco_aggregators.options import HybridOptions
 from icereco_aggregators.summary import Statistics

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 from icereco_aggregators.options import StatisticsSet, SummaryOptions
 from icereco_aggregators.statistics import CHARGES, NAMES, SHARES, summary_statistics
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from icereco.detector.detector import LIGHT_M_PER_NS
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 
 __all__ = ["first_times", "interval_bins", "signed_interval_m"]
 

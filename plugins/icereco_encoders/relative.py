@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
+from icereco.events.tensors import TensorBatch
 from icereco.nn.length_groups import Group, length_groups, ungrouped
-from icereco.protocols import TensorBatch
 from icereco_encoders.attention import AttentionEncoder
 from icereco_encoders.intervals import first_times, interval_bins
 from icereco_encoders.options import RelativeTransformerOptions, TransformerOptions

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 
 __all__ = ["charge_feature", "auxiliary_feature", "constant", "dom_of_pulse", "soften"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 from icereco_normalizers.columns import dom_of_pulse
 from icereco_normalizers.options import DomFeature, ExtraOptions
 from icereco_normalizers.zero import counted_pulses

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.detector.detector import Detector
-from icereco.protocols import Features, TensorBatch
+from icereco.events.tensors import TensorBatch
+from icereco.protocols import Features
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, dom_of_pulse, soften
 from icereco_normalizers.detector_scaled import light_time_ns, middle_and_radius_m
 from icereco_normalizers.extras import ExtraFeatures

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from icereco.detector.detector import Detector
-from icereco.protocols import Features, TensorBatch
+from icereco.events.tensors import TensorBatch
+from icereco.protocols import Features
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import FixedOptions

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
-from icereco.protocols import Features, TensorBatch
+from icereco.events.tensors import TensorBatch
+from icereco.protocols import Features
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse, soften
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.line import fit_line

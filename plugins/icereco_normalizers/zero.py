@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from icereco.protocols import TensorBatch
+from icereco.events.tensors import TensorBatch
 from icereco_normalizers.options import ZeroName
 
 __all__ = ["central_time", "counted_pulses", "event_of_pulse", "first_time", "time_zero"]

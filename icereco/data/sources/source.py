@@ -8,24 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from icereco.data.sources.reader_choice import ReaderChoice, choices
+from icereco.data.sources.fingerprint import fingerprint
+from icereco.data.sources.reader_choice import choices
+from icereco.data.sources.recognise import first_line, not_recognised, recognises, require_exists
 from icereco.data.split.selection import Selection
 from icereco.detector.detector import Detector
-from icereco.errors import IcerecoError, did_you_mean
-from icereco.plugins.attribution import blaming, described
+from icereco.errors import IcerecoError
+from icereco.plugins.attribution import described
 from icereco.protocols import Reader
 from icereco.system.log import get_logger
 from icereco.tables.columns import conform, file_of
 from icereco.tables.validation import EventChecker, check_truth
 
-__all__ = ["Source", "fingerprint", "open_source"]
+__all__ = ["Source", "open_source"]
 
 logger = get_logger(__name__)
 
-_SAMPLE_BYTES = 1 << 16
-_SAMPLES = 8
 _FIRST_EVENTS = 64
 
 
@@ -144,29 +143,19 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     """
     path = Path(path)
     asked = choices(reader)
-    _require_exists(path)
+    require_exists(path)
     failures: list[str] = []
-    found = [one for one in asked if _recognises(one, path, failures)]
+    found = [one for one in asked if recognises(one, path, failures)]
     if failures and (reader or not found):
-        raise IcerecoError("\n".join([*failures, str(_not_recognised(path, asked))]))
+        raise IcerecoError("\n".join([*failures, str(not_recognised(path, asked))]))
     for failure in failures:
         logger.warning(failure)
     if not found:
-        raise _not_recognised(path, asked)
+        raise not_recognised(path, asked)
     if len(found) > 1:
         names = ", ".join(one.component.name for one in found)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
     return Source(path, found[0].component.name, found[0].reader, found[0].text)
-
-
-def _recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
-    """Whether the file is of this reader; one that fails must not keep the others from reading it."""
-    try:
-        with blaming("reader", choice.reader, f"when it was asked about {path}"):
-            return choice.reader.sniff(path)
-    except IcerecoError as error:
-        failures.append(f"reader {choice.component.name!r} is left out: {error}")
-        return False
 
 
 @contextmanager
@@ -177,16 +166,12 @@ def _explaining(path: Path, reader: Reader) -> Iterator[None]:
     except IcerecoError:
         raise
     except (pa.ArrowException, OSError) as error:
-        raise IcerecoError(f"{path}: cannot be read to its end: {_first_line(error)}") from error
+        raise IcerecoError(f"{path}: cannot be read to its end: {first_line(error)}") from error
     except Exception as error:
-        what = f"{type(error).__name__}: {_first_line(error)}"
+        what = f"{type(error).__name__}: {first_line(error)}"
         raise IcerecoError(
             f"{path}: cannot be read, damaged or not of this format ({what} in {described('reader', reader)})"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @contextmanager
@@ -213,85 +198,3 @@ def _state(file: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _require_exists(path: Path) -> None:
-    if path.exists():
-        return
-    parent = path.parent
-    if not parent.is_dir():
-        raise IcerecoError(f"{path}: no such file, nor is there a folder {parent}")
-    hint = did_you_mean(path.name, [entry.name for entry in parent.iterdir()])
-    raise IcerecoError(f"{path}: no such file or folder{hint}")
-
-
-def _not_recognised(path: Path, asked: list[ReaderChoice]) -> IcerecoError:
-    lines = [f"{path}: {_what_it_is(path)}"]
-    lines += [f"  {one.component.name} needs: {one.component.summary}" for one in asked]
-    return IcerecoError(
-        "\n".join(lines if asked else [*lines, "  no reader is installed: see icereco plugins"])
-    )
-
-
-def _what_it_is(path: Path) -> str:
-    if not path.is_dir():
-        return _what_file_is(path)
-    files = sorted(entry for entry in path.iterdir() if entry.is_file())
-    tables = [file for file in files if file.suffix in (".parquet", ".arrow", ".feather")]
-    if not tables:
-        return f"no reader recognises this folder; it holds {len(files)} files, none of them parquet or Arrow"
-    return f"no reader recognises this folder; {tables[0].name}: {_what_file_is(tables[0])}"
-
-
-def _what_file_is(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            magic = opened.read(6)
-        if magic[:4] == b"PAR1":
-            return _columns(pq.read_schema(file))
-        if magic == b"ARROW1":
-            with pa.memory_map(str(file)) as source:
-                return _columns(pa.ipc.open_file(source).schema)
-    except Exception as error:  # Arrow names damage in many ways
-        return f"truncated or damaged, it cannot be opened ({_first_line(error)}); copy or make it again"
-    if magic == b"SQLite":
-        return "an SQLite database, in whose tables no reader finds pulses"
-    if magic[:4] == b"root":
-        return "a ROOT file, in which no reader finds events"
-    return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
-
-
-def _columns(schema: pa.Schema) -> str:
-    found = ", ".join(f"{field.name} ({field.type})" for field in schema) or "none"
-    return f"no reader recognises its columns; found: {found}"
-
-
-def fingerprint(path: str | Path, files: Iterable[Path] | None = None) -> str:
-    """A sha256 hex that changes when data change, at the cost of reading half a megabyte of each file.
-
-    It covers the names (relative to `path`), the sizes, and of each file the first and last 64 KiB and six stretches
-    between: a parquet footer lies at the end, and holds the statistics of every column. Where the files are and when
-    they were written makes no difference. A change of equal length that keeps to the gaps goes unnoticed.
-
-    Args:
-        path: a file or folder.
-        files: what to cover; by default the file, or all files in the folder.
-    """
-    path = Path(path)
-    if files is None:
-        files = [path] if path.is_file() else (file for file in path.rglob("*") if file.is_file())
-    digest = hashlib.sha256(b"icereco data 1")
-    for file in sorted(files):
-        size = file.stat().st_size
-        name = file.relative_to(path).as_posix() if path in file.parents else file.name
-        digest.update(f"\n{name}\n{size}\n".encode())
-        _sample(file, size, digest)
-    return digest.hexdigest()
-
-
-def _sample(file: Path, size: int, digest: "hashlib._Hash") -> None:
-    last = max(size - _SAMPLE_BYTES, 0)
-    with file.open("rb") as opened:
-        for start in sorted({last * part // (_SAMPLES - 1) for part in range(_SAMPLES)}):
-            opened.seek(start)
-            digest.update(opened.read(_SAMPLE_BYTES))

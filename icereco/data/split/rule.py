@@ -89,7 +89,7 @@ class SplitRule(BaseModel):
 
     def parts_of_events(self, event_id: Int[ndarray, "event"]) -> Int[ndarray, "event"]:
         """For a split by event: index into `PARTS` of each event."""
-        from icereco.data.store.split_by_hash import hash_ids
+        from icereco.data.split.hashing import hash_ids
 
         bands, found = self.bands(), np.zeros(len(event_id), np.int8)
         hashed = hash_ids(event_id, self.seed)

@@ -10,8 +10,9 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from icereco.data.sources.source import Source
+from icereco.data.store.manifest import MANIFEST, Geometry, Manifest
 from icereco.data.store.part_writer import PartRecord, PartTask, record_name
-from icereco.data.store.store import MANIFEST, Geometry, Manifest, Store, open_store
+from icereco.data.store.store import Store, open_store
 from icereco.data.store.unique_ids import require_unique
 from icereco.data.store.worker_pool import KilledError, run_tasks
 from icereco.detector.detector import Detector

@@ -11,8 +11,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from icereco.data.sources.source import Source
+from icereco.data.store.manifest import shard_name
 from icereco.data.store.shards import Shard, blocks_of, sorted_block, store_schema, write_shard
-from icereco.data.store.store import shard_name
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.system.files import replacing

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from icereco.data.sources.source import Source
 from icereco.data.store.builder import BLOCK_EVENTS, BLOCKS_PER_SHARD, Preparation, Progress
-from icereco.data.store.store import MANIFEST, Store, cache_dir, open_store
+from icereco.data.store.manifest import MANIFEST
+from icereco.data.store.store import Store, open_store
 from icereco.detector.detector import Detector
+from icereco.system.cache import cache_dir
 
 __all__ = ["Progress", "growing", "is_store", "prepare", "prepared"]
 

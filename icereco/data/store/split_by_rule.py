@@ -1,63 +1,20 @@
 """A declared split applied to a store: which of its rows train, and which validate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from numpy import ndarray
 
+from icereco.data.split.hashing import hash_ids
 from icereco.data.split.rule import PARTS, Part, SplitRule
-from icereco.data.store.split_by_hash import EXACT_EVENTS, Split, hash_ids
+from icereco.data.store.rows import _LAST_HASH, SelectedRows, Span
+from icereco.data.store.split_by_hash import EXACT_EVENTS, Split
 from icereco.data.store.store import Store
 from icereco.errors import IcerecoError
 
-__all__ = ["SelectedRows", "declared_split"]
-
-_LAST_HASH = (1 << 64) - 1
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class SelectedRows:
-    """The events in some spans of rows whose hashed id is in a band (see `icereco.data.store.split_by_hash.Rows`).
-
-    Attributes:
-        spans: first row and the row after the last, ascending.
-        seed: of the hash.
-        band: first and last hash.
-        count: how many they are, or about, where the ids were not read.
-    """
-
-    spans: tuple[Span, ...]
-    seed: int
-    band: tuple[int, int] = (0, _LAST_HASH)
-    count: int = 0
-
-    def __len__(self) -> int:
-        return self.count
-
-    def within(self, event_id: Int[ndarray, "event"], first_row: int) -> Int[ndarray, "chosen"]:
-        """See `icereco.data.store.split_by_hash.Rows`."""
-        return np.flatnonzero(self._has(event_id, np.arange(first_row, first_row + len(event_id))))
-
-    def blocks(self, offsets: Int[ndarray, "block+1"]) -> Int[ndarray, "some"]:
-        """See `icereco.data.store.split_by_hash.Rows`."""
-        some = np.zeros(len(offsets) - 1, bool)
-        for start, stop in self.spans:
-            some |= (offsets[:-1] < stop) & (offsets[1:] > start)
-        return np.flatnonzero(some)
-
-    def _has(self, event_id: Int[ndarray, "event"], row: Int[ndarray, "event"]) -> Bool[ndarray, "event"]:
-        inside = np.zeros(len(row), bool)
-        for start, stop in self.spans:
-            inside |= (row >= start) & (row < stop)
-        if self.band == (0, _LAST_HASH):
-            return inside
-        hashed = hash_ids(event_id, self.seed)
-        first, last = (np.uint64(edge) for edge in self.band)
-        return inside & (hashed >= first) & (hashed <= last)
+__all__ = ["declared_split"]
 
 
 def declared_split(

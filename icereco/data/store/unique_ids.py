@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.store.split_by_hash import hash_ids
+from icereco.data.split.hashing import hash_ids
 from icereco.data.store.store import Store
 from icereco.errors import IcerecoError
 

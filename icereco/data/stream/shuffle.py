@@ -8,7 +8,8 @@ import pyarrow as pa  # noqa: TID253 -- holds Arrow blocks; imported only by com
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.data.store.split_by_hash import EXACT_EVENTS, Rows
+from icereco.data.store.rows import Rows
+from icereco.data.store.split_by_hash import EXACT_EVENTS
 from icereco.data.store.store import Store
 
 __all__ = ["Piece", "Portion", "consecutive_windows", "part_order", "shuffled_windows"]
@@ -34,7 +35,7 @@ class Portion:
         return round(self.weight * (len(self.store) if self.rows is None else len(self.rows)))
 
     def within(self, event_id: Int[ndarray, "event"], first_row: int) -> Int[ndarray, "chosen"]:
-        """See `icereco.data.store.split_by_hash.Rows`."""
+        """See `icereco.data.store.rows.Rows`."""
         return np.arange(len(event_id)) if self.rows is None else self.rows.within(event_id, first_row)
 
     def blocks(self) -> Int[ndarray, "block"]:

@@ -13,28 +13,7 @@ from numpy import ndarray
 
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 
-__all__ = ["AllSky", "Zoom", "containment_angle", "ring", "vmf_density"]
-
-
-def containment_angle(kappa: float, probability: float) -> float:
-    """The opening angle in rad that holds so much of a von Mises-Fisher density; NaN unless kappa > 0.
-
-    1 − cos a = −log(1 − p (1 − e^(−2κ))) / κ (Fisher 1953); for kappa → 0 the cap of a sphere with that share.
-    """
-    if not (np.isfinite(kappa) and kappa >= 0):
-        return float("nan")
-    kappa = max(kappa, 1e-9)
-    drop = -np.log1p(probability * np.expm1(-2.0 * kappa)) / kappa
-    return float(2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0))))
-
-
-def vmf_density(
-    direction: Float[ndarray, "*n 3"], mean: Float[ndarray, "3"], kappa: float
-) -> Float[ndarray, "*n"]:
-    """The density relative to its highest, e^(κ (cos θ − 1)), written as −2 sin²(θ/2) to hold for huge kappa."""
-    chord = np.sum((direction - mean) ** 2, axis=-1)
-    density: ndarray = np.exp(-0.5 * kappa * chord)
-    return density
+__all__ = ["AllSky", "Zoom", "ring"]
 
 
 def ring(mean: Float[ndarray, "3"], angle: float, count: int = 180) -> Float[ndarray, "point 3"]:

@@ -10,8 +10,8 @@ from icereco.draw.canvas.palette import Palette, palette_on
 from icereco.draw.canvas.scale import compact
 from icereco.draw.event.sky import mark_of
 from icereco.draw.event.state import MOST_LINES, EventState, sigma_of
+from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import angles_from_direction
-from icereco.watch.reconstructions import Estimate
 
 __all__ = ["draw_numbers", "numbers_height"]
 

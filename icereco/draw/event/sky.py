@@ -5,11 +5,12 @@ import numpy as np
 from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.colormap import heat
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.sky import AllSky, Zoom, containment_angle, ring, vmf_density
+from icereco.draw.canvas.sky import AllSky, Zoom, ring
 from icereco.draw.event.state import MOST_LINES, EventState
 from icereco.evaluation.calibration import CONTOURS
+from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import opening_angle
-from icereco.watch.reconstructions import Estimate
+from icereco.physics.vmf import containment_angle, vmf_density
 
 __all__ = ["draw_all_sky", "draw_sky_zoom", "mark_of", "zoom_radius"]
 

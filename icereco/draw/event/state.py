@@ -14,12 +14,11 @@ from icereco.draw.canvas.hits import DomState, Hits
 from icereco.draw.canvas.markers import MARKERS
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.scene import Frame, Line, Look, Scene
-from icereco.draw.canvas.sky import containment_angle
 from icereco.evaluation.calibration import CONTOURS
-from icereco.events.batch import EventTruth
-from icereco.events.reconstruction import angular_sigma
+from icereco.events.reconstruction import Estimate
+from icereco.events.truth import EventTruth
 from icereco.physics.sphere import opening_angle
-from icereco.watch.reconstructions import Estimate
+from icereco.physics.vmf import angular_sigma, containment_angle
 
 __all__ = [
     "MOST_LINES",

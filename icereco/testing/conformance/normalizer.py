@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.feature_check import check_features
-from icereco.protocols import Features, TensorBatch
+from icereco.protocols import Features
 from icereco.testing.conformance import samples
 from icereco.testing.conformance.subject import Subject, require, require_close
 

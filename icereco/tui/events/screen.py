@@ -12,7 +12,6 @@ from textual.widgets import Static
 
 from icereco.detector.detector import Detector
 from icereco.draw.event.state import MOST_LINES, after
-from icereco.draw.event.titles import titles_of
 from icereco.draw.export.event import DARK, event_figure
 from icereco.draw.export.save import save_picture
 from icereco.errors import IcerecoError
@@ -28,6 +27,7 @@ from icereco.tui.events.welcome import Welcome
 from icereco.tui.keys import bindings
 from icereco.watch.choose import Order
 from icereco.watch.event_session import EventSession
+from icereco.watch.event_titles import titles_of
 from icereco.watch.opening import names_known
 from icereco.watch.worker import Workers
 

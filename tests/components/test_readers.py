@@ -7,7 +7,8 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from icereco.data.sources.source import fingerprint, open_source
+from icereco.data.sources.fingerprint import fingerprint
+from icereco.data.sources.source import open_source
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.tables.columns import conform

@@ -8,7 +8,7 @@ from icereco_reconstructors.options import LineFitOptions
 from icereco.events.batch import EventBatch
 from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
 
-PPC = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "icecube_ppc"
+PPC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "icecube_ppc"
 SENSORS = 300
 
 

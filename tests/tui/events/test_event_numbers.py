@@ -11,9 +11,9 @@ from icereco.draw.canvas.names import short_names
 from icereco.draw.canvas.palette import palette_on
 from icereco.draw.event.numbers import draw_numbers, numbers_height
 from icereco.draw.event.sky import draw_all_sky
+from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import direction_from_angles
 from icereco.tui.events.event_list import EventList
-from icereco.watch.reconstructions import Estimate
 
 PALETTE = palette_on(0x0B0E14)
 

@@ -10,8 +10,9 @@ from icereco.cli import main
 from icereco.errors import IcerecoError
 from icereco.evaluation.comparison import compare
 from icereco.evaluation.evaluated_events import Reconstructed
-from icereco.events.batch import EventBatch, Truth
+from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import Truth
 from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
 
 

@@ -10,9 +10,10 @@ from icereco_normalizers.zero import central_time, event_of_pulse
 
 from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
+from icereco.events.tensors import TensorBatch
 from icereco.model.feature_check import check_features
 from icereco.plugins.discovery import registry
-from icereco.protocols import Features, TensorBatch
+from icereco.protocols import Features
 
 NORMALIZERS = registry().names("normalizer")
 TIME = 0

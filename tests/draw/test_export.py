@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from icereco.tui.picture import save_picture
 from PIL import Image
 from rich.segment import Segment
 from rich.style import Style
 
 from icereco.cli import main
 from icereco.draw.export import png
+from icereco.draw.export.save import save_picture
 from icereco.draw.export.shapes import shapes_of
 from icereco.draw.export.svg import svg_of
 from icereco.errors import IcerecoError

@@ -14,10 +14,10 @@ from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.palette import palette_on
 from icereco.draw.canvas.scale import compact, placed, span_of, ticks
 from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
-from icereco.draw.canvas.sky import AllSky, Zoom, containment_angle, ring, vmf_density
+from icereco.draw.canvas.sky import AllSky, Zoom, ring
 from icereco.errors import IcerecoError
-from icereco.evaluation.calibration import probability_inside
 from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.physics.vmf import containment_angle, probability_inside, vmf_density
 from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 

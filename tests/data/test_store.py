@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from icereco.cli import main
 from icereco.data.sources.source import open_source
 from icereco.data.store.prepare import growing, prepare, prepared
-from icereco.data.store.store import cache_dir, open_store
+from icereco.data.store.store import open_store
 from icereco.data.store.unique_ids import require_unique
 from icereco.data.stream.gather import gather_events
 from icereco.errors import IcerecoError
+from icereco.system.cache import cache_dir
 from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 

@@ -28,7 +28,7 @@ def write_kaggle(folder):
     return folder / "events"
 
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 GRAPHNET = "oscNext_genie_level7_v02"
 EXAMPLES = {
     "icereco": Example(write_own, event_table()),

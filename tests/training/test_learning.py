@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from icereco.detector.detector import load_detector
-from icereco.events.batch import EventBatch, Truth
+from icereco.events.batch import EventBatch
 from icereco.events.tensors import to_tensors
+from icereco.events.truth import Truth
 from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
 from icereco.profiles.train_options import TrainOptions
-from icereco.training.optimizer import build_optimizers, rate_at
+from icereco.training.optimizer import build_optimizers
+from icereco.training.schedule import rate_at
 from icereco.training.stop_request import StopRequest
 from icereco.training.trainer import Trainer
 

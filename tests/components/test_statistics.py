@@ -94,7 +94,7 @@ def test_statistics_without_charge_are_finite():
 
 
 def test_a_summary_does_not_see_when_the_readout_began():
-    from icereco.protocols import TensorBatch
+    from icereco.events.tensors import TensorBatch
 
     time, charge, auxiliary, offsets = pulses()
     torch.manual_seed(1)

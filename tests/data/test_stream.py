@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icereco.data.store.split_by_hash import HashedRows, RowNumbers, hash_ids, split
+from icereco.data.split.hashing import hash_ids
+from icereco.data.store.rows import HashedRows, RowNumbers
+from icereco.data.store.split_by_hash import split
 from icereco.data.stream.packing import Budget, fill_evenly, fill_in_order
 from icereco.data.stream.prefetch import prefetch
 from icereco.data.stream.shuffle import part_order, shuffled_windows

@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from icereco.errors import IcerecoError
-from icereco.evaluation.calibration import coverage, probability_inside
+from icereco.evaluation.calibration import coverage
 from icereco.evaluation.evaluate import evaluate
 from icereco.evaluation.resolution import resolution, summarize
-from icereco.events.batch import EventBatch, Truth
-from icereco.events.reconstruction import Reconstruction, angular_sigma
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import Truth
 from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
+from icereco.physics.vmf import angular_sigma, probability_inside
 from icereco.tables.reconstructions import provenance_of, reconstruction_rows, reconstruction_writer
 
 

@@ -1,0 +1,85 @@
+# ruff: noqa: TID253 -- imported only by commands that read data
+"""Which reader a file is for, and what to say where none is."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from icereco.data.sources.reader_choice import ReaderChoice
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.plugins.attribution import blaming
+
+__all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
+
+
+def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
+    """Whether the file is of this reader; one that fails must not keep the others from reading it."""
+    try:
+        with blaming("reader", choice.reader, f"when it was asked about {path}"):
+            return choice.reader.sniff(path)
+    except IcerecoError as error:
+        failures.append(f"reader {choice.component.name!r} is left out: {error}")
+        return False
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its type."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def require_exists(path: Path) -> None:
+    """Check that there is such a file or folder.
+
+    Raises:
+        IcerecoError: there is none; with the nearest name.
+    """
+    if path.exists():
+        return
+    parent = path.parent
+    if not parent.is_dir():
+        raise IcerecoError(f"{path}: no such file, nor is there a folder {parent}")
+    hint = did_you_mean(path.name, [entry.name for entry in parent.iterdir()])
+    raise IcerecoError(f"{path}: no such file or folder{hint}")
+
+
+def not_recognised(path: Path, asked: list[ReaderChoice]) -> IcerecoError:
+    """What to say of a file that no reader recognises: what it is, and what each reader needs."""
+    lines = [f"{path}: {_what_it_is(path)}"]
+    lines += [f"  {one.component.name} needs: {one.component.summary}" for one in asked]
+    return IcerecoError(
+        "\n".join(lines if asked else [*lines, "  no reader is installed: see icereco plugins"])
+    )
+
+
+def _what_it_is(path: Path) -> str:
+    if not path.is_dir():
+        return _what_file_is(path)
+    files = sorted(entry for entry in path.iterdir() if entry.is_file())
+    tables = [file for file in files if file.suffix in (".parquet", ".arrow", ".feather")]
+    if not tables:
+        return f"no reader recognises this folder; it holds {len(files)} files, none of them parquet or Arrow"
+    return f"no reader recognises this folder; {tables[0].name}: {_what_file_is(tables[0])}"
+
+
+def _what_file_is(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            magic = opened.read(6)
+        if magic[:4] == b"PAR1":
+            return _columns(pq.read_schema(file))
+        if magic == b"ARROW1":
+            with pa.memory_map(str(file)) as source:
+                return _columns(pa.ipc.open_file(source).schema)
+    except Exception as error:  # Arrow names damage in many ways
+        return f"truncated or damaged, it cannot be opened ({first_line(error)}); copy or make it again"
+    if magic == b"SQLite":
+        return "an SQLite database, in whose tables no reader finds pulses"
+    if magic[:4] == b"root":
+        return "a ROOT file, in which no reader finds events"
+    return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
+
+
+def _columns(schema: pa.Schema) -> str:
+    found = ", ".join(f"{field.name} ({field.type})" for field in schema) or "none"
+    return f"no reader recognises its columns; found: {found}"

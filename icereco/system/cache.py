@@ -1,0 +1,14 @@
+"""Where what can be made again is kept."""
+
+import os
+from pathlib import Path
+
+__all__ = ["cache_dir"]
+
+
+def cache_dir() -> Path:
+    """Where prepared data are kept: $ICERECO_CACHE, or icereco in $XDG_CACHE_HOME or in ~/.cache."""
+    own = os.environ.get("ICERECO_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "icereco"

@@ -1,0 +1,131 @@
+"""The trainings of a sweep as processes, side by side."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icereco.errors import message_in
+from icereco.system.log import get_logger
+
+if TYPE_CHECKING:
+    from icereco.training.sweep import Cell
+
+__all__ = ["TrainingArguments", "train_side_by_side"]
+
+logger = get_logger(__name__)
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingArguments:
+    """How trainings are started: how many side by side, and with which arguments of `icereco train`.
+
+    Attributes:
+        jobs: trainings side by side.
+        data: arguments of a new training, which say what it trains on.
+        always: arguments of a new and of a resumed training.
+    """
+
+    jobs: int
+    data: list[str]
+    always: list[str]
+
+
+def train_side_by_side(
+    waiting: "Sequence[tuple[Cell, str]]", arguments: TrainingArguments, folder: Path
+) -> dict[str, str]:
+    """Run the trainings of cells that wait for it, each with "begin" or "resume"; gives what went wrong, by run.
+
+    Ctrl-C stops and saves those that train, and is raised again.
+
+    Args:
+        waiting: cells and what to do with them.
+        arguments: how many at once, and what each is told.
+        folder: for profiles and output of the trainings.
+    """
+    queue, done = list(waiting), 0
+    running: list[_Training] = []
+    failures: dict[str, str] = {}
+    try:
+        while queue or running:
+            while queue and len(running) < arguments.jobs:
+                running.append(_start(*queue.pop(0), arguments, folder))
+                logger.info("[%d/%d] %s", done + len(running), len(waiting), running[-1].cell.label)
+            time.sleep(_POLL_SECONDS)
+            for training in [one for one in running if one.ended()]:
+                running.remove(training)
+                done += 1
+                if problem := training.problem():
+                    failures[training.cell.run.name] = problem
+                    logger.error("%s failed: %s", training.cell.label, problem)
+    except KeyboardInterrupt:
+        for training in running:
+            training.stop()
+        logger.warning("stopped and saved; go on with the same command")
+        raise
+    return failures
+
+
+class _Training:
+    """The process that trains a cell."""
+
+    def __init__(
+        self, cell: "Cell", arguments: Sequence[str], environment: dict[str, str], output: Path
+    ) -> None:
+        self.cell, self._output = cell, output
+        with output.open("wb") as file:
+            # A session of its own: Ctrl-C reaches the sweep alone, which then stops every training once.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "icereco", "train", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool:
+        """Whether it has."""
+        return self._process.poll() is not None
+
+    def problem(self) -> str | None:
+        """Why it did not finish, None if it did."""
+        if self._process.returncode == 0 and self.cell.run.state() == "finished":
+            return None
+        status = self.cell.run.status()
+        if status is not None and status.message:
+            return status.message.partition("\n")[0]
+        output = self._output.read_text(encoding="utf-8", errors="replace")
+        return message_in(output) or f"exit code {self._process.returncode}"
+
+    def stop(self) -> None:
+        """Ask it to save, and wait until it has."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+
+
+def _start(cell: "Cell", action: str, arguments: TrainingArguments, folder: Path) -> _Training:
+    name = cell.run.name
+    if action == "resume":
+        words = ["--resume", name]
+    else:
+        words = ["--profile", _profile_file(cell, folder), "--name", name, *arguments.data]
+    environment = dict(os.environ)
+    if arguments.jobs > 1:
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        environment.setdefault("OMP_NUM_THREADS", str(max(processors // arguments.jobs, 1)))
+    return _Training(cell, [*words, *arguments.always], environment, folder / f"{name}.log")
+
+
+def _profile_file(cell: "Cell", folder: Path) -> str:
+    """The cell's profile, resolved: what is trained is what was checked."""
+    path = folder / f"{cell.run.name}.toml"
+    path.write_text(cell.profile.resolved_toml(), encoding="utf-8")
+    return str(path)
