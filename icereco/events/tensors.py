@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.events.batch import EventBatch
+from icereco.events.truth import EVENT_KINDS, Truth
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 else:  # torch is slow to import and most commands never need it
     Tensor = Any
 
-__all__ = ["TensorBatch", "to_tensors"]
+__all__ = ["TensorBatch", "TruthTensors", "to_tensors", "truth_tensors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,21 @@ class TensorBatch:
     pulse_extras: Mapping[str, Float[Tensor, "pulse"]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TruthTensors:
+    """A `Truth` as tensors on one device: the same names, shapes and units, float32; None for what is not there.
+
+    Attributes:
+        kind: position in `EVENT_KINDS`, −1 for unknown and other kinds.
+    """
+
+    direction: Float[Tensor, "event 3"]
+    energy_gev: Float[Tensor, "event"] | None = None
+    kind: Int[Tensor, "event"] | None = None
+    vertex_m: Float[Tensor, "event 3"] | None = None
+    inelasticity: Float[Tensor, "event"] | None = None
+
+
 _COLUMNS = tuple(field.name for field in dataclasses.fields(TensorBatch) if field.name != "pulse_extras")
 
 
@@ -41,6 +57,27 @@ def to_tensors(batch: EventBatch, device: "torch.device") -> TensorBatch:
     columns = {name: _tensor(getattr(batch, name), device) for name in _COLUMNS}
     extras = {name: _tensor(column, device) for name, column in batch.pulse_extras.items()}
     return TensorBatch(**columns, pulse_extras=extras)
+
+
+def truth_tensors(truth: Truth, device: "torch.device") -> TruthTensors:
+    """The same targets as tensors on a device."""
+    import torch
+
+    def numbers(values: ndarray) -> Tensor:
+        return torch.from_numpy(values).to(device, torch.float32)
+
+    def maybe(values: ndarray | None) -> Tensor | None:
+        return None if values is None else numbers(values)
+
+    kinds = {kind: number for number, kind in enumerate(EVENT_KINDS)}
+    kind = None if truth.kind is None else [kinds.get(name, -1) for name in truth.kind]
+    return TruthTensors(
+        direction=numbers(truth.direction),
+        energy_gev=maybe(truth.energy_gev),
+        kind=None if kind is None else torch.tensor(kind, device=device),
+        vertex_m=maybe(truth.vertex_m),
+        inelasticity=maybe(truth.inelasticity),
+    )
 
 
 def _tensor(column: ndarray, device: "torch.device") -> Tensor:

@@ -1,30 +1,41 @@
-"""What a simulation knows of events."""
+"""What a simulation knows of events: each target by its name, with NaN or None where a single value is unknown."""
 
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from icereco.physics.sphere import angles_from_direction
 
-__all__ = ["Truth", "EventTruth"]
+__all__ = ["EVENT_KINDS", "TARGETS", "EventTruth", "Target", "Truth"]
+
+Target = Literal["direction", "energy_gev", "vertex_m", "kind", "inelasticity"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+"""What can be known of an event, and so be learned."""
+
+EVENT_KINDS = ("through_track", "starting_track", "cascade")
+"""The kinds of events that have names here; files may hold others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventTruth:
-    """What a simulation knows of one event.
+    """What a simulation knows of one event; None for what it does not.
 
     Attributes:
         direction: unit vector `[3]`, float64, to where the neutrino came from.
-        energy_gev: or None.
-        kind: such as "cascade", or None.
+        energy_gev: of the neutrino.
+        kind: such as "cascade".
+        vertex_m: `[3]`, where it interacted, or where its track enters the simulated volume.
+        inelasticity: the part of the neutrino's energy that the hadrons get, 0 to 1.
     """
 
     direction: Float[ndarray, "3"]
     energy_gev: float | None = None
     kind: str | None = None
+    vertex_m: Float[ndarray, "3"] | None = None
+    inelasticity: float | None = None
 
     @property
     def angles(self) -> tuple[float, float]:
@@ -40,29 +51,48 @@ class EventTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What a simulation knows of `E` events.
+    """What a simulation knows of `E` events; None for targets that it does not know at all.
 
     Attributes:
-        direction: unit vectors `[E, 3]`, float64, to where the neutrino came from.
-        energy_gev: `[E]` float64, or None.
-        kind: `[E]` object array of str ("through_track", "starting_track", "cascade", …), or None.
+        direction: unit vectors `[E, 3]`, float64, to where the neutrino came from; NaN where unknown.
+        energy_gev: `[E]` float64, of the neutrino; NaN where unknown.
+        kind: `[E]` object array of str, such as those of `EVENT_KINDS`; None where unknown.
+        vertex_m: `[E, 3]` float64, where it interacted, or where its track enters the simulated volume; NaN where
+            unknown.
+        inelasticity: `[E]` float64, the part of the neutrino's energy that the hadrons get; NaN where unknown.
     """
 
     direction: Float[ndarray, "event 3"]
     energy_gev: Float[ndarray, "event"] | None = None
     kind: ndarray | None = None
+    vertex_m: Float[ndarray, "event 3"] | None = None
+    inelasticity: Float[ndarray, "event"] | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets that are there, in the order of `TARGETS`."""
+        return tuple(target for target in TARGETS if getattr(self, target) is not None)
+
+    def known(self, target: Target) -> Bool[ndarray, "event"]:
+        """Of which events a target is known.
+
+        Raises:
+            KeyError: the target is not there at all.
+        """
+        values: ndarray | None = getattr(self, target)
+        if values is None:
+            raise KeyError(target)
+        if values.dtype == object:
+            return np.array([value is not None for value in values], bool)
+        return np.asarray(np.isfinite(values).reshape(len(values), -1).all(-1))
 
     @overload
     def __getitem__(self, index: int) -> EventTruth: ...
     @overload
     def __getitem__(self, index: slice) -> "Truth": ...
     def __getitem__(self, index: int | slice) -> "EventTruth | Truth":
+        columns: dict[str, Any] = {target: getattr(self, target) for target in self.targets}
         if isinstance(index, slice):
-            energies = None if self.energy_gev is None else self.energy_gev[index]
-            return Truth(self.direction[index], energies, None if self.kind is None else self.kind[index])
-        energy = (
-            None
-            if self.energy_gev is None or np.isnan(self.energy_gev[index])
-            else float(self.energy_gev[index])
-        )
-        return EventTruth(self.direction[index], energy, None if self.kind is None else self.kind[index])
+            return Truth(**{target: values[index] for target, values in columns.items()})
+        known = {target: columns[target][index] for target in self.targets if self.known(target)[index]}
+        return EventTruth(**known | {"direction": self.direction[index]})

@@ -94,10 +94,11 @@ def _has_truth(source: Source, detector: Detector) -> bool:
 
 def _whole_truth(batch: EventBatch) -> Truth:
     truth = batch.truth or Truth(np.full((len(batch), 3), np.nan))
-    return Truth(
-        truth.direction,
-        np.full(len(batch), np.nan) if truth.energy_gev is None else truth.energy_gev,
-        np.full(len(batch), None, dtype=object) if truth.kind is None else truth.kind,
+    unknown, unnamed = np.full(len(batch), np.nan), np.full(len(batch), None, dtype=object)
+    return replace(
+        truth,
+        energy_gev=unknown if truth.energy_gev is None else truth.energy_gev,
+        kind=unnamed if truth.kind is None else truth.kind,
     )
 
 

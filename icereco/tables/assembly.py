@@ -19,6 +19,9 @@ from icereco.tables.schema import PULSE_COLUMNS
 
 __all__ = ["DomLevel", "assemble", "dom_level", "event_batch", "pulse_order", "truth_of"]
 
+_VERTEX = ("vertex_x", "vertex_y", "vertex_z")
+_NUMBERS = ("energy", *_VERTEX, "inelasticity")
+
 
 def event_batch(
     table: pa.RecordBatch | pa.Table, detector: Detector, *, pulses_sorted: bool | None = None
@@ -148,9 +151,15 @@ def truth_of(batch: pa.RecordBatch) -> Truth | None:
     if "azimuth" not in names or "zenith" not in names:
         return None
     azimuth, zenith = (_numbers(batch.column(name)) for name in ("azimuth", "zenith"))
-    energy = _numbers(batch.column("energy")) if "energy" in names else None
-    kind = batch.column("kind").to_numpy(zero_copy_only=False) if "kind" in names else None
-    return Truth(direction_from_angles(azimuth, zenith), energy, kind)
+    numbers = {name: _numbers(batch.column(name)) for name in _NUMBERS if name in names}
+    vertex = [numbers[name] for name in _VERTEX if name in numbers]
+    return Truth(
+        direction_from_angles(azimuth, zenith),
+        energy_gev=numbers.get("energy"),
+        kind=batch.column("kind").to_numpy(zero_copy_only=False) if "kind" in names else None,
+        vertex_m=np.stack(vertex, -1) if len(vertex) == len(_VERTEX) else None,
+        inelasticity=numbers.get("inelasticity"),
+    )
 
 
 def _numbers(column: Any) -> Float[ndarray, "event"]:

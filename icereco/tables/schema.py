@@ -11,7 +11,7 @@ def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
 
 
 PULSE_COLUMNS = ("sensor_id", "time", "charge", "auxiliary")
-TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z")
+TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z", "inelasticity")
 COUNT_COLUMNS = ("pulse_count", "dom_count")
 """What a store adds; made anew from the pulses, so never read."""
 
@@ -34,6 +34,9 @@ SCHEMA = pa.schema(
         _field("vertex_x", pa.float64(), "m", "true interaction vertex, or where the track enters"),
         _field("vertex_y", pa.float64(), "m", "see vertex_x"),
         _field("vertex_z", pa.float64(), "m", "see vertex_x"),
+        _field(
+            "inelasticity", pa.float64(), "", "part of the neutrino's energy that the hadrons get, 0 to 1"
+        ),
     ]
 )
 """The own layout. The truth columns (azimuth and after) may be absent.

@@ -70,5 +70,6 @@ def _truth(events: int, random: np.random.Generator) -> dict[str, pa.Array]:
         "energy": 10 ** random.uniform(2, 5, events),
         "kind": random.choice(kinds, events),
         **vertices,
+        "inelasticity": random.beta(0.9, 1.6, events),
     }
     return {name: pa.array(column) for name, column in values.items()}

@@ -29,6 +29,7 @@ class Primaries:
     zenith: Float[ndarray, "primary"]
     energy_gev: Float[ndarray, "primary"]
     vertex_m: Float[ndarray, "primary 3"]
+    inelasticity: Float[ndarray, "primary"]
 
     @property
     def travel(self) -> Float[ndarray, "primary 3"]:
@@ -68,17 +69,16 @@ def draw(rng: np.random.Generator, options: IceTelescopeOptions, volume: Volume)
     vertex = _in_cylinder(rng, count, volume.vertex_radius_m, volume.vertex_half_height_m)
     entry = _entry(rng, -direction_from_angles(azimuth, zenith), volume)
     vertex = np.where((kind == _THROUGH)[:, None], entry, vertex) + volume.centre_m
-    return Primaries(kind, azimuth, zenith, _energies(rng, options), vertex)
+    energy_gev = _energies(rng, options)
+    inelasticity = rng.beta(0.9, 1.6, count)  # mean 0.36: deep inelastic scattering at TeV energies
+    return Primaries(kind, azimuth, zenith, energy_gev, vertex, inelasticity)
 
 
 def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tuple[Tracks, Cascades]:
     """The light sources of the particles: muons with their losses, and the cascades at the vertices."""
     travel = primaries.travel
     muons = np.flatnonzero(primaries.kind != _CASCADE)
-    inelasticity = rng.beta(
-        0.9, 1.6, primaries.kind.size
-    )  # mean 0.36: deep inelastic scattering at TeV energies
-    hadronic = np.where(primaries.kind == _STARTING, inelasticity, 0.0)
+    hadronic = np.where(primaries.kind == _STARTING, primaries.inelasticity, 0.0)
     muon_energy = (primaries.energy_gev * (1.0 - hadronic))[muons]
     start, along = primaries.vertex_m[muons], travel[muons]
     losses = propagate(rng, muon_energy, _way_out(start - volume.centre_m, along, volume))
@@ -89,7 +89,7 @@ def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tup
     is_track = primaries.kind[at_vertex] == _STARTING
     shower = vertex_energy * hadronic[at_vertex]
     # Charged-current electron neutrinos and tau-like mixtures: an electromagnetic and a hadronic part.
-    share = inelasticity[at_vertex]
+    share = primaries.inelasticity[at_vertex]
     mixed = vertex_energy * (1 - share + share * hadronic_fraction(share * vertex_energy))
     equivalent = np.where(is_track, shower * hadronic_fraction(shower), mixed)
 

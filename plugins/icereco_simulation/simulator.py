@@ -131,4 +131,11 @@ def _truth(primaries: Primaries, chosen: Int[ndarray, "event"]) -> list[pa.Array
         pa.array(primaries.energy_gev[chosen]),
         kinds.cast(pa.string()),
         *(pa.array(primaries.vertex_m[chosen, axis]) for axis in range(3)),
+        # Where a through-going muon's neutrino interacted is not simulated.
+        pa.array(
+            np.where(
+                primaries.kind[chosen] == KINDS.index("through_track"), np.nan, primaries.inelasticity[chosen]
+            ),
+            from_pandas=True,
+        ),
     ]
