@@ -14,8 +14,9 @@ from jaxtyping import Float, Int
 
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Reconstruction
-from icereco.events.tensors import TensorBatch
+from icereco.events.reconstruction import Estimates, Reconstruction
+from icereco.events.tensors import TensorBatch, TruthTensors
+from icereco.events.truth import Target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +26,6 @@ else:  # torch is slow to import and most commands never need it
 
 __all__ = [
     "Features",
-    "Decoded",
     "Normalizer",
     "Aggregator",
     "Encoder",
@@ -43,14 +43,6 @@ class Features:
 
     pulses: Float[Tensor, "pulse feature"]
     positions: Float[Tensor, "dom 3"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """Directions (unit vectors) and, where the loss gives one, the von Mises-Fisher concentration."""
-
-    direction: Float[Tensor, "event 3"]
-    kappa: Float[Tensor, "event"] | None
 
 
 class Normalizer(Protocol):
@@ -102,18 +94,20 @@ class Encoder(Protocol):
 
 
 class Loss(Protocol):
-    """`factory(options)`, a torch module. It says how many outputs it needs and what they mean."""
+    """`factory(options)`, a torch module. It says how many outputs it needs, of which targets, and what they mean.
+
+    Truth that it is given is known for each of its targets: events without are left out before.
+    """
 
     output_count: int
+    targets: tuple[Target, ...]
 
-    def __call__(
-        self, outputs: Float[Tensor, "event output"], direction: Float[Tensor, "event 3"]
-    ) -> Float[Tensor, "event"]:
-        """The loss of each event against its true direction."""
+    def __call__(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
+        """The loss of each event against its truth, at least float32."""
         ...
 
-    def decode(self, outputs: Float[Tensor, "event output"]) -> Decoded:
-        """Outputs as directions."""
+    def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
+        """What the outputs say of each event."""
         ...
 
 

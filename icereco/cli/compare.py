@@ -18,14 +18,12 @@ from icereco.system.log import get_logger
 
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import Comparison, Difference
-    from icereco.evaluation.evaluated_events import Reconstructed
+    from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.runs.folder import RunFolder
 
 __all__ = ["command"]
 
 logger = get_logger(__name__)
-
-_LINE_FIT = "linefit"
 
 
 @click.command("compare")
@@ -40,7 +38,8 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
-    differences when events are drawn anew (bootstrap). The word linefit stands for the line fit on the first one's events.
+    differences when events are drawn anew (bootstrap). The name of a method that stands beside the first one's
+    directions in its file, such as linefit, means that method.
 
     \b
     icereco compare hierarchical-simulated-v1-calm-muon flat-simulated-v1-bold-pion
@@ -52,7 +51,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
 
     if len(names) < 2:
         raise IcerecoError(
-            f"there is nothing to compare {names[0]} with; name another run or file, or {_LINE_FIT}"
+            f"there is nothing to compare {names[0]} with; name another run or file, or linefit"
         )
     with _reconstructed(names, data) as (first, *others):
         comparisons = [compare(first, other) for other in others]
@@ -65,18 +64,26 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Reconstructed]]":
-    from icereco.evaluation.evaluated_events import Reconstructed
+def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[EvaluatedEvents]]":
+    from icereco.evaluation.evaluated_events import EvaluatedEvents
+    from icereco.tables.saved_reconstructions import read_reconstructions
 
     with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
         files: list[Path] = []
+        compared: list[str | None] = []
         for number, name in enumerate(names):
-            linefit = name == _LINE_FIT and bool(files)
-            files.append(files[0] if linefit else _file(name, data, Path(folder) / f"{number}.parquet"))
+            beside = list(read_reconstructions(files[0]).comparisons) if files else []
+            compared.append(name if name in beside else None)
+            try:
+                other = None if name in beside else _file(name, data, Path(folder) / f"{number}.parquet")
+            except IcerecoError as error:
+                methods = f"\n  methods beside that of {names[0]}: {', '.join(beside)}" if beside else ""
+                raise IcerecoError(f"{error}{methods}") from None
+            files.append(other or files[0])
         labels = [Path(name).name if Path(name).is_file() else name for name in names]
         yield [
-            Reconstructed.read(file, label, linefit=label == _LINE_FIT and number > 0)
-            for number, (file, label) in enumerate(zip(files, labels, strict=True))
+            EvaluatedEvents.read(file, label, comparison)
+            for file, label, comparison in zip(files, labels, compared, strict=True)
         ]
 
 

@@ -71,7 +71,7 @@ def _print(evaluation: "Evaluation", console: Console) -> None:
     console.print(_table(evaluation))
     if evaluation.coverage:
         inside = ", ".join(f"{name} contour holds {value:.1%}" for name, value in evaluation.coverage.items())
-        console.print(f"truth inside the contours of kappa: {inside}", soft_wrap=True)
+        console.print(f"truth inside the contours of the posterior: {inside}", soft_wrap=True)
     for note in _notes(evaluation):
         console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
 
@@ -82,14 +82,13 @@ def _table(evaluation: "Evaluation") -> Table:
     )
     table.add_column("\ngroup", no_wrap=True)
     table.add_column("\nevents", justify="right")
-    compared = evaluation.linefit
     headings = [f"\n{heading}" for heading in _HEADINGS]
-    headings += [f"linefit\n{heading}" for heading in _HEADINGS if compared]
+    headings += [f"{name}\n{heading}" for name in evaluation.comparisons for heading in _HEADINGS]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    rows, beside = _groups(evaluation.resolution), None if compared is None else _groups(compared)
-    for label, part in rows.items():
-        others = _cells(beside[label]) if beside else []
+    compared = [_groups(summary) for summary in evaluation.comparisons.values()]
+    for label, part in _groups(evaluation.resolution).items():
+        others = [cell for groups in compared for cell in _cells(groups[label])]
         table.add_row(label, f"{part['events']:,}", *_cells(part), *others, end_section=label == "all")
     return table
 
@@ -111,7 +110,7 @@ def _notes(evaluation: "Evaluation") -> list[str]:
     missing = evaluation.resolution["without_direction"]
     if missing:
         notes.append(f"{missing:,} events got no direction; the angles leave them out")
-    if evaluation.linefit and evaluation.linefit["without_direction"]:
-        count = evaluation.linefit["without_direction"]
-        notes.append(f"the line fit gives no direction for {count:,} events; its angles leave them out")
+    for name, summary in evaluation.comparisons.items():
+        if count := summary["without_direction"]:
+            notes.append(f"{name} gives no direction for {count:,} events; its angles leave them out")
     return notes

@@ -202,8 +202,9 @@ def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> Non
         _print_gaps(console, outcome, form)
     if outcome.error is not None:
         console.print(_resolution("angular error", outcome.error))
-        if outcome.linefit_error is not None and method != "linefit":
-            console.print(_resolution("line fit     ", outcome.linefit_error))
+        for name, error in outcome.comparison_errors.items():
+            if name != method:
+                console.print(_resolution(name, error))
     if form == "parquet" and outcome.error is not None:
         console.print(f"next: icereco evaluate {escape(shlex.quote(str(output)))}")
 
@@ -212,7 +213,7 @@ def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
     where = (
         "null in the file"
         if form == "parquet"
-        else "their line fit, else azimuth 0 at the horizon, in the file"
+        else "the direction of another method, else azimuth 0 at the horizon, in the file"
     )
     console.print(
         f"[yellow]{outcome.without_direction:,} events got no direction[/] "
@@ -221,7 +222,9 @@ def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
 
 
 def _resolution(label: str, error: "RunningError") -> str:
-    return f"{label}  median {error.median_deg:.2f}°  mean {error.mean_deg:.2f}°  ({error.events:,} events)"
+    return (
+        f"{label:<13}  median {error.median_deg:.2f}°  mean {error.mean_deg:.2f}°  ({error.events:,} events)"
+    )
 
 
 def _document(outcome: "Outcome", output: Path, used: str) -> dict[str, Any]:
@@ -237,5 +240,5 @@ def _document(outcome: "Outcome", output: Path, used: str) -> dict[str, Any]:
         "without_pulses": outcome.without_pulses,
         "without_direction": outcome.without_direction,
         "error": figures(outcome.error),
-        "linefit_error": figures(outcome.linefit_error),
+        "comparisons": {name: figures(error) for name, error in outcome.comparison_errors.items()},
     }

@@ -76,12 +76,12 @@ def command(
     from icereco.draw.event.state import EventState, Style
     from icereco.draw.export.event import DARK, LIGHT, event_figure
     from icereco.draw.export.save import save_picture
-    from icereco.reconstruct.methods import BASELINE, baseline
+    from icereco.reconstruct.methods import comparison_methods
     from icereco.watch.event_session import EventSession
     from icereco.watch.event_titles import titles_of
 
-    card, fit = load_detector(detector) if detector else None, baseline()
-    session = EventSession(card, {BASELINE: fit} if fit else {}, lambda: None)
+    card = load_detector(detector) if detector else None
+    session = EventSession(card, comparison_methods(), lambda: None)
     try:
         session.open(file, beside)
         shown, estimates = session.shown(_row_of(session, event))

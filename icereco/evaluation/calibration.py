@@ -1,23 +1,23 @@
-"""Whether kappa means what it says: how often the truth lies inside a contour of the von Mises-Fisher density."""
+"""Whether posteriors mean what they say: how often the truth lies inside their contours."""
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.physics.vmf import probability_inside
+from icereco.events.posterior import Posterior
 
 __all__ = ["CONTOURS", "coverage"]
 
 CONTOURS = (0.5, 0.9)
 
 
-def coverage(error_rad: Float[ndarray, "event"], kappa: Float[ndarray, "event"]) -> dict[str, float]:
-    """For each contour ("50%", "90%") the fraction of events whose truth lies inside it.
+def coverage(posterior: Posterior, truth: Float[ndarray, "event 3"]) -> dict[str, float]:
+    """For each contour ("50%", "90%") the fraction of events whose true direction lies inside it.
 
-    Events without an error or a kappa (NaN) are left out; without any event the result is empty.
+    Events without a posterior or a truth (NaN) are left out; without any event the result is empty.
     """
-    known = ~(np.isnan(error_rad) | np.isnan(kappa))
-    inside = probability_inside(error_rad[known], kappa[known])
-    if not len(inside):
+    content = posterior.content(truth)
+    content = content[~np.isnan(content)]
+    if not len(content):
         return {}
-    return {f"{contour:.0%}": float(np.mean(inside <= contour)) for contour in CONTOURS}
+    return {f"{contour:.0%}": float(np.mean(content <= contour)) for contour in CONTOURS}

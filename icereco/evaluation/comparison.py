@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.evaluation.evaluated_events import Reconstructed
+from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.evaluation.resolution import groups
 
 __all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]
@@ -96,7 +96,7 @@ class Comparison:
         return f"{self.second} against {self.first}: {' and '.join(parts)}"
 
 
-def compare(first: Reconstructed, second: Reconstructed, seed: int = 0) -> Comparison:
+def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> Comparison:
     """Compare two methods on the events that both have.
 
     Args:
@@ -126,7 +126,7 @@ def compare(first: Reconstructed, second: Reconstructed, seed: int = 0) -> Compa
     return Comparison(first.name, second.name, compared, alone)
 
 
-def _require_same_events(first: Reconstructed, second: Reconstructed) -> None:
+def _require_same_events(first: EvaluatedEvents, second: EvaluatedEvents) -> None:
     apart = np.linalg.norm(first.truth - second.truth, axis=1) > _SAME_DIRECTION_RAD
     if apart.any():
         event = int(first.event_id[np.argmax(apart)])

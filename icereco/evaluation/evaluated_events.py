@@ -2,21 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.errors import IcerecoError
-from icereco.evaluation.evaluate import read_columns
-from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.evaluation.evaluate import require_truth
+from icereco.events.reconstruction import Reconstruction
+from icereco.physics.sphere import opening_angle
+from icereco.tables.saved_reconstructions import SavedReconstructions, read_reconstructions
 
-__all__ = ["Reconstructed"]
+__all__ = ["EvaluatedEvents"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reconstructed:
+class EvaluatedEvents:
     """What one method says of events whose truth is known.
 
     Attributes:
@@ -36,32 +37,23 @@ class Reconstructed:
     kind: ndarray | None
 
     @classmethod
-    def read(cls, path: Path, name: str, *, linefit: bool = False) -> Self:
+    def read(cls, path: Path, name: str, comparison: str | None = None) -> "EvaluatedEvents":
         """From a file that `icereco reconstruct`, or a training's validation, wrote.
 
         Args:
             path: the file.
             name: what to call the method.
-            linefit: take the line fit, which stands beside the method's own directions.
+            comparison: take this method, which stands beside the file's own.
 
         Raises:
-            IcerecoError: not such a file, one without truth or line fit, or an event_id that occurs twice.
+            IcerecoError: not such a file, one without truth or that method, or an event_id that occurs twice.
         """
-        columns = read_columns(path, ("event_id",))
-        prefix = "linefit_" if linefit else ""
-        if linefit and "linefit_azimuth" not in columns:
-            raise IcerecoError(f"{path} has no line fit beside its directions")
-        truth = direction_from_angles(columns["true_azimuth"], columns["true_zenith"])
-        found = direction_from_angles(columns[f"{prefix}azimuth"], columns[f"{prefix}zenith"])
-        whole = cls(
-            name,
-            columns["event_id"],
-            opening_angle(found, truth),
-            truth,
-            columns["pulses_total"],
-            columns.get("kind"),
-        )
-        known = whole.take(np.flatnonzero(~np.isnan(truth[:, 0])))
+        saved = read_reconstructions(path)
+        truth = require_truth(saved)
+        reconstruction = saved.reconstruction if comparison is None else _comparison(saved, comparison)
+        error = opening_angle(reconstruction.direction, truth.direction)
+        whole = cls(name, saved.event_id, error, truth.direction, saved.pulses_total, truth.kind)
+        known = whole.take(np.flatnonzero(truth.known("direction")))
         ids, counts = np.unique(known.event_id, return_counts=True)
         if (counts > 1).any():
             raise IcerecoError(
@@ -69,9 +61,17 @@ class Reconstructed:
             )
         return known
 
-    def take(self, rows: Int[ndarray, "row"]) -> Self:
+    def take(self, rows: Int[ndarray, "row"]) -> "EvaluatedEvents":
         """Some of the events, in another order."""
         kind = None if self.kind is None else self.kind[rows]
-        return type(self)(
+        return EvaluatedEvents(
             self.name, self.event_id[rows], self.error_rad[rows], self.truth[rows], self.pulses[rows], kind
         )
+
+
+def _comparison(saved: SavedReconstructions, name: str) -> Reconstruction:
+    if name not in saved.comparisons:
+        known = list(saved.comparisons)
+        beside = f"beside its own method it has {', '.join(known) or 'none'}"
+        raise IcerecoError(f"{saved.path} has no method {name!r}{did_you_mean(name, known)}; {beside}")
+    return saved.comparisons[name]

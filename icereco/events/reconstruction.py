@@ -1,26 +1,70 @@
-"""A reconstruction: what a model or a fit says of each event."""
+"""Reconstructions: what a model or a fit says of events, by name, in units; what it does not say is None."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-__all__ = ["Reconstruction", "Estimate"]
+from icereco.events.posterior import Posterior
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:  # torch is slow to import and most commands never need it
+    Tensor = Any
+
+__all__ = ["Estimate", "Estimates", "Reconstruction"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reconstruction:
-    """Directions of a batch of events, in the order of the events.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimates:
+    """What a loss reads from the outputs of a model, as tensors.
 
     Attributes:
-        direction: unit vectors `[E, 3]` that point to where the neutrino came from; NaN where nothing could be fitted.
-        kappa: concentration `[E]` of a von Mises-Fisher density around the direction, or None.
+        direction: unit vectors to where the neutrino came from; differentiable, so that another loss can judge them.
+        posterior: the densities of the directions, where the loss has them.
+        energy_gev: of the neutrino; energy_log10_sigma: one sigma of its decimal logarithm.
+        vertex_m: where it interacted.
+        kind_probability: of each of `icereco.events.truth.EVENT_KINDS`.
+        inelasticity: the part of its energy that the hadrons got.
+    """
+
+    direction: Float[Tensor, "event 3"] | None = None
+    posterior: Posterior | None = None
+    energy_gev: Float[Tensor, "event"] | None = None
+    energy_log10_sigma: Float[Tensor, "event"] | None = None
+    vertex_m: Float[Tensor, "event 3"] | None = None
+    kind_probability: Float[Tensor, "event kind"] | None = None
+    inelasticity: Float[Tensor, "event"] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """What one method says of a batch of events, in the order of the events; NaN where it can say nothing.
+
+    Attributes:
+        direction: unit vectors `[E, 3]` that point to where the neutrino came from.
+        posterior: the densities of the directions.
+        energy_gev: `[E]`; energy_log10_sigma: `[E]`, one sigma of its decimal logarithm.
+        vertex_m: `[E, 3]`, where the neutrino interacted.
+        kind_probability: `[E, kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
+        inelasticity: `[E]`, the part of the neutrino's energy that the hadrons got.
         pulses_used: how many pulses of each event `[E]` the method looked at; None = all.
     """
 
     direction: Float[ndarray, "event 3"]
-    kappa: Float[ndarray, "event"] | None = None
+    posterior: Posterior | None = None
+    energy_gev: Float[ndarray, "event"] | None = None
+    energy_log10_sigma: Float[ndarray, "event"] | None = None
+    vertex_m: Float[ndarray, "event 3"] | None = None
+    kind_probability: Float[ndarray, "event kind"] | None = None
+    inelasticity: Float[ndarray, "event"] | None = None
     pulses_used: Int[ndarray, "event"] | None = None
+
+    @property
+    def kappa(self) -> Float[ndarray, "event"] | None:
+        """One number for how concentrated each posterior is; see `Posterior.kappa`."""
+        return None if self.posterior is None else self.posterior.kappa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,11 +74,16 @@ class Estimate:
     Attributes:
         name: of the method, as people see it.
         direction: unit vector `[3]` to where the neutrino came from, or None where the method gave none.
-        kappa: von Mises-Fisher concentration, or None.
+        posterior: the density of the direction, a `Posterior` of one event, or None.
         pulses_used: or None where unknown.
     """
 
     name: str
     direction: Float[ndarray, "3"] | None
-    kappa: float | None = None
+    posterior: Posterior | None = None
     pulses_used: int | None = None
+
+    @property
+    def kappa(self) -> float | None:
+        """One number for how concentrated the posterior is; see `Posterior.kappa`."""
+        return None if self.posterior is None else float(self.posterior.kappa[0])

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.events.batch import EventBatch
-from icereco.events.truth import EVENT_KINDS, Truth
+from icereco.events.truth import EVENT_KINDS, TARGETS, Target, Truth
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +47,26 @@ class TruthTensors:
     kind: Int[Tensor, "event"] | None = None
     vertex_m: Float[Tensor, "event 3"] | None = None
     inelasticity: Float[Tensor, "event"] | None = None
+
+    def known(self, target: Target) -> Bool[Tensor, "event"]:
+        """Of which events a target is known.
+
+        Raises:
+            KeyError: the target is not there at all.
+        """
+        values = getattr(self, target)
+        if values is None:
+            raise KeyError(target)
+        known: Tensor = (
+            values >= 0 if target == "kind" else values.isfinite().reshape(len(values), -1).all(-1)
+        )
+        return known
+
+    def take(self, events: Bool[Tensor, "event"]) -> "TruthTensors":
+        """The truth of some of the events."""
+        columns = {target: values for target in TARGETS if (values := getattr(self, target)) is not None}
+        chosen: dict[str, Any] = {target: values[events] for target, values in columns.items()}
+        return TruthTensors(**chosen)
 
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(TensorBatch) if field.name != "pulse_extras")

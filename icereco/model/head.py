@@ -1,8 +1,14 @@
 # ruff: noqa: TID253 -- tensors are this module's business
-"""The head: from the event vector to the outputs that a loss asks for."""
+"""Heads: from the event vector to the outputs that losses ask for."""
 
+from collections.abc import Mapping
+from typing import cast
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+__all__ = ["Head", "Heads"]
 
 
 class Head(nn.Module):
@@ -22,3 +28,27 @@ class Head(nn.Module):
     def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
         """One hidden layer."""
         return self.out(nn.functional.gelu(self.hidden(events)))  # type: ignore[no-any-return]  # modules return Any
+
+    def shift(self, by: Float[Tensor, "output"]) -> None:
+        """Add a constant to all outputs."""
+        with torch.no_grad():
+            self.out.bias.add_(by)
+
+
+class Heads(nn.Module):
+    """Several heads on one event vector, each for one loss; their outputs side by side, in their order."""
+
+    def __init__(self, width: int, output_counts: Mapping[str, int]) -> None:
+        super().__init__()
+        self.counts = list(output_counts.values())
+        self.heads = nn.ModuleDict({name: Head(width, count) for name, count in output_counts.items()})
+
+    def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
+        """The outputs of all heads."""
+        return torch.cat([head(events) for head in self.heads.values()], -1)
+
+    def shift(self, by: Float[Tensor, "output"]) -> None:
+        """Add a constant to all outputs."""
+        parts: tuple[Tensor, ...] = torch.split(by, self.counts)
+        for head, part in zip(self.heads.values(), parts, strict=True):
+            cast("Head", head).shift(part)

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Reconstruction
+from icereco.events.reconstruction import Estimates, Reconstruction
 from icereco.events.tensors import TensorBatch, to_tensors
-from icereco.model.head import Head
+from icereco.model.decoding import reconstruction
+from icereco.model.head import Head, Heads
+from icereco.model.several_losses import DIRECTION, SeveralLosses
 from icereco.plugins.attribution import blaming
-from icereco.plugins.component import ROLES, Kind
-from icereco.profiles import Profile
+from icereco.plugins.component import Kind
+from icereco.profiles import Choice, Profile
 from icereco.protocols import asked_for
 
 __all__ = ["Model", "build_model"]
@@ -32,7 +34,7 @@ class Model(nn.Module):
         self.normalizer = normalizer
         self.aggregator = aggregator
         self.encoder = encoder
-        self.head = Head(encoder.width, loss.output_count)
+        self.head = _head(encoder.width, loss)
         self.loss = loss
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
@@ -57,7 +59,7 @@ class Model(nn.Module):
         self.eval()
         with torch.no_grad():
             outputs = self(to_tensors(batch, next(self.parameters()).device))
-            self.head.out.bias.sub_(outputs.mean(0))
+            self.head.shift(-outputs.mean(0))
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
         """Directions of a batch, without gradients, with NaN for an event that has no pulses."""
@@ -66,19 +68,16 @@ class Model(nn.Module):
         with torch.inference_mode():
             return self.decode(self(to_tensors(batch, device)), batch)
 
+    def reconstruct_nothing(self) -> Reconstruction:
+        """What is said of no event at all."""
+        nothing = torch.zeros(0, self.loss.output_count, device=next(self.parameters()).device)
+        return reconstruction(self.loss.decode(nothing), np.zeros(0, bool))
+
     def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
-        """The outputs for a batch as directions, with NaN for an event that has no pulses."""
+        """What the outputs for a batch say, with NaN for an event that has no pulses."""
         with blaming("loss", self.loss, "when it decoded outputs"):
-            decoded = self.loss.decode(outputs)
-        empty = batch.dom_offsets[1:] == batch.dom_offsets[:-1]
-        direction = decoded.direction.double().cpu().numpy()
-        direction[empty] = np.nan
-        kappa = decoded.kappa
-        return Reconstruction(
-            direction,
-            None if kappa is None else np.where(empty, np.nan, kappa.double().cpu().numpy()),
-            self._pulses_used(batch),
-        )
+            estimates: Estimates = self.loss.decode(outputs)
+        return reconstruction(estimates, batch.dom_count > 0, self._pulses_used(batch))
 
     def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
         """How many pulses of each event the aggregator looks at, None if at all."""
@@ -90,35 +89,52 @@ class Model(nn.Module):
         return per_event
 
 
+def _head(width: int, loss: Any) -> Head | Heads:
+    return (
+        Heads(width, loss.output_counts)
+        if isinstance(loss, SeveralLosses)
+        else Head(width, loss.output_count)
+    )
+
+
 def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
     """The model that a profile describes, with weights drawn from `seed`.
 
     Raises:
         IcerecoError: a component refuses its options or its neighbours.
     """
-    factories = {
-        role: (component.load_factory(), options) for role, (component, options) in _roles(profile).items()
-    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            return _assemble(factories, detector)
+            return _assemble(profile, detector)
         except ValueError as error:
             raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
 
 
-def _roles(profile: Profile) -> dict[Kind, tuple[Any, Any]]:
-    return {role: profile.role(role) for role in ROLES}
+def _assemble(profile: Profile, detector: Detector) -> Model:
+    normalizer = _built("normalizer", profile.role("normalizer"), detector)
+    aggregator = _built("aggregator", profile.role("aggregator"), normalizer.feature_count)
+    encoder = _built("encoder", profile.role("encoder"), aggregator.width)
+    return Model(normalizer, aggregator, encoder, _loss(profile))
 
 
-def _assemble(factories: dict[Kind, tuple[Any, Any]], detector: Detector) -> Model:
-    def make(role: Kind, *needs: Any) -> Any:
-        factory, options = factories[role]
-        # A ValueError is how a component refuses its options or its neighbours.
-        with blaming(role, factory, "when it was built", passing=(ValueError,)):
-            return factory(options, *needs)
+def _loss(profile: Profile) -> Any:
+    """The profile's losses as one; a single one is itself."""
+    direction = _built("loss", profile.role("loss"))
+    if "direction" not in direction.targets:
+        raise ValueError(
+            f"[loss] estimates the {', '.join(direction.targets)}; it must estimate the direction, and "
+            "[losses.NAME] is the place of other targets"
+        )
+    if not profile.losses:
+        return direction
+    further = {name: _built("loss", loss.choice) for name, loss in profile.losses.items()}
+    weights = {name: loss.weight for name, loss in profile.losses.items()}
+    return SeveralLosses({DIRECTION: direction} | further, {DIRECTION: 1.0} | weights)
 
-    normalizer = make("normalizer", detector)
-    aggregator = make("aggregator", normalizer.feature_count)
-    encoder = make("encoder", aggregator.width)
-    return Model(normalizer, aggregator, encoder, make("loss"))
+
+def _built(role: Kind, choice: Choice, *needs: Any) -> Any:
+    factory = choice.component.load_factory()
+    # A ValueError is how a component refuses its options or its neighbours.
+    with blaming(role, factory, "when it was built", passing=(ValueError,)):
+        return factory(choice.options, *needs)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-__all__ = ["angles_from_direction", "direction_from_angles", "opening_angle"]
+__all__ = ["angles_from_direction", "direction_from_angles", "opening_angle", "tangents"]
 
 
 def direction_from_angles(
@@ -45,3 +45,11 @@ def opening_angle(first: Float[ndarray, "*n 3"], second: Float[ndarray, "*n 3"])
     cross = np.linalg.norm(np.cross(first, second), axis=-1)
     angle: ndarray = np.arctan2(cross, np.sum(first * second, axis=-1))
     return angle
+
+
+def tangents(direction: Float[ndarray, "*n 3"]) -> tuple[Float[ndarray, "*n 3"], Float[ndarray, "*n 3"]]:
+    """Two unit vectors across each direction: towards smaller azimuth (to the right, seen from inside), and up."""
+    length = np.hypot(direction[..., 0], direction[..., 1])[..., None]
+    right = np.stack([direction[..., 1], -direction[..., 0], np.zeros_like(direction[..., 0])], -1)
+    right = np.where(length > 1e-9, right / np.maximum(length, 1e-9), [0.0, -1.0, 0.0])
+    return right, np.cross(right, direction)

@@ -1,56 +1,94 @@
-"""The von Mises-Fisher density on the sphere."""
+"""The von Mises-Fisher density on the sphere, p(x) = κ e^(κ μ·x) / (2π (e^κ − e^(−κ))) (Fisher 1953).
+
+With 1 − cos θ written as 2 sin²(θ/2) or |μ − x|²/2, and differences of exponentials as expm1, everything holds from
+κ = 0, the uniform density, to beyond 1e10.
+"""
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-__all__ = ["angular_sigma", "containment_angle", "vmf_density", "probability_inside"]
+__all__ = [
+    "SMALLEST_KAPPA",
+    "angular_sigma",
+    "concentration",
+    "log_peak",
+    "mean_cosine",
+    "probability_inside",
+    "radius_holding",
+    "vmf_cosine_drop",
+]
+
+SMALLEST_KAPPA = 1e-9
+"""Below it the density is uniform to all digits, and the formulas would be 0/0."""
+
+_NEWTON_STEPS = 6
+
+
+def log_peak(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """Log of the density per steradian at its mean direction: log κ − log 2π − log(1 − e^(−2κ)).
+
+    >>> bool(np.isclose(log_peak(np.array(0.0)), -np.log(4 * np.pi)))
+    True
+    """
+    kappa = np.maximum(kappa, SMALLEST_KAPPA)
+    return np.asarray(np.log(kappa / (-2 * np.pi * np.expm1(-2.0 * kappa))))
+
+
+def mean_cosine(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """A(κ) = coth κ − 1/κ, the mean of cos θ; by its series where the difference cancels."""
+    small = kappa < 0.1
+    safe = np.where(small, 1.0, kappa)
+    return np.where(small, kappa * (1 / 3 - kappa**2 / 45), 1 / np.tanh(safe) - 1 / safe)
+
+
+def concentration(cosine: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """The κ ≥ 0 whose mean cosine is `cosine` (Banerjee et al. 2005, eq. 4.4, then Newton's method).
+
+    >>> float(concentration(mean_cosine(np.array(50.0))).round(6))
+    50.0
+    """
+    wanted = np.clip(cosine, 0, 1 - 1e-12)
+    kappa = wanted * (3 - wanted**2) / (1 - wanted**2)
+    for _ in range(_NEWTON_STEPS):
+        reached = mean_cosine(kappa)
+        slope = 1 - reached**2 - 2 * reached / np.maximum(kappa, SMALLEST_KAPPA)
+        slope = np.maximum(np.where(kappa < 1e-3, 1 / 3, slope), 1e-30)
+        kappa = np.maximum(kappa - (reached - wanted) / slope, kappa / 2)
+    return np.asarray(kappa)
+
+
+def probability_inside(angle_rad: Float[ndarray, "*n"], kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """The probability within an opening angle of the mean direction, uniform in [0, 1] if kappa is right.
+
+    P(θ ≤ a) = (1 − e^(−κ(1−cos a))) / (1 − e^(−2κ)).
+    """
+    drop = 2.0 * np.sin(angle_rad / 2.0) ** 2
+    kappa = np.maximum(kappa, SMALLEST_KAPPA)
+    return np.asarray(np.expm1(-kappa * drop) / np.expm1(-2.0 * kappa))
+
+
+def vmf_cosine_drop(
+    probability: float | Float[ndarray, "*n"], kappa: Float[ndarray, "*n"]
+) -> Float[ndarray, "*n"]:
+    """1 − cos a of the opening angle a that holds a probability: −log(1 − p (1 − e^(−2κ))) / κ.
+
+    Of uniform random probabilities these are random draws of 1 − cos θ.
+    """
+    kappa = np.maximum(kappa, SMALLEST_KAPPA)
+    return np.asarray(-np.log1p(probability * np.expm1(-2.0 * kappa)) / kappa)
+
+
+def radius_holding(probability: float, kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """The opening angle in rad around the mean direction that holds a probability."""
+    drop = vmf_cosine_drop(probability, kappa)
+    return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0))))
 
 
 def angular_sigma(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
-    """The opening angle in rad that holds 39.3 % of a von Mises-Fisher density, one sigma of a 2D Gaussian.
-
-    From the exact cumulative P(θ ≤ a) = (1 − e^(−κ(1−cos a))) / (1 − e^(−2κ)) (Fisher 1953). For large kappa
-    it is 1/√κ.
+    """The opening angle in rad that holds 39.3 %, one sigma of a two-dimensional Gaussian; 1/√κ for large kappa.
 
     >>> float(angular_sigma(np.array(1e4)).round(5))
     0.01
     """
-    contained = 1.0 - np.exp(-0.5)
-    # 1 − cos a, written with expm1 and log1p so that it is right both for tiny and for huge kappa.
-    drop = -np.log1p(contained * np.expm1(-2.0 * kappa)) / kappa
-    sigma: ndarray = 2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0)))
-    return sigma
-
-
-def containment_angle(kappa: float, probability: float) -> float:
-    """The opening angle in rad that holds so much of a von Mises-Fisher density; NaN unless kappa > 0.
-
-    1 − cos a = −log(1 − p (1 − e^(−2κ))) / κ (Fisher 1953); for kappa → 0 the cap of a sphere with that share.
-    """
-    if not (np.isfinite(kappa) and kappa >= 0):
-        return float("nan")
-    kappa = max(kappa, 1e-9)
-    drop = -np.log1p(probability * np.expm1(-2.0 * kappa)) / kappa
-    return float(2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0))))
-
-
-def vmf_density(
-    direction: Float[ndarray, "*n 3"], mean: Float[ndarray, "3"], kappa: float
-) -> Float[ndarray, "*n"]:
-    """The density relative to its highest, e^(κ (cos θ − 1)), written as −2 sin²(θ/2) to hold for huge kappa."""
-    chord = np.sum((direction - mean) ** 2, axis=-1)
-    density: ndarray = np.exp(-0.5 * kappa * chord)
-    return density
-
-
-def probability_inside(
-    error_rad: Float[ndarray, "event"], kappa: Float[ndarray, "event"]
-) -> Float[ndarray, "event"]:
-    """The probability within `error_rad` of the mean direction, uniform in [0, 1] if kappa is right.
-
-    P(θ ≤ a) = (1 − e^(−κ(1−cos a))) / (1 − e^(−2κ)) (Fisher 1953), with 1 − cos a = 2 sin²(a/2).
-    """
-    drop = 2.0 * np.sin(error_rad / 2.0) ** 2
-    kappa = np.maximum(kappa, 1e-9)  # at 0 the density is flat, and the quotient 0/0
-    return np.asarray(np.expm1(-kappa * drop) / np.expm1(-2.0 * kappa))
+    return radius_holding(float(1.0 - np.exp(-0.5)), kappa)

@@ -10,18 +10,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import ROLES, Kind
 from icereco.plugins.discovery import Registry
-from icereco.profiles.layers import Setting, Table
+from icereco.profiles.layers import LOSSES, Setting, Table
 from icereco.profiles.problems import Origin, Problem, ProfileError
-from icereco.profiles.profile import SCHEMA, Choice, Profile
+from icereco.profiles.profile import SCHEMA, Choice, FurtherLoss, Profile
 from icereco.profiles.resolve import Resolved, profile_names
 from icereco.profiles.train_options import TrainOptions
 
 __all__ = ["check"]
 
-_TABLES = ("detector", *ROLES, "train", "simulation")
+_TABLES = ("detector", *ROLES, LOSSES, "train", "simulation")
 _TOP = {"schema": int, "name": str, "summary": str, "extends": str, "requires": list}
 _Model = TypeVar("_Model", bound=BaseModel)
 _FORM = {int: "a whole number", str: "a text", list: "a list"}
+
+
+class LossOptions(BaseModel):
+    """What a `[losses.NAME]` table has beside the options of its loss."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False, description="how much it counts beside [loss]")
 
 
 class DetectorOptions(BaseModel):
@@ -64,12 +72,13 @@ class _Checker:
         train = self._options(TrainOptions, self.tables.get("train", Table(self.resolved.origin)), "train")
         simulation = self._choice("simulation", "simulator") if "simulation" in self.tables else None
         chosen = {kind: choice for kind, choice in roles.items() if choice is not None}
+        losses = self._losses()
         if detector is None or train is None or len(chosen) < len(ROLES):
             return None
         summary = self.resolved.settings.top.get("summary")
         text = str(summary.value) if summary else ""
         name, settings = self.resolved.name, self.resolved.settings
-        return Profile(name, text, detector.use, chosen, train, simulation, requires, settings)
+        return Profile(name, text, detector.use, chosen, train, simulation, losses, requires, settings)
 
     def _report(self, origin: Origin, message: str) -> None:
         self.problems.append(Problem(origin, message))
@@ -98,7 +107,10 @@ class _Checker:
         for name, table in self.tables.items():
             if name in _TOP:
                 self._report(table.origin, f"{name} must be {_FORM[_TOP[name]]}, not a table")
-            elif name not in _TABLES:
+            elif name == LOSSES:
+                message = f"[{LOSSES}] holds tables alone: write [{LOSSES}.energy] with 'use = '"
+                self._report(table.origin, message)
+            elif name not in _TABLES and not name.startswith(f"{LOSSES}."):
                 near = did_you_mean(name, _TABLES).replace("'", "[", 1).replace("'", "]", 1)
                 self._report(
                     table.origin, f"no role is called [{name}]{near or f'; known: {_list(_TABLES)}'}"
@@ -142,6 +154,16 @@ class _Checker:
             )
         return table
 
+    def _losses(self) -> dict[str, FurtherLoss]:
+        """Further losses, by the NAME of `[losses.NAME]`."""
+        losses = {}
+        for table in [name for name in self.tables if name.startswith(f"{LOSSES}.")]:
+            weight = self._options(LossOptions, self.tables[table].only("weight"), table)
+            choice = self._choice(table, "loss")
+            if choice is not None and weight is not None:
+                losses[table.removeprefix(f"{LOSSES}.")] = FurtherLoss(choice, weight.weight)
+        return losses
+
     def _choice(self, name: str, kind: Kind) -> Choice | None:
         table = self._table(name)
         if table is None:
@@ -165,7 +187,10 @@ class _Checker:
         except IcerecoError as error:
             self._report(use.origin, f"[{name}] {error}")
             return None
-        options_table = Table(use.origin, {key: one for key, one in table.settings.items() if key != "use"})
+        apart = ("use", "weight") if name.startswith(f"{LOSSES}.") else ("use",)
+        options_table = Table(
+            use.origin, {key: one for key, one in table.settings.items() if key not in apart}
+        )
         options = self._options(model, options_table, name, f"the {kind} {component.name!r}")
         return Choice(component, options) if options is not None else None
 

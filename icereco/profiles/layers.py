@@ -8,7 +8,10 @@ from typing import Any
 
 from icereco.profiles.problems import Origin, Problem, ProfileError
 
-__all__ = ["Setting", "Settings", "Table", "merge", "read_overrides", "read_settings"]
+__all__ = ["LOSSES", "Setting", "Settings", "Table", "merge", "read_overrides", "read_settings"]
+
+LOSSES = "losses"
+"""The table of further losses, each a table of its own."""
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
 _KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
@@ -35,6 +38,10 @@ class Table:
         """The bare values by key, as an options model takes them."""
         return {key: setting.value for key, setting in self.settings.items()}
 
+    def only(self, key: str) -> "Table":
+        """The same table with one of its settings at most."""
+        return Table(self.origin, {name: one for name, one in self.settings.items() if name == key})
+
     @property
     def use(self) -> Setting | None:
         """The setting that names the component."""
@@ -43,7 +50,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A whole profile, or one layer of it: the keys at the top, and the tables."""
+    """A whole profile, or one layer of it: the keys at the top, and the tables, nested ones as "losses.energy"."""
 
     top: dict[str, Setting] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
@@ -66,11 +73,22 @@ def read_settings(text: str, source: str) -> Settings:
         if not isinstance(value, dict):
             settings.top[key] = Setting(value, origin)
             continue
-        origins = {name: Origin(source, lines.get((key, name), origin.line)) for name in value}
-        settings.tables[key] = Table(
-            origin, {name: Setting(one, origins[name]) for name, one in value.items()}
-        )
+        nested = key == LOSSES and all(isinstance(inner, dict) for inner in value.values())
+        for path, inner in _named(key, value) if nested else [((key,), value)]:
+            origin = Origin(source, lines.get(path, origin.line))
+            settings.tables[".".join(path)] = Table(
+                origin,
+                {
+                    name: Setting(one, Origin(source, lines.get((*path, name), origin.line)))
+                    for name, one in inner.items()
+                },
+            )
     return settings
+
+
+def _named(key: str, value: dict[str, Any]) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The tables inside a table: `[losses.energy]`, `[losses.kind]`."""
+    return [((key, name), inner) for name, inner in value.items()]
 
 
 def _lines(text: str, tables: set[str]) -> dict[tuple[str, ...], int]:
@@ -109,6 +127,9 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Settings, list[Problem]]:
         origin = Origin(f"-o {' '.join(override.split())}")
         target, equals, text = override.partition("=")
         table, _, key = target.strip().partition(".")
+        if table == LOSSES and "." in key:  # the one nested table: losses.energy.weight
+            name, _, key = key.partition(".")
+            table = f"{LOSSES}.{name}"
         if not (equals and table and key):
             problems.append(Problem(origin, "write it as -o role.key=value, such as -o encoder.layers=12"))
             continue

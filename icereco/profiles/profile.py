@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from icereco.plugins.component import ROLES, Component, Kind
-from icereco.profiles.layers import Setting, Settings, Table
+from icereco.profiles.layers import LOSSES, Setting, Settings, Table
 from icereco.profiles.toml_format import format_table
 from icereco.profiles.train_options import TrainOptions
 
-__all__ = ["SCHEMA", "Choice", "Profile"]
+__all__ = ["SCHEMA", "Choice", "FurtherLoss", "Profile"]
 
 SCHEMA = 1
 """The version of the file format."""
@@ -22,6 +22,13 @@ class Choice(NamedTuple):
 
     component: Component
     options: BaseModel
+
+
+class FurtherLoss(NamedTuple):
+    """A loss beside that of the direction, and how much it counts."""
+
+    choice: Choice
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Profile:
         roles: the four components of the model, by kind.
         train: how to train.
         simulation: what simulates events when no data is given, None if the profile does not say.
+        losses: further losses by name, for targets other than the direction; each has a head of its own.
         requires: packages and versions that the profile needs.
         settings: the values as written, with their origins.
     """
@@ -47,6 +55,7 @@ class Profile:
     roles: Mapping[Kind, Choice]
     train: TrainOptions
     simulation: Choice | None
+    losses: Mapping[str, FurtherLoss] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings, compare=False, repr=False)
 
@@ -61,6 +70,7 @@ class Profile:
         """
         parts = [format_table("", self._top()), format_table("detector", self._rows("detector", None))]
         parts += [format_table(kind, self._rows(kind, self.roles[kind].options)) for kind in ROLES]
+        parts += [format_table(f"{LOSSES}.{name}", self._loss_rows(name)) for name in self.losses]
         parts.append(format_table("train", self._rows("train", self.train)))
         if self.simulation is not None:
             parts.append(format_table("simulation", self._rows("simulation", self.simulation.options)))
@@ -71,6 +81,12 @@ class Profile:
         for key, value in values.items():
             if value:
                 yield key, value, _origin(self.settings.top.get(key))
+
+    def _loss_rows(self, name: str) -> Iterator[tuple[str, Any, str]]:
+        choice, weight = self.losses[name]
+        table = f"{LOSSES}.{name}"
+        yield from self._rows(table, choice.options)
+        yield "weight", weight, _origin(self.settings.tables[table].settings.get("weight"))
 
     def _rows(self, name: str, options: BaseModel | None) -> Iterator[tuple[str, Any, str]]:
         table = self.settings.tables.get(name)

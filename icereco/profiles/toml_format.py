@@ -45,12 +45,13 @@ def format_key(key: str) -> str:
 def format_table(name: str, rows: Iterable[tuple[str, Any, str]]) -> str:
     """A table of (key, value, comment); None, which TOML lacks, is written as a comment.
 
-    The keys at the top of a file have an empty table name.
+    The keys at the top of a file have an empty table name; a nested table's is dotted.
     """
     lines = [(_assignment(key, value), comment) for key, value, comment in rows]
     width = max((len(left) for left, _ in lines if len(left) <= _COMMENT_COLUMN), default=0)
     body = [f"{left:<{width}}  # {comment}" for left, comment in lines]
-    return "\n".join([f"[{format_key(name)}]", *body] if name else body)
+    header = ".".join(map(format_key, name.split(".")))
+    return "\n".join([f"[{header}]", *body] if name else body)
 
 
 def _assignment(key: str, value: Any) -> str:

@@ -1,25 +1,27 @@
 """What can reconstruct events: a trained model, or a method without training."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
-from numpy import ndarray
 
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.attribution import blaming
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
 
-__all__ = ["Method", "baseline", "model_method", "untrained_method"]
+__all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
 
-BASELINE = "linefit"
+COMPARED = ("linefit",)
+"""Quick methods without training that every reconstruction is set beside."""
+
 # Pulses in one call, events read at once.
 _ON_CPU = (50_000, 128)
 _ON_GPU = (400_000, 2048)
@@ -36,7 +38,7 @@ class Method:
         reconstruct: the method itself; never called with an event without pulses.
         pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
         events_per_batch: how many events are read at once; progress is told as often.
-        gives_kappa: whether it says how sure it is.
+        nothing: what it says of no event at all, from which a file without pulses gets its columns.
         provenance: JSON-able facts for the output.
     """
 
@@ -45,23 +47,14 @@ class Method:
     reconstruct: Callable[[EventBatch], Reconstruction]
     pulses_per_call: int
     events_per_batch: int
-    gives_kappa: bool = False
+    nothing: Callable[[], Reconstruction] = lambda: Reconstruction(np.empty((0, 3)))
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, batch: EventBatch) -> Reconstruction:
         """Reconstruct a batch of any size, in its order, with NaN for events without pulses."""
         hit = batch.dom_count > 0
         parts = [self.reconstruct(part) for part in _parts(_with_pulses(batch), self.pulses_per_call)]
-        if not parts:
-            nothing = np.full((len(batch), 3), np.nan)
-            return Reconstruction(nothing, nothing[:, 0] if self.gives_kappa else None)
-        kappa = _joined([part.kappa for part in parts])
-        used = _joined([part.pulses_used for part in parts])
-        return Reconstruction(
-            direction=_spread(np.concatenate([part.direction for part in parts]), hit, np.nan),
-            kappa=None if kappa is None else _spread(kappa, hit, np.nan),
-            pulses_used=None if used is None else _spread(used, hit, 0),
-        )
+        return spread(joined(parts) if parts else self.nothing(), hit)
 
 
 def model_method(path: Path) -> Method:
@@ -96,15 +89,9 @@ def model_method(path: Path) -> Method:
         reconstruct=reconstruct,
         pulses_per_call=pulses,
         events_per_batch=events,
-        gives_kappa=_gives_kappa(checkpoint.model.loss),
+        nothing=checkpoint.model.reconstruct_nothing,
         provenance=facts,
     )
-
-
-def _gives_kappa(loss: Any) -> bool:
-    import torch
-
-    return loss.decode(torch.zeros(1, loss.output_count)).kappa is not None
 
 
 def untrained_method(name: str, detector: str) -> Method:
@@ -117,13 +104,15 @@ def untrained_method(name: str, detector: str) -> Method:
     return Method(name, load_detector(detector), _built(component), *_UNTRAINED)
 
 
-def baseline() -> Callable[[EventBatch], Reconstruction] | None:
-    """The line fit, to set every reconstruction beside; None where its plugin is switched off."""
-    try:
-        component = registry().get("reconstructor", f"icereco/{BASELINE}")  # whoever else uses the name
-    except IcerecoError:
-        return None
-    return _built(component)
+def comparison_methods() -> dict[str, Callable[[EventBatch], Reconstruction]]:
+    """Quick methods by name, to set beside every reconstruction; without those whose plugin is switched off."""
+    methods = {}
+    for name in COMPARED:
+        with suppress(IcerecoError):
+            methods[name] = _built(
+                registry().get("reconstructor", f"icereco/{name}")
+            )  # whoever else uses the name
+    return methods
 
 
 def _built(component: Component) -> Callable[[EventBatch], Reconstruction]:
@@ -156,15 +145,3 @@ def _parts(batch: EventBatch, pulses_per_call: int) -> list[EventBatch]:
         parts.append(batch[start:stop])
         start = stop
     return parts
-
-
-def _joined(parts: list[ndarray | None]) -> ndarray | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if len(known) == len(parts) else None
-
-
-def _spread(values: ndarray, hit: Bool[ndarray, "event"], otherwise: float) -> ndarray:
-    """Values of the events that are `hit`, with something else for the others."""
-    whole = np.full((len(hit), *values.shape[1:]), otherwise, dtype=values.dtype)
-    whole[hit] = values
-    return whole

@@ -21,7 +21,8 @@ Format = Literal["parquet", "kaggle"]
 _SUFFIX: dict[Format, str] = {"parquet": ".reco.parquet", "kaggle": ".reco.csv"}
 
 FALLBACK_ZENITH_RAD = np.pi / 2
-"""Kaggle takes no empty values: an event without a direction gets its line fit, else azimuth 0 at the horizon."""
+"""Kaggle takes no empty values: an event without a direction gets that of another method, as the line fit, else azimuth 0
+at the horizon."""
 
 _SUBMISSION = pa.schema([("event_id", pa.int64()), ("azimuth", pa.float64()), ("zenith", pa.float64())])
 _HEADER = b"event_id,azimuth,zenith\n"
@@ -70,8 +71,9 @@ class _Submission:
 
 
 def _filled(rows: pa.RecordBatch, name: str, otherwise: float) -> pa.Array:
-    found = [rows.column(column) for column in (name, f"linefit_{name}") if column in rows.schema.names]
-    return pc.coalesce(*found, pa.scalar(otherwise))
+    others = [other for other in rows.schema.names if other.endswith(f"_{name}")]
+    compared = [other for other in others if other.removesuffix(f"_{name}") not in ("true", "posterior")]
+    return pc.coalesce(*(rows.column(column) for column in (name, *compared)), pa.scalar(otherwise))
 
 
 def require_safe(path: Path, inputs: Sequence[Path]) -> None:

@@ -2,7 +2,7 @@
 """Sources of events through a method into an output, with memory that does not grow with the number of events."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,13 +12,14 @@ from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
 from icereco.evaluation.streaming import RunningError, RunningResolution
 from icereco.events.batch import EventBatch
+from icereco.events.official_fits import official_fits
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
-from icereco.reconstruct.methods import Method, baseline
+from icereco.reconstruct.methods import Method, comparison_methods
 from icereco.reconstruct.outputs import Output
 from icereco.tables.assembly import event_batch
-from icereco.tables.reconstructions import reconstruction_rows
+from icereco.tables.reconstruction_columns import reconstruction_rows
 
 __all__ = ["Outcome", "reconstruct"]
 
@@ -33,7 +34,7 @@ class Outcome:
         without_pulses: events that have none, and so no direction.
         without_direction: events for which the method gave no direction; includes those without pulses.
         error: angular error of the method, where truth is at hand.
-        linefit_error: angular error of the line fit on the same events, where truth is at hand.
+        comparison_errors: angular errors of other methods on the same events, by name, where truth is at hand.
     """
 
     events: int
@@ -41,7 +42,7 @@ class Outcome:
     without_pulses: int
     without_direction: int
     error: RunningError | None
-    linefit_error: RunningError | None
+    comparison_errors: Mapping[str, RunningError]
 
     @property
     def events_per_second(self) -> float:
@@ -67,13 +68,13 @@ def reconstruct(
         IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot
             be written.
     """
-    fit = baseline()
+    methods = comparison_methods()
     tally = _Tally()
     for batch in _batches(sources, method):
         result = method(batch)
-        linefit = None if fit is None else fit(batch)
-        output.write(reconstruction_rows(batch, result, linefit))
-        tally.add(batch, result, linefit)
+        others = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
+        output.write(reconstruction_rows(batch, result, others))
+        tally.add(batch, result, others)
         advance(len(batch))
     return tally.outcome()
 
@@ -109,16 +110,19 @@ class _Tally:
         self._begun = time.perf_counter()
         self._events = self._without_pulses = self._without_direction = 0
         self._error = RunningResolution()
-        self._linefit_error = RunningResolution()
+        self._comparison_errors: dict[str, RunningResolution] = {}
 
-    def add(self, batch: EventBatch, result: Reconstruction, linefit: Reconstruction | None) -> None:
+    def add(
+        self, batch: EventBatch, result: Reconstruction, comparisons: Mapping[str, Reconstruction]
+    ) -> None:
         self._events += len(batch)
         self._without_pulses += int((batch.dom_count == 0).sum())
         self._without_direction += int(np.isnan(result.direction[:, 0]).sum())
         if batch.truth is not None:
             self._error.add(opening_angle(result.direction, batch.truth.direction))
-            if linefit is not None:
-                self._linefit_error.add(opening_angle(linefit.direction, batch.truth.direction))
+            for name, other in comparisons.items():
+                error = self._comparison_errors.setdefault(name, RunningResolution())
+                error.add(opening_angle(other.direction, batch.truth.direction))
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -127,5 +131,9 @@ class _Tally:
             without_pulses=self._without_pulses,
             without_direction=self._without_direction,
             error=self._error.result(),
-            linefit_error=self._linefit_error.result(),
+            comparison_errors={
+                name: result
+                for name, error in self._comparison_errors.items()
+                if (result := error.result()) is not None
+            },
         )

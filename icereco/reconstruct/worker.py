@@ -2,8 +2,9 @@
 """A process that reconstructs events for another one, which need not import torch: tables in, JSON lines out.
 
 Run as `python -m icereco.reconstruct.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
-stream after its length (8 bytes, big-endian), and answers each with one line: {"azimuth", "zenith", "kappa",
-"pulses_used"} (rad; null where there is none) or {"error"}. The first line, {"ready": true} or {"error"}, says whether
+stream after its length (8 bytes, big-endian), and answers each with one line: {"azimuth", "zenith", "posterior",
+"pulses_used"} (rad; null where there is none; the posterior as [weight, kappa, azimuth, zenith] of each of its densities)
+or {"error"}. The first line, {"ready": true} or {"error"}, says whether
 the checkpoint could be loaded. It ends with its input.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from icereco.errors import IcerecoError
+from icereco.events.posterior import Posterior
 from icereco.physics.sphere import angles_from_direction
 from icereco.reconstruct.methods import Method, model_method
 from icereco.tables.assembly import event_batch
@@ -54,10 +56,19 @@ def _answer(method: Method, table: pa.Table) -> dict[str, Any]:
     result = method(batch)
     azimuth, zenith = angles_from_direction(result.direction)
     used = batch.pulse_count if result.pulses_used is None else result.pulses_used
-    kappa = np.nan if result.kappa is None else result.kappa[0]
-    numbers = {"azimuth": azimuth[0], "zenith": zenith[0], "kappa": kappa}
+    numbers = {"azimuth": azimuth[0], "zenith": zenith[0]}
     known = {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
-    return known | {"pulses_used": int(used[0])}
+    return known | {"posterior": _components(result.posterior), "pulses_used": int(used[0])}
+
+
+def _components(posterior: Posterior | None) -> list[list[float]] | None:
+    """Weight, kappa, azimuth and zenith of each density in the posterior of one event."""
+    if posterior is None:
+        return None
+    mixture = posterior.as_mixture().pruned()
+    azimuth, zenith = angles_from_direction(mixture.mean)
+    columns = np.stack([mixture.weight[0], mixture.concentration[0], azimuth[0], zenith[0]], -1)
+    return [list(map(float, row)) for row in columns] if np.isfinite(columns).all() else None
 
 
 def _say(document: dict[str, Any]) -> None:

@@ -7,97 +7,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float
-from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Reconstruction
-from icereco.events.truth import Truth
-from icereco.physics.sphere import angles_from_direction
-from icereco.physics.vmf import angular_sigma
 from icereco.system.files import explaining, replacing
+from icereco.tables.reconstruction_columns import rows_without_events
 
-__all__ = ["ReconstructionTable", "provenance_of", "reconstruction_rows", "reconstruction_writer"]
+__all__ = ["TABLE_VERSION", "ReconstructionTable", "provenance_of", "reconstruction_writer"]
 
 METADATA_KEY = b"icereco"
 CONTENT = "reconstruction"
+TABLE_VERSION = 2
+"""Of the columns. Files of version 1, which do not say so, have the truth's energy and kind as energy and kind."""
+
 _ROWS_PER_GROUP = 1 << 16
-
-_ALWAYS = (
-    "event_id",
-    "azimuth",
-    "zenith",
-    "direction_x",
-    "direction_y",
-    "direction_z",
-    "pulses_used",
-    "pulses_total",
-)
-
-
-def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
-    return pa.field(name, kind, metadata={"unit": unit, "meaning": meaning})
-
-
-_FIELDS = {
-    field.name: field
-    for field in (
-        _field("event_id", pa.int64(), "", "as in the input"),
-        _field("azimuth", pa.float64(), "rad", "of the origin, in [0, 2π); null without a direction"),
-        _field("zenith", pa.float64(), "rad", "of the origin, in [0, π]; null without a direction"),
-        _field("direction_x", pa.float64(), "", "cos azimuth · sin zenith"),
-        _field("direction_y", pa.float64(), "", "sin azimuth · sin zenith"),
-        _field("direction_z", pa.float64(), "", "cos zenith"),
-        _field("kappa", pa.float64(), "", "von Mises-Fisher concentration"),
-        _field("sigma", pa.float64(), "rad", "opening angle that holds 39.3 % of that density"),
-        _field("pulses_used", pa.int64(), "", "pulses that the method looked at"),
-        _field("pulses_total", pa.int64(), "", "pulses of the event"),
-        _field("linefit_azimuth", pa.float64(), "rad", "azimuth of the line fit, to compare with"),
-        _field("linefit_zenith", pa.float64(), "rad", "zenith of the line fit, to compare with"),
-        _field("true_azimuth", pa.float64(), "rad", "true azimuth of the origin"),
-        _field("true_zenith", pa.float64(), "rad", "true zenith of the origin"),
-        _field("energy", pa.float64(), "GeV", "true energy"),
-        _field("kind", pa.string(), "", "true kind"),
-    )
-}
-
-
-def reconstruction_rows(
-    batch: EventBatch, result: Reconstruction, linefit: Reconstruction | None = None
-) -> pa.RecordBatch:
-    """One row per event of the batch; columns of what is not there (kappa, line fit, truth) are left out."""
-    azimuth, zenith = angles_from_direction(result.direction)
-    total = batch.pulse_count
-    columns: dict[str, ndarray] = {"event_id": batch.event_id, "azimuth": azimuth, "zenith": zenith}
-    columns |= {f"direction_{axis}": result.direction[:, i] for i, axis in enumerate("xyz")}
-    columns |= _kappa_columns(result.kappa)
-    columns |= {
-        "pulses_used": total if result.pulses_used is None else result.pulses_used,
-        "pulses_total": total,
-    }
-    if linefit is not None:
-        names = ("linefit_azimuth", "linefit_zenith")
-        columns |= zip(names, angles_from_direction(linefit.direction), strict=True)
-    columns |= _truth_columns(batch.truth)
-    fields = [_FIELDS[name] for name in columns]
-    arrays = [pa.array(columns[f.name], f.type, from_pandas=True) for f in fields]  # NaN becomes null
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _kappa_columns(kappa: Float[ndarray, "event"] | None) -> dict[str, ndarray]:
-    return {} if kappa is None else {"kappa": kappa, "sigma": angular_sigma(np.maximum(kappa, 1e-9))}
-
-
-def _truth_columns(truth: Truth | None) -> dict[str, ndarray]:
-    if truth is None:
-        return {}
-    azimuth, zenith = angles_from_direction(truth.direction)
-    columns = {"true_azimuth": azimuth, "true_zenith": zenith, "energy": truth.energy_gev, "kind": truth.kind}
-    return {name: column for name, column in columns.items() if column is not None}
 
 
 @contextmanager
@@ -112,7 +36,9 @@ def reconstruction_writer(path: Path, provenance: Mapping[str, Any]) -> Iterator
         IcerecoError: the file cannot be written.
     """
     with replacing(path) as temporary:
-        table = ReconstructionTable(path, temporary, {"content": CONTENT, **provenance})
+        table = ReconstructionTable(
+            path, temporary, {"content": CONTENT, "table": TABLE_VERSION, **provenance}
+        )
         try:
             yield table
             table.finish()
@@ -131,7 +57,7 @@ class ReconstructionTable:
         self._held: list[pa.RecordBatch] = []
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Append rows of `reconstruction_rows`.
+        """Append rows of `icereco.tables.reconstruction_columns.reconstruction_rows`.
 
         Raises:
             IcerecoError: the file cannot be written.
@@ -151,7 +77,7 @@ class ReconstructionTable:
             IcerecoError: the file cannot be written.
         """
         if self._writer is None:
-            self.write(_no_rows())
+            self.write(rows_without_events())
         with explaining(self._path):
             self._flush()
             self._close()
@@ -170,11 +96,6 @@ class ReconstructionTable:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-
-
-def _no_rows() -> pa.RecordBatch:
-    fields = [field for name, field in _FIELDS.items() if name in _ALWAYS]
-    return pa.RecordBatch.from_pylist([], schema=pa.schema(fields))
 
 
 def _conform(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -17,12 +17,13 @@ from icereco.model.checkpoint import load_checkpoint, save_checkpoint
 from icereco.model.feature_check import check_features
 from icereco.model.model import build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.reconstruct.methods import baseline
+from icereco.reconstruct.methods import comparison_methods
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
 from icereco.system.log import get_logger
-from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import reconstruction_writer
 from icereco.training.averaging import running_average
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
@@ -102,10 +103,10 @@ class Session:
     def _witness(self) -> Iterator[Witness]:
         """Keeps the reconstructions of a validation, for whoever looks at events while training goes on."""
         facts = self._facts() | {"method": self.profile.name}
-        fit = baseline()
+        methods = comparison_methods()
         with reconstruction_writer(self.run.validation, facts) as output:
             yield lambda batch, found: output.write(
-                reconstruction_rows(batch, found, fit(batch) if fit else None)
+                reconstruction_rows(batch, found, {name: fit(batch) for name, fit in methods.items()})
             )
 
     def _facts(self) -> dict[str, Any]:
@@ -125,12 +126,13 @@ class Session:
     def _write_validation(self, beat: Callable[[], None]) -> None:
         """Reconstructions of the validation events by the best weights, beside the line fit."""
         best = load_checkpoint(self.run.best, _device(self.trainer))
-        fit = baseline()
+        methods = comparison_methods()
         facts = self._facts() | {"checkpoint_sha256": best.sha256, "method": self.profile.name}
         with reconstruction_writer(self.run.validation, facts) as output:
             for batch in self.material.validation(self.profile.train):
                 found = best.model.reconstruct(batch)
-                output.write(reconstruction_rows(batch, found, fit(batch) if fit else None))
+                others = {name: fit(batch) for name, fit in methods.items()}
+                output.write(reconstruction_rows(batch, found, others))
                 beat()
 
 

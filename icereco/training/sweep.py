@@ -17,7 +17,7 @@ from icereco.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import GroupComparison
-    from icereco.evaluation.evaluated_events import Reconstructed
+    from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.training.data_choice import DataChoice
 
 __all__ = ["Cell", "Ranked", "grid", "prepare_cell", "ranking"]
@@ -185,13 +185,13 @@ def ranking(cells: Sequence[Cell]) -> list[Ranked]:
     Raises:
         IcerecoError: a file of validation events is damaged.
     """
-    from icereco.evaluation.evaluated_events import Reconstructed
+    from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.evaluation.resolution import resolution
 
     found = []
     for cell in cells:
         if cell.run.state() == "finished" and cell.run.validation.is_file():
-            validated = Reconstructed.read(cell.run.validation, cell.run.name)
+            validated = EvaluatedEvents.read(cell.run.validation, cell.run.name)
             figures = resolution(validated.error_rad)
             if figures["median_deg"] is not None and figures["mean_deg"] is not None:
                 found.append((figures["median_deg"], figures["mean_deg"], cell, validated))
@@ -207,7 +207,7 @@ def _seconds(run: RunFolder) -> float | None:
     return told[-1] if told else None
 
 
-def _behind(best: "Reconstructed", other: "Reconstructed") -> "GroupComparison | None":
+def _behind(best: "EvaluatedEvents", other: "EvaluatedEvents") -> "GroupComparison | None":
     from icereco.evaluation.comparison import compare
 
     try:

@@ -16,7 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import autocast
 from icereco.physics.sphere import opening_angle
@@ -169,7 +169,7 @@ class Trainer:
             raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
         with autocast(self.options, device):
             outputs = model(to_tensors(batch, device))
-        truth = torch.from_numpy(batch.truth.direction).to(device, torch.float32)
+        truth = truth_tensors(batch.truth, device)
         with blaming("loss", model.loss, "when it was given outputs"):
             return outputs, model.loss(outputs, truth)
 

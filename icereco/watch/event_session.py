@@ -282,5 +282,4 @@ def _fitted(name: str, fit: Fit, event: Event) -> Estimate:
     with np.errstate(all="ignore"):
         result = fit(event.batch)
     direction = result.direction[0]
-    kappa = None if result.kappa is None else float(result.kappa[0])
-    return Estimate(name, direction if np.isfinite(direction).all() else None, kappa)
+    return Estimate(name, direction if np.isfinite(direction).all() else None, result.posterior)

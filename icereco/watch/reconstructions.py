@@ -21,7 +21,9 @@ from numpy import ndarray
 from icereco.data.catalog import DataSet
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Estimate
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
+from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
 from icereco.tables.reconstructions import provenance_of
 
 __all__ = ["TRUTH", "Reconstructions", "companions", "inputs_of", "is_output", "read_reconstructions"]
@@ -42,8 +44,9 @@ class Reconstructions:
         name: of the method, as people see it.
         event_id: int64 `[E]`, ascending.
         direction: `[E, 3]`, NaN where the method gave none.
-        kappa: `[E]`, NaN where unknown.
+        kappa: `[E]`, one number for how concentrated the posterior is; NaN where unknown.
         pulses_used: `[E]`, −1 where unknown.
+        posterior: densities of the directions, or None.
         path: the file.
     """
 
@@ -52,6 +55,7 @@ class Reconstructions:
     direction: Float[ndarray, "event 3"]
     kappa: Float[ndarray, "event"]
     pulses_used: Int[ndarray, "event"]
+    posterior: VmfMixture | None = None
     path: Path | None = None
 
     @property
@@ -65,11 +69,12 @@ class Reconstructions:
         if row >= len(self.event_id) or self.event_id[row] != event_id:
             return None
         known = bool(np.isfinite(self.direction[row]).all())
-        kappa, used = float(self.kappa[row]), int(self.pulses_used[row])
+        sure = self.posterior is not None and known and bool(np.isfinite(self.kappa[row]))
+        used = int(self.pulses_used[row])
         return Estimate(
             self.name,
             self.direction[row] if known else None,
-            kappa if known and np.isfinite(kappa) else None,
+            self.posterior.take(np.array([row])) if sure and self.posterior is not None else None,
             used if used >= 0 else None,
         )
 
@@ -175,7 +180,8 @@ def _load(path: Path) -> pl.DataFrame:
         flat = [name for name, kind in scan.collect_schema().items() if not kind.is_nested()]
         wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
-        return scan.select(*wanted, *angles).collect()
+        components = [name for name in COMPONENT_COLUMNS if name in scan.collect_schema()]
+        return scan.select(*wanted, *angles, *components).collect()
     except FileNotFoundError:
         raise IcerecoError(f"{path}: there is no such file of reconstructions") from None
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -183,7 +189,8 @@ def _load(path: Path) -> pl.DataFrame:
 
 
 def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
-    prefixes = [name.removesuffix("azimuth") for name in frame.columns if name.endswith("azimuth")]
+    azimuths = [name for name in frame.columns if name.endswith("azimuth") and name not in COMPONENT_COLUMNS]
+    prefixes = [name.removesuffix("azimuth") for name in azimuths]
     own, label = _is_own(frame, path), _label(path)
     kept = [one for one in prefixes if f"{one}zenith" in frame.columns and (one or own)]
     if "" in kept and f"{label}_" in kept:  # an output of the line fit has the line fit beside it, too
@@ -198,6 +205,7 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
                 used="pulses_used"
                 if not prefix and "pulses_used" in frame.columns
                 else pl.lit(None, pl.Int64),
+                **{name: name for name in COMPONENT_COLUMNS if not prefix and name in frame.columns},
             ),
             label if not prefix else prefix.removesuffix("_"),
             path,
@@ -237,11 +245,14 @@ def _reconstructions(frame: pl.DataFrame, name: str, path: Path) -> Reconstructi
         frame[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
         for column in ("azimuth", "zenith", "kappa")
     )
+    direction = direction_from_angles(azimuth, zenith)
+    told = frame.select("kappa", *(column for column in COMPONENT_COLUMNS if column in frame.columns))
     return Reconstructions(
         name=name,
         event_id=frame["event_id"].cast(pl.Int64).to_numpy(),
-        direction=direction_from_angles(azimuth, zenith),
+        direction=direction,
         kappa=kappa,
+        posterior=posterior_of(told.to_arrow(), direction) if np.isfinite(kappa).any() else None,
         pulses_used=frame["used"].cast(pl.Int64).fill_null(-1).to_numpy(),
         path=path,
     )

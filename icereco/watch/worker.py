@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Estimate
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.runs.folder import RunFolder
 
@@ -94,10 +95,11 @@ class ReconstructionWorker:
         angles = [np.nan if said[name] is None else said[name] for name in ("azimuth", "zenith")]
         direction = direction_from_angles(*map(np.array, angles))
         known = bool(np.isfinite(direction).all())
+        components = said["posterior"]
         return Estimate(
             f"{self.run.name}, now",
             direction if known else None,
-            said["kappa"],
+            _posterior(components) if known and components else None,
             int(said["pulses_used"] or 0),
         )
 
@@ -113,7 +115,7 @@ class ReconstructionWorker:
             self._said(self._process)
         return self._process
 
-    def _said(self, process: "subprocess.Popen[bytes]") -> dict[str, float | None]:
+    def _said(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
         """Its next line.
 
         Raises:
@@ -124,7 +126,7 @@ class ReconstructionWorker:
         if not line:
             process.wait()
             raise IcerecoError(f"the process that reconstructs has ended: {_last_words(process.stderr)}")
-        said: dict[str, float | None] = json.loads(line)
+        said: dict[str, Any] = json.loads(line)
         if "error" in said:
             raise IcerecoError(str(said["error"]))
         return said
@@ -134,6 +136,12 @@ class ReconstructionWorker:
         if process is not None:
             process.kill()
             process.communicate()
+
+
+def _posterior(components: list[list[float]]) -> VmfMixture:
+    """Of one event, from the weight, kappa, azimuth and zenith of each component."""
+    weight, kappa, azimuth, zenith = np.array(components).T[:, None]
+    return VmfMixture(weight, direction_from_angles(azimuth, zenith), kappa)
 
 
 def _start(checkpoint: Path) -> "subprocess.Popen[bytes]":

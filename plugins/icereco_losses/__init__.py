@@ -1,4 +1,4 @@
-"""What training minimises: losses on the sphere."""
+"""What training minimises: losses of the direction, and of the energy."""
 
 from collections.abc import Iterable
 
@@ -44,6 +44,12 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.options:SphereBinsOptions",
             "which cell of the sphere, with smoothed labels (third place on Kaggle), on HEALPix cells of equal area",
             waives=("is-a-density",),
+        ),
+        Component(
+            "log-energy",
+            "icereco_losses.log_energy:LogEnergyLoss",
+            "icereco_losses.options:LogEnergyOptions",
+            "energy: a Gaussian of its logarithm with a learned width (Nix and Weigend 1994); for [losses.energy]",
         ),
         Component(
             "weighted-sum",

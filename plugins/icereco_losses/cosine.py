@@ -5,7 +5,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.protocols import Decoded
+from icereco.events.reconstruction import Estimates
+from icereco.events.tensors import TruthTensors
+from icereco.events.truth import Target
 from icereco_losses.options import CosineOptions
 from icereco_losses.sphere import SMALLEST_NORM, full_precision, safe_norm, unit
 
@@ -20,23 +22,22 @@ class CosineLoss(nn.Module):
     """
 
     output_count = 3
+    targets: tuple[Target, ...] = ("direction",)
 
     def __init__(self, options: CosineOptions) -> None:
         super().__init__()
         self.options = options
 
-    def forward(
-        self, outputs: Float[Tensor, "event 3"], direction: Float[Tensor, "event 3"]
-    ) -> Float[Tensor, "event"]:
-        """Values `[E]` from 0 to 2, at least float32; `direction` are unit vectors."""
+    def forward(self, outputs: Float[Tensor, "event 3"], truth: TruthTensors) -> Float[Tensor, "event"]:
+        """Values `[E]` from 0 to 2, at least float32."""
         outputs = full_precision(outputs)
-        direction = direction.to(outputs.dtype)
+        direction = truth.direction.to(outputs.dtype)
         length = safe_norm(outputs)
         directed = length > SMALLEST_NORM
         scaled = outputs / torch.where(directed, length, 1.0)[:, None]
         undirected = 1 - (outputs * direction).sum(-1)
         return torch.where(directed, (scaled - direction).square().sum(-1) / 2, undirected)
 
-    def decode(self, outputs: Float[Tensor, "event 3"]) -> Decoded:
-        """Unit vectors; this loss knows no concentration."""
-        return Decoded(direction=unit(full_precision(outputs)), kappa=None)
+    def decode(self, outputs: Float[Tensor, "event 3"]) -> Estimates:
+        """Directions; this loss knows no density."""
+        return Estimates(direction=unit(full_precision(outputs)))

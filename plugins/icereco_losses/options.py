@@ -10,6 +10,7 @@ __all__ = [
     "AngularOptions",
     "CosineOptions",
     "DecodeName",
+    "LogEnergyOptions",
     "SphereBinsOptions",
     "VonMisesFisherMixtureOptions",
     "VonMisesFisherOptions",
@@ -53,6 +54,15 @@ class SphereBinsOptions(_Options):
         7.0, gt=0, le=90, description="width (one sigma) of the labels around the truth, about a cell or more"
     )
     decode: DecodeName = Field("mode", description=_DECODE)
+
+
+class LogEnergyOptions(_Options):
+    """Options of the loss `log-energy`."""
+
+    mean_log10_gev: float = Field(
+        4.0, ge=-3, le=12, description="decimal logarithm of a typical energy in GeV, where outputs are zero"
+    )
+    spread_decades: float = Field(1.5, gt=0, le=10, description="how far energies spread around it, decades")
 
 
 class WeightedSumOptions(_Options):

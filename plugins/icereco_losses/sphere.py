@@ -3,9 +3,10 @@
 
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
-__all__ = ["exact_products", "full_precision", "safe_norm", "unit"]
+__all__ = ["exact_products", "float64", "full_precision", "safe_norm", "unit"]
 
 SMALLEST_NORM = 1e-12
 """Shorter vectors have no direction: their square is near the smallest float32."""
@@ -14,6 +15,11 @@ SMALLEST_NORM = 1e-12
 def full_precision(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """At least float32: half precision knows a direction to 0.2 degrees only."""
     return values if values.dtype == torch.float64 else values.float()
+
+
+def float64(values: Float[Tensor, "*shape"]) -> Float[ndarray, "*shape"]:
+    """The numbers alone, as NumPy has them."""
+    return values.detach().double().cpu().numpy()
 
 
 def exact_products(values: Tensor) -> torch.autocast:

@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.protocols import Decoded
+from icereco.events.reconstruction import Estimates
+from icereco.events.tensors import TruthTensors
+from icereco.events.truth import Target
 from icereco_losses.healpix import cell_centres
 from icereco_losses.mixture import decode_mixture
 from icereco_losses.options import SphereBinsOptions
@@ -26,6 +28,7 @@ class SphereBinsLoss(nn.Module):
 
     centres: Tensor
     smoothing: Tensor
+    targets: tuple[Target, ...] = ("direction",)
 
     def __init__(self, options: SphereBinsOptions) -> None:
         super().__init__()
@@ -35,18 +38,16 @@ class SphereBinsLoss(nn.Module):
         self.register_buffer("centres", centres.float())
         self.register_buffer("smoothing", torch.tensor(math.radians(options.smoothing_deg) ** -2))
 
-    def forward(
-        self, outputs: Float[Tensor, "event cell"], direction: Float[Tensor, "event 3"]
-    ) -> Float[Tensor, "event"]:
+    def forward(self, outputs: Float[Tensor, "event cell"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """Cross entropy `[E]` over that of the label itself, at least float32: zero is best."""
         logits = torch.log_softmax(full_precision(outputs), -1)
         with exact_products(logits):
-            nearness = direction.to(logits.dtype) @ self.centres.to(logits.dtype).T
+            nearness = truth.direction.to(logits.dtype) @ self.centres.to(logits.dtype).T
         label = torch.log_softmax(self.smoothing * nearness, -1)
         return (label.exp() * (label - logits)).sum(-1)
 
-    def decode(self, outputs: Float[Tensor, "event cell"]) -> Decoded:
-        """Unit vectors, and the κ of a single density that is as concentrated around them."""
+    def decode(self, outputs: Float[Tensor, "event cell"]) -> Estimates:
+        """Directions with their densities."""
         log_weight = torch.log_softmax(full_precision(outputs), -1)
-        natural = (self.smoothing * self.centres).to(log_weight.dtype).expand(len(outputs), -1, -1)
+        natural = (self.smoothing * self.centres).to(log_weight.dtype)[None]
         return decode_mixture(log_weight, natural, self.options.decode)

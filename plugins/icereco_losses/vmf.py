@@ -7,9 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.protocols import Decoded
+from icereco.events.reconstruction import Estimates
+from icereco.events.tensors import TruthTensors
+from icereco.events.truth import Target
+from icereco.events.vmf_mixture import VmfMixture
 from icereco_losses.options import VonMisesFisherOptions
-from icereco_losses.sphere import full_precision, safe_norm, unit
+from icereco_losses.sphere import float64, full_precision, safe_norm, unit
 
 __all__ = ["VonMisesFisherLoss", "negative_log_density"]
 
@@ -65,21 +68,21 @@ class VonMisesFisherLoss(nn.Module):
     """
 
     output_count = 3
+    targets: tuple[Target, ...] = ("direction",)
 
     def __init__(self, options: VonMisesFisherOptions) -> None:
         super().__init__()
         self.options = options
 
-    def forward(
-        self, outputs: Float[Tensor, "event 3"], direction: Float[Tensor, "event 3"]
-    ) -> Float[Tensor, "event"]:
-        """−log p `[E]` per steradian, at least float32; `direction` are unit vectors. No knowledge is log 4π."""
+    def forward(self, outputs: Float[Tensor, "event 3"], truth: TruthTensors) -> Float[Tensor, "event"]:
+        """−log p `[E]` per steradian, at least float32. No knowledge is log 4π."""
         outputs = full_precision(outputs)
         natural = outputs * (1 + safe_norm(outputs))[:, None]
-        return negative_log_density(natural, direction.to(outputs.dtype))
+        return negative_log_density(natural, truth.direction.to(outputs.dtype))
 
-    def decode(self, outputs: Float[Tensor, "event 3"]) -> Decoded:
-        """Unit vectors and κ `[E]`."""
+    def decode(self, outputs: Float[Tensor, "event 3"]) -> Estimates:
+        """Directions with their densities."""
         outputs = full_precision(outputs)
-        length = safe_norm(outputs)
-        return Decoded(direction=unit(outputs), kappa=length * (1 + length))
+        length, direction = safe_norm(outputs), unit(outputs)
+        posterior = VmfMixture.single(float64(direction), float64(length * (1 + length)))
+        return Estimates(direction=direction, posterior=posterior)

@@ -6,8 +6,10 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from icereco.events.reconstruction import Estimates
+from icereco.events.tensors import TruthTensors
+from icereco.events.truth import Target
 from icereco.plugins.discovery import registry
-from icereco.protocols import Decoded
 from icereco_losses.options import WeightedSumOptions
 
 __all__ = ["WeightedSumLoss"]
@@ -22,6 +24,8 @@ class WeightedSumLoss(nn.Module):
     end is the angle (iceaggr: `vmf` plus half of `angular`).
     """
 
+    targets: tuple[Target, ...] = ("direction",)
+
     def __init__(self, options: WeightedSumOptions) -> None:
         super().__init__()
         self.weights = options.weights
@@ -35,23 +39,21 @@ class WeightedSumLoss(nn.Module):
                 )
         self.output_count = self.losses[0].output_count
 
-    def forward(
-        self, outputs: Float[Tensor, "event output"], direction: Float[Tensor, "event 3"]
-    ) -> Float[Tensor, "event"]:
+    def forward(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """The weighted sum `[E]`, at least float32."""
         first, *others = self.losses
-        total: Tensor = self.weights[0] * first(outputs, direction)
+        total: Tensor = self.weights[0] * first(outputs, truth)
         if others:
-            found = self.decode(outputs).direction
+            direction = self.decode(outputs).direction
             for weight, loss in zip(self.weights[1:], others, strict=True):
-                total = total + weight * loss(found, direction)
+                total = total + weight * loss(direction, truth)
         return total
 
-    def decode(self, outputs: Float[Tensor, "event output"]) -> Decoded:
+    def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
         """As the first loss decodes."""
         first: Any = self.losses[0]
-        decoded: Decoded = first.decode(outputs)
-        return decoded
+        estimates: Estimates = first.decode(outputs)
+        return estimates
 
 
 def _build(name: str, options: dict[str, Any]) -> Any:

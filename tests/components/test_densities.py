@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from icereco_losses.healpix import cell_centres
-from icereco_losses.mixture import concentration
 from icereco_losses.vmf import negative_log_density
 from pydantic import ValidationError
 
+from icereco.events.tensors import TruthTensors
 from icereco.physics.sphere import opening_angle
+from icereco.physics.vmf import concentration
 from icereco.plugins.discovery import registry
 
 
@@ -61,16 +62,22 @@ def test_a_mixture_is_the_weighted_sum_of_its_components():
         )
         for weight, kappa, one in ((0.2, 3.0, (0, 0, 1.0)), (0.8, 50.0, (1.0, 0, 0)))
     ]
-    torch.testing.assert_close(loss(outputs.expand(20, -1), truth), -torch.log(sum(parts)))
+    torch.testing.assert_close(
+        loss(outputs.expand(20, -1), TruthTensors(direction=truth)), -torch.log(sum(parts))
+    )
 
 
 def test_a_mixture_of_one_is_the_single_density():
     single, mixture = build("vmf"), build("vmf-mixture", components=1)
     outputs, truth = 5 * torch.randn(30, 3), random_directions(30)
     wide = torch.cat([outputs, torch.randn(30, 1)], 1)
-    torch.testing.assert_close(mixture(wide, truth), single(outputs, truth))
+    torch.testing.assert_close(
+        mixture(wide, TruthTensors(direction=truth)), single(outputs, TruthTensors(direction=truth))
+    )
     torch.testing.assert_close(mixture.decode(wide).direction, single.decode(outputs).direction)
-    torch.testing.assert_close(mixture.decode(wide).kappa, single.decode(outputs).kappa, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        mixture.decode(wide).posterior.kappa, single.decode(outputs).posterior.kappa, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_the_mode_is_the_highest_point_and_the_mean_the_centre():
@@ -83,9 +90,10 @@ def test_the_mode_is_the_highest_point_and_the_mean_the_centre():
         [0, np.sin(2), np.cos(2)]
     )
     np.testing.assert_allclose(mean.direction[0], centre / np.linalg.norm(centre), atol=1e-6)
-    # The mean cosine to the centre is the length of the mean vector; that to the mode is less.
-    assert mean_cosine(float(mean.kappa)) == pytest.approx(np.linalg.norm(centre), abs=1e-4)
-    assert float(mode.kappa) < float(mean.kappa)
+    # Both speak of one density, whose concentration is that around its mode.
+    cosine = float(centre @ mode.posterior.mode[0])
+    assert mean_cosine(float(mode.posterior.kappa[0])) == pytest.approx(cosine, abs=1e-4)
+    np.testing.assert_allclose(mean.posterior.kappa, mode.posterior.kappa)
 
 
 def test_a_mode_between_two_near_components_is_found():
@@ -98,8 +106,8 @@ def test_a_mode_between_two_near_components_is_found():
 
 @pytest.mark.parametrize("kappa", [1e-3, 0.1, 1.0, 30.0, 1e4])
 def test_a_concentration_is_that_of_its_mean_cosine(kappa):
-    found = concentration(torch.tensor([mean_cosine(kappa)], dtype=torch.float64))
-    assert float(found) == pytest.approx(kappa, rel=1e-4, abs=1e-6)
+    found = concentration(np.array([mean_cosine(kappa)]))
+    assert float(found[0]) == pytest.approx(kappa, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("per_side", [1, 2, 3, 8])
@@ -124,24 +132,24 @@ def test_a_perfect_classification_is_decoded_finer_than_a_cell(decode):
     loss = build("sphere-bins", cells_per_side=8, smoothing_deg=7, decode=decode)
     truth = random_directions(200)
     label = loss.smoothing * (truth @ loss.centres.T)
-    assert loss(label, truth).abs().max() < 1e-4
+    assert loss(label, TruthTensors(direction=truth)).abs().max() < 1e-4
     found = loss.decode(label)
     error = np.degrees(opening_angle(found.direction.numpy(), truth.numpy()))
     assert error.max() < 1.2  # cells are 7.3° wide
     assert np.median(error) < 0.05
     # The label and the cell are both 7° wide; their concentrations add up like variances.
-    assert float(found.kappa.median()) == pytest.approx(math.radians(7) ** -2 / 2, rel=0.05)
+    assert float(np.median(found.posterior.kappa)) == pytest.approx(math.radians(7) ** -2 / 2, rel=0.05)
 
 
 def test_an_undecided_classification_is_not_sure():
     loss = build("sphere-bins")
-    assert float(loss.decode(torch.zeros(1, loss.output_count)).kappa) < 0.01
+    assert float(loss.decode(torch.zeros(1, loss.output_count)).posterior.kappa[0]) < 0.01
 
 
 def test_the_cosine_loss_is_one_minus_the_cosine():
     truth = random_directions(50, dtype=torch.float64)
     for angle in (1e-5, 0.3, 3.0):
-        values = build("cosine")((7 * tilted(truth, angle)).float(), truth.float())
+        values = build("cosine")((7 * tilted(truth, angle)).float(), TruthTensors(direction=truth.float()))
         torch.testing.assert_close(
             values.double(),
             torch.full((50,), 2 * math.sin(angle / 2) ** 2, dtype=torch.float64),
@@ -154,7 +162,7 @@ def test_a_weighted_sum_adds_up_and_decodes_as_its_first():
     both = build("weighted-sum", losses=["vmf-mixture", "angular", "cosine"], weights=[2.0, 0.5, 0.1],
                  options=[{"components": 2, "decode": "mean"}])  # fmt: skip
     first = build("vmf-mixture", components=2, decode="mean")
-    outputs, truth = torch.randn(20, 8), random_directions(20)
+    outputs, truth = torch.randn(20, 8), TruthTensors(direction=random_directions(20))
     found = first.decode(outputs).direction
     expected = (
         2 * first(outputs, truth) + 0.5 * build("angular")(found, truth) + 0.1 * build("cosine")(found, truth)

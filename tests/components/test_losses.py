@@ -8,6 +8,7 @@ from icereco_losses.angular import AngularLoss
 from icereco_losses.options import AngularOptions, VonMisesFisherOptions
 from icereco_losses.vmf import VonMisesFisherLoss, negative_log_density
 
+from icereco.events.tensors import TruthTensors
 from icereco.plugins.discovery import registry
 
 LOSSES = registry().names("loss")
@@ -53,11 +54,13 @@ def log_normalisation(kappa):
 @pytest.mark.parametrize("name", LOSSES)
 def test_half_precision_outputs_are_computed_in_float32(name):
     loss = build(name)
-    outputs, truth = torch.randn(16, loss.output_count).bfloat16(), random_directions(16)
+    outputs = torch.randn(16, loss.output_count).bfloat16()
+    truth = TruthTensors(direction=random_directions(16), energy_gev=torch.full((16,), 1e4))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         values, decoded = loss(outputs, truth), loss.decode(outputs)
     assert values.dtype == torch.float32
-    assert decoded.direction.dtype == torch.float32
+    estimated = decoded.energy_gev if decoded.direction is None else decoded.direction
+    assert estimated.dtype == torch.float32
     torch.testing.assert_close(values, loss(outputs.float(), truth), rtol=0, atol=0)
 
 
@@ -66,7 +69,7 @@ def test_half_precision_outputs_are_computed_in_float32(name):
 def test_angular_loss_is_the_opening_angle(angle, scale):
     truth = random_directions(50, dtype=torch.float64)
     outputs = (scale * tilted(truth, angle)).float()
-    values = AngularLoss(AngularOptions())(outputs, truth.float())
+    values = AngularLoss(AngularOptions())(outputs, TruthTensors(direction=truth.float()))
     torch.testing.assert_close(
         values.double(), torch.full((50,), angle, dtype=torch.float64), rtol=1e-6, atol=3e-7
     )
@@ -76,7 +79,7 @@ def test_angular_loss_is_the_opening_angle(angle, scale):
 def test_angular_gradient_has_length_one_up_to_the_poles(angle):
     truth = random_directions(50, dtype=torch.float64)
     outputs = tilted(truth, angle).requires_grad_()
-    AngularLoss(AngularOptions())(outputs, truth).sum().backward()
+    AngularLoss(AngularOptions())(outputs, TruthTensors(direction=truth)).sum().backward()
     torch.testing.assert_close(
         outputs.grad.norm(dim=-1), torch.ones(50, dtype=torch.float64), rtol=1e-6, atol=0
     )
@@ -86,7 +89,7 @@ def test_angular_gradient_is_zero_exactly_at_truth_and_antipode():
     truth = torch.eye(3)
     for sign in (1.0, -1.0):
         outputs = (sign * truth).requires_grad_()
-        values = AngularLoss(AngularOptions())(outputs, truth)
+        values = AngularLoss(AngularOptions())(outputs, TruthTensors(direction=truth))
         values.sum().backward()
         torch.testing.assert_close(values, torch.full((3,), 0.0 if sign > 0 else math.pi))
         assert (outputs.grad == 0).all()
@@ -95,7 +98,7 @@ def test_angular_gradient_is_zero_exactly_at_truth_and_antipode():
 def test_zero_output_is_a_right_angle_off_and_moves_towards_the_truth():
     truth = random_directions(5)
     outputs = torch.zeros(5, 3, requires_grad=True)
-    values = AngularLoss(AngularOptions())(outputs, truth)
+    values = AngularLoss(AngularOptions())(outputs, TruthTensors(direction=truth))
     values.sum().backward()
     torch.testing.assert_close(values, torch.full((5,), math.pi / 2))
     torch.testing.assert_close(outputs.grad, -truth)
@@ -159,7 +162,7 @@ def test_vmf_has_no_kink_where_the_series_takes_over():
 def test_vmf_gradient_at_zero_output_points_away_from_the_truth():
     truth = random_directions(5)
     outputs = torch.zeros(5, 3, requires_grad=True)
-    values = VonMisesFisherLoss(VonMisesFisherOptions())(outputs, truth)
+    values = VonMisesFisherLoss(VonMisesFisherOptions())(outputs, TruthTensors(direction=truth))
     values.sum().backward()
     torch.testing.assert_close(values, torch.full((5,), math.log(4 * math.pi)))
     torch.testing.assert_close(outputs.grad, -truth)
@@ -180,9 +183,9 @@ def test_vmf_learns_the_concentration_of_its_errors(kappa):
 
     def closure():
         optimizer.zero_grad()
-        value = loss(outputs.expand(len(truth), 3), truth).mean()
+        value = loss(outputs.expand(len(truth), 3), TruthTensors(direction=truth)).mean()
         value.backward()
         return value
 
     optimizer.step(closure)
-    assert float(loss.decode(outputs.detach()).kappa) == pytest.approx(kappa, rel=0.05, abs=0.03)
+    assert float(loss.decode(outputs.detach()).posterior.kappa[0]) == pytest.approx(kappa, rel=0.05, abs=0.03)

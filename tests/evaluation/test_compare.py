@@ -9,11 +9,12 @@ from click.testing import CliRunner
 from icereco.cli import main
 from icereco.errors import IcerecoError
 from icereco.evaluation.comparison import compare
-from icereco.evaluation.evaluated_events import Reconstructed
+from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
-from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import reconstruction_writer
 
 
 def directions(count, seed):
@@ -26,7 +27,7 @@ def made(error_deg, name="one", ids=None, pulses=50):
     ids = np.arange(count) if ids is None else np.asarray(ids)
     truth = directions(10_000, 1)[ids]  # an event has the same truth wherever it is
     kind = np.array(["cascade", "through_track"], object)[ids % 2]
-    return Reconstructed(name, ids, np.radians(error_deg), truth, np.full(count, pulses), kind)
+    return EvaluatedEvents(name, ids, np.radians(error_deg), truth, np.full(count, pulses), kind)
 
 
 def test_differences_are_those_of_the_figures_of_each():
@@ -102,7 +103,7 @@ def test_events_of_one_alone_are_left_out_and_counted():
 def test_other_data_with_the_same_ids_are_refused():
     error = np.random.default_rng(1).exponential(10, 60)
     other = made(error, "B")
-    turned = Reconstructed("B", other.event_id, other.error_rad, -other.truth, other.pulses, other.kind)
+    turned = EvaluatedEvents("B", other.event_id, other.error_rad, -other.truth, other.pulses, other.kind)
     with pytest.raises(IcerecoError, match=r"event_id 0 has another true direction in A than in B.*--data"):
         compare(made(error, "A"), turned)
     with pytest.raises(IcerecoError, match="have 0 events in common"):
@@ -122,9 +123,9 @@ def write(path, direction, truth, ids=None, linefit=None):
         auxiliary=np.zeros(count, bool),
         truth=Truth(truth),
     )
-    fit = None if linefit is None else Reconstruction(linefit)
+    others = {} if linefit is None else {"linefit": Reconstruction(linefit)}
     with reconstruction_writer(path, {"method": "test"}) as output:
-        output.write(reconstruction_rows(batch, Reconstruction(direction), fit))
+        output.write(reconstruction_rows(batch, Reconstruction(direction), others))
 
 
 def run(*arguments):
@@ -155,7 +156,7 @@ def test_the_command_says_what_it_cannot_do(tmp_path):
     write(tmp_path / "twice.parquet", truth, truth, ids=np.arange(50) // 2)
     for arguments, message in (
         (["one.parquet"], "there is nothing to compare"),
-        (["one.parquet", "linefit"], "has no line fit beside its directions"),
+        (["one.parquet", "linefit"], "there is no file linefit"),
         (["one.parquet", "twice.parquet"], "event_id 0 occurs more than once"),
         (["one.parquet", "gone.parquet"], "there is no file"),
     ):

@@ -14,9 +14,11 @@ from icereco.evaluation.resolution import resolution, summarize
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
 from icereco.physics.vmf import angular_sigma, probability_inside
-from icereco.tables.reconstructions import provenance_of, reconstruction_rows, reconstruction_writer
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import provenance_of, reconstruction_writer
 
 
 def random_directions(count, seed):
@@ -60,15 +62,16 @@ def reconstructed(tmp_path):
     with reconstruction_writer(path, {"method": "some-model"}) as table:
         for start in range(0, 400, 150):
             part = slice(start, start + 150)
-            made = Reconstruction(result[part], kappa[part])
-            table.write(reconstruction_rows(batch[start : start + 150], made, Reconstruction(linefit[part])))
+            made = Reconstruction(result[part], VmfMixture.single(result[part], kappa[part]))
+            others = {"linefit": Reconstruction(linefit[part])}
+            table.write(reconstruction_rows(batch[start : start + 150], made, others))
     return path, truth, pulses, kappa, result, linefit
 
 
 def test_figures_are_the_plain_definitions(reconstructed):
     path, truth, pulses, _, result, linefit = reconstructed
     evaluation = evaluate(path)
-    for summary, direction in ((evaluation.resolution, result), (evaluation.linefit, linefit)):
+    for summary, direction in ((evaluation.resolution, result), (evaluation.comparisons["linefit"], linefit)):
         error = np.degrees(np.arccos(np.clip(np.sum(direction * truth.direction, axis=1), -1, 1)))
         groups = {
             ("all", ""): np.ones(400, dtype=bool),
@@ -108,11 +111,13 @@ def test_coverage_of_a_right_kappa_is_what_the_contour_says():
     # The inverse of the cumulative in cos θ (Ulrich 1984), written independently of the code under test.
     cosine = 1 + np.log(uniform + (1 - uniform) * np.exp(-2 * kappa)) / kappa
     error = np.arccos(np.clip(cosine, -1, 1))
-    found = coverage(error, kappa)
-    assert found["50%"] == pytest.approx(0.5, abs=0.01)
-    assert found["90%"] == pytest.approx(0.9, abs=0.01)
-    assert coverage(error, kappa * 4)["50%"] < 0.3
-    assert coverage(error, kappa / 4)["50%"] > 0.7
+    truth = np.stack([np.sin(error), np.zeros_like(error), np.cos(error)], -1)
+    zenith = np.broadcast_to([0.0, 0.0, 1.0], truth.shape)
+    right = coverage(VmfMixture.single(zenith, kappa), truth)
+    assert right["50%"] == pytest.approx(0.5, abs=0.01)
+    assert right["90%"] == pytest.approx(0.9, abs=0.01)
+    assert coverage(VmfMixture.single(zenith, kappa * 4), truth)["50%"] < 0.3
+    assert coverage(VmfMixture.single(zenith, kappa / 4), truth)["50%"] > 0.7
 
 
 def test_one_sigma_holds_39_percent_for_any_kappa():
@@ -137,13 +142,13 @@ def test_rows_are_the_reconstructions_in_order(reconstructed):
     assert all(b"meaning" in field.metadata for field in pq.read_schema(path))
 
 
-def test_linefit_is_not_set_beside_itself(tmp_path):
+def test_a_method_is_not_set_beside_itself(tmp_path):
     truth = Truth(random_directions(3, 1))
     path = tmp_path / "out.parquet"
     with reconstruction_writer(path, {"method": "linefit"}) as table:
         fit = Reconstruction(random_directions(3, 2))
-        table.write(reconstruction_rows(batch_of(np.array([5, 6, 7]), truth), fit, fit))
-    assert evaluate(path).linefit is None
+        table.write(reconstruction_rows(batch_of(np.array([5, 6, 7]), truth), fit, {"linefit": fit}))
+    assert evaluate(path).comparisons == {}
 
 
 def test_a_table_without_events_can_be_written(tmp_path):

@@ -12,10 +12,12 @@ import pytest
 from icereco.data.catalog import DataSet, add
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.reconstruct.methods import untrained_method
 from icereco.runs.folder import RunFolder
 from icereco.tables.assembly import event_batch
-from icereco.tables.reconstructions import reconstruction_rows, reconstruction_writer
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import reconstruction_writer
 from icereco.testing.random_events import random_events
 from icereco.watch import events as events_module
 from icereco.watch.choose import beside
@@ -48,13 +50,12 @@ def output_of(path, table, detector, inputs=(), name="linefit", turned=False):
     """What `icereco reconstruct` writes."""
     batch = event_batch(table, detector)
     found = untrained_method("linefit", "icecube86")(batch)
-    result = Reconstruction(
-        found.direction[:, ::-1] if turned else found.direction, np.linspace(1, 100, len(batch))
-    )
+    direction = found.direction[:, ::-1] if turned else found.direction
+    result = Reconstruction(direction, VmfMixture.single(direction, np.linspace(1, 100, len(batch))))
     with reconstruction_writer(
         path, {"method": name, "inputs": [{"path": str(one)} for one in inputs]}
     ) as writer:
-        writer.write(reconstruction_rows(batch, result, found))
+        writer.write(reconstruction_rows(batch, result, {"linefit": found}))
     return path
 
 

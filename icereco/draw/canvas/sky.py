@@ -11,14 +11,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.physics.sphere import angles_from_direction, direction_from_angles
+from icereco.physics.sphere import angles_from_direction, direction_from_angles, tangents
 
 __all__ = ["AllSky", "Zoom", "ring"]
 
 
 def ring(mean: Float[ndarray, "3"], angle: float, count: int = 180) -> Float[ndarray, "point 3"]:
     """Directions at one opening angle from another, closed."""
-    first, second = _tangents(mean)
+    first, second = tangents(mean)
     turn = np.linspace(0, 2 * np.pi, count)
     around = np.cos(turn)[:, None] * first + np.sin(turn)[:, None] * second
     directions: ndarray = np.cos(angle) * mean + np.sin(angle) * around
@@ -87,7 +87,7 @@ class Zoom:
 
     def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
         """Dots of directions."""
-        right, up = _tangents(self.center)
+        right, up = tangents(self.center)
         direction = np.asarray(direction, dtype=np.float64)
         # √(2 / (1 + cos θ)), with the opposite point sent outside.
         stretch = np.sqrt(2 / np.maximum(1 + direction @ self.center, 1e-12))
@@ -96,7 +96,7 @@ class Zoom:
 
     def directions(self, x: Float[ndarray, "*n"], y: Float[ndarray, "*n"]) -> Float[ndarray, "*n 3"]:
         """Directions at dots; NaN beyond the opposite point."""
-        right, up = _tangents(self.center)
+        right, up = tangents(self.center)
         u = (x - self.width / 2) / self._scale
         v = (self.height / 2 - y) * self.aspect / self._scale
         square = u**2 + v**2
@@ -105,11 +105,3 @@ class Zoom:
         across = (u * shrink)[..., None] * right + (v * shrink)[..., None] * up
         directions: ndarray = across + (1 - square / 2)[..., None] * self.center
         return directions
-
-
-def _tangents(direction: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
-    """To the right (towards smaller azimuth, as seen from inside) and up (towards smaller zenith)."""
-    right = np.cross(direction, [0.0, 0.0, 1.0])
-    length = np.linalg.norm(right)
-    right = right / length if length > 1e-9 else np.array([0.0, -1.0, 0.0])
-    return right, np.cross(right, direction)

@@ -1,16 +1,16 @@
-"""The sky with the truth, reconstructions, and contours of what kappa says."""
+"""The sky with the truth, reconstructions, and contours of their posteriors."""
 
 import numpy as np
 
 from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.colormap import heat
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.sky import AllSky, Zoom, ring
-from icereco.draw.event.state import MOST_LINES, EventState
+from icereco.draw.canvas.sky import AllSky, Zoom
+from icereco.draw.event.state import MOST_LINES, EventState, radius_of
 from icereco.evaluation.calibration import CONTOURS
+from icereco.events.posterior import Posterior
 from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import opening_angle
-from icereco.physics.vmf import containment_angle, vmf_density
 
 __all__ = ["draw_all_sky", "draw_sky_zoom", "mark_of", "zoom_radius"]
 
@@ -53,7 +53,7 @@ def zoom_radius(estimates: list[Estimate], true: np.ndarray | None) -> float:
     main = estimates[0] if estimates else None
     if main is None or main.direction is None:
         return float(np.radians(10.0))
-    contour = containment_angle(main.kappa, CONTOURS[1]) if main.kappa is not None else float("nan")
+    contour = radius_of(main, CONTOURS[1])
     others = [one.direction for one in estimates[1:] if one.direction is not None] + (
         [] if true is None else [true]
     )
@@ -70,8 +70,8 @@ def _draw_sky(canvas: Canvas, sky: AllSky | Zoom, state: EventState, palette: Pa
     known = [
         (number, one) for number, one in enumerate(state.estimates[:MOST_LINES]) if one.direction is not None
     ]
-    if known and known[0][1].direction is not None and known[0][1].kappa is not None:
-        _draw_density(canvas, sky, known[0][1].direction, known[0][1].kappa, palette)
+    if known and known[0][1].posterior is not None:
+        _draw_density(canvas, sky, known[0][1].posterior, palette)
     if isinstance(sky, AllSky):
         for line in sky.grid():
             canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
@@ -90,29 +90,48 @@ def mark_of(number: int) -> str:
     return "+" if number == 0 else str(number + 1)
 
 
-def _draw_density(
-    canvas: Canvas, sky: AllSky | Zoom, mean: np.ndarray, kappa: float, palette: Palette
-) -> None:
-    """Two pixels to a cell."""
+def _draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Posterior, palette: Palette) -> None:
+    """The density relative to its highest, two pixels to a cell."""
     marker = canvas.marker
     column, row = np.meshgrid(np.arange(canvas.columns) + 0.5, (np.arange(2 * canvas.rows) + 0.5) / 2)
     direction = sky.directions(column * marker.across, row * marker.down)
-    density = vmf_density(direction, mean, kappa)
+    mode = posterior.mode[0]
+    density = np.exp(_log_density(posterior, direction) - posterior.log_density(mode[None, None])[0, 0])
     if isinstance(sky, AllSky):  # a narrow density is a single bright pixel, not none
         reach = np.pi / canvas.columns
-        near = np.sqrt(np.sum((direction - mean) ** 2, axis=-1)) < reach
+        near = np.sqrt(np.sum((direction - mode) ** 2, axis=-1)) < reach
         density = np.maximum(density, 0.5 * near)
     shown = np.isfinite(density) & (density > 0.02)
     canvas.image(np.where(shown, heat(density, palette.background), -1))
 
 
 def _draw_contours(canvas: Canvas, sky: AllSky | Zoom, one: Estimate, color: int) -> None:
-    if one.kappa is None or one.direction is None:
+    if one.posterior is None:
         return
-    for contour, dash in zip(CONTOURS, (0, 1), strict=True):
-        angle = containment_angle(one.kappa, contour)
-        if np.isfinite(angle):
-            canvas.path(*_joined(*sky.place(ring(one.direction, angle)), canvas), color, _CONTOUR, dash)
+    column, row = np.meshgrid(np.arange(canvas.width) + 0.5, np.arange(canvas.height) + 0.5)
+    height = _log_density(one.posterior, sky.directions(column, row))
+    for contour, sparse in zip(CONTOURS, (False, True), strict=True):
+        border = _border(height > one.posterior.contour_level(contour)[0], np.isfinite(height))
+        y, x = np.nonzero(border & ((column + row) % 3 < 2) if sparse else border)
+        canvas.points(x + 0.5, y + 0.5, color, _CONTOUR)
+
+
+def _log_density(posterior: Posterior, directions: np.ndarray) -> np.ndarray:
+    """Of one event, on a map; NaN outside the sphere."""
+    height: np.ndarray = posterior.log_density(directions.reshape(1, -1, 3))[0].reshape(directions.shape[:-1])
+    return height
+
+
+def _border(inside: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The dots inside a region that have a neighbour outside it; where the map ends is no border."""
+    outside = known & ~inside
+    beside = np.zeros_like(inside)
+    beside[1:] |= outside[:-1]
+    beside[:-1] |= outside[1:]
+    beside[:, 1:] |= outside[:, :-1]
+    beside[:, :-1] |= outside[:, 1:]
+    border: np.ndarray = inside & beside
+    return border
 
 
 def _joined(x: np.ndarray, y: np.ndarray, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:

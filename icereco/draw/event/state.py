@@ -18,7 +18,7 @@ from icereco.evaluation.calibration import CONTOURS
 from icereco.events.reconstruction import Estimate
 from icereco.events.truth import EventTruth
 from icereco.physics.sphere import opening_angle
-from icereco.physics.vmf import angular_sigma, containment_angle
+from icereco.physics.vmf import angular_sigma, radius_holding
 
 __all__ = [
     "MOST_LINES",
@@ -28,6 +28,7 @@ __all__ = [
     "after",
     "lines_of",
     "look_of",
+    "radius_of",
     "scene_of",
     "sigma_of",
 ]
@@ -158,10 +159,17 @@ class EventState:
 
 
 def sigma_of(estimate: Estimate) -> float | None:
-    """The opening angle in rad that holds 39.3 % of the density; None without a kappa."""
-    if estimate.kappa is None or estimate.kappa < 0:
-        return None
-    return float(angular_sigma(np.array(max(estimate.kappa, 1e-9))))
+    """The opening angle in rad that holds about 39.3 % of the posterior; None without one."""
+    return None if estimate.kappa is None else float(angular_sigma(np.array(estimate.kappa)))
+
+
+def radius_of(estimate: Estimate, probability: float) -> float:
+    """The opening angle in rad around the direction that holds about so much of the posterior; NaN without one."""
+    return (
+        float("nan")
+        if estimate.kappa is None
+        else float(radius_holding(probability, np.array(estimate.kappa)))
+    )
 
 
 def scene_of(state: EventState, palette: Palette) -> Scene:
@@ -193,9 +201,7 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
             one.direction,
             center,
             palette.method(number),
-            cone=containment_angle(one.kappa, CONTOURS[0])
-            if number == 0 and one.kappa is not None
-            else float("nan"),
+            cone=radius_of(one, CONTOURS[0]) if number == 0 else float("nan"),
         )
         for number, one in enumerate(state.estimates[:MOST_LINES])
         if one.direction is not None

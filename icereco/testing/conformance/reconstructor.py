@@ -95,7 +95,7 @@ def leaves_its_input_alone(subject: Subject) -> None:
 
 
 def says_what_it_used(subject: Subject) -> None:
-    """Kappa is not negative, and no more pulses were used than there are."""
+    """Kappa of the posterior is not negative, and no more pulses were used than there are."""
     batch = samples.events()
     found = _reconstruct(subject, batch)
     if found.kappa is not None:

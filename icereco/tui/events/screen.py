@@ -15,7 +15,7 @@ from icereco.draw.event.state import MOST_LINES, after
 from icereco.draw.export.event import DARK, event_figure
 from icereco.draw.export.save import save_picture
 from icereco.errors import IcerecoError
-from icereco.reconstruct.methods import BASELINE, baseline
+from icereco.reconstruct.methods import comparison_methods
 from icereco.runs.folder import RunFolder, list_runs, runs_dir
 from icereco.tui.common.dialogs import AskPath, Choose
 from icereco.tui.common.list_panel import ListPanel
@@ -78,8 +78,7 @@ class EventScreen(Screen[None]):
         """
         super().__init__()
         self.runs = runs or runs_dir()
-        fit = baseline()
-        self.session = EventSession(detector, {BASELINE: fit} if fit else {}, self._data_changed)
+        self.session = EventSession(detector, comparison_methods(), self._data_changed)
         self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
         self._wanted, self._beside = what, tuple(reconstructions)
         self._marker = marker

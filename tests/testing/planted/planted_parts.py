@@ -17,7 +17,7 @@ from icereco_reconstructors.options import LineFitOptions
 from torch import nn
 
 from icereco.events.reconstruction import Reconstruction
-from icereco.protocols import Decoded, Features
+from icereco.protocols import Features
 from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
 
@@ -28,13 +28,14 @@ class Loss(nn.Module):
     def __init__(self, fault):
         super().__init__()
         self.fault, self.sound = fault, VonMisesFisherLoss(VonMisesFisherOptions())
+        self.targets = ("azimuth",) if fault == "says-its-targets" else ("direction",)
 
-    def forward(self, outputs, direction):
-        values = self.sound(outputs, direction)
+    def forward(self, outputs, truth):
+        values = self.sound(outputs, truth)
         match self.fault:
             case "finite-everywhere":
                 unit = outputs / outputs.norm(dim=-1, keepdim=True)
-                return torch.arccos((unit * direction).sum(-1).clamp(-1, 1))
+                return torch.arccos((unit * truth.direction).sum(-1).clamp(-1, 1))
             case "gradient-is-right":
                 return values + outputs.sum(-1) - outputs.sum(-1).detach()
             case "events-do-not-leak":
@@ -48,11 +49,35 @@ class Loss(nn.Module):
     def decode(self, outputs):
         decoded = self.sound.decode(outputs)
         match self.fault:
-            case "decode-gives-unit-vectors":
-                return Decoded(outputs, decoded.kappa)
+            case "decodes-within-range":
+                return dataclasses.replace(decoded, direction=outputs)
             case "learns-the-truth":
-                return Decoded(-decoded.direction, decoded.kappa)
+                return dataclasses.replace(decoded, direction=-decoded.direction)
+            case "posterior-is-a-density" | "contours-hold-what-they-say":
+                return dataclasses.replace(decoded, posterior=Spoilt(self.fault, decoded.posterior))
         return decoded
+
+
+class Spoilt:
+    """A posterior that is twice too high, or whose contours are those of a wider density."""
+
+    def __init__(self, fault, sound):
+        self.fault, self.sound = fault, sound
+        self.mode, self.kappa, self.sample, self.content = (
+            sound.mode,
+            sound.kappa,
+            sound.sample,
+            sound.content,
+        )
+
+    def __len__(self):
+        return len(self.sound)
+
+    def log_density(self, directions):
+        return self.sound.log_density(directions) + np.log(2) * (self.fault == "posterior-is-a-density")
+
+    def contour_level(self, probability):
+        return self.sound.contour_level(probability / 2)
 
 
 class Normalizer(nn.Module):
@@ -160,7 +185,7 @@ class Reconstructor:
             case "leaves-its-input-alone":
                 batch.time_ns[:] = batch.time_ns - batch.time_ns.min()
             case "says-what-it-used":
-                return Reconstruction(direction, kappa=np.full(len(batch), -1.0))
+                return Reconstruction(direction, pulses_used=batch.pulse_count + 1)
         return dataclasses.replace(found, direction=direction)
 
 

@@ -1,0 +1,247 @@
+"""Mixtures of von Mises-Fisher densities: the posterior of most methods, and the form in which files hold any."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.physics.sphere import opening_angle, tangents
+from icereco.physics.vmf import concentration, log_peak, mean_cosine, probability_inside, vmf_cosine_drop
+
+__all__ = ["VmfMixture", "unit"]
+
+_CLIMBS = 30
+_CONVERGED = 1e-6
+_LIKELY, _STARTS = 32, 2
+"""Components with the highest peaks that a mode may be near, and the best of them, from which it is looked for."""
+
+_POINTS = 1024
+"""Points that stand for a mixture where an integral over it has no closed form: probabilities to about 0.2 %."""
+
+_NO_WEIGHT = 1e-300
+"""Stands for a weight of 0, whose logarithm is wanted."""
+
+_MOST_TERMS = 1 << 22
+"""Densities (events × points × components) at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class VmfMixture:
+    """A `Posterior`: Σ w C(κ) e^(κ μ·x) for each of `E` events, with `K` components, some of which may have weight 0.
+
+    Attributes:
+        weight: `[E, K]`, of sum one.
+        mean: `[E, K, 3]` unit vectors; NaN for an event without a density.
+        concentration: `[E, K]` κ of each component; NaN for an event without a density.
+
+    Components that all events share (cells of the sphere) are best given as views of one row (`numpy.broadcast_to`).
+    """
+
+    weight: Float[ndarray, "event component"]
+    mean: Float[ndarray, "event component 3"]
+    concentration: Float[ndarray, "event component"]
+
+    @classmethod
+    def single(cls, direction: Float[ndarray, "event 3"], kappa: Float[ndarray, "event"]) -> "VmfMixture":
+        """One density for each event.
+
+        >>> float(VmfMixture.single(np.array([[0.0, 0.0, 1.0]]), np.array([100.0])).kappa[0])
+        100.0
+        """
+        return cls(np.ones((len(kappa), 1)), direction[:, None], kappa[:, None])
+
+    @classmethod
+    def joined(cls, parts: Sequence["VmfMixture"]) -> "VmfMixture":
+        """The events of several, one after the other."""
+        count = max(part.weight.shape[1] for part in parts)
+        wide = [part._widened(count) for part in parts]
+        return cls(
+            np.concatenate([part.weight for part in wide]),
+            np.concatenate([part.mean for part in wide]),
+            np.concatenate([part.concentration for part in wide]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def take(self, rows: Int[ndarray, "row"]) -> "VmfMixture":
+        """The densities of events by number, in the order asked for; −1 is an event without a density."""
+        if not len(self):
+            nothing = np.full((len(rows), max(self.weight.shape[1], 1)), np.nan)
+            return VmfMixture(np.ones_like(nothing), np.repeat(nothing[..., None], 3, -1), nothing)
+        absent = (rows < 0)[:, None]
+        return VmfMixture(
+            self.weight[rows],
+            np.where(absent[..., None], np.nan, self.mean[rows]),
+            np.where(absent, np.nan, self.concentration[rows]),
+        )
+
+    @cached_property
+    def mode(self) -> Float[ndarray, "event 3"]:
+        """Where each density is highest; see `Posterior`.
+
+        Found by climbing from several places. A step goes to the direction of Σ w p(x) κ μ, the fixed point that a mode
+        is (mean shift on the sphere, Kobayashi and Otsu 2010); it never goes down.
+        """
+        if self.weight.shape[1] == 1:
+            return self.mean[:, 0]
+        places = self._starts()
+        for _ in range(_CLIMBS):
+            before, places = places, self._climb(places)
+            if not (np.abs(places - before) > _CONVERGED).any():
+                break
+        best = np.argmax(self.log_density(places), axis=1)
+        return np.asarray(places[np.arange(len(self)), best])
+
+    def _starts(self) -> Float[ndarray, "event start 3"]:
+        """Where climbs begin: the means of components where the whole density is highest, and the mean of all."""
+        row = np.arange(len(self))[:, None]
+        if self.mean.strides[0] == self.concentration.strides[0] == 0 and len(self):
+            likely, height = self.mean, self.weight @ self._densities_at_means().T
+        else:
+            likely = self.mean[row, np.argsort(-self._peaks(), axis=1)[:, :_LIKELY]]
+            height = self.log_density(likely)
+        chosen = likely[row, np.argsort(-height, axis=1)[:, :_STARTS]]
+        return np.concatenate([chosen, unit(self._resultant())[:, None]], 1)
+
+    def _densities_at_means(self) -> Float[ndarray, "place component"]:
+        """Where all events share their components: the density of each at the mean of each, one table for all."""
+        mean, kappa = self.mean[0], self.concentration[0]
+        return np.asarray(np.exp(log_peak(kappa) + kappa * (mean @ mean.T - 1.0)))
+
+    @property
+    def kappa(self) -> Float[ndarray, "event"]:
+        """κ of the single density with the same mean cosine to the mode; see `Posterior`."""
+        if self.weight.shape[1] == 1:
+            return self.concentration[:, 0]
+        return concentration((self._resultant() * self.mode).sum(-1))
+
+    def log_density(self, directions: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point"]:
+        """See `Posterior`."""
+        rows = max(_MOST_TERMS // max(directions.shape[1] * self.weight.shape[1], 1), 1)
+        parts = [
+            self._part(start, rows)._log_density(directions[start : start + rows])
+            for start in range(0, len(self), rows)
+        ]
+        return np.concatenate(parts) if parts else np.empty(directions.shape[:2])
+
+    def contour_level(self, probability: float) -> Float[ndarray, "event"]:
+        """See `Posterior`."""
+        if self.weight.shape[1] == 1:
+            kappa = self.concentration[:, 0]
+            return np.asarray(log_peak(kappa) - kappa * vmf_cosine_drop(probability, kappa))
+        levels: ndarray = np.quantile(self._point_densities(), 1.0 - probability, axis=1)
+        return levels
+
+    def content(self, direction: Float[ndarray, "event 3"]) -> Float[ndarray, "event"]:
+        """See `Posterior`; exact for one component, to about 0.2 % for more."""
+        if self.weight.shape[1] == 1:
+            return probability_inside(opening_angle(self.mean[:, 0], direction), self.concentration[:, 0])
+        here = self.log_density(direction[:, None])
+        above = (self._point_densities() > here).mean(1)
+        return np.where(np.isfinite(here[:, 0]), above, np.nan)
+
+    def sample(self, count: int, seed: int = 0) -> Float[ndarray, "event sample 3"]:
+        """See `Posterior`."""
+        uniform = np.random.default_rng(seed).random((len(self), count, 3))
+        return self._points(uniform)
+
+    def as_mixture(self) -> "VmfMixture":
+        """Itself."""
+        return self
+
+    def pruned(self, kept: float = 0.999) -> "VmfMixture":
+        """Without the lightest components: the fewest that hold so much of the weight of every event."""
+        order = np.argsort(-self.weight, axis=1, kind="stable")
+        weight = np.take_along_axis(self.weight, order, 1)
+        before = np.cumsum(weight, axis=1) - weight
+        weight = np.where(before < kept, weight, 0.0)
+        count = max(int((weight > 0).sum(1).max(initial=1)), 1)
+        order = order[:, :count]
+        return VmfMixture(
+            weight[:, :count] / weight.sum(1, keepdims=True),
+            np.take_along_axis(self.mean, order[..., None], 1),
+            np.take_along_axis(self.concentration, order, 1),
+        )
+
+    def _widened(self, count: int) -> "VmfMixture":
+        """With components of weight 0 up to so many."""
+        more = count - self.weight.shape[1]
+        if not more:
+            return self
+        first_mean, first_kappa = self.mean[:, :1], self.concentration[:, :1]
+        return VmfMixture(
+            np.concatenate([self.weight, np.zeros((len(self), more))], 1),
+            np.concatenate([self.mean, np.repeat(first_mean, more, 1)], 1),
+            np.concatenate([self.concentration, np.repeat(first_kappa, more, 1)], 1),
+        )
+
+    def _resultant(self) -> Float[ndarray, "event 3"]:
+        """The mean of the unit vectors of each density."""
+        length = self.weight * mean_cosine(self.concentration)
+        return np.asarray((length[..., None] * self.mean).sum(1))
+
+    def _climb(self, directions: Float[ndarray, "event start 3"]) -> Float[ndarray, "event start 3"]:
+        terms = directions @ self.mean.transpose(0, 2, 1) - 1.0
+        terms *= self.concentration[:, None]
+        terms += self._peaks()[:, None]
+        share = np.exp(terms - terms.max(-1, keepdims=True)) * self.concentration[:, None]
+        return unit(share @ self.mean)
+
+    def _part(self, start: int, rows: int) -> "VmfMixture":
+        """So many events from one on."""
+        part = slice(start, start + rows)
+        return VmfMixture(self.weight[part], self.mean[part], self.concentration[part])
+
+    def _peaks(self) -> Float[ndarray, "event component"]:
+        """Log of each weighted component at its own mean."""
+        return np.asarray(np.log(np.maximum(self.weight, _NO_WEIGHT)) + log_peak(self.concentration))
+
+    def _log_density(self, directions: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point"]:
+        terms = directions @ self.mean.transpose(0, 2, 1)
+        terms -= 1.0
+        terms *= self.concentration[:, None]
+        terms += self._peaks()[:, None]
+        highest = terms.max(-1)
+        return np.asarray(highest + np.log(np.exp(terms - highest[..., None]).sum(-1)))
+
+    def _point_densities(self) -> Float[ndarray, "event point"]:
+        """Log densities at points that stand for each mixture; the same ones in any company."""
+        rows = max(_MOST_TERMS // (_POINTS * self.weight.shape[1]), 1)
+        even = _even_points(_POINTS)[None]
+        parts = [self._part(start, rows) for start in range(0, len(self), rows)]
+        densities = [part._log_density(part._points(even.repeat(len(part), 0))) for part in parts]
+        return np.concatenate(densities) if densities else np.empty((0, _POINTS))
+
+    def _points(self, uniform: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point 3"]:
+        """Directions from numbers uniform in [0, 1): which component, how far from its mean, which way."""
+        edges = np.cumsum(self.weight, 1)[:, None, :-1]
+        component = (uniform[..., :1] >= edges).sum(-1)
+        row = np.arange(len(self))[:, None]
+        mean, kappa = self.mean[row, component], self.concentration[row, component]
+        drop = vmf_cosine_drop(uniform[..., 1], kappa)
+        sine = np.sqrt(np.maximum(drop * (2.0 - drop), 0.0))
+        turn = 2 * np.pi * uniform[..., 2]
+        first, second = tangents(mean)
+        around = np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second
+        return np.asarray((1.0 - drop)[..., None] * mean + sine[..., None] * around)
+
+
+def unit(vectors: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+    """Unit vectors; the zenith (0, 0, 1) stands in for vectors without a direction."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.where(
+        length > 1e-12,
+        vectors / np.maximum(length, 1e-12),
+        np.where(np.isnan(length), np.nan, [0.0, 0.0, 1.0]),
+    )
+
+
+def _even_points(count: int) -> Float[ndarray, "point 3"]:
+    """Points that fill the unit cube evenly: an additive recurrence on the root of x⁴ = x + 1 (Roberts 2018)."""
+    root = 1.2207440846057596
+    steps = root ** -np.arange(1.0, 4.0)
+    return np.asarray((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1.0)

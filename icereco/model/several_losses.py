@@ -1,0 +1,94 @@
+# ruff: noqa: TID253 -- tensors are this module's business
+"""Several losses as one: each has its own outputs, its own target and its own weight."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from icereco.events.reconstruction import Estimates
+from icereco.events.tensors import TruthTensors
+from icereco.events.truth import Target
+from icereco.protocols import Loss
+
+__all__ = ["DIRECTION", "SeveralLosses"]
+
+DIRECTION = "direction"
+"""The name of the profile's `[loss]` among several."""
+
+
+class SeveralLosses(nn.Module):
+    """A `Loss` whose outputs are those of its parts side by side, and whose value is their weighted sum.
+
+    An event whose target is unknown to a part counts nothing there.
+    """
+
+    def __init__(self, losses: Mapping[str, Any], weights: Mapping[str, float]) -> None:
+        """Put losses together.
+
+        Args:
+            losses: by name, the direction's first.
+            weights: of each.
+
+        Raises:
+            ValueError: two of them estimate the same target.
+        """
+        super().__init__()
+        self.losses = nn.ModuleDict(losses)
+        self.weights = dict(weights)
+        self.output_counts = {name: int(loss.output_count) for name, loss in losses.items()}
+        self.targets: tuple[Target, ...] = tuple(
+            target for loss in losses.values() for target in loss.targets
+        )
+        for target in self.targets:
+            if self.targets.count(target) > 1:
+                names = [name for name, loss in losses.items() if target in loss.targets]
+                raise ValueError(
+                    f"the losses {' and '.join(names)} both estimate the {target}; keep one of them"
+                )
+
+    @property
+    def output_count(self) -> int:
+        """Of all parts."""
+        return sum(self.output_counts.values())
+
+    def forward(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
+        """The weighted sum `[E]`."""
+        parts = self.parts(outputs, truth)
+        return torch.stack([self.weights[name] * part for name, part in parts.items()]).sum(0)
+
+    def parts(
+        self, outputs: Float[Tensor, "event output"], truth: TruthTensors
+    ) -> dict[str, Float[Tensor, "event"]]:
+        """The loss of each part `[E]` by name, unweighted; zero where its target is unknown."""
+        return {
+            name: _of_known(self.losses[name], part, truth) for name, part in self._split(outputs).items()
+        }
+
+    def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
+        """What each part estimates, together."""
+        known: dict[str, Any] = {}
+        for name, part in self._split(outputs).items():
+            estimates = cast("Loss", self.losses[name]).decode(part)
+            names = [field.name for field in dataclasses.fields(Estimates)]
+            known |= {name: value for name in names if (value := getattr(estimates, name)) is not None}
+        return Estimates(**known)
+
+    def _split(self, outputs: Float[Tensor, "event output"]) -> dict[str, Float[Tensor, "event part"]]:
+        parts: tuple[Tensor, ...] = torch.split(outputs, list(self.output_counts.values()), -1)
+        return dict(zip(self.output_counts, parts, strict=True))
+
+
+def _of_known(
+    loss: Any, outputs: Float[Tensor, "event output"], truth: TruthTensors
+) -> Float[Tensor, "event"]:
+    """The loss of events whose target is known; unknown ones never reach it, as NaN has no gradient of zero."""
+    known = torch.stack([truth.known(target) for target in loss.targets]).all(0)
+    if known.all():
+        value: Tensor = loss(outputs, truth)
+        return value
+    values: Tensor = loss(outputs[known], truth.take(known))
+    return values.new_zeros(len(outputs)).masked_scatter(known, values)

@@ -1,0 +1,78 @@
+# ruff: noqa: TID253 -- makes and reads Arrow tables; imported only by commands that write or read reconstructions
+"""Posteriors of directions as columns: one number each where it is a single density, lists of components where not."""
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.events.posterior import Posterior
+from icereco.events.vmf_mixture import VmfMixture
+from icereco.physics.sphere import angles_from_direction, direction_from_angles
+from icereco.physics.vmf import angular_sigma
+
+__all__ = ["COMPONENT_COLUMNS", "posterior_columns", "posterior_of"]
+
+COMPONENT_COLUMNS = ("posterior_weight", "posterior_kappa", "posterior_azimuth", "posterior_zenith")
+
+
+def posterior_columns(posterior: Posterior | None) -> dict[str, ndarray | pa.Array]:
+    """Kappa and sigma, and for mixtures lists of their components, but for the lightest 0.1 %; nothing for None."""
+    if posterior is None:
+        return {}
+    kappa = posterior.kappa
+    columns: dict[str, ndarray | pa.Array] = {"kappa": kappa, "sigma": angular_sigma(kappa)}
+    mixture = posterior.as_mixture().pruned()
+    if mixture.weight.shape[1] == 1:
+        return columns
+    azimuth, zenith = angles_from_direction(mixture.mean)
+    kept = (mixture.weight > 0) & np.isfinite(mixture.concentration)
+    values = (mixture.weight, mixture.concentration, azimuth, zenith)
+    return columns | {
+        name: _lists(value, kept) for name, value in zip(COMPONENT_COLUMNS, values, strict=True)
+    }
+
+
+def posterior_of(table: pa.Table | pa.RecordBatch, direction: Float[ndarray, "event 3"]) -> VmfMixture | None:
+    """The posteriors in a table of reconstructions; None where it holds none.
+
+    Args:
+        table: with a column kappa, and those of `COMPONENT_COLUMNS` for mixtures.
+        direction: of the same events.
+    """
+    names = table.schema.names
+    if "kappa" not in names:
+        return None
+    if not set(COMPONENT_COLUMNS) <= set(names):
+        kappa = np.asarray(_column(table, "kappa"), np.float64)
+        # A file of somebody else may hold what no concentration can be.
+        return VmfMixture.single(direction, np.where(kappa >= 0, kappa, np.nan))
+    weight, kappa, azimuth, zenith = (_columns_of(table.column(name)) for name in COMPONENT_COLUMNS)
+    present = np.isfinite(weight)
+    any_present = present.any(1)
+    weight = np.where(any_present[:, None], np.where(present, weight, 0.0), 1.0 / weight.shape[1])
+    mean = direction_from_angles(azimuth, zenith)
+    # What is only there to fill the row repeats the first component, with weight 0.
+    mean = np.where(present[..., None], mean, mean[:, :1])
+    return VmfMixture(weight, mean, np.where(present, kappa, kappa[:, :1]))
+
+
+def _column(table: pa.Table | pa.RecordBatch, name: str) -> ndarray:
+    column = table.column(name)
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
+def _lists(values: Float[ndarray, "event component"], kept: ndarray) -> pa.ListArray:
+    offsets = np.concatenate([[0], kept.sum(1).cumsum()]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(values[kept]))
+
+
+def _columns_of(column: pa.ChunkedArray | pa.ListArray) -> Float[ndarray, "event component"]:
+    """Lists side by side, NaN where one is shorter than the longest."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    counts: Int[ndarray, event] = np.asarray(array.value_lengths().fill_null(0))
+    values = np.asarray(array.flatten(), np.float64)
+    wide = np.full((len(counts), max(int(counts.max(initial=1)), 1)), np.nan)
+    wide[np.arange(wide.shape[1]) < counts[:, None]] = values
+    return wide

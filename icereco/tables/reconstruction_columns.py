@@ -1,0 +1,146 @@
+# ruff: noqa: TID253 -- makes Arrow tables; imported only by commands that write or read reconstructions
+"""The columns of a table of reconstructions: a row per event, and a column for everything that is known of it."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import EVENT_KINDS, Truth
+from icereco.physics.sphere import angles_from_direction
+from icereco.tables.posteriors import posterior_columns
+
+__all__ = ["ALWAYS", "reconstruction_rows", "rows_without_events"]
+
+ALWAYS = (
+    "event_id",
+    "azimuth",
+    "zenith",
+    "direction_x",
+    "direction_y",
+    "direction_z",
+    "pulses_used",
+    "pulses_total",
+)
+"""The columns that every table has."""
+
+_LIST = pa.list_(pa.float64())
+_NUMBER = pa.float64()
+
+
+def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"unit": unit, "meaning": meaning})
+
+
+_FIELDS = {
+    field.name: field
+    for field in (
+        _field("event_id", pa.int64(), "", "as in the input"),
+        _field("azimuth", _NUMBER, "rad", "of the origin, in [0, 2π); null without a direction"),
+        _field("zenith", _NUMBER, "rad", "of the origin, in [0, π]; null without a direction"),
+        _field("direction_x", _NUMBER, "", "cos azimuth · sin zenith"),
+        _field("direction_y", _NUMBER, "", "sin azimuth · sin zenith"),
+        _field("direction_z", _NUMBER, "", "cos zenith"),
+        _field(
+            "kappa", _NUMBER, "", "concentration of the posterior, as that of one von Mises-Fisher density"
+        ),
+        _field("sigma", _NUMBER, "rad", "opening angle that holds 39.3 % of that density"),
+        _field("posterior_weight", _LIST, "", "weights of the von Mises-Fisher densities in the posterior"),
+        _field("posterior_kappa", _LIST, "", "their concentrations"),
+        _field("posterior_azimuth", _LIST, "rad", "azimuths of their mean directions"),
+        _field("posterior_zenith", _LIST, "rad", "zeniths of their mean directions"),
+        _field("energy", _NUMBER, "GeV", "estimated energy of the neutrino"),
+        _field("energy_log10_sigma", _NUMBER, "", "one sigma of the decimal logarithm of the energy"),
+        _field("vertex_x", _NUMBER, "m", "estimated interaction vertex"),
+        _field("vertex_y", _NUMBER, "m", "see vertex_x"),
+        _field("vertex_z", _NUMBER, "m", "see vertex_x"),
+        *(_field(f"probability_{kind}", _NUMBER, "", f"that the event is a {kind}") for kind in EVENT_KINDS),
+        _field("inelasticity", _NUMBER, "", "estimated part of the neutrino's energy that the hadrons got"),
+        _field("pulses_used", pa.int64(), "", "pulses that the method looked at"),
+        _field("pulses_total", pa.int64(), "", "pulses of the event"),
+        _field("true_azimuth", _NUMBER, "rad", "true azimuth of the origin"),
+        _field("true_zenith", _NUMBER, "rad", "true zenith of the origin"),
+        _field("true_energy", _NUMBER, "GeV", "true energy of the neutrino"),
+        _field("true_kind", pa.string(), "", "true kind"),
+        _field("true_vertex_x", _NUMBER, "m", "true interaction vertex, or where the track enters"),
+        _field("true_vertex_y", _NUMBER, "m", "see true_vertex_x"),
+        _field("true_vertex_z", _NUMBER, "m", "see true_vertex_x"),
+        _field("true_inelasticity", _NUMBER, "", "true part of the neutrino's energy that the hadrons got"),
+    )
+}
+
+
+def reconstruction_rows(
+    batch: EventBatch, result: Reconstruction, comparisons: Mapping[str, Reconstruction] | None = None
+) -> pa.RecordBatch:
+    """One row per event of the batch; columns of what is not there (posterior, energy, truth, …) are left out.
+
+    Args:
+        batch: the events.
+        result: what the method says of them.
+        comparisons: what other methods say, by name; their columns begin with it, as linefit_azimuth.
+    """
+    columns: dict[str, ndarray | pa.Array] = {"event_id": batch.event_id}
+    columns |= dict(zip(("azimuth", "zenith"), angles_from_direction(result.direction), strict=True))
+    columns |= _axes("direction", result.direction)
+    columns |= posterior_columns(result.posterior) | _targets(result)
+    total = batch.pulse_count
+    used = total if result.pulses_used is None else result.pulses_used
+    columns |= {"pulses_used": used, "pulses_total": total}
+    for name, other in (comparisons or {}).items():
+        columns |= _compared(name, other)
+    columns |= _truth_columns(batch.truth)
+    fields = [_FIELDS[name] if name in _FIELDS else _compared_field(name) for name in columns]
+    arrays = [
+        column
+        if isinstance(column, pa.Array)
+        else pa.array(column, field.type, from_pandas=True)  # NaN becomes null
+        for column, field in zip(columns.values(), fields, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def rows_without_events() -> pa.RecordBatch:
+    """No row, with the columns that every table has."""
+    return pa.RecordBatch.from_pylist([], schema=pa.schema([_FIELDS[name] for name in ALWAYS]))
+
+
+def _axes(name: str, vectors: Float[ndarray, "event 3"] | None) -> dict[str, ndarray]:
+    return {} if vectors is None else {f"{name}_{axis}": vectors[:, i] for i, axis in enumerate("xyz")}
+
+
+def _targets(result: Reconstruction) -> dict[str, ndarray]:
+    """Energy, vertex, kind and inelasticity, as far as they are estimated."""
+    columns = {"energy": result.energy_gev, "energy_log10_sigma": result.energy_log10_sigma}
+    columns |= _axes("vertex", result.vertex_m)
+    if result.kind_probability is not None:
+        columns |= {
+            f"probability_{kind}": result.kind_probability[:, i] for i, kind in enumerate(EVENT_KINDS)
+        }
+    columns["inelasticity"] = result.inelasticity
+    return {name: column for name, column in columns.items() if column is not None}
+
+
+def _compared(name: str, other: Reconstruction) -> dict[str, ndarray]:
+    azimuth, zenith = angles_from_direction(other.direction)
+    kappa = {} if other.kappa is None else {f"{name}_kappa": other.kappa}
+    return {f"{name}_azimuth": azimuth, f"{name}_zenith": zenith, **kappa}
+
+
+def _compared_field(column: str) -> pa.Field:
+    method, _, quantity = column.rpartition("_")
+    unit = "" if quantity == "kappa" else "rad"
+    return _field(column, _NUMBER, unit, f"{quantity} of the method {method}, to compare with")
+
+
+def _truth_columns(truth: Truth | None) -> dict[str, ndarray]:
+    if truth is None:
+        return {}
+    columns: dict[str, ndarray | None] = {"energy": truth.energy_gev, "kind": truth.kind}
+    columns |= dict(zip(("azimuth", "zenith"), angles_from_direction(truth.direction), strict=True))
+    columns |= _axes("vertex", truth.vertex_m)
+    columns["inelasticity"] = truth.inelasticity
+    return {f"true_{name}": column for name, column in columns.items() if column is not None}
