@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow tables; imported only by the commands that evaluate
 """How good a file of reconstructions is, from the file alone."""
 
 from collections.abc import Mapping

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """The head: from the event vector to the outputs that a loss asks for."""
 
 from jaxtyping import Float
