@@ -69,7 +69,7 @@ class Aggregator(Protocol):
     width: int
 
     def __call__(
-        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM."""
         ...
@@ -87,7 +87,7 @@ class Encoder(Protocol):
         self,
         dom_vectors: Float[Tensor, "dom width"],
         positions: Float[Tensor, "dom 3"],
-        dom_offsets: Int[Tensor, "event+1"],
+        dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event out"]:
         """One vector per event."""
         ...

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables; the environment is set before torch is imported
 """Fixtures that several test files share."""
 
 import os

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- handles Arrow tables; imported only by commands that simulate
 """Running a simulator: the first events of a seed, whatever the number of workers; and the simulated events in the cache."""
 
 import hashlib

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- works on Arrow columns; imported only by commands that read data
 """How bright the events of a data set are: pulses per event, modules per bright event, pulses per module."""
 
 from dataclasses import dataclass, field

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- works on Arrow columns; imported only by commands that read data
 """What is in a data set: pulses per event and per DOM, charge, time, truth, and a few events, from a sample of it."""
 
 from collections import Counter
@@ -43,7 +42,7 @@ def sample(source: Source, detector: Detector, events: int) -> Iterator[pa.Recor
 class Histogram:
     """Counts between edges: bin `i` holds `edges[i]` to `edges[i + 1]` - 1."""
 
-    edges: Int[ndarray, "bin+1"]
+    edges: Int[ndarray, "bin_plus_1"]
     counts: Int[ndarray, "bin"]
 
 
@@ -168,13 +167,13 @@ class Summary:
         }
 
 
-def _sums(values: ndarray, offsets: Int[ndarray, "event+1"]) -> ndarray:
+def _sums(values: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> ndarray:
     total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     sums: ndarray = total[offsets[1:]] - total[offsets[:-1]]
     return sums
 
 
-def _spans(values: ndarray, offsets: Int[ndarray, "event+1"]) -> ndarray:
+def _spans(values: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> ndarray:
     """Last minus first value of each event; 0 for one without pulses."""
     spans = np.zeros(len(offsets) - 1)
     some = np.flatnonzero(np.diff(offsets))

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads events; imported only when data are examined
 """The events that the doctor looks at, unchecked as they are in the files."""
 
 import time
@@ -61,7 +60,7 @@ class Sample:
         return {name: ragged(self.table.column(name)) for name in PULSE_COLUMNS}
 
     @cached_property
-    def offsets(self) -> Int[ndarray, "event+1"]:
+    def offsets(self) -> Int[ndarray, "event_plus_1"]:
         """Where the pulses of each event begin."""
         return self.lists["sensor_id"].offsets
 

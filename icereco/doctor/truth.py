@@ -1,7 +1,7 @@
 """Are the true angles in range, and the columns worth anything?"""
 
 import numpy as np
-import pyarrow as pa  # noqa: TID253 -- looks at Arrow columns; imported only when data are examined
+import pyarrow as pa
 from jaxtyping import Float
 from numpy import ndarray
 

@@ -232,10 +232,10 @@ class EventBatch(_Shown):
     """
 
     event_id: Int[ndarray, "event"]
-    dom_offsets: Int[ndarray, "event+1"]
+    dom_offsets: Int[ndarray, "event_plus_1"]
     sensor_id: Int[ndarray, "dom"]
     position_m: Float[ndarray, "dom 3"]
-    pulse_offsets: Int[ndarray, "dom+1"]
+    pulse_offsets: Int[ndarray, "dom_plus_1"]
     time_ns: Float[ndarray, "pulse"]
     charge_pe: Float[ndarray, "pulse"]
     auxiliary: Bool[ndarray, "pulse"]

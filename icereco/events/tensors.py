@@ -24,10 +24,10 @@ __all__ = ["TensorBatch", "TruthTensors", "to_tensors", "truth_tensors"]
 class TensorBatch:
     """An `EventBatch` as tensors on one device; the same names, shapes and units."""
 
-    dom_offsets: Int[Tensor, "event+1"]
+    dom_offsets: Int[Tensor, "event_plus_1"]
     sensor_id: Int[Tensor, "dom"]
     position_m: Float[Tensor, "dom 3"]
-    pulse_offsets: Int[Tensor, "dom+1"]
+    pulse_offsets: Int[Tensor, "dom_plus_1"]
     time_ns: Float[Tensor, "pulse"]
     charge_pe: Float[Tensor, "pulse"]
     auxiliary: Bool[Tensor, "pulse"]

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Checkpoints: weights, normalizer constants, detector card and profile in one safetensors file; nothing that unpickles."""
 
 import hashlib

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """From what a loss reads in the outputs, as tensors, to a reconstruction in NumPy."""
 
 import dataclasses

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Heads: from the event vector to the outputs that losses ask for."""
 
 from collections.abc import Mapping

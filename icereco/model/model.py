@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """In which precision matrix products are taken."""
 
 import torch

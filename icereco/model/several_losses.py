@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Several losses as one: each has its own outputs, its own target and its own weight."""
 
 import dataclasses

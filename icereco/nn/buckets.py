@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Attention inside sequences of equal length: one dense attention for each length, nothing padded, nothing masked."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Softmax attention inside each of many sequences: four ways that give the same numbers.
 
 | kernel | how | where it is good |

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when an encoder is built
 """Events of similar size side by side, for work on all pairs of an event's DOMs.
 
 Pairs need a dense array. Padding all events to the longest wastes most of it; one array for each length means many
@@ -35,7 +34,7 @@ class Group:
         return self.index.shape[0] * self.index.shape[1] ** 2
 
 
-def length_groups(offsets: Int[Tensor, "event+1"]) -> list[Group]:
+def length_groups(offsets: Int[Tensor, "event_plus_1"]) -> list[Group]:
     """Groups of the events that have DOMs, the shortest first."""
     lengths, order = torch.sort(offsets.diff(), stable=True)
     starts, sizes = offsets[:-1][order], lengths.tolist()

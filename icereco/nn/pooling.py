@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Pooling over ragged sequences: mean, maximum and count of each, in a fixed order of summation."""
 
 import torch
@@ -9,7 +8,7 @@ __all__ = ["pooled"]
 
 
 def pooled(
-    values: Float[Tensor, "pulse width"], pulse_offsets: Int[Tensor, "dom+1"]
+    values: Float[Tensor, "pulse width"], pulse_offsets: Int[Tensor, "dom_plus_1"]
 ) -> Float[Tensor, "dom pooled"]:
     """Mean, maximum and log(1 + count) of each DOM's pulses, `[D, 2 width + 1]`.
 

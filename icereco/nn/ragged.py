@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Ragged sequences, reordered so that those of one length lie side by side.
 
 Attention is the only step of a transformer that looks across tokens, so everything else runs on the flat `[N, width]`
@@ -29,11 +28,11 @@ class Sequences:
 
     token_order: Int[Tensor, "token"]
     sequence_order: Int[Tensor, "sequence"]
-    offsets: Int[Tensor, "sequence+1"]
+    offsets: Int[Tensor, "sequence_plus_1"]
     groups: tuple[tuple[int, int], ...]
 
     @classmethod
-    def from_offsets(cls, offsets: Int[Tensor, "sequence+1"]) -> Self:
+    def from_offsets(cls, offsets: Int[Tensor, "sequence_plus_1"]) -> Self:
         """Sort the sequences `offsets[i]:offsets[i+1]` by length, keeping the order among equals."""
         lengths, order = torch.sort(offsets.diff(), stable=True)
         sorted_offsets = torch.cat([offsets.new_zeros(1), lengths.cumsum(0)])

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a model is built
 """Sums and attention inside the segments of a ragged array, which never depend on the neighbours of a segment."""
 
 import torch
@@ -8,14 +7,14 @@ from torch import Tensor
 __all__ = ["segment_attention", "segment_of", "segment_softmax", "segment_sum"]
 
 
-def segment_of(offsets: Int[Tensor, "segment+1"]) -> Int[Tensor, "row"]:
+def segment_of(offsets: Int[Tensor, "segment_plus_1"]) -> Int[Tensor, "row"]:
     """The segment of each row."""
     segments = torch.arange(len(offsets) - 1, device=offsets.device)
     return segments.repeat_interleave(offsets.diff())
 
 
 def segment_sum(
-    values: Float[Tensor, "row *column"], offsets: Int[Tensor, "segment+1"]
+    values: Float[Tensor, "row *column"], offsets: Int[Tensor, "segment_plus_1"]
 ) -> Float[Tensor, "segment *column"]:
     """The sum of each segment, zero for an empty one.
 
@@ -25,7 +24,7 @@ def segment_sum(
 
 
 def segment_softmax(
-    scores: Float[Tensor, "row head"], offsets: Int[Tensor, "segment+1"], segment: Int[Tensor, "row"]
+    scores: Float[Tensor, "row head"], offsets: Int[Tensor, "segment_plus_1"], segment: Int[Tensor, "row"]
 ) -> Float[Tensor, "row head"]:
     """The softmax of each column inside each segment."""
     largest = torch.segment_reduce(scores.detach(), "max", offsets=offsets, axis=0)
@@ -37,7 +36,7 @@ def segment_attention(
     query: Float[Tensor, "segment head channel"],
     key: Float[Tensor, "row head channel"],
     value: Float[Tensor, "row head channel"],
-    offsets: Int[Tensor, "segment+1"],
+    offsets: Int[Tensor, "segment_plus_1"],
 ) -> Float[Tensor, "segment head channel"]:
     """Softmax attention of one query for each segment to the rows of that segment, taken in float32.
 

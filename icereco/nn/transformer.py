@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """A pre-norm transformer over ragged sequences; only attention knows where one sequence ends."""
 
 import torch

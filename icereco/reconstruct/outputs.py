@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes Arrow tables; imported only when something is reconstructed
 """Where reconstructions go: our parquet table, or a submission to the Kaggle competition."""
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow tables; imported only when something is reconstructed
 """Sources of events through a method into an output, with memory that does not grow with the number of events."""
 
 import time

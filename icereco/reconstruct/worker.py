@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- a process of its own, which exists to load a model
 """A process that reconstructs events for another one, which need not import torch: tables in, JSON lines out.
 
 Run as `python -m icereco.reconstruct.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC

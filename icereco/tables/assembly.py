@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- turns Arrow tables into event batches; imported only by commands that read data
 """Rows of the event table to an `EventBatch`: pulses sorted by (event, DOM, time), DOMs found, positions looked up."""
 
 from dataclasses import dataclass
@@ -55,7 +54,10 @@ def event_batch(
 
 
 def assemble(
-    events: pa.RecordBatch, offsets: Int[ndarray, "event+1"], pulses: dict[str, ndarray], detector: Detector
+    events: pa.RecordBatch,
+    offsets: Int[ndarray, "event_plus_1"],
+    pulses: dict[str, ndarray],
+    detector: Detector,
 ) -> EventBatch:
     """A batch from sorted pulses.
 
@@ -86,7 +88,9 @@ def assemble(
 
 
 def pulse_order(
-    sensor_id: Int[ndarray, "pulse"], time_ns: Float[ndarray, "pulse"], event_offsets: Int[ndarray, "event+1"]
+    sensor_id: Int[ndarray, "pulse"],
+    time_ns: Float[ndarray, "pulse"],
+    event_offsets: Int[ndarray, "event_plus_1"],
 ) -> Int[ndarray, "pulse"]:
     """The order `[P]` that sorts pulses by (event, sensor_id, time); equal pulses keep their order."""
     count = len(sensor_id)
@@ -105,7 +109,7 @@ def pulse_order(
     return order
 
 
-def _sorted_within(values: ndarray, offsets: Int[ndarray, "event+1"]) -> bool:
+def _sorted_within(values: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> bool:
     falls = values[1:] < values[:-1]
     borders = offsets[1:-1]
     falls[borders[(borders > 0) & (borders < len(values))] - 1] = False
@@ -116,12 +120,12 @@ def _sorted_within(values: ndarray, offsets: Int[ndarray, "event+1"]) -> bool:
 class DomLevel:
     """The middle level of the hierarchy, as in `EventBatch`."""
 
-    dom_offsets: Int[ndarray, "event+1"]
+    dom_offsets: Int[ndarray, "event_plus_1"]
     sensor_id: Int[ndarray, "dom"]
-    pulse_offsets: Int[ndarray, "dom+1"]
+    pulse_offsets: Int[ndarray, "dom_plus_1"]
 
 
-def dom_level(sensor_id: Int[ndarray, "pulse"], event_offsets: Int[ndarray, "event+1"]) -> DomLevel:
+def dom_level(sensor_id: Int[ndarray, "pulse"], event_offsets: Int[ndarray, "event_plus_1"]) -> DomLevel:
     """DOMs from the sensors of sorted pulses: a DOM begins where the sensor changes or an event begins."""
     begins = np.empty(len(sensor_id), bool)
     begins[:1] = True

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- works on Arrow columns; imported only by commands that read data
 """Columns of an event table: cast to the own layout, and seen as NumPy arrays without a copy."""
 
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ class Ragged:
     """One list column: `values[offsets[i]:offsets[i+1]]` is row `i`; the offsets are int64 and begin with 0."""
 
     values: ndarray
-    offsets: Int[ndarray, "row+1"]
+    offsets: Int[ndarray, "row_plus_1"]
 
 
 def ragged(column: pa.Array) -> Ragged:

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables; imported only by readers
 """From NumPy columns, as readers of foreign formats have them, to the own layout."""
 
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ __all__ = ["float_column", "int_column", "own_batch"]
 
 def own_batch(
     event_id: Int[ndarray, "event"],
-    offsets: Int[ndarray, "event+1"],
+    offsets: Int[ndarray, "event_plus_1"],
     pulses: Mapping[str, ndarray],
     truth: Mapping[str, ndarray],
     file: Path,

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes and reads Arrow tables; imported only by commands that write or read reconstructions
 """Posteriors of directions as columns: one number each where it is a single density, lists of components where not."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables; imported only by commands that write or read reconstructions
 """The columns of a table of reconstructions: a row per event, and a column for everything that is known of it."""
 
 from collections.abc import Mapping

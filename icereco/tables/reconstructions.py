@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables; imported only by commands that write or read reconstructions
 """The table of reconstructions: one row per event, in input order, with provenance in the schema's metadata."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow tables; imported only by commands that read reconstructions
 """A file of reconstructions, read back: what each method says of each event, beside the truth."""
 
 from collections.abc import Mapping

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- defines an Arrow schema; imported only by commands that touch data
 """The event table: one row per event, list columns for pulses. Everything that is read or simulated becomes this."""
 
 import pyarrow as pa

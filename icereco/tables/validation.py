@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks Arrow tables; imported only by commands that read data
 """What events must be like before anything is made of them. The first bad value is named, with where it is."""
 
 from dataclasses import dataclass, field
@@ -218,7 +217,7 @@ class _Rows:
             raise self.error(row, f"{name}[{place}] is {part.values[index]:g}: {problem}")
 
 
-def ragged_offsets(column: pa.Array) -> Int[ndarray, "row+1"]:
+def ragged_offsets(column: pa.Array) -> Int[ndarray, "row_plus_1"]:
     """Offsets of a list column, beginning with 0."""
     offsets: ndarray = column.offsets.to_numpy().astype(np.int64)
     offsets -= offsets[0]
@@ -229,7 +228,7 @@ def _first_null(column: pa.Array) -> int:
     return int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
 
 
-def _row_of(index: int, offsets: Int[ndarray, "row+1"]) -> int:
+def _row_of(index: int, offsets: Int[ndarray, "row_plus_1"]) -> int:
     return int(np.searchsorted(offsets, index, side="right")) - 1
 
 

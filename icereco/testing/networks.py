@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- calls networks; imported only by tests
 """Aggregators and encoders called with random numbers, and with a batch that agrees with these where they ask for one."""
 
 from typing import Any
@@ -15,7 +14,7 @@ __all__ = ["call_aggregator", "call_encoder"]
 
 
 def call_aggregator(
-    aggregator: Any, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+    aggregator: Any, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
 ) -> Float[Tensor, "dom width"]:
     """Its vectors for DOMs of one event. Times and charges come from the first two features, so that they have gradients."""
     doms = len(pulse_offsets) - 1
@@ -36,7 +35,7 @@ def call_encoder(
     encoder: Any,
     dom_vectors: Float[Tensor, "dom width"],
     positions: Float[Tensor, "dom 3"],
-    dom_offsets: Int[Tensor, "event+1"],
+    dom_offsets: Int[Tensor, "event_plus_1"],
 ) -> Float[Tensor, "event width"]:
     """Its vectors for DOMs with one pulse each, whose time comes from the first number of the DOM's vector."""
     doms = len(dom_vectors)

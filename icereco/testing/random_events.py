@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables for tests and benchmarks
 """Random event tables, made by NumPy in no time: the shape of real data without its physics."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """A running mean of the weights along the way, which is often better than where they end."""
 
 from torch import nn

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Muon: momentum whose matrices are made orthogonal before they are taken as a step."""
 
 from collections.abc import Callable, Iterable

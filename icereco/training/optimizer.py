@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """The optimizers of a model, as one, and the learning rate along the way."""
 
 from collections.abc import Sequence

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """Everything that a resumed training needs to go on bit for bit: weights, optimizer, random numbers, position."""
 
 import json

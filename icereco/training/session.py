@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """One sitting of training: from a profile and data, or from a run that was stopped, to a run folder full of results."""
 
 import logging

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """The training loop: batches in, steps, validations and checkpoints out."""
 
 import time

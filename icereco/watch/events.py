@@ -234,7 +234,7 @@ def summary_of(batch: pa.RecordBatch, first_row: int) -> pl.DataFrame:
     return pl.DataFrame(columns | _truth(batch))
 
 
-def _spans(values: ndarray, offsets: Int[ndarray, "event+1"]) -> ndarray:
+def _spans(values: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> ndarray:
     """Highest minus lowest value of each event; 0 where there are none."""
     filled = np.diff(offsets) > 0
     spans = np.zeros(len(filled))

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """T1: attention among the pulses of each DOM."""
 
 import torch
@@ -28,7 +27,7 @@ class AttentionAggregator(nn.Module):
         self.count = nn.Linear(1, options.width)
 
     def forward(
-        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of a count of zero."""
         sequences = Sequences.from_offsets(pulse_offsets)

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """Pooling by multihead attention (Lee et al., Set Transformer, arXiv:1810.00825) over the pulses of each DOM."""
 
 import itertools
@@ -36,7 +35,7 @@ class AttentionPoolAggregator(nn.Module):
         self.dom = nn.Sequential(nn.GELU(), nn.Linear(options.width, options.width))
 
     def forward(
-        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of a count of zero."""
         tokens = self.pulse(features)

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """Deep sets (Zaheer et al., arXiv:1703.06114) over the pulses of each DOM."""
 
 import itertools
@@ -30,7 +29,7 @@ class DeepSetsAggregator(nn.Module):
         )
 
     def forward(
-        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of zeros."""
         # In half precision a sum over thousands of pulses would stop growing.

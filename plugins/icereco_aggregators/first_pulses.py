@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """The first pulses of each DOM side by side, as in the flat model of iceaggr (github.com/timinar/iceaggr)."""
 
 from itertools import count, pairwise, takewhile
@@ -30,7 +29,7 @@ class FirstPulses(nn.Module):
         nn.init.normal_(self.blocks, std=feature_count**-0.5)
 
     def forward(
-        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs."""
         counts = pulse_offsets.diff()
@@ -76,7 +75,7 @@ class FirstPulsesAggregator(nn.Module):
         self.hidden = nn.Sequential(*hidden)
 
     def forward(
-        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+        self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs."""
         return self.hidden(self.first(features, pulse_offsets))  # type: ignore[no-any-return]  # modules return Any

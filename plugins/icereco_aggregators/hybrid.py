@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """First pulses one by one, and statistics of all of them: the hybrid token of iceaggr (github.com/timinar/iceaggr)."""
 
 from jaxtyping import Float, Int
@@ -26,7 +25,7 @@ class HybridAggregator(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "pulse feature"],
-        pulse_offsets: Int[Tensor, "dom+1"],
+        pulse_offsets: Int[Tensor, "dom_plus_1"],
         batch: TensorBatch,
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs."""

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """Summary statistics of the pulses of each DOM, all DOMs at once.
 
 The nine are those of IceCube's dnn_reco (arXiv:2101.11589, section 3.2). The extended set adds finer windows and
@@ -56,7 +55,7 @@ def summary_statistics(
     time_ns: Float[Tensor, "pulse"],
     charge_pe: Float[Tensor, "pulse"],
     auxiliary: Bool[Tensor, "pulse"],
-    pulse_offsets: Int[Tensor, "dom+1"],
+    pulse_offsets: Int[Tensor, "dom_plus_1"],
     chosen: StatisticsSet = "nine",
 ) -> Float[Tensor, "dom statistic"]:
     """The statistics `NAMES[chosen]` of each DOM, float64, in ns and p.e.; zeros for a DOM without pulses.

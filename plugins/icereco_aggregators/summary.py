@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the aggregator is built
 """Statistics of each DOM instead of its pulses: the input of dnn_reco and of most of IceCube's networks since."""
 
 import torch
@@ -52,7 +51,7 @@ def _scaled(name: str, value: Float[Tensor, "dom"], first_ns: Float[Tensor, "dom
 
 
 def _first_features(
-    features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom+1"]
+    features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
 ) -> Float[Tensor, "dom feature"]:
     if len(features) == 0:
         return features.new_zeros(len(pulse_offsets) - 1, features.shape[1])
@@ -74,7 +73,7 @@ class SummaryAggregator(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "pulse feature"],
-        pulse_offsets: Int[Tensor, "dom+1"],  # noqa: ARG002 -- the role's signature; the batch has them too
+        pulse_offsets: Int[Tensor, "dom_plus_1"],  # noqa: ARG002 -- the role's signature; the batch has them too
         batch: TensorBatch,
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs."""

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensors are this module's business
 """T2: attention among the hit DOMs of each event."""
 
 import torch
@@ -35,7 +34,7 @@ class AttentionEncoder(nn.Module):
         self,
         dom_vectors: Float[Tensor, "dom width"],
         positions: Float[Tensor, "dom 3"],
-        dom_offsets: Int[Tensor, "event+1"],
+        dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets the summary token's own."""
         events = len(dom_offsets) - 1
@@ -48,7 +47,7 @@ class AttentionEncoder(nn.Module):
         return sequences.restore(summaries)
 
 
-def _with_summary_last(dom_offsets: Int[Tensor, "event+1"]) -> Int[Tensor, "token"]:
+def _with_summary_last(dom_offsets: Int[Tensor, "event_plus_1"]) -> Int[Tensor, "token"]:
     """Rows of [all DOMs, all summary tokens] such that each event's DOMs are followed by its summary token."""
     doms = int(dom_offsets[-1])
     events = torch.arange(len(dom_offsets) - 1, device=dom_offsets.device)

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """Deep sets (Zaheer et al., arXiv:1703.06114) over the DOMs of each event."""
 
 import itertools
@@ -36,7 +35,7 @@ class DeepSetsEncoder(nn.Module):
         self,
         dom_vectors: Float[Tensor, "dom width"],
         positions: Float[Tensor, "dom 3"],
-        dom_offsets: Int[Tensor, "event+1"],
+        dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets that of zeros."""
         doms = self.dom(torch.cat([dom_vectors, positions.to(dom_vectors.dtype)], 1))

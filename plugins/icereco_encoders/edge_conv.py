@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """Dynamic graph convolutions over the DOMs of each event, as DynEdge of GraphNeT (arXiv:2209.03042)."""
 
 import itertools
@@ -68,7 +67,7 @@ class EdgeConvEncoder(nn.Module):
         self,
         dom_vectors: Float[Tensor, "dom width"],
         positions: Float[Tensor, "dom 3"],
-        dom_offsets: Int[Tensor, "event+1"],
+        dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets that of zeros."""
         groups, near = length_groups(dom_offsets), positions
@@ -84,7 +83,7 @@ class EdgeConvEncoder(nn.Module):
 
 
 def _pooled(
-    doms: Float[Tensor, "dom width"], dom_offsets: Int[Tensor, "event+1"]
+    doms: Float[Tensor, "dom width"], dom_offsets: Int[Tensor, "event_plus_1"]
 ) -> Float[Tensor, "event pooled"]:
     """Mean, maximum, minimum and log(1 + count) of each event's DOMs, `[E, 3 width + 1]`."""
     counts = dom_offsets.diff()[:, None]

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """The space-time interval between the first light on two DOMs, sorted into classes."""
 
 import math

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """A transformer with the improvements that took iceaggr's flat model from 62.0° to 57.0° at the same size."""
 
 import torch
@@ -88,7 +87,7 @@ class ModernTransformerEncoder(nn.Module):
         self,
         dom_vectors: Float[Tensor, "dom width"],
         positions: Float[Tensor, "dom 3"],
-        dom_offsets: Int[Tensor, "event+1"],
+        dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets that of a count of zero."""
         sequences = Sequences.from_offsets(dom_offsets)

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """Nearest neighbours among the DOMs of each event, in pure torch."""
 
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ class Edges:
 
     source: Int[Tensor, "edge"]
     target: Int[Tensor, "edge"]
-    offsets: Int[Tensor, "dom+1"]
+    offsets: Int[Tensor, "dom_plus_1"]
 
 
 @torch.no_grad()

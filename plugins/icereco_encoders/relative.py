@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the encoder is built
 """Attention with a bias for the space-time interval between two DOMs, as in IceMix."""
 
 from functools import partial
@@ -112,7 +111,7 @@ class RelativeTransformerEncoder(nn.Module):
         self,
         dom_vectors: Float[Tensor, "dom width"],
         positions: Float[Tensor, "dom 3"],
-        dom_offsets: Int[Tensor, "event+1"],
+        dom_offsets: Int[Tensor, "event_plus_1"],
         batch: TensorBatch,
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets the summary token's own."""

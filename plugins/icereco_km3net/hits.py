@@ -26,7 +26,7 @@ class Hits:
         direction: float64 `[P, 3]` along which the photomultiplier looks; zeros if not calibrated.
     """
 
-    offsets: Int[ndarray, "event+1"]
+    offsets: Int[ndarray, "event_plus_1"]
     dom_id: Int[ndarray, "hit"]
     time_ns: Float[ndarray, "hit"]
     time_over_threshold_ns: Float[ndarray, "hit"]

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """The opening angle as a loss."""
 
 import math

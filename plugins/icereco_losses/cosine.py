@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """One minus the cosine of the opening angle as a loss."""
 
 import torch

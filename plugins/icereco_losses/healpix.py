@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a loss is built
 """Cells of equal area on the sphere: HEALPix (Górski et al. 2005, section 4.1) in ring order."""
 
 import math

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """The energy as a loss: a Gaussian of its decimal logarithm, whose width is learned too."""
 
 import math

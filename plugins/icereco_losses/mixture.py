@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a loss is built
 """Mixtures of von Mises-Fisher densities, from the outputs of a model."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a loss is built
 """Vectors and unit vectors with gradients that are finite everywhere."""
 
 import torch

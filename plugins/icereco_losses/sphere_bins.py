@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """Which cell of the sphere: direction as a classification, as in the third-placed Kaggle model."""
 
 import math

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """The von Mises-Fisher density on the sphere as a loss (Fisher 1953)."""
 
 import math

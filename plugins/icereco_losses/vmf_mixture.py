@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """A mixture of von Mises-Fisher densities as a loss: for events that look alike from two sides."""
 
 import torch

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the loss is built
 """Several losses at once, weighted."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a normalizer is built
 """Columns that the normalizers share."""
 
 import torch

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
 """Lengths in units of the detector, and times in those that light takes through it."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a normalizer is built
 """Further features of each pulse: other columns of the data, the ice and the sensor at its DOM, the event's centre."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
 """Centre and spread of each column, learned from the training events."""
 
 from collections.abc import Iterable

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
 """The same constants for every event."""
 
 import torch

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
 """A line through the pulses of each event."""
 
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ def fit_line(
     position: Float[Tensor, "pulse 3"],
     time: Float[Tensor, "pulse"],
     counted: Bool[Tensor, "pulse"],
-    offsets: Int[Tensor, "event+1"],
+    offsets: Int[Tensor, "event_plus_1"],
 ) -> Line:
     """Least squares over the `counted` pulses of each event (V. J. Stenger, HDC-1-90, 1990).
 

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
 """Each event as if all its light came from one point."""
 
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ def light_from_point(
     time: Float[Tensor, "pulse"],
     charge: Float[Tensor, "pulse"],
     counted: Bool[Tensor, "pulse"],
-    offsets: Int[Tensor, "event+1"],
+    offsets: Int[Tensor, "event_plus_1"],
     time_per_distance: Float[Tensor, ""],
 ) -> Point:
     """The pulses seen from the charge-weighted mean position of the `counted` ones, IceCube's first guess of a cascade.

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when the normalizer is built
 """Times relative to each event's own light."""
 
 import torch

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code, imported only when a normalizer is built
 """What time counts as zero in each event."""
 
 import torch
@@ -57,7 +56,7 @@ def central_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tenso
 def _weights(
     charge_pe: Float[Tensor, "pulse"],
     auxiliary: Bool[Tensor, "pulse"],
-    offsets: Int[Tensor, "event+1"],
+    offsets: Int[Tensor, "event_plus_1"],
     event: Int[Tensor, "pulse"],
 ) -> Int[Tensor, "pulse"]:
     """Charges as whole numbers of 0.001 p.e., at least one.
@@ -69,5 +68,5 @@ def _weights(
     return torch.where(auxiliary & coincident[event], 0, charge)
 
 
-def _running(values: Int[Tensor, "pulse"]) -> Int[Tensor, "pulse+1"]:
+def _running(values: Int[Tensor, "pulse"]) -> Int[Tensor, "pulse_plus_1"]:
     return torch.nn.functional.pad(values.cumsum(0), (1, 0))

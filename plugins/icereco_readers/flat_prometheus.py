@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Flat tables of Prometheus' photons: one row per photon, and one row per event in `events.parquet` beside it."""
 
 from collections.abc import Iterator

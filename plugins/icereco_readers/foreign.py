@@ -34,7 +34,7 @@ class ForeignEvents:
     """
 
     event_id: Int[ndarray, "event"]
-    offsets: Int[ndarray, "event+1"]
+    offsets: Int[ndarray, "event_plus_1"]
     place_m: Float[ndarray, "pulse 3"]
     pulses: Mapping[str, ndarray]
     truth: Mapping[str, ndarray] = field(default_factory=dict)

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """GraphNeT's parquet: a folder for each table with numbered files, or one file with a struct column for each table."""
 
 import re

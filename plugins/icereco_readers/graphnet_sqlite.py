@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables; imported only when a file is read
 """GraphNeT's SQLite databases: a table of pulses per pulse map, and a table of truth, joined by event_no."""
 
 import sqlite3

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """The layout of the Kaggle competition "IceCube - Neutrinos in Deep Ice": one row per pulse, and a meta table.
 
 Sensor ids, units (ns, p.e.), the auxiliary flag and the direction (of origin) are the same as ours. The meta's

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Which rows of a Kaggle batch file are which event: from the meta table, or from the pulses themselves."""
 
 from dataclasses import dataclass, field

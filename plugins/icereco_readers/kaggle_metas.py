@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Meta tables of the Kaggle competition, which are larger than memory: only the rows of a few batches are ever held."""
 
 from collections import Counter

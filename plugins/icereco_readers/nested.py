@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Parquet files with one row per event and a struct column for each table, whose pulses are lists."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """The own layout: one row per event, pulses in list columns; parquet or Arrow IPC, one file or a folder of them."""
 
 from collections.abc import Iterator

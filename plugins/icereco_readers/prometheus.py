@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Prometheus: bare photons, in nested parquet as the simulation writes it, or in flat tables of photons and events.
 
 A photon counts 1 p.e. and is never auxiliary: there is no charge, no coincidence and no noise in these files.

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only when a file is read
 """Rows of a flat pulse table, gathered into one row per event with lists."""
 
 from pathlib import Path
@@ -73,12 +72,14 @@ def event_rows(pulses: PulseRows, index: EventIndex) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _lists(column: pa.ChunkedArray, offsets: Int[ndarray, "event+1"]) -> pa.ListArray:
+def _lists(column: pa.ChunkedArray, offsets: Int[ndarray, "event_plus_1"]) -> pa.ListArray:
     values = column.chunk(0) if column.num_chunks else pa.array([], column.type)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
 
 
-def _row_numbers(first: Int[ndarray, "event"], offsets: Int[ndarray, "event+1"]) -> Int[ndarray, "pulse"]:
+def _row_numbers(
+    first: Int[ndarray, "event"], offsets: Int[ndarray, "event_plus_1"]
+) -> Int[ndarray, "pulse"]:
     """`first[i], first[i]+1, …` for each event, one after the other."""
     counts = np.diff(offsets)
     numbers: ndarray = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], counts)

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- yields Arrow record batches; imported only when a simulation runs
 """The simulator: blocks of triggered events."""
 
 from collections.abc import Iterator

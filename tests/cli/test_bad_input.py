@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 """Bad data: each case gives one message that says what, where, and what was allowed."""
 
 import re

@@ -53,7 +53,14 @@ def test_help_imports_no_command_and_nothing_heavy():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["plugins"], ["profiles"], ["profiles", "check"], ["profiles", "show", "hierarchical"]],
+    [
+        ["plugins"],
+        ["profiles"],
+        ["profiles", "check"],
+        ["profiles", "show", "hierarchical"],
+        ["runs"],
+        ["data", "list"],
+    ],
     ids=" ".join,
 )
 def test_listing_and_checking_import_nothing_heavy(arguments):

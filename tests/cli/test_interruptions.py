@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes tables
 """Ctrl-C and SIGTERM, at the moments when they are least welcome: while workers start, and before the first step."""
 
 import os

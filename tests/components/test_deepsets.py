@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensor code
 import pytest
 import torch
 from icereco_aggregators.deepsets import DeepSetsAggregator

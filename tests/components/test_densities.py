@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensor code
 """Mixtures, cells of the sphere, the cosine and weighted sums: each against its definition."""
 
 import math

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensor code
 """Every registered encoder keeps the promises of T2, and each of ours is what it says."""
 
 import dataclasses

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 """Files of GraphNeT and Prometheus that the project did not make: directions, units, charges, flags and sensors."""
 
 import logging

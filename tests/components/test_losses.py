@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensor code
 import math
 
 import numpy as np

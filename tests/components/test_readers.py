@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 from pathlib import Path
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- compares Arrow tables
 """What every simulator promises, the events of ours, and the command: same seed, same bytes, nothing half-written."""
 
 import re

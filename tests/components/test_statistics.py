@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensor code
 """Summary statistics against their plain definition, and the aggregators that are made of tokens."""
 
 import math

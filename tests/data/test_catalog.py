@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes parquet files
 """Data sets by name, and the settings file that holds them."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads parquet files
 """Converting: the same events in another layout, and an interruption costs only what was not finished."""
 
 import json

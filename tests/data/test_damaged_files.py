@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 """Files of every format, cut and overwritten at random: one message or the events, never a traceback or a crash."""
 
 import random

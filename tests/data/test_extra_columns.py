@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables and tensors
 """Columns that only some detectors have are carried from a file to what a model is given."""
 
 import numpy as np

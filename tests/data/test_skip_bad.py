@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 """`--skip-bad`: what is bad is left out and listed, and everything else is as it was."""
 
 import json

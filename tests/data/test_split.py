@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes parquet files
 """A declared split is always the same, and no event is in two of its parts."""
 
 from itertools import pairwise

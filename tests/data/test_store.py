@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise

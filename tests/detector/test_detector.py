@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads parquet files
 import shutil
 import subprocess
 import sys

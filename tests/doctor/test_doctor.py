@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 """The doctor passes good data, and finds each trap that is planted in a copy of them."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables
 """Pictures of what a terminal shows, and `icereco view`."""
 
 import re

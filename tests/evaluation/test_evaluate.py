@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables
 import json
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tables
 from io import StringIO
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- weights are tensors
 """Checkpoints hold all that a reconstruction needs, and nothing that could run."""
 
 import pickle

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensors
 """What kind of file a checkpoint is, told by how it begins."""
 
 import pickle

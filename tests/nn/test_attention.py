@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensors
 """The two transformers: every kernel gives the same numbers, nothing leaks, nothing is cut."""
 
 import pytest

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of tensor code
 """Every shipped profile says what it is, and its model trains on events of any detector."""
 
 import numpy as np

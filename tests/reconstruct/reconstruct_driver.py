@@ -1,5 +1,4 @@
 """Events, and the command, for tests of reconstructing."""
-# ruff: noqa: TID253 -- makes Arrow tables
 
 import os
 import subprocess

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and a model
 import csv
 import json
 import shutil

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and a model
 import resource
 import signal
 import subprocess

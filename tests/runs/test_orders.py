@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of training
 """Orders to a training: obeyed between steps, acknowledged, and without a trace in the numbers."""
 
 import json

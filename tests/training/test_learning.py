@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of training
 """What a model learns and with what it does: plane waves, rates, Muon; an event as long as any, in little memory."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tests of training
 """Training: exact resume, honest stops, and run folders with everything in them."""
 
 import os

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes tables
 """Sweeps: the grid, what is still to do, and real trainings that are stopped, resumed and ranked."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and runs the app's screen
 """The event screen as text at three sizes, beside what it was; ICERECO_UPDATE_SNAPSHOTS=1 writes it anew."""
 
 import asyncio

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes tables
 """Filters and orders of the list of events."""
 
 import polars as pl

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables
 """What the event screen reads: data sets, reconstructions, filters, and runs in another process."""
 
 import time

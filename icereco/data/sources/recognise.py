@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- imported only by commands that read data
 """Which reader a file is for, and what to say where none is."""
 
 from pathlib import Path

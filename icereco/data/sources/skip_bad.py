@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads data files; imported only by commands that do
 """Going on without bad events: they are looked for first, and then the source is read without them."""
 
 import hashlib

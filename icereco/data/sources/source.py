@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads data files; imported only by commands that do
 """A source of events: a file or folder, and the reader that understands it."""
 
 import hashlib

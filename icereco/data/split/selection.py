@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- filters Arrow tables; imported only by commands that read data
 """One part of a data set's declared split, taken while its events are read."""
 
 from collections.abc import Sequence

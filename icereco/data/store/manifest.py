@@ -39,13 +39,13 @@ class Geometry(BaseModel):
     blocks_per_shard: int
 
     @cached_property
-    def first_block(self) -> Int[ndarray, "part+1"]:
+    def first_block(self) -> Int[ndarray, "part_plus_1"]:
         """Number of the first block of each part, and the number of blocks."""
         blocks = -(-np.array(self.part_events, np.int64) // self.block_events)
         return np.concatenate([[0], np.cumsum(blocks)])
 
     @cached_property
-    def block_offsets(self) -> Int[ndarray, "block+1"]:
+    def block_offsets(self) -> Int[ndarray, "block_plus_1"]:
         """Row at which each block begins, and the number of rows."""
         parts = [
             np.minimum(np.arange(self.block_events, events + self.block_events, self.block_events), events)

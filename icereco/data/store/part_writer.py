@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes Arrow files; imported only when data are prepared
 """One part of a source, prepared: its shards in the store's folder, and a record of those that are done."""
 
 from collections.abc import Callable, Iterator

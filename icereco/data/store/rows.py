@@ -23,7 +23,7 @@ class Rows(Protocol):
         """Which of the consecutive events with these ids, of which the first is row `first_row`, are among them."""
         ...
 
-    def blocks(self, offsets: Int[ndarray, "block+1"]) -> Int[ndarray, "some"]:
+    def blocks(self, offsets: Int[ndarray, "block_plus_1"]) -> Int[ndarray, "some"]:
         """Blocks that may hold any, where the rows of block `b` are `offsets[b]:offsets[b+1]`."""
         ...
 
@@ -43,7 +43,7 @@ class RowNumbers:
         chosen: ndarray = self.numbers[start:stop] - first_row
         return chosen
 
-    def blocks(self, offsets: Int[ndarray, "block+1"]) -> Int[ndarray, "some"]:
+    def blocks(self, offsets: Int[ndarray, "block_plus_1"]) -> Int[ndarray, "some"]:
         """See `Rows`."""
         return np.unique(np.searchsorted(offsets, self.numbers, side="right") - 1)
 
@@ -74,7 +74,7 @@ class HashedRows:
         low = hash_ids(event_id[: max(self.stop_row - first_row, 0)], self.seed) <= np.uint64(self.limit)
         return np.flatnonzero(low == self.validates)
 
-    def blocks(self, offsets: Int[ndarray, "block+1"]) -> Int[ndarray, "some"]:
+    def blocks(self, offsets: Int[ndarray, "block_plus_1"]) -> Int[ndarray, "some"]:
         """See `Rows`."""
         return np.flatnonzero(offsets[:-1] < self.stop_row)
 
@@ -108,7 +108,7 @@ class SelectedRows:
         """See `icereco.data.store.rows.Rows`."""
         return np.flatnonzero(self._has(event_id, np.arange(first_row, first_row + len(event_id))))
 
-    def blocks(self, offsets: Int[ndarray, "block+1"]) -> Int[ndarray, "some"]:
+    def blocks(self, offsets: Int[ndarray, "block_plus_1"]) -> Int[ndarray, "some"]:
         """See `icereco.data.store.rows.Rows`."""
         some = np.zeros(len(offsets) - 1, bool)
         for start, stop in self.spans:

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes Arrow files; imported only when data are prepared
 """Writing a store's shards: events sorted by (sensor_id, time), in blocks of one size."""
 
 import zlib

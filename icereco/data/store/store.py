@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads Arrow files; imported only by commands that train or show data
 """The event store: prepared events in memory-mapped Arrow files, so that training reads them at the speed of memory.
 
 A store is a folder of `events-PPPPP-SSSSS.arrow` (part of the source, shard of the part; uncompressed Arrow IPC, the
@@ -50,7 +49,7 @@ class Store:
         return self.manifest.geometry
 
     @property
-    def block_offsets(self) -> Int[ndarray, "block+1"]:
+    def block_offsets(self) -> Int[ndarray, "block_plus_1"]:
         """Row at which each block begins, and the number of rows."""
         return self.geometry.block_offsets
 

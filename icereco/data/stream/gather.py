@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- works on Arrow blocks; imported only by commands that read a store
 """Any events of a store, in any order, as one `EventBatch`."""
 
 from collections.abc import Sequence

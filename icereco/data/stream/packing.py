@@ -46,7 +46,7 @@ class Filling:
     """
 
     order: Int[ndarray, "event"]
-    offsets: Int[ndarray, "batch+1"]
+    offsets: Int[ndarray, "batch_plus_1"]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa  # noqa: TID253 -- holds Arrow blocks; imported only by commands that read a store
+import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- reads and writes Arrow tables; imported only when events are converted
 """Converting a source to the own layout or to Kaggle's: a folder of files that appear one by one, so that it can go on.
 
 What is done is told by the files themselves. `.conversion.json` says what is being converted, and how; a folder with

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- writes Arrow tables; imported only by commands that write events
 """Writing events in the own layout. Files appear whole or not at all."""
 
 import json

@@ -47,7 +47,7 @@ class Hits:
     charge_pe: Float[ndarray, "pulse"]
     pulse_auxiliary: Bool[ndarray, "pulse"]
     dom: Int[ndarray, "pulse"]
-    offsets: Int[ndarray, "dom+1"]
+    offsets: Int[ndarray, "dom_plus_1"]
     colors_ns: tuple[float, float]
 
     @property

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tensor code; imported only when something is checked
 """What an aggregator (T1) promises: one vector per DOM from its pulses alone."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tensor code; imported only when something is checked
 """What an encoder (T2) promises: one vector per event from its DOMs alone."""
 
 from typing import Any

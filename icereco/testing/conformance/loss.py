@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tensor code; imported only when something is checked
 """What a loss promises: a value per event, a right gradient, and outputs that are decoded to its targets."""
 
 import math

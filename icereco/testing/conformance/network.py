@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tensor code; imported only when something is checked
 """What aggregators and encoders promise alike, as networks over ragged sequences."""
 
 import tempfile

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tensor code; imported only when something is checked
 """What a normalizer promises: finite features of order one, and constants that travel with it."""
 
 import dataclasses

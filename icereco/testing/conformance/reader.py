@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tables; imported only when something is checked
 """What a reader promises: its own files in input order with our units, and no claim on any other file."""
 
 import tempfile

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes tables; imported only when something is checked
 """Events and detectors that checks need."""
 
 import dataclasses

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- checks tables; imported only when something is checked
 """What a simulator promises: valid events with truth, decided by the seed alone."""
 
 from itertools import islice

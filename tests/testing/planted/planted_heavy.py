@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- this is the fault
 """Options in a module that imports what is slow to import."""
 
 import polars as pl  # noqa: F401

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code
 """A sound mean over ragged sequences, as aggregator and encoder, and one of each with every fault."""
 
 from functools import partial

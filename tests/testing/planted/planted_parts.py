@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- tensor code and tables
 """Sound components of ours, spoilt in one way each; the fault is the name of the promise that is broken."""
 
 import dataclasses

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- drives the app
 """The form of a new training, and a real training through the app."""
 
 import time

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- drives the app
 """The terminal app's frame: its start, keys, themes and sizes."""
 
 import subprocess

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- drives the app
 """Runs, their curves and their log, and the orders that one gives them."""
 
 import json

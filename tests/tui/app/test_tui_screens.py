@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- drives the app
 """The screens of profiles, components, data and jobs."""
 
 from dataclasses import replace

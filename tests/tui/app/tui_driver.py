@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- drives the app
 """Runs that look as real ones, and a pilot that drives the app over them."""
 
 import asyncio

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and runs the app's screen
 """A file of a few events, and the screen that shows it."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and runs the app's screen
 """Drives the event screen alone."""
 
 import asyncio

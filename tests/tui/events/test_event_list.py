@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and runs the app's screen
 """The list of events: going through it, its order, its filter; what is opened and set beside."""
 
 from pathlib import Path

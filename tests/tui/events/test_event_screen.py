@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- makes Arrow tables and runs the app's screen
 """The event screen as a whole: sizes, themes, keys, and bad input."""
 
 import subprocess

@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 -- imported only when the aggregator is built
 """The gated mean: noise pulses can be told to count little (gating as in Ilse et al., arXiv:1802.04712)."""
 
 from itertools import pairwise
