@@ -76,7 +76,7 @@ def command(
     from icereco.draw.event.state import EventState, Style
     from icereco.draw.export.event import DARK, LIGHT, event_figure
     from icereco.draw.export.save import save_picture
-    from icereco.reconstruct.methods import BASELINE, baseline
+    from icereco.reconstruction.methods import BASELINE, baseline
     from icereco.watch.event_session import EventSession
     from icereco.watch.event_titles import titles_of
 

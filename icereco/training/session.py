@@ -17,7 +17,7 @@ from icereco.model.checkpoint import load_checkpoint, save_checkpoint
 from icereco.model.feature_check import check_features
 from icereco.model.model import build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.reconstruct.methods import baseline
+from icereco.reconstruction.methods import baseline
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance

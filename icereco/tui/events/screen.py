@@ -15,7 +15,7 @@ from icereco.draw.event.state import MOST_LINES, after
 from icereco.draw.export.event import DARK, event_figure
 from icereco.draw.export.save import save_picture
 from icereco.errors import IcerecoError
-from icereco.reconstruct.methods import BASELINE, baseline
+from icereco.reconstruction.methods import BASELINE, baseline
 from icereco.runs.folder import RunFolder, list_runs, runs_dir
 from icereco.tui.common.dialogs import AskPath, Choose
 from icereco.tui.common.list_panel import ListPanel

@@ -15,8 +15,8 @@ from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
-from icereco.reconstruct.methods import Method, baseline
-from icereco.reconstruct.outputs import Output
+from icereco.reconstruction.methods import Method, baseline
+from icereco.reconstruction.outputs import Output
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstructions import reconstruction_rows
 

@@ -1,7 +1,7 @@
 # ruff: noqa: TID253 -- a process of its own, which exists to load a model
 """A process that reconstructs events for another one, which need not import torch: tables in, JSON lines out.
 
-Run as `python -m icereco.reconstruct.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
+Run as `python -m icereco.reconstruction.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
 stream after its length (8 bytes, big-endian), and answers each with one line: {"azimuth", "zenith", "kappa",
 "pulses_used"} (rad; null where there is none) or {"error"}. The first line, {"ready": true} or {"error"}, says whether
 the checkpoint could be loaded. It ends with its input.
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction
-from icereco.reconstruct.methods import Method, model_method
+from icereco.reconstruction.methods import Method, model_method
 from icereco.tables.assembly import event_batch
 
 __all__ = ["LENGTH_BYTES", "main"]
