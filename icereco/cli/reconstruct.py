@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,17 +151,12 @@ def _choose(
 
 
 def _choose_run(run: str | None) -> tuple[str, "Method"]:
-    from icereco.reconstruction.methods import model_method
+    from icereco.reconstruction.models import run_method
     from icereco.runs.folder import newest_finished, resolve, runs_dir
 
     folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
-    if not folder.best.is_file():
-        raise IcerecoError(
-            f"run {folder.name!r} has no checkpoint yet ({folder.best} is missing); let it train on"
-        )
     newest = ", the newest finished one" if run is None else ""
-    method = model_method(folder.best)
-    return f"run {folder.name}{newest}", replace(method, provenance={"run": folder.name} | method.provenance)
+    return f"run {folder.name}{newest}", run_method(folder)
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
