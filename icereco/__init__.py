@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from icereco.evaluation.resolution_table import evaluate
     from icereco.events.batch import Event, EventBatch
     from icereco.events.reconstruction import Reconstruction
-    from icereco.events.tensors import TensorBatch
+    from icereco.events.tensors import TensorBatch, to_tensors
     from icereco.events.truth import Truth
+    from icereco.model.model import build_model
     from icereco.plugins.component import Component
     from icereco.plugins.hookspecs import hookimpl
     from icereco.plugins.options import NoOptions
+    from icereco.profiles import load_profile
     from icereco.protocols import (
         Aggregator,
         Decoded,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from icereco.reconstruction.models import load_model, reconstruct
     from icereco.tables.schema import SCHEMA
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "read_events",
@@ -49,6 +51,9 @@ __all__ = [
     "Event",
     "Truth",
     "load_model",
+    "load_profile",
+    "build_model",
+    "to_tensors",
     "reconstruct",
     "Reconstruction",
     "evaluate",
@@ -82,11 +87,13 @@ _MODULES = {
     "icereco.evaluation.resolution_table": ("evaluate",),
     "icereco.events.batch": ("Event", "EventBatch"),
     "icereco.events.reconstruction": ("Reconstruction",),
-    "icereco.events.tensors": ("TensorBatch",),
+    "icereco.events.tensors": ("TensorBatch", "to_tensors"),
     "icereco.events.truth": ("Truth",),
+    "icereco.model.model": ("build_model",),
     "icereco.plugins.component": ("Component",),
     "icereco.plugins.hookspecs": ("hookimpl",),
     "icereco.plugins.options": ("NoOptions",),
+    "icereco.profiles": ("load_profile",),
     "icereco.protocols": (
         *("Normalizer", "Aggregator", "Encoder", "Loss", "Reader", "Simulator", "Reconstructor"),
         *("Features", "Decoded"),

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
 from icereco.data.catalog import DEFAULT_DETECTOR
-from icereco.detector.detector import Detector, detector_names, given_detector
+from icereco.detector.detector import Detector, detector_names, given_detector, load_detector
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.scene import frame_of
@@ -106,8 +106,9 @@ def draw_event(
 
 def _detector(event: Event, given: Detector | str | Path | None, methods: Sequence[Method]) -> Detector:
     """The detector whose sensors are where the event's are."""
-    wanted = [given] if given is not None else [*(method.detector for method in methods), DEFAULT_DETECTOR]
-    for candidate in map(given_detector, wanted):
+    default = load_detector(DEFAULT_DETECTOR)
+    wanted = [*(method.detector for method in methods), default] if given is None else [given_detector(given)]
+    for candidate in wanted:
         if candidate.has(event.batch.sensor_id, event.batch.position_m):
             return candidate
     raise IcerecoError(
