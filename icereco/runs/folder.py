@@ -26,11 +26,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from icereco.system.files import explaining, write_text
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.runs.status import Phase, Progress, State, Status
+from icereco.system.files import explaining, write_text
 from icereco.system.json_lines import plain, row_of
 from icereco.system.process_identity import birth_mark
-from icereco.runs.status import Phase, Progress, State, Status
 
 __all__ = [
     "Phase",

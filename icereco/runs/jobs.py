@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
-from icereco.system.files import write_text
 from icereco.errors import IcerecoError, message_in
+from icereco.system.files import write_text
 from icereco.system.process_identity import birth_mark, is_alive
 
 __all__ = ["Job", "JobFolder", "JobState"]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from icereco.system.files import explaining
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
+from icereco.system.files import explaining
 
 __all__ = ["Order", "OrderReader", "Receipt", "give_order", "wait_for_answer"]
 

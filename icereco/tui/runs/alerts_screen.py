@@ -9,9 +9,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from icereco.watch.alerts import Alert
 from icereco.tui.keys import Key, bindings
 from icereco.tui.themes import themed
+from icereco.watch.alerts import Alert
 
 __all__ = ["AlertsScreen"]
 

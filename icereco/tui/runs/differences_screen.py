@@ -9,9 +9,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from icereco.watch.runs import RunView
 from icereco.tui.keys import Key, bindings
 from icereco.tui.runs.difference_card import short_value
+from icereco.watch.runs import RunView
 
 __all__ = ["DifferencesScreen"]
 

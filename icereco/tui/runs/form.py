@@ -12,13 +12,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from icereco.plugins.component import ROLES, Kind
 from icereco.errors import IcerecoError
-from icereco.runs.jobs import JobFolder
+from icereco.plugins.component import ROLES, Kind
 from icereco.plugins.discovery import registry
 from icereco.profiles import Profile, ProfileError, load_profile
 from icereco.profiles.toml_format import format_value
 from icereco.runs.folder import is_run_name
+from icereco.runs.jobs import JobFolder
 from icereco.training.data_choice import DataChoice, declared_detector, described, require_readable
 
 __all__ = ["Entry", "Field", "Verdict", "arguments_of", "command_line", "data_words", "fields_of", "judge"]

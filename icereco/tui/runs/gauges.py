@@ -7,8 +7,8 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from icereco.watch.system import Load, SystemView
 from icereco.tui.themes import themed
+from icereco.watch.system import Load, SystemView
 
 __all__ = ["Gauge", "Gauges", "gauges_of"]
 

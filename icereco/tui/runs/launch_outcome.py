@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from icereco.runs.jobs import Job, JobFolder
 from icereco.runs.folder import RunFolder
+from icereco.runs.jobs import Job, JobFolder
 
 __all__ = ["last_line", "outcome", "resume_arguments"]
 

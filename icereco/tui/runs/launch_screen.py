@@ -14,16 +14,25 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from icereco.errors import IcerecoError
-from icereco.runs.jobs import Job, JobFolder
 from icereco.profiles import load_profile
-from icereco.runs.names import default_name, two_words
 from icereco.runs.folder import RunFolder
-from icereco.watch.opening import names_known
-from icereco.tui.runs.form import Entry, Field, Verdict, arguments_of, command_line, data_words, fields_of, judge
+from icereco.runs.jobs import Job, JobFolder
+from icereco.runs.names import default_name, two_words
+from icereco.tui.data.data_rows import DataRows
 from icereco.tui.keys import Key, bindings
 from icereco.tui.profiles.drafts import listed_profiles
+from icereco.tui.runs.form import (
+    Entry,
+    Field,
+    Verdict,
+    arguments_of,
+    command_line,
+    data_words,
+    fields_of,
+    judge,
+)
 from icereco.tui.runs.launch_outcome import outcome
-from icereco.tui.data.data_rows import DataRows
+from icereco.watch.opening import names_known
 
 __all__ = ["KEYS", "LaunchScreen"]
 

@@ -10,8 +10,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from icereco.watch.log import LogLine
 from icereco.tui.themes import themed
+from icereco.watch.log import LogLine
 
 __all__ = ["LogView"]
 

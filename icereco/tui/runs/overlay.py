@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icereco.draw.canvas.bins import Points
-from icereco.watch.series import Series
-from icereco.tui.runs.panels import Panel, panels_of
 from icereco.draw.canvas.curves import Curve
+from icereco.tui.runs.panels import Panel, panels_of
 from icereco.tui.themes import band_color, curve_color
+from icereco.watch.series import Series
 
 __all__ = ["Overlay", "Shown"]
 

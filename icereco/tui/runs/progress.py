@@ -9,9 +9,9 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from icereco.tui.themes import themed
 from icereco.watch.alerts import how_it_died
 from icereco.watch.runs import RunView
-from icereco.tui.themes import themed
 
 __all__ = ["ProgressCard", "clock", "facts_of", "trouble_of"]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from textual.screen import Screen
 
-from icereco.runs.orders import Order, give_order, wait_for_answer
 from icereco.errors import IcerecoError
-from icereco.runs.jobs import JobFolder
 from icereco.runs.folder import RunFolder
-from icereco.watch.runs import RunView
-from icereco.tui.keys import Key
+from icereco.runs.jobs import JobFolder
+from icereco.runs.orders import Order, give_order, wait_for_answer
 from icereco.tui.common.ask import ConfirmScreen
-from icereco.tui.settings import Settings
+from icereco.tui.keys import Key
 from icereco.tui.runs.launch_outcome import outcome, resume_arguments
+from icereco.tui.settings import Settings
+from icereco.watch.runs import RunView
 
 __all__ = ["RUN_KEYS", "RunControl"]
 

@@ -14,8 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from icereco.runs.status import age
-from icereco.watch.runs import RunView
 from icereco.tui.themes import themed
+from icereco.watch.runs import RunView
 
 __all__ = ["RunList", "STATE_SIGNS", "shortened", "state_line"]
 

@@ -12,35 +12,35 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from icereco.draw.canvas.curves import View
 from icereco.runs.orders import Order
+from icereco.tui.common.ask import AskScreen
+from icereco.tui.common.key_bar import KeyBar
+from icereco.tui.common.mode_bar import ModeBar
+from icereco.tui.host import host_of
+from icereco.tui.keys import bindings
+from icereco.tui.messages import MetricsSeen
+from icereco.tui.runs.alerts_screen import AlertsScreen
+from icereco.tui.runs.chart import Chart
+from icereco.tui.runs.chart_grid import Charted, ChartGrid
+from icereco.tui.runs.difference_card import DifferenceCard
+from icereco.tui.runs.differences_screen import DifferencesScreen
+from icereco.tui.runs.gauges import Gauges
+from icereco.tui.runs.keys import KEYS, WELCOME
+from icereco.tui.runs.launch_screen import LaunchScreen
+from icereco.tui.runs.log_view import LogView
+from icereco.tui.runs.overlay import Overlay, Shown
+from icereco.tui.runs.progress import ProgressCard
+from icereco.tui.runs.run_control import RunControl
+from icereco.tui.runs.run_list import RunList
+from icereco.tui.settings import Settings
+from icereco.tui.themes import background, curve_color
 from icereco.watch.alerts import metric_alerts
 from icereco.watch.follower import Follower
 from icereco.watch.metrics import Followed, MetricsFeed
 from icereco.watch.runs import RunView
 from icereco.watch.series import AXES
 from icereco.watch.system import Load, SystemView
-from icereco.tui.host import host_of
-from icereco.tui.keys import bindings
-from icereco.tui.messages import MetricsSeen
-from icereco.tui.runs.overlay import Overlay, Shown
-from icereco.draw.canvas.curves import View
-from icereco.tui.runs.run_control import RunControl
-from icereco.tui.runs.alerts_screen import AlertsScreen
-from icereco.tui.common.ask import AskScreen
-from icereco.tui.runs.differences_screen import DifferencesScreen
-from icereco.tui.runs.launch_screen import LaunchScreen
-from icereco.tui.runs.keys import KEYS, WELCOME
-from icereco.tui.settings import Settings
-from icereco.tui.themes import background, curve_color
-from icereco.tui.runs.chart import Chart
-from icereco.tui.runs.chart_grid import Charted, ChartGrid
-from icereco.tui.runs.difference_card import DifferenceCard
-from icereco.tui.runs.gauges import Gauges
-from icereco.tui.common.key_bar import KeyBar
-from icereco.tui.runs.log_view import LogView
-from icereco.tui.common.mode_bar import ModeBar
-from icereco.tui.runs.progress import ProgressCard
-from icereco.tui.runs.run_list import RunList
 
 __all__ = ["KEYS", "TrainScreen"]
 
