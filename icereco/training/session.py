@@ -203,7 +203,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             yield _recall(run, obeying_stages(stages, run, orders), orders, stack)
 
 
-def _changed(run: RunFolder, data: DataChoice, version: str) -> str:
+def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
     """Why a run cannot go on with other data than it began with; `version` is the icereco that began it."""
     names = ", ".join(one.absolute() for one in data)
     if not names and version != __version__:
