@@ -16,7 +16,7 @@ from icereco.data.sources.source import open_source
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.physics.vmf import angular_sigma
-from icereco.reconstruct.methods import model_method, untrained_method
+from icereco.reconstruction.methods import model_method, untrained_method
 from icereco.runs.folder import newest_finished, resolve, runs_dir
 from icereco.tables.assembly import event_batch
 

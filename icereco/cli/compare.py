@@ -105,9 +105,9 @@ def _file(name: str, data: str | None, temporary: Path) -> Path:
 def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
     from icereco.cli.progress import event_progress
     from icereco.data.catalog import find
-    from icereco.reconstruct.methods import model_method
-    from icereco.reconstruct.outputs import open_output
-    from icereco.reconstruct.pipeline import reconstruct
+    from icereco.reconstruction.methods import model_method
+    from icereco.reconstruction.outputs import open_output
+    from icereco.reconstruction.pipeline import reconstruct
 
     source = find(data).open()
     trained_on = run.provenance().get("data_fingerprint") or []

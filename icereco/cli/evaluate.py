@@ -14,7 +14,7 @@ from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.evaluation.evaluate import Evaluation
-    from icereco.evaluation.resolution import Resolution, Summary
+    from icereco.evaluation.resolution import Resolution
 
 __all__ = ["command", "reconstructions_of", "show"]
 
@@ -77,6 +77,8 @@ def _print(evaluation: "Evaluation", console: Console) -> None:
 
 
 def _table(evaluation: "Evaluation") -> Table:
+    from icereco.evaluation.resolution import by_label
+
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption="angular error in degrees", caption_justify="left"
     )
@@ -86,16 +88,11 @@ def _table(evaluation: "Evaluation") -> Table:
     headings += [f"{name}\n{heading}" for name in evaluation.comparisons for heading in _HEADINGS]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    compared = [_groups(summary) for summary in evaluation.comparisons.values()]
-    for label, part in _groups(evaluation.resolution).items():
+    compared = [by_label(summary) for summary in evaluation.comparisons.values()]
+    for label, part in by_label(evaluation.resolution).items():
         others = [cell for groups in compared for cell in _cells(groups[label])]
         table.add_row(label, f"{part['events']:,}", *_cells(part), *others, end_section=label == "all")
     return table
-
-
-def _groups(summary: "Summary") -> dict[str, "Resolution"]:
-    by_pulses = {f"{name} pulses": part for name, part in summary["pulses"].items()}
-    return {"all": summary, **by_pulses, **summary["kind"]}
 
 
 def _cells(part: "Resolution") -> list[str]:

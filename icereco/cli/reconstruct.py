@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from icereco.data.sources.source import Source
     from icereco.data.split.rule import Part
     from icereco.evaluation.streaming import RunningError
-    from icereco.reconstruct.methods import Method
-    from icereco.reconstruct.outputs import Format
-    from icereco.reconstruct.pipeline import Outcome
+    from icereco.reconstruction.methods import Method
+    from icereco.reconstruction.outputs import Format
+    from icereco.reconstruction.pipeline import Outcome
 
 __all__ = ["command"]
 
@@ -87,7 +86,7 @@ def command(
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
     """  # noqa: D301 -- \b is click's
-    from icereco.reconstruct.outputs import default_output, require_safe
+    from icereco.reconstruction.outputs import default_output, require_safe
 
     data = [_read_with(find(file), reader) for file in files]
     paths = [one.path for one in data]
@@ -142,7 +141,7 @@ def _choose(
         raise IcerecoError(f"{' and '.join(given)} exclude each other: give one")
     if detector is not None and method is None:
         raise IcerecoError("--detector goes with --method only: a checkpoint knows its detector")
-    from icereco.reconstruct.methods import model_method, untrained_method
+    from icereco.reconstruction.methods import model_method, untrained_method
 
     if method is not None:
         return f"method {method}", untrained_method(method, detector or DEFAULT_DETECTOR)
@@ -152,22 +151,17 @@ def _choose(
 
 
 def _choose_run(run: str | None) -> tuple[str, "Method"]:
-    from icereco.reconstruct.methods import model_method
+    from icereco.reconstruction.models import run_method
     from icereco.runs.folder import newest_finished, resolve, runs_dir
 
     folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
-    if not folder.best.is_file():
-        raise IcerecoError(
-            f"run {folder.name!r} has no checkpoint yet ({folder.best} is missing); let it train on"
-        )
     newest = ", the newest finished one" if run is None else ""
-    method = model_method(folder.best)
-    return f"run {folder.name}{newest}", replace(method, provenance={"run": folder.name} | method.provenance)
+    return f"run {folder.name}{newest}", run_method(folder)
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
-    from icereco.reconstruct.outputs import open_output
-    from icereco.reconstruct.pipeline import reconstruct
+    from icereco.reconstruction.outputs import open_output
+    from icereco.reconstruction.pipeline import reconstruct
 
     with (
         interrupted_by_sigterm(),

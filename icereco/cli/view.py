@@ -74,11 +74,11 @@ def command(
     from icereco.draw.canvas.camera import Camera
     from icereco.draw.canvas.scene import frame_of
     from icereco.draw.event.state import EventState, Style
+    from icereco.draw.event.titles import titles_of
     from icereco.draw.export.event import DARK, LIGHT, event_figure
     from icereco.draw.export.save import save_picture
-    from icereco.reconstruct.methods import comparison_methods
+    from icereco.reconstruction.methods import comparison_methods
     from icereco.watch.event_session import EventSession
-    from icereco.watch.event_titles import titles_of
 
     card = load_detector(detector) if detector else None
     session = EventSession(card, comparison_methods(), lambda: None)
@@ -89,7 +89,8 @@ def command(
         state = EventState(frame_of(session.detector), camera, style=Style(colormap=colors, marker=marker))
         state = state.showing(shown, estimates)
         background = LIGHT if light else DARK
-        lines, columns = event_figure(state, titles_of(state, session), background)
+        titles = titles_of(state, session.title, session.detector)
+        lines, columns = event_figure(state, titles, background)
     finally:
         session.close()
     for path in filter(None, (png, svg)):

@@ -15,16 +15,23 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from icereco import __version__
+from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.data.write.parquet import OwnWriter
-from icereco.detector.detector import Detector
+from icereco.detector.detector import Detector, given_detector
 from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
 from icereco.plugins.attribution import blaming
 from icereco.plugins.component import Component
+from icereco.plugins.discovery import registry
+from icereco.plugins.options import options_from
 from icereco.protocols import Simulator
 from icereco.system.cache import cache_dir
 from icereco.system.worker_processes import working
+from icereco.tables.assembly import event_batch
 
-__all__ = ["Progress", "Simulation", "simulated_events"]
+__all__ = ["DEFAULT_SIMULATOR", "Progress", "Simulation", "simulate", "simulated_events"]
+
+DEFAULT_SIMULATOR = "ice-telescope"
 
 Progress = Callable[[int, int], None]
 """Called with (events done, events in all)."""
@@ -123,6 +130,43 @@ class Simulation:
                     "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
                     "must run it under if __name__ == '__main__'"
                 ) from error
+
+
+def simulate(
+    events: int,
+    detector: Detector | str | Path = DEFAULT_DETECTOR,
+    seed: int = 1,
+    *,
+    simulator: str = DEFAULT_SIMULATOR,
+    workers: int = 1,
+    **options: Any,
+) -> EventBatch:
+    """Simulated events with truth, in memory; the same arguments give the same events.
+
+    >>> import icereco
+    >>> len(icereco.simulate(2, seed=7, minimum_energy_gev=1000))
+    2
+
+    Args:
+        events: how many.
+        detector: name, card folder or the detector itself.
+        seed: not negative.
+        simulator: see `icereco plugins --kind simulator`.
+        workers: processes; with more than one, a script must call it under `if __name__ == "__main__"`.
+        **options: of the simulator, such as `minimum_energy_gev`.
+
+    Raises:
+        IcerecoError: no such detector, simulator or option (with the nearest name), a value that is not allowed, or
+            no event passes the trigger.
+    """
+    if events < 1:
+        raise IcerecoError(f"events must be at least 1, not {events}")
+    if seed < 0:
+        raise IcerecoError(f"seed must not be negative, and is {seed}")
+    component = registry().get("simulator", simulator)
+    chosen = given_detector(detector)
+    simulation = Simulation(component, options_from("simulator", component, options), chosen, seed)
+    return event_batch(pa.Table.from_batches(list(simulation.events(events, workers))), chosen)
 
 
 def simulated_events(

@@ -12,7 +12,7 @@ from numpy import ndarray
 from icereco.detector.cards import Card, detector_names, find_card, read_table, require
 from icereco.errors import IcerecoError
 
-__all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "load_detector"]
+__all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "given_detector", "load_detector"]
 
 LIGHT_M_PER_NS = 0.299792458
 """Speed of light in vacuum; of a pulse in a medium, this over `Medium.refractive_index_group`."""
@@ -107,6 +107,11 @@ class Detector:
         half: ndarray = 0.5 * (high - low)
         return half
 
+    def has(self, sensor_id: Int[ndarray, "dom"], position_m: Float[ndarray, "dom 3"]) -> bool:
+        """Whether its sensors of these numbers are at these positions, so that events that say so may be its own."""
+        known = ((sensor_id >= 0) & (sensor_id < len(self.position_m))).all()
+        return bool(known) and np.array_equal(self.position_m[sensor_id], position_m)
+
     @property
     def _box_m(self) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
         used = self.position_m[self.alive].astype(np.float64)
@@ -115,6 +120,9 @@ class Detector:
 
 def load_detector(name: str | Path) -> Detector:
     """The detector called `name` (a card that ships, or a plugin's), or that of a card in a folder of your own.
+
+    >>> load_detector("icecube86").position_m.shape
+    (5160, 3)
 
     Raises:
         IcerecoError: unknown name (with the nearest), or a broken card (with the file and line).
@@ -142,6 +150,15 @@ def load_detector(name: str | Path) -> Detector:
         dom_id=_dom_id(path, sensors["dom_id"]) if "dom_id" in sensors else None,
         file_origins_m={kind: card.place(f"file_origins_m.{kind}") for kind in card.keys("file_origins_m")},
     )
+
+
+def given_detector(detector: Detector | str | Path) -> Detector:
+    """A detector that a caller may give itself, or by name.
+
+    Raises:
+        IcerecoError: as `load_detector`.
+    """
+    return detector if isinstance(detector, Detector) else load_detector(detector)
 
 
 def _dom_id(path: Path, numbers: Float[ndarray, "sensor"]) -> Int[ndarray, "sensor"]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-__all__ = ["PULSE_SLICES", "Resolution", "Summary", "groups", "resolution", "summarize"]
+__all__ = ["PULSE_SLICES", "Resolution", "Summary", "by_label", "groups", "resolution", "summarize"]
 
 PULSE_SLICES: dict[str, tuple[float, float]] = {
     "<200": (0, 200),
@@ -41,7 +41,7 @@ class Summary(Resolution):
     """The resolution of all events, and of each slice.
 
     Keys:
-        pulses: by the names of `PULSE_SLICES`.
+        pulses: by the names of `PULSE_SLICES`, only where the numbers of pulses are known.
         kind: by kind, only where kinds are known.
     """
 
@@ -50,13 +50,13 @@ class Summary(Resolution):
 
 
 def summarize(
-    error_rad: Float[ndarray, "event"], pulses: Int[ndarray, "event"], kind: ndarray | None = None
+    error_rad: Float[ndarray, "event"], pulses: Int[ndarray, "event"] | None, kind: ndarray | None = None
 ) -> Summary:
     """The resolution overall, by number of pulses and by kind.
 
     Args:
         error_rad: opening angle of each event against the truth, rad; NaN where there is no direction.
-        pulses: number of pulses of each event.
+        pulses: number of pulses of each event, or None.
         kind: `[E]` str, with None where it is not known; or None.
     """
     return Summary(
@@ -92,7 +92,15 @@ def groups(
     yield from _by_kind(kind)
 
 
-def _by_pulses(pulses: Int[ndarray, "event"]) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:
+def by_label(summary: Summary) -> dict[str, Resolution]:
+    """The groups of a summary by their names for people: all, slices by pulses, kinds."""
+    by_pulses = {f"{name} pulses": part for name, part in summary["pulses"].items()}
+    return {"all": summary, **by_pulses, **summary["kind"]}
+
+
+def _by_pulses(pulses: Int[ndarray, "event"] | None) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:
+    if pulses is None:
+        return
     for name, (first, last) in PULSE_SLICES.items():
         yield name, (pulses >= first) & (pulses < last)
 

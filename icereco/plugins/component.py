@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, Literal, get_args
 
 from icereco.errors import IcerecoError
+from icereco.plugins.moved import advice
 
 __all__ = ["Component", "Kind", "KINDS", "ROLES"]
 
@@ -21,7 +22,7 @@ class Component:
 
     Attributes:
         name: what a profile writes after `use =`, in kebab-case.
-        factory: "module:callable"; called as `roles.py` says for the kind. Imported only when the component is built.
+        factory: "module:callable"; called as `icereco/protocols.py` says for the kind. Imported only when the component is built.
         options: "module:Model", a pydantic model with `extra="forbid"`; its module must not import torch.
         summary: one line for people.
         waives: promises of its kind that it does not make, by the names that the conformance kit gives them
@@ -56,4 +57,5 @@ def _load(target: str) -> Any:
     try:
         return getattr(import_module(module), attribute)
     except Exception as error:  # whatever a plugin's module does, its user gets one message
-        raise IcerecoError(f"{target} cannot be imported: {type(error).__name__}: {error}") from error
+        reason = advice(error) or f"{type(error).__name__}: {error}"
+        raise IcerecoError(f"{target} cannot be imported: {reason}") from error

@@ -22,7 +22,9 @@ from icereco import __version__
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins import hookspecs
 from icereco.plugins.component import KINDS, Component, Kind
+from icereco.plugins.moved import MERGED_PLUGINS, advice
 from icereco.plugins.registry import CardFolder, Declaration, Plugin, Registry
+from icereco.system.log import get_logger
 
 __all__ = ["Component", "Declaration", "Plugin", "Registry", "Switches", "discover", "registry"]
 
@@ -34,6 +36,8 @@ HOOKS: dict[Kind, str] = {
 CARD_HOOK = "icereco_detectors"
 CARD = "detector.toml"
 """The file that makes a folder a detector card."""
+
+logger = get_logger(__name__)
 
 _KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -74,6 +78,11 @@ class Switches:
             return "left out by ICERECO_DISABLE_PLUGINS"
         return None
 
+    def unknown_names(self, plugins: Iterable[Plugin]) -> list[str]:
+        """What is wrong with the names in `disabled` that no plugin has."""
+        known = {name for plugin in plugins for name in (plugin.entry, plugin.distribution)}
+        return [_not_a_plugin(name, known) for name in sorted(self.disabled - known)]
+
 
 @cache
 def registry() -> Registry:
@@ -92,8 +101,11 @@ def discover(found: Iterable[EntryPoint], switches: Switches) -> Registry:
         IcerecoError: a plugin fails and `switches.strict`.
     """
     loaded = [_load(entry_point, switches) for entry_point in sorted(found, key=_order)]
+    plugins = tuple(plugin for plugin, _ in loaded)
+    for problem in switches.unknown_names(plugins):
+        logger.warning(problem)
     return Registry(
-        plugins=tuple(plugin for plugin, _ in loaded),
+        plugins=plugins,
         declarations=tuple(
             Declaration(kind, component, plugin)
             for plugin, provided in loaded
@@ -184,7 +196,7 @@ def _cards(manager: pluggy.PluginManager) -> Iterator[Path]:
 
 def _check_component(component: object, hook: str) -> None:
     if not isinstance(component, Component):
-        raise PluginError(f"{hook} must yield icereco.plugins.component.Component, not {component!r}")
+        raise PluginError(f"{hook} must yield icereco.Component, not {component!r}")
     if not _KEBAB_CASE.fullmatch(component.name):
         raise PluginError(f"{hook} declares {component.name!r}: a name is lower-case words joined by hyphens")
     for target in (component.factory, component.options):
@@ -193,6 +205,14 @@ def _check_component(component: object, hook: str) -> None:
             raise PluginError(
                 f"{hook} declares {component.name!r} with {target!r}, which is not 'module:name'"
             )
+
+
+def _not_a_plugin(name: str, known: Iterable[str]) -> str:
+    if name in MERGED_PLUGINS:
+        hint = f"; since 0.2 its components are in {' and '.join(map(repr, MERGED_PLUGINS[name]))}"
+    else:
+        hint = did_you_mean(name, known) or f"; known: {', '.join(sorted(known))}"
+    return f"ICERECO_DISABLE_PLUGINS: no plugin is called {name!r}{hint}"
 
 
 def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
@@ -217,5 +237,7 @@ def _is_on(variable: str) -> bool:
 
 
 def _one_line(problem: BaseException) -> str:
+    if instead := advice(problem):
+        return instead
     text = " ".join(str(problem).split())
     return text if isinstance(problem, PluginError) else f"{type(problem).__name__}: {text}"

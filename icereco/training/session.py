@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from icereco import __version__
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.tensors import to_tensors
@@ -16,7 +17,7 @@ from icereco.model.checkpoint import load_checkpoint, save_checkpoint
 from icereco.model.feature_check import check_features
 from icereco.model.model import build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.reconstruct.methods import comparison_methods
+from icereco.reconstruction.methods import comparison_methods
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
@@ -203,6 +204,17 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             yield _recall(run, obeying_stages(stages, run, orders), orders, stack)
 
 
+def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
+    """Why a run cannot go on with other data than it began with; `version` is the icereco that began it."""
+    names = ", ".join(one.absolute() for one in data)
+    if not names and version != __version__:
+        return (
+            f"run {run.name!r} trains on events that icereco {version} simulated, and {__version__} simulates others: "
+            f"train anew, or resume it with icereco {version}"
+        )
+    return f"the data of run {run.name!r} ({names or 'simulated'}) has changed since it began; train anew"
+
+
 def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
     profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
     facts = run.provenance()
@@ -211,8 +223,7 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
         gather(profile, load_detector(profile.detector), data, stages, run.skipped)
     )
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
-        names = ", ".join(one.absolute() for one in data) or "simulated"
-        raise IcerecoError(f"the data of run {run.name!r} ({names}) has changed since it began; train anew")
+        raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
     session = _assemble(run, profile, material, facts, orders)
     trainer = session.trainer
     trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers, trainer.average)

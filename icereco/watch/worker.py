@@ -22,7 +22,7 @@ from icereco.runs.folder import RunFolder
 
 __all__ = ["Answer", "ReconstructionWorker", "Workers"]
 
-_LENGTH_BYTES = 8  # as icereco.reconstruct.worker reads it
+_LENGTH_BYTES = 8  # as icereco.reconstruction.worker reads it
 _LAST_LINES = 3
 
 
@@ -145,7 +145,7 @@ def _posterior(components: list[list[float]]) -> VmfMixture:
 
 
 def _start(checkpoint: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "icereco.reconstruct.worker", str(checkpoint)]
+    command = [sys.executable, "-m", "icereco.reconstruction.worker", str(checkpoint)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -18,8 +18,7 @@ from icereco.plugins.discovery import registry
 from icereco.plugins.registry import CardFolder, Declaration, Plugin, Registry
 
 GOOD = """
-    from icereco.plugins.component import Component
-    from icereco.plugins.hookspecs import hookimpl
+    from icereco import Component, hookimpl
 
     @hookimpl
     def icereco_aggregators():
@@ -28,7 +27,7 @@ GOOD = """
 
 CARD = """
     from pathlib import Path
-    from icereco.plugins.hookspecs import hookimpl
+    from icereco import hookimpl
 
     @hookimpl
     def icereco_detectors():
@@ -145,7 +144,7 @@ BROKEN = {
     "raising generator": (GOOD + "        raise RuntimeError('half way')", "RuntimeError: half way"),
     "no component": (
         GOOD + "        yield 'not a component'",
-        "must yield icereco.plugins.component.Component",
+        "must yield icereco.Component",
     ),
     "not iterable": (GOOD.replace("yield Component", "return Component"), "not iterable"),
     "name with a slash": (GOOD.replace("mean-charge", "mean/charge"), "lower-case words"),
@@ -231,6 +230,24 @@ def test_a_plugin_can_be_disabled_by_distribution_or_entry(site, who):
     plugin = site.plugin("icereco-good", ICERECO_DISABLE_PLUGINS=who)
     assert plugin["disabled"]
     assert "ICERECO_DISABLE_PLUGINS" in plugin["error"]
+
+
+def test_a_name_to_disable_that_no_plugin_has_is_reported_with_the_nearest(site):
+    result = site.run("plugins", ICERECO_DISABLE_PLUGINS="redaers,linefit,losses")
+    assert result.returncode == 0
+    assert "no plugin is called 'redaers'; did you mean 'readers'?" in result.stderr
+    assert "no plugin is called 'linefit'; since 0.2 its components are in 'reconstructors'" in result.stderr
+    assert "'losses'" not in result.stderr
+
+
+def test_a_plugin_of_0_1_0_is_told_what_to_change(site):
+    old = GOOD.replace("from icereco import Component", "from icereco.components import Component")
+    site.install("icereco-old", "old_plugin", old, requires=["icereco>=0.1,<1"])
+    assert "`from icereco import Component`" in site.plugin("icereco-old")["error"]
+    site.install("icereco-half", "half_plugin", GOOD.replace("nowhere:Options", "icereco.options:NoOptions"))
+    used = site.run("profiles", "show", "quick", "-o", "aggregator.use=mean-charge")
+    assert "icereco.options is icereco.plugins.options since 0.2" in used.stderr
+    assert "`from icereco import NoOptions`" in used.stderr
 
 
 def test_no_plugins_leaves_only_what_ships(site):

@@ -11,19 +11,18 @@ needs_builder = pytest.mark.skipif(
 )
 
 DECLARES = """
-    from icereco.plugins.component import Component
-    from icereco.plugins.hookspecs import hookimpl
+    from icereco import Component, hookimpl
 
     @hookimpl
     def {hook}():
-        yield Component("{name}", "{module}_part:Part", "icereco.plugins.options:NoOptions", "fails in use")
+        yield Component("{name}", "{module}_part:Part", "icereco:NoOptions", "fails in use")
 """
 
 SIMULATOR = """
     import pyarrow as pa
     from icereco.testing.random_events import random_events
     import numpy as np
-    from icereco.tables.schema import SCHEMA
+    from icereco import SCHEMA
 
     class Part:
         def __init__(self, options, detector):
@@ -213,10 +212,7 @@ PROJECT = """
 """
 
 LOSS = dedent(DECLARES.format(hook="icereco_losses", name="{loss}", module="nowhere"))
-TWICE = (
-    LOSS
-    + '    yield Component("{loss}", "nowhere:Again", "icereco.plugins.options:NoOptions", "the same name")\n'
-)
+TWICE = LOSS + '    yield Component("{loss}", "nowhere:Again", "icereco:NoOptions", "the same name")\n'
 FAULTS = {
     "gone": ("import not_installed_anywhere", "", "No module named 'not_installed_anywhere'"),
     "future": ("raise RuntimeError('must not run')", ">=98", "it needs icereco>=98, and 0."),

@@ -41,7 +41,7 @@ def test_every_file_is_complete_and_compiles(kind):
             compile(content, path, "exec")
     project = tomllib.loads(files["pyproject.toml"])["project"]
     assert project["entry-points"]["icereco"] == {"mean-charge": "icereco_mean_charge"}
-    assert project["dependencies"] == ["icereco>=0.1,<1"]
+    assert project["dependencies"] == ["icereco>=0.2,<0.3"]
     assert not [path for path, content in files.items() if "$class" in content or "$name" in content]
 
 

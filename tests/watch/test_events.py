@@ -12,7 +12,7 @@ from icereco.data.catalog import DataSet, add
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.vmf_mixture import VmfMixture
-from icereco.reconstruct.methods import untrained_method
+from icereco.reconstruction.methods import untrained_method
 from icereco.runs.folder import RunFolder
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstruction_columns import reconstruction_rows
@@ -347,7 +347,7 @@ def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
     from icereco.model.checkpoint import save_checkpoint
     from icereco.model.model import build_model
     from icereco.profiles import load_profile
-    from icereco.reconstruct.methods import model_method
+    from icereco.reconstruction.methods import model_method
 
     run = RunFolder.create(tmp_path, "mine")
     answers: list[Answer] = []

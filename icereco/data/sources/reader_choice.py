@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from icereco.errors import IcerecoError, did_you_mean
+from icereco.errors import IcerecoError
 from icereco.plugins.attribution import blaming
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
+from icereco.plugins.options import options_from
 from icereco.protocols import Reader
 from icereco.system.log import get_logger
 
@@ -72,18 +70,5 @@ def _options(text: str, written: str) -> dict[str, str]:
 
 
 def _build(component: Component, given: Mapping[str, str]) -> ReaderChoice:
-    model: type[BaseModel] = component.load_options()
-    try:
-        options = model.model_validate(given)
-    except ValidationError as error:
-        raise IcerecoError(_message(component, model, error.errors(include_url=False)[0])) from None
+    options = options_from("reader", component, given)
     return ReaderChoice(component, component.load_factory()(options), given)
-
-
-def _message(component: Component, model: type[BaseModel], problem: Any) -> str:
-    key = ".".join(map(str, problem["loc"]))
-    known = ", ".join(model.model_fields) or "none"
-    if problem["type"] == "extra_forbidden":
-        near = did_you_mean(key, model.model_fields) or f"; it has: {known}"
-        return f"{key} is not an option of the reader {component.name!r}{near}"
-    return f"option {key} of the reader {component.name!r}: {problem['msg']}, not {problem['input']!r}"

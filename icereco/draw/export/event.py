@@ -27,7 +27,7 @@ Lines = list[list[Segment]]
 def event_figure(
     state: EventState, titles: dict[str, tuple[str, str]], background: int = DARK
 ) -> tuple[Lines, int]:
-    """The lines of a figure, and how many columns they take; `titles` are those of `icereco.watch.event_titles`."""
+    """The lines of a figure, and how many columns they take; `titles` are those of `icereco.draw.event.titles`."""
 
     def card(name: str, draw: Draw, columns: int, rows: int) -> Lines:
         return _framed(titles[name], draw, state, (columns, rows), background)

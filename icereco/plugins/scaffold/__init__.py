@@ -163,5 +163,5 @@ def _words(name: PluginName, kind: PluginKind) -> dict[str, str]:
         "choosing": f"in a profile, or with `-o {kind}.KEY=VALUE`" if in_profile else "its options",
         "waives": f"\n        waives=({waives},)," if waives else "",
         "version": f"{major}.{minor}",
-        "next_version": str(int(major) + 1),
+        "next_version": f"{major}.{int(minor) + 1}",
     }

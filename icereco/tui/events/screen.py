@@ -12,10 +12,11 @@ from textual.widgets import Static
 
 from icereco.detector.detector import Detector
 from icereco.draw.event.state import MOST_LINES, after
+from icereco.draw.event.titles import titles_of
 from icereco.draw.export.event import DARK, event_figure
 from icereco.draw.export.save import save_picture
 from icereco.errors import IcerecoError
-from icereco.reconstruct.methods import comparison_methods
+from icereco.reconstruction.methods import comparison_methods
 from icereco.runs.folder import RunFolder, list_runs, runs_dir
 from icereco.tui.common.dialogs import AskPath, Choose
 from icereco.tui.common.list_panel import ListPanel
@@ -27,7 +28,6 @@ from icereco.tui.events.welcome import Welcome
 from icereco.tui.keys import bindings
 from icereco.watch.choose import Order
 from icereco.watch.event_session import EventSession
-from icereco.watch.event_titles import titles_of
 from icereco.watch.opening import names_known
 from icereco.watch.worker import Workers
 
@@ -221,7 +221,10 @@ class EventScreen(Screen[None]):
         widget.set_class(bool(text), "-shown")
 
     def _show_titles(self) -> None:
-        self.body.title(titles_of(self.body.state, self.session, self.reconstructors.names))
+        session, busy = self.session, self.reconstructors.names
+        self.body.title(
+            titles_of(self.body.state, session.title, session.detector, reading=session.reading, busy=busy)
+        )
 
     # The event that is shown
 
@@ -388,8 +391,8 @@ class EventScreen(Screen[None]):
             return
         path = Path(f"event-{shown.event_id}.svg")
         try:
-            lines, columns = event_figure(self.body.state, titles_of(self.body.state, self.session))
-            save_picture(path, lines, columns, DARK)
+            titles = titles_of(self.body.state, self.session.title, self.session.detector)
+            save_picture(path, *event_figure(self.body.state, titles), DARK)
         except IcerecoError as error:
             self._complain(str(error))
         else:

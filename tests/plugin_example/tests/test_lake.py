@@ -1,4 +1,4 @@
-from icereco.detector.detector import load_detector
+from icereco import load_detector
 
 
 def test_the_lake_has_eight_modules_in_water():

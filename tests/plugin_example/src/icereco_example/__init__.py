@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from icereco.plugins.component import Component
-from icereco.plugins.hookspecs import hookimpl
+from icereco import Component, hookimpl
 
 
 @hookimpl

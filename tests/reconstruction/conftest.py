@@ -9,7 +9,7 @@ from icereco.detector.detector import load_detector
 from icereco.model.checkpoint import save_checkpoint
 from icereco.model.model import build_model
 from icereco.profiles import load_profile
-from icereco.reconstruct.methods import model_method, untrained_method
+from icereco.reconstruction.methods import model_method, untrained_method
 from icereco.runs.folder import RunFolder
 
 

@@ -1,22 +1,33 @@
-"""What stands in the frames of the event screen's parts."""
+"""What stands in the frames around the parts of a picture of an event."""
 
+from icereco.detector.detector import Detector
 from icereco.draw.canvas.scale import compact
 from icereco.draw.event.state import EventState
-from icereco.watch.event_session import EventSession
 
 __all__ = ["titles_of"]
 
 
 def titles_of(
-    state: EventState, session: EventSession, busy: tuple[str, ...] = ()
+    state: EventState, source: str, detector: Detector, *, reading: bool = False, busy: tuple[str, ...] = ()
 ) -> dict[str, tuple[str, str]]:
-    """Title and subtitle by the part's id; `busy` are the runs that reconstruct."""
+    """Title and subtitle by the part's id.
+
+    Args:
+        state: what is drawn.
+        source: where the event is from, for people; may be empty.
+        detector: whose sensors the event names.
+        reading: whether there may be more events to come.
+        busy: the runs that reconstruct.
+    """
     if state.shown is None:
-        return {"view": (session.title, "reading …" if session.reading else "")}
+        return {"view": (source, "reading …" if reading else "")}
     low, high = state.colors_ns
     methods = len(state.estimates)
     return {
-        "view": (f"event {state.shown.event_id} · {session.title} · {session.detector.name}", _legend(state)),
+        "view": (
+            " · ".join(filter(None, (f"event {state.shown.event_id}", source, detector.name))),
+            _legend(state),
+        ),
         "timeline": ("charge against time (log scale)", f"colours {low:,.0f} to {high:,.0f} ns"),
         "numbers": (
             "reconstruction",
@@ -24,7 +35,7 @@ def titles_of(
         ),
         "sky": ("sky: zenith, azimuth", _marks(state)),
         "zoom": (f"around {_main(state)}", "contours 50 %, 90 %" if _kappa(state) else ""),
-        "waveform": (_dom(state, session), ""),
+        "waveform": (_dom(state, detector), ""),
         "pulses": (f"{len(state.shown.hits.time_ns):,} pulses", ""),
     }
 
@@ -49,12 +60,12 @@ def _kappa(state: EventState) -> bool:
     return bool(state.estimates) and state.estimates[0].kappa is not None
 
 
-def _dom(state: EventState, session: EventSession) -> str:
+def _dom(state: EventState, detector: Detector) -> str:
     if state.picked is None or state.shown is None:
         return "DOM"
     hits, picked = state.shown.hits, state.picked
     sensor = int(hits.sensor_id[picked])
     rows = slice(int(hits.offsets[picked]), int(hits.offsets[picked + 1]))
     count, charge = rows.stop - rows.start, float(hits.charge_pe[rows].sum())
-    place = f"string {session.detector.string[sensor]}, DOM {session.detector.om[sensor]}"
+    place = f"string {detector.string[sensor]}, DOM {detector.om[sensor]}"
     return f"{place} · {count:,} pulse{'s' * (count != 1)} · {compact(charge)} p.e."

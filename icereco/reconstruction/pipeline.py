@@ -15,8 +15,8 @@ from icereco.events.official_fits import official_fits
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
-from icereco.reconstruct.methods import Method, comparison_methods
-from icereco.reconstruct.outputs import Output
+from icereco.reconstruction.methods import Method, comparison_methods
+from icereco.reconstruction.outputs import Output
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstruction_columns import reconstruction_rows
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icereco.data.sources.source import open_source
-from icereco.reconstruct.outputs import open_output
-from icereco.reconstruct.pipeline import reconstruct
+from icereco.reconstruction.outputs import open_output
+from icereco.reconstruction.pipeline import reconstruct
 from icereco.tables.schema import SCHEMA
 
 COMMAND = Path(sys.executable).with_name("icereco")

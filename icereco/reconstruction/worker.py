@@ -1,6 +1,6 @@
 """A process that reconstructs events for another one, which need not import torch: tables in, JSON lines out.
 
-Run as `python -m icereco.reconstruct.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
+Run as `python -m icereco.reconstruction.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
 stream after its length (8 bytes, big-endian), and answers each with one line: {"azimuth", "zenith", "posterior",
 "pulses_used"} (rad; null where there is none; the posterior as [weight, kappa, azimuth, zenith] of each of its densities)
 or {"error"}. The first line, {"ready": true} or {"error"}, says whether
@@ -18,7 +18,7 @@ import pyarrow as pa
 from icereco.errors import IcerecoError
 from icereco.events.posterior import Posterior
 from icereco.physics.sphere import angles_from_direction
-from icereco.reconstruct.methods import Method, model_method
+from icereco.reconstruction.methods import Method, model_method
 from icereco.tables.assembly import event_batch
 
 __all__ = ["LENGTH_BYTES", "main"]

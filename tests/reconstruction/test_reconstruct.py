@@ -16,8 +16,8 @@ from icereco.model.checkpoint import file_hash, load_checkpoint, save_checkpoint
 from icereco.model.model import build_model
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.profiles import load_profile
-from icereco.reconstruct.methods import comparison_methods, model_method, untrained_method
-from icereco.reconstruct.outputs import FALLBACK_ZENITH_RAD
+from icereco.reconstruction.methods import comparison_methods, model_method, untrained_method
+from icereco.reconstruction.outputs import FALLBACK_ZENITH_RAD
 from icereco.system.resources import data_dir
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstructions import provenance_of

@@ -1,0 +1,107 @@
+"""How good reconstructions in memory are; for notebooks and scripts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from icereco.errors import IcerecoError
+from icereco.evaluation.calibration import coverage
+from icereco.evaluation.resolution import Resolution, Summary, by_label, summarize
+from icereco.events.batch import EventBatch
+from icereco.events.listing import Listing
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import Truth
+from icereco.physics.sphere import opening_angle
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["ResolutionTable", "evaluate"]
+
+_COLUMNS = 100  # room for the table, wherever it is printed
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ResolutionTable:
+    """The angular errors of reconstructions; prints itself as a table in a terminal and in a notebook.
+
+    Attributes:
+        summary: `summary["median_deg"]`, `mean_deg`, `containment68_deg` of all events, and of each slice in
+            `summary["pulses"]` and `summary["kind"]`.
+        coverage: fraction of events inside each contour ("50%", "90%") of the stated density; empty without kappa.
+        without_truth: events that are left out of everything, as their truth is not known.
+    """
+
+    summary: Summary
+    coverage: Mapping[str, float]
+    without_truth: int
+
+    def __rich__(self) -> "RenderableType":
+        return self._listing().rich()
+
+    def _repr_html_(self) -> str:
+        return self._listing().html()
+
+    def __repr__(self) -> str:
+        from rich.console import Console
+
+        text = StringIO()
+        Console(file=text, width=_COLUMNS, color_system=None, highlight=False).print(self._listing().rich())
+        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+    def _listing(self) -> Listing:
+        rows = [_row(label, group) for label, group in by_label(self.summary).items()]
+        return Listing("; ".join(self._facts()), ("group", "events", "median", "mean", "68 %"), rows)
+
+    def _facts(self) -> list[str]:
+        facts = ["angular error in degrees"]
+        if self.coverage:
+            inside = ", ".join(f"{name} contour holds {part:.1%}" for name, part in self.coverage.items())
+            facts.append(f"truth inside the contours of the posterior: {inside}")
+        if missing := self.summary["without_direction"]:
+            facts.append(f"{missing:,} events without a direction are left out of the angles")
+        if self.without_truth:
+            facts.append(f"{self.without_truth:,} events without truth are left out")
+        return facts
+
+
+def evaluate(reconstruction: Reconstruction, truth: EventBatch | Truth) -> ResolutionTable:
+    """The angular resolution of reconstructions: of all events, by number of pulses, and by kind.
+
+    >>> import icereco
+    >>> events = icereco.simulate(100)
+    >>> table = icereco.evaluate(icereco.reconstruct(events, "linefit"), events)
+    >>> table.summary["events"]
+    100
+
+    Args:
+        reconstruction: from `icereco.reconstruct`.
+        truth: the events that were reconstructed, or their truth, which does not know the numbers of pulses.
+
+    Raises:
+        IcerecoError: the events carry no truth, or are not those of the reconstruction.
+    """
+    known_truth = truth.truth if isinstance(truth, EventBatch) else truth
+    if known_truth is None:
+        raise IcerecoError("these events carry no truth, so no error can be measured")
+    count = len(known_truth.direction)
+    if len(reconstruction.direction) != count:
+        raise IcerecoError(
+            f"the reconstruction is of {len(reconstruction.direction):,} events, and the truth of {count:,}: "
+            "evaluate it with the events that were reconstructed"
+        )
+    known = known_truth.known("direction")
+    if not known.any():
+        raise IcerecoError("there is no event with a known true direction, so no error can be measured")
+    error = opening_angle(reconstruction.direction[known], known_truth.direction[known])
+    pulses = truth.pulse_count[known] if isinstance(truth, EventBatch) else None
+    kind = None if known_truth.kind is None else known_truth.kind[known]
+    posterior = reconstruction.posterior
+    inside = {} if posterior is None else coverage(posterior, known_truth.direction)
+    return ResolutionTable(summarize(error, pulses, kind), inside, int((~known).sum()))
+
+
+def _row(label: str, group: Resolution) -> tuple[str, ...]:
+    figures = group["median_deg"], group["mean_deg"], group["containment68_deg"]
+    return label, f"{group['events']:,}", *("-" if one is None else f"{one:.2f}" for one in figures)
