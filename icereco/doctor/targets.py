@@ -15,8 +15,8 @@ from icereco.tables.assembly import truth_of
 __all__ = ["check_targets", "check_vertex"]
 
 _LEAST_EVENTS, _ENOUGH_EVENTS = 10, 100
-_SURE = 3.0
-"""Standard errors by which the vertices of other events must be farther from the light."""
+_NEAR, _ALIKE = 0.8, 0.95
+"""How far its own vertex lies from an event's light, over how far another's does: surely where the light is, surely not."""
 _THROUGH = EVENT_KINDS.index("through_track")
 
 
@@ -103,16 +103,16 @@ def _compared(vertex: Float[ndarray, "event 3"], light: Float[ndarray, "event 3"
         np.linalg.norm(offset, axis=1)
         for offset in (vertex - light, vertex - light - shift, np.roll(vertex, 1, axis=0) - light)
     )
-    score = float((others - own).mean() / max((others - own).std() / np.sqrt(len(own)), 1e-12))
+    near, away = float(np.median(own)), float(np.median(others))
     evidence = (
-        f"the vertices of {len(vertex):,} events lie {np.median(own):.0f} m from the centre of their light (median), "
-        f"those of the events before them {np.median(others):.0f} m, which is {score:.0f} σ farther"
+        f"the vertices of {len(vertex):,} events lie {near:.0f} m from the centre of their light (median), those of the "
+        f"events before them {away:.0f} m"
     )
-    if np.median(moved) < np.median(own) / 3:
+    if np.median(moved) < near / 3:
         return _shifted(shift, f"{evidence}; {np.median(moved):.0f} m without the shift")
-    if score > _SURE:
+    if near < _NEAR * away:
         return good("vertex", "the vertices lie where the light is", evidence)
-    if len(vertex) < _ENOUGH_EVENTS or score > 1:
+    if len(vertex) < _ENOUGH_EVENTS or near < _ALIKE * away:
         return cannot_tell("vertex", evidence, "examine more events with --events")
     cause = "vertices of other events, or another unit"
     what = "the vertices have nothing to do with the light"
