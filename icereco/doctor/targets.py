@@ -70,7 +70,9 @@ def _missing(truth: Truth) -> Iterator[Finding]:
             "targets",
             "warning",
             f"values are missing in {', '.join(some)}",
-            "; ".join(f"{name}: {count:,} of {len(truth.direction):,} unknown" for name, count in some.items()),
+            "; ".join(
+                f"{name}: {count:,} of {len(truth.direction):,} unknown" for name, count in some.items()
+            ),
             "a join that found no partner, or a quantity that only some events have",
             "nothing, if that is how it should be: what is unknown is not learned from",
         )

@@ -101,7 +101,10 @@ class Dialect:
 
 
 _CHARGE, _COINCIDENCE = "charge", "hlc"
-_CHARGED, _NEUTRAL = 1, 2  # of IceCube's event weights as of Prometheus; 0 is neither, or the Glashow resonance
+_CHARGED, _NEUTRAL = (
+    1,
+    2,
+)  # of IceCube's event weights as of Prometheus; 0 is neither, or the Glashow resonance
 _PMT = ("pmt_dir_x", "pmt_dir_y", "pmt_dir_z")
 
 _ICECUBE = Dialect(

@@ -185,7 +185,10 @@ def spoiled(values: np.ndarray, value: float) -> np.ndarray:
 
 
 TARGET_TRAPS = {
-    "logarithm": (lambda t: changed(t, energy=np.log10(t["energy"].to_numpy()) - 4), "energy is out of range"),
+    "logarithm": (
+        lambda t: changed(t, energy=np.log10(t["energy"].to_numpy()) - 4),
+        "energy is out of range",
+    ),
     "padded energy": (
         lambda t: changed(t, energy=spoiled(t["energy"].to_numpy(), -1.0)),
         "energy is out of range in 104 events",
@@ -195,7 +198,7 @@ TARGET_TRAPS = {
         "inelasticity is out of range in 1,034 events",
     ),
     "another origin": (
-        lambda t: with_vertex(t, lambda place: place + [0, 0, 1948.07]),
+        lambda t: with_vertex(t, lambda place: place + np.array([0, 0, 1948.07])),
         r"the vertices are shifted by \(-?\d+, -?\d+, 19\d\d\) m against the light",
     ),
     "other events": (lambda t: with_vertex(t, lambda place: place[::-1]), "nothing to do with the light"),
