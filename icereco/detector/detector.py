@@ -17,6 +17,9 @@ __all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "given_dete
 LIGHT_M_PER_NS = 0.299792458
 """Speed of light in vacuum; of a pulse in a medium, this over `Medium.refractive_index_group`."""
 
+_OUTLINE_SIDES = 360
+"""A convex outline is touched by lines of so many directions: 4 cm too wide at a corner that is 1 km away."""
+
 MEDIA = ("ice", "water")
 _ENTRIES = ("name", "summary", "sensors", "origin", "file_origins_m", "medium", "noise", "source")
 _MEDIUM_ENTRIES = ("kind", "wavelength_nm", "refractive_index_phase", "refractive_index_group")
@@ -96,6 +99,17 @@ class Detector:
         low, high = self._box_m
         middle: ndarray = 0.5 * (low + high)
         return middle
+
+    def encloses(self, place_m: Float[ndarray, "place 3"]) -> Bool[ndarray, "place"]:
+        """Whether places are in the instrumented volume: within the outline of the strings, from the lowest module to the highest."""
+        used = self.position_m[self.alive].astype(np.float64)
+        azimuth = np.linspace(0, 2 * np.pi, _OUTLINE_SIDES, endpoint=False)
+        side = np.stack([np.cos(azimuth), np.sin(azimuth)])
+        reach = (used[:, :2] @ side).max(axis=0)
+        within = (place_m[:, :2] @ side <= reach).all(axis=1)
+        low, high = used[:, 2].min(), used[:, 2].max()
+        inside: ndarray = within & (place_m[:, 2] >= low) & (place_m[:, 2] <= high)
+        return inside
 
     @property
     def extent_m(self) -> Float[ndarray, "3"]:

@@ -19,7 +19,7 @@ from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.discovery import registry
 
-__all__ = ["check_direction"]
+__all__ = ["check_direction", "light_centre"]
 
 _SURE, _EXCLUDED = 5.0, 3.0
 """Standard errors by which another convention must be better to be blamed, and worse to be ruled out."""
@@ -152,22 +152,21 @@ def _method() -> Callable[[EventBatch], Reconstruction] | None:
 
 def _vertex(sample: Sample) -> _Witness | None:
     """From the light's centre back to the vertex, where these are apart."""
-    vertices = [sample.column(f"vertex_{axis}") for axis in "xyz"]
-    if sample.direction is None or any(one is None for one in vertices):
+    truth = sample.events.truth
+    if truth is None or truth.vertex_m is None or not truth.known("vertex_m").any():
         return None
-    vertex = np.stack([one[sample.usable] for one in vertices if one is not None], axis=1)
-    back = vertex - _centre(sample.events)
+    back = truth.vertex_m - light_centre(sample.events)
     length = np.linalg.norm(back, axis=1, keepdims=True)
     if np.linalg.norm(np.nanmedian(back, axis=0)) > _ELSEWHERE_M:
         return None  # the vertices have another origin of coordinates
-    return _witness("vertex", np.where(length > _LEAST_PATH_M, back / length, np.nan), sample.direction)
+    return _witness("vertex", np.where(length > _LEAST_PATH_M, back / length, np.nan), truth.direction)
 
 
 _ELSEWHERE_M = 1000.0
 
 
-def _centre(batch: EventBatch) -> Float[ndarray, "event 3"]:
-    """The mean position of the pulses that are in local coincidence, or of all where none is."""
+def light_centre(batch: EventBatch) -> Float[ndarray, "event 3"]:
+    """Of each event: the mean position of the pulses that are in local coincidence, or of all where none is."""
     weight = np.add.reduceat(np.where(batch.auxiliary, 1e-6, 1.0), batch.pulse_offsets[:-1])
     event = np.repeat(np.arange(len(batch)), batch.dom_count)
     total = np.bincount(event, weight, len(batch))

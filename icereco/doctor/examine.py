@@ -8,6 +8,7 @@ from icereco.doctor.finding import Finding
 from icereco.doctor.flags import check_auxiliary
 from icereco.doctor.geometry import check_order, check_sensors, check_shift
 from icereco.doctor.sample import Sample
+from icereco.doctor.targets import check_targets, check_vertex
 from icereco.doctor.truth import check_columns, check_truth_range
 from icereco.doctor.units import check_charge, check_time
 
@@ -28,6 +29,8 @@ CHECKS: tuple[Check, ...] = (
     check_auxiliary,
     check_truth_range,
     check_direction,
+    check_targets,
+    check_vertex,
     check_columns,
 )
 """In the order in which they are told; each looks at a sample by itself."""

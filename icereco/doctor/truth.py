@@ -8,6 +8,7 @@ from numpy import ndarray
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 from icereco.tables.columns import ragged
+from icereco.tables.schema import TRUTH_COLUMNS
 
 __all__ = ["check_columns", "check_truth_range"]
 
@@ -69,8 +70,9 @@ def check_columns(sample: Sample) -> list[Finding]:
     """A column that is constant or full of gaps teaches nothing, or hides a mistake."""
     columns = {name: _numbers(sample.table.column(name)) for name in sample.table.schema.names}
     known = {name: values for name, values in columns.items() if values is not None and len(values)}
-    gaps = {name: int(np.isnan(values).sum()) for name, values in known.items() if np.isnan(values).any()}
-    constant = [name for name, values in known.items() if name not in gaps and _is_constant(name, values)]
+    missing = {name: int(np.isnan(values).sum()) for name, values in known.items()}
+    gaps = {name: count for name, count in missing.items() if count and name not in TRUTH_COLUMNS}
+    constant = [name for name, values in known.items() if not missing[name] and _is_constant(name, values)]
     findings = []
     if gaps:
         findings.append(

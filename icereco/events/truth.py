@@ -1,5 +1,6 @@
 """What a simulation knows of events: each target by its name, with NaN or None where a single value is unknown."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, overload
 
@@ -44,9 +45,21 @@ class EventTruth:
         return float(azimuth), float(zenith)
 
     def __str__(self) -> str:
-        azimuth, zenith = np.degrees(self.angles)
-        parts = [self.kind, f"{self.energy_gev:,.0f} GeV" if self.energy_gev is not None else None]
-        return ", ".join([*filter(None, parts), f"azimuth {azimuth:.1f}°", f"zenith {zenith:.1f}°"])
+        return ", ".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
+        if self.kind is not None:
+            yield self.kind
+        if self.energy_gev is not None:
+            yield f"{self.energy_gev:,.{0 if self.energy_gev >= 100 else 1}f} GeV"
+        if self.inelasticity is not None:
+            yield f"y {self.inelasticity:.2f}"
+        if np.isfinite(self.direction).all():
+            azimuth, zenith = np.degrees(self.angles)
+            yield f"azimuth {azimuth:.1f}°, zenith {zenith:.1f}°"
+        if self.vertex_m is not None:
+            x, y, z = self.vertex_m
+            yield f"vertex ({x:.0f}, {y:.0f}, {z:.0f}) m"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

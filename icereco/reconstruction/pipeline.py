@@ -93,13 +93,17 @@ def _has_truth(source: Source, detector: Detector) -> bool:
 
 
 def _whole_truth(batch: EventBatch) -> Truth:
-    truth = batch.truth or Truth(np.full((len(batch), 3), np.nan))
-    unknown, unnamed = np.full(len(batch), np.nan), np.full(len(batch), None, dtype=object)
-    return replace(
-        truth,
-        energy_gev=unknown if truth.energy_gev is None else truth.energy_gev,
-        kind=unnamed if truth.kind is None else truth.kind,
+    """The truth with every target, unknown where the file does not have it."""
+    count = len(batch)
+    unknown = Truth(
+        direction=np.full((count, 3), np.nan),
+        energy_gev=np.full(count, np.nan),
+        vertex_m=np.full((count, 3), np.nan),
+        kind=np.full(count, None, dtype=object),
+        inelasticity=np.full(count, np.nan),
     )
+    known = batch.truth.targets if batch.truth else ()
+    return replace(unknown, **{target: getattr(batch.truth, target) for target in known})
 
 
 class _Tally:

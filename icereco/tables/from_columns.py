@@ -30,7 +30,7 @@ def own_batch(
         offsets: `[E+1]`; pulses of event `i` are `offsets[i]:offsets[i+1]`.
         pulses: `[P]` each: sensor_id and time (ns); charge (p.e.), by default 1; auxiliary, by default False; and further
             columns, of `icereco.tables.schema.EXTRA_PULSE_FIELDS` or of any other name.
-        truth: `[E]` each: truth columns of the own layout, and further ones; NaN where unknown.
+        truth: `[E]` each: truth columns of the own layout, and further ones; NaN where unknown, and None for the kind.
         file: that they were read from.
     """
     count = len(pulses["time"])
@@ -41,7 +41,8 @@ def own_batch(
         values = pa.array(columns[name], _pulse_type(name))
         made[name] = pa.ListArray.from_arrays(lists, values)
     for name in sorted(truth, key=lambda name: name not in TRUTH_COLUMNS):
-        made[name] = pa.array(truth[name], from_pandas=True)  # NaN becomes null
+        kind = SCHEMA.field(name).type if name in TRUTH_COLUMNS else None
+        made[name] = pa.array(truth[name], kind, from_pandas=True)  # NaN becomes null
     return pa.RecordBatch.from_pydict(made).replace_schema_metadata({FILE_KEY: str(file).encode()})
 
 

@@ -1,8 +1,19 @@
 """The event table: one row per event, list columns for pulses. Everything that is read or simulated becomes this."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
-__all__ = ["COUNT_COLUMNS", "EXTRA_PULSE_FIELDS", "PULSE_COLUMNS", "TRUTH_COLUMNS", "SCHEMA"]
+from icereco.events.truth import Target
+
+__all__ = [
+    "COUNT_COLUMNS",
+    "EXTRA_PULSE_FIELDS",
+    "PULSE_COLUMNS",
+    "TARGET_COLUMNS",
+    "TRUTH_COLUMNS",
+    "SCHEMA",
+]
 
 
 def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
@@ -11,6 +22,14 @@ def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
 
 PULSE_COLUMNS = ("sensor_id", "time", "charge", "auxiliary")
 TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z", "inelasticity")
+TARGET_COLUMNS: Mapping[Target, tuple[str, ...]] = {
+    "direction": ("azimuth", "zenith"),
+    "energy_gev": ("energy",),
+    "vertex_m": ("vertex_x", "vertex_y", "vertex_z"),
+    "kind": ("kind",),
+    "inelasticity": ("inelasticity",),
+}
+"""The truth columns that each target is made from."""
 COUNT_COLUMNS = ("pulse_count", "dom_count")
 """What a store adds; made anew from the pulses, so never read."""
 

@@ -1,5 +1,6 @@
 """What events must be like before anything is made of them. The first bad value is named, with where it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -12,8 +13,9 @@ from numpy import ndarray
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import UNKNOWN
 from icereco.errors import IcerecoError
+from icereco.events.truth import EVENT_KINDS, Target
 from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns
-from icereco.tables.schema import PULSE_COLUMNS
+from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TARGET_COLUMNS
 
 __all__ = ["BadEventError", "EventChecker", "check_events", "check_truth", "bad_truth"]
 
@@ -122,43 +124,80 @@ class EventChecker:
             raise rows.error(row, "this event_id occurs more than once; event ids must be unique in a file")
 
 
-def check_truth(batch: pa.RecordBatch, source: Path, first_row: int = 0) -> None:
-    """Check that every event has a true direction in range, as training and evaluation need.
+def check_truth(
+    batch: pa.RecordBatch, source: Path, first_row: int = 0, targets: Sequence[Target] = ("direction",)
+) -> None:
+    """Check that every event has each of these targets, in range, as training and evaluation need.
+
+    Args:
+        batch: the rows.
+        source: the file, for the message.
+        first_row: row number of the batch's first event in the file, counted from 0.
+        targets: what is needed.
 
     Raises:
-        IcerecoError: no truth columns, a null or NaN, or an angle out of range. Names file, row and event_id.
+        IcerecoError: a column is missing, or a value is null, NaN or out of range. Names file, row and event_id.
     """
-    names = batch.schema.names
-    if "azimuth" not in names or "zenith" not in names:
-        found = ", ".join(names)
-        raise IcerecoError(
-            f"{source}: truth is needed here: columns azimuth and zenith (rad) missing; found: {found}"
-        )
+    needed = [name for target in targets for name in TARGET_COLUMNS[target]]
+    _require_truth_columns(batch.schema.names, needed, source)
     rows = _Rows(batch, source, first_row)
-    for name, (_, allowed) in _ANGLES.items():
-        bad = _bad_angles(batch, name)
+    for name in needed:
+        bad = _bad_values(batch, name)
         if bad.any():
             row = int(np.argmax(bad))
-            value = batch.column(name).to_numpy(zero_copy_only=False)[row]
-            raise rows.error(row, f"{name} is {value:g}; allowed: {allowed} rad, and not NaN")
-
-
-_ANGLES = {"azimuth": (2 * np.pi, "[0, 2π]"), "zenith": (np.pi, "[0, π]")}
+            value = batch.column(name)[row].as_py()
+            said = value if isinstance(value, str) else "unknown" if value is None else f"{value:g}"
+            raise rows.error(row, f"{name} is {said}; allowed: {_allowed(name)}")
 
 
 def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
     """Which events have no true direction in range."""
-    if not set(_ANGLES) <= set(batch.schema.names):
+    if not set(TARGET_COLUMNS["direction"]) <= set(batch.schema.names):
         return np.ones(batch.num_rows, bool)
-    bad: Bool[ndarray, event] = _bad_angles(batch, "azimuth") | _bad_angles(batch, "zenith")
+    bad: Bool[ndarray, event] = np.any(
+        [_bad_values(batch, name) for name in TARGET_COLUMNS["direction"]], axis=0
+    )
     return bad
 
 
-def _bad_angles(batch: pa.RecordBatch, name: str) -> Bool[ndarray, "event"]:
-    values = np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
-    # float32 angles may end a rounding above the limit.
-    bad: ndarray = ~((values >= -1e-6) & (values <= _ANGLES[name][0] + 1e-6))
-    return bad
+def _require_truth_columns(found: Sequence[str], needed: Sequence[str], source: Path) -> None:
+    missing = [name for name in needed if name not in found]
+    if missing:
+        units = {name: (SCHEMA.field(name).metadata or {}).get(b"unit", b"").decode() for name in missing}
+        named = ", ".join(f"{name} ({unit})" if unit else name for name, unit in units.items())
+        raise IcerecoError(
+            f"{source}: truth is needed here: column{'s' if len(missing) > 1 else ''} {named} missing; "
+            f"found: {', '.join(found)}"
+        )
+
+
+_INFINITY = float("inf")
+_RANGES = {
+    "azimuth": (0.0, 2 * np.pi, "[0, 2π] rad, and not NaN"),
+    "zenith": (0.0, np.pi, "[0, π] rad, and not NaN"),
+    "energy": (0.0, _INFINITY, "above 0 GeV, finite, and not NaN"),
+    "inelasticity": (0.0, 1.0, "[0, 1], and not NaN"),
+}
+_SLACK = 1e-6  # float32 angles may end a rounding above the limit
+
+
+def _allowed(name: str) -> str:
+    if name == "kind":
+        return ", ".join(EVENT_KINDS)
+    return _RANGES[name][2] if name in _RANGES else "finite numbers of m"
+
+
+def _bad_values(batch: pa.RecordBatch, name: str) -> Bool[ndarray, "event"]:
+    """Which values of a truth column are unknown or out of range."""
+    column = batch.column(name).to_numpy(zero_copy_only=False)
+    if name == "kind":
+        return ~np.isin(column.astype(str), EVENT_KINDS)
+    values = np.asarray(column, np.float64)
+    low, high, _ = _RANGES.get(name, (-_INFINITY, _INFINITY, ""))
+    good: ndarray = np.isfinite(values) & (values >= low - _SLACK) & (values <= high + _SLACK)
+    if name == "energy":
+        good &= values > 0
+    return ~good
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ class EventSession:
         truth = event.truth or self._other_truth(event.event_id)
         if truth is not None and not np.isfinite(truth.direction).all():
             truth = None
-        return Shown(row, event.event_id, hits_of(event), truth, self._vertex(row)), self.estimates(row)
+        return Shown(row, event.event_id, hits_of(event), truth), self.estimates(row)
 
     def estimates(self, row: int) -> tuple[Estimate, ...]:
         """What every method says of an event, the main one first."""
@@ -261,14 +261,6 @@ class EventSession:
             if one.name == TRUTH and (found := one.of(event_id)) and found.direction is not None:
                 return EventTruth(found.direction)
         return None
-
-    def _vertex(self, row: int) -> np.ndarray | None:
-        assert self._feed is not None
-        table = self._feed.table(row)
-        if "vertex_x" not in table.schema.names:
-            return None
-        vertex = np.array([table.column(f"vertex_{axis}")[0].as_py() for axis in "xyz"], dtype=np.float64)
-        return vertex if np.isfinite(vertex).all() else None
 
     def keep(self, event_id: int, estimate: Estimate) -> None:
         """Remember what was just reconstructed."""

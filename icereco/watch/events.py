@@ -26,7 +26,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import Event
 from icereco.tables.assembly import event_batch
 from icereco.tables.columns import ragged
-from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
+from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
 from icereco.watch.watch import Signature, signature
 
 __all__ = ["MOST_EVENTS", "EventFeed", "summary_of"]
@@ -215,7 +215,8 @@ def summary_of(batch: pa.RecordBatch, first_row: int) -> pl.DataFrame:
     """A row for each event of a table of the own layout.
 
     Columns: row, event_id, pulses, doms, charge (p.e.), auxiliary (share of pulses), span (ns, first to last pulse),
-    and where the table has them kind, energy (GeV), zenith and azimuth (degrees), the truth.
+    and the truth that the table has: azimuth and zenith (degrees), energy (GeV), kind, vertex_x, vertex_y, vertex_z (m),
+    inelasticity.
     """
     sensor, time, charge, flag = (ragged(batch.column(name)) for name in PULSE_COLUMNS)
     offsets, counts = sensor.offsets, np.diff(sensor.offsets)
@@ -246,7 +247,7 @@ def _spans(values: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> ndarray:
 
 def _truth(batch: pa.RecordBatch) -> dict[str, pl.Series]:
     columns = {}
-    for name in ("kind", "energy", "zenith", "azimuth"):
+    for name in TRUTH_COLUMNS:
         if name in batch.schema.names:
             values = batch.column(name).to_numpy(zero_copy_only=False)
             columns[name] = pl.Series(name, np.degrees(values) if name in ("zenith", "azimuth") else values)

@@ -74,11 +74,7 @@ class Km3netReader:
             part = events[start : start + rows]
             hits = read_hits(part, triggered_only=self.options.triggered_only)
             sensor = sensors_of_modules(hits.dom_id, detector, file, complain=False)
-            columns = {**truth(part.mc_trks), **fits(part.trks)}
-            origin = detector.file_origins_m.get("km3net", (0.0, 0.0, 0.0))
-            for axis, place in zip("xyz", origin, strict=True):
-                if f"vertex_{axis}" in columns:
-                    columns[f"vertex_{axis}"] = columns[f"vertex_{axis}"] - place
+            columns = {**truth(part, detector), **fits(part.trks)}
             yield own_batch(ids[start : start + rows], hits.offsets, hits.columns(sensor), columns, file)
 
     def _require_calibrated(self, hits: Hits, file: Path) -> None:

@@ -5,12 +5,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from icereco.detector.detector import Detector
+from icereco.events.kinds import event_kinds
 from icereco.physics.sphere import angles_from_direction
 
 __all__ = ["fits", "truth"]
 
-# Type, first and last stage of each chain, in km3net-dataformat's `reconstruction`.
+# Type, first and last stage of each chain, places in w2list and what is there, in km3net-dataformat's `reconstruction`.
 _JPP, _AANET = 4000, 101
+_BY, _CC = 8, 10
+_WEAK_CHARGED, _WEAK_NEUTRAL = 2, 3
+_MUON, _MUON_BUNDLE = 13, 81
 _CHAINS = {
     "jmuon": (_JPP, 0, 99),
     "jshower": (_JPP, 100, 199),
@@ -19,13 +24,14 @@ _CHAINS = {
 }
 
 
-def truth(tracks: Any) -> dict[str, ndarray]:
-    """The primary particle, which is the first of `mc_trks`: direction, energy (GeV), vertex (m, as in the file), pdgid.
+def truth(events: Any, detector: Detector) -> dict[str, ndarray]:
+    """The primary particle, which is the first of `mc_trks`: every target in the own layout, and its pdgid.
 
-    Empty where no event has any.
+    The vertex is in coordinates of the detector. Empty where no event has any particle.
     """
     import awkward as ak
 
+    tracks = events.mc_trks
     if not int(ak.sum(ak.num(tracks.E))):
         return {}
 
@@ -33,8 +39,33 @@ def truth(tracks: Any) -> dict[str, ndarray]:
         return _plain(ak.firsts(getattr(tracks, name)))
 
     found = dict(zip(("azimuth", "zenith"), _origin([first(f"dir_{axis}") for axis in "xyz"]), strict=True))
-    found |= {"energy": first("E"), **{f"vertex_{axis}": first(f"pos_{axis}") for axis in "xyz"}}
-    return found | {"pdgid": first("pdgid")}
+    origin = detector.file_origins_m.get("km3net", (0.0, 0.0, 0.0))
+    vertex = np.stack([first(f"pos_{axis}") for axis in "xyz"], axis=1) - origin
+    pdg, (by, charged) = first("pdgid"), _interaction(events)
+    particle = np.where(pdg == _MUON_BUNDLE, _MUON, pdg)
+    found |= {"energy": first("E"), "kind": event_kinds(particle, charged, vertex, detector)}
+    found |= {f"vertex_{axis}": vertex[:, i] for i, axis in enumerate("xyz")}
+    return found | {"inelasticity": by, "pdgid": pdg}
+
+
+def _interaction(events: Any) -> tuple[ndarray, ndarray]:
+    """Bjorken y, and 1 for a charged and 0 for a neutral current; NaN for what is neither, such as a muon's.
+
+    Every generator has them at the same places of `w2list` (km3net-dataformat: gSeaGen, GENHEN, KM3BUU, km3neut); in files
+    from before that they are among the named numbers `usr` of the primary particle.
+    """
+    import awkward as ak
+
+    listed = ak.pad_none(events.w2list, _CC + 1, axis=1)
+    by, current = _plain(listed[:, _BY]), _plain(listed[:, _CC])
+    if "usr" in events.mc_trks.fields:
+        named = ak.firsts(events.mc_trks.usr_names), ak.firsts(events.mc_trks.usr)
+        by, current = (
+            np.where(np.isnan(current), _plain(ak.firsts(named[1][named[0] == name])), listed)
+            for name, listed in (("by", by), ("cc", current))
+        )
+    charged = np.select([current == _WEAK_CHARGED, current == _WEAK_NEUTRAL], [1.0, 0.0], np.nan)
+    return np.where(np.isnan(charged), np.nan, by), charged
 
 
 def fits(tracks: Any) -> dict[str, ndarray]:

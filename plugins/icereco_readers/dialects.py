@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
+from icereco_readers.foreign import Interactions
 
 __all__ = ["EVENT", "Dialect", "dialect_of", "require_one"]
 
@@ -22,10 +23,13 @@ class Dialect:
     Attributes:
         places: x, y, z of the sensor.
         time: of the pulse.
-        truth: own name to the table's, of the direction of the primary particle, its energy and vertex.
-        further: columns of the truth table that are carried as they are.
+        truth: own name to the table's, of the direction of the primary particle, its energy, vertex and inelasticity.
+        further: columns of the truth table that are carried as they are; first the number of the primary particle (PDG)
+            and that of the interaction, in which 1 is a charged and 2 a neutral current.
         told: whether the tables always give the direction of origin; otherwise it depends on who made them.
         origin: the kind of file, whose origin of coordinates a detector card may give.
+        padded: whether the truth is as GraphNeT extracts it from IceCube's frames; see `_without_padding`.
+        lepton_energy: column of the energy of the outgoing lepton, which tells the inelasticity where bjorken_y is wrong.
     """
 
     places: tuple[str, str, str]
@@ -34,6 +38,8 @@ class Dialect:
     further: tuple[str, ...]
     told: bool
     origin: str
+    padded: bool = False
+    lepton_energy: str = ""
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -50,7 +56,8 @@ class Dialect:
 
     def truth_names(self, found: Collection[str]) -> tuple[str, ...]:
         """The columns of a truth table that are read."""
-        return tuple(name for name in (*self.truth.values(), *self.further) if name in found)
+        names = (*self.truth.values(), *self.further, self.lepton_energy)
+        return tuple(name for name in names if name in found)
 
     def place_m(self, columns: Mapping[str, ndarray]) -> ndarray:
         """Places `[P, 3]`, float64."""
@@ -70,21 +77,34 @@ class Dialect:
         return own | {name.replace("_dir_", "_"): columns[name] for name in _pmt_names(columns)}
 
     def own_truth(self, columns: Mapping[str, ndarray], sign: int) -> dict[str, ndarray]:
-        """The own columns of truth; `sign` is -1 where the angles are of travel."""
-        own = {
-            name: np.asarray(columns[theirs], np.float64)
-            for name, theirs in self.truth.items()
-            if theirs in columns
-        }
+        """The own columns of truth but for the kind; `sign` is -1 where the angles are of travel."""
+        own = {name: columns[theirs] for name, theirs in self.truth.items() if theirs in columns}
+        if self.padded:
+            own = _without_padding(own, self.interactions(columns))
+        if {self.lepton_energy, self.truth["energy"]} <= columns.keys():
+            own["inelasticity"] = 1 - columns[self.lepton_energy] / own["energy"]
         if {"azimuth", "zenith"} <= own.keys():
             direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
             known = np.isfinite(direction).all(axis=1)
             angles = angles_from_direction(direction)
             own["azimuth"], own["zenith"] = (np.where(known, angle, np.nan) for angle in angles)
-        return own | {name: np.asarray(columns[name], np.float64) for name in self.further if name in columns}
+        return own | {name: columns[name] for name in self.further if name in columns}
+
+    def interactions(self, columns: Mapping[str, ndarray]) -> Interactions | None:
+        """What interacted and how, which `further` names first; None where the table does not say."""
+        particle, interaction = self.further[:2]
+        if particle not in columns:
+            return None
+        pdg = columns[particle]
+        code = columns.get(interaction, np.full(len(pdg), np.nan))
+        return Interactions(pdg, np.select([code == _CHARGED, code == _NEUTRAL], [1.0, 0.0], np.nan))
 
 
 _CHARGE, _COINCIDENCE = "charge", "hlc"
+_CHARGED, _NEUTRAL = (
+    1,
+    2,
+)  # of IceCube's event weights as of Prometheus; 0 is neither, or the Glashow resonance
 _PMT = ("pmt_dir_x", "pmt_dir_y", "pmt_dir_z")
 
 _ICECUBE = Dialect(
@@ -97,10 +117,12 @@ _ICECUBE = Dialect(
         "vertex_x": "position_x",
         "vertex_y": "position_y",
         "vertex_z": "position_z",
+        "inelasticity": "inelasticity",
     },
-    further=("pid", "interaction_type", "inelasticity", "RunID", "SubrunID", "EventID", "SubEventID"),
+    further=("pid", "interaction_type", "RunID", "SubrunID", "EventID", "SubEventID"),
     told=True,
     origin="graphnet",
+    padded=True,
 )
 _PROMETHEUS = Dialect(
     places=("sensor_pos_x", "sensor_pos_y", "sensor_pos_z"),
@@ -112,10 +134,12 @@ _PROMETHEUS = Dialect(
         "vertex_x": "injection_position_x",
         "vertex_y": "injection_position_y",
         "vertex_z": "injection_position_z",
+        "inelasticity": "injection_bjorkeny",
     },
     further=("injection_type", "injection_interaction_type"),
     told=False,
     origin="prometheus",
+    lepton_energy="primary_lepton_1_energy",  # in GraphNeT's own example bjorkeny repeats bjorkenx
 )
 _RAW_PROMETHEUS = Dialect(
     places=_PROMETHEUS.places,
@@ -127,6 +151,7 @@ _RAW_PROMETHEUS = Dialect(
         "vertex_x": "initial_state_x",
         "vertex_y": "initial_state_y",
         "vertex_z": "initial_state_z",
+        "inelasticity": "bjorken_y",
     },
     further=("initial_state_type", "interaction"),
     told=False,
@@ -154,6 +179,31 @@ def require_one(what: str, option: str, found: Collection[str], source: Path) ->
     raise IcerecoError(
         f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME"
     )
+
+
+def _without_padding(own: Mapping[str, ndarray], interactions: Interactions | None) -> dict[str, ndarray]:
+    """Truth as GraphNeT's `I3TruthExtractor` writes it, with NaN for what is unknown or means something else.
+
+    What it does not know is -1. The position of a muon is where it ends, not where it comes from. Its inelasticity is the
+    share of energy that no track carries, which for an electron or tau neutrino in a charged current has nothing to do with
+    the hadrons.
+    """
+    unknown = {name: column == _PADDING for name, column in own.items() if name in _PADDED}
+    places = [own[name] for name in _VERTEX if name in own]
+    nowhere = np.all([place == _PADDING for place in places], axis=0) if places else False
+    others = False
+    if interactions is not None:
+        particle = np.abs(interactions.pdg)
+        nowhere = nowhere | (particle == _MUON)
+        others = (particle != _NU_MU) & (interactions.charged_current != 0)
+    unknown |= dict.fromkeys(_VERTEX, nowhere)
+    unknown["inelasticity"] = unknown.get("inelasticity", False) | others
+    return {name: np.where(unknown.get(name, False), np.nan, column) for name, column in own.items()}
+
+
+_PADDING, _MUON, _NU_MU = -1, 13, 14
+_PADDED = ("azimuth", "zenith", "energy", "inelasticity")
+_VERTEX = ("vertex_x", "vertex_y", "vertex_z")
 
 
 def _pmt_names(found: Collection[str]) -> tuple[str, ...]:

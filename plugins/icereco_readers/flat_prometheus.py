@@ -16,7 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.tables.columns import require_columns
 from icereco.tables.from_columns import float_column, int_column
-from icereco_readers.foreign import ForeignEvents
+from icereco_readers.foreign import ForeignEvents, Interactions
 
 __all__ = ["FlatFile", "is_flat"]
 
@@ -85,6 +85,7 @@ class FlatFile:
                 place_m=np.stack([columns[axis][chosen] for axis in "xyz"], axis=1),
                 pulses={"time": columns["t"][chosen]},
                 truth={name: column[part] for name, column in truth.items()},
+                interactions=self._interactions(truth, part),
             )
 
     @cached_property
@@ -118,6 +119,14 @@ class FlatFile:
             direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
             own["azimuth"], own["zenith"] = angles_from_direction(direction)
         return own
+
+    @staticmethod
+    def _interactions(truth: dict[str, ndarray], part: slice) -> Interactions | None:
+        """The particle is known, the current is not: a muon neutrino's event may be of any kind."""
+        if "pdg" not in truth:
+            return None
+        pdg = truth["pdg"][part]
+        return Interactions(pdg, np.full(len(pdg), np.nan))
 
     def _of_source(self, file: Path, needed: tuple[str, ...]) -> pa.Table:
         table = pq.read_table(file, page_checksum_verification=True)

@@ -9,16 +9,33 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import SensorFinder
+from icereco.events.kinds import event_kinds
 from icereco.tables.from_columns import own_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FINDER_EVENTS", "ForeignEvents"]
+__all__ = ["FINDER_EVENTS", "ForeignEvents", "Interactions"]
 
 FINDER_EVENTS = 200
 """Events of a file by whose sensors its detector is told."""
+
+_VERTEX = ("vertex_x", "vertex_y", "vertex_z")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interactions:
+    """What interacted, and how.
+
+    Attributes:
+        pdg: float64 `[E]`, number of the primary particle in the scheme of the Particle Data Group; NaN for unknown.
+        charged_current: float64 `[E]`, 1 for a charged current, 0 for a neutral one, NaN for unknown and others.
+    """
+
+    pdg: Float[ndarray, "event"]
+    charged_current: Float[ndarray, "event"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +47,9 @@ class ForeignEvents:
         offsets: int64 `[E+1]`; pulses of event `i` are `offsets[i]:offsets[i+1]`.
         place_m: float64 `[P, 3]`, in the coordinates of the file.
         pulses: `[P]` each: time (ns), and where the format has them charge (p.e.), auxiliary and further columns.
-        truth: `[E]` each, in the names of the own layout, and further columns; the vertex in the coordinates of the file.
+        truth: float64 `[E]` each, in the names of the own layout, and further columns; the vertex in the coordinates of the
+            file.
+        interactions: what the kinds of the events are made from; None where the file does not say.
     """
 
     event_id: Int[ndarray, "event"]
@@ -38,6 +57,7 @@ class ForeignEvents:
     place_m: Float[ndarray, "pulse 3"]
     pulses: Mapping[str, ndarray]
     truth: Mapping[str, ndarray] = field(default_factory=dict)
+    interactions: Interactions | None = None
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -45,6 +65,14 @@ class ForeignEvents:
     def own(self, finder: SensorFinder, file: Path) -> "pa.RecordBatch":
         """In the own layout, in the coordinates of the finder's detector."""
         pulses = {"sensor_id": finder(self.place_m), **self.pulses}
-        origin = {f"vertex_{axis}": place for axis, place in zip("xyz", finder.origin_m, strict=True)}
-        truth = {name: column - np.float64(origin.get(name, 0.0)) for name, column in self.truth.items()}
+        origin = dict(zip(_VERTEX, finder.origin_m, strict=True))
+        truth = {name: column - origin.get(name, 0.0) for name, column in self.truth.items()}
+        if self.interactions is not None:
+            truth["kind"] = self._kinds(truth, finder.detector)
         return own_batch(self.event_id, self.offsets, pulses, truth, file)
+
+    def _kinds(self, truth: Mapping[str, ndarray], detector: Detector) -> ndarray:
+        assert self.interactions is not None, "asked for only where there are some"
+        unknown = np.full(len(self), np.nan)
+        vertex = np.stack([truth.get(name, unknown) for name in _VERTEX], axis=1)
+        return event_kinds(self.interactions.pdg, self.interactions.charged_current, vertex, detector)

@@ -190,12 +190,14 @@ class _FlatFile:
                 part = index.slice(start, start + rows_at_once)
                 rows = event_rows(pulses, EventIndex(part.event_id, part.first, part.end))
                 columns = {name: float_column(rows.column(name).flatten(), name, self.path) for name in names}
+                truth = {name: float_column(column, name, self.path) for name, column in part.truth.items()}
                 yield ForeignEvents(
                     event_id=part.event_id,
                     offsets=np.concatenate([[0], np.cumsum(part.pulse_count)]),
                     place_m=self.dialect.place_m(columns),
                     pulses=self.dialect.pulses(columns),
-                    truth=self.dialect.own_truth(part.truth, sign),
+                    truth=self.dialect.own_truth(truth, sign),
+                    interactions=self.dialect.interactions(truth),
                 )
 
 

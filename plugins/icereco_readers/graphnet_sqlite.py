@@ -149,6 +149,7 @@ class _Tables:
             place_m=self.dialect.place_m(columns),
             pulses=self.dialect.pulses(columns),
             truth=self.dialect.own_truth(blank, sign),
+            interactions=self.dialect.interactions(blank),
         )
 
     def _truth(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:

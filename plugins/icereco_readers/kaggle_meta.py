@@ -11,11 +11,13 @@ from numpy import ndarray
 
 from icereco.errors import IcerecoError
 from icereco.tables.from_columns import int_column
+from icereco.tables.schema import TRUTH_COLUMNS
 
-__all__ = ["META_COLUMNS", "TRUTH_COLUMNS", "EventIndex", "index_from_meta", "index_from_pulses"]
+__all__ = ["META_COLUMNS", "META_TRUTH", "EventIndex", "index_from_meta", "index_from_pulses"]
 
 META_COLUMNS = ("batch_id", "event_id", "first_pulse_index", "last_pulse_index")
-TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "energy_gev", "kind", "vertex_x", "vertex_y", "vertex_z")
+META_TRUTH = (*TRUTH_COLUMNS, "energy_gev")
+"""Columns of a meta table that are truth: the competition has the angles alone, files of our own have all."""
 _NEW_NAMES = {"energy_gev": "energy"}
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icereco.tables.columns import require_columns
-from icereco_readers.kaggle_meta import META_COLUMNS, TRUTH_COLUMNS
+from icereco_readers.kaggle_meta import META_COLUMNS, META_TRUTH
 
 __all__ = ["MetaTables"]
 
@@ -69,7 +69,7 @@ def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
     """
     with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
         found = opened.schema_arrow.names
-        columns = [*META_COLUMNS, *(name for name in TRUTH_COLUMNS if name in found)]
+        columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in found)]
         schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
         kept: dict[int, list[pa.RecordBatch]] = {number: [] for number in counts}
         missing = dict(counts)

@@ -120,12 +120,14 @@ class NestedFile:
     def _events(self, batch: pa.RecordBatch, row: int, sign: int) -> ForeignEvents:
         lists = self._pulse_lists(batch.column(self.pulses), row)
         values = {name: part.values for name, part in lists.items()}
+        truth = self._truth_columns(batch)
         return ForeignEvents(
             event_id=self._ids(batch, row),
             offsets=next(iter(lists.values())).offsets,
             place_m=self.dialect.place_m(values),
             pulses=self.dialect.pulses(values),
-            truth=self.dialect.own_truth(self._truth_columns(batch), sign),
+            truth=self.dialect.own_truth(truth, sign),
+            interactions=self.dialect.interactions(truth),
         )
 
     def _ids(self, batch: pa.RecordBatch, row: int) -> Int[ndarray, "event"]:

@@ -111,7 +111,7 @@ def test_a_file_without_events_is_refused_where_events_are_needed(tmp_path, dete
     [
         ("azimuth", 7.0, r"azimuth is 7; allowed: \[0, 2π\] rad"),
         ("zenith", -0.1, r"zenith is -0.1; allowed: \[0, π\] rad"),
-        ("zenith", None, "zenith is nan"),
+        ("zenith", None, "zenith is unknown"),
     ],
 )
 def test_bad_truth_is_refused_where_truth_is_needed(tmp_path, rows, detector, column, value, message):
@@ -128,7 +128,7 @@ def test_absent_truth_is_refused_where_truth_is_needed(tmp_path, detector):
     path = tmp_path / "events.parquet"
     pq.write_table(random_events(np.full(3, 5), truth=False), path)
     found = complaint(path, detector, need_truth=True)
-    assert "truth is needed here: columns azimuth and zenith (rad) missing; found: event_id" in found
+    assert "truth is needed here: columns azimuth (rad), zenith (rad) missing; found: event_id" in found
 
 
 def refused(path: Path) -> str:

@@ -15,6 +15,7 @@ from icereco.data.sources.source import open_source
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.events.truth import TARGETS
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.tables.assembly import event_batch
 
@@ -349,3 +350,112 @@ def test_event_ids_that_repeat_in_another_file_are_refused(tmp_path, shared_data
         shutil.copyfile(shared_data / RAW, tmp_path / f"{name}.parquet")
     message = complaint(tmp_path, load_detector("arca"))
     assert "b.parquet: row 0, event_id 22980001000000: this event_id occurs more than once" in message
+
+
+def rows_of(database: Path, query: str) -> list[tuple]:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+        return opened.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("place", [DATABASE, MERGED, NESTED])
+def test_graphnet_targets_of_icecube_are_those_of_its_truth_table(shared_data, detector, place):
+    names = "event_no, energy, position_x, position_y, position_z, inelasticity, pid, interaction_type"
+    table = {row[0]: row[1:] for row in rows_of(shared_data / DATABASE, f"SELECT {names} FROM truth")}
+    events = read(shared_data / place, detector)
+    assert events.keys() == table.keys()
+    for number, (energy, *vertex, inelasticity, pid, interaction) in table.items():
+        truth = events[number][0].truth
+        assert (truth.energy_gev, truth.inelasticity) == (energy, inelasticity)
+        assert truth.vertex_m.tolist() == vertex
+        assert (abs(pid), interaction) == (14, 1), "charged currents of muon neutrinos, inside"
+        assert truth.kind == "starting_track"
+
+
+def light_from_vertex_m(events: dict[int, EventBatch]) -> list[float]:
+    """Of each event: how far the mean place of its coincident pulses is from the vertex."""
+    found = []
+    for batch in events.values():
+        pulses = np.diff(batch.pulse_offsets)
+        weight = np.where(batch.auxiliary, 1e-6, 1.0)
+        light = np.average(np.repeat(batch.position_m, pulses, axis=0), axis=0, weights=weight)
+        found.append(float(np.linalg.norm(batch.truth.vertex_m[0] - light)))
+    return found
+
+
+def test_vertices_lie_where_the_light_is(shared_data, detector):
+    low_energies = light_from_vertex_m(read(shared_data / DATABASE, detector))
+    assert max(low_energies) < 100, "1.5 to 4.6 GeV: a muon goes 20 m"
+    arca = load_detector("arca")
+    photons = {n: one for n, one in read(shared_data / RAW, arca).items() if len(one.time_ns)}
+    assert max(light_from_vertex_m(photons)) < 100, "where the geofile's origin is 3194 m above"
+
+
+PADDED = "energy = -1, position_x = -1, position_y = -1, position_z = -1, azimuth = -1, zenith = -1, inelasticity = -1"
+CHANGED_TRUTH = {
+    "noise": (f"{PADDED}, pid = -1, interaction_type = -1", None, set()),
+    "muon": (
+        "pid = -13, interaction_type = -1, inelasticity = -1",
+        "through_track",
+        {"direction", "energy_gev", "kind"},
+    ),
+    "outside": ("position_z = 600", "through_track", set(TARGETS)),
+    "neutral": ("interaction_type = 2", "cascade", set(TARGETS)),
+    "electron": ("pid = -12, inelasticity = 1", "cascade", {*TARGETS} - {"inelasticity"}),
+    "tau": ("pid = 16", "cascade", {*TARGETS} - {"inelasticity"}),
+    "unknown current": ("interaction_type = -1", None, {*TARGETS} - {"kind"}),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED_TRUTH)
+def test_what_graphnet_pads_or_means_otherwise_is_unknown(tmp_path, shared_data, detector, case):
+    statement, kind, known = CHANGED_TRUTH[case]
+    path = changed(copy(shared_data, DATABASE, tmp_path), f"UPDATE truth SET {statement} WHERE event_no = 2")
+    truth = read(path, detector)[2].truth
+    assert {target for target in TARGETS if truth.known(target)[0]} == known
+    assert truth.kind[0] == kind
+
+
+@pytest.mark.parametrize("place", [ORCA_DATABASE, ORCA_MERGED])
+def test_graphnet_targets_of_prometheus_are_those_of_its_truth_table(shared_data, place):
+    names = "event_no, injection_energy, primary_lepton_1_energy, injection_bjorkeny, injection_bjorkenx"
+    places = ", ".join(f"injection_position_{axis}" for axis in "xyz")
+    table = rows_of(shared_data / ORCA_DATABASE, f"SELECT {names}, {places} FROM mc_truth")
+    events = read(shared_data / place, load_detector("orca"))
+    assert len(events) == len(table)
+    for number, energy, lepton, bjorken_y, bjorken_x, *vertex in table:
+        truth = events[number][0].truth
+        assert truth.energy_gev == energy
+        assert truth.inelasticity == pytest.approx(1 - lepton / energy, abs=1e-12)
+        assert bjorken_y == bjorken_x, "which is why the energies are asked"
+        assert truth.vertex_m.tolist() == vertex
+        assert truth.kind in ("starting_track", "through_track")
+
+
+def test_targets_of_raw_prometheus_are_those_of_its_mc_truth(shared_data):
+    arca = load_detector("arca")
+    events = read(shared_data / RAW, arca)
+    for row, event in zip(pq.read_table(shared_data / RAW).to_pylist(), events.values(), strict=True):
+        theirs, truth = row["mc_truth"], event[0].truth
+        assert (theirs["interaction"], theirs["initial_state_type"]) == (1, 14)
+        assert truth.energy_gev == theirs["initial_state_energy"]
+        # The muon is the first particle of the final state; the target nucleon has a mass.
+        muon = theirs["final_state_energy"][0]
+        assert truth.inelasticity == pytest.approx(1 - muon / truth.energy_gev, abs=1e-3)
+        place = np.array([theirs[f"initial_state_{axis}"] for axis in "xyz"])
+        np.testing.assert_allclose(truth.vertex_m, place - arca.file_origins_m["prometheus"], atol=1e-9)
+        inside = arca.encloses(truth.vertex_m[None])[0]
+        assert truth.kind == ("starting_track" if inside else "through_track")
+
+
+def test_flat_photons_know_energy_and_the_kind_of_electron_neutrinos(shared_data, detector):
+    events = read(shared_data / "prometheus", detector, "prometheus:source=icecube_nue_example")
+    table = pq.read_table(
+        shared_data / "prometheus" / "events.parquet", filters=[("source", "=", "icecube_nue_example")]
+    ).to_pylist()
+    assert {row["pdg"] for row in table} == {12}
+    for row in table:
+        truth = events[row["event"]].truth
+        assert truth.targets == ("direction", "energy_gev", "kind")
+        assert (truth.energy_gev[0], truth.kind[0]) == (row["energy"], "cascade")
+    muons = read(shared_data / "prometheus", load_detector("arca"), "prometheus:source=graphnet_22980001")
+    assert {event.truth.kind[0] for event in muons.values()} == {None}, "of either current, in or outside"

@@ -216,3 +216,73 @@ def test_without_km3io_it_is_said_how_to_install_it(tmp_path):
 def test_noise_is_not_taken_for_another_numbering():
     sample = take_sample(open_source(file(ARCA_CASCADES)), load_detector("km3net-arca115"), 100)
     assert check_shift(sample).severity == "unknown"
+
+
+GENHEN_NEUTRAL = "offline/mcv5.1.genhen_anumuNC.sirene.jte.jchain.aashower.sample.root"
+GENHEN_MUONS = "offline/numucc.root"
+MUON_BUNDLES = "mupage/mcv8.1.mupage_tuned_100G.sirene.jterbr00013288.10.root"
+
+
+def expected_truth(name: str) -> list[dict]:
+    """Of each event: energy, vertex, Bjorken y and current as the file lists them, read with km3io."""
+    import km3io
+
+    events = km3io.OfflineReader(str(file(name)))
+    by, current = (km3io.definitions.w2list_gseagen[f"W2LIST_GSEAGEN_{one}"] for one in ("BY", "CC"))
+    tracks = events.mc_trks
+    named = [
+        dict(zip(names[0], values[0], strict=True))
+        for names, values in zip(tracks.usr_names.tolist(), tracks.usr.tolist(), strict=True)
+    ]
+    return [
+        {
+            "energy": float(tracks.E[row][0]),
+            "place": [float(getattr(tracks, f"pos_{axis}")[row][0]) for axis in "xyz"],
+            "by": listed[by] if len(listed) > current else named[row].get("by", np.nan),
+            "current": listed[current] if len(listed) > current else named[row].get("cc"),
+            "pdg": int(tracks.pdgid[row][0]),
+        }
+        for row, listed in enumerate(events.w2list.tolist())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "card", "kinds"),
+    [
+        (ORCA_MUONS, "km3net-orca6", {"starting_track": 5, "through_track": 135}),
+        (ARCA_CASCADES, "km3net-arca115", {"cascade": 31}),
+        (ORCA115, "km3net-orca115-20m", {"cascade": 10}),
+        (GENHEN_NEUTRAL, "km3net-arca115", {"cascade": 10}),
+        (GENHEN_MUONS, "km3net-arca115", {"starting_track": 6, "through_track": 4}),
+        (MUON_BUNDLES, "km3net-orca6", {"through_track": 10}),
+    ],
+)
+def test_every_target_is_that_of_the_file(name, card, kinds):
+    detector = load_detector(card)
+    batch = read(name, detector, "km3net:uncalibrated=true", rows=200)
+    expected = expected_truth(name)
+    truth = batch.truth
+    np.testing.assert_array_equal(truth.energy_gev, [one["energy"] for one in expected])
+    place = np.array([one["place"] for one in expected])
+    np.testing.assert_allclose(truth.vertex_m, place - detector.file_origins_m["km3net"], atol=1e-9)
+    np.testing.assert_array_equal(truth.inelasticity, [one["by"] for one in expected])
+    assert {one["current"] for one in expected} <= {2.0, 3.0, None}, "charged, neutral, none"
+    assert dict(zip(*np.unique(truth.kind.astype(str), return_counts=True), strict=True)) == kinds
+    for kind, one in zip(truth.kind, expected, strict=True):
+        assert kind != "cascade" or abs(one["pdg"]) == 12 or one["current"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "card", "metres"),
+    [(ARCA_CASCADES, "km3net-arca115", 90), (ORCA115, "km3net-orca115-20m", 60)],
+)
+def test_vertices_of_cascades_lie_where_the_light_is(name, card, metres):
+    """In ARCA strings are 90 m apart, in ORCA 20; modules of ORCA are 9 m apart, the nearest of ARCA 36."""
+    batch = read(name, load_detector(card))
+    light = []
+    for event in batch:
+        coincident = ~event.pulses.auxiliary
+        position = np.repeat(event.batch.position_m, np.diff(event.batch.pulse_offsets), axis=0)
+        light.append(position[coincident].mean(axis=0))
+    offset = np.linalg.norm(batch.truth.vertex_m - light, axis=1)
+    assert np.median(offset) < metres

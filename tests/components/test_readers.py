@@ -10,6 +10,7 @@ from icereco.data.sources.fingerprint import fingerprint
 from icereco.data.sources.source import open_source
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
+from icereco.tables.assembly import truth_of
 from icereco.tables.columns import conform
 from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
@@ -115,6 +116,12 @@ def test_kaggle_meta_of_some_of_the_events_gives_those_events(tmp_path, table):
     keep = [5, 6, 100, 150]
     found = read(write_kaggle(table, tmp_path, keep))
     assert found.equals(table.select(KAGGLE_COLUMNS).take(keep).cast(found.schema))
+
+
+def test_the_competition_knows_the_direction_alone(tmp_path, table):
+    whole = read(write_kaggle(table, tmp_path / "kaggle"))
+    truth = truth_of(whole.combine_chunks().to_batches()[0])
+    assert truth.targets == ("direction",)
 
 
 def test_kaggle_batch_without_meta_has_its_events_in_order_and_no_truth(tmp_path, table):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -77,7 +78,11 @@ class TestEverySimulator:
         assert batch.schema.equals(SCHEMA)
         assert batch.num_rows > 0
         batch.validate(full=True)
-        assert not any(column.null_count for column in batch.columns)
+        unknown = {name for name in SCHEMA.names if batch.column(name).null_count}
+        assert unknown <= {"inelasticity"}
+        # Where the neutrino of a through-going muon interacted is not simulated.
+        through = pc.equal(batch.column("kind"), "through_track")
+        assert batch.column("inelasticity").is_null().equals(through)
 
     def test_a_block_depends_on_seed_and_number_alone(self, simulator: Simulator):
         first, second = islice(simulator.blocks(seed=7), 2)

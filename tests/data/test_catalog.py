@@ -194,6 +194,7 @@ def test_show_tells_size_pulses_truth_and_a_few_events(events, event_table):
         "pulses per hit DOM",
         "P50",
         "azimuth, rad",
+        "inelasticity  ",
         "▇",
     ):
         assert text in shown
@@ -203,6 +204,9 @@ def test_show_tells_size_pulses_truth_and_a_few_events(events, event_table):
     assert document["events"] == document["looked_at"]["events"] == 300
     assert document["looked_at"]["empty_events"] == pulses.count(0) == 2
     assert document["looked_at"]["pulses_per_event"]["max"] == max(pulses)
+    inelasticity = document["looked_at"]["truth"]["inelasticity"]
+    assert inelasticity["max"] == max(event_table["inelasticity"].to_pylist())
+    assert inelasticity["known"] == 300
     first = document["looked_at"]["sample"][0]
     assert (first["event_id"], first["pulses"]) == (event_table["event_id"][0].as_py(), pulses[0])
 

@@ -201,3 +201,19 @@ def test_cards_of_km3net_know_modules_by_their_own_number(shared_data: Path, nam
     np.testing.assert_array_equal(detector.dom_id, dom_id)
     ours = np.stack(place, axis=1) - detector.file_origins_m["km3net"]
     np.testing.assert_allclose(detector.position_m, ours, atol=0.002)
+
+
+def test_the_instrumented_volume_is_the_outline_of_the_strings(detector):
+    """IceCube's own border: string 1 is a corner of the outline, the middle between strings 1 and 6 is on its edge."""
+    corner, neighbour = (detector.position_m[detector.string == string][0] for string in (1, 6))
+    middle = detector.position_m.mean(axis=0)
+    at = np.stack([corner, (corner + neighbour) / 2])
+    at[:, 2] = 0
+    inwards = (middle - at) * [1, 1, 0]
+    inwards /= np.linalg.norm(inwards, axis=1, keepdims=True)
+    assert detector.encloses(at + inwards).all()
+    assert not detector.encloses(at - inwards).any()
+    heights = np.array([detector.position_m[:, 2].max() + side for side in (-1, 1)])
+    above = np.stack([np.zeros(2), np.zeros(2), heights], axis=1)
+    assert detector.encloses(above).tolist() == [True, False]
+    assert not detector.encloses(np.full((1, 3), np.nan)).any()

@@ -167,10 +167,69 @@ def test_empty_events_and_idle_columns_are_warned_of(ppc, tmp_path, detector):
     warned = [one.what for one in findings if one.severity == "warning"]
     assert warned == [
         "7 events have no pulses",
-        "values are missing in vertex_x",
+        "values are missing in vertex_m",
         "the same for all in energy",
     ]
     assert not wrong(findings)
+
+
+def with_vertex(table: pa.Table, change) -> pa.Table:
+    names = [f"vertex_{axis}" for axis in "xyz"]
+    moved = change(np.stack([table[name].to_numpy() for name in names], axis=1))
+    return changed(table, **dict(zip(names, moved.T, strict=True)))
+
+
+def spoiled(values: np.ndarray, value: float) -> np.ndarray:
+    return np.where(np.arange(len(values)) % 10, values, value)
+
+
+TARGET_TRAPS = {
+    "logarithm": (
+        lambda t: changed(t, energy=np.log10(t["energy"].to_numpy()) - 4),
+        "energy is out of range",
+    ),
+    "padded energy": (
+        lambda t: changed(t, energy=spoiled(t["energy"].to_numpy(), -1.0)),
+        "energy is out of range in 104 events",
+    ),
+    "inelasticity in GeV": (
+        lambda t: t.append_column("inelasticity", t["energy"]),
+        "inelasticity is out of range in 1,034 events",
+    ),
+    "another origin": (
+        lambda t: with_vertex(t, lambda place: place + np.array([0, 0, 1948.07])),
+        r"the vertices are shifted by \(-?\d+, -?\d+, 19\d\d\) m against the light",
+    ),
+    "other events": (lambda t: with_vertex(t, lambda place: place[::-1]), "nothing to do with the light"),
+    "kilometres": (lambda t: with_vertex(t, lambda place: place / 1e3), "nothing to do with the light"),
+}
+
+
+@pytest.mark.parametrize("trap", TARGET_TRAPS)
+def test_every_trap_in_the_targets_is_found(ppc, tmp_path, detector, trap):
+    plant, words = TARGET_TRAPS[trap]
+    found = wrong(examined(plant(ppc), tmp_path, detector))
+    assert found.keys() - {"direction"} == {"vertex" if "vert" in words or "light" in words else "targets"}
+    assert any(re.search(words, what) for what in found.values()), found
+
+
+def test_missing_targets_are_counted_and_kinds_without_a_meaning_are_named(ppc, tmp_path, detector):
+    kinds = np.array(ppc["kind"].to_pylist(), object)
+    through = kinds == "through_track"
+    kinds[:5], kinds[5:7] = "noise", None
+    inelasticity = pa.array(np.where(through, np.nan, 0.5), from_pandas=True)
+    planted = changed(ppc, kind=pa.array(kinds), energy=spoiled(ppc["energy"].to_numpy(), np.nan))
+    planted = planted.append_column("inelasticity", inelasticity)
+    findings = {
+        one.what: one.evidence
+        for one in examined(planted, tmp_path, detector)
+        if (one.check, one.severity) == ("targets", "warning")
+    }
+    assert findings["1 kind of events without a meaning here"] == "noise: 5 events"
+    lost = int(through[:7].sum())
+    named = "energy_gev: 104 of 1,034 unknown; kind: 2 of 1,034 unknown"
+    expected = named + (f"; inelasticity: {lost} of 1,034 unknown" if lost else "")
+    assert expected in findings.values(), "a track from outside needs no inelasticity"
 
 
 def test_a_wrong_index_of_last_pulses_ends_the_reading(shared_data, tmp_path, detector):

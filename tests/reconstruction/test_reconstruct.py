@@ -12,11 +12,12 @@ from reconstruct_driver import OVERRIDES, SIZES, events_of, icereco, run, writte
 
 from icereco.detector.detector import load_detector
 from icereco.evaluation.streaming import RunningResolution
+from icereco.events.truth import TARGETS
 from icereco.model.checkpoint import file_hash, load_checkpoint, save_checkpoint
 from icereco.model.model import build_model
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.profiles import load_profile
-from icereco.reconstruction.methods import comparison_methods, model_method, untrained_method
+from icereco.reconstruction.methods import Method, comparison_methods, model_method, untrained_method
 from icereco.reconstruction.outputs import FALLBACK_ZENITH_RAD
 from icereco.system.resources import data_dir
 from icereco.tables.assembly import event_batch
@@ -95,6 +96,26 @@ def test_truth_of_any_file_is_carried_along(tmp_path):
     assert table["true_kind"].to_pylist()[:2] == [None, None]
     assert table["true_energy"].to_pylist()[2] == events_of([30], 900)["energy"].to_pylist()[0]
     assert outcome.error.events == 1
+
+
+def test_where_one_file_has_truth_every_batch_has_every_target(tmp_path, monkeypatch):
+    seen, reconstruct = [], Method.__call__
+
+    def watched(method, batch):
+        seen.append(batch.truth)
+        return reconstruct(method, batch)
+
+    monkeypatch.setattr(Method, "__call__", watched)
+    without = events_of([30, 30], 900).drop_columns(["azimuth", "zenith"])
+    pq.write_table(without, tmp_path / "without.parquet")
+    paths = [written(tmp_path / "with.parquet", [30, 30]), tmp_path / "without.parquet"]
+    run(paths, untrained_method("linefit", "icecube86"), tmp_path / "out.parquet")
+    assert [one.targets for one in seen] == [TARGETS, TARGETS]
+    known = [{target: bool(one.known(target).all()) for target in TARGETS} for one in seen]
+    assert known == [
+        {target: target in ("direction", "energy_gev", "kind") for target in TARGETS},
+        dict.fromkeys(TARGETS, False),
+    ]
 
 
 def test_without_truth_there_are_no_truth_columns(tmp_path):

@@ -327,6 +327,19 @@ def test_a_bad_filter_leaves_the_list(session):
     assert (session.expression, len(session.listed), session.total) == ("pulses > 10", 2, 4)
 
 
+@pytest.mark.parametrize("name", ["vertex_x", "vertex_y", "vertex_z", "inelasticity", "energy"])
+def test_events_are_filtered_by_any_target(session, table, name):
+    values = table[name].to_numpy()
+    limit = float(np.median(values))
+    session.filter(f"{name} < {limit!r}")
+    assert session.listed["row"].to_list() == np.flatnonzero(values < limit).tolist()
+
+
+def test_the_true_line_goes_through_the_vertex(session, table):
+    shown, _ = session.shown(0)
+    assert shown.truth.vertex_m.tolist() == [table[f"vertex_{axis}"][0].as_py() for axis in "xyz"]
+
+
 def test_truth_may_stand_in_a_table_beside_the_data(tmp_path, table, detector):
     bare = table.drop_columns(["azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z"])
     pq.write_table(bare, tmp_path / "bare.parquet")

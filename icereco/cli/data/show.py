@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _BAR = 30
-_UNITS = {
-    "azimuth": "rad",
-    "zenith": "rad",
-    "energy": "GeV",
-    "vertex_x": "m",
-    "vertex_y": "m",
-    "vertex_z": "m",
-}
-
 _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
 
 
@@ -169,11 +160,14 @@ def _figures(document: dict[str, Any]) -> Table:
 
 
 def _truth(document: dict[str, Any]) -> Table:
+    from icereco.tables.schema import SCHEMA
+
     table = Table(box=None, pad_edge=False)
     for position, heading in enumerate(("", "known", "min", "median", "max")):
         table.add_column(heading, justify="right" if position else "left")
     for name, found in document["truth"].items():
-        label = f"{name}, {_UNITS[name]}"
+        unit = SCHEMA.field(name).metadata[b"unit"].decode()
+        label = f"{name}, {unit}" if unit else name
         if found is None:
             table.add_row(label, "0")
         else:

@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from icereco.data.store.manifest import _FORMAT, _FORMAT_VERSION, MANIFEST, Geometry, Manifest
 from icereco.data.store.shards import COUNT_COLUMNS, Shard, checksum
 from icereco.errors import IcerecoError
+from icereco.events.truth import TARGETS, Target
+from icereco.tables.schema import TARGET_COLUMNS
 from icereco.tables.validation import check_truth
 
 __all__ = ["Store", "open_store"]
@@ -95,23 +97,29 @@ class Store:
         pulses, doms = (self.column(name) for name in COUNT_COLUMNS)
         return pulses, doms
 
-    def require_truth(self) -> None:
-        """Check that every event has a true direction, as training needs; looks only where preparing found none.
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets that there are columns of (their values may still be null)."""
+        found = set(self.manifest.columns)
+        return tuple(target for target in TARGETS if set(TARGET_COLUMNS[target]) <= found)
+
+    def require_truth(self, targets: Sequence[Target] = ("direction",)) -> None:
+        """Check that every event has these targets, as training needs; directions only where preparing found none.
 
         Raises:
-            IcerecoError: there is none, or one is NaN or out of range; names the row and the event.
+            IcerecoError: there are none, or one is null, NaN or out of range; names the row and the event.
         """
         row = 0
         for shard in self.manifest.shards:
-            if shard.without_truth:
-                self._find_bad_truth(shard, row)
+            if shard.without_truth or set(targets) - {"direction"}:
+                self._find_bad_truth(shard, row, targets)
             row += shard.events
 
-    def _find_bad_truth(self, shard: Shard, row: int) -> None:
+    def _find_bad_truth(self, shard: Shard, row: int, targets: Sequence[Target]) -> None:
         opened = self._open(shard.file)
         for index in range(opened.num_record_batches):
             batch = opened.get_batch(index)
-            check_truth(batch, Path(self.manifest.source), row)
+            check_truth(batch, Path(self.manifest.source), row, targets)
             row += batch.num_rows
 
     def verify(self) -> None:

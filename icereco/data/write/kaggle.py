@@ -1,6 +1,6 @@
 """Writing events in the layout of the Kaggle competition: `train/batch_N.parquet`, `train_meta.parquet`, `sensor_geometry.csv`.
 
-The meta table has energy, kind and vertex besides the competition's columns, where they are known; `last_pulse_index`
+The meta table has all targets besides the competition's columns, where they are known; `last_pulse_index`
 is inclusive. Times are rounded to whole nanoseconds. Columns beside `icereco.tables.schema.SCHEMA` have no place here.
 """
 

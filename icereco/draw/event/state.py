@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
@@ -46,14 +44,12 @@ class Shown:
         event_id: as in the file.
         hits: its pulses.
         truth: or None.
-        vertex_m: true interaction point, or None.
     """
 
     row: int
     event_id: int
     hits: Hits
     truth: EventTruth | None = None
-    vertex_m: Float[ndarray, "3"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +204,7 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
     ]
     truth = state.shown.truth
     if truth is not None and np.isfinite(truth.direction).all():
-        through = center if state.shown.vertex_m is None else state.shown.vertex_m
+        through = center if truth.vertex_m is None else truth.vertex_m
         lines.insert(min(1, len(lines)), Line("true", truth.direction, through, palette.truth, dashed=True))
     return lines
 
