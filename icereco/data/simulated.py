@@ -19,8 +19,9 @@ from icereco import __version__
 from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.plugins.attribution import blaming
+from icereco.plugins.built import Built, build
 from icereco.plugins.component import Component
+from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
 from icereco.system.cache import cache_dir
 from icereco.system.worker_processes import working
@@ -38,10 +39,10 @@ _BLOCKS_AHEAD = 4
 
 
 class _Choice(Protocol):
-    """A component and its options, as a profile has them."""
+    """A declared component and its options, as a profile has them."""
 
     @property
-    def component(self) -> Component: ...
+    def declaration(self) -> Declaration: ...
     @property
     def options(self) -> BaseModel: ...
 
@@ -51,16 +52,21 @@ class Simulation:
     """A simulator with everything that decides about its events.
 
     Attributes:
-        component: the simulator.
-        options: an instance of the component's options model.
+        declaration: of the simulator.
+        options: an instance of its options model.
         detector: the detector.
         seed: not negative.
     """
 
-    component: Component
+    declaration: Declaration
     options: BaseModel
     detector: Detector
     seed: int
+
+    @property
+    def component(self) -> Component:
+        """What is declared of the simulator: its name, factory, ...."""
+        return self.declaration.component
 
     def provenance(self) -> dict[str, Any]:
         """JSON-able facts that decide about the events; nothing else, so that equal events are equal files."""
@@ -100,17 +106,14 @@ class Simulation:
         finally:
             blocks.close()
 
-    def build(self) -> Simulator:
+    def build(self) -> Built[Simulator]:
         """The simulator itself."""
-        factory = self.component.load_factory()
-        with blaming("simulator", factory, "when it was built"):
-            simulator: Simulator = factory(self.options, self.detector)
-        return simulator
+        return build(self.declaration, self.options, self.detector)
 
     def _here(self) -> Blocks:
         simulator = self.build()
-        with blaming("simulator", simulator, "when it made a block of events"):
-            yield from simulator.blocks(self.seed)
+        with simulator.attributing("when it made a block of events"):
+            yield from simulator.component.blocks(self.seed)
 
     def _in_processes(self, workers: int) -> Blocks:
         with working("icereco-simulate", _work, workers) as started:
@@ -147,7 +150,7 @@ def simulated_events(
     Raises:
         IcerecoError: as `Simulation.events`, or the cache cannot be written.
     """
-    simulation = Simulation(choice.component, choice.options, detector, seed)
+    simulation = Simulation(choice.declaration, choice.options, detector, seed)
     path = (
         cache_dir() / "simulated" / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
     )
@@ -193,8 +196,8 @@ def _work(pipe: Connection) -> None:
             number = pipe.recv()
             try:
                 simulator = simulator or simulation.build()
-                with blaming("simulator", simulator, f"when it made block {number}"):
-                    block = next(iter(simulator.blocks(simulation.seed, number)))
+                with simulator.attributing(f"when it made block {number}"):
+                    block = next(iter(simulator.component.blocks(simulation.seed, number)))
                 pipe.send({number: block})
             except IcerecoError as error:
                 pipe.send({number: error})

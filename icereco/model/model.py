@@ -1,6 +1,7 @@
 # ruff: noqa: TID253 -- tensors are this module's business
 """The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,39 +15,76 @@ from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.head import Head
-from icereco.plugins.attribution import blaming
+from icereco.plugins.attribution import attributing, described
+from icereco.plugins.built import Built
 from icereco.plugins.component import ROLES, Kind
+from icereco.plugins.registry import Declaration
 from icereco.profiles import Profile
-from icereco.protocols import asked_for
+from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss, Normalizer, takes_batch
 
 __all__ = ["Model", "build_model"]
 
-_IN_USE = "when it was given a batch"
-
 
 class Model(nn.Module):
-    """A network assembled from four components; widths are handed from stage to stage."""
+    """A network assembled from four components; widths are handed from stage to stage.
 
-    def __init__(self, normalizer: Any, aggregator: Any, encoder: Any, loss: Any) -> None:
+    Attributes:
+        normalizer, aggregator, encoder, loss: the components, all torch modules.
+        head: from the encoder's width to as many outputs as the loss needs.
+        declarations: of the components, so that the error of each names its plugin.
+    """
+
+    normalizer: Normalizer
+    aggregator: Aggregator
+    encoder: Encoder
+    loss: Loss
+
+    def __init__(
+        self,
+        normalizer: Built[Normalizer],
+        aggregator: Built[Aggregator],
+        encoder: Built[Encoder],
+        loss: Built[Loss],
+    ) -> None:
         super().__init__()
-        self.normalizer = normalizer
-        self.aggregator = aggregator
-        self.encoder = encoder
-        self.head = Head(encoder.width, loss.output_count)
-        self.loss = loss
+        self.normalizer = normalizer.component
+        self.aggregator = aggregator.component
+        self.encoder = encoder.component
+        self.head = Head(encoder.component.width, loss.component.output_count)
+        self.loss = loss.component
+        self.declarations: dict[Kind, Declaration] = {
+            "normalizer": normalizer.declaration,
+            "aggregator": aggregator.declaration,
+            "encoder": encoder.declaration,
+            "loss": loss.declaration,
+        }
+        self._aggregator_takes_batch = takes_batch(aggregator.component)
+        self._encoder_takes_batch = takes_batch(encoder.component)
+        self._pulse_limit = _pulse_limit(aggregator.component)
+
+    def attributing(
+        self, role: Kind, doing: str = "when it was given a batch"
+    ) -> AbstractContextManager[None]:
+        """For a block that uses the component of a role; see `icereco.plugins.attribution.attributing`."""
+        return attributing(self.declarations[role], doing)
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
         """The outputs that the loss asked for, float32."""
-        with blaming("normalizer", self.normalizer, _IN_USE):
-            features = self.normalizer(batch)
-        with blaming("aggregator", self.aggregator, _IN_USE):
-            doms = self.aggregator(features.pulses, batch.pulse_offsets, **asked_for(self.aggregator, batch))
-        with blaming("encoder", self.encoder, _IN_USE):
-            events = self.encoder(
-                doms, features.positions, batch.dom_offsets, **asked_for(self.encoder, batch)
-            )
+        features = self.features(batch)
+        raw = {"batch": batch}
+        with self.attributing("aggregator"):
+            more = raw if self._aggregator_takes_batch else {}
+            doms = self.aggregator(features.pulses, batch.pulse_offsets, **more)
+        with self.attributing("encoder"):
+            more = raw if self._encoder_takes_batch else {}
+            events = self.encoder(doms, features.positions, batch.dom_offsets, **more)
         with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
+
+    def features(self, batch: TensorBatch) -> Features:
+        """What the normalizer makes of a batch."""
+        with self.attributing("normalizer"):
+            return self.normalizer(batch)
 
     def centre_outputs(self, batch: EventBatch) -> None:
         """Shift the head so that the mean output over a batch is zero: untrained, the model then points all ways.
@@ -68,7 +106,7 @@ class Model(nn.Module):
 
     def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
         """The outputs for a batch as directions, with NaN for an event that has no pulses."""
-        with blaming("loss", self.loss, "when it decoded outputs"):
+        with self.attributing("loss", "when it decoded outputs"):
             decoded = self.loss.decode(outputs)
         empty = batch.dom_offsets[1:] == batch.dom_offsets[:-1]
         direction = decoded.direction.double().cpu().numpy()
@@ -82,12 +120,15 @@ class Model(nn.Module):
 
     def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
         """How many pulses of each event the aggregator looks at, None if at all."""
-        limit = getattr(self.aggregator, "pulse_limit", None)
-        if limit is None:
+        if self._pulse_limit is None:
             return None
-        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), limit).cumsum()])
+        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), self._pulse_limit).cumsum()])
         per_event: np.ndarray = np.diff(used[batch.dom_offsets])
         return per_event
+
+
+def _pulse_limit(aggregator: Aggregator) -> int | None:
+    return aggregator.pulse_limit if isinstance(aggregator, LimitsPulses) else None
 
 
 def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
@@ -96,29 +137,21 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
     Raises:
         IcerecoError: a component refuses its options or its neighbours.
     """
-    factories = {
-        role: (component.load_factory(), options) for role, (component, options) in _roles(profile).items()
-    }
+    for role in ROLES:  # whatever an import draws at random comes before the seed
+        profile.role(role).component.load_factory()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
-            return _assemble(factories, detector)
-        except ValueError as error:
-            raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
+        normalizer: Built[Normalizer] = _built(profile, "normalizer", detector)
+        aggregator: Built[Aggregator] = _built(profile, "aggregator", normalizer.component.feature_count)
+        encoder: Built[Encoder] = _built(profile, "encoder", aggregator.component.width)
+        return Model(normalizer, aggregator, encoder, _built(profile, "loss"))
 
 
-def _roles(profile: Profile) -> dict[Kind, tuple[Any, Any]]:
-    return {role: profile.role(role) for role in ROLES}
-
-
-def _assemble(factories: dict[Kind, tuple[Any, Any]], detector: Detector) -> Model:
-    def make(role: Kind, *needs: Any) -> Any:
-        factory, options = factories[role]
-        # A ValueError is how a component refuses its options or its neighbours.
-        with blaming(role, factory, "when it was built", passing=(ValueError,)):
-            return factory(options, *needs)
-
-    normalizer = make("normalizer", detector)
-    aggregator = make("aggregator", normalizer.feature_count)
-    encoder = make("encoder", aggregator.width)
-    return Model(normalizer, aggregator, encoder, make("loss"))
+def _built(profile: Profile, role: Kind, *needs: Any) -> Built[Any]:
+    choice = profile.role(role)
+    try:
+        return choice.build(*needs, passing=(ValueError,))
+    except ValueError as error:  # how a component refuses its options or its neighbours
+        raise IcerecoError(
+            f"profile {profile.name!r} does not fit together: {described(choice.declaration)}: {error}"
+        ) from error

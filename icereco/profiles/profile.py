@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel
 
+from icereco.plugins.built import Built, build
 from icereco.plugins.component import ROLES, Component, Kind
+from icereco.plugins.registry import Declaration
 from icereco.profiles.layers import Setting, Settings, Table
 from icereco.profiles.toml_format import format_table
 from icereco.profiles.train_options import TrainOptions
@@ -17,11 +19,21 @@ SCHEMA = 1
 """The version of the file format."""
 
 
-class Choice(NamedTuple):
-    """A component and the options it is to be built with."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A declared component and the options it is to be built with."""
 
-    component: Component
+    declaration: Declaration
     options: BaseModel
+
+    @property
+    def component(self) -> Component:
+        """What is declared of it: its name, factory, ...."""
+        return self.declaration.component
+
+    def build(self, *needs: Any, passing: tuple[type[Exception], ...] = ()) -> Built[Any]:
+        """The component itself; see `icereco.plugins.built.build`."""
+        return build(self.declaration, self.options, *needs, passing=passing)
 
 
 @dataclass(frozen=True, slots=True)

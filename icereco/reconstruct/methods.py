@@ -13,9 +13,11 @@ from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
-from icereco.plugins.attribution import blaming
-from icereco.plugins.component import Component
+from icereco.plugins.attribution import attributing
+from icereco.plugins.built import Built, build
 from icereco.plugins.discovery import registry
+from icereco.plugins.registry import Declaration
+from icereco.protocols import Reconstructor
 
 __all__ = ["Method", "baseline", "model_method", "untrained_method"]
 
@@ -113,28 +115,28 @@ def untrained_method(name: str, detector: str) -> Method:
     Raises:
         IcerecoError: no reconstructor or detector of that name.
     """
-    component = registry().get("reconstructor", name)
-    return Method(name, load_detector(detector), _built(component), *_UNTRAINED)
+    declaration = registry().find("reconstructor", name)
+    return Method(name, load_detector(detector), _reconstructing(declaration), *_UNTRAINED)
 
 
 def baseline() -> Callable[[EventBatch], Reconstruction] | None:
     """The line fit, to set every reconstruction beside; None where its plugin is switched off."""
     try:
-        component = registry().get("reconstructor", f"icereco/{BASELINE}")  # whoever else uses the name
+        declaration = registry().find("reconstructor", f"icereco/{BASELINE}")  # whoever else uses the name
     except IcerecoError:
         return None
-    return _built(component)
+    return _reconstructing(declaration)
 
 
-def _built(component: Component) -> Callable[[EventBatch], Reconstruction]:
-    factory = component.load_factory()
-    with blaming("reconstructor", factory, "when it was built"):
-        method = factory(component.load_options()())
+def _reconstructing(declaration: Declaration) -> Callable[[EventBatch], Reconstruction]:
+    """A reconstructor with its default options, whose errors name its plugin."""
+    with attributing(declaration, "when it was built without options"):
+        options = declaration.component.load_options()()
+    built: Built[Reconstructor] = build(declaration, options)
 
     def reconstruct(batch: EventBatch) -> Reconstruction:
-        with blaming("reconstructor", method, "when it was given events"):
-            found: Reconstruction = method(batch)
-            return found
+        with built.attributing("when it was given events"):
+            return built.component(batch)
 
     return reconstruct
 

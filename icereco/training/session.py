@@ -18,6 +18,7 @@ from icereco.model.checkpoint import load_checkpoint
 from icereco.model.feature_check import check_features
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
+from icereco.protocols import Fittable
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
@@ -248,14 +249,14 @@ def _assemble(
 
 def _fit_normalizer(model: Model, batches: Batches) -> None:
     """Let a normalizer that learns from training events do so; a resumed training then loads what it learned."""
-    if hasattr(model.normalizer, "fit"):
-        model.normalizer.fit(to_tensors(batch, _device(model)) for batch in batches.epoch(0))
+    if isinstance(model.normalizer, Fittable):
+        with model.attributing("normalizer", "when it was fitted"):
+            model.normalizer.fit(to_tensors(batch, _device(model)) for batch in batches.epoch(0))
 
 
 def _meet_first_batch(model: Model, batch: EventBatch) -> None:
     """Check the features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
-    features = model.normalizer(to_tensors(batch, _device(model)))
-    if warning := check_features(features):
+    if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
     model.centre_outputs(batch)
 

@@ -18,7 +18,6 @@ from icereco.events.tensors import to_tensors
 from icereco.model.model import Model
 from icereco.model.precision import autocast
 from icereco.physics.sphere import opening_angle
-from icereco.plugins.attribution import blaming
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.observer import TrainingObserver
@@ -134,7 +133,7 @@ class Trainer:
         with autocast(self.options, device):
             outputs = model(to_tensors(batch, device))
         truth = torch.from_numpy(batch.truth.direction).to(device, torch.float32)
-        with blaming("loss", model.loss, "when it was given outputs"):
+        with model.attributing("loss", "when it was given outputs"):
             return outputs, model.loss(outputs, truth)
 
     def _blame(self, batch: EventBatch, what: str) -> str:
