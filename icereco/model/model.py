@@ -24,6 +24,14 @@ from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss,
 
 __all__ = ["Model", "build_model"]
 
+_SIZES: dict[Kind, str] = {
+    "normalizer": "feature_count",
+    "aggregator": "width",
+    "encoder": "width",
+    "loss": "output_count",
+}
+"""The attribute of each component that fixes the size of the next one."""
+
 
 class Model(nn.Module):
     """A network assembled from four components; widths are handed from stage to stage.
@@ -150,8 +158,14 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
 def _built(profile: Profile, role: Kind, *needs: Any) -> Built[Any]:
     choice = profile.role(role)
     try:
-        return choice.build(*needs, passing=(ValueError,))
+        built = choice.build(*needs, passing=(ValueError,))
     except ValueError as error:  # how a component refuses its options or its neighbours
         raise IcerecoError(
             f"profile {profile.name!r} does not fit together: {described(choice.declaration)}: {error}"
         ) from error
+    if not hasattr(built.component, _SIZES[role]):
+        raise IcerecoError(
+            f"{described(choice.declaration)} does not say its {_SIZES[role]}, which its neighbours are built with; "
+            f"see what else is missing: icereco plugins check {choice.component.name}"
+        )
+    return built

@@ -72,6 +72,21 @@ def test_a_part_that_refuses_its_neighbours_is_named(role, monkeypatch):
     assert f"{role} 'brittle' of icereco-brittle 2.5: a width of 64" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("role", "size"),
+    [
+        ("normalizer", "feature_count"),
+        ("aggregator", "width"),
+        ("encoder", "width"),
+        ("loss", "output_count"),
+    ],
+)
+def test_a_part_that_does_not_say_its_size_is_named(role, size, monkeypatch):
+    with pytest.raises(IcerecoError) as caught:
+        model_with(role, lambda *_needs: lambda *_inputs: None, monkeypatch)
+    assert str(caught.value).startswith(f"{role} 'brittle' of icereco-brittle 2.5 does not say its {size}")
+
+
 class Counting(nn.Module):
     """An encoder that takes the raw batch: what it gives is the number of pulses of each event."""
 
