@@ -48,7 +48,7 @@ def seconds_per_event(kernel: str, batch: EventBatch, repeats: int) -> float:
 
 def attention_seconds(kernel: str, batch: EventBatch, repeats: int) -> float:
     """Median time of a forward and backward pass of one layer's attention alone."""
-    options = hierarchical().role("aggregator")[1]
+    options = hierarchical().role("aggregator").options
     sequences = Sequences.from_offsets(torch.from_numpy(batch.pulse_offsets)).company
     shape = (len(sequences.token_order), 3, options.heads, options.width // options.heads)
     qkv = torch.randn(shape, dtype=torch.bfloat16 if has_fast_bfloat16(CPU) else torch.float32)

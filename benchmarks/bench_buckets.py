@@ -46,8 +46,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1024)
     count = parser.parse_args().events
-    detector, component = load_detector("icecube86"), registry().get("simulator", "ice-telescope")
-    simulation = Simulation(component, component.load_options()(), detector, 3)
+    detector, simulator = load_detector("icecube86"), registry().find("simulator", "ice-telescope")
+    simulation = Simulation(simulator, simulator.component.load_options()(), detector, 3)
     table = pa.Table.from_batches(list(simulation.events(count, workers=1)))
     pulses = event_batch(table, detector).pulse_count
     show_machine()

@@ -23,7 +23,7 @@ from icereco.model.model import Model, build_model
 from icereco.model.precision import autocast
 from icereco.plugins.component import ROLES
 from icereco.plugins.discovery import registry
-from icereco.protocols import asked_for
+from icereco.protocols import takes_batch
 from icereco.training.optimizer import build_optimizers
 
 EVENTS, REPEATS = 32, 3
@@ -82,7 +82,7 @@ def against_padded(role: str, name: str, model: Model, batch: TensorBatch) -> fl
         else ((doms, features.positions), batch.dom_offsets)
     )
     padded = (PADDED_AGGREGATORS if role == "aggregator" else PADDED_ENCODERS).get(name)
-    more = asked_for(network, batch)
+    more = {"batch": batch} if takes_batch(network) else {}
 
     def ours() -> Tensor:
         return network(*inputs, offsets, **more)

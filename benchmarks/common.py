@@ -61,7 +61,7 @@ def flops_forward(batch: EventBatch, profile: Profile) -> float:
     A token costs 24·width² in each layer (query, key, value, output: 8·width²; MLP: 16·width²), and a pair of tokens
     of one sequence 4·width (q·k and weights·v). Embeddings and head are left out.
     """
-    aggregator, encoder = profile.role("aggregator")[1], profile.role("encoder")[1]
+    aggregator, encoder = profile.role("aggregator").options, profile.role("encoder").options
     pulses = torch.from_numpy(batch.pulse_offsets).diff().double()
     doms = torch.from_numpy(batch.dom_offsets).diff().double() + 1  # the summary token
     width = aggregator.width

@@ -1,14 +1,14 @@
 """What each kind of component promises. Factories are called with the options first, then what the kind needs.
 
-An aggregator or encoder whose `forward` names `batch` is handed the `TensorBatch` too, by that name: a way to the
-pulses in ns and p.e. for those that need physical units. As with hooks, arguments that are not named are not passed.
+What only some components can do has a protocol of its own: a normalizer may be `Fittable`, an aggregator may be one that
+`LimitsPulses`, a reader may be `Divisible`, and an aggregator or encoder may ask for the raw batch (`takes_batch`).
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 
@@ -33,7 +33,10 @@ __all__ = [
     "Reader",
     "Simulator",
     "Reconstructor",
-    "asked_for",
+    "Fittable",
+    "LimitsPulses",
+    "Divisible",
+    "takes_batch",
 ]
 
 
@@ -46,11 +49,7 @@ class Features:
 
 
 class Normalizer(Protocol):
-    """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint.
-
-    One with a method `fit(batches)` is given training events as an iterator of `TensorBatch` once, before the first
-    step; it takes as many as it needs and sets its buffers.
-    """
+    """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint."""
 
     feature_count: int
 
@@ -62,8 +61,7 @@ class Normalizer(Protocol):
 class Aggregator(Protocol):
     """T1. `factory(options, feature_count)`, a torch module.
 
-    Pulses of one DOM never see another DOM; any number of pulses; the order of DOMs does not matter. One that looks
-    only at the first pulses of a DOM says at how many in its attribute `pulse_limit`.
+    Pulses of one DOM never see another DOM; any number of pulses; the order of DOMs does not matter.
     """
 
     width: int
@@ -114,9 +112,6 @@ class Loss(Protocol):
 class Reader(Protocol):
     """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
 
-    A reader of folders may also have `parts(path)`: paths that can be read on their own, in this order. They are then
-    prepared by several processes, and a damaged one can be left out.
-
     Batches may name the file they came from in their schema's metadata (`icereco.tables.columns.FILE_KEY`), which
     then is what messages about bad events name.
     """
@@ -158,6 +153,35 @@ class Reconstructor(Protocol):
         ...
 
 
-def asked_for(component: Any, batch: TensorBatch) -> dict[str, TensorBatch]:
-    """The further arguments of an aggregator or encoder: `batch`, if its `forward` names that."""
-    return {"batch": batch} if "batch" in inspect.signature(component.forward).parameters else {}
+@runtime_checkable
+class Fittable(Protocol):
+    """A normalizer that learns its constants from training events."""
+
+    def fit(self, batches: Iterable[TensorBatch]) -> None:
+        """Set its buffers from as many batches as it needs; called once, before the first step."""
+        ...
+
+
+@runtime_checkable
+class LimitsPulses(Protocol):
+    """An aggregator that looks only at the first `pulse_limit` pulses of a DOM; results then say how many were used."""
+
+    pulse_limit: int
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A reader of folders whose files can be read one by one: by several processes, and without a damaged one."""
+
+    def parts(self, path: Path) -> Sequence[Path]:
+        """Paths that, read in this order, give the events of `path`."""
+        ...
+
+
+def takes_batch(component: Aggregator | Encoder) -> bool:
+    """Whether it is handed the `TensorBatch` too, as `batch`: if its `forward` has an argument of that name.
+
+    That is a way to the pulses in ns and p.e. for those that need physical units. As with hooks, what is not named is
+    not passed.
+    """
+    return "batch" in inspect.signature(getattr(component, "forward", component)).parameters

@@ -45,9 +45,13 @@ def test_the_settings_of_the_page_are_sound():
         load_profile(name, overrides.split(" -o ")[1:])
     columns = re.search(r"`pulse_columns = (\{.*?\})`", text)[1]
     features = re.search(r"`dom_features = (\[.*?\])`", text)[1]
-    options = load_profile(
-        "hierarchical", [f"normalizer.pulse_columns={columns}", f"normalizer.dom_features={features}"]
-    ).role("normalizer")[1]
+    options = (
+        load_profile(
+            "hierarchical", [f"normalizer.pulse_columns={columns}", f"normalizer.dom_features={features}"]
+        )
+        .role("normalizer")
+        .options
+    )
     assert options.pulse_columns == {"tot": 30.0, "pmt_x": 1.0}
     assert len(options.dom_features) == 3
 

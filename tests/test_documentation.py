@@ -81,10 +81,10 @@ def test_the_aggregator_of_the_tutorial_is_one_that_a_profile_can_use(tmp_path):
     program = """
 import sys
 from icereco.profiles import load_profile
-component, options = load_profile("hierarchical", ["aggregator.use=mean", "aggregator.width=32"]).role("aggregator")
+choice = load_profile("hierarchical", ["aggregator.use=mean", "aggregator.width=32"]).role("aggregator")
 assert "torch" not in sys.modules
 import torch
-print(*component.load_factory()(options, 3)(torch.ones(5, 3), torch.tensor([0, 1, 5])).shape)
+print(*choice.build(3).component(torch.ones(5, 3), torch.tensor([0, 1, 5])).shape)
 """
     assert run(tmp_path, program) == "2 32\n"
     (test,) = [block for block in blocks(PLUGIN, "python") if "icereco.testing" in block]

@@ -97,9 +97,9 @@ def command(
     from icereco.plugins.discovery import registry
 
     _require_new(output, layout)
-    component = registry().get("simulator", simulator)
-    options = _options(component.load_options(), settings, simulator)
-    simulation = Simulation(component, options, load_detector(detector), seed)
+    declaration = registry().find("simulator", simulator)
+    options = _options(declaration.component.load_options(), settings, simulator)
+    simulation = Simulation(declaration, options, load_detector(detector), seed)
     started = time.perf_counter()
     statistics = _simulate(simulation, events, output, layout, workers or _default_workers())
     _print(statistics, output, layout, time.perf_counter() - started)

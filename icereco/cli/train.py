@@ -25,7 +25,6 @@ from icereco.system.signals import interrupted_by_sigterm
 if TYPE_CHECKING:
     from icereco.profiles import Profile
     from icereco.training.data_choice import DataChoice
-    from icereco.training.resume_state import Position
     from icereco.training.session import Session
     from icereco.training.wandb import Tracker
 
@@ -174,6 +173,7 @@ def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManage
 
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
+    from icereco.cli.train_display import TrainDisplay
     from icereco.training.stop_request import stop_on_signals
 
     facts = session.material.facts
@@ -181,11 +181,13 @@ def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
         "%d events to train on, %d to validate, %.2f million parameters",
         facts["train_events"],
         facts["validation_events"],
-        sum(p.numel() for p in session.trainer.model.parameters()) / 1e6,
+        sum(p.numel() for p in session.model.parameters()) / 1e6,
     )
+    epochs, events = session.profile.train.epochs, len(session.batches)
+    display = TrainDisplay(progress, session.position, epochs, events)
     try:
         with stop_on_signals() as stop:
-            finished = session.train(stop, tracker, _Display(session, progress))
+            finished = session.train(stop, tracker, display)
     except BaseException:
         tracker.finish(exit_code=1)
         raise
@@ -238,50 +240,19 @@ def _stages(progress: Progress) -> Callable[[str], Callable[[int, int], None]]:
     return stage
 
 
-class _Display:
-    """A bar over all events of all epochs, and a line for each validation."""
-
-    def __init__(self, session: "Session", progress: Progress) -> None:
-        self.epochs = session.profile.train.epochs
-        self.events = len(session.trainer.batches)
-        self.progress = progress
-        progress.start()
-        self.task = progress.add_task(
-            "training", total=self.epochs * self.events, note="", completed=session.trainer.position.events
-        )
-
-    def on_step(self, position: "Position", loss: float) -> None:
-        """Move the bar."""
-        rate = position.events / max(position.seconds, 1e-9)
-        epoch = min(position.epoch + 1, self.epochs)
-        note = f"epoch {epoch}/{self.epochs}  step {position.step}  loss {loss:.3f}  {rate:.0f} events/s"
-        self.progress.update(self.task, completed=position.events, note=note)
-
-    def on_metrics(self, metrics: dict[str, Any]) -> None:
-        """A line for a validation."""
-        if "validation/median_deg" in metrics:
-            logger.info(
-                "epoch %5.2f  validation loss %.3f  angular error median %.2f°  mean %.2f°",
-                metrics["epoch"],
-                metrics["validation/loss"],
-                metrics["validation/median_deg"],
-                metrics["validation/mean_deg"],
-            )
-
-
 def _say_what_next(session: "Session", finished: bool) -> None:
     run = session.run
     if not finished:
         logger.warning(
             "stopped after step %d; go on with:\n  icereco train --resume %s",
-            session.trainer.position.step,
+            session.position.step,
             run.name,
         )
         return
     from icereco.cli.evaluate import show
 
     show(run.validation)
-    best = session.trainer.position.best_median_deg
+    best = session.position.best_median_deg
     error = "no validation event has a direction"
     if best is not None:
         error = f"median angular error {best:.2f}° at the lowest validation loss"

@@ -20,10 +20,11 @@ from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector, given_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.plugins.attribution import blaming
+from icereco.plugins.built import Built, build
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
 from icereco.plugins.options import options_from
+from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
 from icereco.system.cache import cache_dir
 from icereco.system.worker_processes import working
@@ -44,10 +45,10 @@ _BLOCKS_AHEAD = 4
 
 
 class _Choice(Protocol):
-    """A component and its options, as a profile has them."""
+    """A declared component and its options, as a profile has them."""
 
     @property
-    def component(self) -> Component: ...
+    def declaration(self) -> Declaration: ...
     @property
     def options(self) -> BaseModel: ...
 
@@ -57,16 +58,21 @@ class Simulation:
     """A simulator with everything that decides about its events.
 
     Attributes:
-        component: the simulator.
-        options: an instance of the component's options model.
+        declaration: of the simulator.
+        options: an instance of its options model.
         detector: the detector.
         seed: not negative.
     """
 
-    component: Component
+    declaration: Declaration
     options: BaseModel
     detector: Detector
     seed: int
+
+    @property
+    def component(self) -> Component:
+        """What is declared of the simulator: its name, factory, ...."""
+        return self.declaration.component
 
     def provenance(self) -> dict[str, Any]:
         """JSON-able facts that decide about the events; nothing else, so that equal events are equal files."""
@@ -106,17 +112,14 @@ class Simulation:
         finally:
             blocks.close()
 
-    def build(self) -> Simulator:
+    def build(self) -> Built[Simulator]:
         """The simulator itself."""
-        factory = self.component.load_factory()
-        with blaming("simulator", factory, "when it was built"):
-            simulator: Simulator = factory(self.options, self.detector)
-        return simulator
+        return build(self.declaration, self.options, self.detector)
 
     def _here(self) -> Blocks:
         simulator = self.build()
-        with blaming("simulator", simulator, "when it made a block of events"):
-            yield from simulator.blocks(self.seed)
+        with simulator.attributing("when it made a block of events"):
+            yield from simulator.component.blocks(self.seed)
 
     def _in_processes(self, workers: int) -> Blocks:
         with working("icereco-simulate", _work, workers) as started:
@@ -163,9 +166,10 @@ def simulate(
         raise IcerecoError(f"events must be at least 1, not {events}")
     if seed < 0:
         raise IcerecoError(f"seed must not be negative, and is {seed}")
-    component = registry().get("simulator", simulator)
+    declaration = registry().find("simulator", simulator)
     chosen = given_detector(detector)
-    simulation = Simulation(component, options_from("simulator", component, options), chosen, seed)
+    given = options_from("simulator", declaration.component, options)
+    simulation = Simulation(declaration, given, chosen, seed)
     return event_batch(pa.Table.from_batches(list(simulation.events(events, workers))), chosen)
 
 
@@ -190,7 +194,7 @@ def simulated_events(
     Raises:
         IcerecoError: as `Simulation.events`, or the cache cannot be written.
     """
-    simulation = Simulation(choice.component, choice.options, detector, seed)
+    simulation = Simulation(choice.declaration, choice.options, detector, seed)
     path = (
         cache_dir() / "simulated" / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
     )
@@ -236,8 +240,8 @@ def _work(pipe: Connection) -> None:
             number = pipe.recv()
             try:
                 simulator = simulator or simulation.build()
-                with blaming("simulator", simulator, f"when it made block {number}"):
-                    block = next(iter(simulator.blocks(simulation.seed, number)))
+                with simulator.attributing(f"when it made block {number}"):
+                    block = next(iter(simulator.component.blocks(simulation.seed, number)))
                 pipe.send({number: block})
             except IcerecoError as error:
                 pipe.send({number: error})

@@ -1,5 +1,6 @@
 """The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -10,44 +11,89 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Estimates, Reconstruction
+from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.decoding import reconstruction
 from icereco.model.head import Head, Heads
 from icereco.model.several_losses import DIRECTION, SeveralLosses
-from icereco.plugins.attribution import blaming
-from icereco.plugins.component import Kind
+from icereco.plugins.attribution import attributing, described
+from icereco.plugins.built import Built
+from icereco.plugins.component import ROLES, Kind
+from icereco.plugins.registry import Declaration
 from icereco.profiles import Choice, Profile
-from icereco.protocols import asked_for
+from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss, Normalizer, takes_batch
 
 __all__ = ["Model", "build_model"]
 
-_IN_USE = "when it was given a batch"
+_SIZES: dict[Kind, str] = {
+    "normalizer": "feature_count",
+    "aggregator": "width",
+    "encoder": "width",
+    "loss": "output_count",
+}
+"""The attribute of each component that fixes the size of the next one."""
 
 
 class Model(nn.Module):
-    """A network assembled from four components; widths are handed from stage to stage."""
+    """A network assembled from four components; widths are handed from stage to stage.
 
-    def __init__(self, normalizer: Any, aggregator: Any, encoder: Any, loss: Any) -> None:
+    Attributes:
+        normalizer, aggregator, encoder, loss: the components, all torch modules.
+        head: from the encoder's width to as many outputs as the loss needs.
+        declarations: of the components, so that the error of each names its plugin.
+    """
+
+    normalizer: Normalizer
+    aggregator: Aggregator
+    encoder: Encoder
+    loss: Loss
+
+    def __init__(
+        self,
+        normalizer: Built[Normalizer],
+        aggregator: Built[Aggregator],
+        encoder: Built[Encoder],
+        loss: Built[Loss],
+    ) -> None:
         super().__init__()
-        self.normalizer = normalizer
-        self.aggregator = aggregator
-        self.encoder = encoder
-        self.head = _head(encoder.width, loss)
-        self.loss = loss
+        self.normalizer = normalizer.component
+        self.aggregator = aggregator.component
+        self.encoder = encoder.component
+        self.head = _head(encoder.component.width, loss.component)
+        self.loss = loss.component
+        self.declarations: dict[Kind, Declaration] = {
+            "normalizer": normalizer.declaration,
+            "aggregator": aggregator.declaration,
+            "encoder": encoder.declaration,
+            "loss": loss.declaration,
+        }
+        self._aggregator_takes_batch = takes_batch(aggregator.component)
+        self._encoder_takes_batch = takes_batch(encoder.component)
+        self._pulse_limit = _pulse_limit(aggregator.component)
+
+    def attributing(
+        self, role: Kind, doing: str = "when it was given a batch"
+    ) -> AbstractContextManager[None]:
+        """For a block that uses the component of a role; see `icereco.plugins.attribution.attributing`."""
+        return attributing(self.declarations[role], doing)
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
         """The outputs that the loss asked for, float32."""
-        with blaming("normalizer", self.normalizer, _IN_USE):
-            features = self.normalizer(batch)
-        with blaming("aggregator", self.aggregator, _IN_USE):
-            doms = self.aggregator(features.pulses, batch.pulse_offsets, **asked_for(self.aggregator, batch))
-        with blaming("encoder", self.encoder, _IN_USE):
-            events = self.encoder(
-                doms, features.positions, batch.dom_offsets, **asked_for(self.encoder, batch)
-            )
+        features = self.features(batch)
+        raw = {"batch": batch}
+        with self.attributing("aggregator"):
+            more = raw if self._aggregator_takes_batch else {}
+            doms = self.aggregator(features.pulses, batch.pulse_offsets, **more)
+        with self.attributing("encoder"):
+            more = raw if self._encoder_takes_batch else {}
+            events = self.encoder(doms, features.positions, batch.dom_offsets, **more)
         with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
+
+    def features(self, batch: TensorBatch) -> Features:
+        """What the normalizer makes of a batch."""
+        with self.attributing("normalizer"):
+            return self.normalizer(batch)
 
     def centre_outputs(self, batch: EventBatch) -> None:
         """Shift the head so that the mean output over a batch is zero: untrained, the model then points all ways.
@@ -74,26 +120,27 @@ class Model(nn.Module):
 
     def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
         """What the outputs for a batch say, with NaN for an event that has no pulses."""
-        with blaming("loss", self.loss, "when it decoded outputs"):
-            estimates: Estimates = self.loss.decode(outputs)
+        with self.attributing("loss", "when it decoded outputs"):
+            estimates = self.loss.decode(outputs)
         return reconstruction(estimates, batch.dom_count > 0, self._pulses_used(batch))
 
     def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
         """How many pulses of each event the aggregator looks at, None if at all."""
-        limit = getattr(self.aggregator, "pulse_limit", None)
-        if limit is None:
+        if self._pulse_limit is None:
             return None
-        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), limit).cumsum()])
+        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), self._pulse_limit).cumsum()])
         per_event: np.ndarray = np.diff(used[batch.dom_offsets])
         return per_event
 
 
-def _head(width: int, loss: Any) -> Head | Heads:
-    return (
-        Heads(width, loss.output_counts)
-        if isinstance(loss, SeveralLosses)
-        else Head(width, loss.output_count)
-    )
+def _pulse_limit(aggregator: Aggregator) -> int | None:
+    return aggregator.pulse_limit if isinstance(aggregator, LimitsPulses) else None
+
+
+def _head(width: int, loss: Loss) -> Head | Heads:
+    if isinstance(loss, SeveralLosses):
+        return Heads(width, loss.output_counts)
+    return Head(width, loss.output_count)
 
 
 def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
@@ -102,38 +149,48 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
     Raises:
         IcerecoError: a component refuses its options or its neighbours.
     """
+    for role in ROLES:  # whatever an import draws at random comes before the seed
+        profile.role(role).component.load_factory()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
-            return _assemble(profile, detector)
-        except ValueError as error:
-            raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
+        normalizer: Built[Normalizer] = _built(profile, "normalizer", profile.role("normalizer"), detector)
+        features = normalizer.component.feature_count
+        aggregator: Built[Aggregator] = _built(profile, "aggregator", profile.role("aggregator"), features)
+        width = aggregator.component.width
+        encoder: Built[Encoder] = _built(profile, "encoder", profile.role("encoder"), width)
+        return Model(normalizer, aggregator, encoder, _loss(profile))
 
 
-def _assemble(profile: Profile, detector: Detector) -> Model:
-    normalizer = _built("normalizer", profile.role("normalizer"), detector)
-    aggregator = _built("aggregator", profile.role("aggregator"), normalizer.feature_count)
-    encoder = _built("encoder", profile.role("encoder"), aggregator.width)
-    return Model(normalizer, aggregator, encoder, _loss(profile))
-
-
-def _loss(profile: Profile) -> Any:
+def _loss(profile: Profile) -> Built[Loss]:
     """The profile's losses as one; a single one is itself."""
-    direction = _built("loss", profile.role("loss"))
-    if "direction" not in direction.targets:
-        raise ValueError(
-            f"[loss] estimates the {', '.join(direction.targets)}; it must estimate the direction, and "
-            "[losses.NAME] is the place of other targets"
+    direction: Built[Loss] = _built(profile, "loss", profile.role("loss"))
+    if "direction" not in direction.component.targets:
+        raise IcerecoError(
+            f"profile {profile.name!r} does not fit together: [loss] estimates the "
+            f"{', '.join(direction.component.targets)}; it must estimate the direction, and [losses.NAME] is the place of "
+            "other targets"
         )
     if not profile.losses:
         return direction
-    further = {name: _built("loss", loss.choice) for name, loss in profile.losses.items()}
+    further = {name: _built(profile, "loss", loss.choice) for name, loss in profile.losses.items()}
     weights = {name: loss.weight for name, loss in profile.losses.items()}
-    return SeveralLosses({DIRECTION: direction} | further, {DIRECTION: 1.0} | weights)
+    try:
+        several: Loss = SeveralLosses({DIRECTION: direction} | further, {DIRECTION: 1.0} | weights)
+    except ValueError as error:
+        raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
+    return Built(several, direction.declaration)
 
 
-def _built(role: Kind, choice: Choice, *needs: Any) -> Any:
-    factory = choice.component.load_factory()
-    # A ValueError is how a component refuses its options or its neighbours.
-    with blaming(role, factory, "when it was built", passing=(ValueError,)):
-        return factory(choice.options, *needs)
+def _built(profile: Profile, role: Kind, choice: Choice, *needs: Any) -> Built[Any]:
+    try:
+        built = choice.build(*needs, passing=(ValueError,))
+    except ValueError as error:  # how a component refuses its options or its neighbours
+        raise IcerecoError(
+            f"profile {profile.name!r} does not fit together: {described(choice.declaration)}: {error}"
+        ) from error
+    if not hasattr(built.component, _SIZES[role]):
+        raise IcerecoError(
+            f"{described(choice.declaration)} does not say its {_SIZES[role]}, which its neighbours are built with; "
+            f"see what else is missing: icereco plugins check {choice.component.name}"
+        )
+    return built

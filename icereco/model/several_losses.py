@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from icereco.events.reconstruction import Estimates
 from icereco.events.tensors import TruthTensors
 from icereco.events.truth import Target
+from icereco.plugins.attribution import attributing
+from icereco.plugins.built import Built
 from icereco.protocols import Loss
 
 __all__ = ["DIRECTION", "SeveralLosses"]
@@ -23,9 +25,14 @@ class SeveralLosses(nn.Module):
     """A `Loss` whose outputs are those of its parts side by side, and whose value is their weighted sum.
 
     An event whose target is unknown to a part counts nothing there.
+
+    Attributes:
+        output_count: outputs of all parts; output_counts: of each, by name.
+        targets: of all parts.
+        weights: of each part.
     """
 
-    def __init__(self, losses: Mapping[str, Any], weights: Mapping[str, float]) -> None:
+    def __init__(self, losses: Mapping[str, Built[Loss]], weights: Mapping[str, float]) -> None:
         """Put losses together.
 
         Args:
@@ -36,23 +43,19 @@ class SeveralLosses(nn.Module):
             ValueError: two of them estimate the same target.
         """
         super().__init__()
-        self.losses = nn.ModuleDict(losses)
+        parts = {name: loss.component for name, loss in losses.items()}
+        self.losses = nn.ModuleDict(cast("dict[str, nn.Module]", parts))
+        self.declarations = {name: loss.declaration for name, loss in losses.items()}
         self.weights = dict(weights)
-        self.output_counts = {name: int(loss.output_count) for name, loss in losses.items()}
-        self.targets: tuple[Target, ...] = tuple(
-            target for loss in losses.values() for target in loss.targets
-        )
+        self.output_counts = {name: loss.output_count for name, loss in parts.items()}
+        self.output_count = sum(self.output_counts.values())
+        self.targets: tuple[Target, ...] = tuple(target for loss in parts.values() for target in loss.targets)
         for target in self.targets:
             if self.targets.count(target) > 1:
-                names = [name for name, loss in losses.items() if target in loss.targets]
+                names = [name for name, loss in parts.items() if target in loss.targets]
                 raise ValueError(
                     f"the losses {' and '.join(names)} both estimate the {target}; keep one of them"
                 )
-
-    @property
-    def output_count(self) -> int:
-        """Of all parts."""
-        return sum(self.output_counts.values())
 
     def forward(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """The weighted sum `[E]`."""
@@ -63,17 +66,20 @@ class SeveralLosses(nn.Module):
         self, outputs: Float[Tensor, "event output"], truth: TruthTensors
     ) -> dict[str, Float[Tensor, "event"]]:
         """The loss of each part `[E]` by name, unweighted; zero where its target is unknown."""
-        return {
-            name: _of_known(self.losses[name], part, truth) for name, part in self._split(outputs).items()
-        }
+        values = {}
+        for name, part in self._split(outputs).items():
+            with attributing(self.declarations[name], "when it was given outputs"):
+                values[name] = _of_known(cast("Loss", self.losses[name]), part, truth)
+        return values
 
     def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
         """What each part estimates, together."""
         known: dict[str, Any] = {}
+        names = [field.name for field in dataclasses.fields(Estimates)]
         for name, part in self._split(outputs).items():
-            estimates = cast("Loss", self.losses[name]).decode(part)
-            names = [field.name for field in dataclasses.fields(Estimates)]
-            known |= {name: value for name in names if (value := getattr(estimates, name)) is not None}
+            with attributing(self.declarations[name], "when it decoded outputs"):
+                estimates = cast("Loss", self.losses[name]).decode(part)
+            known |= {field: value for field in names if (value := getattr(estimates, field)) is not None}
         return Estimates(**known)
 
     def _split(self, outputs: Float[Tensor, "event output"]) -> dict[str, Float[Tensor, "event part"]]:
@@ -82,12 +88,11 @@ class SeveralLosses(nn.Module):
 
 
 def _of_known(
-    loss: Any, outputs: Float[Tensor, "event output"], truth: TruthTensors
+    loss: Loss, outputs: Float[Tensor, "event part"], truth: TruthTensors
 ) -> Float[Tensor, "event"]:
     """The loss of events whose target is known; unknown ones never reach it, as NaN has no gradient of zero."""
     known = torch.stack([truth.known(target) for target in loss.targets]).all(0)
     if known.all():
-        value: Tensor = loss(outputs, truth)
-        return value
-    values: Tensor = loss(outputs[known], truth.take(known))
+        return loss(outputs, truth)
+    values = loss(outputs[known], truth.take(known))
     return values.new_zeros(len(outputs)).masked_scatter(known, values)

@@ -1,7 +1,7 @@
 """What is installed: plugins, the components they declare, and how a name finds its component."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from icereco.errors import IcerecoError, did_you_mean
@@ -31,7 +31,7 @@ class Plugin:
     version: str
     error: str | None = None
     disabled: bool = False
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)  # a measurement is not part of what it is
     heavy: tuple[str, ...] = ()
 
     @property

@@ -182,8 +182,8 @@ class _Checker:
             self._report(use.origin, f"{name}.use = {use.value!r}: it must be a name")
             return None
         try:
-            component = self.registry.get(kind, self._meant(kind, use))
-            model = component.load_options()
+            declaration = self.registry.find(kind, self._meant(kind, use))
+            model = declaration.component.load_options()
         except IcerecoError as error:
             self._report(use.origin, f"[{name}] {error}")
             return None
@@ -191,8 +191,9 @@ class _Checker:
         options_table = Table(
             use.origin, {key: one for key, one in table.settings.items() if key not in apart}
         )
-        options = self._options(model, options_table, name, f"the {kind} {component.name!r}")
-        return Choice(component, options) if options is not None else None
+        owner = f"the {kind} {declaration.component.name!r}"
+        options = self._options(model, options_table, name, owner)
+        return Choice(declaration, options) if options is not None else None
 
     def _meant(self, kind: Kind, use: Setting) -> str:
         """The name as written; a profile that ships means ours, whatever else is installed under that name."""

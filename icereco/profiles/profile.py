@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel
 
+from icereco.plugins.built import Built, build
 from icereco.plugins.component import ROLES, Component, Kind
+from icereco.plugins.registry import Declaration
 from icereco.profiles.layers import LOSSES, Setting, Settings, Table
 from icereco.profiles.toml_format import format_table
 from icereco.profiles.train_options import TrainOptions
@@ -17,14 +19,25 @@ SCHEMA = 1
 """The version of the file format."""
 
 
-class Choice(NamedTuple):
-    """A component and the options it is to be built with."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A declared component and the options it is to be built with."""
 
-    component: Component
+    declaration: Declaration
     options: BaseModel
 
+    @property
+    def component(self) -> Component:
+        """What is declared of it: its name, factory, ...."""
+        return self.declaration.component
 
-class FurtherLoss(NamedTuple):
+    def build(self, *needs: Any, passing: tuple[type[Exception], ...] = ()) -> Built[Any]:
+        """The component itself; see `icereco.plugins.built.build`."""
+        return build(self.declaration, self.options, *needs, passing=passing)
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherLoss:
     """A loss beside that of the direction, and how much it counts."""
 
     choice: Choice
@@ -83,7 +96,7 @@ class Profile:
                 yield key, value, _origin(self.settings.top.get(key))
 
     def _loss_rows(self, name: str) -> Iterator[tuple[str, Any, str]]:
-        choice, weight = self.losses[name]
+        choice, weight = self.losses[name].choice, self.losses[name].weight
         table = f"{LOSSES}.{name}"
         yield from self._rows(table, choice.options)
         yield "weight", weight, _origin(self.settings.tables[table].settings.get("weight"))

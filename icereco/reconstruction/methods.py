@@ -13,9 +13,11 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
-from icereco.plugins.attribution import blaming
-from icereco.plugins.component import Component
+from icereco.plugins.attribution import attributing
+from icereco.plugins.built import Built, build
 from icereco.plugins.discovery import registry
+from icereco.plugins.registry import Declaration
+from icereco.protocols import Reconstructor
 
 __all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
 
@@ -100,30 +102,28 @@ def untrained_method(name: str, detector: str) -> Method:
     Raises:
         IcerecoError: no reconstructor or detector of that name.
     """
-    component = registry().get("reconstructor", name)
-    return Method(name, load_detector(detector), _built(component), *_UNTRAINED)
+    declaration = registry().find("reconstructor", name)
+    return Method(name, load_detector(detector), _reconstructing(declaration), *_UNTRAINED)
 
 
 def comparison_methods() -> dict[str, Callable[[EventBatch], Reconstruction]]:
     """Quick methods by name, to set beside every reconstruction; without those whose plugin is switched off."""
     methods = {}
     for name in COMPARED:
-        with suppress(IcerecoError):
-            methods[name] = _built(
-                registry().get("reconstructor", f"icereco/{name}")
-            )  # whoever else uses the name
+        with suppress(IcerecoError):  # ours, whoever else uses the name
+            methods[name] = _reconstructing(registry().find("reconstructor", f"icereco/{name}"))
     return methods
 
 
-def _built(component: Component) -> Callable[[EventBatch], Reconstruction]:
-    factory = component.load_factory()
-    with blaming("reconstructor", factory, "when it was built"):
-        method = factory(component.load_options()())
+def _reconstructing(declaration: Declaration) -> Callable[[EventBatch], Reconstruction]:
+    """A reconstructor with its default options, whose errors name its plugin."""
+    with attributing(declaration, "when it was built without options"):
+        options = declaration.component.load_options()()
+    built: Built[Reconstructor] = build(declaration, options)
 
     def reconstruct(batch: EventBatch) -> Reconstruction:
-        with blaming("reconstructor", method, "when it was given events"):
-            found: Reconstruction = method(batch)
-            return found
+        with built.attributing("when it was given events"):
+            return built.component(batch)
 
     return reconstruct
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from icereco.events.tensors import TensorBatch
-from icereco.protocols import asked_for
+from icereco.protocols import takes_batch
 
 __all__ = ["call_aggregator", "call_encoder"]
 
@@ -27,7 +27,8 @@ def call_aggregator(
         charge_pe=softplus(features[:, 1]),
         auxiliary=features[:, -1] > 0,
     )
-    vectors: Tensor = aggregator(features, pulse_offsets, **asked_for(aggregator, batch))
+    further = {"batch": batch} if takes_batch(aggregator) else {}
+    vectors: Tensor = aggregator(features, pulse_offsets, **further)
     return vectors
 
 
@@ -48,5 +49,6 @@ def call_encoder(
         charge_pe=torch.ones(doms),
         auxiliary=torch.zeros(doms, dtype=torch.bool),
     )
-    vectors: Tensor = encoder(dom_vectors, positions, dom_offsets, **asked_for(encoder, batch))
+    further = {"batch": batch} if takes_batch(encoder) else {}
+    vectors: Tensor = encoder(dom_vectors, positions, dom_offsets, **further)
     return vectors

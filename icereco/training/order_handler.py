@@ -1,7 +1,6 @@
 """Obeys the orders of a run's control file, between two steps, and says so in its status."""
 
 import time
-from collections.abc import Callable
 
 from icereco.data.store.builder import Progress
 from icereco.errors import IcerecoError
@@ -9,8 +8,8 @@ from icereco.runs.folder import RunFolder
 from icereco.runs.orders import Order, OrderReader
 from icereco.system.log import get_logger
 from icereco.training.datasets import Stages
+from icereco.training.observer import TrainingObserver
 from icereco.training.recorder import HEARTBEAT_SECONDS, Recorder
-from icereco.training.resume_state import Position
 from icereco.training.stop_request import StopRequest
 
 __all__ = ["Orders", "StoppedEarlyError", "obeying_stages"]
@@ -24,43 +23,43 @@ class StoppedEarlyError(IcerecoError):
     """A stop was ordered before the first step; there is nothing to save."""
 
 
-class Orders:
-    """Stop, pause, resume and checkpoint. None of them touches weights, random numbers or the order of events."""
+class Orders(TrainingObserver):
+    """Stop, pause, resume and checkpoint. None of them touches weights, random numbers or the order of events.
+
+    Attributes:
+        reader: of the run's control file.
+        stop: is asked for when that is ordered.
+        recorder: acknowledges each order in the status.
+        records: what is reported a checkpoint that is ordered: whoever saves, and the recorder.
+    """
 
     def __init__(
-        self,
-        reader: OrderReader,
-        stop: StopRequest,
-        recorder: Recorder,
-        position: Position,
-        save: Callable[[], None],
+        self, reader: OrderReader, stop: StopRequest, recorder: Recorder, records: TrainingObserver
     ) -> None:
         self.reader = reader
         self.stop = stop
         self.recorder = recorder
-        self.position = position
-        self.save = save
+        self.records = records
         self.paused = False
 
-    def obey(self) -> None:
+    def between_steps(self) -> None:
         """Do what was ordered since the last call; while paused, wait for what comes next."""
-        self._take()
+        self._obey()
         began = time.monotonic()
         while self.paused and not self.stop:
             time.sleep(POLL_SECONDS)
-            self._take()
-            self.recorder.beat("paused", self.position)
+            self._obey()
+            self.recorder.beat("paused")
         self.recorder.leave_out(time.monotonic() - began)
 
-    def _take(self) -> None:
+    def _obey(self) -> None:
         for order, line in self.reader.new():
             answer = self._carry_out(order) if order else f"not an order: {line[:80]}"
             logger.info("order: %s", answer)
-            self.recorder.answered, self.recorder.answer = self.reader.offset, answer
-            self.recorder.say("paused" if self.paused else "training", self.position)
+            self.recorder.acknowledge("paused" if self.paused else "training", self.reader.offset, answer)
 
     def _carry_out(self, order: Order) -> str:
-        step = self.position.step
+        step = self.recorder.position.step
         match order:
             case "stop":
                 self.stop.reason = "an order"
@@ -72,7 +71,7 @@ class Orders:
                 was, self.paused = self.paused, False
                 return f"going on from step {step:,}" if was else "not paused: training goes on"
             case "checkpoint":
-                self.save()
+                self.records.on_checkpoint("last")
                 return f"saved at step {step:,}"
 
 

@@ -1,74 +1,100 @@
 """Writes what happens in a training into its run folder, and to the tracker if there is one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sized
 from typing import Any
 
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
 from icereco.runs.folder import Phase, RunFolder
+from icereco.training.observer import TrainingObserver, Weights
 from icereco.training.resume_state import Position
 from icereco.training.wandb import Tracker
 
-__all__ = ["Recorder"]
+__all__ = ["HEARTBEAT_SECONDS", "Recorder"]
 
 HEARTBEAT_SECONDS = 1.0
 
 
-class Recorder:
-    """A listener of the trainer: metrics at once, the status at most once a second."""
+class Recorder(TrainingObserver):
+    """Metrics at once, the status at most once a second.
 
-    def __init__(self, run: RunFolder, tracker: Tracker, epochs: int, progress: Callable[[], float]) -> None:
+    Attributes:
+        position: where the training stands; the trainer moves it on.
+        events: those of an epoch; a set of files that still grows only estimates how many.
+        answered: up to which byte of the control file orders are obeyed.
+        saved_step: of the newest checkpoint, None before the first.
+    """
+
+    def __init__(
+        self, run: RunFolder, tracker: Tracker, position: Position, epochs: int, events: Sized, answered: int
+    ) -> None:
         self.run = run
         self.tracker = tracker
+        self.position = position
         self.epochs = epochs
-        self.progress = progress
-        self.answered = 0
+        self.events = events
+        self.answered = answered
         self.answer: str | None = None
-        self.saved_step: int | None = None
-        self._first: Position | None = None
+        self.saved_step = position.step or None  # a resumed training stands where it saved
+        self._events_before: int | None = None
         self._begun = time.monotonic()
         self._beat = 0.0
 
-    def on_step(self, position: Position, loss: float) -> None:  # noqa: ARG002 -- the listener's signature
+    def on_step(self, position: Position, loss: float) -> None:  # noqa: ARG002 -- the observer's signature
         """A heartbeat, if one is due."""
-        if self._first is None:
-            self._first, self._begun = Position(events=position.events), time.monotonic()
-        self.beat("training", position)
+        if self._events_before is None:  # the first step is left out of the rate, as it warms up
+            self._events_before, self._begun = position.events, time.monotonic()
+        self.beat("training")
 
-    def beat(self, phase: Phase, position: Position) -> None:
-        """The status, if a heartbeat is due."""
-        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
-            self.say(phase, position)
-
-    def leave_out(self, seconds: float) -> None:
-        """Time that was no training does not count for the rate."""
-        self._begun += seconds
+    def on_validation_batch(self, batch: EventBatch, reconstruction: Reconstruction) -> None:  # noqa: ARG002 -- as above
+        """A heartbeat, if one is due."""
+        self.beat("validating")
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:
         """A line of metrics."""
         self.run.append_metrics(metrics | {"time": round(time.time(), 3)})
         self.tracker.log(metrics, metrics["step"])
 
-    def say(self, phase: Phase, position: Position, message: str | None = None) -> None:
+    def on_checkpoint(self, weights: Weights) -> None:  # noqa: ARG002 -- as above
+        """The next status names this step."""
+        self.saved_step = self.position.step
+
+    def beat(self, phase: Phase) -> None:
+        """The status, if a heartbeat is due."""
+        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+            self.say(phase)
+
+    def leave_out(self, seconds: float) -> None:
+        """Time that was no training does not count for the rate."""
+        self._begun += seconds
+
+    def acknowledge(self, phase: Phase, answered: int, answer: str) -> None:
+        """Say in the status that orders are obeyed up to a byte of the control file, and what the last one did."""
+        self.answered, self.answer = answered, answer
+        self.say(phase)
+
+    def say(self, phase: Phase, message: str | None = None) -> None:
         """The status, now."""
         self._beat = time.monotonic()
-        rate = self._rate(position)
-        left = 1.0 - self.progress()
-        total = position.events / max(self.progress(), 1e-9)
+        total = self.epochs * len(self.events)
+        progress, rate = self.position.progress(total), self._events_per_second()
         self.run.write_status(
             phase,
-            step=position.step,
-            epoch=self.progress() * self.epochs,
+            step=self.position.step,
+            epoch=progress * self.epochs,
             epochs=self.epochs,
             events_per_second=rate,
-            eta_seconds=left * total / rate if rate else None,
-            best_median_deg=position.best_median_deg,
+            eta_seconds=(1.0 - progress) * total / rate if rate else None,
+            best_median_deg=self.position.best_median_deg,
             saved_step=self.saved_step,
             answered=self.answered,
             answer=self.answer,
             message=message,
         )
 
-    def _rate(self, position: Position) -> float | None:
-        if self._first is None or position.events <= self._first.events:
+    def _events_per_second(self) -> float | None:
+        before = self._events_before
+        if before is None or self.position.events <= before:
             return None
-        return (position.events - self._first.events) / max(time.monotonic() - self._begun, 1e-9)
+        return (self.position.events - before) / max(time.monotonic() - self._begun, 1e-9)

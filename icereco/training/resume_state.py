@@ -40,6 +40,10 @@ class Position:
     seconds: float = 0.0
     losses: list[tuple[float, int]] = field(default_factory=list)
 
+    def progress(self, events: int) -> float:
+        """The part done of a training that sees so many events in all, 0 to 1."""
+        return min(self.events / events, 1.0)
+
 
 def save_state(
     path: Path,

@@ -1,9 +1,9 @@
-"""One sitting of training: from a profile and data, or from a run that was stopped, to a run folder full of results."""
+"""One training session: from a profile and data, or from a run that was stopped, to a run folder full of results."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +12,29 @@ import torch
 from icereco import __version__
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
 from icereco.events.tensors import to_tensors
-from icereco.model.checkpoint import load_checkpoint, save_checkpoint
+from icereco.model.checkpoint import load_checkpoint
 from icereco.model.feature_check import check_features
-from icereco.model.model import build_model
+from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.reconstruction.methods import comparison_methods
+from icereco.protocols import Fittable
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
 from icereco.system.log import get_logger
-from icereco.tables.reconstruction_columns import reconstruction_rows
-from icereco.tables.reconstructions import reconstruction_writer
-from icereco.training.averaging import running_average
+from icereco.training.averaging import AveragedModel, running_average
+from icereco.training.checkpoints import Checkpoints
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
-from icereco.training.optimizer import build_optimizers
+from icereco.training.observer import Observers, TrainingObserver
+from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
 from icereco.training.recorder import Recorder
-from icereco.training.resume_state import Position, load_state, save_state
+from icereco.training.resume_state import Position, load_state
 from icereco.training.stop_request import StopRequest
-from icereco.training.trainer import Listener, NonFiniteLossError, Trainer, Witness
+from icereco.training.trainer import Batches, NonFiniteLossError, Trainer
+from icereco.training.validation_file import ValidationFile
 from icereco.training.wandb import Tracker
 
 __all__ = ["Session", "begin", "resume"]
@@ -40,11 +42,14 @@ __all__ = ["Session", "begin", "resume"]
 logger = get_logger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Session:
     """A training that is ready to run, or to go on.
 
     Attributes:
+        batches: the training events.
+        average: the running mean of the weights, if one is kept.
+        position: where the training stands; moves on while it runs.
         facts: what the run was made with; goes into its checkpoints too.
         orders: of the run's control file.
     """
@@ -53,104 +58,79 @@ class Session:
     profile: Profile
     detector: Detector
     material: Material
-    trainer: Trainer
+    model: Model
+    optimizers: Optimizers
+    batches: Batches
+    average: AveragedModel | None
+    position: Position
     facts: dict[str, Any]
     orders: OrderReader
 
-    def train(self, stop: StopRequest, tracker: Tracker, display: Listener) -> bool:
+    def trainer(self, observer: TrainingObserver) -> Trainer:
+        """What trains from `position` on, followed by `observer` alone: it writes nothing by itself."""
+        return Trainer(
+            model=self.model,
+            optimizers=self.optimizers,
+            options=self.profile.train,
+            batches=self.batches,
+            validation=lambda: self.material.validation(self.profile.train),
+            observer=observer,
+            average=self.average,
+            position=self.position,
+        )
+
+    def train(self, stop: StopRequest, tracker: Tracker, display: TrainingObserver) -> bool:
         """Train to the end, or until asked to stop; True if the end was reached. Saves in either case.
 
         Raises:
             NonFiniteLossError: the loss is no number any more; the last good checkpoint is kept.
         """
-        recorder = Recorder(self.run, tracker, self.profile.train.epochs, lambda: self.trainer.progress)
-        self.trainer.listener = Listeners([recorder, display])
-        position = self.trainer.position
-        self._connect(recorder, stop)
-        recorder.say("training", position)
+        recorder = Recorder(
+            self.run, tracker, self.position, self.profile.train.epochs, self.batches, self.orders.offset
+        )
+        records = Observers(self._checkpoints(), self._validation_file(), recorder)
+        orders = Orders(self.orders, stop, recorder, records)
+        recorder.say("training")
         try:
-            ended = self.trainer.run(stop)
-        except NonFiniteLossError as error:
-            recorder.say("failed", position, str(error))
-            raise
+            ended = self.trainer(Observers(records, display, orders)).run(stop)
         except BaseException as error:
-            recorder.say("failed", position, _told(error))
+            recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _told(error))
             raise
-        self.trainer.save("last")
+        records.on_checkpoint("last")
         if ended:
-            recorder.say("validating", position)
-            self._write_validation(lambda: recorder.beat("validating", position))
+            recorder.say("validating")
+            self._reconstruct_validation(recorder)
         hint = None if ended else f"resume with: icereco train --resume {self.run.name}"
-        recorder.say("finished" if ended else "stopped", position, hint)
+        recorder.say("finished" if ended else "stopped", hint)
         return ended
 
-    def _connect(self, recorder: Recorder, stop: StopRequest) -> None:
-        """Let the trainer obey orders, and tell of its saving and validating."""
-        trainer, position = self.trainer, self.trainer.position
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(
+            self.run,
+            self.profile,
+            self.detector,
+            self.model,
+            self.optimizers,
+            self.average,
+            self.position,
+            self._facts,
+        )
 
-        def save(which: str) -> None:
-            self.save(which)
-            recorder.saved_step = position.step
-
-        recorder.answered = self.orders.offset
-        recorder.saved_step = position.step or None  # a resumed training stands where it saved
-        trainer.save = save
-        trainer.between = Orders(self.orders, stop, recorder, position, lambda: save("last")).obey
-        trainer.validating = lambda: recorder.beat("validating", position)
-        trainer.witness = self._witness
-
-    @contextmanager
-    def _witness(self) -> Iterator[Witness]:
-        """Keeps the reconstructions of a validation, for whoever looks at events while training goes on."""
-        facts = self._facts() | {"method": self.profile.name}
-        methods = comparison_methods()
-        with reconstruction_writer(self.run.validation, facts) as output:
-            yield lambda batch, found: output.write(
-                reconstruction_rows(batch, found, {name: fit(batch) for name, fit in methods.items()})
-            )
+    def _validation_file(self, **facts: Any) -> ValidationFile:
+        facts |= {"method": self.profile.name}
+        return ValidationFile(self.run.validation, lambda: self._facts() | facts)
 
     def _facts(self) -> dict[str, Any]:
-        position = self.trainer.position
+        position = self.position
         return self.facts | {"run": self.run.name, "step": position.step, "events": position.events}
 
-    def save(self, which: str) -> None:
-        """The weights as "best" or "last"; with "last" also all that is needed to resume."""
-        trainer = self.trainer
-        path = self.run.best if which == "best" else self.run.last
-        save_checkpoint(path, trainer.result, self.profile, self.detector, self._facts())
-        if which == "last":
-            save_state(
-                self.run.training_state, trainer.model, trainer.optimizers, trainer.position, trainer.average
-            )
-
-    def _write_validation(self, beat: Callable[[], None]) -> None:
+    def _reconstruct_validation(self, recorder: Recorder) -> None:
         """Reconstructions of the validation events by the best weights, beside the line fit."""
-        best = load_checkpoint(self.run.best, _device(self.trainer))
-        methods = comparison_methods()
-        facts = self._facts() | {"checkpoint_sha256": best.sha256, "method": self.profile.name}
-        with reconstruction_writer(self.run.validation, facts) as output:
+        best = load_checkpoint(self.run.best, _device(self.model))
+        observer = Observers(self._validation_file(checkpoint_sha256=best.sha256), recorder)
+        with observer.during_validation():
             for batch in self.material.validation(self.profile.train):
-                found = best.model.reconstruct(batch)
-                others = {name: fit(batch) for name, fit in methods.items()}
-                output.write(reconstruction_rows(batch, found, others))
-                beat()
-
-
-class Listeners:
-    """Tells several listeners."""
-
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self.listeners = listeners
-
-    def on_step(self, position: Position, loss: float) -> None:
-        """Tell all."""
-        for listener in self.listeners:
-            listener.on_step(position, loss)
-
-    def on_metrics(self, metrics: dict[str, Any]) -> None:
-        """Tell all."""
-        for listener in self.listeners:
-            listener.on_metrics(metrics)
+                observer.on_validation_batch(batch, best.model.reconstruct(batch))
 
 
 @contextmanager
@@ -225,11 +205,10 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
     session = _assemble(run, profile, material, facts, orders)
-    trainer = session.trainer
-    trainer.position = load_state(run.training_state, trainer.model, trainer.optimizers, trainer.average)
-    run.rewind_metrics(trainer.position.step)
-    logger.info("going on from step %s", f"{trainer.position.step:,}")
-    return session
+    position = load_state(run.training_state, session.model, session.optimizers, session.average)
+    run.rewind_metrics(position.step)
+    logger.info("going on from step %s", f"{position.step:,}")
+    return replace(session, position=position)
 
 
 @contextmanager
@@ -260,41 +239,40 @@ def _assemble(
     detector = load_detector(profile.detector)
     model = build_model(profile, detector, options.seed).to(device)
     torch.manual_seed(options.seed)  # dropout
-    trainer = Trainer(
+    batches = material.training(options)
+    _fit_normalizer(model, batches)
+    _meet_first_batch(model, material.first_batch(options))
+    return Session(
+        run=run,
+        profile=profile,
+        detector=detector,
+        material=material,
         model=model,
         optimizers=build_optimizers(model, options),
-        options=options,
-        batches=material.training(options),
-        validation=lambda: material.validation(options),
-        listener=Listeners([]),
-        save=lambda which: session.save(which),
+        batches=batches,
+        average=running_average(model, options),
+        position=Position(),
+        facts=facts,
+        orders=orders,
     )
-    session = Session(run, profile, detector, material, trainer, facts, orders)
-    _fit_normalizer(trainer)
-    _meet_first_batch(session)
-    trainer.average = running_average(model, options)
-    return session
 
 
-def _fit_normalizer(trainer: Trainer) -> None:
+def _fit_normalizer(model: Model, batches: Batches) -> None:
     """Let a normalizer that learns from training events do so; a resumed training then loads what it learned."""
-    normalizer = trainer.model.normalizer
-    if hasattr(normalizer, "fit"):
-        device = _device(trainer)
-        normalizer.fit(to_tensors(batch, device) for batch in trainer.batches.epoch(0))
+    if isinstance(model.normalizer, Fittable):
+        with model.attributing("normalizer", "when it was fitted"):
+            model.normalizer.fit(to_tensors(batch, _device(model)) for batch in batches.epoch(0))
 
 
-def _meet_first_batch(session: Session) -> None:
+def _meet_first_batch(model: Model, batch: EventBatch) -> None:
     """Check the features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
-    batch = session.material.first_batch(session.profile.train)
-    features = session.trainer.model.normalizer(to_tensors(batch, _device(session.trainer)))
-    if warning := check_features(features):
+    if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
-    session.trainer.model.centre_outputs(batch)
+    model.centre_outputs(batch)
 
 
-def _device(trainer: Trainer) -> torch.device:
-    return next(trainer.model.parameters()).device
+def _device(model: Model) -> torch.device:
+    return next(model.parameters()).device
 
 
 @contextmanager

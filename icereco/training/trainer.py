@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,20 +13,19 @@ from torch import Tensor
 from icereco.errors import IcerecoError
 from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import autocast
 from icereco.physics.sphere import opening_angle
-from icereco.plugins.attribution import blaming
 from icereco.profiles.train_options import TrainOptions
-from icereco.training.averaging import AveragedModel
+from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
 from icereco.training.resume_state import Position
 from icereco.training.schedule import rate_at
 from icereco.training.stop_request import StopRequest
 
-__all__ = ["Batches", "Listener", "NonFiniteLossError", "Trainer", "Witness"]
+__all__ = ["Batches", "NonFiniteLossError", "Trainer"]
 
 
 class Batches(Protocol):
@@ -42,31 +40,8 @@ class Batches(Protocol):
         ...
 
 
-class Listener(Protocol):
-    """Who wants to know how training goes; it never slows or stops it."""
-
-    def on_step(self, position: Position, loss: float) -> None:
-        """After every step."""
-        ...
-
-    def on_metrics(self, metrics: dict[str, Any]) -> None:
-        """Now and then, with a line for `metrics.jsonl`."""
-        ...
-
-
 class NonFiniteLossError(IcerecoError):
     """The loss or its gradient is no number; the weights are still those of the step before."""
-
-
-Witness = Callable[[EventBatch, Reconstruction], None]
-
-
-def _nothing() -> None:
-    """Nobody listens."""
-
-
-def _nobody() -> AbstractContextManager[Witness]:
-    return nullcontext(lambda _batch, _found: None)
 
 
 @dataclass(slots=True)
@@ -75,11 +50,8 @@ class Trainer:
 
     Attributes:
         validation: calls for the batches to validate on; the same ones each time.
-        save: called with "best" or "last" when a checkpoint is due.
+        observer: is reported every step, validation and checkpoint, and may wait between two steps.
         average: the running mean of the weights, if one is kept.
-        between: called between two steps; may wait, save, or ask for a stop.
-        validating: called as validation goes on.
-        witness: opens, for one validation, what is shown each batch and its reconstruction.
     """
 
     model: Model
@@ -87,12 +59,8 @@ class Trainer:
     options: TrainOptions
     batches: Batches
     validation: Callable[[], Iterator[EventBatch]]
-    listener: Listener
-    save: Callable[[str], None]
+    observer: TrainingObserver
     average: AveragedModel | None = None
-    between: Callable[[], None] = _nothing
-    validating: Callable[[], None] = _nothing
-    witness: Callable[[], AbstractContextManager[Witness]] = _nobody
     position: Position = field(default_factory=Position)
 
     def run(self, stop: StopRequest) -> bool:
@@ -110,14 +78,9 @@ class Trainer:
         return True
 
     @property
-    def result(self) -> Model:
-        """The model that is validated and saved: the running mean, where one is kept."""
-        return self.model if self.average is None else cast("Model", self.average.module)
-
-    @property
     def progress(self) -> float:
         """The part of all training events seen, 0 to 1."""
-        return min(self.position.events / (self.options.epochs * len(self.batches)), 1.0)
+        return self.position.progress(self.options.epochs * len(self.batches))
 
     def _run_epoch(self, stop: StopRequest) -> None:
         position = self.position
@@ -129,13 +92,13 @@ class Trainer:
             position.step += 1
             position.events += events
             position.seconds += time.perf_counter() - started
-            self._tell(loss, events)
+            self._report(loss, events)
             if (
                 self.progress * self.options.epochs * self.options.validations_per_epoch
                 >= position.validations + 1
             ):
                 self._validate()
-            self.between()
+            self.observer.between_steps()
             if stop:
                 return
         # A stream that knows its length only about may end an epoch before the last validation is due.
@@ -169,7 +132,7 @@ class Trainer:
         with autocast(self.options, device):
             outputs = model(to_tensors(batch, device))
         truth = truth_tensors(batch.truth, device)
-        with blaming("loss", model.loss, "when it was given outputs"):
+        with model.attributing("loss", "when it was given outputs"):
             return outputs, model.loss(outputs, truth)
 
     def _blame(self, batch: EventBatch, what: str) -> str:
@@ -180,15 +143,15 @@ class Trainer:
             "Try a lower rate: -o train.learning_rate=…, or look at those events"
         )
 
-    def _tell(self, loss: float, events: int) -> None:
-        self.listener.on_step(self.position, loss)
+    def _report(self, loss: float, events: int) -> None:
+        self.observer.on_step(self.position, loss)
         losses = self.position.losses
         losses.append((loss, events))
         if self.position.step % self.options.log_every_steps == 0:
             mean = float(np.average([loss for loss, _ in losses], weights=[events for _, events in losses]))
             losses.clear()
             rate = self.options.learning_rate * rate_at(self.progress, self.options)
-            self.listener.on_metrics(self._line() | {"train/loss": mean, "train/learning_rate": rate})
+            self.observer.on_metrics(self._line() | {"train/loss": mean, "train/learning_rate": rate})
 
     def _line(self) -> dict[str, Any]:
         position = self.position
@@ -202,21 +165,21 @@ class Trainer:
     def _validate(self) -> None:
         self.position.validations += 1
         metrics = self.validate()
-        self.listener.on_metrics(
+        self.observer.on_metrics(
             self._line() | {f"validation/{name}": value for name, value in metrics.items()}
         )
         best = self.position.best_loss
         if best is None or metrics["loss"] < best:  # a median over so few events is too noisy to choose by
             self.position.best_loss = metrics["loss"]
             self.position.best_median_deg = metrics.get("median_deg")
-            self.save("best")
-        self.save("last")
+            self.observer.on_checkpoint("best")
+        self.observer.on_checkpoint("last")
 
     def validate(self) -> dict[str, float]:
         """Loss and angular errors over the validation events, flat: "median_deg", "median_deg/<200", …."""
-        model = self.result.eval()
+        model = averaged(self.model, self.average).eval()
         losses, errors, pulses, kinds = [], [], [], []
-        with self.witness() as show:
+        with self.observer.during_validation():
             for batch in self.validation():
                 assert batch.truth is not None  # training could not have begun without
                 with torch.no_grad():
@@ -226,8 +189,7 @@ class Trainer:
                 errors.append(opening_angle(found.direction, batch.truth.direction))
                 pulses.append(batch.pulse_count)
                 kinds.append(batch.truth.kind)
-                show(batch, found)
-                self.validating()
+                self.observer.on_validation_batch(batch, found)
         known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
         summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
         return {"loss": float(np.concatenate(losses).mean())} | _flat(summary)

@@ -76,9 +76,9 @@ def test_workers_started_by_a_thread_never_see_ctrl_c_either():
 
 @pytest.mark.parametrize("primaries", [32, 2048], ids=["at work", "while it sends"])
 def test_a_simulation_worker_that_is_killed_is_told_of(primaries):
-    component = registry().get("simulator", "ice-telescope")
-    options = component.load_options()(primaries_per_block=primaries)
-    blocks = Simulation(component, options, load_detector("icecube86"), seed=1).events(10_000, workers=2)
+    simulator = registry().find("simulator", "ice-telescope")
+    options = simulator.component.load_options()(primaries_per_block=primaries)
+    blocks = Simulation(simulator, options, load_detector("icecube86"), seed=1).events(10_000, workers=2)
     next(blocks)
     if primaries > 32:
         time.sleep(3.0)  # by then both have made another block, which no pipe has room for
@@ -97,9 +97,9 @@ def test_a_script_that_is_no_module_is_told_how_to_begin(tmp_path):
         "from icereco.data.simulated import Simulation\n"
         "from icereco.detector.detector import load_detector\n"
         "from icereco.plugins.discovery import registry\n"
-        "component = registry().get('simulator', 'ice-telescope')\n"
-        "options = component.load_options()()\n"
-        "list(Simulation(component, options, load_detector('icecube86'), 1).events(50, workers=2))\n"
+        "simulator = registry().find('simulator', 'ice-telescope')\n"
+        "options = simulator.component.load_options()()\n"
+        "list(Simulation(simulator, options, load_detector('icecube86'), 1).events(50, workers=2))\n"
     )
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False

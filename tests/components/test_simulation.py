@@ -28,8 +28,8 @@ from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import direction_from_angles
-from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
+from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
 from icereco.tables.columns import ragged
 from icereco.tables.schema import SCHEMA
@@ -39,13 +39,13 @@ OPTIONS = IceTelescopeOptions(primaries_per_block=128)
 
 
 @pytest.fixture(scope="module")
-def component() -> Component:
-    return registry().get("simulator", "ice-telescope")
+def declaration() -> Declaration:
+    return registry().find("simulator", "ice-telescope")
 
 
 @pytest.fixture(scope="module")
-def simulation(component: Component, detector: Detector) -> Simulation:
-    return Simulation(component, OPTIONS, detector, seed=1)
+def simulation(declaration: Declaration, detector: Detector) -> Simulation:
+    return Simulation(declaration, OPTIONS, detector, seed=1)
 
 
 @pytest.fixture(scope="module")

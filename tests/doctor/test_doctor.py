@@ -292,8 +292,8 @@ def test_real_and_official_events_are_passed_with_their_truth(shared_data, detec
 
 
 def test_simulated_events_are_passed_whatever_their_number(tmp_path, detector):
-    component = registry().get("simulator", "ice-telescope")
-    simulation = Simulation(component, component.load_options()(), detector, 5)
+    simulator = registry().find("simulator", "ice-telescope")
+    simulation = Simulation(simulator, simulator.component.load_options()(), detector, 5)
     table = pa.Table.from_batches(list(simulation.events(400, workers=1))).combine_chunks()
     for number in (1, 20, 400):
         findings = examined(table.slice(0, number), tmp_path, detector)

@@ -72,11 +72,12 @@ AGGREGATOR = """
 """
 
 
-def install(environment, module, hook, part, name="brittle"):
+def install(environment, module, hook, part, name="brittle", entry=None):
     environment.write(
         f"icereco-{module}",
         {f"{module}.py": DECLARES.format(hook=hook, name=name, module=module), f"{module}_part.py": part},
         version="2.5",
+        entries={entry or module: module},
     )
 
 
@@ -159,14 +160,39 @@ def test_a_reader_that_raises_in_the_middle_of_a_file_leaves_nothing_half_writte
     assert not list(fresh.folder.glob("*out.parquet*"))
 
 
-def test_a_reconstructor_that_raises_is_told(fresh, events):
-    part = "class Part:\n    def __init__(self, options):\n        pass\n\n    def __call__(self, batch):\n        1 / 0\n"
-    install(fresh, "brittle_c", "icereco_reconstructors", part)
+RECONSTRUCTORS = {
+    "object": """
+        class Part:
+            def __init__(self, options):
+                pass
+
+            def __call__(self, batch):
+                1 / 0
+    """,
+    "partial": """
+        import functools
+
+        def Part(options):
+            return functools.partial(lambda zero, batch: 1 / zero, 0)
+    """,
+    "bound method": """
+        import types
+
+        def Part(options):
+            return types.MethodType(lambda method, batch: 1 / 0, options)
+    """,
+}
+
+
+@pytest.mark.parametrize("part", RECONSTRUCTORS.values(), ids=RECONSTRUCTORS)
+def test_a_reconstructor_that_raises_is_reported(fresh, events, part):
+    install(fresh, "brittle_c", "icereco_reconstructors", part, entry="my-entry")
     result = fresh.icereco("reconstruct", str(events), "--method", "brittle", "-o", "out.parquet")
     told(
         result,
         "reconstructor 'brittle' of icereco-brittle_c 2.5 failed when it was given events",
         "ZeroDivisionError",
+        "ICERECO_DISABLE_PLUGINS=my-entry",
     )
     assert not (fresh.folder / "out.parquet").exists()
     assert (

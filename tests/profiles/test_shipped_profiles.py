@@ -12,6 +12,7 @@ from icereco.events.tensors import to_tensors
 from icereco.model.model import build_model
 from icereco.plugins.component import ROLES
 from icereco.profiles import load_profile, parse_profile, profile_comment, profile_names
+from icereco.protocols import Fittable
 from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 from icereco.training.optimizer import build_optimizers
@@ -71,7 +72,7 @@ def train_a_step(profile, detector):
     """The loss before and after a few steps on the same events."""
     batch = events_in(detector)
     model = build_model(profile, detector)
-    if hasattr(model.normalizer, "fit"):
+    if isinstance(model.normalizer, Fittable):
         model.normalizer.fit([to_tensors(batch, torch.device("cpu"))])
     optimizers = build_optimizers(model, profile.train)
     truth = torch.from_numpy(batch.truth.direction).float()
@@ -121,8 +122,7 @@ def test_features_of_every_card_are_of_order_one(card, normalizer):
 
     card = load_detector(card)
     profile = load_profile("hierarchical", [f"normalizer.use={normalizer}"])
-    component, options = profile.role("normalizer")
-    network = component.load_factory()(options, card)
+    network = profile.role("normalizer").build(card).component
     assert check_features(network(to_tensors(events_in(card), torch.device("cpu")))) is None
 
 

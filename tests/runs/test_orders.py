@@ -18,6 +18,7 @@ from icereco.profiles import load_profile
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader, give_order, wait_for_answer
 from icereco.training import session as sessions
+from icereco.training.observer import TrainingObserver
 from icereco.training.stop_request import StopRequest
 from icereco.training.wandb import Tracker
 
@@ -40,8 +41,8 @@ def silently(_stage):
     return lambda _done, _total: None
 
 
-class At:
-    """A listener that does things at steps."""
+class At(TrainingObserver):
+    """Does things at steps."""
 
     def __init__(self, **deeds) -> None:
         self.deeds = {int(name.removeprefix("step")): deed for name, deed in deeds.items()}
@@ -49,9 +50,6 @@ class At:
     def on_step(self, position, _loss) -> None:
         if deed := self.deeds.get(position.step):
             deed()
-
-    def on_metrics(self, metrics) -> None:
-        pass
 
 
 def train(root: Path, name: str, events: Path, **deeds) -> tuple[RunFolder, bool]:

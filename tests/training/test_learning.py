@@ -18,6 +18,7 @@ from icereco.events.truth import Truth
 from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
 from icereco.profiles.train_options import TrainOptions
+from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import build_optimizers
 from icereco.training.schedule import rate_at
 from icereco.training.stop_request import StopRequest
@@ -68,15 +69,13 @@ def test_a_model_learns_the_direction_of_plane_waves(loss):
         "train.learning_rate=0.003",
     )
     model = build_model(profile, load_detector("icecube86"))
-    listener = Quiet()
     trainer = Trainer(
         model,
         build_optimizers(model, profile.train),
         profile.train,
         Waves(),
         lambda: iter([plane_waves(200, 10_000)]),
-        listener,
-        lambda _which: None,
+        TrainingObserver(),
     )
     untrained = trainer.validate()["median_deg"]
     assert trainer.run(StopRequest())
@@ -131,16 +130,6 @@ def huge_event(pulses: int = 178_250, doms: int = 2_500) -> EventBatch:
     )  # fmt: skip
 
 
-class Quiet:
-    """A listener that has nothing to do."""
-
-    def on_step(self, _position, _loss) -> None:
-        pass
-
-    def on_metrics(self, metrics) -> None:
-        pass
-
-
 @pytest.mark.slow
 def test_the_longest_event_trains_and_reconstructs_within_6_gib():
     program = (
@@ -167,8 +156,7 @@ def train_on_huge_event() -> dict[str, object]:
         profile.train,
         [batch],
         lambda: iter([batch]),
-        Quiet(),
-        lambda _which: None,
+        TrainingObserver(),
     )
     loss = trainer.step(batch)
     direction = model.reconstruct(batch).direction

@@ -24,6 +24,7 @@ from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
 from icereco.training.data_choice import DataChoice
+from icereco.training.observer import TrainingObserver
 from icereco.training.stop_request import StopRequest
 from icereco.training.trainer import NonFiniteLossError
 from icereco.training.wandb import Tracker
@@ -57,7 +58,7 @@ def silently(_stage: str):
     return lambda _done, _total: None
 
 
-class StopAfter(StopRequest):
+class StopAfter(StopRequest, TrainingObserver):
     """Asks for a stop once so many steps have been watched."""
 
     def __init__(self, steps: int) -> None:
@@ -68,9 +69,6 @@ class StopAfter(StopRequest):
         self.left -= 1
         if self.left == 0:
             self.reason = "test"
-
-    def on_metrics(self, metrics) -> None:
-        pass
 
 
 def train(session: sessions.Session, steps: int = -1) -> bool:
@@ -99,7 +97,7 @@ def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, settings):
         assert not train(session, steps=7)
     assert halves.state() == "stopped"
     with sessions.resume(halves, silently) as session:
-        assert session.trainer.position.step == 7
+        assert session.position.step == 7
         assert train(session)
 
     first, second = (torch_state(run) for run in (straight, halves))
@@ -151,14 +149,14 @@ def test_the_running_mean_of_the_weights_is_what_is_saved(tmp_path, events):
 
     run, weights = RunFolder.create(tmp_path, "mean"), []
     with sessions.begin(small_profile("train.ema_decay=0.8"), events, run, silently) as session:
-        model, step = session.trainer.model, session.trainer.optimizers.step
+        model, step = session.model, session.optimizers.step
 
         def watched(optimizers, rate):
             step(rate)
             weights.append(model.head.hidden.weight.detach().clone())
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(session.trainer.optimizers), "step", watched)
+            patch.setattr(type(session.optimizers), "step", watched)
             train(session, steps=5)
     mean = weights[0]
     for weight in weights[1:]:
@@ -181,7 +179,7 @@ def test_a_step_on_several_batches_is_one_on_all_their_events(tmp_path, events, 
     for name in ("whole", "parts"):
         run = RunFolder.create(tmp_path, name)
         with sessions.begin(small_profile(*settings), events, run, silently) as session:
-            trainer = session.trainer
+            trainer = session.trainer(TrainingObserver())
             batch = next(trainer.batches.epoch(0))
             start = trainer.model.head.out.weight.detach().clone()
             trainer.step(*([batch] if name == "whole" else [batch[:3], batch[3:4], batch[4:]]))
@@ -196,8 +194,8 @@ def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoin
     run = RunFolder.create(tmp_path, "fitted")
     settings = ("normalizer.use=fitted", "train.epochs=1")
     with sessions.begin(small_profile(*settings), events, run, silently) as session:
-        batch = next(session.trainer.batches.epoch(0))
-        features = session.trainer.model.normalizer(to_tensors(batch, torch.device("cpu"))).pulses
+        batch = next(session.batches.epoch(0))
+        features = session.model.normalizer(to_tensors(batch, torch.device("cpu"))).pulses
         fresh = build_model(session.profile, session.detector).normalizer
         train(session, steps=1)
     assert features[:, 0].median().abs() < 0.2
@@ -206,7 +204,7 @@ def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoin
         (above - below) / 2 - 1
     ).abs().max() < 0.6  # of one batch; positions are fitted to DOMs, not to pulses
     saved = load_checkpoint(run.last).model.normalizer
-    assert torch.equal(saved.spread, session.trainer.model.normalizer.spread)
+    assert torch.equal(saved.spread, session.model.normalizer.spread)
     assert not torch.equal(saved.spread, fresh.spread)
 
 
@@ -249,7 +247,7 @@ def test_a_loss_that_is_no_number_stops_at_once_and_keeps_the_weights(tmp_path, 
         train(session, steps=2)
         kept = weights(run)
         with torch.no_grad():
-            session.trainer.model.head.out.bias.fill_(float("nan"))
+            session.model.head.out.bias.fill_(float("nan"))
         with pytest.raises(NonFiniteLossError, match=r"step 3 .*event_id \d+"):
             train(session)
     assert weights(run) == kept

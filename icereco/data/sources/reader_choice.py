@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from icereco.errors import IcerecoError
-from icereco.plugins.attribution import blaming
+from icereco.plugins.built import Built, build
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
 from icereco.plugins.options import options_from
+from icereco.plugins.registry import Declaration
 from icereco.protocols import Reader
 from icereco.system.log import get_logger
 
@@ -18,17 +19,20 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReaderChoice:
-    """A reader component, built with options.
+    """A reader, built with options.
 
     Attributes:
-        component: its declaration.
-        reader: the reader itself.
+        built: the reader and its declaration.
         given: the options that were given, as text.
     """
 
-    component: Component
-    reader: Reader
+    built: Built[Reader]
     given: Mapping[str, str]
+
+    @property
+    def component(self) -> Component:
+        """What is declared of it: its name, a summary, ...."""
+        return self.built.declaration.component
 
     @property
     def text(self) -> str:
@@ -44,20 +48,18 @@ def choices(text: str | None) -> list[ReaderChoice]:
         IcerecoError: no such reader, no such option, or a value that it cannot have.
     """
     if text is None:
-        built = [_built_if_possible(component) for component in registry().components("reader")]
+        built = [_built_if_possible(declaration) for declaration in registry().of_kind("reader")]
         return [choice for choice in built if choice is not None]
     name, _, options = text.partition(":")
-    return [_build(registry().get("reader", name.strip()), _options(text, options))]
+    return [_build(registry().find("reader", name.strip()), _options(text, options))]
 
 
-def _built_if_possible(component: Component) -> ReaderChoice | None:
+def _built_if_possible(declaration: Declaration) -> ReaderChoice | None:
     """One reader that cannot be built must not keep the others from reading."""
     try:
-        factory = component.load_factory()
-        with blaming("reader", factory, "when it was built"):
-            return _build(component, {})
+        return _build(declaration, {})
     except IcerecoError as error:
-        logger.warning("reader %r is left out: %s", component.name, error)
+        logger.warning("reader %r is left out: %s", declaration.component.name, error)
         return None
 
 
@@ -69,6 +71,6 @@ def _options(text: str, written: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _build(component: Component, given: Mapping[str, str]) -> ReaderChoice:
-    options = options_from("reader", component, given)
-    return ReaderChoice(component, component.load_factory()(options), given)
+def _build(declaration: Declaration, given: Mapping[str, str]) -> ReaderChoice:
+    options = options_from("reader", declaration.component, given)
+    return ReaderChoice(build(declaration, options), given)

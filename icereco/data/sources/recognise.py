@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.plugins.attribution import blaming
 
 __all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 
@@ -15,8 +14,8 @@ __all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
     """Whether the file is of this reader; one that fails must not keep the others from reading it."""
     try:
-        with blaming("reader", choice.reader, f"when it was asked about {path}"):
-            return choice.reader.sniff(path)
+        with choice.built.attributing(f"when it was asked about {path}"):
+            return choice.built.component.sniff(path)
     except IcerecoError as error:
         failures.append(f"reader {choice.component.name!r} is left out: {error}")
         return False

@@ -15,7 +15,8 @@ from icereco.data.split.selection import Selection
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.plugins.attribution import described
-from icereco.protocols import Reader
+from icereco.plugins.registry import Declaration
+from icereco.protocols import Divisible, Reader
 from icereco.system.log import get_logger
 from icereco.tables.columns import conform, file_of
 from icereco.tables.validation import EventChecker, check_truth
@@ -33,19 +34,24 @@ class Source:
 
     Attributes:
         path: the file or folder.
-        reader_name: name of the reader component.
-        reader: the reader itself.
+        reader: what reads it.
+        declaration: of the reader.
         reader_text: the reader with its options, as `icereco.data.sources.reader_choice.choices` takes it.
         selection: the part of a declared split that is read; None for everything.
         skips: identifies what is left out of the files (`icereco.data.sources.skip_bad`); empty for nothing.
     """
 
     path: Path
-    reader_name: str
     reader: Reader
+    declaration: Declaration
     reader_text: str
     selection: Selection | None = None
     skips: str = ""
+
+    @property
+    def reader_name(self) -> str:
+        """The name of the reader component."""
+        return self.declaration.component.name
 
     def count(self) -> int:
         """The number of events, without reading the pulses; of a selection by event about so many.
@@ -53,7 +59,7 @@ class Source:
         Raises:
             IcerecoError: a file is damaged.
         """
-        with _explaining(self.path, self.reader):
+        with _explaining(self.path, self.declaration):
             if self.selection is None:
                 return self.reader.count(self.path)
             counts = (self.reader.count(part.path) for part in self.parts())
@@ -62,8 +68,8 @@ class Source:
     def parts(self) -> "list[Source]":
         """Sources that, one after the other, give the same events: for a reader of folders, the files.
 
-        Several processes can read them, and a training can begin with the first. A reader says so with a method
-        `parts(path)` that gives paths; without it there is one part, the whole.
+        Several processes can read them, and a training can begin with the first. What a reader that is not `Divisible`
+        reads is one part, the whole.
         """
         paths = self._all_parts()
         if self.selection is None:
@@ -83,8 +89,7 @@ class Source:
         ]
 
     def _all_parts(self) -> list[Path]:
-        divide = getattr(self.reader, "parts", None)
-        return [self.path] if divide is None else list(divide(self.path))
+        return list(self.reader.parts(self.path)) if isinstance(self.reader, Divisible) else [self.path]
 
     def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file.
@@ -93,7 +98,7 @@ class Source:
             IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
         """
         for part in self.parts():
-            with _unchanged(self.reader.files(part.path)), _explaining(part.path, self.reader):
+            with _unchanged(self.reader.files(part.path)), _explaining(part.path, self.declaration):
                 for batch in self.reader.read(part.path, detector, rows):
                     yield conform(batch, file_of(batch, part.path))
 
@@ -154,11 +159,12 @@ def open_source(path: str | Path, reader: str | None = None) -> Source:
     if len(found) > 1:
         names = ", ".join(one.component.name for one in found)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
-    return Source(path, found[0].component.name, found[0].reader, found[0].text)
+    built = found[0].built
+    return Source(path, built.component, built.declaration, found[0].text)
 
 
 @contextmanager
-def _explaining(path: Path, reader: Reader) -> Iterator[None]:
+def _explaining(path: Path, declaration: Declaration) -> Iterator[None]:
     """Whatever goes wrong inside a reader, its user gets one message."""
     try:
         yield
@@ -169,7 +175,7 @@ def _explaining(path: Path, reader: Reader) -> Iterator[None]:
     except Exception as error:
         what = f"{type(error).__name__}: {first_line(error)}"
         raise IcerecoError(
-            f"{path}: cannot be read, damaged or not of this format ({what} in {described('reader', reader)})"
+            f"{path}: cannot be read, damaged or not of this format ({what} in {described(declaration)})"
         ) from error
 
 
