@@ -3,7 +3,7 @@
 
 import pyarrow as pa
 
-__all__ = ["COUNT_COLUMNS", "EXTRA_PULSE_FIELDS", "PULSE_COLUMNS", "TRUTH_COLUMNS", "SCHEMA"]
+__all__ = ["EXTRA_PULSE_FIELDS", "PULSE_COLUMNS", "SCHEMA", "STORE_COLUMNS", "TRUTH_COLUMNS"]
 
 
 def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
@@ -12,8 +12,8 @@ def _field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
 
 PULSE_COLUMNS = ("sensor_id", "time", "charge", "auxiliary")
 TRUTH_COLUMNS = ("azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z", "inelasticity")
-COUNT_COLUMNS = ("pulse_count", "dom_count")
-"""What a store adds; made anew from the pulses, so never read."""
+STORE_COLUMNS = ("dom_sensor_id", "dom_pulses", "pulse_count", "dom_count")
+"""What stores add (the counts: those before format 3), which is no property of the events."""
 
 SCHEMA = pa.schema(
     [

@@ -11,6 +11,7 @@ from numpy import ndarray
 from icereco.data.store.rows import Rows
 from icereco.data.store.split_by_hash import EXACT_EVENTS
 from icereco.data.store.store import Store
+from icereco.tables.columns import lengths
 
 __all__ = ["Piece", "Portion", "consecutive_windows", "part_order", "shuffled_windows"]
 
@@ -69,14 +70,12 @@ class Piece:
     @property
     def pulses(self) -> Int[ndarray, "event"]:
         """Pulses of each event."""
-        counts: ndarray = self.block.column("pulse_count").to_numpy()[self.chosen]
-        return counts
+        return lengths(self.block.column("time"))[self.chosen]
 
     @property
     def doms(self) -> Int[ndarray, "event"]:
         """Hit DOMs of each event."""
-        counts: ndarray = self.block.column("dom_count").to_numpy()[self.chosen]
-        return counts
+        return lengths(self.block.column("dom_sensor_id"))[self.chosen]
 
 
 @dataclass(frozen=True, slots=True)
