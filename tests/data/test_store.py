@@ -118,7 +118,7 @@ def test_preparing_again_opens_what_is_there(source, detector, tmp_path):
 def test_changed_data_are_prepared_anew(source, detector, tmp_path, event_table):
     prepare(source, detector, tmp_path / "store")
     pq.write_table(event_table.slice(0, 50), source.path)
-    assert len(prepare(source, detector, tmp_path / "store")) == 50
+    assert len(prepare(open_source(source.path), detector, tmp_path / "store")) == 50
 
 
 def test_progress_ends_with_all_events(source, detector, tmp_path):
