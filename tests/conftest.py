@@ -90,9 +90,9 @@ def stored_events(detector: Detector) -> Callable[[Store, Sequence[int]], EventB
 
     def events(store: Store, rows: Sequence[int]) -> EventBatch:
         numbers, offsets = np.asarray(rows, np.int64), store.block_offsets
-        used, part = np.unique(np.searchsorted(offsets, numbers, side="right") - 1, return_inverse=True)
+        used, block = np.unique(np.searchsorted(offsets, numbers, side="right") - 1, return_inverse=True)
         blocks = store.blocks(used.tolist()) or [store.blocks([0])[0].slice(0, 0)]
-        return gather(blocks, part, numbers - offsets[used][part], detector)
+        return gather(blocks, block, numbers - offsets[used][block], detector)
 
     return events
 

@@ -21,61 +21,62 @@ __all__ = ["gather"]
 
 def gather(
     blocks: Sequence[pa.RecordBatch],
-    part: Int[ndarray, "event"],
-    local: Int[ndarray, "event"],
+    block: Int[ndarray, "event"],
+    row: Int[ndarray, "event"],
     detector: Detector,
 ) -> EventBatch:
     """Events of several blocks, in any order, as one batch; each pulse is copied once.
 
     Args:
         blocks: of stores, all with the same columns of pulses.
-        part: the block of each event.
-        local: its row there.
+        block: the number in `blocks` of each event's block.
+        row: its row there.
         detector: gives positions.
+
+    Raises:
+        IcerecoError: blocks differ in columns of pulses, or a sensor is outside the detector.
     """
-    row = _offsets([block.num_rows for block in blocks])[part] + local
+    place = _offsets([each.num_rows for each in blocks])[block] + row
     pulses = {name: _lists(blocks, name) for name in _pulse_columns(blocks)}
-    runs = _runs(part, local, [column.offsets for column in pulses["time"]])
+    runs = _runs(block, row, [column.offsets for column in pulses["time"]])
     copied = {name: _copied([each.values for each in column], runs) for name, column in pulses.items()}
-    return assemble(_event_columns(blocks).take(pa.array(row)), _doms(blocks, row), copied, detector)
+    return assemble(_event_columns(blocks).take(pa.array(place)), _doms(blocks, place), copied, detector)
 
 
 def _lists(blocks: Sequence[pa.RecordBatch], name: str) -> list[Ragged]:
     return [ragged(block.column(name)) for block in blocks]
 
 
-def _doms(blocks: Sequence[pa.RecordBatch], row: Int[ndarray, "event"]) -> DomLevel:
-    """The DOMs of events by their row in all blocks together."""
-    sensor, pulses = (_lists(blocks, field.name) for field in DOM_FIELDS)
-    block_start = _offsets([len(each.values) for each in sensor])
-    first = np.concatenate(
-        [each.offsets[:-1] + start for each, start in zip(sensor, block_start, strict=False)]
-    )
-    counts = np.concatenate([np.diff(each.offsets) for each in sensor])[row]
+def _doms(blocks: Sequence[pa.RecordBatch], place: Int[ndarray, "event"]) -> DomLevel:
+    """The DOMs of events by their place in all blocks together."""
+    sensors, pulses = (_lists(blocks, field.name) for field in DOM_FIELDS)
+    starts = _offsets([len(each.values) for each in sensors])[:-1]
+    first = np.concatenate([each.offsets[:-1] + start for each, start in zip(sensors, starts, strict=True)])
+    counts = np.concatenate([np.diff(each.offsets) for each in sensors])[place]
     offsets = _offsets(counts)
-    # An index for each DOM is quicker than a copy for each event: there are few DOMs in an event.
-    index = np.repeat(first[row] - offsets[:-1], counts) + np.arange(offsets[-1])
+    # An index for each DOM is quicker than a copy for each event, unlike for pulses: an event has few DOMs.
+    index = np.repeat(first[place] - offsets[:-1], counts) + np.arange(offsets[-1])
     sensor_id, dom_pulses = (
-        np.concatenate([each.values for each in lists])[index] for lists in (sensor, pulses)
+        np.concatenate([each.values for each in lists])[index] for lists in (sensors, pulses)
     )
     return DomLevel(offsets, sensor_id, _offsets(dom_pulses))
 
 
 def _runs(
-    part: Int[ndarray, "event"], local: Int[ndarray, "event"], offsets: Sequence[Int[ndarray, "_"]]
+    block: Int[ndarray, "event"], row: Int[ndarray, "event"], offsets: Sequence[Int[ndarray, "_"]]
 ) -> list[tuple[int, int, int]]:
     """Pulses of consecutive rows (block, first pulse, last pulse + 1), in the order of the events."""
-    joined = (part[1:] == part[:-1]) & (local[1:] == local[:-1] + 1)
-    first = np.flatnonzero(np.append(True, ~joined)[: len(part)])
-    last = np.append(first[1:], len(part))[: len(first)] - 1
-    place, places = _offsets([len(each) for each in offsets])[part] + local, np.concatenate(offsets)
-    start, end = places[place[first]], places[place[last] + 1]
-    return list(zip(part[first].tolist(), start.tolist(), end.tolist(), strict=True))
+    joined = (block[1:] == block[:-1]) & (row[1:] == row[:-1] + 1)
+    first = np.flatnonzero(np.append(True, ~joined)[: len(block)])
+    last = np.append(first[1:], len(block))[: len(first)] - 1
+    place, offset = _offsets([len(each) for each in offsets])[block] + row, np.concatenate(offsets)
+    start, end = offset[place[first]], offset[place[last] + 1]
+    return list(zip(block[first].tolist(), start.tolist(), end.tolist(), strict=True))
 
 
 def _copied(blocks: list[ndarray], runs: list[tuple[int, int, int]]) -> ndarray:
-    # Copying run by run: an index for each pulse takes as long, and more memory than the pulses.
-    return np.concatenate([blocks[0][:0], *(blocks[part][start:end] for part, start, end in runs)])
+    # Run by run: an index for each pulse takes as long, and more memory than the pulses.
+    return np.concatenate([blocks[0][:0], *(blocks[number][start:end] for number, start, end in runs)])
 
 
 def _offsets(counts: Sequence[int] | Int[ndarray, "count"]) -> Int[ndarray, "count_plus_1"]:
@@ -83,8 +84,13 @@ def _offsets(counts: Sequence[int] | Int[ndarray, "count"]) -> Int[ndarray, "cou
 
 
 def _pulse_columns(blocks: Sequence[pa.RecordBatch]) -> list[str]:
-    """What all blocks know of a pulse, but for its sensor."""
-    names, *others = ([n for n in pulse_columns(block.schema) if n != "sensor_id"] for block in blocks)
+    """What the blocks know of a pulse, but for its sensor."""
+    schemas = [block.schema for block in blocks]
+    names, *others = (
+        [name for name in pulse_columns(schema) if name != "sensor_id"]
+        for schema in schemas
+        if schema is schemas[0] or not schema.equals(schemas[0])
+    )
     for other in others:
         if set(other) != set(names):
             raise IcerecoError(
