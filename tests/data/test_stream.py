@@ -117,6 +117,13 @@ def test_data_sets_are_mixed_as_their_weights_say(make_store, detector):
     assert max(shares) < 0.5, "mixed within batches"
 
 
+def test_stores_with_other_pulse_columns_cannot_share_a_batch(make_store, detector):
+    table = random_events(np.full(20, 5))
+    stores = [make_store(table), make_store(table.append_column("width", table["charge"]))]
+    with pytest.raises(IcerecoError, match="width.*cannot be mixed"):
+        list(Stream([Portion(store) for store in stores], detector).epoch(0))
+
+
 def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, monkeypatch):
     monkeypatch.setattr("icereco.data.stream.shuffle.EXACT_EVENTS", 100)
     store = make_store(random_events(np.full(700, 5)), block_events=10, blocks_per_shard=2)
