@@ -120,7 +120,7 @@ def test_data_sets_are_mixed_as_their_weights_say(make_store, detector):
 def test_stores_with_other_pulse_columns_cannot_share_a_batch(make_store, detector):
     table = random_events(np.full(20, 5))
     stores = [make_store(table), make_store(table.append_column("width", table["charge"]))]
-    with pytest.raises(IcerecoError, match="width.*cannot be mixed"):
+    with pytest.raises(IcerecoError, match=r"width.*cannot be mixed"):
         list(Stream([Portion(store) for store in stores], detector).epoch(0))
 
 
