@@ -24,7 +24,9 @@ import pytest
 from icereco.data.sources.source import open_source
 from icereco.data.store.prepare import prepare
 from icereco.data.store.store import Store
+from icereco.data.stream.gather import gather
 from icereco.detector.detector import Detector, load_detector
+from icereco.events.batch import EventBatch
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
 # A shell lets what it starts in the background ignore Ctrl-C, and with it every process that a test interrupts.
@@ -79,6 +81,19 @@ def make_store(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> 
 def store(make_store: Callable[..., Store], event_table: pa.Table) -> Store:
     """`event_table` as a store of many small blocks."""
     return make_store(event_table, block_events=16, blocks_per_shard=5)
+
+
+@pytest.fixture(scope="session")
+def stored_events(detector: Detector) -> Callable[[Store, Sequence[int]], EventBatch]:
+    """A function that gathers the events of some rows of a store, in this order."""
+
+    def events(store: Store, rows: Sequence[int]) -> EventBatch:
+        numbers, offsets = np.asarray(rows, np.int64), store.block_offsets
+        used, block = np.unique(np.searchsorted(offsets, numbers, side="right") - 1, return_inverse=True)
+        blocks = store.blocks(used.tolist()) or [store.blocks([0])[0].slice(0, 0)]
+        return gather(blocks, block, numbers - offsets[used][block], detector)
+
+    return events
 
 
 @dataclass(frozen=True)

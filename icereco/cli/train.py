@@ -137,8 +137,8 @@ def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "l
     if not data and (reader or skip_bad):
         raise IcerecoError("--reader and --skip-bad go with --data")
     chosen = [DataChoice.parse(text).read_with(reader, skip_bad=skip_bad) for text in data]
-    for one in chosen:
-        one.data.open()
+    for choice in chosen:
+        choice.open()
     return chosen
 
 

@@ -1,6 +1,6 @@
-"""Rows of the event table to an `EventBatch`: pulses sorted by (event, DOM, time), DOMs found, positions looked up."""
+"""Rows of the event table to an `EventBatch`: pulses sorted by (event, DOM, time), DOMs with their positions."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,65 +13,56 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.truth import Truth
 from icereco.physics.sphere import direction_from_angles
-from icereco.tables.columns import conform, event_columns, is_sorted, one_batch, pulse_columns, ragged
+from icereco.tables.columns import event_columns, is_sorted, one_batch, pulse_columns, ragged
+from icereco.tables.dom_level import DomLevel, dom_level
 from icereco.tables.schema import PULSE_COLUMNS
 
-__all__ = ["DomLevel", "assemble", "dom_level", "event_batch", "pulse_order", "truth_of"]
+__all__ = ["assemble", "event_batch", "pulse_order", "truth_of"]
 
 _VERTEX = ("vertex_x", "vertex_y", "vertex_z")
 _NUMBERS = ("energy", *_VERTEX, "inelasticity")
 
 
-def event_batch(
-    table: pa.RecordBatch | pa.Table, detector: Detector, *, pulses_sorted: bool | None = None
-) -> EventBatch:
+def event_batch(table: pa.RecordBatch | pa.Table, detector: Detector) -> EventBatch:
     """The events of a table of the own layout, in its order; nothing is dropped.
 
-    An event without pulses keeps its place, with 0 DOMs. The values are taken as they are:
-    `icereco.tables.validation.check_events` is what finds bad ones.
+    An event without pulses keeps its place, with 0 DOMs. Columns and values are taken as they are: what a `Source`
+    gives is in the types of the own layout (`icereco.tables.columns.conform` casts any other table), and
+    `icereco.tables.validation.check_events` is what finds bad values.
 
     Args:
-        table: rows of `icereco.tables.schema.SCHEMA`; the truth columns may be absent.
+        table: rows of `icereco.tables.schema.SCHEMA`; the truth columns may be absent, further ones present.
         detector: gives the position of each sensor.
-        pulses_sorted: whether each event's pulses are by (sensor_id, time) already; by default as the table says.
 
     Raises:
-        IcerecoError: a needed column is missing or of an impossible type, a sensor is outside the detector,
-            or the list columns of an event differ in length.
+        IcerecoError: a sensor is outside the detector, or the list columns of an event differ in length.
     """
     batch = one_batch(table)
-    known = is_sorted(batch.schema) if pulses_sorted is None else pulses_sorted
-    batch = conform(batch, "event table")
     lists = {name: ragged(batch.column(name)) for name in pulse_columns(batch.schema)}
     offsets = lists["sensor_id"].offsets
     if any(not np.array_equal(offsets, other.offsets) for other in lists.values()):
         raise IcerecoError(f"event table: the lists {', '.join(lists)} of an event differ in length")
     parts = {name: part.values for name, part in lists.items()}
-    if not known:
+    if not is_sorted(batch.schema):
         order = pulse_order(parts["sensor_id"], parts["time"], offsets)
         parts = {name: values[order] for name, values in parts.items()}
-    return assemble(batch, offsets, parts, detector)
+    return assemble(batch, dom_level(parts.pop("sensor_id"), offsets), parts, detector)
 
 
 def assemble(
-    events: pa.RecordBatch,
-    offsets: Int[ndarray, "event_plus_1"],
-    pulses: dict[str, ndarray],
-    detector: Detector,
+    events: pa.RecordBatch, doms: DomLevel, pulses: Mapping[str, ndarray], detector: Detector
 ) -> EventBatch:
     """A batch from sorted pulses.
 
     Args:
         events: `[E]` rows with event_id and, where known, the truth columns and further ones.
-        offsets: int64 `[E+1]`, where each event's pulses begin and end.
-        pulses: the columns `icereco.tables.schema.PULSE_COLUMNS` and further ones, `[P]` each, by
-            (event, sensor_id, time).
+        doms: where the DOMs of each event and the pulses of each DOM begin.
+        pulses: time, charge, auxiliary and further columns, `[P]` each, by (event, sensor_id, time).
         detector: gives positions.
 
     Raises:
         IcerecoError: a sensor is outside the detector.
     """
-    doms = dom_level(pulses["sensor_id"], offsets)
     return EventBatch(
         event_id=events.column("event_id").to_numpy(),
         dom_offsets=doms.dom_offsets,
@@ -114,30 +105,6 @@ def _sorted_within(values: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> bo
     borders = offsets[1:-1]
     falls[borders[(borders > 0) & (borders < len(values))] - 1] = False
     return not falls.any()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DomLevel:
-    """The middle level of the hierarchy, as in `EventBatch`."""
-
-    dom_offsets: Int[ndarray, "event_plus_1"]
-    sensor_id: Int[ndarray, "dom"]
-    pulse_offsets: Int[ndarray, "dom_plus_1"]
-
-
-def dom_level(sensor_id: Int[ndarray, "pulse"], event_offsets: Int[ndarray, "event_plus_1"]) -> DomLevel:
-    """DOMs from the sensors of sorted pulses: a DOM begins where the sensor changes or an event begins."""
-    begins = np.empty(len(sensor_id), bool)
-    begins[:1] = True
-    np.not_equal(sensor_id[1:], sensor_id[:-1], out=begins[1:])
-    starts = event_offsets[:-1]
-    begins[starts[starts < len(sensor_id)]] = True
-    first_pulse = np.flatnonzero(begins)
-    return DomLevel(
-        dom_offsets=np.searchsorted(first_pulse, event_offsets),
-        sensor_id=sensor_id[first_pulse],
-        pulse_offsets=np.append(first_pulse, len(sensor_id)),
-    )
 
 
 def _positions(sensor_id: Int[ndarray, "dom"], detector: Detector) -> Float[ndarray, "dom 3"]:

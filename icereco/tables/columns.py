@@ -10,7 +10,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.tables.schema import COUNT_COLUMNS, PULSE_COLUMNS, SCHEMA
+from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, STORE_COLUMNS
 
 __all__ = [
     "FILE_KEY",
@@ -21,6 +21,7 @@ __all__ = [
     "file_of",
     "is_own_layout",
     "is_sorted",
+    "lengths",
     "marked_sorted",
     "one_batch",
     "own_fields",
@@ -55,6 +56,12 @@ def ragged(column: pa.Array) -> Ragged:
     return Ragged(values.to_numpy(zero_copy_only=False), offsets - start)
 
 
+def lengths(column: pa.Array) -> Int[ndarray, "row"]:
+    """How many values each row of a list column without nulls has, int32."""
+    counts: ndarray = np.diff(column.offsets.to_numpy())
+    return counts
+
+
 def one_batch(table: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
     """A table as one record batch; a copy only where it is in several pieces."""
     if isinstance(table, pa.RecordBatch):
@@ -86,15 +93,14 @@ def with_metadata(batch: pa.RecordBatch, key: bytes, value: bytes) -> pa.RecordB
 
 def is_own_layout(schema: pa.Schema) -> bool:
     """Whether a table has one row per event: an event_id and lists of pulses."""
-    names = schema.names
-    return all(name in names for name in _REQUIRED) and all(
-        _is_list(schema.field(n).type) for n in PULSE_COLUMNS
-    )
+    if not set(_REQUIRED) <= set(schema.names):
+        return False
+    return all(_is_list(schema.field(name).type) for name in PULSE_COLUMNS)
 
 
 def own_fields(schema: pa.Schema) -> list[pa.Field]:
     """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns of numbers."""
-    further = [field for field in schema if field.name not in (*SCHEMA.names, *COUNT_COLUMNS)]
+    further = [field for field in schema if field.name not in (*SCHEMA.names, *STORE_COLUMNS)]
     lists = [field.with_type(pa.list_(pa.float32())) for field in further if _is_list_of_numbers(field.type)]
     scalars = [field.with_type(pa.float64()) for field in further if _is_number(field.type)]
     return [*(field for field in SCHEMA if field.name in schema.names), *lists, *scalars]

@@ -7,12 +7,12 @@ import pyarrow as pa
 from icereco.events.truth import Target
 
 __all__ = [
-    "COUNT_COLUMNS",
     "EXTRA_PULSE_FIELDS",
     "PULSE_COLUMNS",
+    "SCHEMA",
+    "STORE_COLUMNS",
     "TARGET_COLUMNS",
     "TRUTH_COLUMNS",
-    "SCHEMA",
 ]
 
 
@@ -30,8 +30,8 @@ TARGET_COLUMNS: Mapping[Target, tuple[str, ...]] = {
     "inelasticity": ("inelasticity",),
 }
 """The truth columns that each target is made from."""
-COUNT_COLUMNS = ("pulse_count", "dom_count")
-"""What a store adds; made anew from the pulses, so never read."""
+STORE_COLUMNS = ("dom_sensor_id", "dom_pulses", "pulse_count", "dom_count")
+"""What stores add (the counts: those before format 3), which is no property of the events."""
 
 SCHEMA = pa.schema(
     [

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from icereco.data.catalog import DataSet, data_sets, find
 from icereco.errors import IcerecoError
+
+if TYPE_CHECKING:
+    from icereco.data.sources.source import Source
 
 __all__ = ["DataChoice", "declared_detector", "described", "require_readable"]
 
 _LARGEST_WEIGHT = 100.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DataChoice:
     """A data set as the command line names it.
 
@@ -60,6 +64,18 @@ class DataChoice:
         """What a run's provenance says it was trained on, whatever the user's settings say today."""
         return [cls(DataSet(**one["data"]), one["weight"], one.get("skip_bad", False)) for one in found]
 
+    def open(self) -> "Source":
+        """The events with the reader that understands them: opened the first time, and then handed on.
+
+        Raises:
+            IcerecoError: see `icereco.data.catalog.DataSet.open`.
+        """
+        return self._source
+
+    @cached_property
+    def _source(self) -> "Source":
+        return self.data.open()
+
     def record(self) -> dict[str, Any]:
         """JSON-able, for a run's provenance."""
         data = self.data.model_copy(update={"path": self.data.path.resolve()})
@@ -102,6 +118,6 @@ def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
     card = load_detector(detector)
     for one in chosen:
         one.data.require_detector(card)
-        source = one.data.open()
+        source = one.open()
         if not (one.skip_bad or is_store(source)):
             source.require_first(card)

@@ -124,7 +124,7 @@ def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | No
     """The sources, without their bad events where that is asked for."""
     sources, found = [], list[Skipped]()
     for one in chosen:
-        source = one.data.open()
+        source = one.open()
         if one.skip_bad:
             source, skipped = skip_bad(source, detector, need_truth=True)
             found += skipped

@@ -1,4 +1,7 @@
-"""The own layout: one row per event, pulses in list columns; parquet or Arrow IPC, one file or a folder of them."""
+"""The own layout: one row per event, pulses in list columns; parquet or Arrow IPC, one file or a folder of them.
+
+The files of a prepared store are read, too: they have the hit DOMs of each event instead of a sensor for each pulse.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icereco.detector.detector import Detector
-from icereco.tables.columns import FILE_KEY, conform, is_own_layout, require_columns, with_metadata
+from icereco.tables.columns import FILE_KEY, is_own_layout, require_columns, with_metadata
+from icereco.tables.dom_level import has_dom_columns, with_sensor_ids
 from icereco_readers.options import OwnOptions
 
 __all__ = ["OwnReader"]
@@ -47,15 +51,15 @@ class OwnReader:
         detector: Detector,  # noqa: ARG002 -- sensor ids are rows of its table already
         rows_per_batch: int = 4096,
     ) -> Iterator[pa.RecordBatch]:
-        """Events in input order, in the types of the own layout; sensor ids are those of the detector already.
+        """Events in input order, in the types of the file; sensor ids are those of the detector already.
 
         Raises:
-            IcerecoError: a column is missing or cannot be cast.
+            IcerecoError: a column is missing.
         """
         for file in own_files(path):
             for batch in _batches(file, rows_per_batch):
                 if batch.num_rows:
-                    yield with_metadata(conform(batch, file), FILE_KEY, str(file).encode())
+                    yield with_metadata(batch, FILE_KEY, str(file).encode())
 
 
 def own_files(path: Path) -> list[Path]:
@@ -67,7 +71,8 @@ def own_files(path: Path) -> list[Path]:
 
 def _is_own(file: Path) -> bool:
     try:
-        return is_own_layout(_schema(file))
+        schema = _schema(file)
+        return has_dom_columns(schema) or is_own_layout(schema)
     except (pa.ArrowException, OSError):
         return False
 
@@ -93,7 +98,15 @@ def _count(file: Path) -> int:
 
 
 def _batches(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    require_columns(_schema(file).names, file)
+    schema = _schema(file)
+    if has_dom_columns(schema):
+        yield from map(with_sensor_ids, _as_they_are(file, rows))
+    else:
+        require_columns(schema.names, file)
+        yield from _as_they_are(file, rows)
+
+
+def _as_they_are(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
     if not _is_arrow(file):
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             yield from opened.iter_batches(batch_size=rows)

@@ -9,7 +9,6 @@ import torch
 from rich.console import Console
 
 from icereco.data.sources.source import open_source
-from icereco.data.stream.gather import gather_events
 from icereco.data.write.parquet import OwnWriter
 from icereco.errors import IcerecoError
 from icereco.events.tensors import to_tensors
@@ -38,7 +37,9 @@ def follow_the_pulses(batch) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
-def test_further_columns_reach_the_model_beside_their_pulses(tmp_path, table, detector, make_store, suffix):
+def test_further_columns_reach_the_model_beside_their_pulses(
+    tmp_path, table, detector, make_store, suffix, stored_events
+):
     path = tmp_path / f"events.{suffix}"
     (pq.write_table if suffix == "parquet" else feather.write_feather)(table, path)
     (rows,) = open_source(path).checked(detector)
@@ -46,7 +47,7 @@ def test_further_columns_reach_the_model_beside_their_pulses(tmp_path, table, de
     assert set(batch.pulse_extras) == {"time_over_threshold", "pmt_z"}
     assert {column.dtype for column in batch.pulse_extras.values()} == {np.dtype(np.float32)}
     follow_the_pulses(batch)
-    stored = gather_events(make_store(table), np.array([4, 2, 0]), detector)
+    stored = stored_events(make_store(table), np.array([4, 2, 0]))
     follow_the_pulses(stored)
     tensors = to_tensors(stored, torch.device("cpu"))
     assert tensors.pulse_extras["time_over_threshold"].equal(tensors.charge_pe)

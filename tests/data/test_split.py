@@ -194,7 +194,7 @@ def test_a_split_that_leaves_a_part_empty_is_refused(folder, detector, tmp_path)
 def test_rows_of_spans_are_found_by_number_alone(sizes, count):
     ends = np.cumsum(sizes)
     spans = [(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True)][::2]
-    rows = declared.SelectedRows(tuple(spans), seed=1, count=sum(b - a for a, b in spans))
+    rows = declared.HashedRows(tuple(spans), seed=1, count=sum(b - a for a, b in spans))
     ids = np.arange(ends[-1])
     first = declared._first(rows, count, None)
     expected = [row for a, b in spans for row in range(a, b)][:count]

@@ -1,23 +1,31 @@
 import json
+import logging
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from icereco.cli import main
 from icereco.data.sources.source import open_source
 from icereco.data.store.prepare import growing, prepare, prepared
 from icereco.data.store.store import open_store
 from icereco.data.store.unique_ids import require_unique
-from icereco.data.stream.gather import gather_events
 from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
 from icereco.system.cache import cache_dir
 from icereco.tables.assembly import event_batch
+from icereco.tables.columns import is_sorted
+from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
 
 
@@ -27,53 +35,69 @@ def source(tmp_path, event_table):
     return open_source(tmp_path / "events.parquet")
 
 
-def same(first, second) -> None:
-    names = (
-        "event_id",
-        "dom_offsets",
-        "sensor_id",
-        "position_m",
-        "pulse_offsets",
-        "time_ns",
-        "charge_pe",
-        "auxiliary",
-    )
-    for name in names:
-        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), name)
-    np.testing.assert_array_equal(first.truth.direction, second.truth.direction)
-    np.testing.assert_array_equal(first.truth.kind, second.truth.kind)
+def same(first: EventBatch, second: EventBatch) -> None:
+    """Bit for bit, in the same types."""
+    for name, expected in arrays_of(second).items():
+        found = arrays_of(first)[name]
+        assert found.dtype == expected.dtype, name
+        np.testing.assert_array_equal(found, expected, name)
 
 
-def test_a_store_holds_the_same_events_as_its_source(store, event_table, detector):
+def arrays_of(batch: EventBatch) -> dict[str, np.ndarray]:
+    parts = (batch, batch.truth) if batch.truth is not None else (batch,)
+    columns = {f.name: getattr(part, f.name) for part in parts for f in fields(part)} | {
+        **batch.pulse_extras,
+        **batch.event_extras,
+    }
+    return {name: column for name, column in columns.items() if isinstance(column, np.ndarray)}
+
+
+def test_a_store_holds_the_same_events_as_its_source(store, event_table, detector, stored_events):
     rows = np.arange(len(event_table))
-    same(gather_events(store, rows, detector), event_batch(event_table, detector))
+    same(stored_events(store, rows), event_batch(event_table, detector))
     batch = event_batch(event_table, detector)
     assert (len(store), store.manifest.pulses, store.manifest.doms) == (
         300,
         len(batch.time_ns),
         len(batch.sensor_id),
     )
-    pulses, doms = store.counts()
-    np.testing.assert_array_equal(pulses, batch.pulse_count)
-    np.testing.assert_array_equal(doms, batch.dom_count)
 
 
 @pytest.mark.parametrize("rows", [[], [0], [299], [5, 4, 3], [3, 200], [17, 16, 15, 40, 41, 200, 1]])
-def test_any_rows_come_in_the_order_asked_for(store, event_table, detector, rows):
+def test_any_rows_come_in_the_order_asked_for(store, event_table, detector, rows, stored_events):
     numbers = np.array(rows, np.int64)
     expected = event_batch(event_table.take(numbers), detector)
-    same(gather_events(store, numbers, detector), expected)
-    same(event_batch(store.rows(numbers), detector), expected)
+    same(stored_events(store, numbers), expected)
 
 
-def test_unsorted_pulses_are_sorted_once_and_for_all(make_store, detector):
+@given(
+    counts=st.lists(st.integers(0, 40), min_size=1, max_size=40),
+    rows=st.lists(st.integers(0, 39), max_size=60),
+    block_events=st.integers(1, 20),
+    by_time=st.booleans(),
+)
+@settings(max_examples=25)
+def test_batches_of_a_store_are_those_of_the_raw_table_bit_for_bit(
+    make_store, detector, stored_events, counts, rows, block_events, by_time
+):
+    table = random_events(np.array(counts), seed=len(counts), sensors=12, by_time=by_time)
+    further = pa.ListArray.from_arrays(
+        table["time"].combine_chunks().offsets,
+        pa.array(table["charge"].combine_chunks().values.to_numpy() * 2),
+    )
+    table = table.append_column("width", further).append_column("run", pa.array(np.arange(0.5, len(counts))))
+    rows = np.array([row % len(counts) for row in rows], np.int64)
+    store = make_store(table, block_events=block_events, blocks_per_shard=2)
+    same(stored_events(store, rows), event_batch(table.take(rows), detector))
+
+
+def test_unsorted_pulses_are_sorted_once_and_for_all(make_store, detector, stored_events):
     table = random_events(np.full(50, 30), seed=4, sensors=20, by_time=False)
     store = make_store(table)
-    same(gather_events(store, np.arange(50), detector), event_batch(table, detector))
-    same(
-        event_batch(pa.Table.from_batches([store.block(0)]), detector, pulses_sorted=True),
-        event_batch(table, detector),
-    )
+    same(stored_events(store, np.arange(50)), event_batch(table, detector))
+    (read,) = open_source(store.folder).batches(detector)
+    assert is_sorted(read.schema)
+    same(event_batch(read, detector), event_batch(table, detector))
 
 
 def test_blocks_are_of_one_size_and_shards_of_so_many_blocks(store):
@@ -93,7 +117,7 @@ def test_preparing_again_opens_what_is_there(source, detector, tmp_path):
 def test_changed_data_are_prepared_anew(source, detector, tmp_path, event_table):
     prepare(source, detector, tmp_path / "store")
     pq.write_table(event_table.slice(0, 50), source.path)
-    assert len(prepare(source, detector, tmp_path / "store")) == 50
+    assert len(prepare(open_source(source.path), detector, tmp_path / "store")) == 50
 
 
 def test_progress_ends_with_all_events(source, detector, tmp_path):
@@ -117,7 +141,7 @@ def changes(folder) -> dict[str, int]:
 
 
 def test_an_interrupted_preparation_is_no_store_and_goes_on_where_it_stood(
-    source, detector, tmp_path, event_table
+    source, detector, tmp_path, event_table, stored_events
 ):
     folder, sizes = tmp_path / "store", {"block_events": 20, "blocks_per_shard": 2}
     with pytest.raises(KeyboardInterrupt):
@@ -131,7 +155,7 @@ def test_an_interrupted_preparation_is_no_store_and_goes_on_where_it_stood(
     store = prepare(source, detector, folder, **sizes)
     after = changes(folder)
     assert sorted(name for name in before if after[name] == before[name]) == sorted(before)[:2]
-    same(gather_events(store, np.arange(300), detector), event_batch(event_table, detector))
+    same(stored_events(store, np.arange(300)), event_batch(event_table, detector))
     store.verify()
     assert sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".arrow") == [
         ".lock",
@@ -148,7 +172,7 @@ def split_into(files: int, table: pa.Table, folder) -> None:
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_a_folder_is_prepared_file_by_file_by_any_number_of_processes(
-    event_table, detector, tmp_path, processes
+    event_table, detector, tmp_path, processes, stored_events
 ):
     split_into(5, event_table, tmp_path / "data")
     source = open_source(tmp_path / "data")
@@ -163,7 +187,7 @@ def test_a_folder_is_prepared_file_by_file_by_any_number_of_processes(
     )
     assert store.geometry.part_events == (60,) * 5
     assert seen[-1] == (300, 300)
-    same(gather_events(store, np.arange(300), detector), event_batch(event_table, detector))
+    same(stored_events(store, np.arange(300)), event_batch(event_table, detector))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -221,12 +245,14 @@ def test_a_bad_event_found_by_another_process_is_named(event_table, detector, tm
         prepare(open_source(tmp_path / "data"), detector, tmp_path / "store", processes=2)
 
 
-def test_a_growing_store_gives_each_part_as_soon_as_it_is_there(event_table, detector, tmp_path, monkeypatch):
+def test_a_growing_store_gives_each_part_as_soon_as_it_is_there(
+    event_table, detector, tmp_path, monkeypatch, stored_events
+):
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
     split_into(4, event_table, tmp_path / "data")
     source = open_source(tmp_path / "data")
     with growing(source, detector, lambda store: range(4)) as store:
-        found = gather_events(store, np.arange(300), detector)
+        found = stored_events(store, np.arange(300))
     same(found, event_batch(event_table, detector))
     with growing(source, detector, lambda store: range(4)) as store:
         assert store.wait is None, "it is whole now"
@@ -245,7 +271,7 @@ def test_nobody_waits_for_a_store_that_grows_no_more(event_table, detector, tmp_
     )
     split_into(2, event_table, tmp_path / "data")
     with growing(open_source(tmp_path / "data"), detector, lambda store: range(2)) as store:
-        reader = ThreadPoolExecutor(1).submit(store.block, 0)
+        reader = ThreadPoolExecutor(1).submit(store.blocks, [0])
         with pytest.raises(TimeoutError):
             reader.result(timeout=0.2)
     with pytest.raises(IcerecoError, match="was stopped"):
@@ -253,7 +279,7 @@ def test_nobody_waits_for_a_store_that_grows_no_more(event_table, detector, tmp_
 
 
 def test_what_goes_wrong_in_a_growing_store_is_raised_where_it_is_needed(
-    event_table, detector, tmp_path, monkeypatch
+    event_table, detector, tmp_path, monkeypatch, stored_events
 ):
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
     split_into(2, event_table, tmp_path / "data")
@@ -263,7 +289,7 @@ def test_what_goes_wrong_in_a_growing_store_is_raised_where_it_is_needed(
         growing(open_source(tmp_path / "data"), detector, lambda store: range(2)) as store,
         pytest.raises(IcerecoError, match=r"part_1.parquet: truth is needed here"),
     ):
-        gather_events(store, np.arange(300), detector)
+        stored_events(store, np.arange(300))
 
 
 def test_a_changed_bit_is_found_by_the_checksum(source, detector, tmp_path):
@@ -344,11 +370,84 @@ def test_a_store_is_also_a_source(store, event_table, detector):
     ids = [value for batch in source.batches(detector, 7) for value in batch.column("event_id").to_pylist()]
     assert ids == event_table["event_id"].to_pylist()
     assert source.count() == 300
+    first = next(source.batches(detector))
+    same(event_batch(first, detector), event_batch(event_table.slice(0, len(first)), detector))
 
 
-def test_an_event_of_178250_pulses_is_stored_whole(make_store, detector):
+def test_a_stored_dom_without_its_pulses_is_refused(store, detector, tmp_path):
+    block = store.blocks([0])[0]
+    counts = [[count + 1 for count in event] for event in block.column("dom_pulses").to_pylist()]
+    index = block.schema.names.index("dom_pulses")
+    feather.write_feather(
+        pa.Table.from_batches(
+            [block.set_column(index, block.schema.field(index), pa.array(counts, pa.list_(pa.int32())))]
+        ),
+        tmp_path / "events.feather",
+    )
+    with pytest.raises(IcerecoError, match="do not have as many pulses as the event"):
+        list(open_source(tmp_path / "events.feather").batches(detector))
+
+
+@pytest.fixture
+def older_store(source, detector, tmp_path, event_table):
+    """A store as icereco 0.1.0 wrote it: a sensor_id for each pulse, and counts."""
+    folder = prepare(source, detector, tmp_path / "older", block_events=100).folder
+    (shard,) = folder.glob("*.arrow")
+    counts = {name: pa.array(np.arange(300), pa.int32()) for name in ("pulse_count", "dom_count")}
+    table = event_table.select(SCHEMA.names)
+    for name, column in counts.items():
+        table = table.append_column(name, column)
+    with pa.ipc.new_file(str(shard), table.schema) as writer:
+        writer.write_table(table, max_chunksize=100)
+    manifest = json.loads((folder / "store.json").read_text())
+    manifest["shards"][0] |= {"bytes": shard.stat().st_size}
+    (folder / "store.json").write_text(json.dumps(manifest | {"format_version": 2}))
+    return folder
+
+
+def test_a_store_of_an_older_format_is_prepared_again_with_one_message(
+    older_store, source, detector, caplog, event_table, stored_events
+):
+    with caplog.at_level(logging.INFO, "icereco"):
+        store = prepare(source, detector, older_store, block_events=100)
+        prepare(source, detector, older_store, block_events=100)
+    assert [r.getMessage() for r in caplog.records] == [
+        f"{older_store} is a store of format 2; its events are prepared again in format 3"
+    ]
+    same(stored_events(store, range(300)), event_batch(event_table, detector))
+
+
+@pytest.mark.parametrize("way", ["prepared", "growing"])
+def test_an_older_store_given_as_data_is_prepared_again_in_the_cache(
+    older_store, detector, tmp_path, monkeypatch, caplog, event_table, stored_events, way
+):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    source = open_source(older_store)
+    with caplog.at_level(logging.INFO, "icereco"):
+        if way == "prepared":
+            batch = stored_events(prepared(source, detector), range(300))
+        else:
+            with growing(source, detector, lambda store: [0]) as store:
+                batch = stored_events(store, range(300))
+    same(batch, event_batch(event_table, detector))
+    assert [r.getMessage() for r in caplog.records] == [
+        f"{older_store} is a store of format 2; its events are prepared again in format 3"
+    ]
+    assert batch.event_extras == {}
+    assert json.loads((older_store / "store.json").read_text())["format_version"] == 2, "left as it was"
+
+
+def test_a_store_of_a_newer_format_says_what_to_give_instead(store, detector, tmp_path):
+    folder = shutil.copytree(store.folder, tmp_path / "newer")
+    manifest = json.loads((folder / "store.json").read_text())
+    (folder / "store.json").write_text(json.dumps(manifest | {"format_version": 99}))
+    with pytest.raises(IcerecoError, match=rf"format icereco-store 99.*give {manifest['source']} as data"):
+        prepared(open_source(folder), detector)
+
+
+def test_an_event_of_178250_pulses_is_stored_whole(make_store, detector, stored_events):
     store = make_store(random_events(np.array([5, 178_250, 0, 7])))
-    batch = gather_events(store, np.array([1]), detector)
+    batch = stored_events(store, np.array([1]))
     assert batch.pulse_count.tolist() == [178_250]
 
 

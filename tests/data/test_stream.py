@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icereco.data.split.hashing import hash_ids
-from icereco.data.store.rows import HashedRows, RowNumbers
+from icereco.data.store.rows import LAST_HASH, HashedRows, RowNumbers
 from icereco.data.store.split_by_hash import split
 from icereco.data.stream.packing import Budget, fill_evenly, fill_in_order
 from icereco.data.stream.prefetch import prefetch
@@ -117,6 +117,13 @@ def test_data_sets_are_mixed_as_their_weights_say(make_store, detector):
     assert max(shares) < 0.5, "mixed within batches"
 
 
+def test_stores_with_other_pulse_columns_cannot_share_a_batch(make_store, detector):
+    table = random_events(np.full(20, 5))
+    stores = [make_store(table), make_store(table.append_column("width", table["charge"]))]
+    with pytest.raises(IcerecoError, match=r"width.*cannot be mixed"):
+        list(Stream([Portion(store) for store in stores], detector).epoch(0))
+
+
 def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, monkeypatch):
     monkeypatch.setattr("icereco.data.stream.shuffle.EXACT_EVENTS", 100)
     store = make_store(random_events(np.full(700, 5)), block_events=10, blocks_per_shard=2)
@@ -133,7 +140,7 @@ def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, m
     for epoch, stages in ((0, [0.2, 1, 3, 7]), (1, [7])):
         seen: list[int] = []
         portions = [Portion(store)]
-        monkeypatch.setattr("icereco.data.stream.shuffle._fitting", len)
+        monkeypatch.setattr("icereco.data.stream.shuffle._fitting", list)
         list(shuffled_windows(portions, 5, epoch, 2))
         assert sorted(seen) == list(range(70))
         start = 0
@@ -222,13 +229,14 @@ def test_a_stream_of_nothing_is_refused(store, detector):
 
 @given(
     event_id=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=200),
-    limit=st.integers(0, 2**64 - 1),
+    limit=st.integers(0, LAST_HASH - 1),
     seed=st.integers(0, 2**32),
     cut=st.integers(0, 200),
 )
 def test_an_event_id_is_on_one_side_whatever_the_file(event_id, limit, seed, cut):
     event_id = np.array(event_id, np.int64)
-    sides = [HashedRows(seed, limit, validates, 0, 10**6) for validates in (False, True)]
+    bands = [(limit + 1, LAST_HASH), (0, limit)]
+    sides = [HashedRows(((0, 10**6),), seed, band) for band in bands]
     train, validation = (side.within(event_id, 0) for side in sides)
     assert sorted([*train, *validation]) == list(range(len(event_id)))
     assert not set(event_id[train]) & set(event_id[validation])

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,9 +29,12 @@ logger = get_logger(__name__)
 _FIRST_EVENTS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """A file or folder with the reader that recognised it.
+    """A file or folder with the reader that recognised it: opened once, and handed on to whoever needs it.
+
+    What the reader says of its files, their number of events and their fingerprint is asked for once and kept; files
+    that have changed since are opened again.
 
     Attributes:
         path: the file or folder.
@@ -59,11 +63,8 @@ class Source:
         Raises:
             IcerecoError: a file is damaged.
         """
-        with _explaining(self.path, self.declaration):
-            if self.selection is None:
-                return self.reader.count(self.path)
-            counts = (self.reader.count(part.path) for part in self.parts())
-            return round(self.selection.share * sum(counts))
+        share = 1.0 if self.selection is None else self.selection.share
+        return round(share * sum(part._events for part in self._parts))
 
     def parts(self) -> "list[Source]":
         """Sources that, one after the other, give the same events: for a reader of folders, the files.
@@ -71,34 +72,51 @@ class Source:
         Several processes can read them, and a training can begin with the first. What a reader that is not `Divisible`
         reads is one part, the whole.
         """
-        paths = self._all_parts()
-        if self.selection is None:
-            return [replace(self, path=path) for path in paths]
-        read = self.selection.of_files(self.part_names())
-        return [
-            replace(self, path=path, selection=self.selection.within_file)
-            for path, chosen in zip(paths, read, strict=True)
-            if chosen
-        ]
+        return list(self._parts)
 
     def part_names(self) -> list[str]:
         """The name of each part as seen from the source, selected or not: what a split by file goes by."""
         return [
             path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
-            for path in self._all_parts()
+            for path in self._part_paths
         ]
 
-    def _all_parts(self) -> list[Path]:
+    @cached_property
+    def _parts(self) -> "tuple[Source, ...]":
+        if self.selection is None:
+            return tuple(self._part(path, None) for path in self._part_paths)
+        read = zip(self._part_paths, self.selection.of_files(self.part_names()), strict=True)
+        return tuple(self._part(path, self.selection.within_file) for path, chosen in read if chosen)
+
+    def _part(self, path: Path, selection: Selection | None) -> "Source":
+        if (path, selection) == (self.path, self.selection):
+            return self  # and what it knows already
+        return replace(self, path=path, selection=selection)
+
+    @cached_property
+    def _part_paths(self) -> list[Path]:
         return list(self.reader.parts(self.path)) if isinstance(self.reader, Divisible) else [self.path]
+
+    @cached_property
+    def _events(self) -> int:
+        """Of all files, selected or not."""
+        with _explaining(self.path, self.declaration):
+            return self.reader.count(self.path)
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return list(self.reader.files(self.path))
 
     def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file.
 
+        This is where Arrow enters: columns are cast to the types of the own layout here and nowhere after.
+
         Raises:
             IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
         """
-        for part in self.parts():
-            with _unchanged(self.reader.files(part.path)), _explaining(part.path, self.declaration):
+        for part in self._parts:
+            with _unchanged(part._files), _explaining(part.path, self.declaration):
                 for batch in self.reader.read(part.path, detector, rows):
                     yield conform(batch, file_of(batch, part.path))
 
@@ -129,7 +147,11 @@ class Source:
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""
-        found = fingerprint(self.path, self.reader.files(self.path))
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        found = fingerprint(self.path, self._files)
         part = "" if self.selection is None else self.selection.text
         return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 

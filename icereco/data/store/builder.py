@@ -10,7 +10,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from icereco.data.sources.source import Source
-from icereco.data.store.manifest import MANIFEST, Geometry, Manifest
+from icereco.data.store.manifest import FORMAT_VERSION, MANIFEST, Geometry, Manifest, older_format
 from icereco.data.store.part_writer import PartRecord, PartTask, record_name
 from icereco.data.store.store import Store, open_store
 from icereco.data.store.unique_ids import require_unique
@@ -210,6 +210,7 @@ class Preparation:
             for left in self.folder.glob(".*.partial"):
                 left.unlink()
             return
+        self._say_if_older()
         foreign = [entry.name for entry in self.folder.iterdir() if not _is_store_file(entry)]
         if foreign:
             raise IcerecoError(
@@ -218,6 +219,16 @@ class Preparation:
         self._clear()
         with replacing(plan) as temporary:
             temporary.write_text(wanted, encoding="utf-8")
+
+    def _say_if_older(self) -> None:
+        for folder in (self.folder, self.source.path):
+            if version := older_format(folder):
+                logger.info(
+                    "%s is a store of format %d; its events are prepared again in format %d",
+                    folder,
+                    version,
+                    FORMAT_VERSION,
+                )
 
     def _clear(self) -> None:
         for entry in self.folder.iterdir():

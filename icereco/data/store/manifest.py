@@ -1,7 +1,9 @@
 """What a store says of itself: which block lies where, and of what the events are."""
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
@@ -11,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from icereco import __version__
 from icereco.data.store.shards import Shard
 
-__all__ = ["MANIFEST", "Geometry", "Manifest", "shard_name"]
+__all__ = ["FORMAT_VERSION", "MANIFEST", "Geometry", "Manifest", "older_format", "shard_name"]
 
 
 MANIFEST = "store.json"
@@ -20,7 +22,8 @@ MANIFEST = "store.json"
 _FORMAT = "icereco-store"
 
 
-_FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+"""3: the hit DOMs of each event instead of a sensor_id for each pulse."""
 
 
 class Geometry(BaseModel):
@@ -98,7 +101,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: str = _FORMAT
-    format_version: int = _FORMAT_VERSION
+    format_version: int = FORMAT_VERSION
     icereco_version: str = __version__
     source: str
     source_fingerprint: str
@@ -123,3 +126,13 @@ class Manifest(BaseModel):
     def doms(self) -> int:
         """All hit DOMs."""
         return sum(shard.doms for shard in self.shards)
+
+
+def older_format(folder: Path) -> int | None:
+    """The format of a store that an earlier icereco wrote there; None where there is no such store."""
+    try:
+        said = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    version = said.get("format_version") if isinstance(said, dict) and said.get("format") == _FORMAT else None
+    return version if isinstance(version, int) and version < FORMAT_VERSION else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from icereco.data.sources.source import Source
 from icereco.data.store.builder import BLOCK_EVENTS, BLOCKS_PER_SHARD, Preparation, Progress
-from icereco.data.store.manifest import MANIFEST
+from icereco.data.store.manifest import MANIFEST, older_format
 from icereco.data.store.store import Store, open_store
 from icereco.detector.detector import Detector
 from icereco.system.cache import cache_dir
@@ -29,8 +29,8 @@ def prepared(
 
 
 def is_store(source: Source) -> bool:
-    """Whether the source is a prepared store itself."""
-    return (source.path / MANIFEST).is_file()
+    """Whether the source is a prepared store itself; one of an older format is a folder of events like any other."""
+    return (source.path / MANIFEST).is_file() and older_format(source.path) is None
 
 
 def prepare(

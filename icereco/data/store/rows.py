@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from icereco.data.split.hashing import hash_ids
 
-__all__ = ["HashedRows", "RowNumbers", "Rows", "SelectedRows"]
+__all__ = ["LAST_HASH", "HashedRows", "RowNumbers", "Rows", "Span"]
 
 
 class Rows(Protocol):
@@ -48,68 +48,37 @@ class RowNumbers:
         return np.unique(np.searchsorted(offsets, self.numbers, side="right") - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class HashedRows:
-    """The events whose hashed id is at most `limit` (or above it), before row `stop_row`.
-
-    Attributes:
-        seed: of the hash.
-        limit: the largest hash that validates.
-        validates: whether these are those up to the limit, or those above it.
-        count: how many they are.
-        stop_row: the first row that is not looked at.
-    """
-
-    seed: int
-    limit: int
-    validates: bool
-    count: int
-    stop_row: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def within(self, event_id: Int[ndarray, "event"], first_row: int) -> Int[ndarray, "chosen"]:
-        """See `Rows`."""
-        low = hash_ids(event_id[: max(self.stop_row - first_row, 0)], self.seed) <= np.uint64(self.limit)
-        return np.flatnonzero(low == self.validates)
-
-    def blocks(self, offsets: Int[ndarray, "block_plus_1"]) -> Int[ndarray, "some"]:
-        """See `Rows`."""
-        return np.flatnonzero(offsets[:-1] < self.stop_row)
-
-
-_LAST_HASH = (1 << 64) - 1
-
+LAST_HASH = (1 << 64) - 1
 
 Span = tuple[int, int]
+"""First row, and the row after the last."""
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedRows:
-    """The events in some spans of rows whose hashed id is in a band (see `icereco.data.store.rows.Rows`).
+class HashedRows:
+    """The events in some spans of rows whose hashed id is in a band.
 
     Attributes:
         spans: first row and the row after the last, ascending.
         seed: of the hash.
-        band: first and last hash.
+        band: first and last hash, both included.
         count: how many they are, or about, where the ids were not read.
     """
 
     spans: tuple[Span, ...]
     seed: int
-    band: tuple[int, int] = (0, _LAST_HASH)
+    band: tuple[int, int] = (0, LAST_HASH)
     count: int = 0
 
     def __len__(self) -> int:
         return self.count
 
     def within(self, event_id: Int[ndarray, "event"], first_row: int) -> Int[ndarray, "chosen"]:
-        """See `icereco.data.store.rows.Rows`."""
+        """See `Rows`."""
         return np.flatnonzero(self._has(event_id, np.arange(first_row, first_row + len(event_id))))
 
     def blocks(self, offsets: Int[ndarray, "block_plus_1"]) -> Int[ndarray, "some"]:
-        """See `icereco.data.store.rows.Rows`."""
+        """See `Rows`."""
         some = np.zeros(len(offsets) - 1, bool)
         for start, stop in self.spans:
             some |= (offsets[:-1] < stop) & (offsets[1:] > start)
@@ -119,7 +88,7 @@ class SelectedRows:
         inside = np.zeros(len(row), bool)
         for start, stop in self.spans:
             inside |= (row >= start) & (row < stop)
-        if self.band == (0, _LAST_HASH):
+        if self.band == (0, LAST_HASH):
             return inside
         hashed = hash_ids(event_id, self.seed)
         first, last = (np.uint64(edge) for edge in self.band)

@@ -1,4 +1,4 @@
-"""Writing a store's shards: events sorted by (sensor_id, time), in blocks of one size."""
+"""Writing a store's shards: events sorted by (sensor_id, time) with their DOMs, in blocks of one size."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -9,17 +9,12 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from icereco.system.files import replacing
-from icereco.tables.assembly import dom_level, pulse_order
-from icereco.tables.columns import is_sorted, marked_sorted, own_fields, pulse_columns, ragged
-from icereco.tables.schema import COUNT_COLUMNS
+from icereco.tables.assembly import pulse_order
+from icereco.tables.columns import is_sorted, lengths, marked_sorted, own_fields, pulse_columns, ragged
+from icereco.tables.dom_level import DOM_FIELDS, dom_columns, dom_level
 from icereco.tables.validation import bad_truth
 
-__all__ = ["COUNT_COLUMNS", "Shard", "blocks_of", "checksum", "sorted_block", "store_schema", "write_shard"]
-
-_COUNT_FIELDS = [
-    pa.field("pulse_count", pa.int32(), metadata={"meaning": "pulses of the event"}),
-    pa.field("dom_count", pa.int32(), metadata={"meaning": "hit DOMs of the event"}),
-]
+__all__ = ["Shard", "blocks_of", "checksum", "sorted_block", "store_schema", "write_shard"]
 
 
 class Shard(BaseModel):
@@ -52,21 +47,21 @@ class Shard(BaseModel):
 
 
 def store_schema(source: pa.Schema) -> pa.Schema:
-    """The own layout, as far as the source has it, with the counts of each event; it says that pulses are sorted."""
-    return marked_sorted(pa.schema([*own_fields(source), *_COUNT_FIELDS]))
+    """The own layout, as far as the source has it, with DOMs instead of a sensor for each pulse; pulses are sorted."""
+    kept = [field for field in own_fields(source) if field.name != "sensor_id"]
+    return marked_sorted(pa.schema([*kept, *DOM_FIELDS]))
 
 
 def sorted_block(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Events with their pulses sorted and their counts, as `schema` wants them; truth that is absent becomes null."""
+    """Events with their pulses sorted and their DOMs, as `schema` has them; truth that is absent becomes null."""
     parts = {name: ragged(batch.column(name)) for name in pulse_columns(schema)}
     sensor, offsets = parts["sensor_id"].values, parts["sensor_id"].offsets
     order = None if is_sorted(batch.schema) else pulse_order(sensor, parts["time"].values, offsets)
     values = {name: part.values if order is None else part.values[order] for name, part in parts.items()}
     lists = pa.array(offsets, pa.int32())
-    made = {name: pa.ListArray.from_arrays(lists, pa.array(column)) for name, column in values.items()}
-    made["pulse_count"] = pa.array(np.diff(offsets), pa.int32())
-    made["dom_count"] = pa.array(np.diff(dom_level(values["sensor_id"], offsets).dom_offsets), pa.int32())
-    arrays = [made.get(field.name, _column(batch, field)) for field in schema]
+    made = dom_columns(dom_level(values.pop("sensor_id"), offsets))
+    made |= {name: pa.ListArray.from_arrays(lists, pa.array(column)) for name, column in values.items()}
+    arrays = [made[field.name] if field.name in made else _column(batch, field) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -99,8 +94,8 @@ def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema)
             for block in blocks:
                 writer.write_batch(block)
                 events += block.num_rows
-                pulses += int(block.column("pulse_count").to_numpy().sum())
-                doms += int(block.column("dom_count").to_numpy().sum())
+                pulses += int(lengths(block.column("time")).sum())
+                doms += int(lengths(block.column("dom_sensor_id")).sum())
                 without += int(np.count_nonzero(bad_truth(block)))
         size, crc32 = temporary.stat().st_size, checksum(temporary)
     return Shard(

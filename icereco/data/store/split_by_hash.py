@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icereco.data.split.hashing import hash_ids
-from icereco.data.store.rows import HashedRows, Rows
+from icereco.data.store.rows import LAST_HASH, HashedRows, Rows
 from icereco.data.store.store import Store
 from icereco.errors import IcerecoError
 
@@ -55,8 +55,8 @@ def split(store: Store, validation_count: int, seed: int = 0, train_count: int |
         limit, counts, stop = _expected(len(store), validation_count, train_count)
     description = f"validation: {validation_count} events by splitmix64 of event_id, seed {seed}"
     return Split(
-        HashedRows(seed, limit, False, counts[0], stop),
-        HashedRows(seed, limit, True, counts[1], len(store)),
+        HashedRows(((0, stop),), seed, (limit + 1, LAST_HASH), counts[0]),
+        HashedRows(((0, len(store)),), seed, (0, limit), counts[1]),
         description if exact else f"{description}, hash <= {limit}",
     )
 

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from icereco.data.split.hashing import hash_ids
 from icereco.data.split.rule import PARTS, Part, SplitRule
-from icereco.data.store.rows import _LAST_HASH, SelectedRows, Span
+from icereco.data.store.rows import LAST_HASH, HashedRows, Span
 from icereco.data.store.split_by_hash import EXACT_EVENTS, Split
 from icereco.data.store.store import Store
 from icereco.errors import IcerecoError
@@ -50,14 +50,12 @@ def declared_split(
 
 def _parts(
     store: Store, rule: SplitRule, files: Sequence[str], ids: Int[ndarray, "event"] | None
-) -> dict[Part, SelectedRows]:
+) -> dict[Part, HashedRows]:
     if rule.by == "event":
         whole = ((0, len(store)),)
-        rows = {part: SelectedRows(whole, rule.seed, band) for part, band in rule.bands().items()}
+        rows = {part: HashedRows(whole, rule.seed, band) for part, band in rule.bands().items()}
     else:
-        rows = {
-            part: SelectedRows(spans, rule.seed) for part, spans in _file_spans(store, rule, files).items()
-        }
+        rows = {part: HashedRows(spans, rule.seed) for part, spans in _file_spans(store, rule, files).items()}
     return {part: _counted(one, ids) for part, one in rows.items()}
 
 
@@ -83,15 +81,15 @@ def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(found)
 
 
-def _counted(rows: SelectedRows, ids: Int[ndarray, "event"] | None) -> SelectedRows:
+def _counted(rows: HashedRows, ids: Int[ndarray, "event"] | None) -> HashedRows:
     if ids is not None:
         return replace(rows, count=len(rows.within(ids, 0)))
     first, last = rows.band
-    share = (last - first + 1) / (_LAST_HASH + 1)
+    share = (last - first + 1) / (LAST_HASH + 1)
     return replace(rows, count=round(share * sum(stop - start for start, stop in rows.spans)))
 
 
-def _fewer(rows: SelectedRows, count: int, ids: Int[ndarray, "event"] | None) -> SelectedRows:
+def _fewer(rows: HashedRows, count: int, ids: Int[ndarray, "event"] | None) -> HashedRows:
     """About `count` of them, by hash; at least one."""
     if len(rows) <= count:
         return rows
@@ -102,7 +100,7 @@ def _fewer(rows: SelectedRows, count: int, ids: Int[ndarray, "event"] | None) ->
     return _counted(replace(rows, band=(first, int(hashed[max(count, 1) - 1]))), ids)
 
 
-def _first(rows: SelectedRows, count: int | None, ids: Int[ndarray, "event"] | None) -> SelectedRows:
+def _first(rows: HashedRows, count: int | None, ids: Int[ndarray, "event"] | None) -> HashedRows:
     """The first `count` of them."""
     if count is None or len(rows) <= count:
         return rows

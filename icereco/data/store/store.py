@@ -1,8 +1,9 @@
 """The event store: prepared events in memory-mapped Arrow files, so that training reads them at the speed of memory.
 
 A store is a folder of `events-PPPPP-SSSSS.arrow` (part of the source, shard of the part; uncompressed Arrow IPC, the
-own layout with pulses sorted by (sensor_id, time) and the columns pulse_count and dom_count) and `store.json`, which
-is written last: a folder without it is not a store. `icereco.data.store.prepare` makes one.
+own layout with pulses sorted by (sensor_id, time), and instead of a sensor_id for each pulse the hit DOMs of each event:
+dom_sensor_id, and dom_pulses, how many of the next pulses are theirs) and `store.json`, which is written last: a folder
+without it is not a store. `icereco.data.store.prepare` makes one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,11 @@ from jaxtyping import Int
 from numpy import ndarray
 from pydantic import ValidationError
 
-from icereco.data.store.manifest import _FORMAT, _FORMAT_VERSION, MANIFEST, Geometry, Manifest
-from icereco.data.store.shards import COUNT_COLUMNS, Shard, checksum
+from icereco.data.store.manifest import _FORMAT, FORMAT_VERSION, MANIFEST, Geometry, Manifest
+from icereco.data.store.shards import Shard, checksum
 from icereco.errors import IcerecoError
 from icereco.events.truth import TARGETS, Target
+from icereco.system.cache import cache_dir
 from icereco.tables.schema import TARGET_COLUMNS
 from icereco.tables.validation import check_truth
 
@@ -69,20 +71,17 @@ class Store:
         files = {name: self._open(name) for name in dict.fromkeys(name for name, _ in places)}
         return [files[name].get_batch(index) for name, index in places]
 
-    def block(self, number: int) -> pa.RecordBatch:
-        """One block."""
-        return self.blocks([number])[0]
-
     def _open(self, name: str) -> pa.RecordBatchFileReader:
         try:
             return pa.ipc.open_file(pa.memory_map(str(self.folder / name)))
         except (pa.ArrowException, OSError) as error:
+            again = _again(self.folder, self.manifest.source)
             raise IcerecoError(
-                f"{self.folder / name}: cannot be read: {str(error).splitlines()[0]}; {_again(self.folder)}"
+                f"{self.folder / name}: cannot be read: {str(error).splitlines()[0]}; {again}"
             ) from error
 
     def column(self, name: str) -> ndarray:
-        """A column with one value per event, of all events, such as event_id or pulse_count."""
+        """A column with one value per event, of all events, such as event_id."""
         return np.concatenate(list(self.each(name)))
 
     def each(self, name: str) -> Iterator[ndarray]:
@@ -91,11 +90,6 @@ class Store:
             opened = self._open(shard.file)
             blocks = (opened.get_batch(index) for index in range(opened.num_record_batches))
             yield np.concatenate([block.column(name).to_numpy(zero_copy_only=False) for block in blocks])
-
-    def counts(self) -> tuple[Int[ndarray, "event"], Int[ndarray, "event"]]:
-        """Pulses and hit DOMs of every event, int32."""
-        pulses, doms = (self.column(name) for name in COUNT_COLUMNS)
-        return pulses, doms
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -132,19 +126,8 @@ class Store:
             if checksum(self.folder / shard.file) != shard.crc32:
                 raise IcerecoError(
                     f"{self.folder / shard.file}: damaged: its checksum is not that with which it was written; "
-                    f"{_again(self.folder)}"
+                    f"{_again(self.folder, self.manifest.source)}"
                 )
-
-    def rows(self, numbers: Int[ndarray, "row"]) -> pa.Table:
-        """The events of these row numbers, in the order asked for; pulses are sorted."""
-        numbers = np.asarray(numbers, np.int64)
-        if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self)):
-            raise IndexError(f"rows of this store are 0 to {len(self) - 1}")
-        found = np.searchsorted(self.block_offsets, numbers, side="right") - 1
-        blocks, first = np.unique(found, return_inverse=True)
-        starts = np.concatenate([[0], np.cumsum(np.diff(self.block_offsets)[blocks])])
-        table = pa.Table.from_batches(self.blocks(blocks.tolist()) or [self.block(0).slice(0, 0)])
-        return table.take(starts[first] + numbers - self.block_offsets[found])
 
 
 def open_store(folder: str | Path) -> Store:
@@ -165,10 +148,11 @@ def open_store(folder: str | Path) -> Store:
         raise IcerecoError(
             f"{folder / MANIFEST}: damaged, or written by another version of icereco; {again}"
         ) from error
-    if (manifest.format, manifest.format_version) != (_FORMAT, _FORMAT_VERSION):
+    again = _again(folder, manifest.source)
+    if (manifest.format, manifest.format_version) != (_FORMAT, FORMAT_VERSION):
         found = f"{manifest.format} {manifest.format_version}"
         raise IcerecoError(
-            f"{folder}: format {found}, this icereco reads {_FORMAT} {_FORMAT_VERSION}; {again}"
+            f"{folder}: format {found}, this icereco reads {_FORMAT} {FORMAT_VERSION}; {again}"
         )
     for shard in manifest.shards:
         file = folder / shard.file
@@ -179,5 +163,7 @@ def open_store(folder: str | Path) -> Store:
     return Store(folder, manifest)
 
 
-def _again(folder: Path) -> str:
-    return f"delete {folder} and start again: the events are prepared anew"
+def _again(folder: Path, source: str = "the files that it was made from") -> str:
+    if cache_dir().resolve() in folder.resolve().parents:
+        return f"delete {folder} and start again: the events are prepared anew"
+    return f"give {source} as data in its place: the events are prepared anew"

@@ -1,4 +1,4 @@
-"""Any events of a store, in any order, as one `EventBatch`."""
+"""Events of the blocks of a store, in any order, as one `EventBatch`; their DOMs are those that the store keeps."""
 
 from collections.abc import Sequence
 
@@ -7,74 +7,91 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
-from icereco.data.store.store import Store
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.tables.assembly import assemble
-from icereco.tables.columns import event_columns, one_batch, pulse_columns, ragged
+from icereco.tables.columns import Ragged, event_columns, one_batch, pulse_columns, ragged
+from icereco.tables.dom_level import DOM_FIELDS, DomLevel
 from icereco.tables.schema import TRUTH_COLUMNS
 
-__all__ = ["gather", "gather_events"]
-
-
-def gather_events(store: Store, rows: Int[ndarray, "event"], detector: Detector) -> EventBatch:
-    """The events of these row numbers, in the order asked for."""
-    rows = np.asarray(rows, np.int64)
-    used, part = np.unique(np.searchsorted(store.block_offsets, rows, side="right") - 1, return_inverse=True)
-    blocks = store.blocks(used.tolist()) or [store.block(0).slice(0, 0)]
-    return gather(blocks, part, rows - store.block_offsets[used][part], detector)
+__all__ = ["gather"]
 
 
 def gather(
     blocks: Sequence[pa.RecordBatch],
-    part: Int[ndarray, "event"],
-    local: Int[ndarray, "event"],
+    block: Int[ndarray, "event"],
+    row: Int[ndarray, "event"],
     detector: Detector,
 ) -> EventBatch:
     """Events of several blocks, in any order, as one batch; each pulse is copied once.
 
     Args:
-        blocks: with pulses sorted by (sensor_id, time), all with the same columns.
-        part: the block of each event.
-        local: its row there.
+        blocks: of stores, all with the same columns of pulses.
+        block: the number in `blocks` of each event's block.
+        row: its row there.
         detector: gives positions.
+
+    Raises:
+        IcerecoError: blocks differ in columns of pulses, or a sensor is outside the detector.
     """
-    names = _pulse_columns(blocks)
-    columns = {name: [ragged(block.column(name)) for block in blocks] for name in names}
-    # Event `local` of block `part` is pulses start:end of that block.
-    table_start = np.cumsum([0, *(block.num_rows + 1 for block in blocks)])[part] + local
-    block_offsets = np.concatenate([column.offsets for column in columns["sensor_id"]])
-    start, end = block_offsets[table_start], block_offsets[table_start + 1]
-    runs = _runs(part, start, end)
-    pulses = {name: _copied([each.values for each in column], runs) for name, column in columns.items()}
-    events = _event_columns(blocks).take(
-        pa.array(np.cumsum([0, *(block.num_rows for block in blocks)])[part] + local)
+    place = _offsets([each.num_rows for each in blocks])[block] + row
+    pulses = {name: _lists(blocks, name) for name in _pulse_columns(blocks)}
+    runs = _runs(block, row, [column.offsets for column in pulses["time"]])
+    copied = {name: _copied([each.values for each in column], runs) for name, column in pulses.items()}
+    return assemble(_event_columns(blocks).take(pa.array(place)), _doms(blocks, place), copied, detector)
+
+
+def _lists(blocks: Sequence[pa.RecordBatch], name: str) -> list[Ragged]:
+    return [ragged(block.column(name)) for block in blocks]
+
+
+def _doms(blocks: Sequence[pa.RecordBatch], place: Int[ndarray, "event"]) -> DomLevel:
+    """The DOMs of events by their place in all blocks together."""
+    sensors, pulses = (_lists(blocks, field.name) for field in DOM_FIELDS)
+    starts = _offsets([len(each.values) for each in sensors])[:-1]
+    first = np.concatenate([each.offsets[:-1] + start for each, start in zip(sensors, starts, strict=True)])
+    counts = np.concatenate([np.diff(each.offsets) for each in sensors])[place]
+    offsets = _offsets(counts)
+    # An index for each DOM is quicker than a copy for each event, unlike for pulses: an event has few DOMs.
+    index = np.repeat(first[place] - offsets[:-1], counts) + np.arange(offsets[-1])
+    sensor_id, dom_pulses = (
+        np.concatenate([each.values for each in lists])[index] for lists in (sensors, pulses)
     )
-    return assemble(events, np.concatenate([[0], np.cumsum(end - start)]), pulses, detector)
+    return DomLevel(offsets, sensor_id, _offsets(dom_pulses))
 
 
 def _runs(
-    part: Int[ndarray, "event"], start: Int[ndarray, "event"], end: Int[ndarray, "event"]
+    block: Int[ndarray, "event"], row: Int[ndarray, "event"], offsets: Sequence[Int[ndarray, "_"]]
 ) -> list[tuple[int, int, int]]:
-    """Stretches (block, first pulse, last pulse + 1) that lie in one piece, in order."""
-    joined = (part[1:] == part[:-1]) & (start[1:] == end[:-1])
-    first = np.flatnonzero(np.append(True, ~joined)[: len(part)])
-    last = np.append(first[1:], len(part)) - 1
-    return list(
-        zip(part[first].tolist(), start[first].tolist(), end[last[: len(first)]].tolist(), strict=True)
-    )
+    """Pulses of consecutive rows (block, first pulse, last pulse + 1), in the order of the events."""
+    joined = (block[1:] == block[:-1]) & (row[1:] == row[:-1] + 1)
+    first = np.flatnonzero(np.append(True, ~joined)[: len(block)])
+    last = np.append(first[1:], len(block))[: len(first)] - 1
+    place, offset = _offsets([len(each) for each in offsets])[block] + row, np.concatenate(offsets)
+    start, end = offset[place[first]], offset[place[last] + 1]
+    return list(zip(block[first].tolist(), start.tolist(), end.tolist(), strict=True))
 
 
 def _copied(blocks: list[ndarray], runs: list[tuple[int, int, int]]) -> ndarray:
-    # Copying stretch by stretch is several times faster than indexing every pulse.
-    return np.concatenate([blocks[0][:0], *(blocks[part][start:end] for part, start, end in runs)])
+    # Run by run: an index for each pulse takes as long, and more memory than the pulses.
+    return np.concatenate([blocks[0][:0], *(blocks[number][start:end] for number, start, end in runs)])
 
 
-def _pulse_columns(blocks: Sequence[pa.RecordBatch]) -> tuple[str, ...]:
-    names = pulse_columns(blocks[0].schema)
-    for block in blocks[1:]:
-        if block.schema is not blocks[0].schema and set(other := pulse_columns(block.schema)) != set(names):
+def _offsets(counts: Sequence[int] | Int[ndarray, "count"]) -> Int[ndarray, "count_plus_1"]:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def _pulse_columns(blocks: Sequence[pa.RecordBatch]) -> list[str]:
+    """What the blocks know of a pulse, but for its sensor."""
+    schemas = [block.schema for block in blocks]
+    names, *others = (
+        [name for name in pulse_columns(schema) if name != "sensor_id"]
+        for schema in schemas
+        if schema is schemas[0] or not schema.equals(schemas[0])
+    )
+    for other in others:
+        if set(other) != set(names):
             raise IcerecoError(
                 f"events with the pulse columns {', '.join(names)} and events with {', '.join(other)} cannot be mixed "
                 "in a batch; train on data sets that have the same"

@@ -11,8 +11,9 @@ from numpy import ndarray
 from icereco.data.store.rows import Rows
 from icereco.data.store.split_by_hash import EXACT_EVENTS
 from icereco.data.store.store import Store
+from icereco.tables.columns import lengths
 
-__all__ = ["Piece", "Portion", "consecutive_windows", "part_order", "shuffled_windows"]
+__all__ = ["BlockRows", "Portion", "consecutive_windows", "part_order", "shuffled_windows"]
 
 _WINDOW_PULSES = 8_000_000
 
@@ -55,7 +56,7 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class BlockRows:
     """The chosen events of one block.
 
     Attributes:
@@ -69,13 +70,13 @@ class Piece:
     @property
     def pulses(self) -> Int[ndarray, "event"]:
         """Pulses of each event."""
-        counts: ndarray = self.block.column("pulse_count").to_numpy()[self.chosen]
+        counts: ndarray = lengths(self.block.column("time"))[self.chosen]
         return counts
 
     @property
     def doms(self) -> Int[ndarray, "event"]:
         """Hit DOMs of each event."""
-        counts: ndarray = self.block.column("dom_count").to_numpy()[self.chosen]
+        counts: ndarray = lengths(self.block.column("dom_sensor_id"))[self.chosen]
         return counts
 
 
@@ -90,48 +91,50 @@ class _Order:
 
 def shuffled_windows(
     portions: Sequence[Portion], seed: int, epoch: int, window_blocks: int
-) -> Iterator[list[Piece]]:
+) -> Iterator[list[BlockRows]]:
     """The windows of an epoch: about equally many blocks in each, fewer where these are bright."""
     order = _shuffled(portions, seed, epoch)
     start = 0
     while start < len(order.block):
         left = len(order.block) - start
         count = -(-left // -(-left // window_blocks))
-        pieces = _pieces(portions, order, range(start, start + count), (seed, epoch))
-        pieces = pieces[: _fitting(pieces)]
-        yield pieces
-        start += len(pieces)
+        window = _fitting(_window(portions, order, range(start, start + count), (seed, epoch)))
+        yield window
+        start += len(window)
 
 
-def consecutive_windows(portion: Portion, window_blocks: int) -> Iterator[list[Piece]]:
+def consecutive_windows(portion: Portion, window_blocks: int) -> Iterator[list[BlockRows]]:
     """All blocks of a portion in the order of its store."""
     blocks = portion.blocks()
     order = _Order(np.zeros_like(blocks), blocks, np.ones(len(blocks)))
     start = 0
     while start < len(blocks):
-        pieces = _pieces([portion], order, range(start, min(start + window_blocks, len(blocks))), (0, 0))
-        pieces = pieces[: _fitting(pieces)]
-        yield pieces
-        start += len(pieces)
+        places = range(start, min(start + window_blocks, len(blocks)))
+        window = _fitting(_window([portion], order, places, (0, 0)))
+        yield window
+        start += len(window)
 
 
-def _fitting(pieces: Sequence[Piece]) -> int:
-    """How many leading pieces have no more pulses than a window may hold; at least one."""
-    ends = np.cumsum([int(piece.pulses.sum(dtype=np.int64)) for piece in pieces])
-    return max(1, int(np.searchsorted(ends, _WINDOW_PULSES, side="right")))
+def _fitting(window: list[BlockRows]) -> list[BlockRows]:
+    """The leading blocks that have no more pulses than a window may hold; at least one."""
+    ends = np.cumsum([int(rows.pulses.sum(dtype=np.int64)) for rows in window])
+    return window[: max(1, int(np.searchsorted(ends, _WINDOW_PULSES, side="right")))]
 
 
-def _pieces(portions: Sequence[Portion], order: _Order, places: range, seed: tuple[int, int]) -> list[Piece]:
-    found: dict[int, Piece] = {}
+def _window(
+    portions: Sequence[Portion], order: _Order, places: range, seed: tuple[int, int]
+) -> list[BlockRows]:
+    """The blocks at these places of an order."""
+    window: dict[int, BlockRows] = {}
     for number, portion in enumerate(portions):
-        mine = [place for place in places if order.portion[place] == number]
-        numbers = order.block[mine].tolist()
-        for place, block, batch in zip(mine, numbers, portion.store.blocks(numbers), strict=True):
-            chosen = portion.within(
-                batch.column("event_id").to_numpy(), int(portion.store.block_offsets[block])
-            )
-            found[place] = Piece(batch, _sample(chosen, float(order.share[place]), [*seed, number, block]))
-    return [found[place] for place in places]
+        own = [place for place in places if order.portion[place] == number]
+        blocks = order.block[own].tolist()
+        for place, block, batch in zip(own, blocks, portion.store.blocks(blocks), strict=True):
+            first_row = int(portion.store.block_offsets[block])
+            chosen = portion.within(batch.column("event_id").to_numpy(), first_row)
+            share = float(order.share[place])
+            window[place] = BlockRows(batch, _sample(chosen, share, [*seed, number, block]))
+    return [window[place] for place in places]
 
 
 def _sample(chosen: Int[ndarray, "event"], share: float, seed: list[int]) -> Int[ndarray, "some"]:

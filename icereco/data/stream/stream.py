@@ -10,19 +10,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from icereco.data.stream.gather import gather
 from icereco.data.stream.packing import Budget, Filling, fill_evenly, fill_in_order
 from icereco.data.stream.prefetch import ordered, prefetch
-from icereco.data.stream.shuffle import Piece, Portion, consecutive_windows, shuffled_windows
+from icereco.data.stream.shuffle import BlockRows, Portion, consecutive_windows, shuffled_windows
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 
 __all__ = ["Budget", "Portion", "Stream"]
 
-_Window = tuple[list[Piece], Filling, list[int]]
-"""Pieces, how their events are filled into batches, and which of these batches are wanted."""
+_Filled = tuple[list[BlockRows], Filling, list[int]]
+"""A window, how its events are filled into batches, and which of these batches are wanted."""
 
 
 @dataclass(frozen=True)
@@ -73,35 +75,34 @@ class Stream:
         """How many batches `in_order` gives; reads no pulses."""
         return sum(len(wanted) for _, _, wanted in self._consecutive())
 
-    def _shuffled(self, epoch: int) -> Iterator[_Window]:
+    def _shuffled(self, epoch: int) -> Iterator[_Filled]:
         windows = shuffled_windows(self.portions, self.seed, epoch, self.window_blocks)
-        for index, pieces in enumerate(windows):
+        for index, window in enumerate(windows):
             random = np.random.default_rng([self.seed, epoch, index])
-            filling = fill_evenly(*_counts(pieces), self.budget, random, self.ranks)
-            yield pieces, filling, _wanted(len(filling), self.rank, self.ranks)
+            filling = fill_evenly(*_counts(window), self.budget, random, self.ranks)
+            yield window, filling, _wanted(len(filling), self.rank, self.ranks)
 
-    def _consecutive(self) -> Iterator[_Window]:
+    def _consecutive(self) -> Iterator[_Filled]:
         for portion in self.portions:
-            for pieces in consecutive_windows(portion, self.window_blocks):
-                filling = fill_in_order(*_counts(pieces), self.budget)
-                yield pieces, filling, list(range(len(filling)))
+            for window in consecutive_windows(portion, self.window_blocks):
+                filling = fill_in_order(*_counts(window), self.budget)
+                yield window, filling, list(range(len(filling)))
 
-    def _batches(self, windows: Iterator[_Window], start_batch: int) -> Iterator[EventBatch]:
+    def _batches(self, windows: Iterator[_Filled], start_batch: int) -> Iterator[EventBatch]:
         rest = _after(windows, start_batch)
         if not self.workers:
-            return (batch for window in rest for batch in self._load(window))
+            return (batch for filled in rest for batch in self._load(filled))
         loaded = ordered(rest, self._load, self.workers)
         return (batch for batches in prefetch(loaded, 1) for batch in batches)
 
-    def _load(self, window: _Window) -> list[EventBatch]:
+    def _load(self, filled: _Filled) -> list[EventBatch]:
         """The wanted batches of a window, gathered together once and cut without a copy."""
-        pieces, filling, wanted = window
+        window, filling, wanted = filled
         spans = [slice(*filling.offsets[number : number + 2].tolist()) for number in wanted]
         order = np.concatenate([filling.order[span] for span in spans])
-        sizes = np.array([len(piece.chosen) for piece in pieces])
-        part = np.repeat(np.arange(len(pieces)), sizes)[order]
-        local = np.concatenate([piece.chosen for piece in pieces])[order]
-        events = gather([piece.block for piece in pieces], part, local, self.detector)
+        block = np.repeat(np.arange(len(window)), [len(rows.chosen) for rows in window])[order]
+        row = np.concatenate([rows.chosen for rows in window])[order]
+        events = gather([rows.block for rows in window], block, row, self.detector)
         ends = np.cumsum([span.stop - span.start for span in spans])
         return [
             events[int(end) - span.stop + span.start : int(end)]
@@ -109,10 +110,9 @@ class Stream:
         ]
 
 
-def _counts(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
-    return np.concatenate([piece.pulses for piece in pieces]), np.concatenate(
-        [piece.doms for piece in pieces]
-    )
+def _counts(window: Sequence[BlockRows]) -> tuple[Int[ndarray, "event"], Int[ndarray, "event"]]:
+    """Pulses and hit DOMs of each event."""
+    return np.concatenate([rows.pulses for rows in window]), np.concatenate([rows.doms for rows in window])
 
 
 def _wanted(batches: int, rank: int, ranks: int) -> list[int]:
@@ -121,10 +121,10 @@ def _wanted(batches: int, rank: int, ranks: int) -> list[int]:
     return [number % batches for number in range(rank, rounds * ranks, ranks)]
 
 
-def _after(windows: Iterable[_Window], start_batch: int) -> Iterator[_Window]:
+def _after(windows: Iterable[_Filled], start_batch: int) -> Iterator[_Filled]:
     left = start_batch
-    for pieces, filling, wanted in windows:
+    for window, filling, wanted in windows:
         rest = wanted[left:]
         left = max(left - len(wanted), 0)
         if rest:
-            yield pieces, filling, rest
+            yield window, filling, rest
