@@ -162,7 +162,8 @@ def test_events_without_truth_or_of_another_number_are_not_evaluated(simulated):
 
 
 def test_a_confident_reconstruction_of_the_truth_is_exact_and_covered(simulated):
-    exact = icereco.Reconstruction(simulated.truth.direction, np.full(40, 100.0))
+    direction = simulated.truth.direction
+    exact = icereco.Reconstruction(direction, icereco.VmfMixture.single(direction, np.full(40, 100.0)))
     table = icereco.evaluate(exact, simulated)
     assert table.summary["median_deg"] == pytest.approx(0, abs=1e-4)
     assert table.coverage == {"50%": 1.0, "90%": 1.0}

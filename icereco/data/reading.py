@@ -58,7 +58,11 @@ def read_events(
     tables = _tables(data.open(part).checked(chosen, min(limit or _ROWS_AT_ONCE, _ROWS_AT_ONCE)), limit)
     # Files of a folder may differ in further columns, and in whether their pulses are sorted.
     whole = pa.concat_tables(tables, promote_options="default")
-    return event_batch(whole, chosen(is_sorted(table.schema) for table in tables))
+    if not all(is_sorted(table.schema) for table in tables):
+        whole = whole.replace_schema_metadata(
+            None
+        )  # what the first file says of its pulses is not true of all
+    return event_batch(whole, chosen)
 
 
 def _tables(batches: Iterator[pa.RecordBatch], limit: int | None) -> list[pa.Table]:

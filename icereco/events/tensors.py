@@ -84,7 +84,7 @@ def truth_tensors(truth: Truth, device: "torch.device") -> TruthTensors:
     import torch
 
     def numbers(values: ndarray) -> Tensor:
-        return torch.from_numpy(values).to(device, torch.float32)
+        return _tensor(values, device).to(torch.float32)
 
     def maybe(values: ndarray | None) -> Tensor | None:
         return None if values is None else numbers(values)

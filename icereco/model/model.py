@@ -25,13 +25,13 @@ from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss,
 
 __all__ = ["Model", "build_model"]
 
-_SIZES: dict[Kind, str] = {
-    "normalizer": "feature_count",
-    "aggregator": "width",
-    "encoder": "width",
-    "loss": "output_count",
+_SAID: dict[Kind, tuple[str, ...]] = {
+    "normalizer": ("feature_count",),
+    "aggregator": ("width",),
+    "encoder": ("width",),
+    "loss": ("output_count", "targets"),
 }
-"""The attribute of each component that fixes the size of the next one."""
+"""The attributes of each component that its neighbours are built with."""
 
 
 class Model(nn.Module):
@@ -188,9 +188,10 @@ def _built(profile: Profile, role: Kind, choice: Choice, *needs: Any) -> Built[A
         raise IcerecoError(
             f"profile {profile.name!r} does not fit together: {described(choice.declaration)}: {error}"
         ) from error
-    if not hasattr(built.component, _SIZES[role]):
-        raise IcerecoError(
-            f"{described(choice.declaration)} does not say its {_SIZES[role]}, which its neighbours are built with; "
-            f"see what else is missing: icereco plugins check {choice.component.name}"
-        )
+    for attribute in _SAID[role]:
+        if not hasattr(built.component, attribute):
+            raise IcerecoError(
+                f"{described(choice.declaration)} does not say its {attribute}, which its neighbours are built with; "
+                f"see what else is missing: icereco plugins check {choice.component.name}"
+            )
     return built

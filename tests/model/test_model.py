@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,6 +31,7 @@ def sequential(_options, *_needs):
     """Neither its type nor its module says which plugin it is of."""
     made = nn.Sequential(Failing())
     made.feature_count = made.width = made.output_count = 8
+    made.targets = ("direction",)
     made.forward = made[0].forward
     made.decode = made.forward
     return made
@@ -78,11 +79,13 @@ def test_a_part_that_refuses_its_neighbours_is_named(role, monkeypatch):
         ("aggregator", "width"),
         ("encoder", "width"),
         ("loss", "output_count"),
+        ("loss", "targets"),
     ],
 )
 def test_a_part_that_does_not_say_its_size_is_named(role, size, monkeypatch):
+    others = {"output_count": 3} if size == "targets" else {}
     with pytest.raises(IcerecoError) as caught:
-        model_with(role, lambda *_needs: lambda *_inputs: None, monkeypatch)
+        model_with(role, lambda *_needs: SimpleNamespace(**others), monkeypatch)
     assert str(caught.value).startswith(f"{role} 'brittle' of icereco-brittle 2.5 does not say its {size}")
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from icereco.detector.detector import detector_names, load_detector
 from icereco.errors import IcerecoError
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import build_model
 from icereco.plugins.component import ROLES
 from icereco.profiles import load_profile, parse_profile, profile_comment, profile_names
@@ -75,7 +75,7 @@ def train_a_step(profile, detector):
     if isinstance(model.normalizer, Fittable):
         model.normalizer.fit([to_tensors(batch, torch.device("cpu"))])
     optimizers = build_optimizers(model, profile.train)
-    truth = torch.from_numpy(batch.truth.direction).float()
+    truth = truth_tensors(batch.truth, torch.device("cpu"))
     losses = []
     for _ in range(8):
         loss = model.loss(model(to_tensors(batch, torch.device("cpu"))), truth).mean()

@@ -12,6 +12,7 @@ from icereco.draw.canvas.palette import palette_on
 from icereco.draw.event.numbers import draw_numbers, numbers_height
 from icereco.draw.event.sky import draw_all_sky
 from icereco.events.reconstruction import Estimate
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.tui.events.event_list import EventList
 
@@ -19,7 +20,9 @@ PALETTE = palette_on(0x0B0E14)
 
 
 def estimate(name: str, zenith: float, kappa: float | None = None) -> Estimate:
-    return Estimate(name, direction_from_angles(np.array(1.0), np.array(zenith)), kappa)
+    direction = direction_from_angles(np.array(1.0), np.array(zenith))
+    posterior = None if kappa is None else VmfMixture.single(direction[None], np.array([kappa]))
+    return Estimate(name, direction, posterior)
 
 
 @pytest.fixture
