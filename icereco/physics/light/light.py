@@ -207,7 +207,8 @@ class LightModel(nn.Module):
     ) -> Float[Tensor, "pair"]:
         """Of a module for light of which a share comes straight and the rest from everywhere, m²."""
         mean = self._acceptance.mean
-        return MODULE_AREA_M2 * (mean + straight * (self._acceptance(cos_impact) - mean))
+        direct: Tensor = self._acceptance(cos_impact)
+        return MODULE_AREA_M2 * (mean + straight * (direct - mean))
 
 
 def _ice(detector: Detector) -> LayeredIce:

@@ -41,7 +41,8 @@ class SmoothTable(nn.Module):
         cell = place.detach().floor().clamp(max=self._cells - 1)
         part = place - cell
         row = self.coefficient.index_select(1, cell.long().flatten()).unflatten(1, argument.shape)
-        return row[0] + part * (row[1] + part * (row[2] + part * row[3]))
+        value: Tensor = row[0] + part * (row[1] + part * (row[2] + part * row[3]))
+        return value
 
 
 def _slopes(step: Float[ndarray, "cell"]) -> tuple[Float[ndarray, "cell"], Float[ndarray, "cell"]]:
