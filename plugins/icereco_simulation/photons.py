@@ -23,9 +23,7 @@ from icereco_simulation.primaries import Cascades, Tracks
 __all__ = ["PhotoElectrons", "PhotonSampler"]
 
 _FAINTEST = 4e-3  # expected photo-electrons below which a pair of source and module is skipped
-_LEAST_SHARE = (
-    0.01  # of an endless track's light; modules that see less of a track beyond its ends are skipped
-)
+_LEAST_SHARE = 0.01  # of an endless track's light; modules too far beyond its ends to see so much are skipped
 _TIMES_PER_PAIR = 128  # a brighter pair draws this many times, each standing for several photo-electrons
 _PAIRS_PER_CHUNK = 1 << 16  # fits the caches; part of what the seed means
 _JITTER_NS = 2.0  # transit time spread of the photomultiplier (Abbasi et al., NIM A 618 (2010) 139)
@@ -91,11 +89,8 @@ class PhotonSampler:
 
     def _cascades(self, rng: np.random.Generator, cascades: Cascades) -> Iterator[PhotoElectrons]:
         reach = self._reach.of_cascades(cascades.light_m)
-        position, travel, light_m = (
-            _columns(cascades.position_m),
-            _columns(cascades.travel),
-            _tensor(cascades.light_m),
-        )
+        position, travel = _columns(cascades.position_m), _columns(cascades.travel)
+        light_m = _tensor(cascades.light_m)
         time = cascades.time_ns.astype(np.float32)
         for cascade, module in _chunks(*self._index.near_points(cascades.position_m, reach)):
             light = self._light.cascades(

@@ -109,6 +109,7 @@ def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tup
 
 
 def _of(light: Callable[[Tensor], Tensor], energy_gev: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """A function of tensors, of an array."""
     return light(torch.from_numpy(energy_gev)).numpy()
 
 

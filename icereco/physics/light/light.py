@@ -176,8 +176,8 @@ class LightModel(nn.Module):
         """Tracks, seen by modules of unit efficiency.
 
         Args:
-            yield_per_m: light in units of a bare track's, where that for the module is emitted; of a track that ends,
-                times `Line.share`. A short segment is a track with this yield and its length.
+            yield_per_m: light in units of a bare track's, at the point where that for the module is emitted; of a
+                track with ends, or of a segment, times `Line.share` of its length.
             line: how the modules lie beside the tracks.
         """
         path = line.distance_m * (1.0 / self._sine)
