@@ -20,6 +20,7 @@ from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector, given_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.physics.light import LIGHT_MODEL_VERSION
 from icereco.plugins.built import Built, build
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
@@ -78,6 +79,7 @@ class Simulation:
         """JSON-able facts that decide about the events; nothing else, so that equal events are equal files."""
         return {
             "icereco": __version__,
+            "light_model": LIGHT_MODEL_VERSION,
             "simulator": self.component.name,
             "options": self.options.model_dump(mode="json"),
             "detector": {"name": self.detector.name, "fingerprint": self.detector.fingerprint},
@@ -248,12 +250,12 @@ def _work(pipe: Connection) -> None:
 
 
 def _code_fingerprint(factory: str) -> str:
-    """Of the source files of the package that has the factory."""
+    """Of the source files of the package that has the factory, and of the physics that simulators share."""
     package = factory.partition(":")[0].partition(".")[0]
-    spec = find_spec(package)
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
+    specs = [find_spec(name) for name in (package, "icereco.physics")]
+    folders = [folder for spec in specs if spec for folder in spec.submodule_search_locations or []]
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.read_bytes())
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from icereco.physics.linefit import line_moments
+
 __all__ = ["Line", "fit_line"]
 
 FASTEST = 2.0
@@ -27,7 +29,7 @@ def fit_line(
     counted: Bool[Tensor, "pulse"],
     offsets: Int[Tensor, "event_plus_1"],
 ) -> Line:
-    """Least squares over the `counted` pulses of each event (V. J. Stenger, HDC-1-90, 1990).
+    """Least squares over the `counted` pulses of each event (`icereco.physics.linefit`).
 
     Sums run over one event after another, so that an event's line never depends on its neighbours.
     """
@@ -38,11 +40,9 @@ def fit_line(
     weight = counted[:, None].to(position.dtype)
     event = torch.arange(len(offsets) - 1, device=offsets.device).repeat_interleave(offsets.diff())
     number = torch.segment_reduce(weight, "sum", offsets=offsets, axis=0, initial=0).clamp(min=1)
-    centre, zero = mean(position), mean(time[:, None])
-    late = time[:, None] - zero[event]
-    slope = mean(late * (position - centre[event]))
-    length = torch.linalg.vector_norm(slope, dim=-1)
+    moments = line_moments(position, time[:, None], event, mean)
+    length = torch.linalg.vector_norm(moments.covariance, dim=-1)
     known = length > 1e-6
-    origin = torch.where(known[:, None], -slope / length.clamp(min=1e-6)[:, None], 0.0)
-    speed = length / mean(late.square())[:, 0].clamp(min=1e-6)
-    return Line(centre, origin, torch.where(known, speed, 0.0).clamp(max=FASTEST))
+    origin = torch.where(known[:, None], -moments.covariance / length.clamp(min=1e-6)[:, None], 0.0)
+    speed = length / moments.variance[:, 0].clamp(min=1e-6)
+    return Line(moments.centre, origin, torch.where(known, speed, 0.0).clamp(max=FASTEST))

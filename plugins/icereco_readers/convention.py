@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
+from icereco.physics.linefit import line_moments
 from icereco.physics.sphere import direction_from_angles
 from icereco.system.log import get_logger
 from icereco_readers.foreign import ForeignEvents
@@ -141,10 +143,10 @@ def _from_vertex(events: ForeignEvents, names: list[str]) -> Float[ndarray, "eve
 
 
 def _swept(events: ForeignEvents) -> Float[ndarray, "event 3"]:
-    """Along the velocity of a straight line through places and times, as in `icereco_reconstructors`."""
+    """Along the velocity of a straight line through places and times."""
     event = np.repeat(np.arange(len(events)), np.diff(events.offsets))
-    time = events.pulses["time"] - _mean(events, events.pulses["time"])[event]
-    return _mean(events, (events.place_m - _mean(events, events.place_m)[event]) * time[:, None])
+    time = events.pulses["time"][:, None]
+    return line_moments(events.place_m, time, event, partial(_mean, events)).covariance
 
 
 def _mean(events: ForeignEvents, values: ndarray) -> ndarray:

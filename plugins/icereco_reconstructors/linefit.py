@@ -1,9 +1,4 @@
-"""Stenger's line fit, over all events of a batch at once.
-
-A plane of light that moves through the detector with velocity v passes the position r at r = r₀ + v t. Least squares
-over the pulses gives v = Σ (r − r̄)(t − t̄) / Σ (t − t̄)²; the particle travels along v and came from −v (V. J. Stenger,
-"Track fitting for DUMAND-II Octagon Array", HDC-1-90, University of Hawaii 1990; AMANDA, astro-ph/0407044).
-"""
+"""Stenger's line fit (`icereco.physics.linefit`), over all events of a batch at once."""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +6,7 @@ from numpy import ndarray
 
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.physics.linefit import line_moments
 from icereco_reconstructors.options import LineFitOptions
 
 __all__ = ["LineFit"]
@@ -45,25 +41,24 @@ class LineFit:
 
 
 def _origin(batch: EventBatch, weight: Float[ndarray, "pulse"]) -> Float[ndarray, "event 3"]:
-    """−v/|v| of the weighted fit, NaN where there is no line."""
-    event_of_dom = np.repeat(np.arange(len(batch)), batch.dom_count)
-    event_of_pulse = np.repeat(np.arange(len(batch)), batch.pulse_count)
+    """−v/|v| of the weighted fit, NaN where there is no line.
 
-    def per_event(of_dom: Float[ndarray, "dom"]) -> Float[ndarray, "event"]:
-        return np.bincount(event_of_dom, of_dom, minlength=len(batch))
+    The pulses of a DOM share its position: the fit through their mean times, weighted with their sums, goes the same way.
+    """
+    event = np.repeat(np.arange(len(batch)), batch.dom_count)
 
-    time = batch.time_ns - _first_time(batch)[event_of_pulse]
+    def mean(values: Float[ndarray, "dom column"]) -> Float[ndarray, "event column"]:
+        sums = [np.bincount(event, dom_weight * column, minlength=len(batch)) for column in values.T]
+        return np.stack(sums, axis=1) / total[:, None]
+
+    time = batch.time_ns - np.repeat(_first_time(batch), batch.pulse_count)
     dom_weight = _per_dom(batch, weight)
-    dom_time = _per_dom(batch, weight * time)
+    total = np.bincount(event, dom_weight, minlength=len(batch))
+    dom_time = _per_dom(batch, weight * time) / np.where(dom_weight > 0, dom_weight, 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        total = per_event(dom_weight)
-        mean_time = per_event(dom_time) / total
-        late = time - mean_time[event_of_pulse]
-        time_variance = per_event(_per_dom(batch, weight * late**2)) / total
         position = batch.position_m.astype(np.float64)
-        lever = dom_time - dom_weight * mean_time[event_of_dom]
-        covariance = np.stack([per_event(lever * axis) / total for axis in position.T], axis=1)
-        return _unit_of(covariance, time_variance)
+        moments = line_moments(position, dom_time[:, None], event, mean)
+        return _unit_of(moments.covariance, moments.variance[:, 0])
 
 
 def _unit_of(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
@@ -85,7 +86,7 @@ def propagate(
         now = energy[alive]
         log_cut = np.log(np.minimum(np.maximum(_CUT_GEV / now, _RELATIVE_CUT), 1.0))
         soft = np.interp(log_cut, _SPECTRUM.log_v, _SPECTRUM.loss_below) * now
-        yields[alive, step] = muon_yield(now) + soft * METRES_PER_GEV
+        yields[alive, step] = muon_yield(torch.from_numpy(now)).numpy() + soft * METRES_PER_GEV
         ranges[alive] += np.minimum(STEP_M, now / (_IONIZATION_GEV_PER_M + soft))
         who, where, loss = _step_losses(rng, now, log_cut)
         tracks.append(alive[who])

@@ -1,10 +1,13 @@
 """What comes into the detector: energies, directions, vertices, and the tracks and cascades they become."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
+from torch import Tensor
 
 from icereco.detector.detector import LIGHT_M_PER_NS
 from icereco.physics.light.yields import METRES_PER_GEV, hadronic_fraction, shower_maximum_m
@@ -90,18 +93,23 @@ def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tup
     shower = vertex_energy * hadronic[at_vertex]
     # Charged-current electron neutrinos and tau-like mixtures: an electromagnetic and a hadronic part.
     share = primaries.inelasticity[at_vertex]
-    mixed = vertex_energy * (1 - share + share * hadronic_fraction(share * vertex_energy))
-    equivalent = np.where(is_track, shower * hadronic_fraction(shower), mixed)
+    mixed = vertex_energy * (1 - share + share * _of(hadronic_fraction, share * vertex_energy))
+    equivalent = np.where(is_track, shower * _of(hadronic_fraction, shower), mixed)
 
     primary = np.concatenate([at_vertex, muons[losses.track]])
     energy = np.concatenate([equivalent, losses.energy_gev])
-    place = np.concatenate([np.zeros(at_vertex.size), losses.distance_m]) + shower_maximum_m(energy)
+    place = np.concatenate([np.zeros(at_vertex.size), losses.distance_m]) + _of(shower_maximum_m, energy)
     order = np.argsort(primary, kind="stable")
     primary, energy, place = primary[order], energy[order], place[order]
     position = primaries.vertex_m[primary] + travel[primary] * place[:, None]
     return tracks, Cascades(
         primary, position, travel[primary], place / LIGHT_M_PER_NS, energy * METRES_PER_GEV
     )
+
+
+def _of(light: Callable[[Tensor], Tensor], energy_gev: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """A function of tensors, of an array."""
+    return light(torch.from_numpy(energy_gev)).numpy()
 
 
 def _energies(rng: np.random.Generator, options: IceTelescopeOptions) -> Float[ndarray, "primary"]:

@@ -1,9 +1,11 @@
 """The simulator: blocks of triggered events."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
+import torch
 from jaxtyping import Int
 from numpy import ndarray
 
@@ -47,8 +49,9 @@ class IceTelescope:
     def block(self, seed: int, block: int) -> pa.RecordBatch:
         """The triggered events of one block, as `icereco.tables.schema.SCHEMA`."""
         rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block,))))
-        primaries = draw(rng, self._options, self._volume)
-        hits = self._enough(self._photons.sample(rng, *shine(rng, primaries, self._volume)))
+        with torch.inference_mode(), _one_thread():
+            primaries = draw(rng, self._options, self._volume)
+            hits = self._enough(self._photons.sample(rng, *shine(rng, primaries, self._volume)))
         pulses = merge(rng, afterpulses(rng, self._with_noise(rng, hits)), self._sensors)
         coincident = self._coincidence.flags(pulses)
         triggers = simple_multiplicity(
@@ -106,6 +109,17 @@ class IceTelescope:
             ],
             schema=SCHEMA,
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Chunks are small and processes many: threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _require_simulable(options: IceTelescopeOptions, detector: Detector) -> None:

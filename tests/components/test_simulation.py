@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import torch
 from click.testing import CliRunner
 from icereco_simulation.options import IceTelescopeOptions
 from icereco_simulation.simulator import TRIGGER_TIME_NS, IceTelescope
 
+import icereco.physics
 from icereco.cli.simulate import command
 from icereco.data.simulated import Simulation, simulated_events
 from icereco.data.statistics import Statistics
@@ -27,6 +29,7 @@ from icereco.data.write.kaggle import KaggleWriter
 from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.physics.light import LIGHT_MODEL_VERSION
 from icereco.physics.sphere import direction_from_angles
 from icereco.plugins.discovery import registry
 from icereco.plugins.registry import Declaration
@@ -197,6 +200,29 @@ class TestRunning:
             contents.append((tmp_path / f"{workers}.parquet").read_bytes())
         assert contents[0] == contents[1]
         assert pq.read_metadata(tmp_path / "1.parquet").num_rows == 150
+
+    def test_files_name_the_version_of_the_light_model(self, simulation: Simulation):
+        assert simulation.provenance()["light_model"] == LIGHT_MODEL_VERSION
+
+    def test_the_cache_notices_when_shared_physics_changes(
+        self, simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        before = simulation.fingerprint(10)
+        (tmp_path / "new.py").write_text("PHOTONS_PER_M = 1.0")
+        spec = icereco.physics.__spec__
+        folders = [*spec.submodule_search_locations, str(tmp_path)]
+        monkeypatch.setattr(spec, "submodule_search_locations", folders)
+        assert simulation.fingerprint(10) != before
+
+    def test_threads_of_the_process_make_no_difference(self, detector: Detector):
+        threads = torch.get_num_threads()
+        blocks = []
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            blocks.append(IceTelescope(OPTIONS, detector).block(seed=3, block=0))
+            assert torch.get_num_threads() == count
+        torch.set_num_threads(threads)
+        assert blocks[0].equals(blocks[1])
 
     def test_fewer_events_are_the_first_of_more(self, simulation: Simulation):
         few, many = (pa.Table.from_batches(simulation.events(count, workers=1)) for count in (30, 90))

@@ -2,9 +2,11 @@
 
 import numpy as np
 from jaxtyping import Float
-from numpy import ndarray
+from torch import Tensor, nn
 
-__all__ = ["MODULE_AREA_M2", "angular_acceptance", "mean_acceptance"]
+from icereco.physics.light.table import SmoothTable
+
+__all__ = ["MODULE_AREA_M2", "AngularAcceptance"]
 
 MODULE_AREA_M2 = float(np.pi * 0.16510**2)
 """Cross-section of the glass sphere."""
@@ -15,17 +17,24 @@ _COEFFICIENTS = (
     0.32813, 0.63899, 0.20049, -1.2250, -0.14470, 4.1695, 0.76898, -5.8690, -2.0939, 2.3834, 1.0435,
 )  # fmt: skip
 _CELLS = 400
-_GRID = np.linspace(-1.0, 1.0, _CELLS + 1)
-_TABLE = np.maximum(np.polynomial.polynomial.polyval(_GRID, _COEFFICIENTS), 0.0).astype(np.float32)
-_MEAN = float(np.trapezoid(_TABLE, _GRID) / 2)
 
 
-def angular_acceptance(cos_impact: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
-    """Acceptance where 1 is the whole cross-section; `cos_impact` is 1 for light that travels straight up."""
-    result: ndarray = _TABLE[np.rint((np.clip(cos_impact, -1.0, 1.0) + 1.0) * (_CELLS / 2)).astype(np.intp)]
-    return result
+class AngularAcceptance(nn.Module):
+    """Acceptance of a module where 1 is its whole cross-section.
 
+    Attributes:
+        mean: for light from everywhere.
+    """
 
-def mean_acceptance() -> float:
-    """Acceptance for light from everywhere."""
-    return _MEAN
+    def __init__(self) -> None:
+        super().__init__()
+        cosine = np.linspace(-1.0, 1.0, _CELLS + 1)
+        # The polynomial falls below zero for light from straight above.
+        acceptance = np.maximum(np.polynomial.polynomial.polyval(cosine, _COEFFICIENTS), 0.0)
+        self._table = SmoothTable(-1.0, 1.0, acceptance)
+        self.mean = float(np.trapezoid(acceptance, cosine) / 2)
+
+    def forward(self, cos_impact: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Acceptance for light at some angle; `cos_impact` is 1 where it travels straight up."""
+        acceptance: Tensor = self._table(cos_impact)
+        return acceptance

@@ -1,67 +1,74 @@
 """Layered ice: the properties that light meets between two depths."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from numpy import ndarray
-
-from icereco.detector.detector import Medium
+from torch import Tensor, nn
 
 __all__ = ["LayeredIce"]
 
 _GRID_M = 5.0
-_LOCAL_M = 1.0
+_CONTINUED_M = 2000.0
 
 
-@dataclass(frozen=True, slots=True)
-class LayeredIce:
-    """Integrals of the scattering and absorption coefficients over z, on a regular grid.
+class LayeredIce(nn.Module):
+    """Effective scattering and absorption coefficients, piecewise linear in z, and their exact means along rays.
 
-    Attributes:
-        bottom_m: z of the first grid point.
-        coefficient_per_m: float32 `[G, 2]`, effective scattering and absorption coefficients.
-        integral: float64 `[G, 2]`, their integrals from the bottom.
+    Nodes are 5 m apart, from the first layer on, and between layers coefficients are linear; beyond the layers their
+    ends are continued for 2 km.
+
+    Args:
+        z_m: float64 `[L]`, ascending.
+        scattering_length_m: float64 `[L]`, effective scattering length.
+        absorption_length_m: float64 `[L]`.
     """
 
-    bottom_m: float
-    coefficient_per_m: Float[ndarray, "grid 2"]
-    integral: Float[ndarray, "grid 2"]
+    line: Float[Tensor, "4 node"]
+    """Values of scattering and absorption at each node, and their steps to the next."""
+    integral: Float[Tensor, "2 node"]
 
-    @classmethod
-    def of(cls, medium: Medium, absorption_scale: float = 1.0) -> "LayeredIce":
-        """From the layers of a detector card; beyond them their ends are continued for 2 km."""
-        z = np.arange(medium.z_m[0] - 2000.0, medium.z_m[-1] + 2000.0, _GRID_M)
-        scattering, absorption = medium.lengths_m()
-        layers = (scattering, absorption / absorption_scale)
-        coefficient = np.stack([np.interp(z, medium.z_m, 1.0 / length) for length in layers], axis=1)
-        between = 0.5 * (coefficient[1:] + coefficient[:-1]) * _GRID_M
-        integral = np.concatenate([np.zeros((1, 2)), np.cumsum(between, axis=0)])
-        return cls(float(z[0]), coefficient.astype(np.float32), integral)
+    def __init__(
+        self,
+        z_m: Float[ndarray, "layer"],
+        scattering_length_m: Float[ndarray, "layer"],
+        absorption_length_m: Float[ndarray, "layer"],
+    ) -> None:
+        super().__init__()
+        z = np.arange(z_m[0] - _CONTINUED_M, z_m[-1] + _CONTINUED_M + _GRID_M, _GRID_M)
+        lengths = (scattering_length_m, absorption_length_m)
+        node = np.stack([np.interp(z, z_m, 1.0 / length) for length in lengths])
+        step = np.diff(node, append=node[:, -1:])
+        integral = np.cumsum(node + 0.5 * step, axis=1) - (node + 0.5 * step)
+        # Counted from the middle: differences of small numbers keep their digits in float32.
+        integral -= integral[:, [len(z) // 2]]
+        self._bottom_m = float(z[0])
+        self.register_buffer("line", torch.from_numpy(np.concatenate([node, step])))
+        self.register_buffer("integral", torch.from_numpy(integral))
 
     def mean_coefficients(
-        self, first_z_m: Float[ndarray, "*n"], second_z_m: Float[ndarray, "*n"]
-    ) -> tuple[Float[ndarray, "*n"], Float[ndarray, "*n"]]:
-        """Mean effective scattering and absorption coefficient, 1/m, on the straight way between two depths."""
-        height = second_z_m - first_z_m
-        level = np.abs(height) < _LOCAL_M
-        inverse = (1.0 / np.where(level, 1.0, height)).astype(np.float32)
-        first, second = self._at(first_z_m), self._at(second_z_m)
-        local = self.coefficient_per_m[np.clip(second[0], 0, len(self.integral) - 1)]
-        mean = [
-            np.where(level, local[..., k], (self._integral(second, k) - self._integral(first, k)) * inverse)
-            for k in (0, 1)
-        ]
-        return mean[0].astype(np.float32), mean[1].astype(np.float32)
+        self, first_z_m: Float[Tensor, "n"], second_z_m: Float[Tensor, "n"]
+    ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
+        """Mean effective scattering and absorption coefficient, 1/m, on the straight way between two depths.
 
-    def _at(self, z_m: Float[ndarray, "*n"]) -> tuple[ndarray, ndarray]:
-        place = (np.asarray(z_m, np.float64) - self.bottom_m) / _GRID_M
-        place = np.clip(place, 0.0, len(self.integral) - 1.001)
-        cell = place.astype(np.int64)
+        The parts of the way in its first and its last cell and the whole cells between are added up, never
+        subtracted, so that short ways are as exact as long ones. A way within a cell, such as a level one, has the
+        coefficient of its middle.
+        """
+        low_cell, low = self._place(torch.minimum(first_z_m, second_z_m))
+        high_cell, high = self._place(torch.maximum(first_z_m, second_z_m))
+        first, last = self.line.index_select(1, low_cell), self.line.index_select(1, high_cell)
+        cells = self.integral.index_select(1, high_cell) - self.integral.index_select(1, low_cell + 1)
+        start = (1.0 - low) * (first[:2] + first[2:] * (0.5 + 0.5 * low))
+        end = high * (last[:2] + last[2:] * (0.5 * high))
+        within = low_cell == high_cell
+        across = (start + cells + end) / torch.where(within, 1.0, (high_cell - low_cell) + (high - low))
+        mean = torch.where(within, first[:2] + first[2:] * (0.5 * (low + high)), across)
+        return mean[0], mean[1]
+
+    def _place(self, z_m: Float[Tensor, "n"]) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
+        """The cell of each depth, and how far up in it."""
+        last = self.line.shape[1] - 2
+        place = ((z_m - self._bottom_m) * (1.0 / _GRID_M)).clamp(0, last)
+        cell = place.detach().long()
         return cell, place - cell
-
-    def _integral(self, at: tuple[ndarray, ndarray], column: int) -> Float[ndarray, "*n"]:
-        cell, part = at
-        low = self.integral[:, column][cell]
-        result: ndarray = low + part * (self.integral[:, column][cell + 1] - low)
-        return result

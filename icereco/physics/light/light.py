@@ -1,41 +1,54 @@
 """Expected photo-electrons and arrival times of the light of tracks and cascades, for one module each.
 
-All functions work on arrays, one element per pair of a light source and a module. They know nothing of events,
-so that a simulation and a likelihood fit share them.
+Everything works on tensors with one element per pair of a light source and a module, and knows nothing of events, so
+that a simulation and a likelihood fit share it. Expectations are differentiable in position, direction, length and
+brightness of the sources, everywhere and with continuous derivatives; a source's time is simply added to theirs.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
-from icereco.detector.detector import LIGHT_M_PER_NS, Medium
-from icereco.physics.light.acceptance import MODULE_AREA_M2, angular_acceptance, mean_acceptance
-from icereco.physics.light.emission import MEAN_COSINE, cascade_emission
+from icereco.detector.detector import LIGHT_M_PER_NS, Detector
+from icereco.errors import IcerecoError
+from icereco.physics.light.acceptance import MODULE_AREA_M2, AngularAcceptance
+from icereco.physics.light.density import cascade_density, track_density
+from icereco.physics.light.emission import CascadeEmission
 from icereco.physics.light.ice import LayeredIce
+from icereco.physics.light.smooth import dot, logistic_step, soft_minimum, softened_root
 from icereco.physics.light.yields import PHOTONS_PER_M
 
-__all__ = ["Expectation", "LightModel", "cascade_density", "track_density"]
+__all__ = ["ABSORPTION_SCALE", "Expectation", "LightModel", "Line"]
 
 # Pandel's distribution, from the muon reconstruction of AMANDA (Ahrens et al., NIM A 524 (2004) 169,
 # astro-ph/0407044, section 3.2).
-PANDEL_LENGTH_M = 33.3
-PANDEL_TIME_NS = 557.0
-PANDEL_SCATTERING_M = 25.0
+_PANDEL_LENGTH_M = 33.3
+_PANDEL_TIME_NS = 557.0
+_PANDEL_SCATTERING_M = 25.0
 """Mean effective scattering length of the ice for which the length above holds; it scales with the local one."""
 
 # What homogeneous formulas leave open, fitted to IceCube events that PPC propagated photon by photon.
-CASCADE_DELAY, CASCADE_TURN = 0.85, 0.38
+_CASCADE_DELAY, _CASCADE_TURN = 0.85, 0.38
 """Factor on the scatterings of a cascade's light, and how it falls with the cosine to the cascade's axis."""
 
 ABSORPTION_SCALE = 1.3
 """Mean absorption of the light that modules see over that at 400 nm, where ice is clearest."""
 
+_LEAST_DISTANCE_M = 1.0
+_MOST_DRIFT = 0.9
+_SOFT_COSINE = 0.05
+_STRAIGHT_M = 30.0
+"""Distance over which the light of a track forgets from which of its points it came."""
+_END_M = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a module sees of a source, float32 `[N]` each.
+    """What a module sees of a source, `[N]` each.
 
     Attributes:
         photo_electrons: expected number.
@@ -44,149 +57,168 @@ class Expectation:
         scale_ns: likewise.
     """
 
-    photo_electrons: Float[ndarray, "pair"]
-    time_ns: Float[ndarray, "pair"]
-    shape: Float[ndarray, "pair"]
-    scale_ns: Float[ndarray, "pair"]
+    photo_electrons: Float[Tensor, "pair"]
+    time_ns: Float[Tensor, "pair"]
+    shape: Float[Tensor, "pair"]
+    scale_ns: Float[Tensor, "pair"]
 
 
-def cascade_density(
-    distance_m: Float[ndarray, "*n"],
-    scattering_per_m: Float[ndarray, "*n"],
-    absorption_per_m: Float[ndarray, "*n"],
-) -> Float[ndarray, "*n"]:
-    """Fluence per emitted photon, 1/m², at a distance from an isotropic point.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How modules lie beside straight tracks, `[N]` each; see `LightModel.line`.
 
-    Between ballistic, 1/(4π d²), and diffusive, 1/(4π λc d) e^(−d/λp), as 1/(λc d tanh(d/λc)) e^(−d/λp)
-    (Aartsen et al., JINST 9 (2014) P03009, arXiv:1311.4767; PPC's arXiv:1208.3430), with λp = √(λa λe/3),
-    λc = λe/(3ζ), ζ = e^(−λe/λa).
+    Attributes:
+        along_m: distance on the track from its start to the point closest to the module.
+        distance_m: from there to the module.
+        emitted_m: where on the track the Cherenkov light for the module is emitted.
+        rise_m: z of the module above the point of emission.
+        module_z_m: z of the module.
     """
-    propagation, diffusion = _lengths(scattering_per_m, absorption_per_m)
-    near = diffusion * distance_m * np.tanh(distance_m / diffusion)
-    result: ndarray = np.exp(-distance_m / propagation) / (4 * np.pi * near)
-    return result
+
+    along_m: Float[Tensor, "pair"]
+    distance_m: Float[Tensor, "pair"]
+    emitted_m: Float[Tensor, "pair"]
+    rise_m: Float[Tensor, "pair"]
+    module_z_m: Float[Tensor, "pair"]
+
+    def take(self, pair: Int[Tensor, "chosen"]) -> "Line":
+        """Some of the pairs."""
+        return Line(*(getattr(self, field.name).index_select(0, pair) for field in fields(self)))
+
+    def share(self, length_m: Float[Tensor, "pair"]) -> Float[Tensor, "pair"]:
+        """Share of an endless track's light that the track from its start to a finite length gives.
+
+        Direct light comes from one point; the further the module, the longer the part of the track that it sees. So
+        each end is a logistic step in the distance of that part from it, with the variance of a uniform part of
+        (distance + 5 m). Shares of the pieces of a track add up to that of the whole.
+        """
+        straight = torch.exp(self.distance_m * (-1.0 / _STRAIGHT_M))
+        middle = self.along_m - straight * (self.along_m - self.emitted_m)
+        per_m = 2 * math.pi / (self.distance_m + _END_M)
+        after_start, before_end = middle * per_m, (length_m - middle) * per_m
+        # σ(a) − σ(b) for a > b, without a difference.
+        both = logistic_step(after_start) * logistic_step(before_end)
+        return -torch.expm1(-length_m * per_m) * both
 
 
-def track_density(
-    distance_m: Float[ndarray, "*n"],
-    scattering_per_m: Float[ndarray, "*n"],
-    absorption_per_m: Float[ndarray, "*n"],
-    cherenkov_sine: float,
-) -> Float[ndarray, "*n"]:
-    """Fluence per photon emitted on a metre, 1/m, at a distance from a long line of Cherenkov light.
+class LightModel(nn.Module):
+    """Light in the layered medium of a detector's card.
 
-    1/(2π sin θc √(λμ d) tanh √(d/λμ)) e^(−d/λp), √λμ = λc/sin θc √(2/(π λp)) (sources as above): ballistic
-    1/(2π sin θc d) close by, and far away the integral of the diffusive point source along the line.
+    Its tables are buffers: float64 on the CPU at first, elsewhere and in float32 after `.to(device, dtype)`. The
+    arguments of its methods must be of the same type and on the same device.
+
+    Raises:
+        IcerecoError: the medium has no scattering or no absorption length.
     """
-    propagation, diffusion = _lengths(scattering_per_m, absorption_per_m)
-    root = diffusion / cherenkov_sine * np.sqrt(2.0 / (np.pi * propagation))
-    near = np.sqrt(distance_m)
-    spread = root * near * np.tanh(near / root)
-    result: ndarray = np.exp(-distance_m / propagation) / (2 * np.pi * cherenkov_sine * spread)
-    return result
 
-
-def _lengths(
-    scattering_per_m: Float[ndarray, "*n"], absorption_per_m: Float[ndarray, "*n"]
-) -> tuple[Float[ndarray, "*n"], Float[ndarray, "*n"]]:
-    propagation = 1.0 / np.sqrt(3.0 * scattering_per_m * absorption_per_m)
-    diffusion = np.exp(absorption_per_m / scattering_per_m) / (3.0 * scattering_per_m)
-    return propagation, diffusion
-
-
-class LightModel:
-    """Light in the layered medium of a detector card."""
-
-    def __init__(self, medium: Medium) -> None:
-        self.ice = LayeredIce.of(medium, ABSORPTION_SCALE)
-        self._group_index = medium.refractive_index_group
-        self._cosine = 1.0 / medium.refractive_index_phase
-        self._sine = float(np.sqrt(1.0 - self._cosine**2))
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.ice = _ice(detector)
+        self._emission = CascadeEmission()
+        self._acceptance = AngularAcceptance()
+        self._slowness = detector.medium.refractive_index_group / LIGHT_M_PER_NS
+        self._cosine = 1.0 / detector.medium.refractive_index_phase
+        self._sine = math.sqrt(1.0 - self._cosine**2)
 
     def cascades(
         self,
-        light_m: Float[ndarray, "pair"],
-        position_m: Float[ndarray, "pair 3"],
-        travel: Float[ndarray, "pair 3"],
-        module_m: Float[ndarray, "pair 3"],
+        light_m: Float[Tensor, "pair"],
+        position_m: Float[Tensor, "pair 3"],
+        travel: Float[Tensor, "pair 3"],
+        module_m: Float[Tensor, "pair 3"],
     ) -> Expectation:
-        """Cascades that shine as `light_m` metres of bare track, seen by modules of unit efficiency."""
-        way = module_m - position_m
-        distance = np.maximum(np.sqrt(np.einsum("ij,ij->i", way, way)), 1.0)
-        cos_emission = np.einsum("ij,ij->i", way, travel) / distance
-        cos_impact = way[:, 2] / distance
-        scattering, absorption = self.ice.mean_coefficients(position_m[:, 2], module_m[:, 2])
-        straight = np.exp(-distance * scattering)
-        # Scattered light forgets where it was sent, but comes from a point one scattering length ahead.
-        drift = np.minimum(
-            MEAN_COSINE * (1.0 / (scattering * distance) + np.sqrt(3 * absorption / scattering)), 0.9
-        )
-        emission = straight * cascade_emission(cos_emission) + (1.0 - straight) * (1.0 + drift * cos_emission)
-        density = cascade_density(distance, scattering, absorption)
-        photons = PHOTONS_PER_M * light_m * density * emission
-        shape, scale = self._delay(distance, cos_impact, scattering, absorption)
-        # Light for a module beside or behind the cascade had to turn round.
-        shape *= CASCADE_DELAY - CASCADE_TURN * np.minimum(cos_emission, self._cosine)
-        return Expectation(
-            photons * _effective_area(cos_impact, straight), distance * self._slowness(), shape, scale
-        )
-
-    def tracks(
-        self,
-        yield_per_m: Float[ndarray, "pair"],
-        along_m: Float[ndarray, "pair"],
-        distance_m: Float[ndarray, "pair"],
-        travel_z: Float[ndarray, "pair"],
-        height_m: Float[ndarray, "pair"],
-        module_z_m: Float[ndarray, "pair"],
-    ) -> Expectation:
-        """Long tracks, seen by modules at `distance_m` from the line, `along_m` from its start.
+        """Cascades, seen by modules of unit efficiency.
 
         Args:
-            yield_per_m: light in units of a bare track's, where the light for the module is emitted.
-            along_m: distance on the track from its start to the point closest to the module.
-            distance_m: from there to the module, above 0.
-            travel_z: z of the track's unit vector.
-            height_m: z of the module above the start of the track.
-            module_z_m: z of the module.
+            light_m: metres of bare track that shine as brightly.
+            position_m: of the cascades.
+            travel: unit vectors along the cascades' axes.
+            module_m: position of the module.
         """
-        emitted = along_m - distance_m * (self._cosine / self._sine)
-        path = distance_m / self._sine
-        rise = height_m - emitted * travel_z
-        cos_impact = rise / path
-        scattering, absorption = self.ice.mean_coefficients(module_z_m - rise, module_z_m)
-        straight = np.exp(-path * scattering)
-        photons = PHOTONS_PER_M * yield_per_m * track_density(distance_m, scattering, absorption, self._sine)
-        shape, scale = self._delay(distance_m, cos_impact, scattering, absorption)
-        time = emitted / LIGHT_M_PER_NS + path * self._slowness()
-        return Expectation(photons * _effective_area(cos_impact, straight), time, shape, scale)
+        way = module_m - position_m
+        distance = softened_root(dot(way, way), _LEAST_DISTANCE_M)
+        cos_emission = dot(way, travel) / distance
+        cos_impact = way[:, 2] / distance
+        scattering, absorption = self.ice.mean_coefficients(position_m[:, 2], module_m[:, 2])
+        straight = torch.exp(-distance * scattering)
+        # Scattered light forgets where it was sent, but comes from a point one scattering length ahead.
+        ahead = 1.0 / (scattering * distance) + torch.sqrt(3 * absorption / scattering)
+        drift = soft_minimum(self._emission.mean_cosine * ahead, _MOST_DRIFT, _SOFT_COSINE)
+        diffuse = 1.0 + drift * cos_emission
+        emission = diffuse + straight * (self._emission(cos_emission) - diffuse)
+        photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
+        shape, scale = self._delay(distance, cos_impact, scattering, absorption)
+        # Light for a module beside or behind the cascade had to turn round.
+        turned = soft_minimum(cos_emission, self._cosine, _SOFT_COSINE)
+        return Expectation(
+            photons * self._effective_area(cos_impact, straight),
+            distance * self._slowness,
+            shape * (_CASCADE_DELAY - _CASCADE_TURN * turned),
+            scale,
+        )
 
-    def emission_point(
-        self, along_m: Float[ndarray, "pair"], distance_m: Float[ndarray, "pair"]
-    ) -> Float[ndarray, "pair"]:
-        """Where on a track the Cherenkov light for a module is emitted, m from the track's start."""
-        return along_m - distance_m * (self._cosine / self._sine)
+    def line(
+        self,
+        start_m: Float[Tensor, "pair 3"],
+        travel: Float[Tensor, "pair 3"],
+        module_m: Float[Tensor, "pair 3"],
+    ) -> Line:
+        """How modules lie beside tracks that begin somewhere and go along a unit vector."""
+        way = module_m - start_m
+        along = dot(way, travel)
+        across = way - along[:, None] * travel
+        distance = softened_root(dot(across, across), _LEAST_DISTANCE_M)
+        emitted = along - distance * (self._cosine / self._sine)
+        return Line(along, distance, emitted, way[:, 2] - emitted * travel[:, 2], module_m[:, 2])
 
-    def _slowness(self) -> float:
-        return self._group_index / LIGHT_M_PER_NS
+    def tracks(self, yield_per_m: Float[Tensor, "pair"], line: Line) -> Expectation:
+        """Tracks, seen by modules of unit efficiency.
+
+        Args:
+            yield_per_m: light in units of a bare track's, at the point where that for the module is emitted; of a
+                track with ends, or of a segment, times `Line.share` of its length.
+            line: how the modules lie beside the tracks.
+        """
+        path = line.distance_m * (1.0 / self._sine)
+        cos_impact = line.rise_m / path
+        scattering, absorption = self.ice.mean_coefficients(line.module_z_m - line.rise_m, line.module_z_m)
+        straight = torch.exp(-path * scattering)
+        density = track_density(line.distance_m, scattering, absorption, self._sine)
+        photons = PHOTONS_PER_M * yield_per_m * density
+        shape, scale = self._delay(line.distance_m, cos_impact, scattering, absorption)
+        time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self._slowness
+        return Expectation(photons * self._effective_area(cos_impact, straight), time, shape, scale)
 
     def _delay(
         self,
-        distance_m: Float[ndarray, "pair"],
-        cos_impact: Float[ndarray, "pair"],
-        scattering_per_m: Float[ndarray, "pair"],
-        absorption_per_m: Float[ndarray, "pair"],
-    ) -> tuple[Float[ndarray, "pair"], Float[ndarray, "pair"]]:
+        distance_m: Float[Tensor, "pair"],
+        cos_impact: Float[Tensor, "pair"],
+        scattering_per_m: Float[Tensor, "pair"],
+        absorption_per_m: Float[Tensor, "pair"],
+    ) -> tuple[Float[Tensor, "pair"], Float[Tensor, "pair"]]:
         """Shape and scale of Pandel's gamma distribution at AMANDA's effective distance."""
-        effective = 3.1 - 3.9 * cos_impact + 4.6 * cos_impact**2 + 0.84 * distance_m
-        shape = effective * scattering_per_m * (PANDEL_SCATTERING_M / PANDEL_LENGTH_M)
-        rate = 1.0 / PANDEL_TIME_NS + absorption_per_m / self._slowness()
-        return shape, 1.0 / rate
+        effective = 3.1 + cos_impact * (4.6 * cos_impact - 3.9) + 0.84 * distance_m
+        shape = effective * scattering_per_m * (_PANDEL_SCATTERING_M / _PANDEL_LENGTH_M)
+        return shape, 1.0 / (1.0 / _PANDEL_TIME_NS + absorption_per_m * (1.0 / self._slowness))
+
+    def _effective_area(
+        self, cos_impact: Float[Tensor, "pair"], straight: Float[Tensor, "pair"]
+    ) -> Float[Tensor, "pair"]:
+        """Of a module for light of which a share comes straight and the rest from everywhere, m²."""
+        mean = self._acceptance.mean
+        direct: Tensor = self._acceptance(cos_impact)
+        return MODULE_AREA_M2 * (mean + straight * (direct - mean))
 
 
-def _effective_area(
-    cos_impact: Float[ndarray, "pair"], straight: Float[ndarray, "pair"]
-) -> Float[ndarray, "pair"]:
-    """Of a module for light of which a share comes straight and the rest from everywhere, m²."""
-    mean = mean_acceptance()
-    return MODULE_AREA_M2 * (mean + straight * (angular_acceptance(cos_impact) - mean))
+def _ice(detector: Detector) -> LayeredIce:
+    medium = detector.medium
+    for name in ("scattering_length_m", "absorption_length_m"):
+        length = getattr(medium, name)
+        if length is None or not np.isfinite(length).all():
+            raise IcerecoError(
+                f"the light model needs a medium that scatters and absorbs, and the card of detector {detector.name!r} "
+                f"gives no {name} in [medium]; add it to a card of your own, or take a detector in ice "
+                "(icereco detectors)"
+            )
+    scattering, absorption = medium.lengths_m()
+    return LayeredIce(medium.z_m, scattering, absorption / ABSORPTION_SCALE)

@@ -1,8 +1,10 @@
 """How much light particles make, in metres of a bare, minimally ionizing muon track."""
 
-import numpy as np
+import math
+
+import torch
 from jaxtyping import Float
-from numpy import ndarray
+from torch import Tensor
 
 __all__ = ["METRES_PER_GEV", "PHOTONS_PER_M", "hadronic_fraction", "muon_yield", "shower_maximum_m"]
 
@@ -15,22 +17,19 @@ METRES_PER_GEV = 5.21
 Astropart. Phys. 44 (2013) 102)."""
 
 
-def muon_yield(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+def muon_yield(energy_gev: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Light of a muon and its losses below 0.5 GeV (Rädel & Wiebusch, Astropart. Phys. 38 (2012) 53)."""
-    light: ndarray = 1.188 + 0.0206 * np.log(np.maximum(energy_gev, 1.0))
-    return light
+    return 1.188 + 0.0206 * torch.log(energy_gev.clamp(min=1.0))
 
 
-def hadronic_fraction(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+def hadronic_fraction(energy_gev: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Light of a hadronic cascade relative to an electromagnetic one: 1 − (E/E₀)^−m (1 − f₀).
 
     Rädel & Wiebusch 2013 with E₀ = 0.399 GeV, m = 0.130, f₀ = 0.467.
     """
-    share: ndarray = 1.0 - (np.maximum(energy_gev, 1.0) / 0.399) ** -0.130 * (1.0 - 0.467)
-    return share
+    return 1.0 - torch.exp(-0.130 * torch.log(energy_gev.clamp(min=1.0) / 0.399)) * (1.0 - 0.467)
 
 
-def shower_maximum_m(energy_gev: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+def shower_maximum_m(energy_gev: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Mean depth of an electromagnetic cascade's light (a gamma profile, Rädel & Wiebusch 2013)."""
-    depth: ndarray = (2.01 + 1.45 * np.log10(np.maximum(energy_gev, 1.0))) / 0.63 * 0.358
-    return depth
+    return (2.01 + 1.45 / math.log(10) * torch.log(energy_gev.clamp(min=1.0))) / 0.63 * 0.358

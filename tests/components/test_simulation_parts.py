@@ -1,4 +1,4 @@
-"""The physics of the simulator, piece by piece: light in ice, photo-electrons, noise, the trigger, the space of particles."""
+"""The simulator, piece by piece: photo-electrons, noise, the trigger, the space of particles."""
 
 from dataclasses import replace
 
@@ -13,95 +13,6 @@ from icereco_simulation.volume import Volume
 
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.physics.light.acceptance import angular_acceptance, mean_acceptance
-from icereco.physics.light.emission import MEAN_COSINE, cascade_emission
-from icereco.physics.light.ice import LayeredIce
-from icereco.physics.light.light import LightModel, cascade_density, track_density
-
-SPEED = 0.299792458
-
-
-class TestLight:
-    def test_ice_average_is_the_numeric_integral(self, detector: Detector):
-        ice = LayeredIce.of(detector.medium)
-        rng = np.random.default_rng(0)
-        first, second = rng.uniform(-600, 600, (2, 50))
-        scattering, absorption = ice.mean_coefficients(first, second)
-        for found, length in (
-            (scattering, detector.medium.scattering_length_m),
-            (absorption, detector.medium.absorption_length_m),
-        ):
-            path = np.linspace(first, second, 4001)
-            expected = np.interp(path, detector.medium.z_m, 1.0 / length).mean(axis=0)
-            np.testing.assert_allclose(found, expected, rtol=0.02)
-
-    def test_level_light_sees_its_own_layer(self, detector: Detector):
-        ice = LayeredIce.of(detector.medium)
-        z = np.array([-300.4])
-        scattering, _ = ice.mean_coefficients(z, z + 0.01)
-        below, above = ice.mean_coefficients(z - 10, z)[0], ice.mean_coefficients(z, z + 10)[0]
-        assert min(below, above) * 0.9 <= scattering <= max(below, above) * 1.1
-
-    def test_cascade_density_is_ballistic_near_and_diffusive_far(self):
-        scattering, absorption = 1 / 25.0, 1 / 100.0
-        near = cascade_density(np.array([0.5]), scattering, absorption)
-        np.testing.assert_allclose(near, 1 / (4 * np.pi * 0.25), rtol=0.05)
-        far = np.array([300.0])
-        decay = np.sqrt(25.0 * 100.0 / 3)
-        diffusion = 25.0 / 3 * np.exp(0.25)
-        np.testing.assert_allclose(
-            cascade_density(far, scattering, absorption),
-            np.exp(-far / decay) / (4 * np.pi * diffusion * far),
-            rtol=1e-3,
-        )
-
-    def test_track_density_is_the_integral_of_points_far_away(self):
-        scattering, absorption, sine = 1 / 25.0, 1 / 100.0, 0.65
-        distance = np.array([250.0])
-        along = np.linspace(-2000, 2000, 40001)
-        points = cascade_density(np.hypot(along, distance), scattering, absorption)
-        line = track_density(distance, scattering, absorption, sine)
-        np.testing.assert_allclose(line, np.trapezoid(points, along), rtol=0.06)
-
-    def test_track_density_is_a_cherenkov_cone_near(self):
-        found = track_density(np.array([0.5]), 1 / 25.0, 1 / 100.0, 0.65)
-        np.testing.assert_allclose(found, 1 / (2 * np.pi * 0.65 * 0.5), rtol=0.1)
-
-    def test_cascade_emission_averages_to_one_and_peaks_at_the_cherenkov_angle(self):
-        cosine = np.linspace(-1, 1, 200001)
-        profile = cascade_emission(cosine)
-        assert np.trapezoid(profile, cosine) / 2 == pytest.approx(1.0, abs=1e-3)
-        assert cosine[np.argmax(profile)] == pytest.approx(1 / 1.3194, abs=0.01)
-        assert np.trapezoid(profile * cosine, cosine) / 2 == pytest.approx(MEAN_COSINE, abs=1e-3)
-
-    def test_modules_look_down(self):
-        up, down = angular_acceptance(np.array([0.7, -0.7]))
-        assert up > 5 * down
-        assert down < mean_acceptance() < up
-
-    def test_unscattered_light_of_tracks_comes_from_the_cherenkov_cone(self, detector: Detector):
-        light = LightModel(detector.medium)
-        one = np.ones(1, np.float32)
-        along, distance = 100 * one, 20 * one
-        seen = light.tracks(one, along, distance, -one, -100 * one, 0 * one)
-        # The shortest time over all points of emission is the Cherenkov one but for the group index.
-        points = np.linspace(0, 100, 100001)
-        times = points / SPEED + np.hypot(100 - points, 20) * 1.3194 / SPEED
-        assert seen.time_ns[0] == pytest.approx(times.min(), abs=5.0)
-
-    def test_delays_have_the_moments_of_pandels_distribution(self, detector: Detector):
-        light = LightModel(detector.medium)
-        one = np.ones(1, np.float32)
-        way = np.array([[60.0, 0.0, 0.0]], np.float32)
-        seen = light.cascades(one, 0 * way, way / 60.0, way)
-        rng = np.random.default_rng(1)
-        drawn = seen.scale_ns * rng.standard_gamma(np.repeat(seen.shape, 200_000), dtype=np.float32)
-        scattering, absorption = light.ice.mean_coefficients(np.zeros(1), np.zeros(1))
-        scale = 1 / (1 / 557 + absorption[0] * SPEED / 1.3561)
-        assert seen.scale_ns[0] == pytest.approx(scale, rel=1e-5)
-        assert drawn.mean() == pytest.approx(seen.shape[0] * scale, rel=0.02)
-        assert drawn.var() == pytest.approx(seen.shape[0] * scale**2, rel=0.03)
-        assert scattering[0] > 0
 
 
 class TestSensor:
@@ -201,5 +112,5 @@ def test_a_card_without_noise_or_lengths_is_refused(detector):
     with pytest.raises(IcerecoError, match=r"no dark noise; simulate without it .*noise_scale=0"):
         IceTelescope(IceTelescopeOptions(), load_detector("upgrade"))
     unknown = replace(detector, medium=replace(detector.medium, absorption_length_m=None))
-    with pytest.raises(IcerecoError, match=r"no absorption_length_m in \[medium\]"):
+    with pytest.raises(IcerecoError, match=r"gives no absorption_length_m in \[medium\]"):
         IceTelescope(IceTelescopeOptions(), unknown)

@@ -1,0 +1,36 @@
+"""Elementary functions without the corners and poles at which gradients end."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["dot", "logistic_step", "soft_minimum", "softened_root", "tanh"]
+
+
+def dot(first: Float[Tensor, "n 3"], second: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
+    """Scalar products, several times faster than a sum over an axis of three."""
+    products = (a * b for a, b in zip(first.unbind(1), second.unbind(1), strict=True))
+    return next(products) + next(products) + next(products)
+
+
+def logistic_step(value: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """1 / (1 + e^−x); that of torch gives an element other last digits in other company."""
+    return 1.0 / (1.0 + torch.exp(-value.clamp(min=-80.0)))
+
+
+def softened_root(square: Float[Tensor, "*n"], least: float) -> Float[Tensor, "*n"]:
+    """The square root above `least`, and below it the parabola that continues it, down to half of `least`."""
+    root = square.clamp(min=least**2).sqrt()
+    return torch.where(square < least**2, square * (0.5 / least) + 0.5 * least, root)
+
+
+def soft_minimum(value: Float[Tensor, "*n"], limit: float, width: float) -> Float[Tensor, "*n"]:
+    """The smaller of value and limit, with a parabola between the two where they are closer than `width`."""
+    bounded = value.clamp(max=limit + width)
+    return bounded - (bounded - (limit - width)).clamp(min=0.0).square() * (0.25 / width)
+
+
+def tanh(value: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """The hyperbolic tangent of what is not negative, twice as fast as that of torch."""
+    fall = torch.expm1(-2.0 * value)
+    return -fall / (2.0 + fall)
