@@ -11,6 +11,7 @@ from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.tables.assembly import event_batch
+from icereco.tables.columns import conform, one_batch
 from icereco.tables.schema import SCHEMA
 from icereco.testing.random_events import random_events
 
@@ -114,7 +115,8 @@ def test_foreign_types_become_ours(detector, event_table):
         ]
     )
     whole = event_table.set_column(2, SCHEMA.field("time"), rounded(event_table["time"]))
-    batch = event_batch(whole.select(foreign.names).cast(foreign), detector)
+    border = conform(one_batch(whole.select(foreign.names).cast(foreign)), "events")
+    batch = event_batch(border, detector)
     same = event_batch(whole.select(foreign.names), detector)
     for name in ("time_ns", "charge_pe", "auxiliary", "sensor_id", "event_id"):
         mine, theirs = getattr(batch, name), getattr(same, name)

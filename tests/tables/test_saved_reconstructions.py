@@ -1,0 +1,123 @@
+"""Files of reconstructions, read back: every field as it was, and files of the first version too."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from icereco.errors import IcerecoError
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import EVENT_KINDS
+from icereco.events.vmf_mixture import VmfMixture
+from icereco.physics.sphere import angles_from_direction, opening_angle
+from icereco.tables.assembly import event_batch
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import METADATA_KEY, reconstruction_writer
+from icereco.tables.saved_reconstructions import read_reconstructions
+from icereco.testing.random_events import random_events
+
+EVENTS = 12
+
+
+def directions(seed, *shape):
+    vectors = np.random.default_rng(seed).normal(size=(*shape, 3))
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+@pytest.fixture
+def batch(detector):
+    return event_batch(random_events(np.full(EVENTS, 9), seed=4), detector)
+
+
+def everything(components):
+    random = np.random.default_rng(7)
+    mean = directions(1, EVENTS, components)
+    mixture = VmfMixture(
+        random.dirichlet(np.ones(components), EVENTS), mean, random.uniform(1, 100, (EVENTS, components))
+    )
+    return Reconstruction(
+        mixture.mode,
+        mixture,
+        energy_gev=random.uniform(1e2, 1e5, EVENTS),
+        energy_log10_sigma=random.uniform(0.1, 1, EVENTS),
+        vertex_m=random.normal(size=(EVENTS, 3)),
+        kind_probability=random.dirichlet(np.ones(len(EVENT_KINDS)), EVENTS),
+        inelasticity=random.random(EVENTS),
+        pulses_used=np.arange(EVENTS),
+    )
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_every_field_comes_back(tmp_path, batch, components):
+    result, path = everything(components), tmp_path / "out.parquet"
+    other = Reconstruction(
+        directions(2, EVENTS), VmfMixture.single(directions(2, EVENTS), np.full(EVENTS, 9.0))
+    )
+    with reconstruction_writer(path, {"method": "some-model"}) as writer:
+        for start in range(0, EVENTS, 5):  # groups of rows with their own longest mixture
+            rows = np.arange(start, min(start + 5, EVENTS))
+            part = Reconstruction(
+                result.direction[rows],
+                result.posterior.take(rows),
+                *(getattr(result, name)[rows] for name in Reconstruction.__slots__[2:]),
+            )
+            beside = Reconstruction(other.direction[rows], other.posterior.take(rows))
+            writer.write(reconstruction_rows(batch[start : start + 5], part, {"linefit": beside}))
+    saved = read_reconstructions(path)
+    assert saved.method == "some-model"
+    assert opening_angle(saved.reconstruction.direction, result.direction).max() < 1e-12
+    for name in Reconstruction.__slots__[2:]:
+        assert getattr(saved.reconstruction, name) == pytest.approx(getattr(result, name)), name
+    places = directions(5, EVENTS, 40)
+    posterior = saved.reconstruction.posterior
+    assert posterior.log_density(places) == pytest.approx(result.posterior.log_density(places), abs=0.02)
+    assert posterior.kappa == pytest.approx(result.kappa, rel=0.02)
+    assert saved.comparisons["linefit"].kappa == pytest.approx(9.0)
+    truth = batch.truth
+    assert saved.truth.energy_gev == pytest.approx(truth.energy_gev)
+    assert saved.truth.kind.tolist() == truth.kind.tolist()
+    assert saved.truth.vertex_m == pytest.approx(truth.vertex_m)
+    assert saved.truth.inelasticity == pytest.approx(truth.inelasticity)
+
+
+def test_events_without_a_posterior_are_unknown_in_a_mixture(tmp_path, batch):
+    whole, path = everything(3), tmp_path / "out.parquet"
+    rows = np.where(np.arange(EVENTS) == 4, -1, np.arange(EVENTS))
+    with reconstruction_writer(path, {}) as writer:
+        writer.write(reconstruction_rows(batch, Reconstruction(whole.direction, whole.posterior.take(rows))))
+    kappa = read_reconstructions(path).reconstruction.kappa
+    assert np.flatnonzero(np.isnan(kappa)).tolist() == [4]
+
+
+def test_a_file_of_the_first_version_has_its_truth_under_other_names(tmp_path, batch):
+    azimuth, zenith = angles_from_direction(batch.truth.direction)
+    table = pa.table(
+        {
+            "event_id": batch.event_id,
+            "azimuth": azimuth,
+            "zenith": zenith,
+            "kappa": np.full(EVENTS, 5.0),
+            "pulses_total": batch.pulse_count,
+            "true_azimuth": azimuth,
+            "true_zenith": zenith,
+            "energy": batch.truth.energy_gev,
+            "kind": batch.truth.kind,
+        }
+    )
+    old = {METADATA_KEY: json.dumps({"content": "reconstruction", "method": "old"})}
+    pq.write_table(table.replace_schema_metadata(old), tmp_path / "old.parquet")
+    saved = read_reconstructions(tmp_path / "old.parquet")
+    assert saved.reconstruction.energy_gev is None
+    assert saved.truth.energy_gev == pytest.approx(batch.truth.energy_gev)
+    assert saved.truth.kind.tolist() == batch.truth.kind.tolist()
+    assert saved.reconstruction.kappa == pytest.approx(5.0)
+
+
+def test_another_table_is_told_from_reconstructions(tmp_path):
+    pq.write_table(pa.table({"event_id": [1], "azimuth": [0.0]}), tmp_path / "other.parquet")
+    with pytest.raises(
+        IcerecoError, match=r"other.parquet is not a file of reconstructions: it lacks zenith"
+    ):
+        read_reconstructions(tmp_path / "other.parquet")
