@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 
@@ -53,6 +53,7 @@ class Decoded:
     kappa: Float[Tensor, "event"] | None
 
 
+@runtime_checkable
 class Normalizer(Protocol):
     """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint.
 
@@ -67,6 +68,7 @@ class Normalizer(Protocol):
         ...
 
 
+@runtime_checkable
 class Aggregator(Protocol):
     """T1. `factory(options, feature_count)`, a torch module.
 
@@ -83,6 +85,7 @@ class Aggregator(Protocol):
         ...
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """T2. `factory(options, input_width)`, a torch module.
 
@@ -101,6 +104,7 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Loss(Protocol):
     """`factory(options)`, a torch module. It says how many outputs it needs and what they mean."""
 
@@ -117,6 +121,7 @@ class Loss(Protocol):
         ...
 
 
+@runtime_checkable
 class Reader(Protocol):
     """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
 
@@ -148,6 +153,7 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
 class Simulator(Protocol):
     """`factory(options, detector)`. The same seed gives the same events, however they are asked for."""
 
@@ -156,6 +162,7 @@ class Simulator(Protocol):
         ...
 
 
+@runtime_checkable
 class Reconstructor(Protocol):
     """`factory(options)`. A method that needs no training."""
 

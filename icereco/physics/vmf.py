@@ -19,8 +19,7 @@ def angular_sigma(kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     contained = 1.0 - np.exp(-0.5)
     # 1 − cos a, written with expm1 and log1p so that it is right both for tiny and for huge kappa.
     drop = -np.log1p(contained * np.expm1(-2.0 * kappa)) / kappa
-    sigma: ndarray = 2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0)))
-    return sigma
+    return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(drop / 2.0, 0.0, 1.0))))
 
 
 def containment_angle(kappa: float, probability: float) -> float:
@@ -40,8 +39,7 @@ def vmf_density(
 ) -> Float[ndarray, "*n"]:
     """The density relative to its highest, e^(κ (cos θ − 1)), written as −2 sin²(θ/2) to hold for huge kappa."""
     chord = np.sum((direction - mean) ** 2, axis=-1)
-    density: ndarray = np.exp(-0.5 * kappa * chord)
-    return density
+    return np.asarray(np.exp(-0.5 * kappa * chord))
 
 
 def probability_inside(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from icereco.training.stop_request import StopRequest
 __all__ = ["Batches", "Listener", "NonFiniteLossError", "Trainer", "Witness"]
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Training events, in an order that (seed, epoch) fixes."""
 
@@ -42,6 +43,7 @@ class Batches(Protocol):
         ...
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Who wants to know how training goes; it never slows or stops it."""
 

@@ -50,7 +50,8 @@ def _origin(batch: EventBatch, weight: Float[ndarray, "pulse"]) -> Float[ndarray
     event_of_pulse = np.repeat(np.arange(len(batch)), batch.pulse_count)
 
     def per_event(of_dom: Float[ndarray, "dom"]) -> Float[ndarray, "event"]:
-        return np.bincount(event_of_dom, of_dom, minlength=len(batch))
+        # Without any DOM bincount returns integers.
+        return np.bincount(event_of_dom, of_dom, minlength=len(batch)).astype(np.float64)
 
     time = batch.time_ns - _first_time(batch)[event_of_pulse]
     dom_weight = _per_dom(batch, weight)

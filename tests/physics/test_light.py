@@ -43,7 +43,7 @@ class TestLight:
         assert min(below, above) * 0.9 <= scattering <= max(below, above) * 1.1
 
     def test_cascade_density_is_ballistic_near_and_diffusive_far(self):
-        scattering, absorption = 1 / 25.0, 1 / 100.0
+        scattering, absorption = np.array([1 / 25.0]), np.array([1 / 100.0])
         near = cascade_density(np.array([0.5]), scattering, absorption)
         np.testing.assert_allclose(near, 1 / (4 * np.pi * 0.25), rtol=0.05)
         far = np.array([300.0])
@@ -56,15 +56,17 @@ class TestLight:
         )
 
     def test_track_density_is_the_integral_of_points_far_away(self):
-        scattering, absorption, sine = 1 / 25.0, 1 / 100.0, 0.65
+        scattering, absorption, sine = np.array([1 / 25.0]), np.array([1 / 100.0]), 0.65
         distance = np.array([250.0])
         along = np.linspace(-2000, 2000, 40001)
-        points = cascade_density(np.hypot(along, distance), scattering, absorption)
+        points = cascade_density(
+            np.hypot(along, distance), *np.broadcast_arrays(scattering, absorption, along)[:2]
+        )
         line = track_density(distance, scattering, absorption, sine)
         np.testing.assert_allclose(line, np.trapezoid(points, along), rtol=0.06)
 
     def test_track_density_is_a_cherenkov_cone_near(self):
-        found = track_density(np.array([0.5]), 1 / 25.0, 1 / 100.0, 0.65)
+        found = track_density(np.array([0.5]), np.array([1 / 25.0]), np.array([1 / 100.0]), 0.65)
         np.testing.assert_allclose(found, 1 / (2 * np.pi * 0.65 * 0.5), rtol=0.1)
 
     def test_cascade_emission_averages_to_one_and_peaks_at_the_cherenkov_angle(self):
