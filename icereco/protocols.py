@@ -48,6 +48,7 @@ class Features:
     positions: Float[Tensor, "dom 3"]
 
 
+@runtime_checkable
 class Normalizer(Protocol):
     """`factory(options, detector)`, a torch module. Its constants are buffers, so they travel in the checkpoint."""
 
@@ -58,6 +59,7 @@ class Normalizer(Protocol):
         ...
 
 
+@runtime_checkable
 class Aggregator(Protocol):
     """T1. `factory(options, feature_count)`, a torch module.
 
@@ -73,6 +75,7 @@ class Aggregator(Protocol):
         ...
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """T2. `factory(options, input_width)`, a torch module.
 
@@ -91,6 +94,7 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Loss(Protocol):
     """`factory(options)`, a torch module. It says how many outputs it needs, of which targets, and what they mean.
 
@@ -109,6 +113,7 @@ class Loss(Protocol):
         ...
 
 
+@runtime_checkable
 class Reader(Protocol):
     """`factory(options)`. A foreign file to event tables, in input order, with our conventions.
 
@@ -137,6 +142,7 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
 class Simulator(Protocol):
     """`factory(options, detector)`. The same seed gives the same events, however they are asked for."""
 
@@ -145,6 +151,7 @@ class Simulator(Protocol):
         ...
 
 
+@runtime_checkable
 class Reconstructor(Protocol):
     """`factory(options)`. A method that needs no training."""
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -45,6 +45,7 @@ _BLOCKS_AHEAD = 4
 """For each worker: what may wait in memory for a block that takes long."""
 
 
+@runtime_checkable
 class _Choice(Protocol):
     """A declared component and its options, as a profile has them."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Int, Real
 from numpy import ndarray
 
 from icereco.data.sources.source import Source
@@ -55,7 +55,7 @@ def histogram(values: Int[ndarray, "n"]) -> Histogram:
     return Histogram(edges[first:], counts[first:])
 
 
-def percentiles(values: Int[ndarray, "n"]) -> dict[str, float]:
+def percentiles(values: Real[ndarray, "n"]) -> dict[str, float]:
     """The percentiles of `PERCENTILES` and the largest value; nothing of nothing."""
     if not len(values):
         return {}

@@ -61,7 +61,7 @@ def _group(starts: Int[Tensor, "event"], lengths: Int[Tensor, "event"], longest:
 
 
 def ungrouped(
-    parts: list[Float[Tensor, "event dom *column"]], groups: list[Group], rows: int
+    parts: list[Float[Tensor, "_ _ *column"]], groups: list[Group], rows: int
 ) -> Float[Tensor, "row *column"]:
     """Values of the grouped DOMs in the order of the rows again."""
     index = torch.cat([group.index[group.real] for group in groups])

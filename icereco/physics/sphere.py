@@ -31,10 +31,10 @@ def angles_from_direction(
     azimuth = np.arctan2(y, x) % (2 * np.pi)
     # A tiny negative angle rounds up to 2π itself, which is outside the range.
     azimuth = np.where(azimuth >= 2 * np.pi, 0.0, azimuth)
-    return azimuth, np.arctan2(np.hypot(x, y), z)
+    return azimuth, np.asarray(np.arctan2(np.hypot(x, y), z))
 
 
-def opening_angle(first: Float[ndarray, "*n 3"], second: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n"]:
+def opening_angle(first: Float[ndarray, "*#n 3"], second: Float[ndarray, "*#n 3"]) -> Float[ndarray, "*#n"]:
     """The angle between two directions in rad, as atan2(|a×b|, a·b).
 
     arccos(a·b) loses everything below 1e-4 rad in float32, which is where the bright events are.

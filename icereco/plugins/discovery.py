@@ -91,7 +91,7 @@ def registry() -> Registry:
     Raises:
         IcerecoError: a plugin fails and `ICERECO_STRICT_PLUGINS` is set.
     """
-    return discover(entry_points(group=GROUP), Switches.from_environment())
+    return discover(tuple(entry_points(group=GROUP)), Switches.from_environment())
 
 
 def discover(found: Iterable[EntryPoint], switches: Switches) -> Registry:

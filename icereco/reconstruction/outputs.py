@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ _SUBMISSION = pa.schema([("event_id", pa.int64()), ("azimuth", pa.float64()), ("
 _HEADER = b"event_id,azimuth,zenith\n"
 
 
+@runtime_checkable
 class Output(Protocol):
     """Takes rows of `icereco.tables.reconstructions.reconstruction_rows`."""
 

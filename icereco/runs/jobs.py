@@ -60,10 +60,10 @@ class Job:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """None for text that is no job."""
-        with suppress(ValueError, TypeError):
-            job = cls(**json.loads(text))
-            if job.state in get_args(JobState):
-                return replace(job, arguments=tuple(map(str, job.arguments)))
+        with suppress(ValueError, LookupError, TypeError):
+            found = json.loads(text)
+            if found["state"] in get_args(JobState):
+                return cls(**found | {"arguments": tuple(map(str, found["arguments"]))})
         return None
 
     @property

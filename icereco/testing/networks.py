@@ -34,7 +34,7 @@ def call_aggregator(
 
 def call_encoder(
     encoder: Any,
-    dom_vectors: Float[Tensor, "dom width"],
+    dom_vectors: Float[Tensor, "dom input"],
     positions: Float[Tensor, "dom 3"],
     dom_offsets: Int[Tensor, "event_plus_1"],
 ) -> Float[Tensor, "event width"]:

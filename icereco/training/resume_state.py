@@ -91,7 +91,8 @@ def load_state(
 
 def _position(metadata: dict[str, str], path: Path) -> Position:
     try:
-        return Position(**json.loads(metadata["position"]))
+        position = json.loads(metadata["position"])
+        return Position(**position | {"losses": [tuple(step) for step in position["losses"]]})
     except (ValueError, LookupError, TypeError) as error:
         raise IcerecoError(
             f"{path} is not the state of a training: it does not say where that stands; train anew"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from icereco.training.stop_request import StopRequest
 __all__ = ["Batches", "NonFiniteLossError", "Trainer"]
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Training events, in an order that (seed, epoch) fixes."""
 

@@ -1,7 +1,7 @@
 """What screens may ask of the app that shows them."""
 
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from textual.screen import Screen
 
@@ -13,6 +13,7 @@ from icereco.watch.system import SystemView
 __all__ = ["Host", "host_of"]
 
 
+@runtime_checkable
 class Host(Protocol):
     """The app, as its screens know it."""
 

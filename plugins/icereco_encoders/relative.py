@@ -39,7 +39,7 @@ class RelativeLayer(nn.Module):
         self,
         tokens: Float[Tensor, "dom width"],
         groups: list[Group],
-        classes: list[Int[Tensor, "event dom dom"]],
+        classes: list[Int[Tensor, "_ _ _"]],
     ) -> Float[Tensor, "dom width"]:
         """DOM vectors in and out."""
         qkv = self.qkv(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from icereco.events.reconstruction import Estimates
@@ -44,7 +44,7 @@ def _log_sinh_ratio_series(squared: Float[Tensor, "event"]) -> Float[Tensor, "ev
 def _concentrated(
     natural: Float[Tensor, "event 3"],
     squared: Float[Tensor, "event"],
-    small: Float[Tensor, "event"],
+    small: Bool[Tensor, "event"],
     direction: Float[Tensor, "event 3"],
 ) -> Float[Tensor, "event"]:
     """The closed form without log 4π; where `small`, anything finite."""

@@ -32,7 +32,7 @@ def auxiliary_feature(auxiliary: Bool[Tensor, "pulse"]) -> Float[Tensor, "pulse"
     return auxiliary.float() - 0.5
 
 
-def soften(time: Float[Tensor, "pulse"]) -> Float[Tensor, "pulse"]:
+def soften(time: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The identity up to ±3, then logarithmic, without a kink: 10⁶ becomes 16.8."""
     beyond = torch.log1p((time.abs() - LINEAR_UP_TO).clamp(min=0))
     return time.clamp(-LINEAR_UP_TO, LINEAR_UP_TO) + time.sign() * beyond

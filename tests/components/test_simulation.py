@@ -64,7 +64,7 @@ def events_of(batch: pa.RecordBatch) -> Iterator[dict]:
         for name in SCHEMA.names:
             if name not in event:
                 event[name] = batch.column(name)[row].as_py()
-        event["travel"] = -direction_from_angles(np.float64(event["azimuth"]), np.float64(event["zenith"]))
+        event["travel"] = -direction_from_angles(np.array(event["azimuth"]), np.array(event["zenith"]))
         event["vertex"] = np.array([event["vertex_x"], event["vertex_y"], event["vertex_z"]])
         yield event
 

@@ -1,7 +1,7 @@
 """Converting: the same events in another layout, and an interruption costs only what was not finished."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +208,13 @@ def test_a_bad_event_leaves_no_half_a_file(events, detector, tmp_path):
 
 
 def test_sensor_ids_that_kaggle_has_no_room_for_are_refused(events, detector, tmp_path):
-    many = replace(detector, alive=np.ones(40_000, bool))
+    columns = {field.name: getattr(detector, field.name) for field in fields(detector)}
+    of_many = {
+        name: np.resize(column, (40_000, *column.shape[1:]))
+        for name, column in columns.items()
+        if isinstance(column, np.ndarray)
+    }
+    many = replace(detector, **of_many)
     with pytest.raises(
         IcerecoError, match="room for sensor ids up to 32,767, and icecube86 goes up to 39,999"
     ):

@@ -36,7 +36,7 @@ def contrast(color, background):
 @pytest.mark.parametrize("background", [DARK, LIGHT, 0x000000])
 def test_every_color_of_every_map_can_be_seen_on_any_background(name, background):
     colors = COLORMAPS[name].table(background)
-    assert min(contrast(color, background) for color in colors) >= 2.9
+    assert min(contrast(color, background) for color in colors.tolist()) >= 2.9
     assert len(set(colors.tolist())) > 8
 
 
@@ -139,7 +139,7 @@ def test_the_sky_has_its_pole_on_top_and_azimuth_grows_to_the_left():
     sky = AllSky(200, 100)
     up, middle, left = (
         sky.place(direction_from_angles(np.array([a]), np.array([z])))
-        for a, z in ((0, 0.01), (0, 1.57), (1, 1.57))
+        for a, z in ((0.0, 0.01), (0.0, 1.57), (1.0, 1.57))
     )
     assert up[1] < 5
     assert middle[0] == pytest.approx(100)

@@ -15,8 +15,14 @@ def square(detector):
     string = np.repeat(np.arange(5), 3)
     place = np.array([(0, 0), (100, 0), (0, 100), (100, 100), (900, 900)], np.float32)[string]
     z = np.tile(np.array([-10, 0, 30], np.float32), 5)
+    first = {
+        name: getattr(detector, name)[: len(string)]
+        for name in ("om", "quantum_efficiency", "noise_rate_hz", "dom_id")
+        if getattr(detector, name) is not None
+    }
     return replace(
         detector,
+        **first,
         string=string,
         position_m=np.column_stack([place, z]),
         alive=string < 4,

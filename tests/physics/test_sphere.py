@@ -6,7 +6,7 @@ from icereco.physics.sphere import angles_from_direction, direction_from_angles,
 
 azimuths = st.floats(0, 2 * np.pi, exclude_max=True)
 zeniths = st.floats(0, np.pi)
-directions = st.builds(lambda a, z: direction_from_angles(np.float64(a), np.float64(z)), azimuths, zeniths)
+directions = st.builds(lambda a, z: direction_from_angles(np.array(a), np.array(z)), azimuths, zeniths)
 components = st.floats(-1e6, 1e6)
 
 
@@ -25,7 +25,7 @@ def perpendicular(direction: np.ndarray) -> np.ndarray:
 @given(azimuths, zeniths)
 def test_angles_survive_the_round_trip(azimuth: float, zenith: float):
     back_azimuth, back_zenith = angles_from_direction(
-        direction_from_angles(np.float64(azimuth), np.float64(zenith))
+        direction_from_angles(np.array(azimuth), np.array(zenith))
     )
     assert abs(back_zenith - zenith) < 1e-12
     turn = abs(back_azimuth - azimuth)

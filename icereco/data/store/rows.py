@@ -1,7 +1,7 @@
 """Rows of a store that belong together: the events of a split."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -12,6 +12,7 @@ from icereco.data.split.hashing import hash_ids
 __all__ = ["LAST_HASH", "HashedRows", "RowNumbers", "Rows", "Span"]
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Some events of a store; block by block, so that no list of all of them is ever needed."""
 

@@ -35,7 +35,7 @@ def require_unique(store: Store, parts: Sequence[Path], ids_at_once: int = _IDS_
             raise _error(store, parts, int(repeated[0]))
 
 
-def _share(event_id: Int[ndarray, "event"], number: int, passes: int) -> Int[ndarray, "event"]:
+def _share(event_id: Int[ndarray, "event"], number: int, passes: int) -> Int[ndarray, "share"]:
     """The ids of one pass: equal ids are in the same."""
     chosen: ndarray = (
         event_id if passes == 1 else event_id[hash_ids(event_id, 0) % np.uint64(passes) == number]

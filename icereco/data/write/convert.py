@@ -236,8 +236,10 @@ class _Target:
         if (self._folder / _PLAN).is_file():
             found = self._found()
             differs = [key for key in self._plan if found["plan"].get(key) != self._plan[key]]
-            if not differs and found["finished"]:
-                return Outcome(**found["finished"] | {"kept": found["finished"]["events"]})
+            if not differs and (finished := found["finished"]):
+                return Outcome(
+                    finished["events"], finished["events"], finished["files"], tuple(finished["left_out"])
+                )
             if differs and any(entry.name != _PLAN for entry in self._folder.iterdir()):
                 raise IcerecoError(
                     f"{self._folder} holds another conversion (of another {', '.join(differs)}); "

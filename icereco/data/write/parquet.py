@@ -4,7 +4,7 @@ import json
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,7 @@ _EVENTS_PER_ROW_GROUP = 4096
 COMPRESSION = "zstd"
 
 
+@runtime_checkable
 class EventWriter(Protocol):
     """A context manager that writes events one batch after the other; nothing is left behind when it fails."""
 

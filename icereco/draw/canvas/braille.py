@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt32
+from jaxtyping import Bool, Float, Int, UInt8, UInt32
 from numpy import ndarray
 from numpy.typing import ArrayLike
 from rich.segment import Segment
@@ -64,7 +64,7 @@ class _Dots:
 
     layer: int
     place: Int[ndarray, "dot"]
-    color: int | Int[ndarray, "dot"]
+    color: Int[ndarray, ""] | Int[ndarray, "dot"]
 
 
 class Canvas:
@@ -273,7 +273,7 @@ def _stamp(half_dots: int, aspect: float) -> Float[ndarray, "2 dot"]:
     return np.stack([dx[inside], dy[inside]])
 
 
-def _patterns(lit: Bool[ndarray, "cell dot"]) -> Int[ndarray, "cell"]:
+def _patterns(lit: Bool[ndarray, "cell dot"]) -> UInt8[ndarray, "cell"]:
     return np.packbits(lit, axis=1, bitorder="little")[:, 0]
 
 

@@ -32,15 +32,14 @@ def channels(color: Int[ndarray, "*n"] | int) -> Float[ndarray, "*n 3"]:
 def from_channels(rgb: Float[ndarray, "*n 3"]) -> Int[ndarray, "*n"]:
     """Integers from red, green and blue, 0 to 1."""
     part = np.clip(np.round(np.asarray(rgb) * 255), 0, 255).astype(np.int32)
-    return part[..., 0] << 16 | part[..., 1] << 8 | part[..., 2]
+    return np.asarray(part[..., 0] << 16 | part[..., 1] << 8 | part[..., 2])
 
 
 def luminance(color: Int[ndarray, "*n"] | int) -> Float[ndarray, "*n"]:
     """Relative luminance, 0 to 1 (WCAG 2.1)."""
     rgb = channels(color)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    weighed: ndarray = linear @ np.array([0.2126, 0.7152, 0.0722])
-    return weighed
+    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 def blended(

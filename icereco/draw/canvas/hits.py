@@ -73,11 +73,11 @@ class Hits:
         first = np.full(count, np.inf)
         starts = self.offsets[:-1]
         first[:] = self.time_ns[starts] if len(self.time_ns) else np.inf
-        if time_ns is None:
-            return DomState(np.bincount(self.dom, self.charge_pe, count), first)
-        seen = self.time_ns <= time_ns
-        charge = np.bincount(self.dom[seen], self.charge_pe[seen], count)
-        return DomState(charge, np.where(first <= time_ns, first, np.inf))
+        end = np.inf if time_ns is None else time_ns
+        seen = self.time_ns <= end
+        # Without any pulse bincount returns integers.
+        charge = np.bincount(self.dom[seen], self.charge_pe[seen], count).astype(np.float64)
+        return DomState(charge, np.where(first <= end, first, np.inf))
 
 
 def hits_of(event: Event) -> Hits:

@@ -57,8 +57,7 @@ def placed(
             numbers, low, high = np.log10(numbers), float(np.log10(low)), float(np.log10(high))
     width = high - low
     part = (numbers - low) / width if width > 0 else np.full_like(numbers, 0.5)
-    place: ndarray = part * max(size - 1, 0)
-    return place
+    return np.asarray(part * max(size - 1, 0))
 
 
 def span_of(values: Sequence[float] | Float[ndarray, "n"], margin: float = 0.0) -> tuple[float, float]:

@@ -50,7 +50,7 @@ class Check:
 
 
 def checks(
-    kind: Kind, name: str, example: Example | None = None, settings: dict[str, Any] | None = None
+    kind: Kind | str, name: str, example: Example | None = None, settings: dict[str, Any] | None = None
 ) -> list[Check]:
     """Every check that an installed component has to pass.
 
