@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from numpy import ndarray
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -94,7 +95,7 @@ class RowTable(ScrollView, can_focus=True):
         self.empty = empty
         self.marked = ""  # the column that the rows are in order of, with an arrow
         self._columns: Sequence[Column] = ()
-        self._values: list[Sequence[Any]] = []
+        self._values: list[Sequence[Any] | ndarray] = []
         self._count = 0
 
     @property
@@ -102,7 +103,7 @@ class RowTable(ScrollView, can_focus=True):
         """How many rows there are."""
         return self._count
 
-    def fill(self, columns: Sequence[Column], values: Sequence[Sequence[Any]], cursor: int = -1) -> None:
+    def fill(self, columns: Sequence[Column], values: Sequence[Sequence[Any] | ndarray], cursor: int = -1) -> None:
         """Show other rows, given column by column."""
         self._columns, self._values = columns, list(values)
         self._count = len(values[0]) if values else 0
