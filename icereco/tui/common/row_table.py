@@ -103,7 +103,9 @@ class RowTable(ScrollView, can_focus=True):
         """How many rows there are."""
         return self._count
 
-    def fill(self, columns: Sequence[Column], values: Sequence[Sequence[Any] | ndarray], cursor: int = -1) -> None:
+    def fill(
+        self, columns: Sequence[Column], values: Sequence[Sequence[Any] | ndarray], cursor: int = -1
+    ) -> None:
         """Show other rows, given column by column."""
         self._columns, self._values = columns, list(values)
         self._count = len(values[0]) if values else 0
