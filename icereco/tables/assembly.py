@@ -25,7 +25,7 @@ def event_batch(
     """The events of a table of the own layout, in its order; nothing is dropped.
 
     An event without pulses keeps its place, with 0 DOMs. The values are taken as they are:
-    `icereco.tables.validation.check_events` is what finds bad ones.
+    `icereco.tables.validation.EventChecker` is what finds bad ones.
 
     Args:
         table: rows of `icereco.tables.schema.SCHEMA`; the truth columns may be absent.
