@@ -13,7 +13,7 @@ A kernel takes queries, keys and values `[N, 3, heads, channels]` of the sorted 
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -154,6 +154,7 @@ def document_block_mask(sequences: Sequences, total: int) -> BlockMask:
     columns = torch.arange(total // BLOCK, device=offsets.device)
     indices = (start.unsqueeze(1) + columns).clamp(max=total // BLOCK - 1).to(torch.int32)
 
+    @no_type_check  # torch traces it, which beartype's wrapper does not survive
     def same_document(
         _batch: Tensor, _head: Tensor, query: Int[Tensor, "..."], key: Int[Tensor, "..."]
     ) -> Bool[Tensor, "..."]:

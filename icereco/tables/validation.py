@@ -17,7 +17,7 @@ from icereco.events.truth import EVENT_KINDS, Target
 from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TARGET_COLUMNS
 
-__all__ = ["BadEventError", "EventChecker", "check_events", "check_truth", "bad_truth"]
+__all__ = ["BadEventError", "EventChecker", "check_truth", "bad_truth"]
 
 
 class BadEventError(IcerecoError):
@@ -37,22 +37,6 @@ class BadEventError(IcerecoError):
     def __reduce__(self) -> tuple[type[Self], tuple[str, int | None, str]]:
         """Workers hand their errors on to another process."""
         return type(self), (self._place, self.event_id, self.problem)
-
-
-def check_events(batch: pa.RecordBatch, detector: Detector, source: Path, first_row: int = 0) -> None:
-    """Check rows of the own layout (see `icereco.tables.columns.conform`).
-
-    Args:
-        batch: the rows.
-        detector: what `sensor_id` must be in.
-        source: the file, for the message.
-        first_row: row number of the batch's first event in the file, counted from 0.
-
-    Raises:
-        IcerecoError: a null, lists of different length, a sensor outside the detector, a time or charge that is
-            NaN or infinite, a negative charge, or an event_id that occurs twice. Names file, row and event_id.
-    """
-    EventChecker(detector, source, next_row=first_row).check(batch)
 
 
 @dataclass(slots=True)
@@ -79,7 +63,12 @@ class EventChecker:
         self.file = self.source
 
     def check(self, batch: pa.RecordBatch) -> None:
-        """Check the next rows; see `check_events` for what is raised."""
+        """Check the next rows, of the own layout (see `icereco.tables.columns.conform`).
+
+        Raises:
+            IcerecoError: a null, lists of different length, a sensor outside the detector, a time or charge that is
+                NaN or infinite, a negative charge, or an event_id that occurs twice. Names file, row and event_id.
+        """
         file = file_of(batch, self.source)
         if file != self.file and self.total:
             self.next_row = 0  # the reader went on to the next file of a folder

@@ -113,11 +113,6 @@ class Tracker:
             logger.info("Weights & Biases keeps this run in %s; upload it with: wandb sync", folder / "wandb")
         return cls(run)
 
-    @property
-    def is_active(self) -> bool:
-        """Whether anything is being tracked."""
-        return self._run is not None
-
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
         """Hand on a line of metrics; returns at once."""
         run = self._run

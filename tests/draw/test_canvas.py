@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 from icereco.draw.canvas.bins import Points
 from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.camera import Camera
-from icereco.draw.canvas.colormap import COLORMAPS, blended, colormap_named, heat, luminance, readable
+from icereco.draw.canvas.colormap import COLORMAPS, blended, heat, luminance, readable
 from icereco.draw.canvas.curves import GUTTER, Curve, Ink, View, draw
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.palette import palette_on
 from icereco.draw.canvas.scale import compact, placed, span_of, ticks
 from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
 from icereco.draw.canvas.sky import AllSky, Zoom, ring
-from icereco.errors import IcerecoError
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.physics.vmf import probability_inside, radius_holding
 from icereco.tables.assembly import event_batch
@@ -60,11 +59,6 @@ def test_fewer_steps_are_fewer_colors_from_end_to_end():
 def test_a_density_begins_in_the_background():
     assert heat(np.array([0.0]), LIGHT).tolist() == [LIGHT]
     assert contrast(int(heat(np.array([1.0]), DARK)[0]), DARK) > 10
-
-
-def test_an_unknown_map_is_named_with_the_nearest():
-    with pytest.raises(IcerecoError, match=r"no colour map called 'virides'; did you mean 'viridis'"):
-        colormap_named("virides")
 
 
 def test_what_is_readable_stays_as_it_is():

@@ -67,14 +67,6 @@ class Stream:
         """Every event once, in the order of the stores, the same for all ranks."""
         return self._batches(self._consecutive(), start_batch)
 
-    def batches_per_epoch(self, number: int) -> int:
-        """How many batches this epoch has; reads no pulses."""
-        return sum(len(wanted) for _, _, wanted in self._shuffled(number))
-
-    def batches_in_order(self) -> int:
-        """How many batches `in_order` gives; reads no pulses."""
-        return sum(len(wanted) for _, _, wanted in self._consecutive())
-
     def _shuffled(self, epoch: int) -> Iterator[_Filled]:
         windows = shuffled_windows(self.portions, self.seed, epoch, self.window_blocks)
         for index, window in enumerate(windows):

@@ -8,9 +8,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from textual.color import Color
 
-from icereco.errors import IcerecoError, did_you_mean
-
-__all__ = ["COLORMAPS", "Colormap", "blended", "colormap_named", "heat", "luminance", "packed", "readable"]
+__all__ = ["COLORMAPS", "Colormap", "blended", "heat", "luminance", "packed", "readable"]
 
 _STEPS = 24  # more colours than this cost more bytes than they tell
 _FINE = 256
@@ -140,19 +138,6 @@ def _readable_table(name: str, background: int) -> Int[ndarray, "step"]:
         seen = np.flatnonzero(np.maximum(over, under) / np.minimum(over, under) >= _CONTRAST)
         return _between(fine[seen], _STEPS)
     return readable(_between(fine, _STEPS), background)
-
-
-def colormap_named(name: str) -> Colormap:
-    """The map of that name.
-
-    Raises:
-        IcerecoError: there is none.
-    """
-    if name not in COLORMAPS:
-        raise IcerecoError(
-            f"no colour map called {name!r}{did_you_mean(name, COLORMAPS)} (known: {', '.join(COLORMAPS)})"
-        )
-    return COLORMAPS[name]
 
 
 _HEAT = (0x3B0F70, 0x8C2981, 0xDE4968, 0xFE9F6D, 0xFCFDBF)  # magma without its black end

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from rich.segment import Segment
 from rich.style import Style
@@ -31,6 +31,14 @@ TABLE_KEYS: tuple[Key, ...] = (
     Key("right", "scroll_right", "Scroll right", "Tables"),
     Key("enter", "choose", "Choose", "Tables"),
 )
+
+
+@runtime_checkable
+class Values(Protocol):
+    """The values of a column: a list, an array, a series of Polars."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, row: int, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ class RowTable(ScrollView, can_focus=True):
         self.empty = empty
         self.marked = ""  # the column that the rows are in order of, with an arrow
         self._columns: Sequence[Column] = ()
-        self._values: list[Sequence[Any]] = []
+        self._values: list[Values] = []
         self._count = 0
 
     @property
@@ -102,7 +110,7 @@ class RowTable(ScrollView, can_focus=True):
         """How many rows there are."""
         return self._count
 
-    def fill(self, columns: Sequence[Column], values: Sequence[Sequence[Any]], cursor: int = -1) -> None:
+    def fill(self, columns: Sequence[Column], values: Sequence[Values], cursor: int = -1) -> None:
         """Show other rows, given column by column."""
         self._columns, self._values = columns, list(values)
         self._count = len(values[0]) if values else 0

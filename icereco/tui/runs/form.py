@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -192,8 +192,3 @@ def _expanded(data: str) -> str:
 def command_line(arguments: list[str]) -> str:
     """As one would type it."""
     return shlex.join(["icereco", *arguments])
-
-
-def value_of(options: Any) -> str:
-    """A value as TOML, for showing."""
-    return "not set" if options is None else format_value(options)
