@@ -14,14 +14,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
 from icereco.errors import IcerecoError, message_in
 from icereco.system.files import write_text
+from icereco.system.locks import locked_if_free
 from icereco.system.process_identity import birth_mark, is_alive
 
 __all__ = ["Job", "JobFolder", "JobState"]
@@ -133,8 +134,9 @@ class JobFolder:
                 self._run(job)
             return
         while self._next() is not None:
-            with self._turn() as mine:
-                if not mine:
+            with locked_if_free(self.path / ".lock") as free:
+                # A running job alone tells of another worker where the file system has no locks.
+                if not free or any(job.queued and job.state == "running" for job in self.all()):
                     return
                 while job := self._next():
                     self._run(job)
@@ -161,18 +163,6 @@ class JobFolder:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-
-    @contextmanager
-    def _turn(self) -> Iterator[bool]:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-
-        with (self.path / ".lock").open("a") as file:
-            try:
-                flock(file, LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
 
     def _file(self, identity: str) -> Path:
         return self.path / f"{identity}.json"

@@ -3,10 +3,8 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from icereco.data.sources.source import Source
@@ -18,6 +16,7 @@ from icereco.data.store.worker_pool import KilledError, run_tasks
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.system.files import replacing
+from icereco.system.locks import locked
 
 __all__ = ["BLOCKS_PER_SHARD", "BLOCK_EVENTS", "Preparation", "Progress"]
 
@@ -138,7 +137,7 @@ class Preparation:
         total = sum(self.geometry.part_events)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _alone_in(self.folder):
+            with locked(self.folder / _LOCK, "another process is preparing these events; waiting for it"):
                 if self.found():  # made by another process, while this one waited
                     for part in order:
                         self._note(part, self.geometry.part_events[part])
@@ -260,18 +259,6 @@ class Preparation:
                     f"{self.parts[part].path} and {first} differ in columns ({differs}); "
                     "put files with and without them in folders of their own"
                 )
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Have the folder for this process; waits for another that prepares the same."""
-    with (folder / _LOCK).open("a") as lock:
-        try:
-            flock(lock, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            logger.info("another process is preparing these events; waiting for it")
-            flock(lock, LOCK_EX)
-        yield
 
 
 def _is_store_file(entry: Path) -> bool:
