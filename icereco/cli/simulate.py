@@ -1,6 +1,5 @@
 """`icereco simulate`: events of a detector, so that training needs no download."""
 
-import os
 import shlex
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from rich.markup import escape
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.system.processors import available_processors
 from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ def _require_new(output: Path, layout: Layout) -> None:
 
 
 def _default_workers() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, _MOST_WORKERS)
+    return min(available_processors(), _MOST_WORKERS)
 
 
 def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) -> "BaseModel":

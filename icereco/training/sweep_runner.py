@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from icereco.errors import message_in
 from icereco.system.log import get_logger
+from icereco.system.processors import available_processors
 
 if TYPE_CHECKING:
     from icereco.training.sweep import Cell
@@ -119,8 +120,7 @@ def _start(cell: "Cell", action: str, arguments: TrainingArguments, folder: Path
         words = ["--profile", _profile_file(cell, folder), "--name", name, *arguments.data]
     environment = dict(os.environ)
     if arguments.jobs > 1:
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(processors // arguments.jobs, 1)))
+        environment.setdefault("OMP_NUM_THREADS", str(max(available_processors() // arguments.jobs, 1)))
     return _Training(cell, [*words, *arguments.always], environment, folder / f"{name}.log")
 
 

@@ -1,7 +1,6 @@
 """A store that is being made: several processes, each with one part of the source; what is done is kept."""
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.system.files import replacing
 from icereco.system.locks import locked
+from icereco.system.processors import available_processors
 
 __all__ = ["BLOCKS_PER_SHARD", "BLOCK_EVENTS", "Preparation", "Progress"]
 
@@ -175,7 +175,7 @@ class Preparation:
     def _processes(self, asked: int | None, tasks: Sequence[PartTask]) -> int:
         if sum(task.events for task in tasks) < _ENOUGH_FOR_PROCESSES and asked is None:
             return 1  # starting processes would take longer
-        return min(asked or _processors(), len(tasks))
+        return min(asked or available_processors(), len(tasks))
 
     def _take_over(self, part: int, tell: Callable[[int, int], None]) -> bool:
         """Whether a part is done already."""
@@ -265,7 +265,3 @@ def _is_store_file(entry: Path) -> bool:
     name = entry.name
     ours = name in (MANIFEST, _PLAN, _LOCK) or (name.startswith(".") and name.endswith(".partial"))
     return ours or (name.startswith(("events-", "part-")) and entry.suffix in (".arrow", ".json"))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
