@@ -14,11 +14,6 @@ from typing import IO
 
 from icereco.system.log import get_logger
 
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]  # Windows, where every use is guarded
-
 __all__ = ["locked", "locked_if_free", "process_with"]
 
 logger = get_logger(__name__)
@@ -63,18 +58,23 @@ def process_with(path: Path) -> int | None:
 
 def _is_taken(file: IO[str], *, wait: bool) -> bool:
     """Take the lock; True also where there are no locks."""
-    if fcntl is None:
-        _warn(Path(file.name).parent, "this system has no fcntl")
-        return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _flock(file, wait=wait)
     except BlockingIOError:
         return False
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        _warn(Path(file.name).parent, os.strerror(error.errno))
+        _warn(Path(file.name).parent, error.strerror or str(error))
     return True
+
+
+def _flock(file: IO[str], *, wait: bool) -> None:
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError as error:  # Windows
+        raise OSError(errno.ENOSYS, "this system has no fcntl") from error
+    flock(file, LOCK_EX if wait else LOCK_EX | LOCK_NB)
 
 
 def _sign(file: IO[str]) -> None:
