@@ -135,7 +135,7 @@ def draw(columns: int, rows: int, state: EventState, look: Look, scene: Scene) -
     """One picture, to the bytes."""
     canvas = Canvas(columns, rows)
     draw_scene(canvas, scene, state.camera, look, palette_on(BACKGROUND))
-    for strip in canvas.strips(BACKGROUND):
+    for strip in canvas.segments(BACKGROUND):
         strip.render(RENDERER)
 
 

@@ -6,14 +6,14 @@ It is TOML, for people to edit too: a table is added at the end or taken out, an
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from icereco.errors import IcerecoError
 from icereco.profiles.toml_format import format_key, format_value
 from icereco.system.files import explaining, write_text
+from icereco.system.locks import locked
 
 __all__ = ["add_table", "read_settings", "remove_table", "settings_file"]
 
@@ -128,9 +128,9 @@ def _settings_or_none(text: str) -> dict[str, Any] | None:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Two commands at once change the file one after the other."""
-    with explaining(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = (path.parent / ".settings.lock").open("a")
-    with lock:
-        flock(lock, LOCK_EX)
+    with ExitStack() as stack:
+        with explaining(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            busy = f"another process is changing {path}; waiting for it"
+            stack.enter_context(locked(path.parent / ".settings.lock", busy))
         yield

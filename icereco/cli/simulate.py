@@ -1,6 +1,5 @@
 """`icereco simulate`: events of a detector, so that training needs no download."""
 
-import os
 import shlex
 import time
 from collections.abc import Sequence
@@ -15,13 +14,14 @@ from rich.markup import escape
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.system.processors import available_processors
 from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from icereco.data.brightness import Brightness
     from icereco.data.simulated import Simulation
-    from icereco.data.statistics import Statistics
     from icereco.data.write.parquet import EventWriter
 
 __all__ = ["command"]
@@ -101,8 +101,8 @@ def command(
     options = _options(declaration.component.load_options(), settings, simulator)
     simulation = Simulation(declaration, options, load_detector(detector), seed)
     started = time.perf_counter()
-    statistics = _simulate(simulation, events, output, layout, workers or _default_workers())
-    _print(statistics, output, layout, time.perf_counter() - started)
+    brightness = _simulate(simulation, events, output, layout, workers or _default_workers())
+    _print(brightness, output, layout, time.perf_counter() - started)
 
 
 def _require_new(output: Path, layout: Layout) -> None:
@@ -114,8 +114,7 @@ def _require_new(output: Path, layout: Layout) -> None:
 
 
 def _default_workers() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, _MOST_WORKERS)
+    return min(available_processors(), _MOST_WORKERS)
 
 
 def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) -> "BaseModel":
@@ -144,10 +143,10 @@ def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) 
 
 def _simulate(
     simulation: "Simulation", events: int, output: Path, layout: Layout, workers: int
-) -> "Statistics":
-    from icereco.data.statistics import Statistics
+) -> "Brightness":
+    from icereco.data.brightness import Brightness
 
-    statistics = Statistics()
+    brightness = Brightness()
     with ExitStack() as stack:
         stack.enter_context(interrupted_by_sigterm())
         advance = stack.enter_context(event_progress(events))
@@ -155,9 +154,9 @@ def _simulate(
         for batch in simulation.events(events, workers):
             for writer in writers:
                 writer.write(batch)
-            statistics.add(batch)
+            brightness.add(batch)
             advance(batch.num_rows)
-    return statistics
+    return brightness
 
 
 def _writers(simulation: "Simulation", output: Path, layout: Layout) -> "list[EventWriter]":
@@ -173,19 +172,19 @@ def _writers(simulation: "Simulation", output: Path, layout: Layout) -> "list[Ev
     return writers
 
 
-def _print(statistics: "Statistics", output: Path, layout: Layout, seconds: float) -> None:
+def _print(brightness: "Brightness", output: Path, layout: Layout, seconds: float) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=True)
-    rate = statistics.events / seconds
+    rate = brightness.events / seconds
     console.print(
-        f"[bold]{statistics.events:,}[/] events in {seconds:.1f} s ({rate:,.0f} events/s) "
+        f"[bold]{brightness.events:,}[/] events in {seconds:.1f} s ({rate:,.0f} events/s) "
         f"-> [bold]{escape(str(output))}[/]"
     )
     table = Table("", box=None, pad_edge=False)
     table.add_column("these", justify="right")
     table.add_column("IceCube", justify="right")
-    for figure in statistics.figures():
+    for figure in brightness.figures():
         value = "-" if figure.value is None else f"{figure.value:,.{figure.digits}f}"
         table.add_row(figure.name, value, f"{figure.reference:,.0f}")
     console.print(table)

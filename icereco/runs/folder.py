@@ -21,7 +21,7 @@ import shutil
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -30,6 +30,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.status import Phase, Progress, State, Status
 from icereco.system.files import explaining, write_text
 from icereco.system.json_lines import plain, row_of
+from icereco.system.locks import locked_if_free, process_with
 from icereco.system.process_identity import birth_mark
 
 __all__ = [
@@ -225,24 +226,20 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Have the folder for this process alone; the lock ends with the process, however that ends.
 
+        The status alone tells of a process on another machine, and where the file system has no locks.
+
         Raises:
             IcerecoError: another live process has it.
         """
-        from fcntl import LOCK_EX, LOCK_NB, flock
-
-        status = self.status()
-        if status and status.host != platform.node() and self.is_live():  # whose lock may not reach us
+        lock, status = self.path / _LOCK, self.status()
+        own = status is not None and (status.pid, status.host) == (os.getpid(), platform.node())
+        if status is not None and not own and self.is_live():
             raise self._in_use(status.pid, status.host)
-        with explaining(self.path / _LOCK):
-            file = (self.path / _LOCK).open("a+", encoding="ascii")
-        with file:
-            try:
-                flock(file, LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                raise self._in_use(_holder(self.path / _LOCK), platform.node()) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with ExitStack() as stack:
+            with explaining(lock):
+                free = stack.enter_context(locked_if_free(lock))
+            if not free:
+                raise self._in_use(process_with(lock), platform.node())
             yield
 
     def delete(self) -> None:
@@ -333,9 +330,3 @@ def _last_active(run: RunFolder) -> float:
     with suppress(OSError):
         return run.path.stat().st_mtime
     return 0.0
-
-
-def _holder(lock: Path) -> int | None:
-    with suppress(OSError, ValueError):
-        return int(lock.read_text(encoding="ascii"))
-    return None

@@ -11,17 +11,18 @@ The queue has no server: whoever adds a job starts a worker, and a worker that f
 
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
 from icereco.errors import IcerecoError, message_in
+from icereco.runs.commands import program, start
 from icereco.system.files import write_text
+from icereco.system.locks import locked_if_free
 from icereco.system.process_identity import birth_mark, is_alive
 
 __all__ = ["Job", "JobFolder", "JobState"]
@@ -99,7 +100,7 @@ class JobFolder:
         with suppress(OSError):
             if message := message_in(self.output(job).read_text(encoding="utf-8", errors="replace")):
                 return message
-        return f"exit code {job.exit_code}"
+        return f"exit code {job.exit_code}" if job.exit_code else f"the job {job.state}"
 
     def submit(self, arguments: Sequence[str], run: str, folder: Path, *, queued: bool) -> Job:
         """Start a job at once, or let it wait for those before it; it outlives this process either way.
@@ -133,8 +134,9 @@ class JobFolder:
                 self._run(job)
             return
         while self._next() is not None:
-            with self._turn() as mine:
-                if not mine:
+            with locked_if_free(self.path / ".lock") as free:
+                # A running job alone tells of another worker where the file system has no locks.
+                if not free or any(job.queued and job.state == "running" for job in self.all()):
                     return
                 while job := self._next():
                     self._run(job)
@@ -146,33 +148,14 @@ class JobFolder:
     def _run(self, job: Job) -> None:
         running = replace(job, state="running", pid=os.getpid(), mark=birth_mark(), began=time.time())
         self._write(running)
-        with self.output(job).open("ab") as output:
-            code = _call(job, output.fileno())
+        code = _call(job, self.output(job))
         left_run = (self.runs / job.run).is_dir()
         state: JobState = "failed" if code else "done"
         self._write(replace(running, state=state, exit_code=code, ended=time.time(), left_run=left_run))
 
     def _start_worker(self, job: Job) -> None:
-        command = [sys.executable, "-m", "icereco.runs.jobs", str(self.runs.resolve())]
-        subprocess.Popen(
-            command if job.queued else [*command, job.identity],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    @contextmanager
-    def _turn(self) -> Iterator[bool]:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-
-        with (self.path / ".lock").open("a") as file:
-            try:
-                flock(file, LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        words = [str(self.runs.resolve()), *([] if job.queued else [job.identity])]
+        start(program(*words, module="icereco.runs.jobs"), Path(os.devnull))
 
     def _file(self, identity: str) -> Path:
         return self.path / f"{identity}.json"
@@ -186,18 +169,12 @@ class JobFolder:
         write_text(self._file(job.identity), json.dumps(asdict(job), indent=2) + "\n")
 
 
-def _call(job: Job, output: int) -> int:
-    """Run a job's command to its end; its exit code."""
+def _call(job: Job, output: Path) -> int:
+    """Run a job's command to its end, in the session of its worker; its exit code."""
     try:
-        return subprocess.call(
-            [sys.executable, "-m", "icereco", *job.arguments],
-            cwd=job.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+        return start(program(*job.arguments), output, folder=Path(job.folder), detached=False).wait()
     except OSError as error:
-        os.write(output, f"error: {job.folder}: {error.strerror}\n".encode())
+        write_text(output, f"error: {job.folder}: {error.strerror}\n")
         return 1
 
 

@@ -1,6 +1,5 @@
 """What a result was made with: versions, machine, command line."""
 
-import os
 import platform
 import shlex
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 
 from icereco import __version__
 from icereco.plugins.discovery import registry
+from icereco.system.processors import available_processors
 
 __all__ = ["provenance"]
 
@@ -39,7 +39,7 @@ def machine() -> dict[str, Any]:
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",
         "processor": platform.processor() or platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpus": available_processors(),
     }
 
 

@@ -50,7 +50,10 @@ def _put_off() -> Iterator[None]:
 
 @contextmanager
 def _blocked() -> Iterator[None]:
-    """Children inherit the mask."""
+    """Children inherit the mask; Windows has none."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

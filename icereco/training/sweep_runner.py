@@ -1,9 +1,6 @@
 """The trainings of a sweep as processes, side by side."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icereco.errors import message_in
+from icereco.runs.commands import program, resume_arguments, start, train_arguments
 from icereco.system.log import get_logger
+from icereco.system.processors import available_processors
 
 if TYPE_CHECKING:
     from icereco.training.sweep import Cell
@@ -76,20 +75,10 @@ def train_side_by_side(
 class _Training:
     """The process that trains a cell."""
 
-    def __init__(
-        self, cell: "Cell", arguments: Sequence[str], environment: dict[str, str], output: Path
-    ) -> None:
+    def __init__(self, cell: "Cell", words: Sequence[str], threads: int | None, output: Path) -> None:
         self.cell, self._output = cell, output
-        with output.open("wb") as file:
-            # A session of its own: Ctrl-C reaches the sweep alone, which then stops every training once.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "icereco", "train", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+        # Detached: Ctrl-C reaches the sweep alone, which then stops every training once.
+        self._process = start(program(*words), output, threads=threads)
 
     def ended(self) -> bool:
         """Whether it has."""
@@ -112,16 +101,12 @@ class _Training:
 
 
 def _start(cell: "Cell", action: str, arguments: TrainingArguments, folder: Path) -> _Training:
-    name = cell.run.name
     if action == "resume":
-        words = ["--resume", name]
+        words = resume_arguments(cell.run)
     else:
-        words = ["--profile", _profile_file(cell, folder), "--name", name, *arguments.data]
-    environment = dict(os.environ)
-    if arguments.jobs > 1:
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(processors // arguments.jobs, 1)))
-    return _Training(cell, [*words, *arguments.always], environment, folder / f"{name}.log")
+        words = [*train_arguments(_profile_file(cell, folder), cell.run), *arguments.data]
+    threads = max(available_processors() // arguments.jobs, 1) if arguments.jobs > 1 else None
+    return _Training(cell, [*words, *arguments.always], threads, folder / f"{cell.run.name}.log")
 
 
 def _profile_file(cell: "Cell", folder: Path) -> str:

@@ -5,13 +5,13 @@ import ipaddress
 import secrets
 import shlex
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from icereco.errors import IcerecoError
+from icereco.runs.commands import program
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -36,7 +36,7 @@ def serve_app(arguments: Sequence[str], host: str, port: int) -> None:
         from textual_serve.server import Server
     except ImportError as error:
         raise IcerecoError("a browser needs textual-serve: pip install 'icereco[serve]'") from error
-    command = shlex.join([sys.executable, "-m", "icereco", "tui", *arguments])
+    command = shlex.join(program("tui", *arguments))
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     server = _guarded(Server, token)(command, host=host, port=port, title="icereco")
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host

@@ -72,7 +72,7 @@ def themed(app: App[object], name: str) -> str:
 
 def background(widget: Widget) -> int:
     """The colour that a widget stands on."""
-    return packed(widget.background_colors[1])
+    return packed(widget.background_colors[1].rgb)
 
 
 def curve_color(index: int, under: int) -> int:
@@ -87,7 +87,7 @@ def band_color(color: int, under: int) -> int:
 
 def ink(app: App[object], under: int) -> Ink:
     """The colours of axes on a background."""
-    text = packed(Color.parse(app.theme_variables.get("foreground", "#c0c0c0")))
+    text = packed(Color.parse(app.theme_variables.get("foreground", "#c0c0c0")).rgb)
     return Ink(
         int(blended(text, under, 0.62)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8))
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 import psutil
 
+from icereco.system.processors import available_processors
+
 __all__ = ["Gpu", "Load", "SystemFeed", "SystemView"]
 
 
@@ -66,7 +68,7 @@ class SystemFeed:
         read, written = self._rates()
         return SystemView(
             busy=psutil.cpu_percent() / 100,
-            cores=psutil.cpu_count() or 1,
+            cores=available_processors(),
             memory_bytes=memory.total - memory.available,
             memory_total_bytes=memory.total,
             read_bytes_per_second=read,

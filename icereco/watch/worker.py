@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Estimate
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
+from icereco.runs.commands import program
 from icereco.runs.folder import RunFolder
 
 __all__ = ["Answer", "ReconstructionWorker", "Workers"]
@@ -145,7 +145,7 @@ def _posterior(components: list[list[float]]) -> VmfMixture:
 
 
 def _start(checkpoint: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "icereco.reconstruction.worker", str(checkpoint)]
+    command = program(str(checkpoint), module="icereco.reconstruction.worker")
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

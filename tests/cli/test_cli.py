@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from icereco.cli import COMMANDS, main
 from icereco.cli.group import LazyGroup
 from icereco.errors import IcerecoError
+from icereco.runs.folder import RunFolder
 from icereco.system import log
 
 HEAVY = ("torch", "polars", "pyarrow", "textual", "wandb")
@@ -65,6 +66,12 @@ def test_help_imports_no_command_and_nothing_heavy():
 )
 def test_listing_and_checking_import_nothing_heavy(arguments):
     assert not imported_by(*arguments).intersection(HEAVY)
+
+
+def test_following_a_training_needs_no_terminal_app(tmp_path):
+    RunFolder.create(tmp_path, "one").write_status("finished")
+    modules = imported_by("tail", "one", "--runs-dir", str(tmp_path))
+    assert not modules.intersection({"torch", "textual", "icereco.tui"})
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -23,8 +23,8 @@ from icereco_simulation.simulator import TRIGGER_TIME_NS, IceTelescope
 
 import icereco.physics
 from icereco.cli.simulate import command
+from icereco.data.brightness import Brightness
 from icereco.data.simulated import Simulation, simulated_events
-from icereco.data.statistics import Statistics
 from icereco.data.write.kaggle import KaggleWriter
 from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector
@@ -180,11 +180,11 @@ class TestEvents:
 
     @pytest.mark.slow
     def test_percentiles_are_those_of_icecube(self, simulation: Simulation):
-        statistics = Statistics()
+        brightness = Brightness()
         for batch in replace(simulation, options=IceTelescopeOptions()).events(8000):
-            statistics.add(batch)
+            brightness.add(batch)
         tolerance = [0.10, 0.30, 0.50, 1.0, 0.30, 0.30, 0.10, 0.30, 0.30, 1.0]
-        for figure, allowed in zip(statistics.figures(), tolerance, strict=True):
+        for figure, allowed in zip(brightness.figures(), tolerance, strict=True):
             assert figure.value == pytest.approx(figure.reference, rel=allowed), figure.name
 
 

@@ -37,7 +37,7 @@ def test_a_full_canvas_is_one_run_of_full_cells(marker):
     canvas.spans(np.arange(canvas.width), 0, canvas.height, RED)
     full = {"braille": "⣿", "quadrant": "█", "block": "█", "ascii": "#"}[marker]
     assert shown(canvas) == [full * 5] * 2
-    assert all(len(list(strip)) == 1 for strip in canvas.strips(0))
+    assert all(len(row) == 1 for row in canvas.segments(0))
 
 
 def test_ascii_uses_ascii_alone():
@@ -119,7 +119,7 @@ def test_text_covers_dots_and_is_cut_at_the_edges():
     canvas.text(-1, 0, "xab", GREEN | BOLD)
     canvas.text(3, 0, "cd", BLUE)
     assert shown(canvas) == ["ab⣿c"]
-    first = next(iter(canvas.strips(0)[0]))
+    first = canvas.segments(0)[0][0]
     assert first.style.bold
     assert first.style.color.get_truecolor() == (0, 255, 0)
 
@@ -144,9 +144,9 @@ def test_blanks_do_not_split_a_run_unless_they_would_show():
     canvas = Canvas(5, 1)
     canvas.text(0, 0, "a", RED)
     canvas.text(4, 0, "b", RED)
-    assert len(list(canvas.strips(0)[0])) == 1
+    assert len(canvas.segments(0)[0]) == 1
     canvas.text(0, 0, "a", RED | UNDERLINE)
-    assert [segment.text for segment in canvas.strips(0)[0]] == ["a", "   ", "b"]
+    assert [segment.text for segment in canvas.segments(0)[0]] == ["a", "   ", "b"]
 
 
 @pytest.mark.parametrize("size", [(0, 0), (0, 3), (3, 0), (-2, 1)])
@@ -156,14 +156,13 @@ def test_a_canvas_without_room_draws_nothing(size):
     canvas.lines(0, 0, 5, 5, RED)
     canvas.discs([0], [0], [2], RED)
     canvas.spans([0], [0], [1], RED)
-    assert len(canvas.strips(0)) == max(size[1], 0)
+    assert len(canvas.segments(0)) == max(size[1], 0)
 
 
 def test_strips_are_as_wide_as_the_canvas():
     canvas = Canvas(7, 3)
     canvas.rings(7, 6, 5, RED)
-    assert [strip.cell_length for strip in canvas.strips(0)] == [7] * 3
-    assert [len(strip.text) for strip in canvas.strips(0)] == [7] * 3
+    assert [sum(segment.cell_length for segment in row) for row in canvas.segments(0)] == [7] * 3
 
 
 def test_an_unknown_marker_is_named_with_the_nearest():

@@ -276,6 +276,8 @@ def test_marks_of_an_axis_are_told_apart_however_near_they_are():
     steps = np.arange(50)
     points = Points(steps.astype(float), steps, np.linspace(2.5281, 2.5312, 50))
     plot = draw([Curve("loss", points, 1)], View(0, 50), (40, 12), Ink(1, 2, 3), "braille", "step")
-    marks = [strip.text[: GUTTER - 1].strip() for strip in plot.canvas.strips(0)[:-1]]
+    marks = [
+        "".join(segment.text for segment in row)[: GUTTER - 1].strip() for row in plot.canvas.segments(0)[:-1]
+    ]
     marks = [mark for mark in marks if mark]
     assert len(set(marks)) == len(marks) >= 3

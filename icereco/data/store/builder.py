@@ -1,12 +1,9 @@
 """A store that is being made: several processes, each with one part of the source; what is done is kept."""
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from icereco.data.sources.source import Source
@@ -18,6 +15,8 @@ from icereco.data.store.worker_pool import KilledError, run_tasks
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.system.files import replacing
+from icereco.system.locks import locked
+from icereco.system.processors import available_processors
 
 __all__ = ["BLOCKS_PER_SHARD", "BLOCK_EVENTS", "Preparation", "Progress"]
 
@@ -138,7 +137,7 @@ class Preparation:
         total = sum(self.geometry.part_events)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _alone_in(self.folder):
+            with locked(self.folder / _LOCK, "another process is preparing these events; waiting for it"):
                 if self.found():  # made by another process, while this one waited
                     for part in order:
                         self._note(part, self.geometry.part_events[part])
@@ -176,7 +175,7 @@ class Preparation:
     def _processes(self, asked: int | None, tasks: Sequence[PartTask]) -> int:
         if sum(task.events for task in tasks) < _ENOUGH_FOR_PROCESSES and asked is None:
             return 1  # starting processes would take longer
-        return min(asked or _processors(), len(tasks))
+        return min(asked or available_processors(), len(tasks))
 
     def _take_over(self, part: int, tell: Callable[[int, int], None]) -> bool:
         """Whether a part is done already."""
@@ -262,23 +261,7 @@ class Preparation:
                 )
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Have the folder for this process; waits for another that prepares the same."""
-    with (folder / _LOCK).open("a") as lock:
-        try:
-            flock(lock, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            logger.info("another process is preparing these events; waiting for it")
-            flock(lock, LOCK_EX)
-        yield
-
-
 def _is_store_file(entry: Path) -> bool:
     name = entry.name
     ours = name in (MANIFEST, _PLAN, _LOCK) or (name.startswith(".") and name.endswith(".partial"))
     return ours or (name.startswith(("events-", "part-")) and entry.suffix in (".arrow", ".json"))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

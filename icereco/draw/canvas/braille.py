@@ -1,4 +1,4 @@
-"""A canvas of dots, several to a character cell, that becomes the strips of a terminal.
+"""A canvas of dots, several to a character cell, that becomes rows of coloured text for a terminal.
 
 Everything is drawn from arrays, in one call for any number of shapes. Coordinates are in dots: x from the left, y from
 the top, as floats; a dot at (3, 5) covers 3 ≤ x < 4 and 5 ≤ y < 6. What lies outside, and NaN, is not drawn. Colours
@@ -11,7 +11,7 @@ the colour of the last one drawn; so a curve (layer 2) stays thin on its band (l
     canvas.spans(x, low, high, 0x204050, layer=1)
     canvas.path(x, mean, 0x60C0E0, layer=2)
     canvas.text(0, 9, "step", 0x808080)
-    strips = canvas.strips(background=0x101010)
+    rows = canvas.segments(background=0x101010)
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,6 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from icereco.draw.canvas.markers import Marker, marker_named
 
@@ -182,10 +181,9 @@ class Canvas:
         foreground[written] = self._letter_colors[written]
         return Cells(character, foreground, background)
 
-    def strips(self, background: int) -> list[Strip]:
-        """The canvas as the lines of a widget, on a background colour."""
-        cells = self.cells()
-        return [Strip(segments, self.columns) for segments in _segments(cells, background)]
+    def segments(self, background: int) -> list[list[Segment]]:
+        """The canvas as rows of coloured text, on a background colour."""
+        return list(_segments(self.cells(), background))
 
     def _plot(self, x: ndarray, y: ndarray, color: ndarray, layer: int) -> None:
         inside = (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)

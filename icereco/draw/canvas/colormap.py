@@ -6,7 +6,6 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from textual.color import Color
 
 __all__ = ["COLORMAPS", "Colormap", "blended", "heat", "luminance", "packed", "readable"]
 
@@ -15,9 +14,13 @@ _FINE = 256
 _CONTRAST = 3.0  # WCAG 2.1 asks this of graphics
 
 
-def packed(color: Color) -> int:
-    """A theme's colour as an integer."""
-    red, green, blue = color.rgb
+def packed(rgb: tuple[int, int, int]) -> int:
+    """A colour as an integer, from red, green and blue of 0 to 255.
+
+    >>> f"{packed((255, 128, 0)):06x}"
+    'ff8000'
+    """
+    red, green, blue = rgb
     return red << 16 | green << 8 | blue
 
 

@@ -52,7 +52,7 @@ def _framed(
     draw(canvas, state, palette)
     edge, word = _style(palette.faint, background), _style(palette.label, background)
     side = [Segment("│ ", edge)], [Segment(" │", edge)]
-    middle = [[*side[0], *strip, *side[1]] for strip in canvas.strips(background)]
+    middle = [[*side[0], *row, *side[1]] for row in canvas.segments(background)]
     return [
         _rim("╭╮", title[0], columns, edge, word),
         *middle,

@@ -39,7 +39,7 @@ def picture_of_app(app: App[Any], path: Path, size: tuple[int, int], keys: Seque
             screen = app.screen
             # Textual exports SVG only, whose dots and boxes depend on the viewer's fonts: so its lines are drawn here.
             lines = screen._compositor.render_strips()
-            save_picture(path, lines, size[0], packed(screen.background_colors[1]))
+            save_picture(path, lines, size[0], packed(screen.background_colors[1].rgb))
 
     asyncio.run(run())
 

@@ -185,7 +185,7 @@ class RowTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The head, or a row."""
         width = self.scrollable_content_region.width
-        under = packed(self.background_colors[1])
+        under = packed(self.background_colors[1].rgb)
         if not self._count and y == 1 and self.empty:
             strip = Strip([Segment(f" {self.empty}", _style(palette_on(under).label, under))])
         elif y == 0:

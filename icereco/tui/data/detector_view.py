@@ -7,6 +7,7 @@ from textual.widget import Widget
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.braille import Canvas
+from icereco.tui.common.strips import strips_of
 from icereco.tui.themes import background, curve_color, ink
 
 __all__ = ["DetectorView"]
@@ -50,7 +51,7 @@ class DetectorView(Widget):
             for first, axes, name in ((0, (0, 1), "from above"), (half, (0, 2), "from the side")):
                 _scatter(canvas, position[:, axes], color, first, half - 1)
                 canvas.text(first, 0, name, text)
-        self._strips = canvas.strips(under)
+        self._strips = strips_of(canvas, under)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

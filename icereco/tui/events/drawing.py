@@ -10,6 +10,7 @@ from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.colormap import packed
 from icereco.draw.canvas.palette import Palette, palette_on
 from icereco.draw.event.state import EventState
+from icereco.tui.common.strips import strips_of
 
 __all__ = ["Drawing", "drawn"]
 
@@ -25,7 +26,7 @@ def drawn(
     canvas = Canvas(columns, rows, state.style.marker if state else "braille")
     if state is not None:
         how(canvas, state, palette_on(background))
-    return canvas.strips(background)
+    return strips_of(canvas, background)
 
 
 class Drawing(Widget):
@@ -39,7 +40,7 @@ class Drawing(Widget):
     @property
     def background(self) -> int:
         """The colour it lies on."""
-        return packed(self.background_colors[1])
+        return packed(self.background_colors[1].rgb)
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
         """The lines of a drawing of that size."""

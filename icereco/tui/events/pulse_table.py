@@ -72,7 +72,7 @@ class PulseTable(RowTable):
 
     def _columns_of(self, state: EventState) -> tuple[Column, ...]:
         low, high = state.colors_ns
-        under = packed(self.background_colors[1])
+        under = packed(self.background_colors[1].rgb)
         table = COLORMAPS[state.style.colormap]
 
         def color(time_ns: float) -> int:

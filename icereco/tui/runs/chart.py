@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from icereco.draw.canvas.curves import Curve, Plot, View, draw, reading
 from icereco.draw.canvas.scale import compact
+from icereco.tui.common.strips import strips_of
 from icereco.tui.themes import background, ink
 
 __all__ = ["Chart"]
@@ -77,7 +78,7 @@ class Chart(Widget, can_focus=True):
         self._plot = draw(
             self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit
         )
-        self._strips = self._plot.canvas.strips(under)
+        self._strips = strips_of(self._plot.canvas, under)
         self.border_title = Text(self._title)
         self.border_subtitle = self._reading() or self._legend()
         self.refresh()

@@ -17,7 +17,8 @@ from icereco.plugins.component import ROLES, Kind
 from icereco.plugins.discovery import registry
 from icereco.profiles import Profile, ProfileError, load_profile
 from icereco.profiles.toml_format import format_value
-from icereco.runs.folder import is_run_name
+from icereco.runs.commands import train_arguments
+from icereco.runs.folder import RunFolder, is_run_name
 from icereco.runs.jobs import JobFolder
 from icereco.training.data_choice import DataChoice, declared_detector, described, require_readable
 
@@ -175,14 +176,8 @@ def _data_word(text: str) -> str:
 
 def arguments_of(entry: Entry, runs: Path) -> list[str]:
     """The words behind `icereco` that start the training."""
-    words = ["train", "--profile", entry.profile, "--name", entry.name]
-    if runs != Path("runs"):
-        words += ["--runs-dir", str(runs)]
-    for text in entry.data:
-        words += ["--data", _expanded(text)]
-    for override in entry.overrides:
-        words += ["-o", override]
-    return words
+    run, data = RunFolder(runs / entry.name), map(_expanded, entry.data)
+    return train_arguments(entry.profile, run, data=data, overrides=entry.overrides)
 
 
 def _expanded(data: str) -> str:

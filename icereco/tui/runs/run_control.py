@@ -8,12 +8,13 @@ from pathlib import Path
 from textual.screen import Screen
 
 from icereco.errors import IcerecoError
+from icereco.runs.commands import resume_arguments
 from icereco.runs.folder import RunFolder
 from icereco.runs.jobs import JobFolder
 from icereco.runs.orders import Order, give_order, wait_for_answer
 from icereco.tui.common.ask import ConfirmScreen
 from icereco.tui.keys import Key
-from icereco.tui.runs.launch_outcome import outcome, resume_arguments
+from icereco.tui.runs.launch_outcome import outcome
 from icereco.tui.settings import Settings
 from icereco.watch.runs import RunView
 

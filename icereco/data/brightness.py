@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from icereco.tables.columns import ragged
 
-__all__ = ["REFERENCE", "Figure", "Statistics"]
+__all__ = ["REFERENCE", "Brightness", "Figure"]
 
 BRIGHT = 1000
 """Pulses from which an event counts as bright."""
@@ -48,7 +48,7 @@ class Figure:
 
 
 @dataclass(slots=True)
-class Statistics:
+class Brightness:
     """Figures of all batches seen so far."""
 
     _pulses: list[Int[ndarray, "event"]] = field(default_factory=list)

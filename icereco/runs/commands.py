@@ -1,0 +1,68 @@
+"""How this program starts itself again: the words of a training's command line, and processes that outlive their parent."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from icereco.runs.folder import RunFolder, runs_dir
+
+__all__ = ["program", "resume_arguments", "start", "train_arguments"]
+
+
+def train_arguments(
+    profile: str, run: RunFolder, *, data: Iterable[str] = (), overrides: Iterable[str] = ()
+) -> list[str]:
+    """The words behind `icereco` that begin a run; `data` and `overrides` as after `--data` and `-o`."""
+    words = ["train", "--profile", profile, "--name", run.name]
+    if run.path.parent != runs_dir():
+        words += ["--runs-dir", str(run.path.parent)]
+    for text in data:
+        words += ["--data", text]
+    for override in overrides:
+        words += ["-o", override]
+    return words
+
+
+def resume_arguments(run: RunFolder) -> list[str]:
+    """The words behind `icereco` that go on with a run, from any folder."""
+    return ["train", "--runs-dir", str(run.path.resolve().parent), "--resume", run.name]
+
+
+def program(*arguments: str, module: str = "icereco") -> list[str]:
+    """The command line of a module of this installation, whatever `icereco` the shell would find."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def start(
+    command: Sequence[str],
+    output: Path,
+    *,
+    folder: Path | None = None,
+    threads: int | None = None,
+    detached: bool = True,
+) -> subprocess.Popen[bytes]:
+    """Start a process that reads nothing, and appends what it prints to `output`.
+
+    Args:
+        command: see `program`.
+        output: a file, or the null device.
+        folder: where it runs, unless in this process's.
+        threads: of its arithmetic, unless the user has set OMP_NUM_THREADS.
+        detached: in a session of its own, which Ctrl-C and the end of the terminal do not reach.
+
+    Raises:
+        OSError: the folder is gone, or `output` cannot be written to.
+    """
+    limits = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    with output.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**limits, **os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=detached,
+        )

@@ -1,0 +1,62 @@
+"""How many processors this process may use, which in a container or a batch job are fewer than the machine has."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["available_processors"]
+
+_ROOT = Path("/")
+
+
+def available_processors() -> int:
+    """Processors of this process's affinity, or fewer where a control group (cgroup) limits their time.
+
+    A limit of 2.5 processors counts as 2, and one below 1 as 1: what waits for its share of time is slower than what
+    was not started.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(int(min([affinity, *_quotas()])), 1)
+
+
+def _quotas() -> Iterator[float]:
+    """Limits of the control groups that this process is in and of those above them, in processors."""
+    mounts = _ROOT / "sys/fs/cgroup"
+    for controllers, path in _groups():
+        if not controllers:
+            yield from _limits(mounts, path, _version_2)
+        elif "cpu" in controllers.split(","):
+            yield from _limits(mounts / "cpu", path, _version_1)
+
+
+def _groups() -> Iterator[tuple[str, str]]:
+    """Controllers (none: version 2) and path of each control group, from lines such as "4:cpu,cpuacct:/job"."""
+    with suppress(OSError):
+        for line in (_ROOT / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            yield controllers, path.lstrip("/")
+
+
+def _limits(mount: Path, path: str, read: Callable[[Path], tuple[float, float]]) -> Iterator[float]:
+    """From the group up to the mount; in a container the mount may be the group itself, and its path lead nowhere."""
+    for folder in (mount / path, *(mount / path).parents):
+        with suppress(OSError, ValueError):
+            quota, period = read(folder)
+            if quota > 0 and period > 0:
+                yield quota / period
+        if folder == mount:
+            return
+
+
+def _version_2(folder: Path) -> tuple[float, float]:
+    """From "200000 100000"; from "max 100000" a ValueError, as there is no limit."""
+    quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+    return float(quota), float(period)
+
+
+def _version_1(folder: Path) -> tuple[float, float]:
+    """The quota is -1 where there is no limit."""
+    names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+    quota, period = (float((folder / name).read_text(encoding="ascii")) for name in names)
+    return quota, period
