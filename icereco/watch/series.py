@@ -65,7 +65,7 @@ class Series:
         self._value: dict[str, _Column] = {}
 
     def names(self) -> list[str]:
-        """The metrics, such as "train/loss", in the order in which they came."""
+        """The metrics, such as "train/loss", in the order in which they came, known ones first."""
         return list(self._value)
 
     def curve(self, name: str, axis: str) -> Points:
