@@ -50,6 +50,9 @@ def test_a_batch_holds_every_pulse_sorted_under_its_event_and_dom(detector, coun
     table = random_events(np.array(counts, int), seed, sensors=sensors, by_time=by_time)
     batch = event_batch(table, detector)
     assert back(batch) == plain(table)
+    assert batch.event_id.tolist() == table["event_id"].to_pylist()
+    assert batch.pulse_count.tolist() == counts
+    assert batch.dom_count.tolist() == [len({pulse[0] for pulse in event}) for event in plain(table)]
 
 
 @given(counts=st.lists(st.integers(0, 12), max_size=12), seed=st.integers(0, 99))
@@ -64,9 +67,6 @@ def test_each_pulse_and_dom_knows_its_row_as_an_array_and_as_a_tensor(detector, 
         assert events.dtype == doms.dtype == np.int64
         assert list(zip(batch.event_id[events], batch.sensor_id[doms], strict=True)) == ids
     assert batch.event_of_dom.tolist() == [row for row, event in enumerate(batch) for _ in event.doms]
-    assert batch.event_id.tolist() == table["event_id"].to_pylist()
-    assert batch.pulse_count.tolist() == counts
-    assert batch.dom_count.tolist() == [len({pulse[0] for pulse in event}) for event in plain(table)]
 
 
 def test_pulses_at_one_time_on_one_sensor_keep_their_order(detector):
