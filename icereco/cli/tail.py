@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from icereco.runs.folder import RunFolder, resolve, runs_dir
+from icereco.runs.metrics import POSITIONS
 from icereco.system.json_lines import plain, row_of
 from icereco.watch.log import Log
 from icereco.watch.tail import Tail
@@ -18,7 +19,6 @@ __all__ = ["command"]
 
 LOOK_SECONDS = 0.5
 SHOWN_LOG_LINES = 5
-_POSITIONS = ("step", "epoch", "events", "seconds", "time")
 
 
 @click.command("tail")
@@ -117,7 +117,7 @@ def _line(change: dict[str, Any]) -> str:
 
 
 def _metrics(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in _POSITIONS}
+    return {name: value for name, value in row.items() if name not in POSITIONS}
 
 
 def _number(value: Any) -> str:

@@ -7,6 +7,7 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
+from icereco.events.segments import segment_of
 from icereco.tables.columns import ragged
 
 __all__ = ["REFERENCE", "Brightness", "Figure"]
@@ -59,7 +60,7 @@ class Brightness:
         """Count the events of a batch of the own layout."""
         sensors = ragged(batch.column("sensor_id"))
         pulses = np.diff(sensors.offsets)
-        event = np.repeat(np.arange(pulses.size), pulses)
+        event = segment_of(sensors.offsets)
         hit, count = np.unique((event << 32) | sensors.values.astype(np.int64), return_counts=True)
         self._pulses.append(pulses)
         self._modules.append(np.bincount(hit >> 32, minlength=pulses.size))

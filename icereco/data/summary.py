@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
+from icereco.events.segments import segment_of
 from icereco.tables.columns import event_columns, pulse_columns, ragged
 from icereco.tables.schema import PULSE_COLUMNS, TRUTH_COLUMNS
 
@@ -94,7 +95,7 @@ class Summary:
         lists = {name: ragged(batch.column(name)) for name in PULSE_COLUMNS}
         sensor, offsets = lists["sensor_id"].values.astype(np.int64), lists["sensor_id"].offsets
         pulses = np.diff(offsets)
-        event = np.repeat(np.arange(len(pulses)), pulses)
+        event = segment_of(offsets)
         hit, count = np.unique((event << 32) | (sensor + 1), return_counts=True)
         self.events += batch.num_rows
         self.unknown_sensors += int(((sensor < 0) | (sensor >= len(self.detector.alive))).sum())

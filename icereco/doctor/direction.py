@@ -17,6 +17,7 @@ from icereco.doctor.sample import Sample
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.physics.weighted_mean import weighted_mean
 from icereco.plugins.discovery import registry
 
 __all__ = ["check_direction", "light_centre"]
@@ -168,8 +169,4 @@ _ELSEWHERE_M = 1000.0
 def light_centre(batch: EventBatch) -> Float[ndarray, "event 3"]:
     """Of each event: the mean position of the pulses that are in local coincidence, or of all where none is."""
     weight = np.add.reduceat(np.where(batch.auxiliary, 1e-6, 1.0), batch.pulse_offsets[:-1])
-    event = np.repeat(np.arange(len(batch)), batch.dom_count)
-    total = np.bincount(event, weight, len(batch))
-    return np.stack(
-        [np.bincount(event, weight * axis, len(batch)) / total for axis in batch.position_m.T], axis=1
-    )
+    return weighted_mean(batch.position_m, weight, batch.event_of_dom, len(batch))

@@ -9,6 +9,7 @@ from numpy import ndarray
 from icereco.data.split.hashing import hash_ids
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
+from icereco.events.segments import segment_of
 
 __all__ = ["check_borders", "check_empty", "check_ids", "check_leakage", "contents", "shared_events"]
 
@@ -53,7 +54,7 @@ def check_empty(sample: Sample) -> Finding:
 def check_borders(sample: Sample) -> Finding:
     """Where pulses are in order of time but for the last, which is early, that is the next event's first."""
     times, offsets = sample.lists["time"].values, sample.offsets
-    event = np.repeat(np.arange(len(sample)), np.diff(offsets))
+    event = segment_of(offsets)
     falls = np.flatnonzero((times[1:] < times[:-1]) & (event[1:] == event[:-1])) + 1
     count = np.bincount(event[falls], minlength=len(sample))
     at_end = np.bincount(event[falls[np.isin(falls, offsets[1:] - 1)]], minlength=len(sample))

@@ -65,8 +65,7 @@ def _constant(share: float) -> Finding:
 def _per_event(sample: Sample, flag: Bool[ndarray, "pulse"]) -> Float[ndarray, "event"]:
     """Share of pulses with a neighbour, False minus True, of each event that has both."""
     batch = sample.events
-    event = np.repeat(np.arange(len(batch)), batch.pulse_count)
-    sensor = np.repeat(batch.sensor_id, np.diff(batch.pulse_offsets))
+    event, sensor = batch.event_of_pulse, batch.pulses.sensor_id
     near = _has_neighbour(event, sample.detector.string[sensor], sample.detector.om[sensor], batch.time_ns)
     shares = []
     counts = []

@@ -94,7 +94,7 @@ def _window_ns(detector: Detector, borders: Int[ndarray, "border"]) -> float:
 def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:
     """How often modules i and i+1 of an event are first hit within this time of each other, for each i; not by noise."""
     batch, chosen = sample.events, ~_lone(sample)
-    event = np.repeat(np.arange(len(batch)), batch.dom_count)[chosen]
+    event = batch.event_of_dom[chosen]
     sensor, first = batch.sensor_id[chosen], batch.time_ns[batch.pulse_offsets[:-1]][chosen]
     pair = (np.diff(event) == 0) & (np.diff(sensor) == 1) & (np.abs(np.diff(first)) < within_ns)
     return np.bincount(sensor[:-1][pair], minlength=len(sample.detector.position_m) - 1)
@@ -129,7 +129,7 @@ def _closeness(sample: Sample) -> Iterator[tuple[str, float, float, int]]:
     """Horizontally between strings and vertically on strings: distance against random, and against unordered pairs."""
     batch, detector = sample.events, sample.detector
     chosen = ~_lone(sample)
-    event = np.repeat(np.arange(len(batch)), batch.dom_count)[chosen]
+    event = batch.event_of_dom[chosen]
     sensor, first = batch.sensor_id[chosen], batch.time_ns[batch.pulse_offsets[:-1]][chosen]
     order = np.lexsort((first, event))
     event, sensor = event[order], sensor[order]

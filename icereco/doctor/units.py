@@ -50,8 +50,7 @@ def check_time(sample: Sample) -> Finding:
 
 def _speeds(batch: EventBatch) -> Float[ndarray, "event"]:
     """Root mean square extent over root mean square duration of each event with at least five pulses, m/ns."""
-    event = np.repeat(np.arange(len(batch)), batch.pulse_count)
-    place = np.repeat(batch.position_m, np.diff(batch.pulse_offsets), axis=0)
+    event, place = batch.event_of_pulse, batch.position_m[batch.dom_of_pulse]
     count = np.maximum(batch.pulse_count, 1)
 
     def spread(values: Float[ndarray, "pulse"]) -> Float[ndarray, "event"]:

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.events.listing import Listing
+from icereco.events.segments import segment_of
 from icereco.events.truth import EventTruth, Truth
 from icereco.physics.sphere import direction_from_angles
 
@@ -271,6 +272,21 @@ class EventBatch(_Shown):
     def pulse_count(self) -> Int[ndarray, "event"]:
         """Pulses of each event, int64 `[E]`."""
         return np.diff(self.pulse_offsets[self.dom_offsets])
+
+    @property
+    def dom_of_pulse(self) -> Int[ndarray, "pulse"]:
+        """The row of each pulse's DOM, int64 `[P]`; worked out each time."""
+        return segment_of(self.pulse_offsets)
+
+    @property
+    def event_of_dom(self) -> Int[ndarray, "dom"]:
+        """The row of each DOM's event, int64 `[D]`; worked out each time."""
+        return segment_of(self.dom_offsets)
+
+    @property
+    def event_of_pulse(self) -> Int[ndarray, "pulse"]:
+        """The row of each pulse's event, int64 `[P]`; worked out each time."""
+        return segment_of(self.pulse_offsets[self.dom_offsets])
 
     @property
     def pulses(self) -> Pulses:

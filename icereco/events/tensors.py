@@ -33,6 +33,29 @@ class TensorBatch:
     auxiliary: Bool[Tensor, "pulse"]
     pulse_extras: Mapping[str, Float[Tensor, "pulse"]] = field(default_factory=dict)
 
+    @property
+    def event_offsets(self) -> Int[Tensor, "event_plus_1"]:
+        """Pulses of event `e` are `event_offsets[e]:event_offsets[e+1]`."""
+        return self.pulse_offsets[self.dom_offsets]
+
+    @property
+    def dom_of_pulse(self) -> Int[Tensor, "pulse"]:
+        """The row of each pulse's DOM, int64 `[P]`; worked out each time."""
+        return _row_of(self.pulse_offsets, len(self.time_ns))
+
+    @property
+    def event_of_pulse(self) -> Int[Tensor, "pulse"]:
+        """The row of each pulse's event, int64 `[P]`; worked out each time."""
+        return _row_of(self.event_offsets, len(self.time_ns))
+
+
+def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int) -> Int[Tensor, "value"]:
+    """As `icereco.nn.segments.segment_of`; the known count spares the wait for a GPU."""
+    import torch
+
+    rows = torch.arange(len(offsets) - 1, device=offsets.device)
+    return torch.repeat_interleave(rows, offsets.diff(), output_size=count)
+
 
 @dataclass(frozen=True, slots=True)
 class TruthTensors:

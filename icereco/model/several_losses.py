@@ -59,7 +59,10 @@ class SeveralLosses(nn.Module):
 
     def forward(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """The weighted sum `[E]`."""
-        parts = self.parts(outputs, truth)
+        return self.total(self.parts(outputs, truth))
+
+    def total(self, parts: Mapping[str, Float[Tensor, "event"]]) -> Float[Tensor, "event"]:
+        """The weighted sum `[E]` of what `parts` gives."""
         return torch.stack([self.weights[name] * part for name, part in parts.items()]).sum(0)
 
     def parts(

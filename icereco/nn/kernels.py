@@ -24,6 +24,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from icereco.nn.buckets import bucketed, dense
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.ragged import Sequences
+from icereco.nn.segments import segment_of
 
 __all__ = ["Kernel", "attend", "bucketed", "flex", "packed", "reference"]
 
@@ -66,7 +67,7 @@ def packed(
     padded = qkv.new_zeros(row_count, ROW, *qkv.shape[1:])
     padded[rows, columns] = qkv[:short]
     document = torch.full((row_count, ROW), -1, device=qkv.device)
-    document[rows, columns] = _document(sequences)[:short]
+    document[rows, columns] = segment_of(sequences.offsets)[:short]
     mask = (document.unsqueeze(1) == document.unsqueeze(2)).unsqueeze(1)
     query, key, value = padded.permute(2, 0, 3, 1, 4)
     filled = scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2)
@@ -93,12 +94,6 @@ def _row_plan(sequences: Sequences) -> tuple[Tensor, Tensor, int, int]:
         return empty, empty, 0, 0
     flat = torch.cat(rows)
     return flat.to(device), torch.cat(columns).to(device), row + 1, len(flat)
-
-
-def _document(sequences: Sequences) -> Int[Tensor, "token"]:
-    """The sequence that each token belongs to."""
-    lengths = sequences.offsets.diff()
-    return torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
 
 
 def flex(
@@ -143,7 +138,7 @@ def document_block_mask(sequences: Sequences, total: int) -> BlockMask:
     """
     offsets, tokens = sequences.offsets, len(sequences.token_order)
     document = torch.full((total,), -1, dtype=torch.int64, device=offsets.device)
-    document[:tokens] = _document(sequences)
+    document[:tokens] = segment_of(sequences.offsets)
     first_token = torch.arange(0, total, BLOCK, device=offsets.device)
     last_token = first_token + BLOCK - 1
     start = torch.where(first_token < tokens, offsets[document[first_token]], first_token) // BLOCK

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["segment_attention", "segment_of", "segment_softmax", "segment_sum"]
+__all__ = ["segment_attention", "segment_mean", "segment_of", "segment_softmax", "segment_sum"]
 
 
 def segment_of(offsets: Int[Tensor, "segment_plus_1"]) -> Int[Tensor, "row"]:
@@ -21,6 +21,15 @@ def segment_sum(
     `segment_reduce` adds up one segment after another in a fixed order, on CUDA too; a scatter does not.
     """
     return torch.segment_reduce(values, "sum", offsets=offsets, axis=0, initial=0)
+
+
+def segment_mean(
+    values: Float[Tensor, "row column"],
+    weight: Float[Tensor, "row 1"],
+    offsets: Int[Tensor, "segment_plus_1"],
+) -> Float[Tensor, "segment column"]:
+    """The weighted mean of each segment, zero for one without weight; with positions and charges the centre of charge."""
+    return segment_sum(values * weight, offsets) / segment_sum(weight, offsets).clamp(min=1e-6)
 
 
 def segment_softmax(

@@ -3,7 +3,7 @@
     runs/<name>/
         profile.toml             the resolved profile: it alone rebuilds the model
         provenance.json          versions, data fingerprint, detector, command line, machine
-        metrics.jsonl            one JSON object a line; null stands for a number that is not finite
+        metrics.jsonl            one JSON object a line, with the keys of `icereco.runs.metrics`
         status.json              phase, progress, and the process that writes it
         control.jsonl            orders to the training (`icereco.runs.orders`)
         log.txt
@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.runs.metrics import append_line, read_lines, rewind
 from icereco.runs.status import Phase, Progress, State, Status
 from icereco.system.files import explaining, write_text
-from icereco.system.json_lines import plain, row_of
+from icereco.system.json_lines import plain
 from icereco.system.locks import locked_if_free, process_with
 from icereco.system.process_identity import birth_mark
 
@@ -163,29 +164,15 @@ class RunFolder:
         Raises:
             IcerecoError: the disk is full or the folder is gone.
         """
-        line = json.dumps(plain(metrics), allow_nan=False).encode() + b"\n"
-        with explaining(self.metrics), self.metrics.open("ab+", buffering=0) as file:
-            # A process that died in the middle of a line must not spoil the next one.
-            if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-                line = b"\n" + line
-            file.write(line)
+        append_line(self.metrics, metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Every whole line, with NaN for null; a line that is cut or damaged is left out."""
-        return [row for line in self._metrics_lines() if (row := row_of(line)) is not None]
+        """Every complete line, with NaN for null; a damaged line is left out."""
+        return read_lines(self.metrics)
 
     def rewind_metrics(self, step: int) -> None:
         """Drop what was written after `step`, which a resumed training is going to write again."""
-        lines = [
-            line for line in self._metrics_lines() if (row := row_of(line)) and row.get("step", 0) <= step
-        ]
-        write_text(self.metrics, "".join(f"{line}\n" for line in lines))
-
-    def _metrics_lines(self) -> list[str]:
-        try:
-            return self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
+        rewind(self.metrics, step)
 
     def write_status(self, phase: Phase, **progress: Unpack[Progress]) -> None:
         """Replace the status by one of this process, now; figures that are not given stay, a message does not.

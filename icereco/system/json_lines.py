@@ -22,9 +22,9 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, int | str | bool | None) else str(value)
 
 
-def row_of(line: str) -> dict[str, Any] | None:
+def row_of(line: str | bytes) -> dict[str, Any] | None:
     """One line as a row, with NaN for null; None for a line that is cut or damaged."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         row = json.loads(line)
         if isinstance(row, dict):
             return {key: math.nan if value is None else value for key, value in row.items()}

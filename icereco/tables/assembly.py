@@ -11,6 +11,7 @@ from numpy import ndarray
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.events.segments import segment_of
 from icereco.events.truth import Truth
 from icereco.physics.sphere import direction_from_angles
 from icereco.tables.columns import event_columns, is_sorted, one_batch, pulse_columns, ragged
@@ -85,7 +86,7 @@ def pulse_order(
 ) -> Int[ndarray, "pulse"]:
     """The order `[P]` that sorts pulses by (event, sensor_id, time); equal pulses keep their order."""
     count = len(sensor_id)
-    event = np.repeat(np.arange(len(event_offsets) - 1), np.diff(event_offsets))
+    event = segment_of(event_offsets)
     if not _sorted_within(time_ns, event_offsets):
         return np.lexsort((time_ns, sensor_id, event))
     # Times already ascend in each event, as most files have them: the position breaks ties, so that one

@@ -27,7 +27,7 @@ class Position:
         best_loss: the lowest validation loss so far, or None.
         best_median_deg: the median angular error there, or None.
         seconds: time spent training, over all sittings.
-        losses: mean loss and events of each step since the last line of metrics.
+        losses: mean losses (as `Trainer.step` gives them) and events of each step since the last line of metrics.
     """
 
     epoch: int = 0
@@ -38,7 +38,7 @@ class Position:
     best_loss: float | None = None
     best_median_deg: float | None = None
     seconds: float = 0.0
-    losses: list[tuple[float, int]] = field(default_factory=list)
+    losses: list[tuple[dict[str, float], int]] = field(default_factory=list)
 
     def progress(self, events: int) -> float:
         """The part done of a training that sees so many events in all, 0 to 1."""
@@ -91,8 +91,11 @@ def load_state(
 
 def _position(metadata: dict[str, str], path: Path) -> Position:
     try:
-        position = json.loads(metadata["position"])
-        return Position(**position | {"losses": [tuple(step) for step in position["losses"]]})
+        stored = json.loads(metadata["position"])
+        stored["losses"] = [  # version 0.1.0 knew one loss, and wrote its number alone
+            (one if isinstance(one, dict) else {"loss": one}, events) for one, events in stored["losses"]
+        ]
+        return Position(**stored)
     except (ValueError, LookupError, TypeError) as error:
         raise IcerecoError(
             f"{path} is not the state of a training: it does not say where that stands; train anew"

@@ -203,8 +203,8 @@ def ranking(cells: Sequence[Cell]) -> list[Ranked]:
 
 
 def _seconds(run: RunFolder) -> float | None:
-    told = [row["seconds"] for row in run.read_metrics() if "seconds" in row]
-    return told[-1] if told else None
+    rows = [row for row in run.read_metrics() if "seconds" in row]
+    return rows[-1]["seconds"] if rows else None
 
 
 def _behind(best: "EvaluatedEvents", other: "EvaluatedEvents") -> "GroupComparison | None":

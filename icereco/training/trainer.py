@@ -1,13 +1,14 @@
 """The training loop: batches in, steps, validations and checkpoints out."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from numpy import ndarray
 from torch import Tensor
 
 from icereco.errors import IcerecoError
@@ -16,8 +17,10 @@ from icereco.events.batch import EventBatch
 from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import autocast
+from icereco.model.several_losses import SeveralLosses
 from icereco.physics.sphere import opening_angle
 from icereco.profiles.train_options import TrainOptions
+from icereco.runs.metrics import ANGULAR_ERRORS
 from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
@@ -88,12 +91,12 @@ class Trainer:
         stream = self.batches.epoch(position.epoch, position.batch)
         while batches := list(islice(stream, self.options.batches_per_step)):
             started = time.perf_counter()
-            loss, events = self.step(*batches), sum(map(len, batches))
+            losses, events = self.step(*batches), sum(map(len, batches))
             position.batch += len(batches)
             position.step += 1
             position.events += events
             position.seconds += time.perf_counter() - started
-            self._report(loss, events)
+            self._report(losses, events)
             if (
                 self.progress * self.options.epochs * self.options.validations_per_epoch
                 >= position.validations + 1
@@ -106,27 +109,32 @@ class Trainer:
         if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
             self._validate()
 
-    def step(self, *batches: EventBatch) -> float:
-        """One optimizer step on the events of all batches; the mean loss over them."""
+    def step(self, *batches: EventBatch) -> dict[str, float]:
+        """One optimizer step on the events of all batches; their mean "loss", and "loss/<name>" where there are several."""
         self.model.train()
         self.optimizers.zero_grad()
-        events, value = sum(map(len, batches)), 0.0
+        events, values = sum(map(len, batches)), dict[str, float]()
         for batch in batches:
-            loss = self._outputs(self.model, batch)[1].sum() / events
-            value += loss.item()
-            if not np.isfinite(value):
+            losses = {name: loss.sum() / events for name, loss in self._outputs(self.model, batch)[1].items()}
+            numbers = torch.stack(
+                [*losses.values()]
+            ).tolist()  # at once: each look at a GPU's number waits for it
+            values = {
+                name: values.get(name, 0.0) + number for name, number in zip(losses, numbers, strict=True)
+            }
+            if not np.isfinite(values["loss"]):
                 raise NonFiniteLossError(self._blame(batch, "loss"))
-            loss.backward()
+            losses["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
         if not torch.isfinite(norm):
             raise NonFiniteLossError(self._blame(batches[-1], "gradient"))
         self.optimizers.step(rate_at(self.progress, self.options))
         if self.average is not None:
             self.average.update_parameters(self.model)
-        return value
+        return values
 
-    def _outputs(self, model: Model, batch: EventBatch) -> tuple[Tensor, Tensor]:
-        """What a model says of each event, and the loss of that."""
+    def _outputs(self, model: Model, batch: EventBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """What a model says of each event, and the losses of that `[E]`: "loss", and its parts where it has several."""
         device = next(model.parameters()).device
         if batch.truth is None:
             raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
@@ -134,7 +142,12 @@ class Trainer:
             outputs = model(to_tensors(batch, device))
         truth = truth_tensors(batch.truth, device)
         with model.attributing("loss", "when it was given outputs"):
-            return outputs, model.loss(outputs, truth)
+            if not isinstance(model.loss, SeveralLosses):
+                return outputs, {"loss": model.loss(outputs, truth)}
+            parts = model.loss.parts(outputs, truth)
+            return outputs, {"loss": model.loss.total(parts)} | {
+                f"loss/{name}": part for name, part in parts.items()
+            }
 
     def _blame(self, batch: EventBatch, what: str) -> str:
         shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")
@@ -144,15 +157,15 @@ class Trainer:
             "Try a lower rate: -o train.learning_rate=…, or look at those events"
         )
 
-    def _report(self, loss: float, events: int) -> None:
-        self.observer.on_step(self.position, loss)
-        losses = self.position.losses
-        losses.append((loss, events))
-        if self.position.step % self.options.log_every_steps == 0:
-            mean = float(np.average([loss for loss, _ in losses], weights=[events for _, events in losses]))
-            losses.clear()
+    def _report(self, losses: dict[str, float], events: int) -> None:
+        position = self.position
+        self.observer.on_step(position, losses["loss"])
+        position.losses.append((losses, events))
+        if position.step % self.options.log_every_steps == 0:
+            means = {f"train/{name}": value for name, value in _mean_losses(position.losses).items()}
+            position.losses.clear()
             rate = self.options.learning_rate * rate_at(self.progress, self.options)
-            self.observer.on_metrics(self._line() | {"train/loss": mean, "train/learning_rate": rate})
+            self.observer.on_metrics(self._line() | means | {"train/learning_rate": rate})
 
     def _line(self) -> dict[str, Any]:
         position = self.position
@@ -177,23 +190,26 @@ class Trainer:
         self.observer.on_checkpoint("last")
 
     def validate(self) -> dict[str, float]:
-        """Loss and angular errors over the validation events, flat: "median_deg", "median_deg/<200", …."""
+        """Losses and angular errors over the validation events, flat: "loss", "median_deg", "median_deg/<200", …."""
         model = averaged(self.model, self.average).eval()
-        losses, errors, pulses, kinds = [], [], [], []
+        losses: list[dict[str, ndarray]] = []
+        errors, pulses, kinds = [], [], []
         with self.observer.during_validation():
             for batch in self.validation():
                 assert batch.truth is not None  # training could not have begun without
                 with torch.no_grad():
-                    outputs, loss = self._outputs(model, batch)
+                    outputs, of_batch = self._outputs(model, batch)
                     found = model.decode(outputs, batch)
-                losses.append(loss.cpu().numpy())
+                losses.append({name: loss.cpu().numpy() for name, loss in of_batch.items()})
                 errors.append(opening_angle(found.direction, batch.truth.direction))
                 pulses.append(batch.pulse_count)
                 kinds.append(batch.truth.kind)
                 self.observer.on_validation_batch(batch, found)
         known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
         summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
-        return {"loss": float(np.concatenate(losses).mean())} | _flat(summary)
+        return {
+            name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]
+        } | _flat(summary)
 
 
 def _flat(summary: Summary) -> dict[str, float]:
@@ -203,11 +219,15 @@ def _flat(summary: Summary) -> dict[str, float]:
     }
     figures = {}
     for name, part in parts.items():
-        for figure, value in (
-            ("mean", part["mean_deg"]),
-            ("median", part["median_deg"]),
-            ("containment68", part["containment68_deg"]),
-        ):
-            if value is not None:
-                figures[f"{figure}_deg{name}"] = value
+        for figure in ANGULAR_ERRORS:
+            if (value := part[figure]) is not None:
+                figures[f"{figure}{name}"] = value
     return figures
+
+
+def _mean_losses(losses: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:
+    """Of several steps, by the number of their events."""
+    events = [count for _, count in losses]
+    return {
+        name: float(np.average([step[name] for step, _ in losses], weights=events)) for name in losses[0][0]
+    }

@@ -24,6 +24,7 @@ from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import Event
+from icereco.events.segments import segment_of
 from icereco.tables.assembly import event_batch
 from icereco.tables.columns import ragged
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
@@ -220,7 +221,7 @@ def summary_of(batch: pa.RecordBatch, first_row: int) -> pl.DataFrame:
     """
     sensor, time, charge, flag = (ragged(batch.column(name)) for name in PULSE_COLUMNS)
     offsets, counts = sensor.offsets, np.diff(sensor.offsets)
-    event = np.repeat(np.arange(len(counts)), counts)
+    event = segment_of(offsets)
     doms = np.unique(event * (int(sensor.values.max(initial=0)) + 1) + sensor.values)
     owner = doms // (int(sensor.values.max(initial=0)) + 1)
     columns = {

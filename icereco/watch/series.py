@@ -1,17 +1,16 @@
 """The metrics of one run in columns, growing as lines come."""
 
 import io
-import json
 import math
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
 from icereco.draw.canvas.bins import Points
+from icereco.runs.metrics import NAMES, POSITIONS, numbers_of
+from icereco.system.json_lines import row_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,8 +22,6 @@ AXES = ("step", "epoch", "time", "events")
 
 THROUGHPUT = "throughput"
 """A metric that is worked out here: events per second of training, from one line to the next."""
-
-POSITIONS = (*AXES, "seconds")
 
 BULK_BYTES = 1 << 18
 """From so much on polars is faster than Python's own JSON, and lets the screen go on meanwhile."""
@@ -68,7 +65,7 @@ class Series:
         self._value: dict[str, _Column] = {}
 
     def names(self) -> list[str]:
-        """The metrics, such as "train/loss", in the order in which they came."""
+        """The metrics, such as "train/loss", in the order in which they came, known ones first."""
         return list(self._value)
 
     def curve(self, name: str, axis: str) -> Points:
@@ -92,8 +89,8 @@ class Series:
         """Take in whole lines; what is no row is counted and left out."""
         if len(lines) >= BULK_BYTES and b"null" not in lines and self._append_bulk(lines):
             return
-        rows = [_row(line) for line in lines.splitlines()]
-        self._append_rows([row for row in rows if row is not None])
+        rows = [row_of(line) for line in lines.splitlines()]
+        self._append_rows([numbers_of(row) for row in rows if row is not None])
         self.damaged += sum(row is None for row in rows)
 
     def _append_bulk(self, lines: bytes) -> bool:
@@ -116,14 +113,15 @@ class Series:
             if name not in POSITIONS:
                 value = column.cast(pl.Float64).to_numpy()
                 present = np.flatnonzero(~np.isnan(value))
-                self._add(name, first + present, value[present])
+                if len(present):
+                    self._add(name, first + present, value[present])
         return True
 
     def _read_known(self, lines: bytes) -> "pl.DataFrame | None":
-        """The metrics known so far, four times as fast as finding out which there are; None where there are others."""
+        """The known metrics, four times as fast as finding out which there are; None where there are others."""
         import polars as pl
 
-        known = dict.fromkeys((*POSITIONS, *self._value), pl.Float64)
+        known = dict.fromkeys((*NAMES, *self._value), pl.Float64)
         frame = pl.read_ndjson(io.BytesIO(lines), schema=known)
         numbers = sum(column.count() for column in frame)
         return frame if numbers == lines.count(b'":') else None
@@ -170,21 +168,3 @@ def _rising(column: ndarray | None, before: float, count: int) -> Float[ndarray,
     new = np.full(count, before) if column is None else column.astype(np.float64)
     rising: ndarray = np.maximum.accumulate(np.maximum(np.nan_to_num(new, nan=before), before))
     return rising
-
-
-def _row(line: bytes) -> dict[str, float] | None:
-    """The numbers of one line, NaN for null; None for a line that is cut or damaged."""
-    with suppress(ValueError, RecursionError):
-        row = json.loads(line)
-        if isinstance(row, dict):
-            return dict(_numbers(row.items()))
-    return None
-
-
-def _numbers(items: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, float]]:
-    for name, value in items:
-        if value is None:
-            yield name, math.nan
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            with suppress(OverflowError):
-                yield name, float(value)

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.nn.ragged import Sequences
+from icereco.nn.segments import segment_of
 from icereco.nn.transformer import Transformer
 from icereco_encoders.options import TransformerOptions
 
@@ -53,7 +54,6 @@ def _with_summary_last(dom_offsets: Int[Tensor, "event_plus_1"]) -> Int[Tensor, 
     events = torch.arange(len(dom_offsets) - 1, device=dom_offsets.device)
     order = torch.empty(doms + len(events), dtype=torch.int64, device=dom_offsets.device)
     order[dom_offsets[1:] + events] = doms + events
-    event_of_dom = events.repeat_interleave(dom_offsets.diff())
     index = torch.arange(doms, device=dom_offsets.device)
-    order[index + event_of_dom] = index
+    order[index + segment_of(dom_offsets)] = index
     return order

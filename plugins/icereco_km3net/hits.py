@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.events.segments import segment_of
 from icereco_km3net.charge import charge_of
 
 __all__ = ["Hits", "read_hits"]
@@ -41,9 +42,8 @@ class Hits:
 
     def columns(self, sensor_id: Int[ndarray, "hit"]) -> dict[str, ndarray]:
         """Pulses of the own layout, with times from the first hit of each event."""
-        counts = np.diff(self.offsets)
-        first = np.full(len(counts), np.inf)
-        event = np.repeat(np.arange(len(counts)), counts)
+        first = np.full(len(self.offsets) - 1, np.inf)
+        event = segment_of(self.offsets)
         np.minimum.at(first, event, self.time_ns)
         return {
             "sensor_id": sensor_id,

@@ -1,12 +1,10 @@
 """Columns that the normalizers share."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from icereco.events.tensors import TensorBatch
-
-__all__ = ["charge_feature", "auxiliary_feature", "constant", "dom_of_pulse", "soften"]
+__all__ = ["charge_feature", "auxiliary_feature", "constant", "soften"]
 
 LINEAR_UP_TO = 3.0
 
@@ -14,12 +12,6 @@ LINEAR_UP_TO = 3.0
 def constant(value: float) -> Float[Tensor, ""]:
     """A constant to register as a buffer, so that it travels in the checkpoint."""
     return torch.tensor(value, dtype=torch.float64)
-
-
-def dom_of_pulse(batch: TensorBatch) -> Int[Tensor, "pulse"]:
-    """The row of each pulse's DOM."""
-    rows = torch.arange(len(batch.sensor_id), device=batch.pulse_offsets.device)
-    return torch.repeat_interleave(rows, batch.pulse_offsets.diff(), output_size=len(batch.time_ns))
 
 
 def charge_feature(charge_pe: Float[Tensor, "pulse"], floor_pe: float) -> Float[Tensor, "pulse"]:

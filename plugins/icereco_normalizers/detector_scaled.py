@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
-from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse, soften
+from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, soften
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import DetectorScaledOptions
-from icereco_normalizers.zero import event_of_pulse, time_zero
+from icereco_normalizers.zero import time_zero
 
 __all__ = ["DetectorScaledNormalizer", "light_time_ns", "middle_and_radius_m"]
 
@@ -42,7 +42,7 @@ class DetectorScaledNormalizer(nn.Module):
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
         positions = ((batch.position_m - self.middle_m) / self.radius_m).float()
-        event = event_of_pulse(batch)
+        event = batch.event_of_pulse
         late = batch.time_ns - time_zero(batch, event, self.options.zero)[event]
         time = soften((late / self.light_time_ns).float())
         columns = [
@@ -50,7 +50,7 @@ class DetectorScaledNormalizer(nn.Module):
             torch.asinh(time / FINE)[:, None],
             charge_feature(batch.charge_pe, floor_pe=1e-2)[:, None],
             auxiliary_feature(batch.auxiliary)[:, None],
-            positions[dom_of_pulse(batch)],
+            positions[batch.dom_of_pulse],
             *self.extra(batch, positions, event),
         ]
         return Features(pulses=torch.cat(columns, -1), positions=positions)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.tensors import TensorBatch
-from icereco_normalizers.columns import dom_of_pulse
+from icereco.nn.segments import segment_mean
 from icereco_normalizers.options import DomFeature, ExtraOptions
 from icereco_normalizers.zero import counted_pulses
 
@@ -40,7 +40,7 @@ class ExtraFeatures(nn.Module):
         Raises:
             IcerecoError: the data lacks a column that is asked for.
         """
-        blocks, dom = [], dom_of_pulse(batch)
+        blocks, dom = [], batch.dom_of_pulse
         if self.options.pulse_columns:
             columns = [self._column(batch, name) for name in self.options.pulse_columns]
             blocks.append(torch.stack(columns, -1) / self.get_buffer("scales"))
@@ -75,8 +75,5 @@ def _charge_centre(
     batch: TensorBatch, position: Float[Tensor, "pulse 3"], event: Int[Tensor, "pulse"]
 ) -> Float[Tensor, "event 3"]:
     """The charge-weighted mean position of each event's pulses in local coincidence (all, where it has none)."""
-    offsets = batch.pulse_offsets[batch.dom_offsets]
     weight = (batch.charge_pe.clamp(0, 1e6) + 1e-6) * counted_pulses(batch, event)
-    moments = torch.cat([weight[:, None] * position, weight[:, None]], 1)
-    sums = torch.segment_reduce(moments, "sum", offsets=offsets, axis=0, initial=0)
-    return sums[:, :3] / sums[:, 3:].clamp(min=1e-6)
+    return segment_mean(position, weight[:, None], batch.event_offsets)

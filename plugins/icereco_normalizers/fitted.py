@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
-from icereco_normalizers.columns import auxiliary_feature, charge_feature, dom_of_pulse, soften
+from icereco_normalizers.columns import auxiliary_feature, charge_feature, soften
 from icereco_normalizers.detector_scaled import light_time_ns, middle_and_radius_m
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import FittedOptions
-from icereco_normalizers.zero import event_of_pulse, time_zero
+from icereco_normalizers.zero import time_zero
 
 __all__ = ["FittedNormalizer"]
 
@@ -47,13 +47,13 @@ class FittedNormalizer(nn.Module):
 
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
-        event = event_of_pulse(batch)
+        event = batch.event_of_pulse
         pulses = ((self._pulses(batch, event) - self.centre[:2]) / self.spread[:2]).float()
         positions = ((batch.position_m - self.centre[2:]) / self.spread[2:]).float()
         columns = [
             soften(pulses),
             auxiliary_feature(batch.auxiliary)[:, None],
-            positions[dom_of_pulse(batch)],
+            positions[batch.dom_of_pulse],
             *self.extra(batch, positions, event),
         ]
         return Features(pulses=torch.cat(columns, -1), positions=positions)
@@ -63,7 +63,7 @@ class FittedNormalizer(nn.Module):
         """Take the quantiles from the first `fit_events` events of training data."""
         pulses, positions, events = [], [], 0
         for batch in batches:
-            pulses.append(self._pulses(batch, event_of_pulse(batch)))
+            pulses.append(self._pulses(batch, batch.event_of_pulse))
             positions.append(batch.position_m.double())
             events += len(batch.dom_offsets) - 1
             if events >= self.options.fit_events:

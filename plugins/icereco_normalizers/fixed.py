@@ -6,10 +6,9 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
-from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse
+from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import FixedOptions
-from icereco_normalizers.zero import event_of_pulse
 
 __all__ = ["FixedNormalizer"]
 
@@ -39,7 +38,7 @@ class FixedNormalizer(nn.Module):
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
         positions = (batch.position_m / self.position_scale_m).float()
-        dom = dom_of_pulse(batch)
+        dom = batch.dom_of_pulse
         columns = [
             ((batch.time_ns - self.time_zero_ns) / self.time_scale_ns).float(),
             charge_feature(batch.charge_pe, floor_pe=1e-8) / 3,
@@ -47,5 +46,5 @@ class FixedNormalizer(nn.Module):
             *positions[dom].unbind(-1),
             (batch.sensor_id / self.sensor_count).float()[dom],
         ]
-        more = self.extra(batch, positions, event_of_pulse(batch))
+        more = self.extra(batch, positions, batch.event_of_pulse)
         return Features(pulses=torch.cat([torch.stack(columns, -1), *more], -1), positions=positions)

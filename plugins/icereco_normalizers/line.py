@@ -1,11 +1,13 @@
 """A line through the pulses of each event."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from icereco.nn.segments import segment_mean, segment_of
 from icereco.physics.linefit import line_moments
 
 __all__ = ["Line", "fit_line"]
@@ -33,14 +35,9 @@ def fit_line(
 
     Sums run over one event after another, so that an event's line never depends on its neighbours.
     """
-
-    def mean(values: Float[Tensor, "pulse column"]) -> Float[Tensor, "event column"]:
-        return torch.segment_reduce(values * weight, "sum", offsets=offsets, axis=0, initial=0) / number
-
     weight = counted[:, None].to(position.dtype)
-    event = torch.arange(len(offsets) - 1, device=offsets.device).repeat_interleave(offsets.diff())
-    number = torch.segment_reduce(weight, "sum", offsets=offsets, axis=0, initial=0).clamp(min=1)
-    moments = line_moments(position, time[:, None], event, mean)
+    mean = partial(segment_mean, weight=weight, offsets=offsets)
+    moments = line_moments(position, time[:, None], segment_of(offsets), mean)
     length = torch.linalg.vector_norm(moments.covariance, dim=-1)
     known = length > 1e-6
     origin = torch.where(known[:, None], -moments.covariance / length.clamp(min=1e-6)[:, None], 0.0)

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from icereco.nn.segments import segment_mean, segment_of
+
 __all__ = ["Point", "light_from_point"]
 
 NEAR = 1e-2
@@ -63,15 +65,13 @@ def light_from_point(
     """
     counts = counted[:, None].to(position.dtype)
     weight = charge[:, None] * counts
-    event = torch.arange(len(offsets) - 1, device=offsets.device).repeat_interleave(offsets.diff())
+    event = segment_of(offsets)
 
     def mean(
         values: Float[Tensor, "pulse column"], by: Float[Tensor, "pulse 1"]
     ) -> Float[Tensor, "pulse column"]:
         """The event's weighted mean, for each of its pulses."""
-        columns = torch.cat([values * by, by], 1)
-        sums = torch.segment_reduce(columns, "sum", offsets=offsets, axis=0, initial=0)
-        return (sums[:, :-1] / sums[:, -1:].clamp(min=1e-6))[event]
+        return segment_mean(values, by, offsets)[event]
 
     offset = position - mean(position, weight)
     distance = torch.linalg.vector_norm(offset, dim=-1, keepdim=True)

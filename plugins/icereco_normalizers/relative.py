@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
-from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, dom_of_pulse, soften
+from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, soften
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.line import fit_line
 from icereco_normalizers.options import RelativeTimeOptions
 from icereco_normalizers.point import light_from_point
-from icereco_normalizers.zero import counted_pulses, event_of_pulse, time_zero
+from icereco_normalizers.zero import counted_pulses, time_zero
 
 __all__ = ["RelativeTimeNormalizer"]
 
@@ -66,11 +66,11 @@ class RelativeTimeNormalizer(nn.Module):
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
         positions = (batch.position_m / self.position_scale_m).float()
-        event = event_of_pulse(batch)
+        event = batch.event_of_pulse
         zero = time_zero(batch, event, self.options.zero)
         time = soften(((batch.time_ns - zero[event]) / self.time_scale_ns).float())
-        position = positions[dom_of_pulse(batch)]
-        counted, offsets = counted_pulses(batch, event), batch.pulse_offsets[batch.dom_offsets]
+        position = positions[batch.dom_of_pulse]
+        counted, offsets = counted_pulses(batch, event), batch.event_offsets
         line = fit_line(position, time, counted, offsets)
         charge = batch.charge_pe.float().clamp(0, MOST_CHARGE_PE) + 1e-3
         point = light_from_point(position, time, charge, counted, offsets, self.time_per_distance)

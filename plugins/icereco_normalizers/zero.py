@@ -7,7 +7,7 @@ from torch import Tensor
 from icereco.events.tensors import TensorBatch
 from icereco_normalizers.options import ZeroName
 
-__all__ = ["central_time", "counted_pulses", "event_of_pulse", "first_time", "time_zero"]
+__all__ = ["central_time", "counted_pulses", "first_time", "time_zero"]
 
 
 def time_zero(batch: TensorBatch, event: Int[Tensor, "pulse"], zero: ZeroName) -> Float[Tensor, "event"]:
@@ -17,7 +17,7 @@ def time_zero(batch: TensorBatch, event: Int[Tensor, "pulse"], zero: ZeroName) -
 
 def first_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor, "event"]:
     """Time of the first pulse in local coincidence, of the first of all where there is none."""
-    offsets = batch.pulse_offsets[batch.dom_offsets]
+    offsets = batch.event_offsets
     counted = torch.where(counted_pulses(batch, event), batch.time_ns, float("inf"))
     first = torch.segment_reduce(counted, "min", offsets=offsets, initial=float("inf"))
     return torch.where(offsets.diff() > 0, first, 0.0)
@@ -25,15 +25,8 @@ def first_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor,
 
 def counted_pulses(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Bool[Tensor, "pulse"]:
     """The pulses in local coincidence; all pulses of an event that has none."""
-    coincident = _running((~batch.auxiliary).long())[batch.pulse_offsets[batch.dom_offsets]].diff()
+    coincident = _running((~batch.auxiliary).long())[batch.event_offsets].diff()
     return ~batch.auxiliary | (coincident == 0)[event]
-
-
-def event_of_pulse(batch: TensorBatch) -> Int[Tensor, "pulse"]:
-    """The row of each pulse's event."""
-    counts = batch.pulse_offsets[batch.dom_offsets].diff()
-    rows = torch.arange(len(counts), device=counts.device)
-    return torch.repeat_interleave(rows, counts, output_size=len(batch.time_ns))
 
 
 def central_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor, "event"]:
@@ -41,7 +34,7 @@ def central_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tenso
 
     It is the time of the first pulse with which at least half of the charge has arrived; 0 for an event without pulses.
     """
-    offsets = batch.pulse_offsets[batch.dom_offsets]
+    offsets = batch.event_offsets
     if len(event) == 0:
         return batch.time_ns.new_zeros(len(offsets) - 1)
     by_time = torch.argsort(batch.time_ns, stable=True)

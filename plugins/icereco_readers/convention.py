@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
+from icereco.events.segments import segment_of
 from icereco.physics.linefit import line_moments
 from icereco.physics.sphere import direction_from_angles
 from icereco.system.log import get_logger
@@ -144,7 +145,7 @@ def _from_vertex(events: ForeignEvents, names: list[str]) -> Float[ndarray, "eve
 
 def _swept(events: ForeignEvents) -> Float[ndarray, "event 3"]:
     """Along the velocity of a straight line through places and times."""
-    event = np.repeat(np.arange(len(events)), np.diff(events.offsets))
+    event = segment_of(events.offsets)
     time = events.pulses["time"][:, None]
     return line_moments(events.place_m, time, event, partial(_mean, events)).covariance
 
@@ -154,7 +155,7 @@ def _mean(events: ForeignEvents, values: ndarray) -> ndarray:
     if values.ndim > 1:
         return np.stack([_mean(events, column) for column in values.T], axis=1)
     counts = np.diff(events.offsets)
-    event = np.repeat(np.arange(len(counts)), counts)
+    event = segment_of(events.offsets)
     with np.errstate(invalid="ignore"):
         mean: ndarray = np.bincount(event, values, minlength=len(counts)) / counts
     return mean

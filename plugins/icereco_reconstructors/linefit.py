@@ -7,6 +7,7 @@ from numpy import ndarray
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.physics.linefit import line_moments
+from icereco.physics.weighted_mean import weighted_mean
 from icereco_reconstructors.options import LineFitOptions
 
 __all__ = ["LineFit"]
@@ -45,15 +46,13 @@ def _origin(batch: EventBatch, weight: Float[ndarray, "pulse"]) -> Float[ndarray
 
     The pulses of a DOM share its position: the fit through their mean times, weighted with their sums, goes the same way.
     """
-    event = np.repeat(np.arange(len(batch)), batch.dom_count)
 
     def mean(values: Float[ndarray, "dom column"]) -> Float[ndarray, "event column"]:
-        sums = [np.bincount(event, dom_weight * column, minlength=len(batch)) for column in values.T]
-        return np.stack(sums, axis=1) / total[:, None]
+        return weighted_mean(values, dom_weight, event, len(batch))
 
+    event = batch.event_of_dom
     time = batch.time_ns - np.repeat(_first_time(batch), batch.pulse_count)
     dom_weight = _per_dom(batch, weight)
-    total = np.bincount(event, dom_weight, minlength=len(batch))
     dom_time = _per_dom(batch, weight * time) / np.where(dom_weight > 0, dom_weight, 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         position = batch.position_m.astype(np.float64)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from icereco_normalizers.columns import soften
 from icereco_normalizers.point import light_from_point
-from icereco_normalizers.zero import central_time, event_of_pulse
+from icereco_normalizers.zero import central_time
 
 from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
@@ -73,7 +73,7 @@ def one_event(times, charges, auxiliary):
 
 
 def zero_of(batch):
-    return central_time(batch, event_of_pulse(batch))
+    return central_time(batch, batch.event_of_pulse)
 
 
 @pytest.mark.parametrize("name", NORMALIZERS)

@@ -3,6 +3,7 @@ from io import StringIO
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.events.tensors import to_tensors
 from icereco.tables.assembly import event_batch
 from icereco.tables.columns import conform, one_batch
 from icereco.tables.schema import SCHEMA
@@ -52,6 +54,20 @@ def test_a_batch_holds_every_pulse_sorted_under_its_event_and_dom(detector, coun
     assert batch.event_id.tolist() == table["event_id"].to_pylist()
     assert batch.pulse_count.tolist() == counts
     assert batch.dom_count.tolist() == [len({pulse[0] for pulse in event}) for event in plain(table)]
+
+
+@given(counts=st.lists(st.integers(0, 12), max_size=12), seed=st.integers(0, 99))
+def test_each_pulse_and_dom_knows_its_row_as_an_array_and_as_a_tensor(detector, counts, seed):
+    batch = event_batch(random_events(np.array(counts, int), seed, sensors=3), detector)
+    tensors = to_tensors(batch, torch.device("cpu"))
+    ids = [
+        (event.event_id, dom.sensor_id) for event in batch for dom in event.doms for _ in dom.pulses.time_ns
+    ]
+    for rows in (batch, tensors):
+        events, doms = np.asarray(rows.event_of_pulse), np.asarray(rows.dom_of_pulse)
+        assert events.dtype == doms.dtype == np.int64
+        assert list(zip(batch.event_id[events], batch.sensor_id[doms], strict=True)) == ids
+    assert batch.event_of_dom.tolist() == [row for row, event in enumerate(batch) for _ in event.doms]
 
 
 def test_pulses_at_one_time_on_one_sensor_keep_their_order(detector):

@@ -158,7 +158,7 @@ def train_on_huge_event() -> dict[str, object]:
         lambda: iter([batch]),
         TrainingObserver(),
     )
-    loss = trainer.step(batch)
+    loss = trainer.step(batch)["loss"]
     direction = model.reconstruct(batch).direction
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"finite": bool(np.isfinite(loss) and np.isfinite(direction).all()), "peak_gib": peak}

@@ -1,6 +1,8 @@
 """Training: exact resume, honest stops, and run folders with everything in them."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from icereco.model.checkpoint import read_tensors, write_tensors
 from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
+from icereco.runs.metrics import SCHEMA
 from icereco.training import session as sessions
 from icereco.training.data_choice import DataChoice
 from icereco.training.observer import TrainingObserver
@@ -236,9 +239,47 @@ def test_a_finished_run_has_everything(tmp_path, events):
     assert run.state() == "finished"
     assert all(path.is_file() for path in (run.best, run.last, run.profile, run.validation, run.log))
     assert run.provenance()["train_events"] == 160
-    lines = run.read_metrics()
-    assert {"train/loss", "train/learning_rate"} <= lines[0].keys()
-    assert any("validation/median_deg" in line for line in lines)
+    assert {"train/loss", "validation/median_deg"} <= keys_written(run)
+
+
+def keys_written(run: RunFolder) -> set[str]:
+    return {key for line in run.read_metrics() for key in line}
+
+
+TWO_LOSSES = ("losses.energy.use=log-energy", "losses.energy.weight=0.5")
+
+
+@pytest.mark.parametrize("losses", [(), TWO_LOSSES], ids=["one", "two"])
+def test_every_key_of_the_metrics_is_in_the_schema_and_every_key_of_the_schema_is_written(
+    tmp_path, events, losses
+):
+    run = RunFolder.create(tmp_path, "keys")
+    with sessions.begin(small_profile("train.epochs=1", *losses), events, run, silently) as session:
+        assert train(session)
+    patterns = {metric.key: re.sub("<[a-z]+>", ".+", metric.key) for metric in SCHEMA}
+    keys = keys_written(run)
+    assert {key for key in keys if not any(re.fullmatch(one, key) for one in patterns.values())} == set()
+    unwritten = {
+        key for key, one in patterns.items() if not any(re.fullmatch(one, written) for written in keys)
+    }
+    assert unwritten == (set() if losses else {"train/loss/<name>", "validation/loss/<name>"})
+
+
+def test_the_loss_is_the_weighted_sum_of_its_parts_also_over_a_stop(tmp_path, events):
+    profile = small_profile(
+        "train.epochs=1", "train.batches_per_step=2", "train.log_every_steps=3", *TWO_LOSSES
+    )
+    run = RunFolder.create(tmp_path, "parts")
+    with sessions.begin(profile, events, run, silently) as session:
+        assert not train(session, steps=2)
+    with sessions.resume(run, silently) as session:
+        assert train(session)
+    for part in ("train", "validation"):
+        lines = [line for line in run.read_metrics() if f"{part}/loss" in line]
+        assert lines
+        for line in lines:
+            parts = line[f"{part}/loss/direction"] + 0.5 * line[f"{part}/loss/energy"]
+            assert line[f"{part}/loss"] == pytest.approx(parts, rel=1e-5)
 
 
 def test_a_loss_that_is_no_number_stops_at_once_and_keeps_the_weights(tmp_path, events):
@@ -278,6 +319,24 @@ def test_what_is_no_state_of_a_training_is_not_resumed(tmp_path, events, content
     with pytest.raises(IcerecoError, match="is not the state of a training"), sessions.resume(run, silently):
         pass
     assert run.state() == "stopped"
+
+
+def test_a_state_with_numbers_as_losses_as_version_0_1_0_wrote_it_is_resumed(tmp_path, events):
+    profile = small_profile("train.epochs=1", "train.log_every_steps=4")
+    lines = []
+    for name in ("new", "old"):
+        run = RunFolder.create(tmp_path, name)
+        with sessions.begin(profile, events, run, silently) as session:
+            assert not train(session, steps=2)
+        if name == "old":
+            tensors, metadata = read_tensors(run.training_state)
+            position = json.loads(metadata["position"])
+            position["losses"] = [(losses["loss"], count) for losses, count in position["losses"]]
+            write_tensors(run.training_state, tensors, metadata | {"position": json.dumps(position)})
+        with sessions.resume(run, silently) as session:
+            assert train(session)
+        lines.append([line["train/loss"] for line in run.read_metrics() if "train/loss" in line])
+    assert lines[0] == lines[1] != []
 
 
 def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_path, events):

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.events.batch import Event
+from icereco.physics.weighted_mean import weighted_mean
 
 __all__ = ["DomState", "Hits", "hits_of"]
 
@@ -64,7 +65,8 @@ class Hits:
             weight = np.bincount(self.dom, self.charge_pe, len(self.sensor_id))
         if not weight.sum() > 0:
             return self.position_m.mean(0).astype(np.float64) if len(self.position_m) else np.zeros(3)
-        middle: ndarray = weight @ self.position_m / weight.sum()
+        event = np.zeros(len(weight), np.int64)
+        middle: ndarray = weighted_mean(self.position_m, weight, event, 1)[0]
         return middle
 
     def until(self, time_ns: float | None) -> DomState:
@@ -84,7 +86,7 @@ def hits_of(event: Event) -> Hits:
     """The hits of an event; a charge or time that is no number counts as nothing at the beginning."""
     batch = event.batch
     offsets, count = batch.pulse_offsets, len(batch.sensor_id)
-    dom = np.repeat(np.arange(count), np.diff(offsets))
+    dom = batch.dom_of_pulse
     time = np.nan_to_num(batch.time_ns.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     charge = np.clip(np.nan_to_num(batch.charge_pe.astype(np.float64), posinf=0.0, neginf=0.0), 0.0, None)
     plain = np.bincount(dom, ~batch.auxiliary, count)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from icereco.runs.metrics import split_key
 from icereco.watch.series import THROUGHPUT
 
 __all__ = ["CurveOf", "Panel", "panels_of"]
@@ -43,13 +44,13 @@ def panels_of(metrics: Iterable[str]) -> list[Panel]:
 def _place(metric: str) -> tuple[str, CurveOf]:
     if metric == THROUGHPUT:
         return "throughput [events/s]", CurveOf(metric, "events/s", training=True)
-    part, _, rest = metric.partition("/")
-    if not rest:
+    part, figure, slice_name = split_key(metric)
+    if not figure:
         return metric.replace("_", " "), CurveOf(metric, metric)
-    figure, _, slice_name = rest.partition("/")
     training = part == "train"
     if figure not in _FIGURES:
-        return rest.replace("_", " "), CurveOf(metric, part, training)
+        title = f"{figure}: {slice_name}" if slice_name else figure
+        return title.replace("_", " "), CurveOf(metric, part, training)
     if not slice_name:
         return "angular error [°]", CurveOf(metric, _FIGURES[figure], training)
     by = "pulses" if _PULSES.match(slice_name) else "kind"
@@ -58,4 +59,5 @@ def _place(metric: str) -> tuple[str, CurveOf]:
 
 
 def _rank(title: str) -> tuple[int, str]:
-    return (_ORDER.index(title) if title in _ORDER else len(_ORDER), title)
+    chart, _, _ = title.partition(": ")  # the parts of a loss follow it
+    return (_ORDER.index(chart) if chart in _ORDER else len(_ORDER), title)

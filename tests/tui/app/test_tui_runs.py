@@ -75,11 +75,11 @@ def test_what_went_wrong_stands_under_the_progress_and_in_the_list_of_alerts(tmp
 
 def test_training_and_validation_share_a_chart():
     names = ["train/loss", "validation/loss", "validation/median_deg", "validation/mean_deg",
-             "validation/median_deg/<200", "validation/median_deg/cascade", "train/learning_rate", THROUGHPUT]  # fmt: skip
+             "validation/median_deg/<200", "validation/median_deg/cascade", "train/learning_rate", THROUGHPUT, "train/loss/energy", "validation/loss/energy"]  # fmt: skip
     panels = panels_of(names)
     assert [curve.metric for curve in panels[0].curves] == ["train/loss", "validation/loss"]
     assert [panel.title for panel in panels] == [
-        "loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
+        "loss", "loss: energy", "angular error [°]", "median [°] by pulses", "median [°] by kind",
         "throughput [events/s]", "learning rate",
     ]  # fmt: skip
     shown = {curve.metric for panel in panels for curve in panel.curves}

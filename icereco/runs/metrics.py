@@ -1,0 +1,142 @@
+"""`metrics.jsonl` of a run: what each key of a line means, and how lines are written and read.
+
+A line is a JSON object that is complete once its newline is there. A number that is not finite is written as null and
+read as NaN. Keys that `SCHEMA` does not list are allowed, kept and shown.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from icereco.system.files import explaining, write_text
+from icereco.system.json_lines import plain, row_of
+
+__all__ = [
+    "ANGULAR_ERRORS",
+    "NAMES",
+    "POSITIONS",
+    "SCHEMA",
+    "AngularError",
+    "Metric",
+    "append_line",
+    "numbers_of",
+    "read_lines",
+    "rewind",
+    "split_key",
+]
+
+AngularError = Literal["mean_deg", "median_deg", "containment68_deg"]
+ANGULAR_ERRORS: dict[AngularError, str] = {
+    "mean_deg": "mean",
+    "median_deg": "median",
+    "containment68_deg": "68 % containment",
+}
+"""Figures of the angular error between estimated and true direction, by key, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a key of a line means.
+
+    Attributes:
+        key: as it is in the file; a part in angle brackets, such as `<slice>`, stands for any name.
+        unit: empty for a pure number.
+        meaning: in words.
+    """
+
+    key: str
+    unit: str
+    meaning: str
+
+
+_POSITIONS = (
+    Metric("step", "", "optimizer steps so far; in every line"),
+    Metric("epoch", "", "passes over the training events so far, with fractions; in every line"),
+    Metric("events", "", "training events seen so far, each as often as it was seen; in every line"),
+    Metric("seconds", "s", "time spent in training steps so far, over all sittings; in every line"),
+    Metric("time", "s", "when the line was written, since 1970 (UTC); in every line"),
+)
+_LOSSES = (
+    Metric("train/loss", "", "mean loss of the training events since the last such line"),
+    Metric("train/loss/<name>", "", "the same of one of several losses, before its weight; `direction` for `[loss]`"),
+    Metric("train/learning_rate", "", "the learning rate after the newest step"),
+    Metric("validation/loss", "", "mean loss of the validation events; the lowest decides which weights are the best"),
+    Metric("validation/loss/<name>", "", "the same of one of several losses, before its weight"),
+)  # fmt: skip
+_ERRORS = tuple(
+    metric
+    for key, words in ANGULAR_ERRORS.items()
+    for metric in (
+        Metric(f"validation/{key}", "degrees", f"{words} of the angular error of the validation events"),
+        Metric(
+            f"validation/{key}/<slice>",
+            "degrees",
+            f"{words} of the angular error of those with a number of pulses, such as `<200`, or of a kind, such as `cascade`",
+        ),
+    )
+)
+
+SCHEMA: tuple[Metric, ...] = (*_POSITIONS, *_LOSSES, *_ERRORS)
+"""Every key that a training writes."""
+
+POSITIONS = tuple(metric.key for metric in _POSITIONS)
+"""Keys that say where a line stands, rather than how well the training does."""
+
+NAMES = tuple(metric.key for metric in SCHEMA if "<" not in metric.key)
+"""Keys without a free part."""
+
+
+def split_key(key: str) -> tuple[str, str, str]:
+    """Part of the training, figure, and slice or loss: "validation", "median_deg", "<200"; what is absent is empty."""
+    part, _, rest = key.partition("/")
+    figure, _, name = rest.partition("/")
+    return part, figure, name
+
+
+def append_line(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Add one line and hand it to the system at once, so that readers see it.
+
+    Raises:
+        IcerecoError: the disk is full or the folder is gone.
+    """
+    line = _line(metrics).encode()
+    with explaining(path), path.open("ab+", buffering=0) as file:
+        # A process that died in the middle of a line must not spoil the next one.
+        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+            line = b"\n" + line
+        file.write(line)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Every complete line, with NaN for null; a damaged line is left out. Empty where there is no file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    complete, _, _ = content.rpartition(b"\n")
+    return [row for line in complete.splitlines() if (row := row_of(line)) is not None]
+
+
+def rewind(path: Path, step: int) -> None:
+    """Drop what was written after `step`, which a resumed training is going to write again."""
+    kept = [row for row in read_lines(path) if numbers_of(row).get("step", 0) <= step]
+    write_text(path, "".join(map(_line, kept)))
+
+
+def numbers_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a line; texts, flags and lists are left out."""
+    numbers = {}
+    for key, value in row.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                numbers[key] = float(value)
+            except OverflowError:  # an integer beyond the range of a float
+                continue
+    return numbers
+
+
+def _line(metrics: Mapping[str, Any]) -> str:
+    return json.dumps(plain(metrics), allow_nan=False) + "\n"
