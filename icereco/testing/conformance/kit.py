@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import KINDS, Kind
@@ -66,7 +66,7 @@ def checks(
     """
     if kind not in KINDS:
         raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, KINDS)}")
-    found = checks_of(registry().find(cast("Kind", kind), name), example, settings)
+    found = checks_of(registry().find(kind, name), example, settings)
     return [check for check in found if not check.waived]
 
 
