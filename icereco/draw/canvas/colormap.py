@@ -85,8 +85,7 @@ class Colormap:
         """Colours for numbers 0 to 1 (others are taken as the nearer end, NaN as 0), of which there are `steps`."""
         count = steps or _STEPS
         step = np.clip(np.nan_to_num(part) * count, 0, count - 1).astype(np.int64)
-        colors: ndarray = self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)]
-        return colors
+        return np.asarray(self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)])
 
     def table(self, background: int) -> Int[ndarray, "step"]:
         """All colours, readable on a background.
