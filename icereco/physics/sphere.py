@@ -43,8 +43,7 @@ def opening_angle(first: Float[ndarray, "*#n 3"], second: Float[ndarray, "*#n 3"
     1.5707963267948966
     """
     cross = np.linalg.norm(np.cross(first, second), axis=-1)
-    angle: ndarray = np.arctan2(cross, np.sum(first * second, axis=-1))
-    return angle
+    return np.asarray(np.arctan2(cross, np.sum(first * second, axis=-1)))
 
 
 def tangents(direction: Float[ndarray, "*n 3"]) -> tuple[Float[ndarray, "*n 3"], Float[ndarray, "*n 3"]]:

@@ -48,14 +48,14 @@ def concentration(cosine: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     >>> float(concentration(mean_cosine(np.array(50.0))).round(6))
     50.0
     """
-    wanted = np.clip(cosine, 0, 1 - 1e-12)
-    kappa = wanted * (3 - wanted**2) / (1 - wanted**2)
+    wanted = np.asarray(np.clip(cosine, 0, 1 - 1e-12))
+    kappa = np.asarray(wanted * (3 - wanted**2) / (1 - wanted**2))
     for _ in range(_NEWTON_STEPS):
         reached = mean_cosine(kappa)
         slope = 1 - reached**2 - 2 * reached / np.maximum(kappa, SMALLEST_KAPPA)
         slope = np.maximum(np.where(kappa < 1e-3, 1 / 3, slope), 1e-30)
-        kappa = np.maximum(kappa - (reached - wanted) / slope, kappa / 2)
-    return np.asarray(kappa)
+        kappa = np.asarray(np.maximum(kappa - (reached - wanted) / slope, kappa / 2))
+    return kappa
 
 
 def probability_inside(angle_rad: Float[ndarray, "*n"], kappa: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:

@@ -12,10 +12,10 @@ __all__ = ["cascade_density", "track_density"]
 
 
 def cascade_density(
-    distance_m: Float[Tensor, "*n"],
-    scattering_per_m: Float[Tensor, "*n"],
-    absorption_per_m: Float[Tensor, "*n"],
-) -> Float[Tensor, "*n"]:
+    distance_m: Float[Tensor, "*#n"],
+    scattering_per_m: Float[Tensor, "*#n"],
+    absorption_per_m: Float[Tensor, "*#n"],
+) -> Float[Tensor, "*#n"]:
     """Fluence per emitted photon, 1/m², at a distance from an isotropic point.
 
     Between ballistic, 1/(4π d²), and diffusive, 1/(4π λc d) e^(−d/λp), as 1/(λc d tanh(d/λc)) e^(−d/λp)
@@ -28,11 +28,11 @@ def cascade_density(
 
 
 def track_density(
-    distance_m: Float[Tensor, "*n"],
-    scattering_per_m: Float[Tensor, "*n"],
-    absorption_per_m: Float[Tensor, "*n"],
+    distance_m: Float[Tensor, "*#n"],
+    scattering_per_m: Float[Tensor, "*#n"],
+    absorption_per_m: Float[Tensor, "*#n"],
     cherenkov_sine: float,
-) -> Float[Tensor, "*n"]:
+) -> Float[Tensor, "*#n"]:
     """Fluence per photon emitted on a metre, 1/m, at a distance from a long line of Cherenkov light.
 
     1/(2π sin θc √(λμ d) tanh √(d/λμ)) e^(−d/λp), √λμ = λc/sin θc √(2/(π λp)) (sources as above): ballistic
@@ -46,8 +46,8 @@ def track_density(
 
 
 def _lengths(
-    scattering_per_m: Float[Tensor, "*n"], absorption_per_m: Float[Tensor, "*n"]
-) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+    scattering_per_m: Float[Tensor, "*#n"], absorption_per_m: Float[Tensor, "*#n"]
+) -> tuple[Float[Tensor, "*#n"], Float[Tensor, "*#n"]]:
     """The inverse of the propagation length λp, and the length λc of the diffusion."""
     per_propagation = torch.sqrt(3.0 * scattering_per_m * absorption_per_m)
     return per_propagation, torch.exp(absorption_per_m / scattering_per_m) / (3.0 * scattering_per_m)

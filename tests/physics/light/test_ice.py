@@ -31,7 +31,7 @@ def depths() -> tuple[Tensor, Tensor]:
 
 def test_means_are_the_integrals_of_the_cards_layers(ice: LayeredIce, medium: Medium, depths: tuple):
     first, second = depths
-    path = np.linspace(first, second, 20_001)
+    path = np.linspace(first.numpy(), second.numpy(), 20_001)
     for mean, length in zip(ice.mean_coefficients(first, second), medium.lengths_m(), strict=True):
         expected = np.trapezoid(np.interp(path, medium.z_m, 1.0 / length), dx=1 / 20_000, axis=0)
         np.testing.assert_allclose(mean, expected, rtol=1e-5)

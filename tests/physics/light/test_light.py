@@ -189,9 +189,12 @@ class TestTensors:
 
 
 @pytest.mark.parametrize("name", ["scattering_length_m", "absorption_length_m"])
-@pytest.mark.parametrize("length", [None, np.array([np.inf])])
-def test_a_medium_without_scattering_or_absorption_is_refused(detector: Detector, name: str, length: object):
-    clear = replace(detector, medium=replace(detector.medium, **{name: length}))
+@pytest.mark.parametrize("length_m", [None, np.inf])
+def test_a_medium_without_scattering_or_absorption_is_refused(
+    detector: Detector, name: str, length_m: float | None
+):
+    lengths = None if length_m is None else np.full_like(detector.medium.z_m, length_m)
+    clear = replace(detector, medium=replace(detector.medium, **{name: lengths}))
     with pytest.raises(IcerecoError, match=rf"'icecube86' gives no {name} in \[medium\]"):
         LightModel(clear)
 
