@@ -23,6 +23,7 @@ from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
 from icereco.system.log import get_logger
+from icereco.tables.schema import TARGET_COLUMNS
 from icereco.training.averaging import AveragedModel, running_average
 from icereco.training.checkpoints import Checkpoints
 from icereco.training.data_choice import DataChoice
@@ -265,10 +266,22 @@ def _fit_normalizer(model: Model, batches: Batches) -> None:
 
 
 def _meet_first_batch(model: Model, batch: EventBatch) -> None:
-    """Check the features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
+    """Check the targets and features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
+    _require_targets(model, batch)
     if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
     model.centre_outputs(batch)
+
+
+def _require_targets(model: Model, batch: EventBatch) -> None:
+    """Check that the data know, at least of some events, what the losses need."""
+    known = () if batch.truth is None else batch.truth.targets
+    if missing := [target for target in model.loss.targets if target not in known]:
+        columns = ", ".join(name for target in missing for name in TARGET_COLUMNS[target])
+        raise IcerecoError(
+            f"the losses of this profile need the true {', '.join(missing)}, and the data lack the columns {columns}; "
+            f"the data have: {', '.join(known) or 'no truth'}. Leave out those losses, or train on other data"
+        )
 
 
 def _device(model: Model) -> torch.device:

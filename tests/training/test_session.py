@@ -397,3 +397,16 @@ def test_events_of_another_detector_are_refused_before_there_is_a_run(tmp_path, 
     assert result.exit_code != 0
     assert "outside orca" in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_data_without_the_target_of_a_loss_are_refused_before_the_first_step(tmp_path, events):
+    table = pq.read_table(events).drop_columns(["energy"])
+    pq.write_table(table, tmp_path / "without.parquet")
+    profile = small_profile("losses.energy.use=log-energy")
+    run = RunFolder.create(tmp_path / "runs", "refused")
+    with (
+        pytest.raises(IcerecoError, match="need the true energy_gev, and the data lack the columns energy"),
+        sessions.begin(profile, tmp_path / "without.parquet", run, silently),
+    ):
+        pass
+    assert not run.path.exists()
