@@ -40,7 +40,7 @@ def decode_mixture(
     posterior = VmfMixture(weight, mean, np.broadcast_to(float64(length), weight.shape))
     with exact_products(natural):
         if how == "mode":
-            start = torch.from_numpy(posterior.mode).to(natural)
+            start = natural.new_tensor(posterior.mode)
             return Estimates(direction=_climb(log_weight, natural, length, start), posterior=posterior)
         share = log_weight.exp() * _mean_cosine(length) / length.clamp(min=1e-12)
         return Estimates(direction=unit((share[..., None] * natural).sum(1)), posterior=posterior)

@@ -26,7 +26,8 @@ def require_same_sensors(geometry: Path, detector: Detector) -> None:
         IcerecoError: one is not, or the table cannot be read.
     """
     try:
-        names = geometry.open(encoding="utf-8").readline().strip().split(",")
+        with geometry.open(encoding="utf-8") as table_file:
+            names = table_file.readline().strip().split(",")
         columns = [names.index(name) for name in ("sensor_id", "x", "y", "z")]
         table = np.loadtxt(geometry, delimiter=",", skiprows=1, usecols=columns, ndmin=2)
     except ValueError as error:

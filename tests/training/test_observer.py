@@ -2,14 +2,22 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
+from icereco.detector.detector import load_detector
+from icereco.events.reconstruction import Reconstruction
+from icereco.tables.assembly import event_batch
+from icereco.testing.random_events import random_events
 from icereco.training.observer import Observers, TrainingObserver
 from icereco.training.resume_state import Position
 
 REPORTS = {
     "on_step": (Position(step=3), 0.5),
-    "on_validation_batch": ("batch", "reconstruction"),
+    "on_validation_batch": (
+        event_batch(random_events(np.array([5])), load_detector("icecube86")),
+        Reconstruction(np.array([[0.0, 0.0, 1.0]])),
+    ),
     "on_metrics": ({"step": 3},),
     "on_checkpoint": ("best",),
     "between_steps": (),

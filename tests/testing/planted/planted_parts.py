@@ -75,6 +75,9 @@ class Spoilt:
     def log_density(self, directions):
         return self.sound.log_density(directions) + np.log(2) * (self.fault == "posterior-is-a-density")
 
+    def as_mixture(self):
+        return self.sound
+
     def contour_level(self, probability):
         return self.sound.contour_level(probability / 2)
 
