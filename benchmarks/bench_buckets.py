@@ -17,7 +17,7 @@ from common import console, hierarchical, show_machine
 from icereco.data.simulated import Simulation
 from icereco.detector.detector import load_detector
 from icereco.events.batch import EventBatch
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model, build_model
 from icereco.plugins.discovery import registry
 from icereco.tables.assembly import event_batch
@@ -29,7 +29,7 @@ def step(model: Model, batch: EventBatch) -> None:
     """Forward and backward."""
     assert batch.truth is not None  # simulated events have one
     outputs = model(to_tensors(batch, torch.device("cpu")))
-    model.loss(outputs, torch.from_numpy(batch.truth.direction).float()).mean().backward()
+    model.loss(outputs, truth_tensors(batch.truth, torch.device("cpu"))).mean().backward()
     model.zero_grad()
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.events.tensors import TensorBatch, to_tensors
+from icereco.events.tensors import TensorBatch, to_tensors, truth_tensors
 from icereco.model.model import Model, build_model
 from icereco.model.precision import autocast
 from icereco.plugins.component import ROLES
@@ -51,7 +51,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 def rates(model: Model, options: object, batch: EventBatch) -> tuple[float, float]:
     """Events per second of processor time, of training steps and of inference."""
     optimizers = build_optimizers(model, options)
-    tensors, truth = to_tensors(batch, CPU), torch.from_numpy(batch.truth.direction).float()
+    tensors, truth = to_tensors(batch, CPU), truth_tensors(batch.truth, CPU)
 
     def step() -> None:
         model.train()

@@ -8,7 +8,7 @@ import torch
 from common import console, flops_forward, hierarchical, median_seconds, show_machine, simulated_events
 
 from icereco.detector.detector import load_detector
-from icereco.events.tensors import to_tensors
+from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import build_model
 from icereco.model.precision import autocast
 from icereco.training.optimizer import build_optimizers
@@ -20,7 +20,7 @@ def main() -> None:
     profile, batch, device = hierarchical(), simulated_events(64), torch.device("cpu")
     model = build_model(profile, load_detector("icecube86"))
     optimizers = build_optimizers(model, profile.train)
-    tensors, truth = to_tensors(batch, device), torch.from_numpy(batch.truth.direction).float()
+    tensors, truth = to_tensors(batch, device), truth_tensors(batch.truth, device)
     console.print(
         f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters; 64 events, "
         f"{len(batch.time_ns) / 64:.0f} pulses and {len(batch.sensor_id) / 64:.0f} DOMs in the mean"
