@@ -7,7 +7,7 @@ __all__ = ["IcerecoError", "nearest", "did_you_mean", "message_in"]
 
 
 class IcerecoError(Exception):
-    """Something the user can mend; the command line prints the message alone and exits with 2.
+    """Something the user can fix; the command line prints the message alone and exits with 2.
 
     The message says what is wrong, where (file, line, row, event_id), what was allowed, and what to do next.
     """

@@ -115,7 +115,7 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise IcerecoError(f"{settings_file()}: not valid TOML: {error}; mend it by hand") from None
+        raise IcerecoError(f"{settings_file()}: not valid TOML: {error}; fix it by hand") from None
 
 
 def _settings_or_none(text: str) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ def table(kind):
 
 @pytest.mark.parametrize("kind", ROLES)
 def test_every_component_of_a_model_is_listed_as_it_is_declared(kind):
-    # ICERECO_WRITE_DOCS=1 pytest tests/test_components_page.py writes the tables anew.
+    # ICERECO_WRITE_DOCS=1 pytest tests/test_components_page.py writes the tables again.
     text = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(rf"<!-- table: {kind} -->\n(\n\|[^\n]*(\n\|[^\n]*)*\n)?")
     if os.environ.get("ICERECO_WRITE_DOCS"):

@@ -38,7 +38,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
-    differences when events are drawn anew (bootstrap). The name of a method that stands beside the first one's
+    differences when events are resampled (bootstrap). The name of a method that stands beside the first one's
     directions in its file, such as linefit, means that method.
 
     \b

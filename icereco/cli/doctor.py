@@ -1,4 +1,4 @@
-"""`icereco doctor`: what is wrong with data, and how to mend it."""
+"""`icereco doctor`: what is wrong with data, and how to fix it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def command(
     """Examine data: directions, units, flags, sensors, duplicates, truth, speed.
 
     Looks at events from all over the files and says what is wrong, how it shows, what the likely cause is, and how to
-    mend it. Several data sets are also compared: no event may be in two. Exits with 1 if anything is wrong.
+    fix it. Several data sets are also compared: no event may be in two. Exits with 1 if anything is wrong.
 
     \b
     icereco doctor events.parquet                      a file, a folder, or the name of a data set
@@ -160,5 +160,5 @@ def _print_finding(console: Console, finding: "Finding") -> None:
 def _print_summary(console: Console, findings: "Sequence[Finding]") -> None:
     counts = {name: sum(finding.severity == name for finding in findings) for name in _SIGNS}
     console.print(
-        f"{counts['error']} wrong, {counts['warning']} to look at, {counts['unknown']} cannot be told, {counts['ok']} well"
+        f"{counts['error']} wrong, {counts['warning']} to look at, {counts['unknown']} could not be checked, {counts['ok']} well"
     )

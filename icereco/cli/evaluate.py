@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["command", "reconstructions_of", "show"]
 
 _HEADINGS = ("median", "mean", "68 %")
+_MOST_IN_FULL = 2
+"""Methods beside the file's own whose figures are all shown."""
 
 
 @click.command("evaluate")
@@ -85,12 +87,14 @@ def _table(evaluation: "Evaluation") -> Table:
     table.add_column("\ngroup", no_wrap=True)
     table.add_column("\nevents", justify="right")
     headings = [f"\n{heading}" for heading in _HEADINGS]
-    headings += [f"{name}\n{heading}" for name in evaluation.comparisons for heading in _HEADINGS]
+    # Files with many official fits: the medians alone have room.
+    shown = len(_HEADINGS) if len(evaluation.comparisons) <= _MOST_IN_FULL else 1
+    headings += [f"{name}\n{heading}" for name in evaluation.comparisons for heading in _HEADINGS[:shown]]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     compared = [by_label(summary) for summary in evaluation.comparisons.values()]
     for label, part in by_label(evaluation.resolution).items():
-        others = [cell for groups in compared for cell in _cells(groups[label])]
+        others = [cell for groups in compared for cell in _cells(groups[label])[:shown]]
         table.add_row(label, f"{part['events']:,}", *_cells(part), *others, end_section=label == "all")
     return table
 

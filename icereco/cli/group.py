@@ -20,7 +20,7 @@ logger = get_logger(__name__)
 class LazyGroup(click.Group):
     """Commands from a table of module names; listing them imports none.
 
-    Exit codes: 2 for what the user can mend, 1 for what the system refuses, 130 after Ctrl-C.
+    Exit codes: 2 for what the user can fix, 1 for what the system refuses, 130 after Ctrl-C.
     """
 
     def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **settings: Any) -> None:
@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
             _fail("interrupted", _INTERRUPTED, error)
         except BrokenPipeError:  # the reader of our output has left: click ends quietly
             raise
-        except click.exceptions.Exit:  # of a group within this one, which has told why
+        except click.exceptions.Exit:  # of a group within this one, which has said why
             raise
         except Exception as error:
             if _comes_of_interruption(error):

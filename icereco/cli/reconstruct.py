@@ -56,7 +56,7 @@ __all__ = ["command"]
 @click.option(
     "--reader", metavar="READER",
     help="What reads the files, such as prometheus or prometheus:direction=travel  "
-    "[default: as declared, or whoever recognises them].",
+    "[default: as declared, or detected automatically].",
 )  # fmt: skip
 @click.option(
     "--skip-bad", is_flag=True,

@@ -146,7 +146,7 @@ def _state(cell: "Cell") -> str:
     if not cell.run.exists:
         return "not trained"
     return (
-        f"its run is {cell.run.state()}; look at {cell.run.log}, or remove {cell.run.path} to train it anew"
+        f"its run is {cell.run.state()}; look at {cell.run.log}, or remove {cell.run.path} to train it again"
     )
 
 

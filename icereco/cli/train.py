@@ -53,7 +53,7 @@ logger = get_logger(__name__)
     "--reader",
     metavar="READER",
     help="What reads --data, such as graphnet-sqlite or graphnet-sqlite:pulse_map=NAME  "
-    "[default: as declared, or whoever recognises it].",
+    "[default: as declared, or detected automatically].",
 )
 @click.option(
     "--skip-bad",

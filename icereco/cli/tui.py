@@ -86,7 +86,7 @@ def command(
     if detector is not None:
         from icereco.detector.detector import load_detector
 
-        load_detector(detector)  # a wrong name is told before the terminal is taken over
+        load_detector(detector)  # a wrong name is reported before the terminal is used
     run, events = _what(what, runs_dir)
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings

@@ -146,7 +146,7 @@ def add(found: DataSet, *, replace: bool = False) -> None:
     name = found.name or ""
     if not _NAME.fullmatch(name):
         raise IcerecoError(
-            f"{name!r} is no name for a data set: letters, digits, '-', '_' and '.', beginning with a letter or a digit"
+            f"{name!r} is not a valid name for a data set: letters, digits, '-', '_' and '.', beginning with a letter or a digit"
         )
     if not replace and name in data_sets():
         raise IcerecoError(

@@ -99,7 +99,7 @@ def check_leakage(sample: Sample) -> Finding:
         "error",
         "the same events occur under several ids, so that training sees what it is validated with",
         f"{evidence}, such as event_id {first} and {second}",
-        "a file that is in the folder twice, oversampled events, or events numbered anew after a merge",
+        "a file that is in the folder twice, oversampled events, or events renumbered after a merge",
         "keep one of each",
     )
 

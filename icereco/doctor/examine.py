@@ -33,7 +33,7 @@ CHECKS: tuple[Check, ...] = (
     check_vertex,
     check_columns,
 )
-"""In the order in which they are told; each looks at a sample by itself."""
+"""In the order in which they are reported; each looks at a sample by itself."""
 
 
 def examine(sample: Sample) -> list[Finding]:
@@ -59,5 +59,5 @@ def _reading(sample: Sample) -> Finding:
         f"{sample.problem} (after {evidence})",
         "a damaged file, tables that do not belong together, another detector, or an index of pulses that ends one too "
         "late or too early (Kaggle's last_pulse_index is inclusive)",
-        "mend the file as the message says; the other checks are of what could be read",
+        "fix the file as the message says; the other checks are of what could be read",
     )

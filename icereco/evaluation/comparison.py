@@ -1,7 +1,7 @@
 """Whether one method is better than another: paired on the same events, with bootstrap intervals.
 
 Angular errors scatter far more between events than between methods. Differences are therefore taken event by event, and
-their scatter is told by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
+their scatter is estimated by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
 are drawn with replacement, the same for both methods, and the figures taken again.
 """
 

@@ -57,7 +57,7 @@ class EvaluatedEvents:
         ids, counts = np.unique(known.event_id, return_counts=True)
         if (counts > 1).any():
             raise IcerecoError(
-                f"{path}: event_id {ids[np.argmax(counts > 1)]} occurs more than once, so events cannot be told by it"
+                f"{path}: event_id {ids[np.argmax(counts > 1)]} occurs more than once, so it does not identify the events"
             )
         return known
 

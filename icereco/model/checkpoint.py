@@ -91,7 +91,7 @@ def _facts(
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise IcerecoError(
             f"{path} is damaged: what it says of its model cannot be read ({type(error).__name__}: {error}); "
-            "copy it again, or train anew"
+            "copy it again, or train again"
         ) from error
 
 

@@ -15,7 +15,7 @@ __all__ = ["bucketed", "dense"]
 SHORT = 256
 """Up to this length attention on a CPU makes all weights and keeps them for the backward pass.
 
-Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared anew for each length, which
+Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared again for each length, which
 takes longer than the attention itself, and few lengths come twice.
 """
 

@@ -39,7 +39,7 @@ class Method:
         detector: the detector whose events it takes.
         reconstruct: the method itself; never called with an event without pulses.
         pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
-        events_per_batch: how many events are read at once; progress is told as often.
+        events_per_batch: how many events are read at once; progress is reported as often.
         nothing: what it says of no event at all, from which a file without pulses gets its columns.
         provenance: JSON-able facts for the output.
     """

@@ -61,7 +61,7 @@ def reconstruct(
         sources: read one after the other.
         method: what reconstructs.
         output: what takes the rows.
-        advance: told the number of events whenever some are done.
+        advance: called with the number of events whenever some are done.
 
     Raises:
         IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot

@@ -261,7 +261,7 @@ def is_run_name(name: str) -> bool:
 
 
 def runs_dir() -> Path:
-    """Where runs are kept unless told otherwise: `runs` in the working directory."""
+    """Where runs are kept unless set otherwise: `runs` in the working directory."""
     return Path("runs")
 
 

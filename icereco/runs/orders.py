@@ -84,7 +84,7 @@ class OrderReader:
     def new(self) -> list[tuple[Order | None, str]]:
         """Orders since the last call, each with its line; None for a line that is no order."""
         size = _size(self.path)
-        if size < self.offset:  # somebody emptied the file
+        if size < self.offset:  # the file was emptied
             self.offset = 0
         if size == self.offset:
             return []

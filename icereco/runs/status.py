@@ -22,7 +22,7 @@ SILENT_SECONDS = 300.0
 
 
 class Progress(TypedDict, total=False):
-    """What a training tells with its status; every field is one of `Status`."""
+    """What a training reports with its status; every field is one of `Status`."""
 
     step: int
     steps: int | None
@@ -81,7 +81,7 @@ class Status:
 
     @property
     def state(self) -> State:
-        """What is true now, as far as the status itself tells."""
+        """What is true now, as far as the status itself says."""
         return self.state_of(self.heartbeat)
 
     def state_of(self, written: float) -> State:

@@ -44,7 +44,7 @@ class _StandardError(logging.Handler):
         try:
             sys.stderr.write(f"{self.format(record)}\n")
             sys.stderr.flush()
-        except (OSError, ValueError):  # nobody listens any more
+        except (OSError, ValueError):  # the stream is closed
             self.handleError(record)
 
 

@@ -32,7 +32,7 @@ __all__ = ["Material", "Stages", "gather"]
 logger = get_logger(__name__)
 
 Stages = Callable[[str], Progress]
-"""Gives a named stage of the preparation something to tell its progress to."""
+"""Gives a named stage of the preparation something to report its progress to."""
 
 LARGEST_VALIDATION_SHARE = 0.2
 SIMULATION_SEED = 1

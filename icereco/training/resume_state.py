@@ -98,7 +98,7 @@ def _position(metadata: dict[str, str], path: Path) -> Position:
         return Position(**stored)
     except (ValueError, LookupError, TypeError) as error:
         raise IcerecoError(
-            f"{path} is not the state of a training: it does not say where that stands; train anew"
+            f"{path} is not the state of a training: it does not say where that stands; train again"
         ) from error
 
 

@@ -144,7 +144,7 @@ def begin(
         profile: the model and how to train it.
         data: events to train on; None for simulated ones.
         run: a folder from `RunFolder.create`.
-        stages: told how far each stage of preparing the data is.
+        stages: called with how far each stage of preparing the data is.
 
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
@@ -175,7 +175,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             )
         if not run.training_state.is_file():
             raise IcerecoError(
-                f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train anew"
+                f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train again"
             )
         orders = OrderReader(run.control)
         with (
@@ -191,9 +191,9 @@ def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
     if not names and version != __version__:
         return (
             f"run {run.name!r} trains on events that icereco {version} simulated, and {__version__} simulates others: "
-            f"train anew, or resume it with icereco {version}"
+            f"train again, or resume it with icereco {version}"
         )
-    return f"the data of run {run.name!r} ({names or 'simulated'}) has changed since it began; train anew"
+    return f"the data of run {run.name!r} ({names or 'simulated'}) has changed since it began; train again"
 
 
 def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:

@@ -9,7 +9,7 @@ __all__ = ["StopRequest", "stop_on_signals"]
 
 
 class StopRequest:
-    """Whether somebody asked to stop, and how."""
+    """Whether a stop was asked for, and how."""
 
     def __init__(self) -> None:
         self.reason: str | None = None

@@ -58,7 +58,7 @@ def grid(profile: str, overrides: Sequence[str], name: str, root: Path) -> list[
 
     Raises:
         IcerecoError: no override is a list, the grid is too large, two cells would have one name, or a cell's profile
-            has problems (all are told at once).
+            has problems (all are reported at once).
     """
     values = {
         key: value
@@ -129,7 +129,7 @@ def _checked(
 def prepare_cell(cell: Cell, data: "Sequence[DataChoice]") -> str:
     """What is to be done about a cell: "done", "running" (by another process), "resume", "begin" or "left" as it is.
 
-    A run that broke off before it saved anything is removed, to begin anew; one that has weights, but nothing to go on
+    A run that broke off before it saved anything is removed, to start again; one that has weights, but nothing to go on
     from, is left to its owner.
 
     Raises:
@@ -168,7 +168,7 @@ class Ranked:
 
     Attributes:
         median_deg: angular error on its validation events, and the same for the mean.
-        seconds: of training; None where the run does not tell.
+        seconds: of training; None where the run does not say.
         behind: compared with the best cell on the same events; None for the best, and where there are too few.
     """
 

@@ -46,7 +46,7 @@ def train_side_by_side(
 
     Args:
         waiting: cells and what to do with them.
-        arguments: how many at once, and what each is told.
+        arguments: how many at once, and what each is given.
         folder: for profiles and output of the trainings.
     """
     queue, done = list(waiting), 0

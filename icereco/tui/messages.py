@@ -1,4 +1,4 @@
-"""What feeds tell the screens; a newer message of a kind replaces one that nobody has handled yet."""
+"""What feeds report to the screens; a newer message of a kind replaces one that nobody has handled yet."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What somebody should look at: a run that stalls, breaks or dies, and a disk that fills up."""
+"""What needs a look: a run that stalls, breaks or dies, and a disk that fills up."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

@@ -22,7 +22,7 @@ class FileView:
 
     Attributes:
         content: the reader's name, or "reconstructions".
-        events: how many, None where that cannot be told.
+        events: how many, None where that is unknown.
         problem: why it cannot be read, None if it can.
         data: the user's data set that it is, None if it has no name.
         kept: it is in icereco's cache.

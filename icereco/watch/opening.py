@@ -111,7 +111,7 @@ def _detector_of(run: RunFolder) -> str | None:
 
 
 def names_known() -> list[str]:
-    """The user's data sets; none where the settings file is broken, which the data screen tells."""
+    """The user's data sets; none where the settings file is broken, which the data screen reports."""
     try:
         return list(data_sets())
     except IcerecoError:

@@ -14,7 +14,7 @@ from icereco.runs.status import SILENT_SECONDS, State, Status
 __all__ = ["RunView", "RunsFeed", "differences", "flat_settings"]
 
 STALL_SECONDS = 60.0
-"""A training tells of itself once a second; validation and saving take a little longer."""
+"""A training reports once a second; validation and saving take a little longer."""
 
 CLOCK_SECONDS = 30.0
 """Clocks of two machines that differ by more are worth a word."""
@@ -27,7 +27,7 @@ class RunView:
     Attributes:
         state: what is true; status: what it says itself, None where that is missing or damaged.
         silent_seconds: since its heartbeat was seen to move, by our own clock.
-        skew_seconds: how far the clock of its machine is ahead of ours, where that can be told.
+        skew_seconds: how far the clock of its machine is ahead of ours, where that is known.
         settings: its profile, flat: "encoder.layers" to a value.
         problem: what is wrong with its status, None if nothing is.
     """

@@ -17,7 +17,7 @@ __all__ = ["Gpu", "Load", "SystemFeed", "SystemView"]
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; `busy` 0 to 1, memory in bytes, power in W (None where it is not told)."""
+    """One GPU; `busy` 0 to 1, memory in bytes, power in W (None where it is not known)."""
 
     name: str
     busy: float

@@ -98,7 +98,7 @@ def _check(name: str, options: dict[str, Any]) -> None:
     Raises:
         ValueError: says which.
     """
-    from icereco.plugins.discovery import registry  # a mistyped loss is told before anything is built
+    from icereco.plugins.discovery import registry  # a mistyped loss is reported before anything is built
 
     try:
         registry().get("loss", name).load_options().model_validate(options)

@@ -1,4 +1,4 @@
-"""Whether the true directions of a file are where the particles came from or where they went: told from the light."""
+"""Whether the true directions of a file are where the particles came from or where they went: decided from the light."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class Conventions:
             beside: all files that were made together, among them this one, always in the same order.
 
         Raises:
-            IcerecoError: it cannot be told.
+            IcerecoError: it cannot be decided.
         """
         if self._wanted != "auto":
             return 1 if self._wanted == "origin" else -1
@@ -118,7 +118,7 @@ class Conventions:
     def _of(self, file: Path, *, required: bool) -> ForeignEvents | None:
         try:
             return self._sample(file)
-        except Exception:  # a damaged file beside this one is told of when it is read
+        except Exception:  # a damaged file beside this one is reported when it is read
             if required:
                 raise
             return None

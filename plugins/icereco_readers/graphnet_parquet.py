@@ -72,7 +72,7 @@ class GraphnetParquetReader:
         """Events of one file after the other.
 
         Raises:
-            IcerecoError: a table or column is missing, the events are of another detector, or it cannot be told what the
+            IcerecoError: a table or column is missing, the events are of another detector, or it cannot be decided what the
                 true directions mean.
         """
         for part in self.parts(path):

@@ -66,7 +66,7 @@ class GraphnetSqliteReader:
 
         Raises:
             IcerecoError: a database is locked or malformed, a table or column is missing, the events are of another
-                detector, or it cannot be told what the true directions mean.
+                detector, or it cannot be decided what the true directions mean.
         """
         for part in _databases(path):
             with _opened(part) as database:

@@ -58,7 +58,7 @@ class PrometheusReader:
         """Events of one file after the other.
 
         Raises:
-            IcerecoError: a column is missing, the events are of another detector, or it cannot be told what the true
+            IcerecoError: a column is missing, the events are of another detector, or it cannot be decided what the true
                 directions mean.
         """
         for part in self.parts(path):

@@ -154,7 +154,7 @@ def test_errors_become_one_message_and_an_exit_code(error, exit_code, message):
     assert result.stderr.count("\n") == 1
 
 
-def test_an_interruption_in_a_group_of_a_group_is_told_once():
+def test_an_interruption_in_a_group_of_a_group_is_reported_once():
     @click.group(cls=LazyGroup, lazy_commands={})
     def outer():
         pass

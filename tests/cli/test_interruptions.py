@@ -75,7 +75,7 @@ def test_workers_started_by_a_thread_never_see_ctrl_c_either():
 
 
 @pytest.mark.parametrize("primaries", [32, 2048], ids=["at work", "while it sends"])
-def test_a_simulation_worker_that_is_killed_is_told_of(primaries):
+def test_a_simulation_worker_that_is_killed_is_reported(primaries):
     simulator = registry().find("simulator", "ice-telescope")
     options = simulator.component.load_options()(primaries_per_block=primaries)
     blocks = Simulation(simulator, options, load_detector("icecube86"), seed=1).events(10_000, workers=2)
@@ -90,7 +90,7 @@ def test_a_simulation_worker_that_is_killed_is_told_of(primaries):
     assert not [one for one in active_children() if one.name == "icereco-simulate"]
 
 
-def test_a_script_that_is_no_module_is_told_how_to_begin(tmp_path):
+def test_a_script_that_is_no_module_is_shown_how_to_begin(tmp_path):
     """Each of its workers runs it again, and dies of that."""
     script = tmp_path / "script.py"
     script.write_text(

@@ -175,7 +175,7 @@ def test_flat_and_raw_photons_of_one_simulation_are_the_same(shared_data):
     ("place", "wrong", "right"),
     [(ORCA_DATABASE, "icecube86", "orca"), (RAW, "orca", "arca"), (DATABASE, "arca", "icecube86")],
 )
-def test_events_of_another_detector_are_refused_and_told_which(shared_data, place, wrong, right):
+def test_events_of_another_detector_are_refused_with_the_right_one(shared_data, place, wrong, right):
     message = complaint(shared_data / place, load_detector(wrong))
     assert f"are not in the detector {wrong}, such as the one at (" in message
     assert re.search(
@@ -313,7 +313,7 @@ def test_a_locked_database_is_called_locked(tmp_path, shared_data, detector):
     assert "database is locked; close the program that writes to it" in message
 
 
-def test_a_database_without_index_is_read_and_told_of(tmp_path, shared_data, detector, caplog):
+def test_a_database_without_index_is_read_and_reported_of(tmp_path, shared_data, detector, caplog):
     path = changed(copy(shared_data, DATABASE, tmp_path), "DROP INDEX event_no_SRTInIcePulses")
     assert len(read(path, detector)) == 5
     assert "SRTInIcePulses has no index on event_no" in caplog.text

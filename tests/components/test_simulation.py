@@ -327,7 +327,7 @@ class TestCommand:
         assert not (tmp_path / "made").exists()
 
     @pytest.mark.parametrize("most_bytes", [2, 3_000, 20_000])
-    def test_a_full_disk_is_told_with_the_name_of_the_file(self, tmp_path: Path, most_bytes: int):
+    def test_a_full_disk_is_reported_with_the_name_of_the_file(self, tmp_path: Path, most_bytes: int):
         def small_files() -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing more then fails as on a full disk
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))

@@ -120,7 +120,7 @@ def test_settings_live_in_the_users_config_folder(monkeypatch, tmp_path):
         ("[data.x\n", r"settings\.toml: not valid TOML: .*line 1"),
     ],
 )
-def test_broken_settings_are_told_with_file_and_entry(text, message):
+def test_broken_settings_are_reported_with_file_and_entry(text, message):
     write_settings(text)
     with pytest.raises(IcerecoError, match=message):
         data_sets()
@@ -160,7 +160,7 @@ def test_what_cannot_be_a_data_set_is_refused_before_anything_is_written(events,
     assert not settings_file().exists()
 
 
-def test_a_name_is_not_taken_over_by_accident(events):
+def test_a_name_is_not_reused_by_accident(events):
     said("data", "add", "ice", events)
     assert "there is a data set 'ice' already" in refused("data", "add", "ice", events)
     said("data", "add", "ice", events, "--replace", "--validation", "0.3")
@@ -174,7 +174,7 @@ def test_a_data_set_whose_files_are_gone_says_how_to_find_them_again(events, tmp
     assert "icereco data add ice PATH --replace" in refused("reconstruct", "ice", "--method", "linefit")
 
 
-def test_a_name_comes_before_a_path_and_the_nearest_is_told(events, tmp_path, monkeypatch):
+def test_a_name_comes_before_a_path_and_the_nearest_is_reported(events, tmp_path, monkeypatch):
     add(DataSet(name="events", path=events))
     monkeypatch.chdir(tmp_path)
     assert find("events").name == "events"
@@ -185,7 +185,7 @@ def test_a_name_comes_before_a_path_and_the_nearest_is_told(events, tmp_path, mo
     assert find("events").name is None
 
 
-def test_show_tells_size_pulses_truth_and_a_few_events(events, event_table):
+def test_show_says_size_pulses_truth_and_a_few_events(events, event_table):
     said("data", "add", "ice", events, "--split-by", "file", "--validation", "part_1*", "--test", "part_2*")
     shown = said("data", "show", "ice")
     for text in (
@@ -217,7 +217,7 @@ def test_show_looks_at_no_more_events_than_asked_from_all_files(events):
     assert shown["events"] == 300
 
 
-def test_show_tells_when_the_detector_is_another(events):
+def test_show_says_when_the_detector_is_another(events):
     assert "that deepcore does not have" in said("data", "show", events, "--detector", "deepcore")
 
 
@@ -230,7 +230,7 @@ def test_a_data_set_of_another_detector_is_refused(events):
     said("reconstruct", "ice", "--method", "linefit", "-o", events.parent / "ice.reco.parquet")
 
 
-def test_add_tells_at_once_when_the_events_do_not_fit(events):
+def test_add_says_at_once_when_the_events_do_not_fit(events):
     told = said("data", "add", "ice", events, "--detector", "deepcore")
     assert "its first events cannot be read so" in told
     assert "outside deepcore" in told

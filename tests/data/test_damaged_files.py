@@ -85,13 +85,13 @@ def all_are_read_or_refused(file: Path, folder: Path, detector_name: str) -> Non
 
 
 @pytest.mark.parametrize("kind", SHARED)
-def test_damage_to_files_of_others_is_told(tmp_path, shared_data, kind):
+def test_damage_to_files_of_others_is_reported(tmp_path, shared_data, kind):
     place, detector = SHARED[kind]
     all_are_read_or_refused(shared_data / place, tmp_path, detector)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
-def test_damage_to_own_files_is_told(tmp_path, suffix):
+def test_damage_to_own_files_is_reported(tmp_path, suffix):
     file = tmp_path / f"events.{suffix}"
     table = random_events(np.full(50, 6), seed=1)
     (pq.write_table if suffix == "parquet" else feather.write_feather)(table, file)
@@ -99,7 +99,7 @@ def test_damage_to_own_files_is_told(tmp_path, suffix):
     all_are_read_or_refused(file, tmp_path / "damaged", "icecube86")
 
 
-def test_damage_to_files_of_km3net_is_told(tmp_path):
+def test_damage_to_files_of_km3net_is_reported(tmp_path):
     testdata = pytest.importorskip(
         "km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata"
     )
@@ -164,7 +164,7 @@ def columns_changed(table: pa.Table, name: str, how: str) -> pa.Table:
         *(("kaggle", name) for name in ("event_id", "sensor_id", "time", "charge", "auxiliary")),
     ],
 )
-def test_columns_that_are_missing_or_of_another_kind_are_told_or_not_needed(
+def test_columns_that_are_missing_or_of_another_kind_are_reported_or_not_needed(
     tmp_path, shared_data, kind, name, how
 ):
     place, detector = SHARED[kind]

@@ -114,7 +114,7 @@ def test_preparing_again_opens_what_is_there(source, detector, tmp_path):
     assert (first.folder / "store.json").stat().st_mtime_ns == before
 
 
-def test_changed_data_are_prepared_anew(source, detector, tmp_path, event_table):
+def test_changed_data_are_prepared_again(source, detector, tmp_path, event_table):
     prepare(source, detector, tmp_path / "store")
     pq.write_table(event_table.slice(0, 50), source.path)
     assert len(prepare(open_source(source.path), detector, tmp_path / "store")) == 50
@@ -301,7 +301,7 @@ def test_a_changed_bit_is_found_by_the_checksum(source, detector, tmp_path):
 def test_a_folder_without_manifest_is_no_store_and_is_prepared_again(source, detector, tmp_path):
     folder = prepare(source, detector, tmp_path / "store").folder
     (folder / "store.json").unlink()
-    with pytest.raises(IcerecoError, match=r"no store.json.*interrupted.*prepared anew"):
+    with pytest.raises(IcerecoError, match=r"no store.json.*interrupted.*prepared again"):
         open_store(folder)
     assert len(prepare(source, detector, folder)) == 300
 

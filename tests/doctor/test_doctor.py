@@ -310,7 +310,7 @@ def test_cascades_cannot_tell_and_are_not_blamed(ppc, tmp_path, detector):
     assert "not ruled out" in direction.evidence
 
 
-def test_data_sets_that_share_events_are_told(ppc, tmp_path, detector):
+def test_data_sets_that_share_events_are_reported(ppc, tmp_path, detector):
     samples = []
     for name, part in (("a", ppc.slice(0, 600)), ("b", ppc.slice(500)), ("c", ppc.slice(0, 500))):
         (tmp_path / name).mkdir()
@@ -321,7 +321,7 @@ def test_data_sets_that_share_events_are_told(ppc, tmp_path, detector):
 
 
 @pytest.mark.parametrize(("reading", "severity"), [(201.0, "ok"), (199.0, "warning"), (1.0, "warning")])
-def test_slow_reading_is_told(reading, severity):
+def test_slow_reading_is_reported(reading, severity):
     assert compare_rates(reading, training=100.0).severity == severity
 
 

@@ -134,7 +134,7 @@ def test_an_image_lies_behind_the_dots():
     assert cells.background.tolist() == [[GREEN, RED, -1]]
 
 
-def test_an_image_without_colors_is_told_by_its_shades_in_ascii():
+def test_an_image_without_colors_is_reported_by_its_shades_in_ascii():
     canvas = Canvas(2, 1, "ascii")
     canvas.image(np.array([[0x000000, 0xFFFFFF]] * 2))
     assert shown(canvas) == [" @"]

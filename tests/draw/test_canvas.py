@@ -272,7 +272,7 @@ def test_the_nearest_hit_is_found_where_it_is_drawn(detector):
     assert nearest_dom(hits, every[:0], camera, canvas, 5.0, 5.0, 4.0) is None
 
 
-def test_marks_of_an_axis_are_told_apart_however_near_they_are():
+def test_marks_of_an_axis_are_distinguished_however_near_they_are():
     steps = np.arange(50)
     points = Points(steps.astype(float), steps, np.linspace(2.5281, 2.5312, 50))
     plot = draw([Curve("loss", points, 1)], View(0, 50), (40, 12), Ink(1, 2, 3), "braille", "step")

@@ -285,7 +285,7 @@ def all_faults(tmp_path_factory, make_environment):
 
 
 @needs_builder
-def test_all_faults_at_once_are_told_each_with_its_reason(all_faults):
+def test_all_faults_at_once_are_reported_each_with_its_reason(all_faults):
     listing = all_faults.icereco("plugins")
     assert listing.returncode == 0
     for _, _, reason in FAULTS.values():

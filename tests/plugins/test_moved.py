@@ -1,4 +1,4 @@
-"""Whoever wrote a plugin for 0.1.0 is told what to write instead."""
+"""The author of a plugin for 0.1.0 learns what to write instead."""
 
 import re
 from importlib.util import find_spec

@@ -122,7 +122,7 @@ def test_settings_change_without_locks(tmp_path, no_locks, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_a_run_in_use_is_recognised_without_locks(busy_run):
+def test_a_run_in_use_is_detected_without_locks(busy_run):
     run, pid = busy_run
     with pytest.raises(IcerecoError, match=f"in use by process {pid} on"), run.lock():
         pass

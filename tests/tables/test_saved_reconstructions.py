@@ -115,7 +115,7 @@ def test_a_file_of_the_first_version_has_its_truth_under_other_names(tmp_path, b
     assert saved.reconstruction.kappa == pytest.approx(5.0)
 
 
-def test_another_table_is_told_from_reconstructions(tmp_path):
+def test_another_table_is_distinguished_from_reconstructions(tmp_path):
     pq.write_table(pa.table({"event_id": [1], "azimuth": [0.0]}), tmp_path / "other.parquet")
     with pytest.raises(
         IcerecoError, match=r"other.parquet is not a file of reconstructions: it lacks zenith"

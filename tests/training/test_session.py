@@ -115,7 +115,7 @@ def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, settings):
 
 
 def test_a_training_begun_while_files_are_prepared_is_resumed_to_the_same_bits(tmp_path, events, monkeypatch):
-    """In the second sitting everything is prepared already; the order of events is the same."""
+    """In the second session everything is prepared already; the order of events is the same."""
     for module in ("store.split_by_hash", "stream.shuffle"):
         monkeypatch.setattr(f"icereco.data.{module}.EXACT_EVENTS", 50)
     monkeypatch.setattr("icereco.training.datasets.EXACT_EVENTS", 50)

@@ -47,7 +47,7 @@ def test_the_grid_is_every_combination_the_last_changing_first(tmp_path):
     assert cells[2].profile.role("encoder").options.layers == 2
 
 
-def test_keys_with_one_last_word_are_told_apart_in_names(tmp_path):
+def test_keys_with_one_last_word_are_distinguished_in_names(tmp_path):
     cells = grid("quick", ["encoder.layers=[1,2]", "aggregator.layers=[3]"], "it", tmp_path)
     assert names(cells) == [
         "it-encoder.layers-1-aggregator.layers-3",
@@ -80,7 +80,7 @@ def test_a_bad_grid_is_refused_before_anything_is_trained(tmp_path, overrides, m
     assert not list(tmp_path.iterdir())
 
 
-def test_the_problems_of_all_cells_are_told_at_once(tmp_path):
+def test_the_problems_of_all_cells_are_reported_at_once(tmp_path):
     with pytest.raises(ProfileError) as told:
         grid("quick", ["train.learning_rate=[1e-3,7,8]"], "it", tmp_path)
     assert len(told.value.problems) == 2

@@ -1,4 +1,4 @@
-"""The event screen as text at three sizes, beside what it was; ICERECO_UPDATE_SNAPSHOTS=1 writes it anew."""
+"""The event screen as text at three sizes, beside what it was; ICERECO_UPDATE_SNAPSHOTS=1 writes it again."""
 
 import asyncio
 import os

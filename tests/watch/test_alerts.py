@@ -21,7 +21,7 @@ def run(tmp_path) -> RunFolder:
     return RunFolder.create(tmp_path / "runs", "one")
 
 
-def test_a_run_that_stands_still_is_told(run):
+def test_a_run_that_stands_still_is_reported(run):
     run.write_status("training")
     view = RunsFeed(run.path.parent).look()[0]
     assert run_alerts([view]) == []
@@ -41,7 +41,7 @@ def machine(**changes) -> SystemView:
     return replace(SystemView(0.1, 2, 1, 2, 0.0, 0.0, 50 * 10**9, 100 * 10**9), **changes)
 
 
-def test_a_disk_that_fills_up_is_told():
+def test_a_disk_that_fills_up_is_reported():
     assert disk_alerts(machine()) == []
     assert "100 MB of 100 GB left" in disk_alerts(machine(disk_free_bytes=10**8))[0].text
 
@@ -72,7 +72,7 @@ def test_a_follower_looks_when_poked_and_ends():
 
 
 @pytest.mark.parametrize(("left_run", "told"), [(False, ["it"]), (True, [])])
-def test_a_job_that_failed_is_told_unless_there_was_a_run_to_say_so(tmp_path, left_run, told):
+def test_a_job_that_failed_is_reported_unless_there_was_a_run_to_say_so(tmp_path, left_run, told):
     jobs = JobFolder(tmp_path)
     job = Job("1-it", ("train",), str(tmp_path), "it", False, "failed", exit_code=2, left_run=left_run)
     jobs.path.mkdir()

@@ -299,7 +299,7 @@ def test_a_session_shows_an_event_with_what_methods_say(session, tmp_path, table
     assert session.shown(1)[1][0].direction is None  # without pulses
 
 
-def test_two_checkpoints_of_one_name_are_told_apart(session, tmp_path, table, detector):
+def test_two_checkpoints_of_one_name_are_distinguished(session, tmp_path, table, detector):
     for name in ("first", "second"):
         path = tmp_path / f"{name}.reco.parquet"
         session.add(output_of(path, table, detector, name="mine", turned=name == "second"))

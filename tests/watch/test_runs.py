@@ -56,7 +56,7 @@ def test_a_tail_gives_whole_lines_once(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["replaced", "cut"])
-def test_a_tail_begins_anew_with_another_file(tmp_path, how):
+def test_a_tail_begins_again_with_another_file(tmp_path, how):
     path = tmp_path / "lines"
     path.write_bytes(b"a long first line\n")
     tail = Tail(path)
@@ -135,7 +135,7 @@ def test_a_damaged_line_in_bulk_loses_no_other():
     assert (series.rows, series.damaged) == (3_999, 1)
 
 
-def test_null_is_no_number_and_is_told(run):
+def test_null_is_no_number_and_is_reported(run):
     series = Series()
     series.append(line(1, loss=1.0).encode() + b'{"step": 2, "loss": null}\n')
     assert math.isnan(series.last("loss"))
@@ -156,7 +156,7 @@ def test_throughput_is_events_over_seconds_of_work():
     assert rate.value.tolist() == [64.0]
 
 
-def test_a_resumed_run_whose_metrics_were_rewound_is_read_anew(run):
+def test_a_resumed_run_whose_metrics_were_rewound_is_read_again(run):
     feed = MetricsFeed()
     feed.follow([run.path])
     for step in (1, 2, 3):
@@ -307,7 +307,7 @@ def test_a_heartbeat_of_the_future_that_does_not_move_is_believed_no_longer_than
         (None, "missing"),
     ],
 )
-def test_a_damaged_status_is_told_and_does_no_harm(run, content, problem):
+def test_a_damaged_status_is_reported_and_does_no_harm(run, content, problem):
     run.write_profile("[train]\nepochs = 3\n")
     if content is not None:
         (run.path / "status.json").write_text(content)
@@ -341,7 +341,7 @@ def test_those_that_run_come_first_then_the_newest(tmp_path):
     assert [view.name for view in RunsFeed(tmp_path).look()] == ["live", "new", "old"]
 
 
-def test_only_settings_that_differ_are_told():
+def test_only_settings_that_differ_are_reported():
     here = {"train.epochs": 2, "encoder.layers": 4, "loss.use": "vmf"}
     there = {"train.epochs": 1, "encoder.layers": 4, "loss.margin": 1.0}
     found = [("train.epochs", 2, 1), ("loss.use", "vmf", None), ("loss.margin", None, 1.0)]

@@ -24,7 +24,7 @@ __all__ = ["command"]
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--reader", metavar="READER", help="What reads it, such as kaggle  [default: whoever recognises it]."
+    "--reader", metavar="READER", help="What reads it, such as kaggle  [default: detected automatically]."
 )
 @click.option("--detector", metavar="NAME|FOLDER", help="Its detector's card: see icereco detectors.")
 @click.option(
@@ -78,7 +78,7 @@ def command(
     console.print(f"kept in {escape(str(settings_file()))}")
     if problem := _first_problem(source, card):
         console.print(f"[yellow]its first events cannot be read so: {escape(problem)}[/]")
-        console.print("add it again with --replace and the right --detector or --reader, or mend the events")
+        console.print("add it again with --replace and the right --detector or --reader, or fix the events")
     quoted = shlex.quote(name)
     console.print(f"next: icereco data show {quoted}, or icereco train --data {quoted}")
 

@@ -33,7 +33,7 @@ __all__ = ["command"]
     help="One row per event, or the folder of the Kaggle competition.",
 )  # fmt: skip
 @click.option(
-    "--reader", metavar="READER", help="What reads it  [default: as declared, or whoever recognises it]."
+    "--reader", metavar="READER", help="What reads it  [default: as declared, or detected automatically]."
 )
 @click.option(
     "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."

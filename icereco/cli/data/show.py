@@ -25,7 +25,7 @@ _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
 @click.command("show")
 @click.argument("data", metavar="NAME|PATH")
 @click.option(
-    "--reader", metavar="READER", help="What reads it  [default: as declared, or whoever recognises it]."
+    "--reader", metavar="READER", help="What reads it  [default: as declared, or detected automatically]."
 )
 @click.option(
     "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."

@@ -1,4 +1,4 @@
-"""Which events train and which validate: told from the event id alone, so that no event is ever in both."""
+"""Which events train and which validate: decided by the event id alone, so that no event is ever in both."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Split:
     Attributes:
         train: events to train on.
         validation: events to validate on.
-        description: how they were told apart, to be kept with a run.
+        description: how they were separated, to be kept with a run.
     """
 
     train: Rows

@@ -165,5 +165,5 @@ def open_store(folder: str | Path) -> Store:
 
 def _again(folder: Path, source: str = "the files that it was made from") -> str:
     if cache_dir().resolve() in folder.resolve().parents:
-        return f"delete {folder} and start again: the events are prepared anew"
-    return f"give {source} as data in its place: the events are prepared anew"
+        return f"delete {folder} and start again: the events are prepared again"
+    return f"give {source} as data in its place: the events are prepared again"

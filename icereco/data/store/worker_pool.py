@@ -41,7 +41,7 @@ def run_tasks(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threa
 
 
 class _StoppedError(Exception):
-    """Somebody has asked for an end."""
+    """An end has been asked for."""
 
 
 def _here(tasks: Iterable[PartTask], tell: Tell, stop: threading.Event) -> None:
@@ -61,7 +61,7 @@ def _in_processes(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: t
     taken, told = CONTEXT.Value("q", 0), CONTEXT.Queue()
     # Files are written beside their place: a worker that is ended leaves nothing half done.
     with working("icereco-prepare", _work, processes, taken, told) as workers:
-        with suppress(ConnectionError):  # of a worker that is dead, which is told below
+        with suppress(ConnectionError):  # of a worker that is dead, which is reported below
             for _, pipe in workers:
                 pipe.send(tasks)
         _listen(len(tasks), [worker for worker, _ in workers], told, tell, stop)

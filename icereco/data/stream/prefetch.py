@@ -67,7 +67,7 @@ def _work(items: Iterable[Item], ready: "queue.Queue[Item | _End]", stop: thread
 
 
 def _put(item: "Item | _End", ready: "queue.Queue[Item | _End]", stop: threading.Event) -> bool:
-    """Put an item as soon as there is room; False if nobody wants it any more."""
+    """Put an item as soon as there is room; False if it is no longer wanted."""
     while not stop.is_set():
         try:
             ready.put(item, timeout=0.1)

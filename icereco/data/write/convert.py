@@ -108,7 +108,7 @@ def convert(asked: Conversion, advance: Callable[[int], object] = lambda _: None
 
     Args:
         asked: what, and how.
-        advance: told the number of events whenever some are done.
+        advance: called with the number of events whenever some are done.
 
     Raises:
         IcerecoError: a bad event (see `icereco.tables.validation`), no events, a folder with something else in it, or one

@@ -99,7 +99,7 @@ def write_plugin(text: str, kind: PluginKind, parent: Path) -> Path:
         parent: where the folder goes.
 
     Raises:
-        IcerecoError: the name is no name, or the folder exists or cannot be written. Nothing is left half-written.
+        IcerecoError: the name is not valid, or the folder exists or cannot be written. Nothing is left half-written.
     """
     if kind not in PLUGIN_KINDS:
         raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, PLUGIN_KINDS)}")

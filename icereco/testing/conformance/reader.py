@@ -64,9 +64,9 @@ def _table(reader: Any, path: Path, detector: Detector, rows_per_batch: int = 40
 
 
 def knows_its_own_format(subject: Subject) -> None:
-    """It recognises a file of its format."""
+    """It detects a file of its format."""
     with _opened(subject) as (reader, path, _detector):
-        require(reader.sniff(path), f"it does not recognise {path.name}")
+        require(reader.sniff(path), f"it does not detect the format of {path.name}")
 
 
 def names_its_files(subject: Subject) -> None:

@@ -28,7 +28,7 @@ class TinyScreen(ModalScreen[None]):
         self._say(self.app.size)
 
     def on_resize(self, event: Resize) -> None:
-        """Go, or say it anew."""
+        """Go, or say it again."""
         if is_tiny(event.size):
             self._say(event.size)
         elif self.is_current:

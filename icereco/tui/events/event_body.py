@@ -137,7 +137,7 @@ class EventBody(Horizontal):
             part.border_title, part.border_subtitle = title, subtitle
 
     def rest(self, *, resting: bool) -> None:
-        """Nothing moves while nobody looks."""
+        """Nothing moves while the screen is hidden."""
         self._ticked = time.monotonic()
         if resting or not (self.playing or self.spinning):
             self._ticker.pause()

@@ -1,4 +1,4 @@
-"""What threads tell the event screen."""
+"""What threads report to the event screen."""
 
 from textual.message import Message
 

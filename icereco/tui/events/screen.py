@@ -113,7 +113,7 @@ class EventScreen(Screen[None]):
         self.reconstructors.close()
 
     def on_screen_suspend(self) -> None:
-        """Nothing moves while nobody looks."""
+        """Nothing moves while the screen is hidden."""
         self.body.rest(resting=True)
 
     def on_screen_resume(self) -> None:
@@ -179,7 +179,7 @@ class EventScreen(Screen[None]):
         self._next_list = now + max(_LIST_SECONDS, 10 * (now - began))
 
     def _find_again(self) -> None:
-        """The event that was shown before the data were read anew, or the first one."""
+        """The event that was shown before the data were read again, or the first one."""
         shown = self.body.state.shown
         if self.session.generation > (self._generation[0], 1) and shown is not None:
             self.notify(f"{self.session.title} was replaced, and is read again")

@@ -118,11 +118,11 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.post_message(self.Moved(self.current))
 
     def watch_curve_colors(self) -> None:
-        """Draw the signs of the curves anew."""
+        """Draw the signs of the curves again."""
         self.refresh()
 
     def watch_baseline(self) -> None:
-        """Draw the sign of the baseline anew."""
+        """Draw the sign of the baseline again."""
         self.refresh()
 
     def go_to(self, path: Path) -> bool:

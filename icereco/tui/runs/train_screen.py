@@ -103,7 +103,7 @@ class TrainScreen(Screen[None]):
         self._follower.stop()
 
     def on_screen_suspend(self) -> None:
-        """Nothing is followed that nobody sees."""
+        """Nothing is followed that is not on the screen."""
         self._timer.pause()
 
     def on_screen_resume(self) -> None:

@@ -58,7 +58,7 @@ def tracks(tmp_path):
         ({}, "a", ("elsewhere",), "data 1"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(tmp_path, monkeypatch, tracks, changes, name, data, field):
+def test_what_is_wrong_is_reported_at_its_field(tmp_path, monkeypatch, tracks, changes, name, data, field):
     monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)
     (tmp_path / "taken").mkdir()
     (tmp_path / "notes.txt").write_text("no events")

@@ -130,7 +130,7 @@ def test_every_key_names_an_action_and_no_two_share_a_name():
             assert hasattr(screen, f"action_{key.action.partition('(')[0]}"), key
 
 
-def test_a_users_keymap_is_taken_and_its_mistakes_are_told(tmp_path):
+def test_a_users_keymap_is_taken_and_its_mistakes_are_reported(tmp_path):
     path = tmp_path / "config" / "icereco" / "keys.toml"
     path.parent.mkdir(parents=True)
     path.write_text('"runs.bsaeline" = "B"\n[charts]\naxis = "A"\nlog = 3\n')

@@ -19,7 +19,7 @@ from icereco.tui.runs.run_list import RunList
 from icereco.watch.series import THROUGHPUT
 
 
-def test_states_are_told_by_a_sign_and_a_word(tmp_path):
+def test_states_are_identified_by_a_sign_and_a_word(tmp_path):
     make_run(tmp_path / "runs", "a-done")
     make_run(tmp_path / "runs", "b-stopped", "stopped")
     make_run(tmp_path / "runs", "c-broken", "failed", message="the loss is not finite at step 3")
@@ -37,7 +37,7 @@ def test_states_are_told_by_a_sign_and_a_word(tmp_path):
     drive(scenario)
 
 
-def test_a_run_that_dies_while_one_watches_is_told_at_once(tmp_path):
+def test_a_run_that_dies_while_one_watches_is_reported_at_once(tmp_path):
     run = make_run(tmp_path / "runs", "one", "training")
 
     async def scenario(pilot):
@@ -300,7 +300,7 @@ def test_nothing_is_ordered_without_a_yes(tmp_path):
     drive(scenario)
 
 
-def test_an_order_is_written_and_the_answer_is_told(tmp_path):
+def test_an_order_is_written_and_the_answer_is_reported(tmp_path):
     run = make_run(tmp_path / "runs", "one", "training")
 
     async def scenario(pilot):

@@ -150,7 +150,7 @@ def test_data_sets_detectors_and_files_are_listed(tmp_path, event_table):
     drive(scenario)
 
 
-def test_a_broken_settings_file_is_told_on_the_data_screen(tmp_path):
+def test_a_broken_settings_file_is_reported_on_the_data_screen(tmp_path):
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text("[data.tracks]\npaht = 3\n")
 
@@ -180,7 +180,7 @@ def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
     drive(scenario)
 
 
-def test_a_job_that_fails_before_there_is_a_run_is_told_once(tmp_path):
+def test_a_job_that_fails_before_there_is_a_run_is_reported_once(tmp_path):
     async def scenario(pilot):
         await until(pilot, lambda: not pilot.app._unseen)
         JobFolder(tmp_path / "runs").submit(["train", "--data", "nowhere"], "early", tmp_path, queued=False)
