@@ -144,7 +144,7 @@ def test_what_cannot_be_a_data_set_is_refused_before_anything_is_written(events,
     assert "no such file" in refused("data", "add", "x", tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("hello")
     assert "neither a parquet nor an Arrow file" in refused("data", "add", "x", tmp_path / "notes.txt")
-    assert "is no name for a data set" in refused("data", "add", "x y", events)
+    assert "is not a valid name for a data set" in refused("data", "add", "x y", events)
     assert "no detector called 'icecub86'" in refused("data", "add", "x", events, "--detector", "icecub86")
     assert "no reader is called 'kagle'" in refused("data", "add", "x", events, "--reader", "kagle")
     assert "fits no file" in refused(

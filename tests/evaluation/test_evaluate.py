@@ -5,7 +5,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage
 from icereco.evaluation.evaluate import evaluate
@@ -216,3 +218,19 @@ def test_what_cannot_be_evaluated_is_explained(tmp_path, make, words):
     with pytest.raises(IcerecoError, match=words) as caught:
         evaluate(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_file_with_many_official_fits_shows_their_medians_alone(tmp_path):
+    truth = Truth(random_directions(30, 1))
+    fits = {
+        name: Reconstruction(random_directions(30, number)) for number, name in enumerate(("a", "b", "c"))
+    }
+    path = tmp_path / "out.parquet"
+    with reconstruction_writer(path, {"method": "mine"}) as table:
+        rows = reconstruction_rows(batch_of(np.full(30, 9), truth), Reconstruction(truth.direction), fits)
+        table.write(rows)
+    result = CliRunner().invoke(main, ["evaluate", str(path)])
+    assert result.exit_code == 0
+    heading = next(line for line in result.output.splitlines() if "events" in line)
+    assert heading.split().count("median") == 4
+    assert heading.split().count("mean") == 1
