@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         return list(self.lazy_commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
-        """Import one command."""
+        """Import the module of one command, and no other."""
         if cmd_name not in self.lazy_commands:
             return None
         module, _ = self.lazy_commands[cmd_name]

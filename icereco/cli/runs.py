@@ -100,7 +100,7 @@ def resume(root: Path, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def checkpoint(root: Path, name: str) -> None:
-    """Save now."""
+    """Order a running training to save a checkpoint now."""
     _order(root, name, "checkpoint")
 
 

@@ -23,7 +23,7 @@ class TrainDisplay(TrainingObserver):
         self.task = progress.add_task("training", total=epochs * events, note="", completed=position.events)
 
     def on_step(self, position: Position, loss: float) -> None:
-        """Move the bar."""
+        """Move the progress bar, and show loss and rate."""
         rate = position.events / max(position.seconds, 1e-9)
         epoch = min(position.epoch + 1, self.epochs)
         note = f"epoch {epoch}/{self.epochs}  step {position.step}  loss {loss:.3f}  {rate:.0f} events/s"

@@ -44,7 +44,7 @@ class Figure:
 
     @property
     def digits(self) -> int:
-        """Decimals worth showing."""
+        """How many decimals are worth showing."""
         return 1 if self.reference < 20 else 0
 
 

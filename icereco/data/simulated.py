@@ -116,7 +116,7 @@ class Simulation:
             blocks.close()
 
     def build(self) -> Built[Simulator]:
-        """The simulator itself."""
+        """Import and build the simulator."""
         return build(self.declaration, self.options, self.detector)
 
     def _here(self) -> Blocks:

@@ -149,7 +149,7 @@ class Summary:
         return _joined(self._pulses_per_dom)
 
     def document(self) -> dict[str, Any]:
-        """Everything, JSON-able."""
+        """Return everything as JSON-able values."""
         pulses = self.pulses
         return {
             "events": self.events,

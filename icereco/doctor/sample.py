@@ -50,7 +50,7 @@ class Sample:
 
     @cached_property
     def event_id(self) -> Int[ndarray, "event"]:
-        """Ids, int64 `[E]`."""
+        """Ids of the sampled events, int64 `[E]`."""
         ids: ndarray = self.table.column("event_id").to_numpy()
         return ids
 
@@ -90,7 +90,7 @@ class Sample:
 
     @cached_property
     def events(self) -> EventBatch:
-        """The usable events."""
+        """The sampled events without those that cannot be used, as a batch."""
         return event_batch(self.table.filter(pa.array(self.usable)), self.detector)
 
     @cached_property

@@ -165,7 +165,7 @@ class Event(_Shown):
 
     @property
     def event_id(self) -> int:
-        """Identifies the event."""
+        """The event's id, as in its file."""
         return int(self.batch.event_id[0])
 
     @property

@@ -67,7 +67,7 @@ class CardFolder:
 
     @property
     def name(self) -> str:
-        """The detector's name."""
+        """The detector's name, which is that of the folder."""
         return self.folder.name
 
 

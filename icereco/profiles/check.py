@@ -33,7 +33,7 @@ class LossOptions(BaseModel):
 
 
 class DetectorOptions(BaseModel):
-    """The `[detector]` table."""
+    """What the `[detector]` table may hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -32,7 +32,7 @@ class Output(Protocol):
     """Takes rows of `icereco.tables.reconstructions.reconstruction_rows`."""
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Append."""
+        """Append rows to the output."""
         ...
 
 

@@ -78,12 +78,12 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """The name of the run, which is that of its folder."""
         return self.path.name
 
     @property
     def profile(self) -> Path:
-        """The resolved profile."""
+        """The file with the resolved profile."""
         return self.path / "profile.toml"
 
     @property
@@ -123,7 +123,7 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """The newest weights."""
+        """The checkpoint with the newest weights."""
         return self.checkpoints / "last.safetensors"
 
     @property

@@ -34,7 +34,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Host, system, processor."""
+    """Return host name, operating system and processor of this machine."""
     return {
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",

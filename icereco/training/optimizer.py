@@ -26,7 +26,7 @@ class Optimizers:
             part.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Discard the gradients of the last step."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 

@@ -75,7 +75,7 @@ class Recorder(TrainingObserver):
         self.say(phase)
 
     def say(self, phase: Phase, message: str | None = None) -> None:
-        """The status, now."""
+        """Write the status file now."""
         self._beat = time.monotonic()
         total = self.epochs * len(self.events)
         progress, rate = self.position.progress(total), self._events_per_second()

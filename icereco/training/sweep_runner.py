@@ -81,7 +81,7 @@ class _Training:
         self._process = start(program(*words), output, threads=threads)
 
     def ended(self) -> bool:
-        """Whether it has."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def problem(self) -> str | None:

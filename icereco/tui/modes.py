@@ -28,7 +28,7 @@ class Mode:
         return screen
 
     def make(self, settings: Settings) -> "Screen[None]":
-        """The screen itself."""
+        """Import and build the screen."""
         return self.load()(settings)
 
     def bound_keys(self) -> tuple[Key, ...]:

@@ -87,7 +87,7 @@ class EventSession:
         self._feed.start()
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading, and forget the events."""
         if self._feed is not None:
             self._feed.close()
         self._feed, self.listed, self.total, self._methods, self.problems = None, pl.DataFrame(), 0, [], []

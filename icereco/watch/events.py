@@ -123,7 +123,7 @@ class EventFeed:
         self._thread = threading.Thread(target=self._follow, name=f"events of {data.label}", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading in a thread."""
         self._thread.start()
 
     def close(self) -> None:

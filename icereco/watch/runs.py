@@ -42,12 +42,12 @@ class RunView:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """The name of the run, which is that of its folder."""
         return self.folder.name
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder of the run."""
         return self.folder.path
 
     @property

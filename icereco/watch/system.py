@@ -63,7 +63,7 @@ class SystemFeed:
         psutil.cpu_percent()  # the first call only begins to measure
 
     def look(self) -> SystemView:
-        """The machine now."""
+        """Read the load of processors, memory and GPUs."""
         memory, disk = psutil.virtual_memory(), _disk(self.folder)
         read, written = self._rates()
         return SystemView(

@@ -60,7 +60,7 @@ class ReconstructionWorker:
         self._asked.put((event_id, table))
 
     def close(self) -> None:
-        """End the process."""
+        """End the process that reconstructs."""
         self._asked.put(None)
         if self._process is not None:
             self._process.kill()

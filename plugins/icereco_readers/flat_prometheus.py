@@ -55,7 +55,7 @@ class FlatFile:
 
     @property
     def files(self) -> list[Path]:
-        """Both tables."""
+        """The table of photons and the table of events."""
         return [self.path, *([self.truth] if self.truth else [])]
 
     def count(self) -> int:

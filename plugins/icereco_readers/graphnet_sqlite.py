@@ -47,7 +47,7 @@ class GraphnetSqliteReader:
         return any(_is_ours(file) for file in _databases(path))
 
     def files(self, path: Path) -> list[Path]:
-        """The databases."""
+        """The databases of the folder, or the one that was given."""
         return _databases(path)
 
     parts = files

@@ -54,7 +54,7 @@ class NestedFile:
 
     @property
     def files(self) -> list[Path]:
-        """The file alone."""
+        """The file alone: it has no companions."""
         return [self.path]
 
     @cached_property

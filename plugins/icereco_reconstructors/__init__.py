@@ -8,7 +8,7 @@ from icereco.plugins.hookspecs import hookimpl
 
 @hookimpl
 def icereco_reconstructors() -> Iterator[Component]:
-    """Stenger's line fit."""
+    """Declare the methods without training."""
     yield Component(
         name="linefit",
         factory="icereco_reconstructors.linefit:LineFit",

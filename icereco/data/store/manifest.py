@@ -114,17 +114,17 @@ class Manifest(BaseModel):
 
     @property
     def events(self) -> int:
-        """All events."""
+        """How many events the store holds."""
         return sum(self.geometry.part_events)
 
     @property
     def pulses(self) -> int:
-        """All pulses."""
+        """How many pulses the store holds."""
         return sum(shard.pulses for shard in self.shards)
 
     @property
     def doms(self) -> int:
-        """All hit DOMs."""
+        """How many hit DOMs the store holds, over all events."""
         return sum(shard.doms for shard in self.shards)
 
 

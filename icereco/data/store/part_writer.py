@@ -45,7 +45,7 @@ class PartRecord(BaseModel):
             return cls()
 
     def write(self, path: Path) -> None:
-        """Replace the file."""
+        """Replace the record file by this state."""
         with replacing(path) as temporary:
             temporary.write_text(self.model_dump_json(), encoding="utf-8")
 

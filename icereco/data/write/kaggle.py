@@ -128,7 +128,7 @@ class KaggleWriter:
                 self._stack.__exit__(kind, error, trace)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append events."""
+        """Append events to the batch file, and their truth to the table of events."""
         start = 0
         while start < batch.num_rows:
             if not self._batches or self._batches[-1].events == EVENTS_PER_BATCH:

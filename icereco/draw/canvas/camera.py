@@ -67,7 +67,7 @@ class Camera:
         return replace(self, yaw=(self.yaw + yaw) % (2 * np.pi), pitch=tilt)
 
     def zoomed(self, factor: float) -> Self:
-        """Nearer or farther."""
+        """Return the same view from nearer (factor above 1) or farther."""
         return replace(self, zoom=float(np.clip(self.zoom * factor, *_ZOOM_RANGE)))
 
     def panned(self, right: float, up: float) -> Self:

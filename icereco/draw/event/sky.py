@@ -20,7 +20,7 @@ _FARTHEST = np.radians(60.0)
 
 
 def draw_all_sky(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """The whole sphere."""
+    """Draw the whole sphere with truth, reconstructions and contours."""
     if state.shown is not None and canvas.width and canvas.height:
         sky = AllSky(canvas.width, canvas.height, canvas.marker.dot_aspect)
         _draw_sky(canvas, sky, state, palette)

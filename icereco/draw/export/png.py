@@ -23,7 +23,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def png_of(shapes: Shapes) -> bytes:
-    """A PNG file."""
+    """Return shapes as the bytes of a PNG file."""
     large = Image.new(
         "RGB", (shapes.columns * _WIDTH * _SMOOTH, shapes.rows * _HEIGHT * _SMOOTH), _color(shapes.background)
     )

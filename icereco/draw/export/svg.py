@@ -13,7 +13,7 @@ _FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 
 
 def svg_of(shapes: Shapes) -> str:
-    """An SVG document."""
+    """Return shapes as the text of an SVG document."""
     width, height = shapes.columns * _WIDTH, shapes.rows * _HEIGHT
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '

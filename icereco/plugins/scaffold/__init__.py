@@ -76,12 +76,12 @@ class PluginName:
 
     @property
     def distribution(self) -> str:
-        """Of the package."""
+        """The name of the package as pip knows it."""
         return f"icereco-{self.component}"
 
     @property
     def module(self) -> str:
-        """What is imported."""
+        """The name under which the package is imported."""
         return self.distribution.replace("-", "_")
 
     @property

@@ -60,7 +60,7 @@ class Sequences:
         return slice(int(self.offsets[sequence]), int(self.offsets[sequence + 1]))
 
     def only(self, sequence: int) -> "Sequences":
-        """One sequence alone."""
+        """Return one of the sequences alone."""
         rows = self.tokens(sequence)
         count = rows.stop - rows.start
         return Sequences(self.features[rows], self.positions[rows], torch.tensor([0, count]))

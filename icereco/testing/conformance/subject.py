@@ -51,7 +51,7 @@ class Subject:
 
     @property
     def component(self) -> Component:
-        """What is checked."""
+        """The declared component that is checked."""
         return self.declaration.component
 
     def options(self, **changes: Any) -> "BaseModel":

@@ -49,7 +49,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
     def action_answer(self, yes: bool) -> None:
-        """By key."""
+        """Answer with the key that was pressed."""
         self.dismiss(yes)
 
 

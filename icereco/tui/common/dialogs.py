@@ -57,7 +57,7 @@ class AskPath(ModalScreen[str | Path | None]):
         self._list("")
 
     def action_leave(self) -> None:
-        """Answer nothing."""
+        """Close the dialog without an answer."""
         self.dismiss(None)
 
     def key_down(self) -> None:
@@ -140,7 +140,7 @@ class Choose(ModalScreen[str | None]):
             yield Static(self.hint, classes="hint")
 
     def action_leave(self) -> None:
-        """Answer nothing."""
+        """Close the dialog without an answer."""
         self.dismiss(None)
 
     @on(OptionList.OptionSelected)

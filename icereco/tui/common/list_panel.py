@@ -66,7 +66,7 @@ class ListPanel(Vertical):
         self.query_one(FilterLine).focus()
 
     def clear_filter(self) -> None:
-        """List all events."""
+        """Drop the filter and list all events."""
         self.query_one(FilterLine).value = ""
 
     def show_session(self, session: EventSession, row: int | None) -> None:

@@ -147,27 +147,27 @@ class RowTable(ScrollView, can_focus=True):
             self.scroll_to(y=wanted, animate=False)
 
     def action_row_up(self) -> None:
-        """One row up."""
+        """Move the cursor one row up."""
         self.move(-1)
 
     def action_row_down(self) -> None:
-        """One row down."""
+        """Move the cursor one row down."""
         self.move(1)
 
     def action_page_up(self) -> None:
-        """A screenful up."""
+        """Move the cursor a screenful up."""
         self.move(-self._page)
 
     def action_page_down(self) -> None:
-        """A screenful down."""
+        """Move the cursor a screenful down."""
         self.move(self._page)
 
     def action_first_row(self) -> None:
-        """To the top."""
+        """Move the cursor to the first row."""
         self.move(-self._count)
 
     def action_last_row(self) -> None:
-        """To the end."""
+        """Move the cursor to the last row."""
         self.move(self._count)
 
     @property

@@ -20,7 +20,7 @@ class TinyScreen(ModalScreen[None]):
     """Says what it needs, and goes as soon as that is there."""
 
     def compose(self) -> ComposeResult:
-        """A sentence."""
+        """Show one sentence that asks for a larger terminal."""
         yield Static()
 
     def on_mount(self) -> None:

@@ -46,7 +46,7 @@ class DataRows(Vertical):
         self.names = names
 
     def compose(self) -> ComposeResult:
-        """The empty row."""
+        """Show one empty row to fill in."""
         yield _Row(1, self.names)
 
     @property

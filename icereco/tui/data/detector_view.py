@@ -23,7 +23,7 @@ class DetectorView(Widget):
         self._strips: list[Strip] = []
 
     def show(self, detector: Detector | None) -> None:
-        """Another detector."""
+        """Show another detector."""
         self._detector = detector
         self._redraw()
 

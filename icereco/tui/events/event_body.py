@@ -212,7 +212,7 @@ class EventBody(Horizontal):
         self.state = self.state.stretched(factor)
 
     def action_zoom(self, factor: float) -> None:
-        """Nearer or farther."""
+        """Bring the camera nearer to the detector, or farther away."""
         self._move(lambda camera: camera.zoomed(factor))
 
     def action_pan(self, right: float, up: float) -> None:
@@ -236,7 +236,7 @@ class EventBody(Horizontal):
         self._restyle(lambda style: replace(style, **change))
 
     def action_next_colormap(self) -> None:
-        """The next colours."""
+        """Colour the hits by the next colour map."""
         self._restyle(lambda style: replace(style, colormap=after(style.colormap, COLORMAPS)))
 
     def action_next_marker(self) -> None:

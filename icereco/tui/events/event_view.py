@@ -87,12 +87,12 @@ class EventView(Drawing, can_focus=True):
         return self.state.camera if self.state else Camera((0.0, 0.0, 0.0), 1.0)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Nearer."""
+        """Bring the camera nearer."""
         event.stop()
         self._move(self.camera.zoomed(_WHEEL))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Farther."""
+        """Move the camera away."""
         event.stop()
         self._move(self.camera.zoomed(1 / _WHEEL))
 

@@ -117,7 +117,7 @@ class EventScreen(Screen[None]):
         self.body.rest(resting=True)
 
     def on_screen_resume(self) -> None:
-        """Go on."""
+        """Resume the animations."""
         self.body.rest(resting=False)
 
     def on_resize(self) -> None:
@@ -291,7 +291,7 @@ class EventScreen(Screen[None]):
             self.notify(f"there is no {column} to sort by: it needs a truth and a file of reconstructions")
 
     def action_filter(self) -> None:
-        """Write a filter."""
+        """Open the line in which a filter is typed."""
         panel = self.query_one(ListPanel)
         if not panel.display:
             self.toggle_class("-flip-list")

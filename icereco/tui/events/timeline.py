@@ -50,11 +50,11 @@ class Timeline(Drawing, can_focus=True):
         return drawn(draw_timeline, self.state, columns, rows, background)
 
     def action_earlier(self) -> None:
-        """A little earlier."""
+        """Show the event a little earlier."""
         self.step(-1)
 
     def action_later(self) -> None:
-        """A little later."""
+        """Show the event a little later."""
         self.step(1)
 
     def action_whole(self) -> None:
@@ -77,12 +77,12 @@ class Timeline(Drawing, can_focus=True):
         self._go(event)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Follow the mouse."""
+        """Show the moment under the pressed mouse."""
         if self._held:
             self._go(event)
 
     def on_mouse_up(self) -> None:
-        """Stay there."""
+        """Keep the moment where the mouse was released."""
         self._held = False
         self.release_mouse()
 

@@ -64,7 +64,7 @@ class JobsScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Start looking for jobs."""
         table = self.query_one("#jobs", DataTable)
         table.border_title = "jobs"
         table.border_subtitle = "n starts a training, alone or in the queue"
@@ -83,7 +83,7 @@ class JobsScreen(Screen[None]):
         self._timer.pause()
 
     def on_screen_resume(self) -> None:
-        """Catch up."""
+        """Read what happened while another screen was in front."""
         self._timer.resume()
         self._follower.poke()
 

@@ -62,7 +62,7 @@ class ComponentsScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Fill it."""
+        """Fill the table of components."""
         table = self.query_one(FitTable)
         table.border_title = "components and plugins"
         self._fill()

@@ -123,16 +123,16 @@ class Chart(Widget, can_focus=True):
         return Strip.blank(self.size.width, self.rich_style)
 
     def on_click(self, event: Click) -> None:
-        """Tell the place."""
+        """Report the place that was clicked."""
         if self._plot is not None and (at := event.get_content_offset(self)) is not None:
             self.post_message(self.Pointed(self._plot.place(at.x)))
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
-        """Closer."""
+        """Zoom in around the mouse."""
         event.stop()
         self.post_message(self.Wheeled(0.7))
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
-        """Farther away."""
+        """Zoom out around the mouse."""
         event.stop()
         self.post_message(self.Wheeled(1 / 0.7))

@@ -24,7 +24,7 @@ class DifferenceCard(Widget):
     pair: reactive[tuple[RunView | None, RunView | None]] = reactive((None, None), layout=True)
 
     def render(self) -> Text:
-        """Only what differs."""
+        """List the settings that differ from the baseline."""
         run, baseline = self.pair
         if run is None or baseline is None:
             return Text("b pins a run as baseline", style="dim")

@@ -26,7 +26,7 @@ class CurveOf:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart."""
+    """One chart: its title and the metrics that it shows."""
 
     title: str
     curves: tuple[CurveOf, ...]

@@ -106,7 +106,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def validate_cursor(self, cursor: int) -> int:
-        """Within the list."""
+        """Keep the cursor within the list."""
         return min(max(cursor, 0), max(len(self.runs) - 1, 0))
 
     def watch_cursor(self) -> None:
@@ -134,7 +134,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         return False
 
     def render_line(self, y: int) -> Strip:
-        """Half a run."""
+        """Draw one of the two lines of a run."""
         index, part = divmod(y + self.scroll_offset.y, self.LINES)
         width = self.size.width
         if index >= len(self.runs):
@@ -161,7 +161,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         return [Segment(f"  {sign} ", colored), Segment(state_line(run, self.size.width - 4), colored)]
 
     def on_click(self, event: Click) -> None:
-        """Choose by mouse."""
+        """Choose the run that was clicked."""
         index = (event.y - self.gutter.top + self.scroll_offset.y) // self.LINES
         if index < len(self.runs):
             self.cursor = index

@@ -107,7 +107,7 @@ class TrainScreen(Screen[None]):
         self._timer.pause()
 
     def on_screen_resume(self) -> None:
-        """Catch up."""
+        """Read what happened while another screen was in front."""
         self._timer.resume()
         self._follower.poke()
 
@@ -226,7 +226,7 @@ class TrainScreen(Screen[None]):
     # Keys: runs
 
     def action_move(self, rows: int) -> None:
-        """To another run."""
+        """Select another run."""
         self.list.cursor += rows
 
     def go_to_run(self, path: Path) -> None:
@@ -297,16 +297,16 @@ class TrainScreen(Screen[None]):
     # Keys: charts
 
     def action_axis(self) -> None:
-        """The next axis."""
+        """Use the next quantity for the horizontal axis."""
         self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
         self.action_whole()
 
     def action_log_y(self) -> None:
-        """Upwards."""
+        """Switch the vertical axis between linear and logarithmic."""
         self._look(log_y=not self.view.log_y)
 
     def action_log_x(self) -> None:
-        """Across."""
+        """Switch the horizontal axis between linear and logarithmic."""
         self._look(log_x=not self.view.log_x)
 
     def action_tight(self) -> None:
@@ -325,14 +325,14 @@ class TrainScreen(Screen[None]):
         self._look(cursor=min(max(place, view.first), view.last))
 
     def action_zoom(self, factor: float) -> None:
-        """Around the cursor."""
+        """Zoom around the cursor."""
         whole = self.overlay.whole()
         self.view = self.view.zoomed(factor, whole)
         self.zoomed = (self.view.first, self.view.last) != whole
         self._draw()
 
     def action_whole(self) -> None:
-        """Everything."""
+        """Show the whole training again."""
         self.zoomed = False
         self._look(cursor=None)
 
@@ -349,7 +349,7 @@ class TrainScreen(Screen[None]):
         self._draw()
 
     def action_page(self, pages: int) -> None:
-        """Other charts."""
+        """Show another page of charts."""
         grid = self.query_one(ChartGrid)
         grid.page = (grid.page + pages) % grid.pages
         self._draw()
