@@ -67,10 +67,10 @@ class SensorFinder:
         )
         distance = np.linalg.norm(place[of_place] - position[candidate], axis=1)
         near = distance <= self._tolerance_m
-        found = np.full(len(place), UNKNOWN, np.int32)
+        sensor = np.full(len(place), UNKNOWN, np.int32)
         best = np.argsort(-distance[near], kind="stable")  # the nearest is written last
-        found[of_place[near][best]] = order[candidate[near][best]]
-        return found
+        sensor[of_place[near][best]] = order[candidate[near][best]]
+        return sensor
 
 
 def _cells(place_m: Float[ndarray, "pulse 3"]) -> tuple[Int[ndarray, "pulse"], Bool[ndarray, "pulse"]]:
@@ -132,10 +132,10 @@ def sensors_of_modules(
     modules, first = np.unique(dom_id, return_index=True)
     missing = sensor[first] == UNKNOWN
     if complain and 2 * int(missing.sum()) > len(modules):
-        others = (
+        names = (
             name for name in detector_names() if (_numbered(modules, load_detector(name)) != UNKNOWN).all()
         )
-        fitting = ", ".join(others)
+        fitting = ", ".join(names)
         advice = (
             f"they are all in {fitting}: say so with --detector NAME, or train with -o detector.use=NAME"
             if fitting

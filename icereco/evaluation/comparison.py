@@ -107,22 +107,28 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
     Raises:
         IcerecoError: they have no event in common, or the same ids stand for different events.
     """
-    _, mine, theirs = np.intersect1d(first.event_id, second.event_id, assume_unique=True, return_indices=True)
-    if len(mine) < _FEWEST:
+    _, first_rows, second_rows = np.intersect1d(
+        first.event_id, second.event_id, assume_unique=True, return_indices=True
+    )
+    if len(first_rows) < _FEWEST:
         raise IcerecoError(
-            f"{first.name} and {second.name} have {len(mine)} events in common, too few (under {_FEWEST}) to compare them on; "
+            f"{first.name} and {second.name} have {len(first_rows)} events in common, too few (under {_FEWEST}) to compare them on; "
             "reconstruct one file with both: icereco compare … --data EVENTS"
         )
-    first_here, second_here = first.take(mine), second.take(theirs)
+    first_here, second_here = first.take(first_rows), second.take(second_rows)
     _require_same_events(first_here, second_here)
     errors = np.degrees(np.stack([first_here.error_rad, second_here.error_rad]))
     chosen = groups(first_here.pulses, first_here.kind)
-    compared = {name: found for name, rows in chosen if (found := _group(errors[:, rows], seed)) is not None}
+    compared = {
+        name: compared_group
+        for name, rows in chosen
+        if (compared_group := _group(errors[:, rows], seed)) is not None
+    }
     if "all" not in compared:
         raise IcerecoError(
             f"{first.name} and {second.name}: fewer than {_FEWEST} events have a direction from both"
         )
-    alone = len(first.event_id) + len(second.event_id) - 2 * len(mine)
+    alone = len(first.event_id) + len(second.event_id) - 2 * len(first_rows)
     return Comparison(first.name, second.name, compared, alone)
 
 
@@ -177,7 +183,7 @@ def _difference(value: float, resampled: Float[ndarray, "resample"]) -> Differen
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """The same as plain values."""
     document = asdict(comparison)
-    for group, found in comparison.groups.items():
+    for group, group_comparison in comparison.groups.items():
         for figure in ("median", "mean"):
-            document["groups"][group][figure]["significant"] = getattr(found, figure).significant
+            document["groups"][group][figure]["significant"] = getattr(group_comparison, figure).significant
     return document | {"level": _LEVEL, "verdict": comparison.verdict}

@@ -67,12 +67,12 @@ def evaluate(path: Path) -> Evaluation:
         return summarize(error, saved.pulses_total[known], kind)
 
     posterior = saved.reconstruction.posterior
-    others = {name: one for name, one in saved.comparisons.items() if name != saved.method}
+    comparisons = {name: one for name, one in saved.comparisons.items() if name != saved.method}
     return Evaluation(
         path=path,
         method=saved.method,
         resolution=resolution(saved.reconstruction),
-        comparisons={name: resolution(one) for name, one in others.items()},
+        comparisons={name: resolution(one) for name, one in comparisons.items()},
         coverage={} if posterior is None else coverage(posterior, truth.direction),
         without_truth=int((~known).sum()),
         provenance=saved.provenance,

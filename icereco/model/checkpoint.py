@@ -124,8 +124,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, UnicodeDecodeError) as error:
         raise IcerecoError(f"{path} is damaged or not a checkpoint: {error}") from error
     if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "no format at all")
-        raise IcerecoError(f"{path} is not a checkpoint of this version: it says {found}, not {FORMAT}")
+        form = metadata.get("format", "no format at all")
+        raise IcerecoError(f"{path} is not a checkpoint of this version: it says {form}, not {FORMAT}")
     said = metadata.pop(_CHECKSUM, None)  # files of the first versions have none
     if said is not None and said != _checksum(tensors, metadata):
         raise IcerecoError(f"{path} is damaged: its content is not what was written; copy it again")
@@ -165,14 +165,14 @@ def _refuse_pickle(path: Path) -> None:
 
 def _load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected == found:
+    stored = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected == stored:
         model.load_state_dict(weights)
         return
     odd = [
-        f"{name}: model {expected.get(name, 'lacks it')}, file {found.get(name, 'lacks it')}"
-        for name in sorted(expected.keys() | found.keys())
-        if expected.get(name) != found.get(name)
+        f"{name}: model {expected.get(name, 'lacks it')}, file {stored.get(name, 'lacks it')}"
+        for name in sorted(expected.keys() | stored.keys())
+        if expected.get(name) != stored.get(name)
     ]
     raise IcerecoError(
         f"{path} has the weights of another architecture; {len(odd)} of {len(expected)} differ, first {'; '.join(odd[:3])}"
@@ -199,8 +199,8 @@ def _detector_facts(detector: Detector) -> dict[str, Any]:
 
 def _detector_from(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Detector:
     def columns(names: tuple[str, ...]) -> dict[str, Any]:
-        found = {name: tensors.get(f"detector/{name}") for name in names}
-        return {name: None if value is None else value.numpy() for name, value in found.items()}
+        stored = {name: tensors.get(f"detector/{name}") for name in names}
+        return {name: None if value is None else value.numpy() for name, value in stored.items()}
 
     medium = Medium(
         facts["refractive_index_phase"],

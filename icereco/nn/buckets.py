@@ -87,20 +87,24 @@ class _ShortAttention(torch.autograd.Function):
     ) -> tuple[Float[Tensor, "token 3 head channel"], None]:
         """With weights W = softmax(S), S = Q Kᵀ / √channels and output W V: dV = Wᵀ dO, dW = dO Vᵀ, dQ ∝ dS K, dK ∝ dSᵀ Q."""
         shape = (gradient.shape[0], 3, *gradient.shape[1:])
-        found = torch.empty(shape, dtype=ctx.dtype, device=gradient.device)
+        gradients = torch.empty(shape, dtype=ctx.dtype, device=gradient.device)
         kept = iter(ctx.saved_tensors)
         for part, out in zip(
-            split_groups(gradient, ctx.groups), split_groups(found, ctx.groups), strict=True
+            split_groups(gradient, ctx.groups), split_groups(gradients, ctx.groups), strict=True
         ):
             matrices, weights = next(kept), next(kept)
             query, key, value = matrices.flatten(1, 2)
-            given = _matrices(part.transpose(1, 2)).flatten(0, 1)
-            of_scores = torch._softmax_backward_data(given @ value.mT, weights, -1, weights.dtype)
+            of_output = _matrices(part.transpose(1, 2)).flatten(0, 1)
+            of_scores = torch._softmax_backward_data(of_output @ value.mT, weights, -1, weights.dtype)
             scale = _scale(query)
-            each = (_product(of_scores, key, scale), _product(of_scores.mT, query, scale), weights.mT @ given)
+            each = (
+                _product(of_scores, key, scale),
+                _product(of_scores.mT, query, scale),
+                weights.mT @ of_output,
+            )
             for target, source in zip(out.permute(2, 0, 3, 1, 4), each, strict=True):
                 target.copy_(source.view(target.shape))
-        return found, None
+        return gradients, None
 
 
 def _matrices(tensor: Tensor) -> Tensor:

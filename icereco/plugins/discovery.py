@@ -94,13 +94,13 @@ def registry() -> Registry:
     return discover(tuple(entry_points(group=GROUP)), Switches.from_environment())
 
 
-def discover(found: Iterable[EntryPoint], switches: Switches) -> Registry:
+def discover(candidates: Iterable[EntryPoint], switches: Switches) -> Registry:
     """Load entry points in an order that does not depend on the file system: ours first, then by name.
 
     Raises:
         IcerecoError: a plugin fails and `switches.strict`.
     """
-    loaded = [_load(entry_point, switches) for entry_point in sorted(found, key=_order)]
+    loaded = [_load(entry_point, switches) for entry_point in sorted(candidates, key=_order)]
     plugins = tuple(plugin for plugin, _ in loaded)
     for problem in switches.unknown_names(plugins):
         logger.warning(problem)

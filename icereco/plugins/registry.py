@@ -81,8 +81,8 @@ class Registry:
 
     def of_kind(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind by name, then by distribution."""
-        mine = [declaration for declaration in self.declarations if declaration.kind == kind]
-        return sorted(mine, key=lambda one: (one.component.name, one.plugin.name))
+        matches = [declaration for declaration in self.declarations if declaration.kind == kind]
+        return sorted(matches, key=lambda match: (match.component.name, match.plugin.name))
 
     def components(self, kind: Kind) -> list[Component]:
         """The components of one kind, by name."""
@@ -111,12 +111,12 @@ class Registry:
         Raises:
             IcerecoError: no such component, or several.
         """
-        found = [declaration for declaration in self.of_kind(kind) if name in _names(declaration)]
-        if not found:
+        matches = [declaration for declaration in self.of_kind(kind) if name in _names(declaration)]
+        if not matches:
             raise IcerecoError(self._unknown(kind, name))
-        if len(found) > 1:
-            raise IcerecoError(_clash(kind, name, found))
-        return found[0]
+        if len(matches) > 1:
+            raise IcerecoError(_clash(kind, name, matches))
+        return matches[0]
 
     def card_names(self) -> list[str]:
         """The names of the detector cards of plugins, each once."""
@@ -128,13 +128,13 @@ class Registry:
         Raises:
             IcerecoError: several plugins provide it.
         """
-        found = [
+        matches = [
             card for card in self.cards if name in (card.name, f"{card.plugin.distribution}/{card.name}")
         ]
-        if len(found) > 1:
-            ways = " or ".join(f'"{card.plugin.distribution}/{card.name}"' for card in found)
-            raise IcerecoError(f"{len(found)} plugins provide the detector {name!r}; say which one: {ways}")
-        return found[0].folder if found else None
+        if len(matches) > 1:
+            ways = " or ".join(f'"{card.plugin.distribution}/{card.name}"' for card in matches)
+            raise IcerecoError(f"{len(matches)} plugins provide the detector {name!r}; say which one: {ways}")
+        return matches[0].folder if matches else None
 
     def _unknown(self, kind: Kind, name: str) -> str:
         known = self.names(kind)
@@ -155,9 +155,9 @@ def _names(declaration: Declaration) -> tuple[str, str, str]:
     return name, f"{plugin.distribution}/{name}", f"{plugin.name}/{name}"
 
 
-def _clash(kind: Kind, name: str, found: Sequence[Declaration]) -> str:
-    distributions = {declaration.plugin.distribution for declaration in found}
-    form = 1 if len(distributions) == len(found) else 2
-    lines = [f"{len(found)} plugins provide the {kind} {name!r}; say which one:"]
-    lines += [f'    use = "{_names(declaration)[form]}"' for declaration in found]
+def _clash(kind: Kind, name: str, matches: Sequence[Declaration]) -> str:
+    distributions = {declaration.plugin.distribution for declaration in matches}
+    form = 1 if len(distributions) == len(matches) else 2
+    lines = [f"{len(matches)} plugins provide the {kind} {name!r}; say which one:"]
+    lines += [f'    use = "{_names(declaration)[form]}"' for declaration in matches]
     return "\n".join(lines)

@@ -116,14 +116,14 @@ def _parent(child: Path, extends: Setting) -> Path:
     """The file beside the child, else the shipped one; a copy of a shipped profile may extend its original."""
     name = extends.value.removesuffix(".toml")
     candidates = [child.parent / f"{name}.toml", data_dir("profiles") / f"{name}.toml"]
-    found = [path for path in candidates if path.is_file()]
-    others = [path for path in found if path.resolve() != child.resolve()]
-    if not found:
+    existing = [path for path in candidates if path.is_file()]
+    besides_child = [path for path in existing if path.resolve() != child.resolve()]
+    if not existing:
         beside = [path.stem for path in child.parent.glob("*.toml")]
         known = sorted({*profile_names(), *beside} - {child.stem})
         message = f"no profile is called {name!r}{did_you_mean(name, known)}\n  found: {', '.join(known)}"
         raise ProfileError([Problem(extends.origin, message)])
-    return (others or found)[0]
+    return (besides_child or existing)[0]
 
 
 def _find(name_or_path: str | Path) -> Path:

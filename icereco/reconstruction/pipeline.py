@@ -71,9 +71,9 @@ def reconstruct(
     tally = _Tally()
     for batch in _batches(sources, method):
         result = method(batch)
-        others = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
-        output.write(reconstruction_rows(batch, result, others))
-        tally.add(batch, result, others)
+        comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
+        output.write(reconstruction_rows(batch, result, comparisons))
+        tally.add(batch, result, comparisons)
         advance(len(batch))
     return tally.outcome()
 

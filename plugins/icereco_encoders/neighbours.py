@@ -62,10 +62,10 @@ def _nearest_in(
     for some in places.split(max(MOST_DISTANCES // (events * longest), 1)):
         square = _square_distances(here[:, some] + here.new_tensor(NUDGE), here)
         unfit = ~group.real[:, None, :] | (some[:, None] == places)
-        distance, found = square.masked_fill_(unfit, float("inf")).topk(wanted, largest=False)
+        distance, neighbour = square.masked_fill_(unfit, float("inf")).topk(wanted, largest=False)
         edge = distance.isfinite() & group.real[:, some, None]
-        sources.append(group.index[:, None, :].expand(-1, len(some), -1).gather(2, found)[edge])
-        targets.append(group.index[:, some, None].expand_as(found)[edge])
+        sources.append(group.index[:, None, :].expand(-1, len(some), -1).gather(2, neighbour)[edge])
+        targets.append(group.index[:, some, None].expand_as(neighbour)[edge])
     return torch.cat(sources), torch.cat(targets)
 
 

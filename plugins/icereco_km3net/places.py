@@ -32,8 +32,10 @@ def require_places(hits: Hits, detector: Detector, file: Path) -> None:
     for name in detector_names():
         other = load_detector(name)
         if other.dom_id is not None:
-            found = sensors_of_modules(hits.dom_id, other, file, complain=False)
-            better[name] = _distance_m(hits, other, found) if (found != UNKNOWN).all() else np.inf
+            other_sensor = sensors_of_modules(hits.dom_id, other, file, complain=False)
+            better[name] = (
+                _distance_m(hits, other, other_sensor) if (other_sensor != UNKNOWN).all() else np.inf
+            )
     best = min(better, key=lambda name: better[name], default=detector.name)
     if better.get(best, np.inf) < distance / 2 or distance > _FAR_M:
         advice = (

@@ -82,8 +82,8 @@ class WeightedSumOptions(_Options):
             raise ValueError(f"{len(self.losses)} losses have {len(self.weights)} weights")
         if len(self.options) > len(self.losses):
             raise ValueError(f"{len(self.losses)} losses have {len(self.options)} tables of options")
-        for name, given in zip(self.losses, self.given, strict=True):
-            _check(name, given)
+        for name, options in zip(self.losses, self.given, strict=True):
+            _check(name, options)
         return self
 
     @property

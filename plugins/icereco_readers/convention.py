@@ -66,7 +66,7 @@ class Conventions:
     def __init__(self, wanted: Convention, sample: Callable[[Path], ForeignEvents | None]) -> None:
         self._wanted = wanted
         self._sample = sample
-        self._found: dict[Path, int] = {}
+        self._signs: dict[Path, int] = {}
 
     def sign(self, file: Path, beside: Sequence[Path]) -> int:
         """1 where the angles of a file are of the origin, -1 where they are of travel.
@@ -80,40 +80,40 @@ class Conventions:
         """
         if self._wanted != "auto":
             return 1 if self._wanted == "origin" else -1
-        if file not in self._found:
-            self._found[file] = self._told(file, beside)
-        return self._found[file]
+        if file not in self._signs:
+            self._signs[file] = self._decide(file, beside)
+        return self._signs[file]
 
-    def _told(self, file: Path, beside: Sequence[Path]) -> int:
+    def _decide(self, file: Path, beside: Sequence[Path]) -> int:
         """By its own light where that is enough, else by that of all files."""
         own = self._evidence([file])
         if own is None:
             return 1
-        found = own if abs(own.score) >= _BEYOND_DOUBT else self._evidence(beside) or own
-        if abs(found.score) < _ENOUGH or (own.score * found.score < 0 and abs(own.score) >= _ENOUGH):
-            others = f"; {found} in all files beside it" if found is not own else ""
+        evidence = own if abs(own.score) >= _BEYOND_DOUBT else self._evidence(beside) or own
+        if abs(evidence.score) < _ENOUGH or (own.score * evidence.score < 0 and abs(own.score) >= _ENOUGH):
+            others = f"; {evidence} in all files beside it" if evidence is not own else ""
             raise IcerecoError(
                 f"{file}: cannot tell whether its true directions are where the particles came from or where they went "
                 f"({own}{others}; {_ENOUGH:g} is needed); say so with the reader's option direction=origin or "
                 "direction=travel"
             )
-        travel = found.score > 0
-        level = logging.DEBUG if self._found else logging.INFO  # of hundreds of files the first will do
+        travel = evidence.score > 0
+        level = logging.DEBUG if self._signs else logging.INFO  # of hundreds of files the first will do
         logger.log(
-            level, "%s: takes true directions as of %s: %s", file, "travel" if travel else "origin", found
+            level, "%s: takes true directions as of %s: %s", file, "travel" if travel else "origin", evidence
         )
         return -1 if travel else 1
 
     def _evidence(self, files: Sequence[Path]) -> Evidence | None:
         """Of the first events of some files; None where they have no true directions."""
-        found: list[Evidence] = []
+        parts: list[Evidence] = []
         for file in files:
             sample = self._of(file, required=len(files) == 1)
             if sample is not None and {"azimuth", "zenith"} <= sample.truth.keys():
-                found.append(gather_evidence(sample))
-            if sum(len(one.cosines) for one in found) >= SAMPLE_EVENTS:
+                parts.append(gather_evidence(sample))
+            if sum(len(one.cosines) for one in parts) >= SAMPLE_EVENTS:
                 break
-        return Evidence(np.concatenate([one.cosines for one in found]), found[0].way) if found else None
+        return Evidence(np.concatenate([one.cosines for one in parts]), parts[0].way) if parts else None
 
     def _of(self, file: Path, *, required: bool) -> ForeignEvents | None:
         try:

@@ -26,7 +26,7 @@ class Dialect:
         truth: own name to the table's, of the direction of the primary particle, its energy, vertex and inelasticity.
         further: columns of the truth table that are carried as they are; first the number of the primary particle (PDG)
             and that of the interaction, in which 1 is a charged and 2 a neutral current.
-        told: whether the tables always give the direction of origin; otherwise it depends on who made them.
+        always_origin: whether the tables always give the direction of origin; otherwise it depends on who made them.
         origin: the kind of file, whose origin of coordinates a detector card may give.
         padded: whether the truth is as GraphNeT extracts it from IceCube's frames; see `_without_padding`.
         lepton_energy: column of the energy of the outgoing lepton, which tells the inelasticity where bjorken_y is wrong.
@@ -36,7 +36,7 @@ class Dialect:
     time: str
     truth: Mapping[str, str]
     further: tuple[str, ...]
-    told: bool
+    always_origin: bool
     origin: str
     padded: bool = False
     lepton_energy: str = ""
@@ -46,18 +46,18 @@ class Dialect:
         """Columns that every pulse table has."""
         return (*self.places, self.time)
 
-    def pulse_names(self, found: Collection[str]) -> tuple[str, ...]:
+    def pulse_names(self, columns: Collection[str]) -> tuple[str, ...]:
         """The columns of a pulse table that are read."""
         return (
             *self.needed,
-            *(name for name in (_CHARGE, _COINCIDENCE) if name in found),
-            *_pmt_names(found),
+            *(name for name in (_CHARGE, _COINCIDENCE) if name in columns),
+            *_pmt_names(columns),
         )
 
-    def truth_names(self, found: Collection[str]) -> tuple[str, ...]:
+    def truth_names(self, columns: Collection[str]) -> tuple[str, ...]:
         """The columns of a truth table that are read."""
         names = (*self.truth.values(), *self.further, self.lepton_energy)
-        return tuple(name for name in names if name in found)
+        return tuple(name for name in names if name in columns)
 
     def place_m(self, columns: Mapping[str, ndarray]) -> ndarray:
         """Places `[P, 3]`, float64."""
@@ -78,7 +78,7 @@ class Dialect:
 
     def own_truth(self, columns: Mapping[str, ndarray], sign: int) -> dict[str, ndarray]:
         """The own columns of truth but for the kind; `sign` is -1 where the angles are of travel."""
-        own = {name: columns[theirs] for name, theirs in self.truth.items() if theirs in columns}
+        own = {name: columns[column] for name, column in self.truth.items() if column in columns}
         if self.padded:
             own = _without_padding(own, self.interactions(columns))
         if {self.lepton_energy, self.truth["energy"]} <= columns.keys():
@@ -120,7 +120,7 @@ _ICECUBE = Dialect(
         "inelasticity": "inelasticity",
     },
     further=("pid", "interaction_type", "RunID", "SubrunID", "EventID", "SubEventID"),
-    told=True,
+    always_origin=True,
     origin="graphnet",
     padded=True,
 )
@@ -137,7 +137,7 @@ _PROMETHEUS = Dialect(
         "inelasticity": "injection_bjorkeny",
     },
     further=("injection_type", "injection_interaction_type"),
-    told=False,
+    always_origin=False,
     origin="prometheus",
     lepton_energy="primary_lepton_1_energy",  # in GraphNeT's own example bjorkeny repeats bjorkenx
 )
@@ -154,28 +154,28 @@ _RAW_PROMETHEUS = Dialect(
         "inelasticity": "bjorken_y",
     },
     further=("initial_state_type", "interaction"),
-    told=False,
+    always_origin=False,
     origin="prometheus",
 )
 
 
 def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect | None:
     """The dialect that a pulse table, and the truth table beside it, are written in; None if it is none."""
-    found = [one for one in (_ICECUBE, _PROMETHEUS, _RAW_PROMETHEUS) if set(one.needed) <= set(pulses)]
-    return max(found, key=lambda one: len(one.truth_names(truth)), default=None)
+    fitting = [one for one in (_ICECUBE, _PROMETHEUS, _RAW_PROMETHEUS) if set(one.needed) <= set(pulses)]
+    return max(fitting, key=lambda one: len(one.truth_names(truth)), default=None)
 
 
-def require_one(what: str, option: str, found: Collection[str], source: Path) -> str:
+def require_one(what: str, option: str, tables: Collection[str], source: Path) -> str:
     """The only table of a kind.
 
     Raises:
         IcerecoError: there are none or several.
     """
-    if len(found) == 1:
-        return next(iter(found))
-    if not found:
+    if len(tables) == 1:
+        return next(iter(tables))
+    if not tables:
         raise IcerecoError(f"{source}: no {what}")
-    names = ", ".join(sorted(found))
+    names = ", ".join(sorted(tables))
     raise IcerecoError(
         f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME"
     )
@@ -191,13 +191,13 @@ def _without_padding(own: Mapping[str, ndarray], interactions: Interactions | No
     unknown = {name: column == _PADDING for name, column in own.items() if name in _PADDED}
     places = [own[name] for name in _VERTEX if name in own]
     nowhere = np.all([place == _PADDING for place in places], axis=0) if places else False
-    others = False
+    other_interactions = False
     if interactions is not None:
         particle = np.abs(interactions.pdg)
         nowhere = nowhere | (particle == _MUON)
-        others = (particle != _NU_MU) & (interactions.charged_current != 0)
+        other_interactions = (particle != _NU_MU) & (interactions.charged_current != 0)
     unknown |= dict.fromkeys(_VERTEX, nowhere)
-    unknown["inelasticity"] = unknown.get("inelasticity", False) | others
+    unknown["inelasticity"] = unknown.get("inelasticity", False) | other_interactions
     return {name: np.where(unknown.get(name, False), np.nan, column) for name, column in own.items()}
 
 
@@ -206,5 +206,5 @@ _PADDED = ("azimuth", "zenith", "energy", "inelasticity")
 _VERTEX = ("vertex_x", "vertex_y", "vertex_z")
 
 
-def _pmt_names(found: Collection[str]) -> tuple[str, ...]:
-    return _PMT if set(_PMT) <= set(found) else ()
+def _pmt_names(columns: Collection[str]) -> tuple[str, ...]:
+    return _PMT if set(_PMT) <= set(columns) else ()

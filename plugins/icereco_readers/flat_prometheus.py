@@ -73,10 +73,10 @@ class FlatFile:
         columns = {name: float_column(table[name], name, self.path) for name in _PHOTONS[1:]}
         truth = self._own_truth(sign)
         order = np.argsort(event, kind="stable")
-        found = event[order]
+        sorted_event = event[order]
         for start in range(0, len(ids), rows):
             part = slice(start, start + rows)
-            first, end = (np.searchsorted(found, ids[part], side) for side in ("left", "right"))
+            first, end = (np.searchsorted(sorted_event, ids[part], side) for side in ("left", "right"))
             rows_of = [order[low:high] for low, high in zip(first, end, strict=True)]
             chosen = np.concatenate(rows_of)
             yield ForeignEvents(
@@ -111,9 +111,9 @@ class FlatFile:
             return {}
         blank = np.full(len(self._ids) - table.num_rows, np.nan)
         own = {
-            name: np.concatenate([float_column(table[theirs], theirs, self.truth), blank])
-            for name, theirs in _TRUTH.items()
-            if theirs in table.column_names
+            name: np.concatenate([float_column(table[column], column, self.truth), blank])
+            for name, column in _TRUTH.items()
+            if column in table.column_names
         }
         if {"azimuth", "zenith"} <= own.keys():
             direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
@@ -133,14 +133,14 @@ class FlatFile:
         require_columns(table.column_names, file, needed)
         if "source" not in table.column_names:
             return table
-        found = [name for name in pc.unique(table["source"]).to_pylist() if name is not None]
-        wanted = self.source or (found[0] if len(found) == 1 else None)
-        if wanted not in found and found:
+        sources = [name for name in pc.unique(table["source"]).to_pylist() if name is not None]
+        wanted = self.source or (sources[0] if len(sources) == 1 else None)
+        if wanted not in sources and sources:
             said = (
                 "holds several simulations" if self.source is None else f"holds no simulation {self.source!r}"
             )
             raise IcerecoError(
-                f"{file}: {said}: {', '.join(found)}; they may be of different detectors: choose one with "
+                f"{file}: {said}: {', '.join(sources)}; they may be of different detectors: choose one with "
                 f"--reader prometheus:source=NAME"
             )
-        return table.filter(pc.equal(table["source"], wanted)) if found else table
+        return table.filter(pc.equal(table["source"], wanted)) if sources else table

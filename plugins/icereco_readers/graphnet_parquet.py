@@ -51,8 +51,8 @@ class GraphnetParquetReader:
 
     def files(self, path: Path) -> list[Path]:
         """The files of the pulse table and those of the truth table."""
-        found = [self._file(part) for part in self.parts(path)]
-        return [file for one in found for file in one.files]
+        opened = [self._file(part) for part in self.parts(path)]
+        return [file for one in opened for file in one.files]
 
     def parts(self, path: Path) -> list[Path]:
         """The files of the pulse table."""
@@ -80,7 +80,7 @@ class GraphnetParquetReader:
             if not (sample := file.sample(FINDER_EVENTS)):
                 continue
             finder = finder_for(sample.place_m, detector, part, file.dialect.origin)
-            sign = 1 if file.dialect.told else self._conventions.sign(part, _beside(part))
+            sign = 1 if file.dialect.always_origin else self._conventions.sign(part, _beside(part))
             for events in file.events(rows_per_batch, sign):
                 yield events.own(finder, part)
 
@@ -110,8 +110,8 @@ def _beside(part: Path) -> list[Path]:
 
 
 def _number(file: Path) -> int:
-    found = re.search(r"(\d+)$", file.stem)
-    return int(found[1]) if found else -1
+    digits = re.search(r"(\d+)$", file.stem)
+    return int(digits[1]) if digits else -1
 
 
 def _is_flat(file: Path) -> bool:
@@ -150,21 +150,21 @@ class _FlatFile:
 
     @cached_property
     def dialect(self) -> Dialect:
-        found = dialect_of(self.columns, [] if self.truth is None else pq.read_schema(self.truth).names)
-        if found is None or EVENT not in self.columns:
+        dialect = dialect_of(self.columns, [] if self.truth is None else pq.read_schema(self.truth).names)
+        if dialect is None or EVENT not in self.columns:
             raise IcerecoError(f"{self.path}: no pulse table of GraphNeT; found: {', '.join(self.columns)}")
-        return found
+        return dialect
 
     @cached_property
     def index(self) -> EventIndex:
         """The events of the truth table, then those that it lacks."""
-        found = index_from_pulses(self.path, EVENT)
-        if len(repeated := _repeated(found.event_id)):
+        pulses = index_from_pulses(self.path, EVENT)
+        if len(repeated := _repeated(pulses.event_id)):
             raise IcerecoError(
                 f"{self.path}: the pulses of event_no {repeated[0]} are not in one piece; sort the file by event_no"
             )
         if self.truth is None:
-            return found
+            return pulses
         schema = pq.read_schema(self.truth)
         require_columns(schema.names, self.truth, (EVENT,))
         names = self.dialect.truth_names(schema.names)
@@ -172,7 +172,7 @@ class _FlatFile:
         ids = int_column(table[EVENT], EVENT, self.truth)
         if len(repeated := _repeated(ids)):
             raise IcerecoError(f"{self.truth}: event_no {repeated[0]} occurs more than once")
-        return _joined(ids, {name: float_column(table[name], name, self.truth) for name in names}, found)
+        return _joined(ids, {name: float_column(table[name], name, self.truth) for name in names}, pulses)
 
     def count(self) -> int:
         return len(self.index.event_id)
@@ -202,8 +202,8 @@ class _FlatFile:
 
 
 def _repeated(ids: Int[ndarray, "event"]) -> Int[ndarray, "repeated"]:
-    found = np.sort(ids)
-    repeated: ndarray = found[1:][found[1:] == found[:-1]]
+    ordered = np.sort(ids)
+    repeated: ndarray = ordered[1:][ordered[1:] == ordered[:-1]]
     return repeated
 
 

@@ -75,7 +75,7 @@ class GraphnetSqliteReader:
                 if not (sample := next(tables.events(FINDER_EVENTS, 1), None)):
                     continue
                 finder = finder_for(sample.place_m, detector, part, tables.dialect.origin)
-                sign = 1 if tables.dialect.told else self._conventions.sign(part, [part])
+                sign = 1 if tables.dialect.always_origin else self._conventions.sign(part, [part])
                 for events in tables.events(rows_per_batch, sign):
                     yield events.own(finder, part)
 
@@ -86,7 +86,7 @@ class GraphnetSqliteReader:
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
         columns = _columns(database)
         wanted = self.options.pulse_map
-        maps = [name for name, found in columns.items() if _holds_pulses(found)]
+        maps = [name for name, names in columns.items() if _holds_pulses(names)]
         if wanted is not None and wanted not in maps:
             raise IcerecoError(f"{file}: no pulse map {wanted!r}; found: {', '.join(maps) or 'none'}")
         pulses = wanted or require_one("pulse map", "pulse_map", maps, file)
@@ -114,9 +114,9 @@ class _Tables:
 
     @cached_property
     def dialect(self) -> Dialect:
-        found = dialect_of(self.columns[self.pulses], self.columns[self.truth] if self.truth else ())
-        assert found is not None, "a table of pulses is one by its columns"
-        return found
+        dialect = dialect_of(self.columns[self.pulses], self.columns[self.truth] if self.truth else ())
+        assert dialect is not None, "a table of pulses is one by its columns"
+        return dialect
 
     def warn_without_index(self) -> None:
         table = _quoted(self.pulses)
@@ -261,7 +261,7 @@ def _is_number(value: object) -> bool:
 
 
 def _whole(values: Sequence[object], file: Path) -> Int[ndarray, "row"]:
-    found = np.array(values) if values else np.zeros(0, np.int64)
-    if found.dtype.kind == "i" or (found.dtype.kind == "f" and (found == np.rint(found)).all()):
-        return found.astype(np.int64)
+    numbers = np.array(values) if values else np.zeros(0, np.int64)
+    if numbers.dtype.kind == "i" or (numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()):
+        return numbers.astype(np.int64)
     raise IcerecoError(f"{file}: event_no must hold whole numbers, without NULL")

@@ -149,10 +149,10 @@ def _read_file(file: _BatchFile, index: EventIndex, rows_per_batch: int) -> Iter
 def _require_own_pulses(batch: pa.RecordBatch, index: EventIndex, file: Path) -> None:
     """The pulses that the meta gives an event must carry its id."""
     owner = np.repeat(index.event_id, index.pulse_count)
-    found = pc.list_flatten(batch.column("pulse_event_id")).to_numpy()
-    if not np.array_equal(owner, found):
-        first = int(np.argmax(owner != found))
+    event_id = pc.list_flatten(batch.column("pulse_event_id")).to_numpy()
+    if not np.array_equal(owner, event_id):
+        first = int(np.argmax(owner != event_id))
         raise IcerecoError(
-            f"{file}: the meta table gives event_id {owner[first]} a pulse of event_id {found[first]}; "
+            f"{file}: the meta table gives event_id {owner[first]} a pulse of event_id {event_id[first]}; "
             "first_pulse_index and last_pulse_index (inclusive) do not fit this file, or its pulses are not sorted by event"
         )

@@ -58,8 +58,8 @@ class MetaTables:
 
 
 def _state(meta: Path) -> State:
-    found = meta.stat()
-    return meta, found.st_mtime_ns, found.st_size
+    status = meta.stat()
+    return meta, status.st_mtime_ns, status.st_size
 
 
 def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
@@ -68,8 +68,8 @@ def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
     Competition's meta has row groups of tens of millions of rows, so that it must be read in small pieces.
     """
     with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
-        found = opened.schema_arrow.names
-        columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in found)]
+        names = opened.schema_arrow.names
+        columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in names)]
         schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
         kept: dict[int, list[pa.RecordBatch]] = {number: [] for number in counts}
         missing = dict(counts)
@@ -103,8 +103,8 @@ def events_per_batch(meta: Path) -> dict[int, int]:
     """
     with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
         require_columns(opened.schema_arrow.names, meta, META_COLUMNS)
-        found: Counter[int] = Counter()
+        events: Counter[int] = Counter()
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=["batch_id"]):
             numbers, counts = np.unique(np.asarray(batch.column(0), np.int64), return_counts=True)
-            found.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
-    return dict(found)
+            events.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+    return dict(events)

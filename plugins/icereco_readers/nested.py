@@ -31,7 +31,9 @@ def is_nested(file: Path, event: str | None) -> bool:
     """
     for fields in _structs(pq.read_schema(file)).values():
         dialect = _dialect(fields)
-        if dialect is not None and (EVENT in fields if event else EVENT not in fields and not dialect.told):
+        if dialect is not None and (
+            EVENT in fields if event else EVENT not in fields and not dialect.always_origin
+        ):
             return True
     return False
 
@@ -65,27 +67,27 @@ class NestedFile:
     @cached_property
     def pulses(self) -> str:
         """The struct of pulses."""
-        found = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
-        if self.pulse_map is not None and self.pulse_map not in found:
+        maps = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
+        if self.pulse_map is not None and self.pulse_map not in maps:
             raise IcerecoError(
-                f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(found) or 'none'}"
+                f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(maps) or 'none'}"
             )
-        return self.pulse_map or require_one("pulse map", "pulse_map", found, self.path)
+        return self.pulse_map or require_one("pulse map", "pulse_map", maps, self.path)
 
     @cached_property
     def truth(self) -> str | None:
         """The struct of truth, if there is one."""
         if self.truth_table is not None and self.truth_table not in self.tables:
-            found = ", ".join(self.tables)
-            raise IcerecoError(f"{self.path}: no table {self.truth_table!r}; found: {found}")
+            names = ", ".join(self.tables)
+            raise IcerecoError(f"{self.path}: no table {self.truth_table!r}; found: {names}")
         return self.truth_table or next((name for name in self.truth_names if name in self.tables), None)
 
     @cached_property
     def dialect(self) -> Dialect:
         """What the columns are called."""
-        found = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
-        assert found is not None, "a struct of pulses is one by its columns"
-        return found
+        dialect = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
+        assert dialect is not None, "a struct of pulses is one by its columns"
+        return dialect
 
     @cached_property
     def first_id(self) -> int:

@@ -46,9 +46,9 @@ class PrometheusReader:
         """The file, or the files of a folder; of flat tables that of the photons."""
         if not path.is_dir():
             return [path]
-        found = sorted(file for file in path.iterdir() if file.suffix in _PARQUET)
-        flat = [file for file in found if is_flat(file)]
-        return flat or found
+        files = sorted(file for file in path.iterdir() if file.suffix in _PARQUET)
+        flat = [file for file in files if is_flat(file)]
+        return flat or files
 
     def count(self, path: Path) -> int:
         """The number of events."""

@@ -155,12 +155,12 @@ class Coincidence:
         span = float(time.max(initial=0.0)) + 4 * self.WINDOW_NS
         base = pulses.primary * self._sensors
         key = (base + pulses.sensor) * span + time
-        found = np.zeros(key.size, bool)
+        coincident = np.zeros(key.size, bool)
         for neighbours in self._neighbours:
             other = neighbours[pulses.sensor]
-            open_ = np.flatnonzero(~found & (other >= 0))
+            open_ = np.flatnonzero(~coincident & (other >= 0))
             centre = (base[open_] + other[open_]) * span + time[open_]
             place = np.searchsorted(key, centre - self.WINDOW_NS)
             hit = key[np.minimum(place, key.size - 1)] - centre
-            found[open_] = (place < key.size) & (np.abs(hit) <= self.WINDOW_NS)
-        return found
+            coincident[open_] = (place < key.size) & (np.abs(hit) <= self.WINDOW_NS)
+        return coincident

@@ -56,8 +56,8 @@ def events_do_not_leak(subject: Subject) -> None:
     encoder, events = _build(subject), _sequences()
     before, after = _evaluate(encoder, events), _evaluate(encoder, events.changed(LONG))
     moved = (after - before).abs().amax(-1)
-    others = [event for event in range(len(COUNTS)) if event != LONG and moved[event] > 1e-6]
-    require(not others, f"other DOMs in event {LONG} changed the vectors of events {others}")
+    changed = [event for event in range(len(COUNTS)) if event != LONG and moved[event] > 1e-6]
+    require(not changed, f"other DOMs in event {LONG} changed the vectors of events {changed}")
     require(moved[LONG] > 1e-5, f"other DOMs in event {LONG} did not change its own vector")
 
 

@@ -66,8 +66,8 @@ def checks(
     """
     if kind not in KINDS:
         raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, KINDS)}")
-    found = checks_of(registry().find(kind, name), example, settings)
-    return [check for check in found if not check.waived]
+    every = checks_of(registry().find(kind, name), example, settings)
+    return [check for check in every if not check.waived]
 
 
 def checks_of(

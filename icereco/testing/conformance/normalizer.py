@@ -103,10 +103,10 @@ def constants_are_stored(subject: Subject) -> None:
         subject.component.load_factory()(_other_options(subject), samples.detector()),
     )
     other.load_state_dict(original.state_dict())
-    expected, found = _normalized(original, batch), _normalized(other, batch)
+    expected, restored = _normalized(original, batch), _normalized(other, batch)
     complaint = "after loading its state, another instance gives other {}: its constants must be buffers"
-    require_close(found.pulses, expected.pulses, complaint.format("features"), 0, 0)
-    require_close(found.positions, expected.positions, complaint.format("positions"), 0, 0)
+    require_close(restored.pulses, expected.pulses, complaint.format("features"), 0, 0)
+    require_close(restored.positions, expected.positions, complaint.format("positions"), 0, 0)
 
 
 def _other_options(subject: Subject) -> BaseModel:

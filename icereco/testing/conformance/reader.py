@@ -107,8 +107,8 @@ def own_layout(subject: Subject) -> None:
 def _require_types(schema: pa.Schema) -> None:
     for field in SCHEMA:
         if field.name in schema.names:
-            found = schema.field(field.name).type
-            require(found == field.type, f"column {field.name} is {found}, not {field.type}")
+            actual = schema.field(field.name).type
+            require(actual == field.type, f"column {field.name} is {actual}, not {field.type}")
 
 
 def _require_valid(reader: Any, path: Path, detector: Detector) -> None:
@@ -146,34 +146,35 @@ def units(subject: Subject) -> None:
 def order(subject: Subject) -> None:
     """Events come in the order of the file."""
     with _opened(subject) as (reader, path, detector):
-        found = _table(reader, path, detector)["event_id"].to_pylist()
+        event_ids = _table(reader, path, detector)["event_id"].to_pylist()
     expected = subject.example.events if subject.example else None
     if expected is not None:
         wanted = expected["event_id"].to_pylist()
         place = next(
-            (i for i, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), len(found)
+            (i for i, pair in enumerate(zip(event_ids, wanted, strict=False)) if pair[0] != pair[1]),
+            len(event_ids),
         )
-        require(found == wanted, f"event {place} of {len(wanted)} has another event_id than in the file")
+        require(event_ids == wanted, f"event {place} of {len(wanted)} has another event_id than in the file")
 
 
-def _require_equal(found: pa.Table, expected: pa.Table) -> None:
+def _require_equal(table: pa.Table, expected: pa.Table) -> None:
     """The pulses of each event, whatever their order inside the event, and the truth."""
     by_id = {row["event_id"]: row for row in expected.to_pylist()}
-    names = [name for name in found.column_names if name in expected.column_names]
-    for row in found.to_pylist():
+    names = [name for name in table.column_names if name in expected.column_names]
+    for row in table.to_pylist():
         wanted = by_id.get(row["event_id"])
         require(wanted is not None, f"event_id {row['event_id']} is not in the file")
         assert wanted is not None
         for name in names:
-            ours, theirs = (_values(one, name) for one in (row, wanted))
-            same = ours.shape == theirs.shape and (
-                bool(np.allclose(ours, theirs, rtol=1e-3, atol=0.6 if name == "time" else 1e-3))
-                if ours.dtype.kind == "f"
-                else bool((ours == theirs).all())
+            read, expected_values = (_values(one, name) for one in (row, wanted))
+            same = read.shape == expected_values.shape and (
+                bool(np.allclose(read, expected_values, rtol=1e-3, atol=0.6 if name == "time" else 1e-3))
+                if read.dtype.kind == "f"
+                else bool((read == expected_values).all())
             )
             require(
                 same,
-                f"event_id {row['event_id']}: {name} is {_short(ours)}, in the file it is {_short(theirs)}",
+                f"event_id {row['event_id']}: {name} is {_short(read)}, in the file it is {_short(expected_values)}",
             )
 
 

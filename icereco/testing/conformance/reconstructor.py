@@ -16,8 +16,8 @@ _CLOSE_RAD = 1e-4
 
 
 def _reconstruct(subject: Subject, batch: EventBatch) -> Reconstruction:
-    found: Reconstruction = subject.build()(batch)
-    return found
+    reconstruction: Reconstruction = subject.build()(batch)
+    return reconstruction
 
 
 def _apart(first: Float[ndarray, "event 3"], second: Float[ndarray, "event 3"]) -> float:
@@ -97,15 +97,18 @@ def leaves_its_input_alone(subject: Subject) -> None:
 def says_what_it_used(subject: Subject) -> None:
     """Kappa of the posterior is not negative, and no more pulses were used than there are."""
     batch = samples.events()
-    found = _reconstruct(subject, batch)
-    if found.kappa is not None:
-        known = found.kappa[~np.isnan(found.kappa)]
+    reconstruction = _reconstruct(subject, batch)
+    if reconstruction.kappa is not None:
+        known = reconstruction.kappa[~np.isnan(reconstruction.kappa)]
         require(
-            found.kappa.shape == (len(batch),) and (known >= 0).all(),
+            reconstruction.kappa.shape == (len(batch),) and (known >= 0).all(),
             "a kappa is negative, or not one per event",
         )
-    if found.pulses_used is not None:
-        require((found.pulses_used <= batch.pulse_count).all(), "it says it used more pulses than there are")
+    if reconstruction.pulses_used is not None:
+        require(
+            (reconstruction.pulses_used <= batch.pulse_count).all(),
+            "it says it used more pulses than there are",
+        )
 
 
 PROMISES = (

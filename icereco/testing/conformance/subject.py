@@ -77,7 +77,7 @@ def require(kept: object, complaint: str) -> None:
 
 
 def require_close(
-    found: "Tensor", expected: "Tensor", complaint: str, relative: float = 1e-4, absolute: float = 1e-5
+    actual: "Tensor", expected: "Tensor", complaint: str, relative: float = 1e-4, absolute: float = 1e-5
 ) -> None:
     """Complain unless two tensors agree.
 
@@ -85,10 +85,10 @@ def require_close(
         BrokenPromiseError: they differ, in shape or by more than `absolute + relative · |expected|`.
     """
     require(
-        found.shape == expected.shape,
-        f"{complaint}: shape {tuple(found.shape)} instead of {tuple(expected.shape)}",
+        actual.shape == expected.shape,
+        f"{complaint}: shape {tuple(actual.shape)} instead of {tuple(expected.shape)}",
     )
-    apart = (found.double() - expected.double()).abs()
+    apart = (actual.double() - expected.double()).abs()
     allowed = absolute + relative * expected.double().abs()
     if not bool((apart <= allowed).all()):  # NaN is not close to anything
         raise BrokenPromiseError(f"{complaint}: they differ by up to {float(apart.max()):.3g}")
