@@ -1,8 +1,8 @@
 """Whether one method is better than another: paired on the same events, with bootstrap intervals.
 
 Angular errors scatter far more between events than between methods. Differences are therefore taken event by event, and
-their scatter is told by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
-are drawn with replacement, the same for both methods, and the figures taken again.
+their scatter is estimated by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
+are drawn with replacement, the same for both methods, and the figures computed again.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ __all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]
 _LEVEL = 0.95
 _MOST_RESAMPLES, _LEAST_RESAMPLES = 2_000, 200
 _DRAWS = 20_000_000
-"""Events drawn in all resamples of a group: many events need fewer resamples for an interval as good."""
+"""Events drawn in all resamples of a group: larger groups need fewer resamples for an equally good interval."""
 _AT_ONCE = 1_000_000
 """Events drawn at once, to bound memory."""
 
 _FEWEST = 10
-"""An interval from fewer events means nothing."""
+"""Intervals from fewer events are not meaningful."""
 
 _SAME_DIRECTION_RAD = 1e-3
 
@@ -42,7 +42,7 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Return whether the interval excludes zero."""
         return self.low_deg > 0 or self.high_deg < 0
 
 
@@ -72,7 +72,7 @@ class Comparison:
     """Two methods by group: "all", slices by the number of pulses, kinds; a group of fewer than ten events is left out.
 
     Attributes:
-        alone: events that only one of the two has, which say nothing here.
+        alone: events that only one of the two has, which are not compared.
     """
 
     first: str
@@ -82,7 +82,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What it comes to over all events, in a sentence."""
+        """Summarise the comparison over all events in a sentence."""
         overall = self.groups["all"]
         parts = []
         for name, difference in (("median", overall.median), ("mean", overall.mean)):
@@ -105,7 +105,7 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
         seed: of the resampling; the same for every group.
 
     Raises:
-        IcerecoError: they have no event in common, or the same ids stand for different events.
+        IcerecoError: they have too few events in common, or the same ids belong to different events.
     """
     _, first_rows, second_rows = np.intersect1d(
         first.event_id, second.event_id, assume_unique=True, return_indices=True
@@ -137,7 +137,7 @@ def _require_same_events(first: EvaluatedEvents, second: EvaluatedEvents) -> Non
     if apart.any():
         event = int(first.event_id[np.argmax(apart)])
         raise IcerecoError(
-            f"event_id {event} has another true direction in {first.name} than in {second.name}: they are of different "
+            f"event_id {event} has different true directions in {first.name} and {second.name}: they are of different "
             "data; reconstruct one file with both: icereco compare … --data EVENTS"
         )
 
@@ -162,7 +162,7 @@ def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | No
 
 
 def _resamples(pairs: Float[ndarray, "2 event"], seed: int) -> Float[ndarray, "resample 2"]:
-    """Differences of median and mean in each resample."""
+    """Compute the differences of median and mean in each resample."""
     random, events = np.random.default_rng(seed), pairs.shape[1]
     resamples = int(np.clip(_DRAWS // events, _LEAST_RESAMPLES, _MOST_RESAMPLES))
     at_once = max(_AT_ONCE // events, 1)
@@ -181,7 +181,7 @@ def _difference(value: float, resampled: Float[ndarray, "resample"]) -> Differen
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the comparison as JSON-able values."""
     document = asdict(comparison)
     for group, group_comparison in comparison.groups.items():
         for figure in ("median", "mean"):

@@ -66,7 +66,7 @@ def alone_as_in_company(subject: Subject) -> None:
     aggregator, pulses = _build(subject), Sequences.random()
     together = _evaluate(aggregator, pulses)
     alone = torch.cat([_evaluate(aggregator, pulses.only(dom)) for dom in range(len(pulses))])
-    require_close(alone, together, "a DOM has another vector alone than in a batch")
+    require_close(alone, together, "the vector of a DOM alone differs from that in a batch")
 
 
 def dom_order(subject: Subject) -> None:

@@ -75,7 +75,7 @@ def alone_as_in_company(subject: Subject) -> None:
     encoder, events = _build(subject), _sequences()
     together = _evaluate(encoder, events)
     alone = torch.cat([_evaluate(encoder, events.only(event)) for event in range(len(events))])
-    require_close(alone, together, "an event has another vector alone than in a batch")
+    require_close(alone, together, "the vector of an event alone differs from that in a batch")
 
 
 def beside_a_huge_event(subject: Subject) -> None:
@@ -90,7 +90,7 @@ def beside_a_huge_event(subject: Subject) -> None:
     require_close(
         _evaluate(encoder, both)[:3],
         _evaluate(encoder, small),
-        "an event has another vector beside a long one",
+        "the vector of an event changes when the batch holds a long event",
     )
 
 

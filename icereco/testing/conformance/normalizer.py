@@ -92,7 +92,9 @@ def alone_as_in_company(subject: Subject) -> None:
     normalizer, batch = _build(subject), samples.events()
     together = _normalized(normalizer, _tensors(batch)).pulses
     parts = [_normalized(normalizer, _tensors(batch[i : i + 1])).pulses for i in range(len(batch))]
-    require_close(torch.cat(parts), together, "an event has other features alone than in a batch", 0, 1e-6)
+    require_close(
+        torch.cat(parts), together, "the features of an event alone differ from those in a batch", 0, 1e-6
+    )
 
 
 def constants_are_stored(subject: Subject) -> None:
@@ -110,7 +112,7 @@ def constants_are_stored(subject: Subject) -> None:
 
 
 def _other_options(subject: Subject) -> BaseModel:
-    """Its options with every number that may be another one changed."""
+    """Return its options with every number changed that may change."""
     options = subject.options()
     for name, value in options.model_dump().items():
         if isinstance(value, float):

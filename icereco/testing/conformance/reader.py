@@ -22,7 +22,7 @@ _LARGEST_CHARGE_PE = 1e6
 
 
 def refuses_strange_files(subject: Subject) -> None:
-    """Asked about a file or folder of no format at all it says no, and does not raise."""
+    """It rejects files and folders of no known format without raising."""
     reader = subject.build()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -30,8 +30,8 @@ def refuses_strange_files(subject: Subject) -> None:
             try:
                 claimed = reader.sniff(path)
             except Exception as error:
-                require(False, f"asked about {path.name} it raises {type(error).__name__}: {error}")
-            require(not claimed, f"it takes {path.name}, which is of no format, for its own")
+                require(False, f"sniff raises for {path.name}: {type(error).__name__}: {error}")
+            require(not claimed, f"it accepts {path.name}, which is not of its format")
 
 
 def _strange(folder: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def _strange(folder: Path) -> list[Path]:
 
 @contextmanager
 def _opened(subject: Subject) -> Iterator[tuple[Any, Path, Detector]]:
-    """The reader, its example, and the detector that this is of."""
+    """Yield the reader, its example, and the detector of the example."""
     assert subject.example is not None
     with tempfile.TemporaryDirectory() as folder:
         path = subject.example.make(Path(folder))
@@ -64,13 +64,13 @@ def _table(reader: Any, path: Path, detector: Detector, rows_per_batch: int = 40
 
 
 def knows_its_own_format(subject: Subject) -> None:
-    """It recognises a file of its format."""
+    """It detects a file of its format."""
     with _opened(subject) as (reader, path, _detector):
-        require(reader.sniff(path), f"it does not recognise {path.name}")
+        require(reader.sniff(path), f"it does not detect its format in {path.name}")
 
 
 def names_its_files(subject: Subject) -> None:
-    """Every file that it reads is named and exists, so that a change of any is noticed."""
+    """Every file that it reads is named and exists, so that a change of any is detected."""
     with _opened(subject) as (reader, path, _detector):
         files = reader.files(path)
         missing = [str(file) for file in files if not Path(file).is_file()]
@@ -85,14 +85,14 @@ def counts_what_it_reads(subject: Subject) -> None:
 
 
 def any_batch_size(subject: Subject) -> None:
-    """Batches have no more events than asked for, and together they are the same whatever their size."""
+    """Batches have no more events than requested, and the events do not depend on the batch size."""
     with _opened(subject) as (reader, path, detector):
         whole = _table(reader, path, detector)
         sizes = [batch.num_rows for batch in reader.read(path, detector, 3)]
         require(max(sizes) <= 3, f"asked for 3 events at once it gives {max(sizes)}")
         require(
             _table(reader, path, detector, 3).equals(whole),
-            "read 3 at a time, the events are others or in another order",
+            "read 3 at a time, the events or their order differ",
         )
 
 
@@ -203,4 +203,4 @@ WITH_EXAMPLE = (
     order,
     units,
 )
-"""What can be checked only with a file of the format."""
+"""Promises that can be checked only with a file of the format."""
