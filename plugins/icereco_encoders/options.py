@@ -1,4 +1,4 @@
-"""What a profile may say of these encoders; must not import torch."""
+"""The options of the encoders; must not import torch."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

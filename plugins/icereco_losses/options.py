@@ -93,12 +93,12 @@ class WeightedSumOptions(_Options):
 
 
 def _check(name: str, options: dict[str, Any]) -> None:
-    """Refuse a loss that is not installed, or options that it does not take.
+    """Refuse a loss that is not installed, or options that it does not have.
 
     Raises:
-        ValueError: says which.
+        ValueError: names the loss and the option.
     """
-    from icereco.plugins.discovery import registry  # a mistyped loss is told before anything is built
+    from icereco.plugins.discovery import registry  # a mistyped loss is reported before anything is built
 
     try:
         registry().get("loss", name).load_options().model_validate(options)

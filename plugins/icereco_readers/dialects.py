@@ -1,4 +1,4 @@
-"""What GraphNeT's tables call things. Units are ours throughout: ns, p.e., m, rad, GeV."""
+"""Column names of GraphNeT's tables. Units are ours throughout: ns, p.e., m, rad, GeV."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Dialect:
         truth: own name to the table's, of the direction of the primary particle, its energy, vertex and inelasticity.
         further: columns of the truth table that are carried as they are; first the number of the primary particle (PDG)
             and that of the interaction, in which 1 is a charged and 2 a neutral current.
-        always_origin: whether the tables always give the direction of origin; otherwise it depends on who made them.
+        always_origin: whether the tables always give the direction of origin; otherwise it depends on the producer.
         origin: the kind of file, whose origin of coordinates a detector card may give.
         padded: whether the truth is as GraphNeT extracts it from IceCube's frames; see `_without_padding`.
-        lepton_energy: column of the energy of the outgoing lepton, which tells the inelasticity where bjorken_y is wrong.
+        lepton_energy: column of the energy of the outgoing lepton, from which the inelasticity follows if bjorken_y is wrong.
     """
 
     places: tuple[str, str, str]
@@ -60,11 +60,11 @@ class Dialect:
         return tuple(name for name in names if name in columns)
 
     def place_m(self, columns: Mapping[str, ndarray]) -> ndarray:
-        """Places `[P, 3]`, float64."""
+        """Return positions `[P, 3]`, float64."""
         return np.stack([np.asarray(columns[name], np.float64) for name in self.places], axis=1)
 
     def pulses(self, columns: Mapping[str, ndarray]) -> dict[str, ndarray]:
-        """The own columns of pulses.
+        """Convert the columns of pulses to the own layout.
 
         IceCube's `hlc` says that a neighbouring module saw light too (hard local coincidence), which is the opposite of
         `auxiliary`; where it is unknown (-1) or absent, nothing is auxiliary.
@@ -77,7 +77,7 @@ class Dialect:
         return own | {name.replace("_dir_", "_"): columns[name] for name in _pmt_names(columns)}
 
     def own_truth(self, columns: Mapping[str, ndarray], sign: int) -> dict[str, ndarray]:
-        """The own columns of truth but for the kind; `sign` is -1 where the angles are of travel."""
+        """Convert the columns of truth, except the kind, to the own layout; `sign` is -1 where the angles are of travel."""
         own = {name: columns[column] for name, column in self.truth.items() if column in columns}
         if self.padded:
             own = _without_padding(own, self.interactions(columns))
@@ -91,7 +91,7 @@ class Dialect:
         return own | {name: columns[name] for name in self.further if name in columns}
 
     def interactions(self, columns: Mapping[str, ndarray]) -> Interactions | None:
-        """What interacted and how, which `further` names first; None where the table does not say."""
+        """Return particle and current, the first columns of `further`; None if the table lacks them."""
         particle, interaction = self.further[:2]
         if particle not in columns:
             return None
@@ -160,13 +160,13 @@ _RAW_PROMETHEUS = Dialect(
 
 
 def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect | None:
-    """The dialect that a pulse table, and the truth table beside it, are written in; None if it is none."""
+    """Return the dialect of a pulse table and its truth table; None if it is unknown."""
     fitting = [one for one in (_ICECUBE, _PROMETHEUS, _RAW_PROMETHEUS) if set(one.needed) <= set(pulses)]
     return max(fitting, key=lambda one: len(one.truth_names(truth)), default=None)
 
 
 def require_one(what: str, option: str, tables: Collection[str], source: Path) -> str:
-    """The only table of a kind.
+    """Return the only table of a kind.
 
     Raises:
         IcerecoError: there are none or several.
@@ -182,9 +182,9 @@ def require_one(what: str, option: str, tables: Collection[str], source: Path) -
 
 
 def _without_padding(own: Mapping[str, ndarray], interactions: Interactions | None) -> dict[str, ndarray]:
-    """Truth as GraphNeT's `I3TruthExtractor` writes it, with NaN for what is unknown or means something else.
+    """Return truth as GraphNeT's `I3TruthExtractor` writes it, with NaN for what is unknown or means something else.
 
-    What it does not know is -1. The position of a muon is where it ends, not where it comes from. Its inelasticity is the
+    Unknown values are -1. The position of a muon is where it ends, not where it comes from. Its inelasticity is the
     share of energy that no track carries, which for an electron or tau neutrino in a charged current has nothing to do with
     the hadrons.
     """

@@ -1,4 +1,4 @@
-"""Flat tables of Prometheus' photons: one row per photon, and one row per event in `events.parquet` beside it."""
+"""Flat tables of Prometheus' photons: one row per photon, and one row per event in `events.parquet` in the same folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def is_flat(file: Path) -> bool:
 
 @dataclass(frozen=True)
 class FlatFile:
-    """One table of photons, held whole, with the table of events beside it.
+    """One table of photons, held in memory, with the table of events in the same folder.
 
     Attributes:
         path: the table of photons.
@@ -63,11 +63,11 @@ class FlatFile:
         return len(self._ids)
 
     def sample(self, count: int) -> ForeignEvents | None:
-        """The first events, up to `count`, their angles as they are in the file; None if there are no events."""
+        """The first events, up to `count`, with angles as stored in the file; None if there are no events."""
         return next(self.events(count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
-        """All events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""
+        """Yield all events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""
         table, ids = self._photons, self._ids
         event = int_column(table["event"], "event", self.path)
         columns = {name: float_column(table[name], name, self.path) for name in _PHOTONS[1:]}
@@ -98,7 +98,7 @@ class FlatFile:
 
     @cached_property
     def _ids(self) -> Int[ndarray, "event"]:
-        """Events of the table of events, then those that only have photons."""
+        """Ids of the table of events, then of events that only have photons."""
         photons = np.unique(int_column(self._photons["event"], "event", self.path))
         if self._events_table is None or self.truth is None:
             return photons
@@ -122,7 +122,7 @@ class FlatFile:
 
     @staticmethod
     def _interactions(truth: dict[str, ndarray], part: slice) -> Interactions | None:
-        """The particle is known, the current is not: a muon neutrino's event may be of any kind."""
+        """Return the particles with unknown current: a muon neutrino's event may be of any kind."""
         if "pdg" not in truth:
             return None
         pdg = truth["pdg"][part]

@@ -31,7 +31,7 @@ _TRUTH = ("truth", "mc_truth")
 
 
 class GraphnetParquetReader:
-    """Reads a folder of tables, the file of a pulse table (with its truth beside it), or a file of struct columns.
+    """Reads a folder of tables, the file of a pulse table (with its truth table next to it), or a file of struct columns.
 
     Events come in the order of the truth table, then those that have pulses but no truth.
     """
@@ -41,7 +41,7 @@ class GraphnetParquetReader:
         self._conventions = Conventions(self.options.direction, self._sample)
 
     def sniff(self, path: Path) -> bool:
-        """Whether there are tables with event_no and pulses at places."""
+        """Return whether there are tables with event_no and pulses at positions."""
         try:
             if path.is_dir():
                 return bool(_pulse_tables(path))
@@ -69,11 +69,11 @@ class GraphnetParquetReader:
         return sum(self._file(part).count() for part in self.parts(path))
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events of one file after the other.
+        """Yield the events of one file after the other.
 
         Raises:
-            IcerecoError: a table or column is missing, the events are of another detector, or it cannot be told what the
-                true directions mean.
+            IcerecoError: a table or column is missing, the events are of another detector, or the convention of
+                the true directions cannot be determined.
         """
         for part in self.parts(path):
             file = self._file(part)
@@ -137,7 +137,7 @@ class _FlatFile:
             if beside.is_file():
                 return beside
         if self.truth_table:
-            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} beside it ({beside} is missing)")
+            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} next to it ({beside} is missing)")
         return None
 
     @property
@@ -157,11 +157,11 @@ class _FlatFile:
 
     @cached_property
     def index(self) -> EventIndex:
-        """The events of the truth table, then those that it lacks."""
+        """Return the events of the truth table, then those that it lacks."""
         pulses = index_from_pulses(self.path, EVENT)
         if len(repeated := _repeated(pulses.event_id)):
             raise IcerecoError(
-                f"{self.path}: the pulses of event_no {repeated[0]} are not in one piece; sort the file by event_no"
+                f"{self.path}: the pulses of event_no {repeated[0]} are not contiguous; sort the file by event_no"
             )
         if self.truth is None:
             return pulses
@@ -208,11 +208,11 @@ def _repeated(ids: Int[ndarray, "event"]) -> Int[ndarray, "repeated"]:
 
 
 def _joined(ids: Int[ndarray, "event"], truth: Mapping[str, ndarray], pulses: EventIndex) -> EventIndex:
-    """The pulses of each event of the truth table, and after them the events that it lacks, whose truth is NaN."""
+    """Join pulses to the events of the truth table, followed by events that it lacks, whose truth is NaN."""
     row = np.full(len(ids), -1)
     _, in_truth, in_pulses = np.intersect1d(ids, pulses.event_id, return_indices=True)
     row[in_truth] = in_pulses
-    # An event without pulses lies, with none, behind the one before it, which keeps a file in order in order.
+    # An event without pulses is an empty range after the previous event, so that a sorted file stays sorted.
     behind = np.maximum.accumulate(np.where(row >= 0, np.append(pulses.end, 0)[row], 0))
     first, end = (np.where(row >= 0, np.append(part, 0)[row], behind) for part in (pulses.first, pulses.end))
     lacking = ~np.isin(pulses.event_id, ids)

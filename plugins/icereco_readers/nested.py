@@ -24,10 +24,10 @@ _IDS_PER_RUN = 1_000_000
 
 
 def is_nested(file: Path, event: str | None) -> bool:
-    """Whether a parquet file has a struct of lists of pulses at places: GraphNeT's with the event's number, or Prometheus'.
+    """Return whether a parquet file has a struct of lists of pulses at positions: GraphNeT's with the event's number, or Prometheus'.
 
     Raises:
-        pyarrow.ArrowException, OSError: it is no parquet file.
+        pyarrow.ArrowException, OSError: it is not a parquet file.
     """
     for fields in _structs(pq.read_schema(file)).values():
         dialect = _dialect(fields)
@@ -40,13 +40,13 @@ def is_nested(file: Path, event: str | None) -> bool:
 
 @dataclass(frozen=True)
 class NestedFile:
-    """One such file.
+    """One parquet file with struct columns.
 
     Attributes:
         path: the file.
         pulse_map: the struct of pulses; None for the only one.
-        truth_table: the struct of truth; None for what is called as one of
-        truth_names: likely names of it.
+        truth_table: the struct of truth; None for the first that is named in
+        truth_names: its usual names.
     """
 
     path: Path
@@ -84,14 +84,14 @@ class NestedFile:
 
     @cached_property
     def dialect(self) -> Dialect:
-        """What the columns are called."""
+        """The dialect of the column names."""
         dialect = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
-        assert dialect is not None, "a struct of pulses is one by its columns"
+        assert dialect is not None, "structs of pulses are selected by their columns"
         return dialect
 
     @cached_property
     def first_id(self) -> int:
-        """The id of the first event where the file has no numbers of its own: of Prometheus' run, in millions."""
+        """The id of the first event in files without event numbers: Prometheus' run number in millions."""
         try:
             config = json.loads((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
             return int(config["run"]["run number"]) * _IDS_PER_RUN
@@ -103,14 +103,14 @@ class NestedFile:
         return int(pq.read_metadata(self.path).num_rows)
 
     def sample(self, count: int) -> ForeignEvents | None:
-        """The first events, up to `count`, their angles as they are in the file; None if there are no events."""
+        """The first events, up to `count`, with angles as stored in the file; None if there are no events."""
         return next(self.events(count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
-        """All events, at most `rows` at once; `sign` is -1 where the file's angles are of travel.
+        """Yield all events, at most `rows` at once; `sign` is -1 where the file's angles are of travel.
 
         Raises:
-            IcerecoError: lists of different length, or a column that holds no numbers.
+            IcerecoError: lists differ in length, or a column does not hold numbers.
         """
         row = 0
         with pq.ParquetFile(self.path, page_checksum_verification=True) as opened:
@@ -195,7 +195,7 @@ def _field(table: pa.Array, name: str) -> pa.Array:
     return _plain(_plain(table).field(name))
 
 
-# Both simulations write with awkward, whose types wrap Arrow's at each level once anything has imported it.
+# Both simulations write with awkward; once it is imported, its types wrap Arrow's at each level.
 def _plain(column: pa.Array) -> pa.Array:
     return column.storage if isinstance(column, pa.ExtensionArray) else column
 

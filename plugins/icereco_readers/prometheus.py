@@ -24,7 +24,7 @@ _PARQUET = (".parquet", ".pq")
 class PrometheusReader:
     """Reads a file of photons and truth, or a folder of such files by name.
 
-    Each file's own light says whether its directions are of origin or of travel, unless an option does: both occur.
+    Both conventions of directions occur: unless an option sets it, each file's light decides between origin and travel.
     """
 
     def __init__(self, options: PrometheusOptions | None = None) -> None:
@@ -32,14 +32,14 @@ class PrometheusReader:
         self._conventions = Conventions(self.options.direction, self._sample)
 
     def sniff(self, path: Path) -> bool:
-        """Whether it has a struct of photons at places, or a flat table of them."""
+        """Return whether it has a struct of photons at positions, or a flat table of them."""
         try:
             return any(_is_ours(file) for file in self.parts(path))
         except OSError:
             return False
 
     def files(self, path: Path) -> list[Path]:
-        """The files of photons, and the tables of events beside flat ones."""
+        """The files of photons, and the tables of events that belong to flat ones."""
         return [file for part in self.parts(path) for file in self._file(part).files]
 
     def parts(self, path: Path) -> list[Path]:
@@ -55,11 +55,11 @@ class PrometheusReader:
         return sum(self._file(part).count() for part in self.parts(path))
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events of one file after the other.
+        """Yield the events of one file after the other.
 
         Raises:
-            IcerecoError: a column is missing, the events are of another detector, or it cannot be told what the true
-                directions mean.
+            IcerecoError: a column is missing, the events are of another detector, or the convention of the true
+                directions cannot be determined.
         """
         for part in self.parts(path):
             file = self._file(part)

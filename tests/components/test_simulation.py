@@ -305,11 +305,11 @@ class TestCommand:
         assert pulses.schema.names == ["event_id", "sensor_id", "time", "charge", "auxiliary"]
         for row in (0, 17, 49):
             first, last = (meta[f"{end}_pulse_index"][row].as_py() for end in ("first", "last"))
-            mine = pulses.slice(first, last + 1 - first)
-            assert set(mine["event_id"].to_pylist()) == {own["event_id"][row].as_py()}
-            assert mine["time"].to_pylist() == own["time"][row].as_py()
-            assert mine["charge"].to_pylist() == own["charge"][row].as_py()
-            assert mine["auxiliary"].to_pylist() == own["auxiliary"][row].as_py()
+            event_pulses = pulses.slice(first, last + 1 - first)
+            assert set(event_pulses["event_id"].to_pylist()) == {own["event_id"][row].as_py()}
+            assert event_pulses["time"].to_pylist() == own["time"][row].as_py()
+            assert event_pulses["charge"].to_pylist() == own["charge"][row].as_py()
+            assert event_pulses["auxiliary"].to_pylist() == own["auxiliary"][row].as_py()
         assert meta["last_pulse_index"][49].as_py() == pulses.num_rows - 1
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -327,7 +327,7 @@ class TestCommand:
         assert not (tmp_path / "made").exists()
 
     @pytest.mark.parametrize("most_bytes", [2, 3_000, 20_000])
-    def test_a_full_disk_is_told_with_the_name_of_the_file(self, tmp_path: Path, most_bytes: int):
+    def test_a_full_disk_is_reported_with_the_name_of_the_file(self, tmp_path: Path, most_bytes: int):
         def small_files() -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing more then fails as on a full disk
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))

@@ -37,7 +37,7 @@ CARD = """
 
 @dataclass
 class Site:
-    """A folder that stands for site-packages."""
+    """A folder that replaces site-packages."""
 
     folder: Path
 
@@ -77,8 +77,8 @@ class Site:
 
     def plugin(self, distribution, *arguments, **environment):
         plugins = self.document(*arguments, **environment)["plugins"]
-        (found,) = [plugin for plugin in plugins if plugin["distribution"] == distribution]
-        return found
+        (plugin_record,) = [plugin for plugin in plugins if plugin["distribution"] == distribution]
+        return plugin_record
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_detector_of_two_plugins_needs_the_distribution(site):
     assert site.run("detectors", "show", "icereco-two/lake").returncode == 0
 
 
-def test_a_broken_card_is_left_out_of_the_list_and_told(site):
+def test_a_broken_card_is_left_out_of_the_list_and_reported(site):
     site.add_card()
     (site.folder / "sites" / "lake" / "sensors.csv").unlink()
     site.install("icereco-lake", "lake_plugin", CARD)
@@ -205,7 +205,7 @@ def test_a_clash_is_an_error_only_when_used_and_cured_by_the_distribution(site):
     assert 'use = "icereco/deepsets"' in cured.stdout
 
 
-def test_a_plugin_that_fails_in_use_is_told_with_the_line_that_uses_it(site):
+def test_a_plugin_that_fails_in_use_is_reported_with_the_line_that_uses_it(site):
     site.install("icereco-good", "good_plugin", GOOD)  # declares options in a module that does not exist
     result = site.run("profiles", "show", "hierarchical", "-o", "aggregator.use=mean-charge")
     assert result.returncode == 2
@@ -240,7 +240,7 @@ def test_a_name_to_disable_that_no_plugin_has_is_reported_with_the_nearest(site)
     assert "'losses'" not in result.stderr
 
 
-def test_a_plugin_of_0_1_0_is_told_what_to_change(site):
+def test_the_error_of_a_plugin_for_0_1_0_says_what_to_change(site):
     old = GOOD.replace("from icereco import Component", "from icereco.components import Component")
     site.install("icereco-old", "old_plugin", old, requires=["icereco>=0.1,<1"])
     assert "`from icereco import Component`" in site.plugin("icereco-old")["error"]
