@@ -57,7 +57,7 @@ class RelativeTransformerOptions(BaseModel):
         10.0,
         gt=0,
         allow_inf_nan=False,
-        description="intervals are told apart linearly below it, by their ratio above",
+        description="intervals are resolved linearly below it, by their ratio above",
     )
 
 
