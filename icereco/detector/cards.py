@@ -1,4 +1,4 @@
-"""The files of a detector card: where they are, and how their entries and tables are read."""
+"""The files of a detector card: how they are found, and how their entries and tables are read."""
 
 import csv
 import tomllib
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Card:
-    """The TOML of a card, whose entries are asked for by their dotted path."""
+    """The TOML of a card, with entries accessed by their dotted path."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / CARD
@@ -36,10 +36,10 @@ class Card:
             raise IcerecoError(f"{self.path}: not valid TOML: {error}") from None
 
     def require_known(self, allowed: Sequence[str], key: str = "") -> None:
-        """Check the names in a table (of the whole card, without `key`).
+        """Check the names in a table (in the whole card if `key` is empty).
 
         Raises:
-            IcerecoError: one is not known; names the nearest.
+            IcerecoError: a name is not known; suggests the nearest.
         """
         for name in self.keys(key):
             if name not in allowed:
@@ -50,14 +50,14 @@ class Card:
                 )
 
     def has(self, key: str) -> bool:
-        """Whether there is such an entry."""
+        """Return whether the card has this entry."""
         return self._find(key) is not None
 
     def text(self, key: str) -> str:
-        """A text.
+        """Return an entry that is a text.
 
         Raises:
-            IcerecoError: it is missing, or something else.
+            IcerecoError: it is missing, or has another type.
         """
         value = self._entry(key)
         if not isinstance(value, str):
@@ -65,11 +65,11 @@ class Card:
         return value
 
     def number(self, key: str) -> float:
-        """A number; raises as `text`."""
+        """Return an entry that is a number; raises as `text`."""
         return self._as_number(key, self._entry(key))
 
     def place(self, key: str) -> tuple[float, float, float]:
-        """A list of three numbers; raises as `text`."""
+        """Return an entry that is a list of three numbers; raises as `text`."""
         value = self._entry(key)
         if not isinstance(value, list) or len(value) != 3:
             raise IcerecoError(f"{self.path}: {key} must be a list [x, y, z] in m, not {value!r}")
@@ -77,7 +77,7 @@ class Card:
         return x, y, z
 
     def keys(self, key: str) -> list[str]:
-        """The names in a table (in the whole card, for ""); none where there is no such table."""
+        """Return the names in a table (in the whole card, for ""); empty if there is no such table."""
         table = self._find(key) if key else self._entries
         return list(table) if isinstance(table, dict) else []
 
@@ -102,22 +102,22 @@ class Card:
 
 
 def detector_names() -> list[str]:
-    """The names of all cards: those that ship with icereco, and those of plugins."""
+    """List the names of all cards: those that ship with icereco, and those of plugins."""
     return sorted({*_shipped(), *registry().card_names()})
 
 
 def is_card_folder(name: str | Path) -> bool:
-    """Whether it is a folder with a card of one's own."""
+    """Return whether it is a folder with a user's own card."""
     return (Path(name) / CARD).is_file()
 
 
 def is_card(name: str) -> bool:
-    """Whether there is such a card: one that ships, one of a plugin (also as "distribution/name"), or in a folder."""
+    """Return whether there is such a card: one that ships, one of a plugin (also as "distribution/name"), or in a folder."""
     return is_card_folder(name) or name in detector_names() or registry().card_folder(name) is not None
 
 
 def find_card(name: str | Path) -> Card:
-    """The card called `name`, one that ships or a plugin's, or the card in a folder of one's own.
+    """Find the card `name`, one that ships or a plugin's, or the card in a user's folder.
 
     Raises:
         IcerecoError: there is none (with the nearest name), plugins disagree about it, or it is not valid TOML.
@@ -142,10 +142,10 @@ def find_card(name: str | Path) -> Card:
 def read_table(
     path: Path, columns: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, Float[ndarray, "row"]]:
-    """A CSV file of numbers, column by column, as float64; of the optional columns those that are there.
+    """Read a CSV file of numbers, column by column, as float64; optional columns are absent if the file lacks them.
 
     Raises:
-        IcerecoError: unreadable, a column is missing or not known, or a value is no finite number (with its line).
+        IcerecoError: unreadable, a column is missing or not known, or a value is not a finite number (with its line).
     """
     try:
         with path.open(newline="", encoding="utf-8") as lines:
@@ -172,7 +172,7 @@ def require(path: Path, name: str, good: Bool[ndarray, "row"], wanted: str) -> N
     """Check a column of a table.
 
     Raises:
-        IcerecoError: a value is not good; names its line.
+        IcerecoError: a value is not good; the message gives its line.
     """
     bad = np.flatnonzero(~good)
     if bad.size:

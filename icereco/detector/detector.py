@@ -1,4 +1,4 @@
-"""Detectors: a table of sensors, a medium, conventions. What a detector is, is data (a detector card), not code."""
+"""Detectors: a table of sensors, a medium, conventions. A detector is described by data (a detector card), not code."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from icereco.errors import IcerecoError
 __all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "given_detector", "load_detector"]
 
 LIGHT_M_PER_NS = 0.299792458
-"""Speed of light in vacuum; of a pulse in a medium, this over `Medium.refractive_index_group`."""
+"""Speed of light in vacuum; a pulse in a medium travels at this speed divided by `Medium.refractive_index_group`."""
 
 _OUTLINE_SIDES = 360
-"""A convex outline is touched by lines of so many directions: 4 cm too wide at a corner that is 1 km away."""
+"""Number of directions whose tangents approximate a convex outline: 4 cm too wide at a corner 1 km away."""
 
 MEDIA = ("ice", "water")
 _ENTRIES = ("name", "summary", "sensors", "origin", "file_origins_m", "medium", "noise", "source")
@@ -36,9 +36,9 @@ class Medium:
         refractive_index_phase: n, for the Cherenkov angle, where the medium is clearest (about 400 nm in ice,
             450 nm in water).
         refractive_index_group: n for the speed of light pulses.
-        z_m: float64 `[L]`, ascending, z of each layer in detector coordinates; one layer where all is alike.
-        scattering_length_m: float64 `[L]`, effective scattering length; None where the card does not know it.
-        absorption_length_m: float64 `[L]`, absorption length; None where the card does not know it.
+        z_m: float64 `[L]`, ascending, z of each layer in detector coordinates; a single layer for a uniform medium.
+        scattering_length_m: float64 `[L]`, effective scattering length; None if the card does not give it.
+        absorption_length_m: float64 `[L]`, absorption length; None if the card does not give it.
         kind: "ice" or "water".
     """
 
@@ -50,10 +50,10 @@ class Medium:
     kind: str = "ice"
 
     def lengths_m(self) -> tuple[Float[ndarray, "layer"], Float[ndarray, "layer"]]:
-        """Effective scattering and absorption length.
+        """Return effective scattering and absorption length.
 
         Raises:
-            IcerecoError: the card does not know one of them.
+            IcerecoError: the card does not give one of them.
         """
         scattering, absorption = self.scattering_length_m, self.absorption_length_m
         if scattering is None or absorption is None:
@@ -75,10 +75,10 @@ class Detector:
         position_m: float32 `[S, 3]`, z up.
         quantum_efficiency: float32 `[S]`, relative to a standard module (1.35 = high quantum efficiency).
         alive: bool `[S]`.
-        noise_rate_hz: float32 `[S]`, dark noise rate; None where the card does not know it.
-        fingerprint: sha256 hex of the card's files; travels in checkpoints.
-        dom_id: int64 `[S]`, what the detector's own files call each module; None where the card has no such numbers.
-        file_origins_m: by kind of file, where our origin lies in its coordinates: theirs minus this is ours.
+        noise_rate_hz: float32 `[S]`, dark noise rate; None if the card does not give it.
+        fingerprint: sha256 hex of the card's files; stored in checkpoints.
+        dom_id: int64 `[S]`, number of each module in the detector's own files; None if the card has no such numbers.
+        file_origins_m: by kind of file, our origin in its coordinates, which is subtracted from its positions.
     """
 
     name: str
@@ -95,13 +95,13 @@ class Detector:
 
     @property
     def centre_m(self) -> Float[ndarray, "3"]:
-        """Middle of the box around the modules in use, float64; far from the origin for a part of a detector."""
+        """Centre of the box around the modules in use, float64; may be far from the origin for a part of a detector."""
         low, high = self._box_m
         middle: ndarray = 0.5 * (low + high)
         return middle
 
     def encloses(self, place_m: Float[ndarray, "place 3"]) -> Bool[ndarray, "place"]:
-        """Whether places are in the instrumented volume: within the outline of the strings, from the lowest module to the highest."""
+        """Return whether places are in the instrumented volume: within the outline of the strings, from the lowest module to the highest."""
         used = self.position_m[self.alive].astype(np.float64)
         azimuth = np.linspace(0, 2 * np.pi, _OUTLINE_SIDES, endpoint=False)
         side = np.stack([np.cos(azimuth), np.sin(azimuth)])
@@ -115,14 +115,14 @@ class Detector:
     def extent_m(self) -> Float[ndarray, "3"]:
         """Half the lengths of the box around the modules in use, float64: |position − centre| goes up to this.
 
-        0 along an axis on which all modules are alike, such as x of a single string.
+        0 along an axis on which all modules have the same coordinate, such as x of a single string.
         """
         low, high = self._box_m
         half: ndarray = 0.5 * (high - low)
         return half
 
     def has(self, sensor_id: Int[ndarray, "dom"], position_m: Float[ndarray, "dom 3"]) -> bool:
-        """Whether its sensors of these numbers are at these positions, so that events that say so may be its own."""
+        """Return whether the sensors with these ids are at these positions, as expected for events of this detector."""
         known = ((sensor_id >= 0) & (sensor_id < len(self.position_m))).all()
         return bool(known) and np.array_equal(self.position_m[sensor_id], position_m)
 
@@ -133,7 +133,7 @@ class Detector:
 
 
 def load_detector(name: str | Path) -> Detector:
-    """The detector called `name` (a card that ships, or a plugin's), or that of a card in a folder of your own.
+    """Load the detector `name` (a card that ships, or a plugin's), or that of a card in a folder of your own.
 
     >>> load_detector("icecube86").position_m.shape
     (5160, 3)
@@ -167,7 +167,7 @@ def load_detector(name: str | Path) -> Detector:
 
 
 def given_detector(detector: Detector | str | Path) -> Detector:
-    """A detector that a caller may give itself, or by name.
+    """Return a detector that is given as an object, or load it by name.
 
     Raises:
         IcerecoError: as `load_detector`.
@@ -192,7 +192,7 @@ def _noise_rate(card: Card, efficiency: Float[ndarray, "sensor"]) -> Float[ndarr
 
 
 def _medium(card: Card) -> tuple[Medium, list[Path]]:
-    """The medium, and the files of it."""
+    """Read the medium, and return it with its files."""
     card.require_known((*_MEDIUM_ENTRIES, "layers", *_LAYER_COLUMNS[1:]), "medium")
     kind = card.text("medium.kind")
     if kind not in MEDIA:

@@ -1,4 +1,4 @@
-"""Sensors of a detector by where they are: for files that name no sensor ids, or other ones."""
+"""Sensors of a detector found by position: for files without sensor ids, or with ids of another scheme."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,7 +14,7 @@ from icereco.errors import IcerecoError
 __all__ = ["UNKNOWN", "SensorFinder", "finder_for", "sensors_of_modules"]
 
 UNKNOWN = -1
-"""In place of a sensor id: the detector has no such sensor. The check of events refuses it."""
+"""The sensor id of a place where the detector has no sensor; the validation of events refuses it."""
 
 TOLERANCE_M = 1.0
 _CELL_M = 0.01
@@ -23,11 +23,11 @@ _PLACES_TO_TRY = 50
 
 
 class SensorFinder:
-    """Finds the sensor at a place; each place is looked for once.
+    """Finds the sensor at a place; results are cached by place.
 
     Args:
         detector: whose sensors.
-        origin_m: where the detector's origin lies in the coordinates of the file.
+        origin_m: the detector's origin in the coordinates of the file.
         tolerance_m: how far from a sensor a place may be.
     """
 
@@ -43,7 +43,7 @@ class SensorFinder:
         self._known: dict[int, int] = {}
 
     def __call__(self, place_m: Float[ndarray, "pulse 3"]) -> Int[ndarray, "pulse"]:
-        """The sensor of each place, int32 `[P]`; `UNKNOWN` where none is near, also for NaN."""
+        """Return the sensor of each place, int32 `[P]`; `UNKNOWN` where none is near, also for NaN."""
         cell, inside = _cells(place_m)
         keys, first, inverse = np.unique(cell, return_index=True, return_inverse=True)
         new = [
@@ -54,7 +54,7 @@ class SensorFinder:
         return np.where(inside, sensor, np.int32(UNKNOWN))
 
     def _nearest(self, place_m: Float[ndarray, "place 3"]) -> Int[ndarray, "place"]:
-        """Of the sensors at about the same x, which are those of a string or two, the nearest."""
+        """Find the nearest sensor among those at about the same x, which belong to one or two strings."""
         place = place_m - self.origin_m
         order = np.argsort(self.detector.position_m[:, 0])
         position = self.detector.position_m[order].astype(np.float64)
@@ -67,16 +67,16 @@ class SensorFinder:
         )
         distance = np.linalg.norm(place[of_place] - position[candidate], axis=1)
         near = distance <= self._tolerance_m
-        found = np.full(len(place), UNKNOWN, np.int32)
+        sensor = np.full(len(place), UNKNOWN, np.int32)
         best = np.argsort(-distance[near], kind="stable")  # the nearest is written last
-        found[of_place[near][best]] = order[candidate[near][best]]
-        return found
+        sensor[of_place[near][best]] = order[candidate[near][best]]
+        return sensor
 
 
 def _cells(place_m: Float[ndarray, "pulse 3"]) -> tuple[Int[ndarray, "pulse"], Bool[ndarray, "pulse"]]:
-    """A number for each centimetre of space, so that places are compared at once, and whether it is far too far away."""
+    """Return an integer for each cubic centimetre, so that equal places compare quickly, and whether it is in range."""
     cell = np.rint(place_m / _CELL_M)
-    inside = np.abs(cell).max(axis=1, initial=0) < _HALF_RANGE  # NaN is not
+    inside = np.abs(cell).max(axis=1, initial=0) < _HALF_RANGE  # False for NaN
     cell = np.where(inside[:, None], cell, 0).astype(np.int64) + _HALF_RANGE
     return (cell[:, 0] << 42) | (cell[:, 1] << 21) | cell[:, 2], inside
 
@@ -88,7 +88,7 @@ def finder_for(
     kind: str | None = None,
     tolerance_m: float = TOLERANCE_M,
 ) -> SensorFinder:
-    """A finder for a file, of which some places are at hand.
+    """Build a finder for a file, some of whose places are known.
 
     Args:
         place_m: of pulses, in the coordinates of the file.
@@ -98,7 +98,7 @@ def finder_for(
         tolerance_m: how far from a sensor a place may be.
 
     Raises:
-        IcerecoError: most places are no sensor's of this detector; names a detector whose they are.
+        IcerecoError: most places do not belong to this detector; suggests the detector to which they belong.
     """
     cell, inside = _cells(place_m)
     places = place_m[inside][np.unique(cell[inside], return_index=True)[1]]
@@ -117,25 +117,25 @@ def finder_for(
 def sensors_of_modules(
     dom_id: Int[ndarray, "pulse"], detector: Detector, source: Path, *, complain: bool = True
 ) -> Int[ndarray, "pulse"]:
-    """The sensor of each module that is named by its number (`Detector.dom_id`), int32 `[P]`; `UNKNOWN` for others.
+    """Return the sensor of each module number (`Detector.dom_id`), int32 `[P]`; `UNKNOWN` for unknown numbers.
 
     Args:
         dom_id: numbers of modules.
         detector: whose sensors.
         source: the file, for the message.
-        complain: whether it is an error that most modules are unknown.
+        complain: whether to raise if most modules are unknown.
 
     Raises:
-        IcerecoError: the card has no such numbers, or most modules are not in it; names a detector whose they are.
+        IcerecoError: the card has no such numbers, or most modules are not in it; suggests the detector to which they belong.
     """
     sensor = _numbered(dom_id, detector)
     modules, first = np.unique(dom_id, return_index=True)
     missing = sensor[first] == UNKNOWN
     if complain and 2 * int(missing.sum()) > len(modules):
-        others = (
+        names = (
             name for name in detector_names() if (_numbered(modules, load_detector(name)) != UNKNOWN).all()
         )
-        fitting = ", ".join(others)
+        fitting = ", ".join(names)
         advice = (
             f"they are all in {fitting}: say so with --detector NAME, or train with -o detector.use=NAME"
             if fitting
@@ -160,7 +160,7 @@ def _numbered(dom_id: Int[ndarray, "pulse"], detector: Detector) -> Int[ndarray,
 def _best(
     places: Float[ndarray, "place 3"], detector: Detector, kind: str | None, tolerance_m: float
 ) -> tuple[SensorFinder, Bool[ndarray, "place"]]:
-    """The finder that misses fewest, and which it misses."""
+    """Return the finder that misses fewest places, and a mask of those it misses."""
     best: tuple[SensorFinder, Bool[ndarray, place]] | None = None
     for origin in _origins(detector, kind):
         finder = SensorFinder(detector, origin, tolerance_m)
@@ -182,7 +182,7 @@ def _advice(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: fl
     fitting: dict[str, int] = {}
     places = places[:: max(len(places) // _PLACES_TO_TRY, 1)]
     for name in detector_names():
-        with suppress(IcerecoError):  # a broken card is not what is wrong here
+        with suppress(IcerecoError):  # a broken card of another detector is not the problem here
             other = load_detector(name)
             _, missing = _best(places, other, kind, tolerance_m)
             if not missing.any():

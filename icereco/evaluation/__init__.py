@@ -1,1 +1,1 @@
-"""How good reconstructions are: angular errors, calibration of kappa, and the report of both."""
+"""The quality of reconstructions: angular errors, calibration of posteriors, comparisons."""

@@ -1,4 +1,4 @@
-"""Whether posteriors mean what they say: how often the truth lies inside their contours."""
+"""Calibration of posteriors: how often the truth lies inside their contours."""
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,7 @@ CONTOURS = (0.5, 0.9)
 
 
 def coverage(posterior: Posterior, truth: Float[ndarray, "event 3"]) -> dict[str, float]:
-    """For each contour ("50%", "90%") the fraction of events whose true direction lies inside it.
+    """Return for each contour ("50%", "90%") the fraction of events whose true direction lies inside it.
 
     Events without a posterior or a truth (NaN) are left out; without any event the result is empty.
     """

@@ -2,7 +2,7 @@
 
 Angular errors scatter far more between events than between methods. Differences are therefore taken event by event, and
 their scatter is estimated by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
-are drawn with replacement, the same for both methods, and the figures taken again.
+are drawn with replacement, the same for both methods, and the figures computed again.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ __all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]
 _LEVEL = 0.95
 _MOST_RESAMPLES, _LEAST_RESAMPLES = 2_000, 200
 _DRAWS = 20_000_000
-"""Events drawn in all resamples of a group: many events need fewer resamples for an interval as good."""
+"""Events drawn in all resamples of a group: larger groups need fewer resamples for an equally good interval."""
 _AT_ONCE = 1_000_000
 """Events drawn at once, to bound memory."""
 
 _FEWEST = 10
-"""An interval from fewer events means nothing."""
+"""Intervals from fewer events are not meaningful."""
 
 _SAME_DIRECTION_RAD = 1e-3
 
@@ -42,7 +42,7 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Return whether the interval excludes zero."""
         return self.low_deg > 0 or self.high_deg < 0
 
 
@@ -72,7 +72,7 @@ class Comparison:
     """Two methods by group: "all", slices by the number of pulses, kinds; a group of fewer than ten events is left out.
 
     Attributes:
-        alone: events that only one of the two has, which say nothing here.
+        alone: events that only one of the two has, which are not compared.
     """
 
     first: str
@@ -82,7 +82,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What it comes to over all events, in a sentence."""
+        """Summarise the comparison over all events in a sentence."""
         overall = self.groups["all"]
         parts = []
         for name, difference in (("median", overall.median), ("mean", overall.mean)):
@@ -105,24 +105,30 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
         seed: of the resampling; the same for every group.
 
     Raises:
-        IcerecoError: they have no event in common, or the same ids stand for different events.
+        IcerecoError: they have too few events in common, or the same ids belong to different events.
     """
-    _, mine, theirs = np.intersect1d(first.event_id, second.event_id, assume_unique=True, return_indices=True)
-    if len(mine) < _FEWEST:
+    _, first_rows, second_rows = np.intersect1d(
+        first.event_id, second.event_id, assume_unique=True, return_indices=True
+    )
+    if len(first_rows) < _FEWEST:
         raise IcerecoError(
-            f"{first.name} and {second.name} have {len(mine)} events in common, too few (under {_FEWEST}) to compare them on; "
+            f"{first.name} and {second.name} have {len(first_rows)} events in common, too few (under {_FEWEST}) to compare them on; "
             "reconstruct one file with both: icereco compare … --data EVENTS"
         )
-    first_here, second_here = first.take(mine), second.take(theirs)
+    first_here, second_here = first.take(first_rows), second.take(second_rows)
     _require_same_events(first_here, second_here)
     errors = np.degrees(np.stack([first_here.error_rad, second_here.error_rad]))
     chosen = groups(first_here.pulses, first_here.kind)
-    compared = {name: found for name, rows in chosen if (found := _group(errors[:, rows], seed)) is not None}
+    compared = {
+        name: compared_group
+        for name, rows in chosen
+        if (compared_group := _group(errors[:, rows], seed)) is not None
+    }
     if "all" not in compared:
         raise IcerecoError(
             f"{first.name} and {second.name}: fewer than {_FEWEST} events have a direction from both"
         )
-    alone = len(first.event_id) + len(second.event_id) - 2 * len(mine)
+    alone = len(first.event_id) + len(second.event_id) - 2 * len(first_rows)
     return Comparison(first.name, second.name, compared, alone)
 
 
@@ -131,7 +137,7 @@ def _require_same_events(first: EvaluatedEvents, second: EvaluatedEvents) -> Non
     if apart.any():
         event = int(first.event_id[np.argmax(apart)])
         raise IcerecoError(
-            f"event_id {event} has another true direction in {first.name} than in {second.name}: they are of different "
+            f"event_id {event} has different true directions in {first.name} and {second.name}: they are of different "
             "data; reconstruct one file with both: icereco compare … --data EVENTS"
         )
 
@@ -156,7 +162,7 @@ def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | No
 
 
 def _resamples(pairs: Float[ndarray, "2 event"], seed: int) -> Float[ndarray, "resample 2"]:
-    """Differences of median and mean in each resample."""
+    """Compute the differences of median and mean in each resample."""
     random, events = np.random.default_rng(seed), pairs.shape[1]
     resamples = int(np.clip(_DRAWS // events, _LEAST_RESAMPLES, _MOST_RESAMPLES))
     at_once = max(_AT_ONCE // events, 1)
@@ -175,9 +181,9 @@ def _difference(value: float, resampled: Float[ndarray, "resample"]) -> Differen
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the comparison as JSON-able values."""
     document = asdict(comparison)
-    for group, found in comparison.groups.items():
+    for group, group_comparison in comparison.groups.items():
         for figure in ("median", "mean"):
-            document["groups"][group][figure]["significant"] = getattr(found, figure).significant
+            document["groups"][group][figure]["significant"] = getattr(group_comparison, figure).significant
     return document | {"level": _LEVEL, "verdict": comparison.verdict}

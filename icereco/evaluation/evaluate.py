@@ -1,4 +1,4 @@
-"""How good a file of reconstructions is, from the file alone."""
+"""The quality of a file of reconstructions, from the file alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class Evaluation:
 
     Attributes:
         path: the file.
-        method: what made it.
+        method: that produced it.
         resolution: of the method.
         comparisons: of other methods on the same events, by name.
         coverage: fraction of events inside each contour of the posterior; empty without one.
-        without_truth: events that are left out of everything, as their truth is not known.
+        without_truth: events with unknown truth, which are left out of all figures.
         provenance: as stored in the file.
     """
 
@@ -39,7 +39,7 @@ class Evaluation:
     provenance: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the evaluation as JSON-able values."""
         return {
             "file": str(self.path),
             "method": self.method,
@@ -67,12 +67,12 @@ def evaluate(path: Path) -> Evaluation:
         return summarize(error, saved.pulses_total[known], kind)
 
     posterior = saved.reconstruction.posterior
-    others = {name: one for name, one in saved.comparisons.items() if name != saved.method}
+    comparisons = {name: one for name, one in saved.comparisons.items() if name != saved.method}
     return Evaluation(
         path=path,
         method=saved.method,
         resolution=resolution(saved.reconstruction),
-        comparisons={name: resolution(one) for name, one in others.items()},
+        comparisons={name: resolution(one) for name, one in comparisons.items()},
         coverage={} if posterior is None else coverage(posterior, truth.direction),
         without_truth=int((~known).sum()),
         provenance=saved.provenance,
@@ -80,13 +80,13 @@ def evaluate(path: Path) -> Evaluation:
 
 
 def require_truth(saved: SavedReconstructions) -> Truth:
-    """The truth of a file of reconstructions.
+    """Return the truth of a file of reconstructions.
 
     Raises:
         IcerecoError: there is none.
     """
     if saved.truth is None:
-        raise IcerecoError(f"{saved.path}: the events carry no truth, so no error can be measured")
+        raise IcerecoError(f"{saved.path}: the events have no truth, so no error can be measured")
     if not saved.truth.known("direction").any():
         raise IcerecoError(
             f"{saved.path}: there is no event with a known true direction, so no error can be measured"

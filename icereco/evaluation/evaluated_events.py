@@ -18,11 +18,11 @@ __all__ = ["EvaluatedEvents"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluatedEvents:
-    """What one method says of events whose truth is known.
+    """Reconstructions by one method of events whose truth is known.
 
     Attributes:
-        name: of the method, for people.
-        event_id: int64 `[E]`, each once.
+        name: display name of the method.
+        event_id: int64 `[E]`, unique.
         error_rad: opening angle between reconstruction and truth; NaN where the method gives no direction.
         truth: unit vectors `[E, 3]` to where the neutrinos came from.
         pulses: pulses of each event.
@@ -38,12 +38,12 @@ class EvaluatedEvents:
 
     @classmethod
     def read(cls, path: Path, name: str, comparison: str | None = None) -> "EvaluatedEvents":
-        """From a file that `icereco reconstruct`, or a training's validation, wrote.
+        """Read a file that `icereco reconstruct`, or a training's validation, wrote.
 
         Args:
             path: the file.
-            name: what to call the method.
-            comparison: take this method, which stands beside the file's own.
+            name: display name of the method.
+            comparison: read this method of comparison instead of the file's own method.
 
         Raises:
             IcerecoError: not such a file, one without truth or that method, or an event_id that occurs twice.
@@ -57,12 +57,12 @@ class EvaluatedEvents:
         ids, counts = np.unique(known.event_id, return_counts=True)
         if (counts > 1).any():
             raise IcerecoError(
-                f"{path}: event_id {ids[np.argmax(counts > 1)]} occurs more than once, so it does not identify the events"
+                f"{path}: event_id {ids[np.argmax(counts > 1)]} occurs more than once, so it does not identify an event"
             )
         return known
 
     def take(self, rows: Int[ndarray, "row"]) -> "EvaluatedEvents":
-        """Some of the events, in another order."""
+        """Return the events of the given rows, in their order."""
         kind = None if self.kind is None else self.kind[rows]
         return EvaluatedEvents(
             self.name, self.event_id[rows], self.error_rad[rows], self.truth[rows], self.pulses[rows], kind
@@ -72,6 +72,6 @@ class EvaluatedEvents:
 def _comparison(saved: SavedReconstructions, name: str) -> Reconstruction:
     if name not in saved.comparisons:
         known = list(saved.comparisons)
-        beside = f"beside its own method it has {', '.join(known) or 'none'}"
-        raise IcerecoError(f"{saved.path} has no method {name!r}{did_you_mean(name, known)}; {beside}")
+        available = f"besides its own method it has {', '.join(known) or 'none'}"
+        raise IcerecoError(f"{saved.path} has no method {name!r}{did_you_mean(name, known)}; {available}")
     return saved.comparisons[name]

@@ -20,7 +20,7 @@ _CONTAINED = 0.68
 
 
 class Resolution(TypedDict):
-    """Angular errors of one group of events; the figures are None where no event has a direction.
+    """Angular errors of one group of events; the figures are None if no event has a direction.
 
     Keys:
         events: in the group.
@@ -52,7 +52,7 @@ class Summary(Resolution):
 def summarize(
     error_rad: Float[ndarray, "event"], pulses: Int[ndarray, "event"] | None, kind: ndarray | None = None
 ) -> Summary:
-    """The resolution overall, by number of pulses and by kind.
+    """Compute the resolution overall, by number of pulses and by kind.
 
     Args:
         error_rad: opening angle of each event against the truth, rad; NaN where there is no direction.
@@ -67,7 +67,7 @@ def summarize(
 
 
 def resolution(error_rad: Float[ndarray, "event"]) -> Resolution:
-    """The resolution of one group of events; `error_rad` as in `summarize`."""
+    """Compute the resolution of one group of events; `error_rad` as in `summarize`."""
     known = np.degrees(error_rad[~np.isnan(error_rad)])
     figures = (
         (np.mean(known), np.median(known), np.quantile(known, _CONTAINED)) if len(known) else (None,) * 3
@@ -85,7 +85,7 @@ def resolution(error_rad: Float[ndarray, "event"]) -> Resolution:
 def groups(
     pulses: Int[ndarray, "event"], kind: ndarray | None = None
 ) -> Iterator[tuple[str, Bool[ndarray, "event"]]]:
-    """The groups that figures are given for, each with its events: all, slices by pulses, kinds."""
+    """Yield the groups that are evaluated separately, each with its events: all, slices by pulses, kinds."""
     yield "all", np.ones(len(pulses), bool)
     for name, chosen in _by_pulses(pulses):
         yield f"{name} pulses", chosen
@@ -93,7 +93,7 @@ def groups(
 
 
 def by_label(summary: Summary) -> dict[str, Resolution]:
-    """The groups of a summary by their names for people: all, slices by pulses, kinds."""
+    """Return the groups of a summary by display name: all, slices by pulses, kinds."""
     by_pulses = {f"{name} pulses": part for name, part in summary["pulses"].items()}
     return {"all": summary, **by_pulses, **summary["kind"]}
 

@@ -1,4 +1,4 @@
-"""How good reconstructions in memory are; for notebooks and scripts."""
+"""The quality of reconstructions in memory; for notebooks and scripts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class ResolutionTable:
     Attributes:
         summary: `summary["median_deg"]`, `mean_deg`, `containment68_deg` of all events, and of each slice in
             `summary["pulses"]` and `summary["kind"]`.
-        coverage: fraction of events inside each contour ("50%", "90%") of the stated density; empty without kappa.
-        without_truth: events that are left out of everything, as their truth is not known.
+        coverage: fraction of events inside each contour ("50%", "90%") of the posterior; empty without one.
+        without_truth: events with unknown truth, which are left out of all figures.
     """
 
     summary: Summary
@@ -67,7 +67,7 @@ class ResolutionTable:
 
 
 def evaluate(reconstruction: Reconstruction, truth: EventBatch | Truth) -> ResolutionTable:
-    """The angular resolution of reconstructions: of all events, by number of pulses, and by kind.
+    """Compute the angular resolution of reconstructions: of all events, by number of pulses, and by kind.
 
     >>> import icereco
     >>> events = icereco.simulate(100)
@@ -77,14 +77,14 @@ def evaluate(reconstruction: Reconstruction, truth: EventBatch | Truth) -> Resol
 
     Args:
         reconstruction: from `icereco.reconstruct`.
-        truth: the events that were reconstructed, or their truth, which does not know the numbers of pulses.
+        truth: the events that were reconstructed, or their truth, which does not hold the numbers of pulses.
 
     Raises:
-        IcerecoError: the events carry no truth, or are not those of the reconstruction.
+        IcerecoError: the events have no truth, or are not those of the reconstruction.
     """
     known_truth = truth.truth if isinstance(truth, EventBatch) else truth
     if known_truth is None:
-        raise IcerecoError("these events carry no truth, so no error can be measured")
+        raise IcerecoError("these events have no truth, so no error can be measured")
     count = len(known_truth.direction)
     if len(reconstruction.direction) != count:
         raise IcerecoError(

@@ -27,18 +27,18 @@ class RunningResolution:
         self._sum_deg = 0.0
 
     def add(self, error_rad: Float[ndarray, "event"]) -> None:
-        """Take in more events; NaN (no direction, or no truth) is left out."""
+        """Add events; NaN (no direction, or no truth) is left out."""
         degrees = np.degrees(error_rad[~np.isnan(error_rad)])
         bins = (degrees * _BINS_PER_DEGREE).astype(np.int64)
         self._counts += np.bincount(bins, minlength=len(self._counts))
         self._sum_deg += float(degrees.sum())
 
     def result(self) -> RunningError | None:
-        """The figures so far; None before the first event."""
+        """Return the figures so far; None before the first event."""
         total = int(self._counts.sum())
         if not total:
             return None
         arrived = np.cumsum(self._counts)
-        # The two middle ones of an even number: between tracks and cascades they can be half a degree apart.
+        # Mean of the two middle errors of an even number: between tracks and cascades they can be half a degree apart.
         middle = np.mean([np.searchsorted(arrived, total / 2, side) for side in ("left", "right")])
         return RunningError(total, self._sum_deg / total, (float(middle) + 0.5) / _BINS_PER_DEGREE)

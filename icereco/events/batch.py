@@ -27,12 +27,12 @@ _FIT_AZIMUTH = re.compile(r"fit_(.+)_azimuth")
 
 
 class _Shown:
-    """Prints itself as a table in a terminal and in a notebook."""
+    """Base of objects that are displayed as a table in a terminal and in a notebook."""
 
     __slots__ = ()
 
     def listing(self) -> Listing:
-        """The table that is shown."""
+        """Return the table to display."""
         raise NotImplementedError
 
     def __rich__(self) -> "RenderableType":
@@ -67,7 +67,7 @@ class Pulses(_Shown):
         return len(self.time_ns)
 
     def listing(self) -> Listing:
-        """Time, charge, flag and further values of the first pulses."""
+        """Tabulate time, charge, flag and further values of the first pulses."""
         columns = (self.sensor_id, self.time_ns, self.charge_pe, self.auxiliary, *self.extras.values())
         rows = [
             (
@@ -101,7 +101,7 @@ class Dom(_Shown):
     pulses: Pulses
 
     def listing(self) -> Listing:
-        """The pulses, under where the DOM is."""
+        """Tabulate the pulses, with the position of the DOM in the title."""
         inner = self.pulses.listing()
         x, y, z = self.position_m
         title = f"DOM {self.sensor_id} at ({x:.1f}, {y:.1f}, {z:.1f}) m: {inner.title}"
@@ -135,7 +135,7 @@ class Doms(_Shown):
         return (self[index] for index in range(len(self)))
 
     def listing(self) -> Listing:
-        """The first DOMs with their first time and their charge."""
+        """Tabulate the first DOMs with the time of their first pulse and their charge."""
         rows = [self._row(dom) for dom, _ in zip(self, range(_SHOWN_ROWS), strict=False)]
         headers = ("sensor", "x m", "y m", "z m", "pulses", "first ns", "charge p.e.")
         return Listing(f"{len(self):,} DOMs", headers, rows, len(self) - len(rows))
@@ -165,7 +165,7 @@ class Event(_Shown):
 
     @property
     def event_id(self) -> int:
-        """The event's id, as in its file."""
+        """The number that identifies the event in its file."""
         return int(self.batch.event_id[0])
 
     @property
@@ -180,7 +180,7 @@ class Event(_Shown):
 
     @property
     def truth(self) -> EventTruth | None:
-        """What the simulation knows, or None."""
+        """The true values from the simulation, or None."""
         return None if self.batch.truth is None else self.batch.truth[0]
 
     @property
@@ -203,7 +203,7 @@ class Event(_Shown):
         }
 
     def listing(self) -> Listing:
-        """The DOMs, under the event's totals."""
+        """Tabulate the DOMs, with the event's totals in the title."""
         inner = self.doms.listing()
         truth = f"; {self.truth}" if self.truth else ""
         title = f"event {self.event_id}: {inner.title}, {self.pulses.listing().title}{truth}"
@@ -257,7 +257,7 @@ class EventBatch(_Shown):
             return Event(self._range(start, start + 1))
         start, stop, step = index.indices(len(self))
         if step != 1:
-            raise ValueError(f"a batch is cut into consecutive events, not with a step of {step}")
+            raise ValueError(f"a batch can only be sliced into consecutive events, not with a step of {step}")
         return self._range(start, max(start, stop))
 
     def __iter__(self) -> Iterator[Event]:
@@ -275,22 +275,22 @@ class EventBatch(_Shown):
 
     @property
     def dom_of_pulse(self) -> Int[ndarray, "pulse"]:
-        """The row of each pulse's DOM, int64 `[P]`; worked out each time."""
+        """The row of each pulse's DOM, int64 `[P]`; computed at each access."""
         return segment_of(self.pulse_offsets)
 
     @property
     def event_of_dom(self) -> Int[ndarray, "dom"]:
-        """The row of each DOM's event, int64 `[D]`; worked out each time."""
+        """The row of each DOM's event, int64 `[D]`; computed at each access."""
         return segment_of(self.dom_offsets)
 
     @property
     def event_of_pulse(self) -> Int[ndarray, "pulse"]:
-        """The row of each pulse's event, int64 `[P]`; worked out each time."""
+        """The row of each pulse's event, int64 `[P]`; computed at each access."""
         return segment_of(self.pulse_offsets[self.dom_offsets])
 
     @property
     def pulses(self) -> Pulses:
-        """All pulses of the batch, with the sensor_id of each (made on asking)."""
+        """All pulses of the batch, with the sensor_id of each (computed at each access)."""
         sensor_id = np.repeat(self.sensor_id, np.diff(self.pulse_offsets))
         return Pulses(sensor_id, self.time_ns, self.charge_pe, self.auxiliary, self.pulse_extras)
 
@@ -312,7 +312,7 @@ class EventBatch(_Shown):
         )
 
     def listing(self) -> Listing:
-        """The first events with their totals."""
+        """Tabulate the first events with their totals."""
         rows = [self._row(event) for event, _ in zip(self, range(_SHOWN_ROWS), strict=False)]
         title = f"{len(self):,} events, {len(self.sensor_id):,} DOMs, {len(self.time_ns):,} pulses"
         headers = ("event", "DOMs", "pulses", "charge p.e.", "truth")
@@ -330,7 +330,7 @@ def _cut(columns: Mapping[str, ndarray], span: slice) -> dict[str, ndarray]:
 
 
 def _position(index: int, length: int, noun: str) -> int:
-    """An index that may count from the end, as one from the start."""
+    """Convert an index that may count from the end to one from the start."""
     if not -length <= index < length:
         raise IndexError(f"{noun} {index} of {length}")
     return index % length

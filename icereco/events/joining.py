@@ -1,4 +1,4 @@
-"""Reconstructions of parts of a batch put together, and spread over a batch of which they are a part."""
+"""Concatenation of reconstructions, and their expansion to a batch of which they cover a part."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,7 +16,7 @@ __all__ = ["joined", "spread"]
 
 
 def joined(parts: Sequence[Reconstruction]) -> Reconstruction:
-    """The events of several reconstructions by one method, one after the other; a field that one lacks is left out."""
+    """Concatenate reconstructions by one method; a field that any of them lacks is left out."""
     if len(parts) == 1:
         return parts[0]
     columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Reconstruction)}
@@ -25,7 +25,7 @@ def joined(parts: Sequence[Reconstruction]) -> Reconstruction:
 
 
 def spread(reconstruction: Reconstruction, places: Bool[ndarray, "whole"]) -> Reconstruction:
-    """Over a batch, at the `places` in their order; the other events have NaN, and no pulses used."""
+    """Expand to a whole batch: reconstructions go to `places` in order, other events get NaN and zero pulses used."""
     if places.all():
         return reconstruction
     columns = {field.name: getattr(reconstruction, field.name) for field in fields(Reconstruction)}

@@ -17,7 +17,7 @@ def event_kinds(
     vertex_m: Float[ndarray, "event 3"],
     detector: Detector,
 ) -> ndarray:
-    """Of each event one of `icereco.events.truth.EVENT_KINDS`, or None, as an object array `[E]`.
+    """Return for each event one of `icereco.events.truth.EVENT_KINDS`, or None, as an object array `[E]`.
 
     A charged current of a muon neutrino makes a track: a starting one if the vertex is inside the instrumented volume
     (`Detector.encloses`), else a through-going one. Muons that are primary particles come from outside. Everything else that
@@ -27,7 +27,7 @@ def event_kinds(
         pdg: number of the primary particle in the scheme of the Particle Data Group; NaN for unknown.
         charged_current: 1 for a charged current, 0 for a neutral one, NaN for unknown and others.
         vertex_m: where the neutrino interacted, in coordinates of the detector; NaN for unknown.
-        detector: what the vertex may be in.
+        detector: its instrumented volume decides whether a track starts inside.
     """
     particle = np.abs(pdg)
     kind = np.full(len(pdg), None, object)

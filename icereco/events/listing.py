@@ -1,4 +1,4 @@
-"""Small tables of what an object holds, the same for a terminal (rich) and a notebook (HTML)."""
+"""Small tables of an object's content, identical in a terminal (rich) and a notebook (HTML)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Listing:
     more: int = 0
 
     def rich(self) -> "RenderableType":
-        """As something rich prints: the title, then the table."""
+        """Render for rich: the title, then the table."""
         from rich import box
         from rich.console import Group
         from rich.table import Table
@@ -34,7 +34,7 @@ class Listing:
         return Group(self.title, table)
 
     def html(self) -> str:
-        """As an HTML table."""
+        """Render as an HTML table."""
         head = "".join(f"<th>{escape(header)}</th>" for header in self.headers)
         body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
         caption = self._caption()

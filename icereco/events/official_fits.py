@@ -14,7 +14,7 @@ _AZIMUTH = re.compile(r"fit_(.+)_azimuth")
 
 
 def official_fits(batch: EventBatch) -> dict[str, Reconstruction]:
-    """By name: those of the columns `fit_<name>_azimuth` and `fit_<name>_zenith`; NaN where a fit has no direction."""
+    """Return the fits by name, from the columns `fit_<name>_azimuth` and `fit_<name>_zenith`; NaN where a fit has no direction."""
     extras = batch.event_extras
     names = [match[1] for match in map(_AZIMUTH.fullmatch, extras) if match]
     return {

@@ -1,4 +1,4 @@
-"""What is believed of the directions of events after they were seen: a density on the sphere for each."""
+"""Posterior densities of the directions of events: one density on the sphere for each event."""
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -22,30 +22,30 @@ class Posterior(Protocol):
 
     @property
     def mode(self) -> Float[ndarray, "event 3"]:
-        """Where each density is highest: unit vectors."""
+        """The maximum of each density: unit vectors."""
         ...
 
     @property
     def kappa(self) -> Float[ndarray, "event"]:
-        """One number for how concentrated each is: κ of the von Mises-Fisher density with the same mean cosine to the mode."""
+        """The concentration of each density: κ of the von Mises-Fisher density with the same mean cosine to the mode."""
         ...
 
     def log_density(self, directions: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point"]:
-        """Log density per steradian at directions, several for each event."""
+        """Return the log density per steradian at directions, several for each event."""
         ...
 
     def contour_level(self, probability: float) -> Float[ndarray, "event"]:
-        """The log density above which lies the given probability: that of the smallest region that holds it."""
+        """Return the log density on the border of the smallest region that holds a probability."""
         ...
 
     def content(self, direction: Float[ndarray, "event 3"]) -> Float[ndarray, "event"]:
-        """The probability of the smallest region that reaches a direction: uniform in [0, 1] over true directions."""
+        """Return the probability of the smallest region that includes a direction: uniform in [0, 1] over true directions."""
         ...
 
     def sample(self, count: int, seed: int = 0) -> Float[ndarray, "event sample 3"]:
-        """Random directions of each density."""
+        """Draw random directions from each density."""
         ...
 
     def as_mixture(self) -> "VmfMixture":
-        """As a mixture of von Mises-Fisher densities, which is the form in which files hold it."""
+        """Convert to a mixture of von Mises-Fisher densities, the form stored in files."""
         ...

@@ -1,4 +1,4 @@
-"""Reconstructions: what a model or a fit says of events, by name, in units; what it does not say is None."""
+"""Reconstructions: the results of a model or a fit by name, with units; quantities it does not estimate are None."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,15 +18,15 @@ __all__ = ["Estimate", "Estimates", "Reconstruction"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimates:
-    """What a loss reads from the outputs of a model, as tensors.
+    """Quantities that a loss decodes from the outputs of a model, as tensors.
 
     Attributes:
-        direction: unit vectors to where the neutrino came from; differentiable, so that another loss can judge them.
-        posterior: the densities of the directions, where the loss has them.
+        direction: unit vectors to where the neutrino came from; differentiable, so that another loss can be computed from them.
+        posterior: the densities of the directions, if the loss defines them.
         energy_gev: of the neutrino; energy_log10_sigma: one sigma of its decimal logarithm.
         vertex_m: where it interacted.
         kind_probability: of each of `icereco.events.truth.EVENT_KINDS`.
-        inelasticity: the part of its energy that the hadrons got.
+        inelasticity: the fraction of its energy that goes to hadrons.
     """
 
     direction: Float[Tensor, "event 3"] | None = None
@@ -40,7 +40,7 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstruction:
-    """What one method says of a batch of events, in the order of the events; NaN where it can say nothing.
+    """The reconstruction of a batch of events by one method, in the order of the events; NaN where it fails.
 
     Attributes:
         direction: unit vectors `[E, 3]` that point to where the neutrino came from.
@@ -48,8 +48,8 @@ class Reconstruction:
         energy_gev: `[E]`; energy_log10_sigma: `[E]`, one sigma of its decimal logarithm.
         vertex_m: `[E, 3]`, where the neutrino interacted.
         kind_probability: `[E, kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
-        inelasticity: `[E]`, the part of the neutrino's energy that the hadrons got.
-        pulses_used: how many pulses of each event `[E]` the method looked at; None = all.
+        inelasticity: `[E]`, the fraction of the neutrino's energy that goes to hadrons.
+        pulses_used: how many pulses of each event `[E]` the method used; None = all.
     """
 
     direction: Float[ndarray, "event 3"]
@@ -63,19 +63,19 @@ class Reconstruction:
 
     @property
     def kappa(self) -> Float[ndarray, "event"] | None:
-        """One number for how concentrated each posterior is; see `Posterior.kappa`."""
+        """The concentration of each posterior; see `Posterior.kappa`."""
         return None if self.posterior is None else self.posterior.kappa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """What one method says of one event.
+    """The reconstruction of one event by one method.
 
     Attributes:
-        name: of the method, as people see it.
+        name: display name of the method.
         direction: unit vector `[3]` to where the neutrino came from, or None where the method gave none.
         posterior: the density of the direction, a `Posterior` of one event, or None.
-        pulses_used: or None where unknown.
+        pulses_used: how many pulses the method used, or None where unknown.
     """
 
     name: str
@@ -85,5 +85,5 @@ class Estimate:
 
     @property
     def kappa(self) -> float | None:
-        """One number for how concentrated the posterior is; see `Posterior.kappa`."""
+        """The concentration of the posterior; see `Posterior.kappa`."""
         return None if self.posterior is None else float(self.posterior.kappa[0])

@@ -8,5 +8,5 @@ __all__ = ["segment_of"]
 
 
 def segment_of(offsets: Int[ndarray, "segment_plus_1"]) -> Int[ndarray, "row"]:
-    """The segment of each row, int64; segment `i` holds the rows `offsets[i]:offsets[i+1]`."""
+    """Return the index of each row's segment, int64; segment `i` holds the rows `offsets[i]:offsets[i+1]`."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

@@ -40,17 +40,17 @@ class TensorBatch:
 
     @property
     def dom_of_pulse(self) -> Int[Tensor, "pulse"]:
-        """The row of each pulse's DOM, int64 `[P]`; worked out each time."""
+        """The row of each pulse's DOM, int64 `[P]`; computed at each access."""
         return _row_of(self.pulse_offsets, len(self.time_ns))
 
     @property
     def event_of_pulse(self) -> Int[Tensor, "pulse"]:
-        """The row of each pulse's event, int64 `[P]`; worked out each time."""
+        """The row of each pulse's event, int64 `[P]`; computed at each access."""
         return _row_of(self.event_offsets, len(self.time_ns))
 
 
 def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int) -> Int[Tensor, "value"]:
-    """As `icereco.nn.segments.segment_of`; the known count spares the wait for a GPU."""
+    """As `icereco.nn.segments.segment_of`; the known count avoids a synchronisation with the GPU."""
     import torch
 
     rows = torch.arange(len(offsets) - 1, device=offsets.device)
@@ -59,7 +59,7 @@ def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int) -> Int[Tensor, "valu
 
 @dataclass(frozen=True, slots=True)
 class TruthTensors:
-    """A `Truth` as tensors on one device: the same names, shapes and units, float32; None for what is not there.
+    """A `Truth` as tensors on one device: the same names, shapes and units, float32; None for missing targets.
 
     Attributes:
         kind: position in `EVENT_KINDS`, −1 for unknown and other kinds.
@@ -72,10 +72,10 @@ class TruthTensors:
     inelasticity: Float[Tensor, "event"] | None = None
 
     def known(self, target: Target) -> Bool[Tensor, "event"]:
-        """Of which events a target is known.
+        """Return which events have a known value of a target.
 
         Raises:
-            KeyError: the target is not there at all.
+            KeyError: the target is missing for all events.
         """
         values = getattr(self, target)
         if values is None:
@@ -86,7 +86,7 @@ class TruthTensors:
         return known
 
     def take(self, events: Bool[Tensor, "event"]) -> "TruthTensors":
-        """The truth of some of the events."""
+        """Select the truth of some of the events."""
         columns = {target: values for target in TARGETS if (values := getattr(self, target)) is not None}
         chosen: dict[str, Any] = {target: values[events] for target, values in columns.items()}
         return TruthTensors(**chosen)
@@ -96,14 +96,14 @@ _COLUMNS = tuple(field.name for field in dataclasses.fields(TensorBatch) if fiel
 
 
 def to_tensors(batch: EventBatch, device: "torch.device") -> TensorBatch:
-    """The same columns as tensors; on the CPU without a copy where the array can be written to."""
+    """Convert to tensors; on the CPU without a copy where the array is writable."""
     columns = {name: _tensor(getattr(batch, name), device) for name in _COLUMNS}
     extras = {name: _tensor(column, device) for name, column in batch.pulse_extras.items()}
     return TensorBatch(**columns, pulse_extras=extras)
 
 
 def truth_tensors(truth: Truth, device: "torch.device") -> TruthTensors:
-    """The same targets as tensors on a device."""
+    """Convert the targets to tensors on a device."""
     import torch
 
     def numbers(values: ndarray) -> Tensor:
@@ -126,6 +126,6 @@ def truth_tensors(truth: Truth, device: "torch.device") -> TruthTensors:
 def _tensor(column: ndarray, device: "torch.device") -> Tensor:
     import torch
 
-    # Arrays that map a file cannot be written to, and torch warns of sharing those.
+    # Memory-mapped arrays are read-only, and torch warns when it shares such memory.
     writeable = column if column.flags.writeable else column.copy()
     return torch.from_numpy(writeable).to(device, non_blocking=True)

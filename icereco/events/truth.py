@@ -1,4 +1,4 @@
-"""What a simulation knows of events: each target by its name, with NaN or None where a single value is unknown."""
+"""The simulated truth of events: each target by its name, with NaN or None where a single value is unknown."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ __all__ = ["EVENT_KINDS", "TARGETS", "EventTruth", "Target", "Truth"]
 
 Target = Literal["direction", "energy_gev", "vertex_m", "kind", "inelasticity"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-"""What can be known of an event, and so be learned."""
+"""The quantities whose truth a file may hold, and that a loss can estimate."""
 
 EVENT_KINDS = ("through_track", "starting_track", "cascade")
-"""The kinds of events that have names here; files may hold others."""
+"""The kinds of events that icereco itself assigns; files may hold others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventTruth:
-    """What a simulation knows of one event; None for what it does not.
+    """The simulated truth of one event; None for unknown quantities.
 
     Attributes:
         direction: unit vector `[3]`, float64, to where the neutrino came from.
         energy_gev: of the neutrino.
         kind: such as "cascade".
         vertex_m: `[3]`, where it interacted, or where its track enters the simulated volume.
-        inelasticity: the part of the neutrino's energy that the hadrons get, 0 to 1.
+        inelasticity: the fraction of the neutrino's energy that goes to hadrons, 0 to 1.
     """
 
     direction: Float[ndarray, "3"]
@@ -64,7 +64,7 @@ class EventTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What a simulation knows of `E` events; None for targets that it does not know at all.
+    """The simulated truth of `E` events; None for targets that are missing for all events.
 
     Attributes:
         direction: unit vectors `[E, 3]`, float64, to where the neutrino came from; NaN where unknown.
@@ -72,7 +72,7 @@ class Truth:
         kind: `[E]` object array of str, such as those of `EVENT_KINDS`; None where unknown.
         vertex_m: `[E, 3]` float64, where it interacted, or where its track enters the simulated volume; NaN where
             unknown.
-        inelasticity: `[E]` float64, the part of the neutrino's energy that the hadrons get; NaN where unknown.
+        inelasticity: `[E]` float64, the fraction of the neutrino's energy that goes to hadrons; NaN where unknown.
     """
 
     direction: Float[ndarray, "event 3"]
@@ -83,14 +83,14 @@ class Truth:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The targets that are there, in the order of `TARGETS`."""
+        """The available targets, in the order of `TARGETS`."""
         return tuple(target for target in TARGETS if getattr(self, target) is not None)
 
     def known(self, target: Target) -> Bool[ndarray, "event"]:
-        """Of which events a target is known.
+        """Return which events have a known value of a target.
 
         Raises:
-            KeyError: the target is not there at all.
+            KeyError: the target is missing for all events.
         """
         values: ndarray | None = getattr(self, target)
         if values is None:

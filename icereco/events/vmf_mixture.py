@@ -1,4 +1,4 @@
-"""Mixtures of von Mises-Fisher densities: the posterior of most methods, and the form in which files hold any."""
+"""Mixtures of von Mises-Fisher densities: the posterior of most methods, and the form in which files store every posterior."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ __all__ = ["VmfMixture", "unit"]
 _CLIMBS = 30
 _CONVERGED = 1e-6
 _LIKELY, _STARTS = 32, 2
-"""Components with the highest peaks that a mode may be near, and the best of them, from which it is looked for."""
+"""Components with the highest peaks, near which a mode may lie, and how many of them start a search for it."""
 
 _POINTS = 1024
-"""Points that stand for a mixture where an integral over it has no closed form: probabilities to about 0.2 %."""
+"""Points that sample a mixture where an integral over it has no closed form: probabilities to about 0.2 %."""
 
 _NO_WEIGHT = 1e-300
-"""Stands for a weight of 0, whose logarithm is wanted."""
+"""Replaces a weight of 0 before its logarithm is taken."""
 
 _MOST_TERMS = 1 << 22
-"""Densities (events × points × components) at once."""
+"""Densities (events × points × components) evaluated at once, to bound memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class VmfMixture:
     """A `Posterior`: Σ w C(κ) e^(κ μ·x) for each of `E` events, with `K` components, some of which may have weight 0.
 
     Attributes:
-        weight: `[E, K]`, of sum one.
+        weight: `[E, K]`, normalised to a sum of one.
         mean: `[E, K, 3]` unit vectors; NaN for an event without a density.
         concentration: `[E, K]` κ of each component; NaN for an event without a density.
 
@@ -46,7 +46,7 @@ class VmfMixture:
 
     @classmethod
     def single(cls, direction: Float[ndarray, "event 3"], kappa: Float[ndarray, "event"]) -> "VmfMixture":
-        """One density for each event.
+        """Make a mixture with a single density for each event.
 
         >>> float(VmfMixture.single(np.array([[0.0, 0.0, 1.0]]), np.array([100.0])).kappa[0])
         100.0
@@ -55,7 +55,7 @@ class VmfMixture:
 
     @classmethod
     def joined(cls, parts: Sequence["VmfMixture"]) -> "VmfMixture":
-        """The events of several, one after the other."""
+        """Concatenate the events of several mixtures."""
         count = max(part.weight.shape[1] for part in parts)
         wide = [part._widened(count) for part in parts]
         return cls(
@@ -68,7 +68,7 @@ class VmfMixture:
         return len(self.weight)
 
     def take(self, rows: Int[ndarray, "row"]) -> "VmfMixture":
-        """The densities of events by number, in the order asked for; −1 is an event without a density."""
+        """Select events by row, in the given order; −1 gives an event without a density."""
         if not len(self):
             nothing = np.full((len(rows), max(self.weight.shape[1], 1)), np.nan)
             return VmfMixture(np.ones_like(nothing), np.repeat(nothing[..., None], 3, -1), nothing)
@@ -81,10 +81,10 @@ class VmfMixture:
 
     @cached_property
     def mode(self) -> Float[ndarray, "event 3"]:
-        """Where each density is highest; see `Posterior`.
+        """The maximum of each density; see `Posterior`.
 
-        Found by climbing from several places. A step goes to the direction of Σ w p(x) κ μ, the fixed point that a mode
-        is (mean shift on the sphere, Kobayashi and Otsu 2010); it never goes down.
+        Found by climbing from several starting points. A step goes to the direction of Σ w p(x) κ μ, of which a mode is a
+        fixed point (mean shift on the sphere, Kobayashi and Otsu 2010); the density never decreases.
         """
         if self.weight.shape[1] == 1:
             return self.mean[:, 0]
@@ -97,7 +97,7 @@ class VmfMixture:
         return np.asarray(places[np.arange(len(self)), best])
 
     def _starts(self) -> Float[ndarray, "event start 3"]:
-        """Where climbs begin: the means of components where the whole density is highest, and the mean of all."""
+        """Return the starting points of climbs: means of components where the whole density is highest, and the overall mean."""
         row = np.arange(len(self))[:, None]
         if self.mean.strides[0] == self.concentration.strides[0] == 0 and len(self):
             likely, height = self.mean, self.weight @ self._densities_at_means().T
@@ -108,7 +108,7 @@ class VmfMixture:
         return np.concatenate([chosen, unit(self._resultant())[:, None]], 1)
 
     def _densities_at_means(self) -> Float[ndarray, "place component"]:
-        """Where all events share their components: the density of each at the mean of each, one table for all."""
+        """Return the density of each component at the mean of each, one table for events that share their components."""
         mean, kappa = self.mean[0], self.concentration[0]
         return np.asarray(np.exp(log_peak(kappa) + kappa * (mean @ mean.T - 1.0)))
 
@@ -154,7 +154,7 @@ class VmfMixture:
         return self
 
     def pruned(self, kept: float = 0.999) -> "VmfMixture":
-        """Without the lightest components: the fewest that hold so much of the weight of every event."""
+        """Drop the lightest components: keep the fewest that hold a fraction `kept` of the weight of every event."""
         order = np.argsort(-self.weight, axis=1, kind="stable")
         weight = np.take_along_axis(self.weight, order, 1)
         before = np.cumsum(weight, axis=1) - weight
@@ -168,7 +168,7 @@ class VmfMixture:
         )
 
     def _widened(self, count: int) -> "VmfMixture":
-        """With components of weight 0 up to so many."""
+        """Pad with components of weight 0 up to `count`."""
         more = count - self.weight.shape[1]
         if not more:
             return self
@@ -192,12 +192,12 @@ class VmfMixture:
         return unit(share @ self.mean)
 
     def _part(self, start: int, rows: int) -> "VmfMixture":
-        """So many events from one on."""
+        """Return `rows` events from `start` on."""
         part = slice(start, start + rows)
         return VmfMixture(self.weight[part], self.mean[part], self.concentration[part])
 
     def _peaks(self) -> Float[ndarray, "event component"]:
-        """Log of each weighted component at its own mean."""
+        """Return the log of each weighted component at its own mean."""
         return np.asarray(np.log(np.maximum(self.weight, _NO_WEIGHT)) + log_peak(self.concentration))
 
     def _log_density(self, directions: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point"]:
@@ -209,7 +209,7 @@ class VmfMixture:
         return np.asarray(highest + np.log(np.exp(terms - highest[..., None]).sum(-1)))
 
     def _point_densities(self) -> Float[ndarray, "event point"]:
-        """Log densities at points that stand for each mixture; the same ones in any company."""
+        """Return log densities at points that sample each mixture; independent of the other events."""
         rows = max(_MOST_TERMS // (_POINTS * self.weight.shape[1]), 1)
         even = _even_points(_POINTS)[None]
         parts = [self._part(start, rows) for start in range(0, len(self), rows)]
@@ -217,7 +217,7 @@ class VmfMixture:
         return np.concatenate(densities) if densities else np.empty((0, _POINTS))
 
     def _points(self, uniform: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point 3"]:
-        """Directions from numbers uniform in [0, 1): which component, how far from its mean, which way."""
+        """Map numbers uniform in [0, 1) to directions: the component, the distance from its mean, the azimuth around it."""
         edges = np.cumsum(self.weight, 1)[:, None, :-1]
         component = (uniform[..., :1] >= edges).sum(-1)
         row = np.arange(len(self))[:, None]
@@ -231,7 +231,7 @@ class VmfMixture:
 
 
 def unit(vectors: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
-    """Unit vectors; the zenith (0, 0, 1) stands in for vectors without a direction."""
+    """Normalise vectors; the zenith (0, 0, 1) replaces vectors without a direction."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(
         length > 1e-12,
@@ -241,7 +241,7 @@ def unit(vectors: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
 
 
 def _even_points(count: int) -> Float[ndarray, "point 3"]:
-    """Points that fill the unit cube evenly: an additive recurrence on the root of x⁴ = x + 1 (Roberts 2018)."""
+    """Return points that fill the unit cube evenly: an additive recurrence on the root of x⁴ = x + 1 (Roberts 2018)."""
     root = 1.2207440846057596
     steps = root ** -np.arange(1.0, 4.0)
     return np.asarray((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1.0)

@@ -30,7 +30,7 @@ _MEDIUM_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model ready to reconstruct, and what it was made with.
+    """A model ready to reconstruct, and its provenance.
 
     Attributes:
         provenance: JSON-able facts: profile, icereco version, data fingerprint, step, ….
@@ -48,7 +48,7 @@ class Checkpoint:
 def save_checkpoint(
     path: Path, model: Model, profile: Profile, detector: Detector, provenance: dict[str, Any]
 ) -> None:
-    """Write atomically; `path` either keeps its old content or has the new one whole."""
+    """Write atomically; `path` holds either its old content or the complete new one."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= _detector_tensors(detector)
     metadata = {
@@ -64,8 +64,8 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     """Rebuild the model from the file alone.
 
     Raises:
-        IcerecoError: no such file, not a safetensors file, damaged, a pickle (never opened), or other weights than
-            the profile inside asks for.
+        IcerecoError: no such file, not a safetensors file, damaged, a pickle (never opened), or its weights
+            do not fit the profile it holds.
     """
     tensors, metadata = read_tensors(path)
     detector, profile, provenance = _facts(tensors, metadata, path)
@@ -90,13 +90,13 @@ def _facts(
         return detector, profile, dict(json.loads(metadata["provenance"]))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise IcerecoError(
-            f"{path} is damaged: what it says of its model cannot be read ({type(error).__name__}: {error}); "
-            "copy it again, or train again"
+            f"{path} is damaged: the description of its model cannot be read ({type(error).__name__}: {error}); "
+            "copy it again, or train the model again"
         ) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """A safetensors file, written to a temporary name and renamed."""
+    """Write a safetensors file under a temporary name, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
@@ -104,14 +104,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     try:
         save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
         temporary.replace(path)
-    except SafetensorError as error:  # the library hides the OSError of a full disk in its own
+    except SafetensorError as error:  # the library wraps the OSError of a full disk
         raise OSError(f"cannot write {path}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a file of ours.
+    """Read tensors and metadata of a file that `write_tensors` wrote.
 
     Raises:
         IcerecoError: as `load_checkpoint`.
@@ -124,8 +124,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, UnicodeDecodeError) as error:
         raise IcerecoError(f"{path} is damaged or not a checkpoint: {error}") from error
     if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "no format at all")
-        raise IcerecoError(f"{path} is not a checkpoint of this version: it says {found}, not {FORMAT}")
+        form = metadata.get("format", "no format at all")
+        raise IcerecoError(f"{path} is not a checkpoint of this version: its format is {form}, not {FORMAT}")
     said = metadata.pop(_CHECKSUM, None)  # files of the first versions have none
     if said is not None and said != _checksum(tensors, metadata):
         raise IcerecoError(f"{path} is damaged: its content is not what was written; copy it again")
@@ -133,7 +133,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
-    """Of all that a file holds, as the format itself would not tell a flipped bit in a weight."""
+    """Compute a checksum of the whole content, as safetensors itself does not detect a flipped bit in a weight."""
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -142,7 +142,7 @@ def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a file, hex."""
+    """Compute the sha256 of a file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -155,7 +155,7 @@ def _refuse_pickle(path: Path) -> None:
         raise IcerecoError(f"there is no checkpoint {path}; list runs with: icereco runs") from None
     except IsADirectoryError:
         raise IcerecoError(f"{path} is a folder, not a checkpoint; give a run with --run") from None
-    # Ours begin with the length of a JSON header, whose lowest byte may well be that of a pickle; then comes the header.
+    # A safetensors file begins with the length of its JSON header, whose lowest byte may equal the first byte of a pickle.
     if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise IcerecoError(
             f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one; "
@@ -165,14 +165,14 @@ def _refuse_pickle(path: Path) -> None:
 
 def _load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected == found:
+    stored = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected == stored:
         model.load_state_dict(weights)
         return
     odd = [
-        f"{name}: model {expected.get(name, 'lacks it')}, file {found.get(name, 'lacks it')}"
-        for name in sorted(expected.keys() | found.keys())
-        if expected.get(name) != found.get(name)
+        f"{name}: model {expected.get(name, 'lacks it')}, file {stored.get(name, 'lacks it')}"
+        for name in sorted(expected.keys() | stored.keys())
+        if expected.get(name) != stored.get(name)
     ]
     raise IcerecoError(
         f"{path} has the weights of another architecture; {len(odd)} of {len(expected)} differ, first {'; '.join(odd[:3])}"
@@ -199,8 +199,8 @@ def _detector_facts(detector: Detector) -> dict[str, Any]:
 
 def _detector_from(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Detector:
     def columns(names: tuple[str, ...]) -> dict[str, Any]:
-        found = {name: tensors.get(f"detector/{name}") for name in names}
-        return {name: None if value is None else value.numpy() for name, value in found.items()}
+        stored = {name: tensors.get(f"detector/{name}") for name in names}
+        return {name: None if value is None else value.numpy() for name, value in stored.items()}
 
     medium = Medium(
         facts["refractive_index_phase"],

@@ -1,4 +1,4 @@
-"""From what a loss reads in the outputs, as tensors, to a reconstruction in NumPy."""
+"""Conversion of a loss's estimates, which are tensors, to a reconstruction in NumPy."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ __all__ = ["reconstruction"]
 def reconstruction(
     estimates: Estimates, seen: Bool[ndarray, "event"], pulses_used: Int[ndarray, "event"] | None = None
 ) -> Reconstruction:
-    """The same numbers in float64, with NaN for events that were not `seen`."""
+    """Convert estimates to a float64 reconstruction, with NaN for events that were not `seen`."""
     names = [field.name for field in dataclasses.fields(Estimates) if field.name != "posterior"]
     tensors = {name: value for name in names if (value := getattr(estimates, name)) is not None}
     columns = {name: _column(tensor, seen) for name, tensor in tensors.items()}

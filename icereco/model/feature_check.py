@@ -1,4 +1,4 @@
-"""A guard between normalizer and network: features that are not of order one end in NaN, sometimes hours later."""
+"""A check between normalizer and network: features that are not of order one lead to NaN, sometimes hours later."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,13 @@ __all__ = ["check_features", "LARGEST_FEATURE"]
 LARGEST_FEATURE = 50.0
 
 TOLERATED_SHARE = 0.01
-"""A readout may hold a few absurd pulses; a column in wrong units is absurd throughout."""
+"""Tolerated fraction of large values: a readout may hold a few absurd pulses, wrong units affect a whole column."""
 
 
 def check_features(features: Features) -> str | None:
-    """A warning where a few values exceed ±50, None where all is well.
+    """Return a warning if a few values exceed ±50, None if all are within.
 
-    It waits for the device, so call it on the first batches of a run, not on all.
+    It synchronises with the device, so call it on the first batches of a run, not on all.
 
     Raises:
         IcerecoError: a value is not finite, or more than 1 % of a column exceeds ±50: the input is in other units

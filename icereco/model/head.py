@@ -1,4 +1,4 @@
-"""Heads: from the event vector to the outputs that losses ask for."""
+"""Heads: from the event vector to the outputs that losses need."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -25,7 +25,7 @@ class Head(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
-        """One hidden layer."""
+        """Map event vectors to outputs through one hidden layer."""
         return self.out(nn.functional.gelu(self.hidden(events)))  # type: ignore[no-any-return]  # modules return Any
 
     def shift(self, by: Float[Tensor, "output"]) -> None:
@@ -43,7 +43,7 @@ class Heads(nn.Module):
         self.heads = nn.ModuleDict({name: Head(width, count) for name, count in output_counts.items()})
 
     def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
-        """The outputs of all heads."""
+        """Concatenate the outputs of all heads."""
         return torch.cat([head(events) for head in self.heads.values()], -1)
 
     def shift(self, by: Float[Tensor, "output"]) -> None:

@@ -31,11 +31,11 @@ _SAID: dict[Kind, tuple[str, ...]] = {
     "encoder": ("width",),
     "loss": ("output_count", "targets"),
 }
-"""The attributes of each component that its neighbours are built with."""
+"""The attributes of each component that neighbouring components are built with."""
 
 
 class Model(nn.Module):
-    """A network assembled from four components; widths are handed from stage to stage.
+    """A network assembled from four components; each stage is built with the width of the one before.
 
     Attributes:
         normalizer, aggregator, encoder, loss: the components, all torch modules.
@@ -74,11 +74,11 @@ class Model(nn.Module):
     def attributing(
         self, role: Kind, doing: str = "when it was given a batch"
     ) -> AbstractContextManager[None]:
-        """For a block that uses the component of a role; see `icereco.plugins.attribution.attributing`."""
+        """Attribute errors in a block to the component of a role; see `icereco.plugins.attribution.attributing`."""
         return attributing(self.declarations[role], doing)
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
-        """The outputs that the loss asked for, float32."""
+        """Compute the outputs that the loss needs, float32."""
         features = self.features(batch)
         raw = {"batch": batch}
         with self.attributing("aggregator"):
@@ -87,16 +87,16 @@ class Model(nn.Module):
         with self.attributing("encoder"):
             more = raw if self._encoder_takes_batch else {}
             events = self.encoder(doms, features.positions, batch.dom_offsets, **more)
-        with torch.autocast(events.device.type, enabled=False):  # bfloat16 outputs are 0.2° apart
+        with torch.autocast(events.device.type, enabled=False):  # bfloat16 resolves directions to 0.2° only
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
 
     def features(self, batch: TensorBatch) -> Features:
-        """What the normalizer makes of a batch."""
+        """Normalise a batch."""
         with self.attributing("normalizer"):
             return self.normalizer(batch)
 
     def centre_outputs(self, batch: EventBatch) -> None:
-        """Shift the head so that the mean output over a batch is zero: untrained, the model then points all ways.
+        """Shift the head so that the mean output over a batch is zero: the untrained model then points in all directions.
 
         What events have in common outweighs their differences in a network without training, so that without this all
         first outputs are nearly one vector (initialisation from data: Mishkin and Matas 2016).
@@ -107,25 +107,25 @@ class Model(nn.Module):
             self.head.shift(-outputs.mean(0))
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
-        """Directions of a batch, without gradients, with NaN for an event that has no pulses."""
+        """Reconstruct a batch without gradients, with NaN for events that have no pulses."""
         device = next(self.parameters()).device
         self.eval()
         with torch.inference_mode():
             return self.decode(self(to_tensors(batch, device)), batch)
 
     def reconstruct_nothing(self) -> Reconstruction:
-        """What is said of no event at all."""
+        """Return the reconstruction of zero events, which has the fields of all others."""
         nothing = torch.zeros(0, self.loss.output_count, device=next(self.parameters()).device)
         return reconstruction(self.loss.decode(nothing), np.zeros(0, bool))
 
     def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
-        """What the outputs for a batch say, with NaN for an event that has no pulses."""
+        """Decode the outputs for a batch, with NaN for events that have no pulses."""
         with self.attributing("loss", "when it decoded outputs"):
             estimates = self.loss.decode(outputs)
         return reconstruction(estimates, batch.dom_count > 0, self._pulses_used(batch))
 
     def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
-        """How many pulses of each event the aggregator looks at, None if at all."""
+        """Count the pulses of each event that the aggregator uses, None if it uses all."""
         if self._pulse_limit is None:
             return None
         used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), self._pulse_limit).cumsum()])
@@ -144,12 +144,12 @@ def _head(width: int, loss: Loss) -> Head | Heads:
 
 
 def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
-    """The model that a profile describes, with weights drawn from `seed`.
+    """Build the model that a profile describes, with weights drawn from `seed`.
 
     Raises:
         IcerecoError: a component refuses its options or its neighbours.
     """
-    for role in ROLES:  # whatever an import draws at random comes before the seed
+    for role in ROLES:  # imports come before seeding, as they may draw random numbers
         profile.role(role).component.load_factory()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -162,7 +162,7 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
 
 
 def _loss(profile: Profile) -> Built[Loss]:
-    """The profile's losses as one; a single one is itself."""
+    """Combine the profile's losses into one; a single loss is returned as it is."""
     direction: Built[Loss] = _built(profile, "loss", profile.role("loss"))
     if "direction" not in direction.component.targets:
         raise IcerecoError(

@@ -1,4 +1,4 @@
-"""In which precision matrix products are taken."""
+"""The precision of matrix products."""
 
 import torch
 
@@ -8,13 +8,13 @@ __all__ = ["autocast"]
 
 
 def autocast(options: TrainOptions, device: torch.device) -> torch.autocast:
-    """bfloat16 products where they are asked for, or (`auto`) where the device has instructions for them."""
+    """Return a context with bfloat16 products if the options say so, or (`auto`) if the device has instructions for them."""
     chosen = options.precision == "bfloat16" or (options.precision == "auto" and has_fast_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=chosen)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products are faster than float32; a CPU that only emulates them is 50 times slower."""
+    """Return whether bfloat16 products are faster than float32; a CPU that only emulates them is 50 times slower."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}

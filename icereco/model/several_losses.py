@@ -24,7 +24,7 @@ DIRECTION = "direction"
 class SeveralLosses(nn.Module):
     """A `Loss` whose outputs are those of its parts side by side, and whose value is their weighted sum.
 
-    An event whose target is unknown to a part counts nothing there.
+    An event whose target is unknown contributes zero to that part.
 
     Attributes:
         output_count: outputs of all parts; output_counts: of each, by name.
@@ -33,7 +33,7 @@ class SeveralLosses(nn.Module):
     """
 
     def __init__(self, losses: Mapping[str, Built[Loss]], weights: Mapping[str, float]) -> None:
-        """Put losses together.
+        """Combine losses.
 
         Args:
             losses: by name, the direction's first.
@@ -58,17 +58,17 @@ class SeveralLosses(nn.Module):
                 )
 
     def forward(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
-        """The weighted sum `[E]`."""
+        """Compute the weighted sum `[E]`."""
         return self.total(self.parts(outputs, truth))
 
     def total(self, parts: Mapping[str, Float[Tensor, "event"]]) -> Float[Tensor, "event"]:
-        """The weighted sum `[E]` of what `parts` gives."""
+        """Compute the weighted sum `[E]` of the losses from `parts`."""
         return torch.stack([self.weights[name] * part for name, part in parts.items()]).sum(0)
 
     def parts(
         self, outputs: Float[Tensor, "event output"], truth: TruthTensors
     ) -> dict[str, Float[Tensor, "event"]]:
-        """The loss of each part `[E]` by name, unweighted; zero where its target is unknown."""
+        """Compute the loss of each part `[E]` by name, unweighted; zero where its target is unknown."""
         values = {}
         for name, part in self._split(outputs).items():
             with attributing(self.declarations[name], "when it was given outputs"):
@@ -76,7 +76,7 @@ class SeveralLosses(nn.Module):
         return values
 
     def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
-        """What each part estimates, together."""
+        """Merge the estimates of all parts."""
         known: dict[str, Any] = {}
         names = [field.name for field in dataclasses.fields(Estimates)]
         for name, part in self._split(outputs).items():
@@ -93,7 +93,7 @@ class SeveralLosses(nn.Module):
 def _of_known(
     loss: Loss, outputs: Float[Tensor, "event part"], truth: TruthTensors
 ) -> Float[Tensor, "event"]:
-    """The loss of events whose target is known; unknown ones never reach it, as NaN has no gradient of zero."""
+    """Compute the loss of events with known target only: NaN targets would make gradients NaN even with zero weight."""
     known = torch.stack([truth.known(target) for target in loss.targets]).all(0)
     if known.all():
         return loss(outputs, truth)

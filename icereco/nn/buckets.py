@@ -13,17 +13,17 @@ from icereco.nn.ragged import Sequences, split_groups
 __all__ = ["bucketed", "dense"]
 
 SHORT = 256
-"""Up to this length attention on a CPU makes all weights and keeps them for the backward pass.
+"""Up to this length attention on a CPU computes all weights and keeps them for the backward pass.
 
-Beyond it the fused kernel's saving of memory pays. Below, that kernel is slower: it is prepared again for each length, which
-takes longer than the attention itself, and few lengths come twice.
+For longer sequences the memory that the fused kernel saves matters. For shorter ones it is slower: it is prepared again
+for each length, which takes longer than the attention itself, and few lengths occur twice.
 """
 
 
 def bucketed(
     qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences
 ) -> Float[Tensor, "token head channel"]:
-    """One dense attention for each length that occurs."""
+    """Compute one dense attention for each length that occurs."""
     if qkv.is_cuda:
         return torch.cat([dense(part).flatten(0, 1) for part in sequences.split(qkv)])
     groups = tuple(group for group in sequences.groups if group[0] <= SHORT)
@@ -49,7 +49,7 @@ def dense(
     qkv: Float[Tensor, "sequence token 3 head channel"],
 ) -> Float[Tensor, "sequence token head channel"]:
     """Attention inside sequences of one length, by torch's fused kernel."""
-    if qkv.shape[1] <= 1:  # a softmax over one number is one
+    if qkv.shape[1] <= 1:  # the softmax over a single score is 1
         return qkv[:, :, 2]
     query, key, value = qkv.permute(2, 0, 3, 1, 4)
     return scaled_dot_product_attention(query, key, value).transpose(1, 2)
@@ -87,20 +87,24 @@ class _ShortAttention(torch.autograd.Function):
     ) -> tuple[Float[Tensor, "token 3 head channel"], None]:
         """With weights W = softmax(S), S = Q Kᵀ / √channels and output W V: dV = Wᵀ dO, dW = dO Vᵀ, dQ ∝ dS K, dK ∝ dSᵀ Q."""
         shape = (gradient.shape[0], 3, *gradient.shape[1:])
-        found = torch.empty(shape, dtype=ctx.dtype, device=gradient.device)
+        gradients = torch.empty(shape, dtype=ctx.dtype, device=gradient.device)
         kept = iter(ctx.saved_tensors)
         for part, out in zip(
-            split_groups(gradient, ctx.groups), split_groups(found, ctx.groups), strict=True
+            split_groups(gradient, ctx.groups), split_groups(gradients, ctx.groups), strict=True
         ):
             matrices, weights = next(kept), next(kept)
             query, key, value = matrices.flatten(1, 2)
-            given = _matrices(part.transpose(1, 2)).flatten(0, 1)
-            of_scores = torch._softmax_backward_data(given @ value.mT, weights, -1, weights.dtype)
+            of_output = _matrices(part.transpose(1, 2)).flatten(0, 1)
+            of_scores = torch._softmax_backward_data(of_output @ value.mT, weights, -1, weights.dtype)
             scale = _scale(query)
-            each = (_product(of_scores, key, scale), _product(of_scores.mT, query, scale), weights.mT @ given)
+            each = (
+                _product(of_scores, key, scale),
+                _product(of_scores.mT, query, scale),
+                weights.mT @ of_output,
+            )
             for target, source in zip(out.permute(2, 0, 3, 1, 4), each, strict=True):
                 target.copy_(source.view(target.shape))
-        return found, None
+        return gradients, None
 
 
 def _matrices(tensor: Tensor) -> Tensor:

@@ -4,7 +4,7 @@
 |---|---|---|
 | `bucketed` | one dense attention for each length; nothing padded, nothing masked | CPU |
 | `flex` | one FlexAttention over all tokens with a block mask | CUDA; on the CPU it has no backward |
-| `packed` | rows of 512 tokens with a dense document mask | what others do; kept to compare with |
+| `packed` | rows of 512 tokens with a dense document mask | the common method; kept for comparison |
 | `reference` | a loop over the sequences | tests |
 
 A kernel takes queries, keys and values `[N, 3, heads, channels]` of the sorted tokens, and gives `[N, heads, channels]`.
@@ -38,7 +38,7 @@ BLOCK = 128
 
 
 def attend(name: KernelName, qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences) -> Tensor:
-    """Attention by the kernel called `name`; `auto` takes the fastest for the device."""
+    """Compute attention with the kernel `name`; `auto` selects the fastest for the device."""
     if name == "auto":
         name = "flex" if qkv.is_cuda else "bucketed"
     return _KERNELS[name](qkv, sequences)
@@ -102,7 +102,7 @@ def flex(
     """FlexAttention over all tokens at once; blocks of the mask that hold no pair are skipped.
 
     Raises:
-        RuntimeError: gradients are asked for on the CPU, where FlexAttention has no backward.
+        RuntimeError: gradients are required on the CPU, where FlexAttention has no backward.
     """
     if qkv.requires_grad and torch.is_grad_enabled() and not qkv.is_cuda:
         raise RuntimeError("FlexAttention has no backward on the CPU; use the kernel 'bucketed' or 'auto'")
@@ -149,7 +149,7 @@ def document_block_mask(sequences: Sequences, total: int) -> BlockMask:
     columns = torch.arange(total // BLOCK, device=offsets.device)
     indices = (start.unsqueeze(1) + columns).clamp(max=total // BLOCK - 1).to(torch.int32)
 
-    @no_type_check  # torch traces it, which beartype's wrapper does not survive
+    @no_type_check  # torch traces it, which fails on beartype's wrapper
     def same_document(
         _batch: Tensor, _head: Tensor, query: Int[Tensor, "..."], key: Int[Tensor, "..."]
     ) -> Bool[Tensor, "..."]:

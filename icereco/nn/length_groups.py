@@ -1,4 +1,4 @@
-"""Events of similar size side by side, for work on all pairs of an event's DOMs.
+"""Groups of events of similar size, for computations on all pairs of an event's DOMs.
 
 Pairs need a dense array. Padding all events to the longest wastes most of it; one array for each length means many
 tiny ones. So events are sorted by length and grouped with those that are at most an eighth (or two DOMs) longer.
@@ -13,7 +13,7 @@ from torch import Tensor
 __all__ = ["Group", "length_groups", "ungrouped"]
 
 MOST_PAIRS = 1 << 21
-"""Pairs in a group of several events: arrays of more do not stay in a cache, and gain nothing by being larger."""
+"""Most pairs in a group of several events: larger arrays leave the cache and are no faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _group(starts: Int[Tensor, "event"], lengths: Int[Tensor, "event"], longest:
 def ungrouped(
     parts: list[Float[Tensor, "_ _ *column"]], groups: list[Group], rows: int
 ) -> Float[Tensor, "row *column"]:
-    """Values of the grouped DOMs in the order of the rows again."""
+    """Restore the values of the grouped DOMs to the original order of rows."""
     index = torch.cat([group.index[group.real] for group in groups])
     order = torch.empty(rows, dtype=torch.int64, device=index.device)
     order[index] = torch.arange(rows, device=index.device)

@@ -1,4 +1,4 @@
-"""Sums and attention inside the segments of a ragged array, which never depend on the neighbours of a segment."""
+"""Sums and attention inside the segments of a ragged array; results never depend on neighbouring segments."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,7 +8,7 @@ __all__ = ["segment_attention", "segment_mean", "segment_of", "segment_softmax",
 
 
 def segment_of(offsets: Int[Tensor, "segment_plus_1"]) -> Int[Tensor, "row"]:
-    """The segment of each row."""
+    """Return the index of each row's segment."""
     segments = torch.arange(len(offsets) - 1, device=offsets.device)
     return segments.repeat_interleave(offsets.diff())
 

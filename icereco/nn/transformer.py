@@ -51,7 +51,7 @@ class Layer(nn.Module):
     def _attend(
         self, tokens: Float[Tensor, "token width"], sequences: Sequences
     ) -> Float[Tensor, "token width"]:
-        """A token that is alone in its sequence attends to itself: its value is the answer, without query and key."""
+        """Compute attention; a single token attends only to itself, so its output is its value, without query and key."""
         alone, width = sequences.alone, tokens.shape[1]
         values = linear(tokens[:alone], self.qkv.weight[2 * width :])
         if alone == len(tokens):
@@ -65,7 +65,7 @@ class Layer(nn.Module):
         tokens: Float[Tensor, "token width"],
         sequences: Sequences,
     ) -> Float[Tensor, "sequence width"]:
-        """One token of each sequence attends to all of that sequence, the others to nothing."""
+        """Compute attention of one token of each sequence to all tokens of that sequence."""
         width, shape = tokens.shape[1], (self.heads, -1)
         query = linear(asking, self.qkv.weight[:width]).unflatten(-1, shape)
         key, value = linear(tokens, self.qkv.weight[width:]).unflatten(-1, (2, *shape)).unbind(1)

@@ -1,1 +1,1 @@
-"""Formulas that several parts use: the sphere, densities on it, the light in the ice."""
+"""Formulas shared by several parts: the sphere, densities on it, the light in the ice."""

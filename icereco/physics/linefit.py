@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeVar
 __all__ = ["LineMoments", "line_moments"]
 
 Array = TypeVar("Array", bound=Any)
-"""NumPy's or torch's; the formula is the same."""
+"""An array of NumPy or a tensor of torch; the formula is the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineMoments(Generic[Array]):
-    """What the fit of each event is made of: v = covariance / variance.
+    """The moments from which each event's fit is computed: v = covariance / variance.
 
     Attributes:
         centre: r̄ `[E, 3]`.
@@ -33,7 +33,7 @@ class LineMoments(Generic[Array]):
 def line_moments(
     position: Array, time: Array, event: Array, mean: Callable[[Array], Array]
 ) -> LineMoments[Array]:
-    """The moments of the pulses of each event.
+    """Compute the moments of the pulses of each event.
 
     Args:
         position: `[P, 3]`, of each pulse.

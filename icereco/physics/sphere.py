@@ -37,7 +37,7 @@ def angles_from_direction(
 def opening_angle(first: Float[ndarray, "*#n 3"], second: Float[ndarray, "*#n 3"]) -> Float[ndarray, "*#n"]:
     """The angle between two directions in rad, as atan2(|a×b|, a·b).
 
-    arccos(a·b) loses everything below 1e-4 rad in float32, which is where the bright events are.
+    arccos(a·b) loses all digits below 1e-4 rad in float32, where the errors of bright events lie.
 
     >>> float(opening_angle(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])))
     1.5707963267948966

@@ -1,6 +1,6 @@
 """The von Mises-Fisher density on the sphere, p(x) = κ e^(κ μ·x) / (2π (e^κ − e^(−κ))) (Fisher 1953).
 
-With 1 − cos θ written as 2 sin²(θ/2) or |μ − x|²/2, and differences of exponentials as expm1, everything holds from
+With 1 − cos θ written as 2 sin²(θ/2) or |μ − x|²/2, and differences of exponentials as expm1, the formulas hold from
 κ = 0, the uniform density, to beyond 1e10.
 """
 

@@ -13,7 +13,7 @@ def weighted_mean(
     event: Int[ndarray, "row"],
     events: int,
 ) -> Float[ndarray, "event column"]:
-    """Σ weight · values / Σ weight over the rows of each event, float64; NaN for an event without weight.
+    """Return Σ weight · values / Σ weight over the rows of each event, float64; NaN for an event without weight.
 
     Args:
         values: of pulses, or of DOMs with the summed weight of their pulses.

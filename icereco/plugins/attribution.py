@@ -1,4 +1,4 @@
-"""Whose error it is when a component raises in use: one message that names its plugin, in place of a traceback."""
+"""Attribution of errors: a component that raises in use gives one message that names its plugin, not a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from icereco.plugins.registry import Declaration
 __all__ = ["attributing", "described"]
 
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
-"""No plugin's error, and a caller may ask for less; torch's own is known by its name, so that torch is not imported."""
+"""Lack of memory is not a plugin's error, and callers may retry with less; torch's error is matched by name, as importing torch is slow."""
 
 
 @contextmanager
 def attributing(
     declaration: Declaration, doing: str, passing: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Turn whatever a component raises into a message that says which plugin declares it.
+    """Convert any exception of a component to a message that names the plugin that declares it.
 
     Args:
         declaration: of the component.
@@ -38,6 +38,6 @@ def attributing(
 
 
 def described(declaration: Declaration) -> str:
-    """A component and its plugin in words: "reconstructor 'my-fit' of icereco-my-fit 1.2"."""
+    """Describe a component and its plugin in words: "reconstructor 'my-fit' of icereco-my-fit 1.2"."""
     plugin = declaration.plugin
     return f"{declaration.kind} {declaration.component.name!r} of {plugin.distribution} {plugin.version}"

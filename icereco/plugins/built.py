@@ -1,4 +1,4 @@
-"""Components that are built, each with its declaration: however one is made, its errors name its plugin."""
+"""Built components, each with its declaration, so that its errors name its plugin regardless of how it was made."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Built(Generic[T_co]):
-    """What a factory has made, and the declaration that names the factory.
+    """The product of a factory, and the declaration that names the factory.
 
-    A component does not say itself where it is from: of a `functools.partial` or an `nn.Sequential` neither type nor
-    module belongs to the plugin.
+    A component does not know its origin: neither the type nor the module of a `functools.partial` or an
+    `nn.Sequential` belongs to the plugin.
     """
 
     component: T_co
@@ -33,12 +33,12 @@ class Built(Generic[T_co]):
 def build(
     declaration: Declaration, options: BaseModel, *needs: Any, passing: tuple[type[Exception], ...] = ()
 ) -> Built[Any]:
-    """The component that is declared.
+    """Build a declared component.
 
     Args:
         declaration: of the component.
         options: an instance of its options model.
-        needs: what its kind is built with besides, see `icereco.protocols`.
+        needs: further arguments of the factories of its kind, see `icereco.protocols`.
         passing: errors that the caller handles.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Declarations of components: light enough to list hundreds without importing one."""
+"""Declarations of components: cheap enough to list hundreds without importing any."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,8 +24,8 @@ class Component:
         name: what a profile writes after `use =`, in kebab-case.
         factory: "module:callable"; called as `icereco/protocols.py` says for the kind. Imported only when the component is built.
         options: "module:Model", a pydantic model with `extra="forbid"`; its module must not import torch.
-        summary: one line for people.
-        waives: promises of its kind that it does not make, by the names that the conformance kit gives them
+        summary: one line of description.
+        waives: promises of its kind that it does not make, by their names in the conformance kit
             (`icereco.testing.conformance`), such as "pulse-order"; only some can be waived.
     """
 
@@ -56,6 +56,6 @@ def _load(target: str) -> Any:
     module, _, attribute = target.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except Exception as error:  # whatever a plugin's module does, its user gets one message
+    except Exception as error:  # a plugin's module may raise anything; the user gets one message
         reason = advice(error) or f"{type(error).__name__}: {error}"
         raise IcerecoError(f"{target} cannot be imported: {reason}") from error

@@ -1,6 +1,6 @@
-"""Discovery of plugins: each entry point is loaded on its own, and one that fails never takes down another.
+"""Discovery of plugins: each entry point is loaded separately, and one that fails does not affect others.
 
-Pluggy's own `load_setuptools_entrypoints` lets the first import error through, and drops the second of two
+Pluggy's own `load_setuptools_entrypoints` raises the first import error, and drops the second of two
 distributions whose entry points share a name; hence the loop here.
 """
 
@@ -71,7 +71,7 @@ class Switches:
         )
 
     def reason_against(self, plugin: Plugin) -> str | None:
-        """Why the user does not want a plugin, None if they do."""
+        """Return why a plugin is switched off, None if it is not."""
         if self.only_ours and not _is_ours(plugin.distribution):
             return "left out by --no-plugins"
         if plugin.entry in self.disabled or plugin.distribution in self.disabled:
@@ -79,14 +79,14 @@ class Switches:
         return None
 
     def unknown_names(self, plugins: Iterable[Plugin]) -> list[str]:
-        """What is wrong with the names in `disabled` that no plugin has."""
+        """Return messages about the names in `disabled` that match no plugin."""
         known = {name for plugin in plugins for name in (plugin.entry, plugin.distribution)}
         return [_not_a_plugin(name, known) for name in sorted(self.disabled - known)]
 
 
 @cache
 def registry() -> Registry:
-    """The plugins of this process, discovered once, as the environment's switches say.
+    """Return the plugins of this process, discovered once, according to the environment's switches.
 
     Raises:
         IcerecoError: a plugin fails and `ICERECO_STRICT_PLUGINS` is set.
@@ -94,13 +94,13 @@ def registry() -> Registry:
     return discover(tuple(entry_points(group=GROUP)), Switches.from_environment())
 
 
-def discover(found: Iterable[EntryPoint], switches: Switches) -> Registry:
+def discover(candidates: Iterable[EntryPoint], switches: Switches) -> Registry:
     """Load entry points in an order that does not depend on the file system: ours first, then by name.
 
     Raises:
         IcerecoError: a plugin fails and `switches.strict`.
     """
-    loaded = [_load(entry_point, switches) for entry_point in sorted(found, key=_order)]
+    loaded = [_load(entry_point, switches) for entry_point in sorted(candidates, key=_order)]
     plugins = tuple(plugin for plugin, _ in loaded)
     for problem in switches.unknown_names(plugins):
         logger.warning(problem)
@@ -140,9 +140,9 @@ def _load(entry_point: EntryPoint, switches: Switches) -> tuple[Plugin, _Provide
 
 
 def _provided(entry_point: EntryPoint, name: str) -> _Provided:
-    """Everything that one plugin declares: all or nothing."""
+    """Collect everything that one plugin declares; an error discards all of it."""
     _check_version(entry_point)
-    # A manager of its own: no plugin sees another's hooks, so order never matters and a failure needs no rollback.
+    # A separate manager per plugin: hooks of plugins never mix, so order never matters and a failure needs no rollback.
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(entry_point.load(), name)
@@ -224,7 +224,7 @@ def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
     distribution = entry_point.dist
     if distribution is None:
         return "unknown", "?"
-    # Of an installation that was cut short they may be None, whatever their types say.
+    # After an interrupted installation they may be None, despite their types.
     return distribution.name or "unknown", distribution.version or "?"
 
 

@@ -1,4 +1,4 @@
-"""What a plugin that was written for 0.1.0 has to change: where the modules that it may import have gone."""
+"""What a plugin written for 0.1.0 has to change: the new places of the modules that it may import."""
 
 import re
 from types import ModuleType
@@ -17,7 +17,7 @@ class Moved(NamedTuple):
 
     Attributes:
         place: one module, or several in words.
-        names: of it, those that `icereco` itself offers.
+        names: its names that `icereco` itself exports.
     """
 
     place: str
@@ -96,7 +96,7 @@ MERGED_PLUGINS = {
 
 
 def advice(error: BaseException) -> str | None:
-    """What to change in a plugin that imports a module of icereco which is not there; None for any other error.
+    """Return what to change in a plugin that imports a missing module of icereco; None for any other error.
 
     >>> advice(ModuleNotFoundError("No module named 'icereco.log'", name="icereco.log"))
     'icereco.log is icereco.system.log since 0.2 (docs/write-a-plugin.md, migration)'
@@ -117,7 +117,7 @@ def advice(error: BaseException) -> str | None:
 
 
 def _missing(error: BaseException) -> str:
-    """The module that is not there, or does not have what is asked of it; "" for errors of another kind."""
+    """Return the module that is missing or lacks an imported name; "" for errors of another kind."""
     if isinstance(error, AttributeError):
         return error.obj.__name__ if isinstance(error.obj, ModuleType) else ""
     if not isinstance(error, ImportError):

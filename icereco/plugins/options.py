@@ -1,4 +1,4 @@
-"""Options of components: from values by name, and for components that have none."""
+"""Options of components: built from values by name, and empty options for components that have none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ __all__ = ["NoOptions", "options_from"]
 
 
 class NoOptions(BaseModel):
-    """Nothing to choose; a component declares it as "icereco:NoOptions"."""
+    """Options of a component that has none; declared as "icereco:NoOptions"."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def options_from(kind: Kind, component: Component, values: Mapping[str, Any]) -> BaseModel:
-    """The options of a component.
+    """Validate the options of a component.
 
     Raises:
         IcerecoError: it has no such option (with the nearest name), or a value is not allowed.

@@ -1,4 +1,4 @@
-"""What is installed: plugins, the components they declare, and how a name finds its component."""
+"""The installed plugins, the components they declare, and the lookup of components by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ _SLOW_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One entry point of the group "icereco", and what became of it.
+    """One entry point of the group "icereco", and the result of loading it.
 
     Attributes:
         entry: name of the entry point.
-        distribution: name of the installed package that has it.
+        distribution: name of the installed package that provides it.
         version: version of that package.
         error: why it is not loaded, None if it is.
-        disabled: switched off by the user, so that `error` is no fault of the plugin.
-        seconds: time that importing it and asking for its declarations took.
+        disabled: switched off by the user, so `error` is not the plugin's fault.
+        seconds: time taken to import it and collect its declarations.
         heavy: slow packages that its import pulled in, such as "torch".
     """
 
@@ -31,17 +31,17 @@ class Plugin:
     version: str
     error: str | None = None
     disabled: bool = False
-    seconds: float = field(default=0.0, compare=False)  # a measurement is not part of what it is
+    seconds: float = field(default=0.0, compare=False)  # a measurement is not part of its identity
     heavy: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The name under which pluggy knows it, "distribution:entry"."""
+        """The name under which it is registered with pluggy, "distribution:entry"."""
         return f"{self.distribution}:{self.entry}"
 
     @property
     def slow(self) -> str | None:
-        """Why it makes every command slow, None if it does not."""
+        """Return why it slows down every command, None if it does not."""
         if self.heavy:
             return f"imports {', '.join(self.heavy)} when it is listed"
         if self.seconds > _SLOW_SECONDS:
@@ -73,32 +73,32 @@ class CardFolder:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything that plugins declare, and the record of every plugin, loaded or not."""
+    """All declarations of plugins, and the record of every plugin, loaded or not."""
 
     plugins: tuple[Plugin, ...]
     declarations: tuple[Declaration, ...]
     cards: tuple[CardFolder, ...] = ()
 
     def of_kind(self, kind: Kind) -> list[Declaration]:
-        """The declarations of one kind by name, then by distribution."""
-        mine = [declaration for declaration in self.declarations if declaration.kind == kind]
-        return sorted(mine, key=lambda one: (one.component.name, one.plugin.name))
+        """Return the declarations of one kind, sorted by name, then by distribution."""
+        matches = [declaration for declaration in self.declarations if declaration.kind == kind]
+        return sorted(matches, key=lambda match: (match.component.name, match.plugin.name))
 
     def components(self, kind: Kind) -> list[Component]:
-        """The components of one kind, by name."""
+        """Return the components of one kind, sorted by name."""
         return [declaration.component for declaration in self.of_kind(kind)]
 
     def names(self, kind: Kind) -> list[str]:
-        """The names of one kind, each once."""
+        """Return the names of one kind without duplicates."""
         return sorted({component.name for component in self.components(kind)})
 
     def clashes(self, kind: Kind) -> set[str]:
-        """The names of one kind that more than one plugin provides."""
+        """Return the names of one kind that more than one plugin provides."""
         names = [component.name for component in self.components(kind)]
         return {name for name in names if names.count(name) > 1}
 
     def get(self, kind: Kind, name: str) -> Component:
-        """The component of a kind called `name`, or "distribution/name" where two plugins use one name.
+        """Return the component `name` of a kind, or "distribution/name" if two plugins use the same name.
 
         Raises:
             IcerecoError: no such component, or several.
@@ -106,35 +106,35 @@ class Registry:
         return self.find(kind, name).component
 
     def find(self, kind: Kind, name: str) -> Declaration:
-        """As `get`, with the plugin that declares the component.
+        """Return the declaration of a component; names as for `get`.
 
         Raises:
             IcerecoError: no such component, or several.
         """
-        found = [declaration for declaration in self.of_kind(kind) if name in _names(declaration)]
-        if not found:
+        matches = [declaration for declaration in self.of_kind(kind) if name in _names(declaration)]
+        if not matches:
             raise IcerecoError(self._unknown(kind, name))
-        if len(found) > 1:
-            raise IcerecoError(_clash(kind, name, found))
-        return found[0]
+        if len(matches) > 1:
+            raise IcerecoError(_clash(kind, name, matches))
+        return matches[0]
 
     def card_names(self) -> list[str]:
-        """The names of the detector cards of plugins, each once."""
+        """Return the names of the detector cards of plugins without duplicates."""
         return sorted({card.name for card in self.cards})
 
     def card_folder(self, name: str) -> Path | None:
-        """The folder of a plugin's detector card, also "distribution/name"; None where there is none.
+        """Return the folder of a plugin's detector card `name` or "distribution/name"; None if there is none.
 
         Raises:
             IcerecoError: several plugins provide it.
         """
-        found = [
+        matches = [
             card for card in self.cards if name in (card.name, f"{card.plugin.distribution}/{card.name}")
         ]
-        if len(found) > 1:
-            ways = " or ".join(f'"{card.plugin.distribution}/{card.name}"' for card in found)
-            raise IcerecoError(f"{len(found)} plugins provide the detector {name!r}; say which one: {ways}")
-        return found[0].folder if found else None
+        if len(matches) > 1:
+            ways = " or ".join(f'"{card.plugin.distribution}/{card.name}"' for card in matches)
+            raise IcerecoError(f"{len(matches)} plugins provide the detector {name!r}; say which one: {ways}")
+        return matches[0].folder if matches else None
 
     def _unknown(self, kind: Kind, name: str) -> str:
         known = self.names(kind)
@@ -146,7 +146,7 @@ class Registry:
 
 
 def describe(plugin: Plugin) -> str:
-    """A plugin that is not loaded, and why, in one line."""
+    """Describe in one line a plugin that is not loaded, and why."""
     return f"{plugin.distribution} {plugin.version} ({plugin.entry}): {plugin.error}"
 
 
@@ -155,9 +155,9 @@ def _names(declaration: Declaration) -> tuple[str, str, str]:
     return name, f"{plugin.distribution}/{name}", f"{plugin.name}/{name}"
 
 
-def _clash(kind: Kind, name: str, found: Sequence[Declaration]) -> str:
-    distributions = {declaration.plugin.distribution for declaration in found}
-    form = 1 if len(distributions) == len(found) else 2
-    lines = [f"{len(found)} plugins provide the {kind} {name!r}; say which one:"]
-    lines += [f'    use = "{_names(declaration)[form]}"' for declaration in found]
+def _clash(kind: Kind, name: str, matches: Sequence[Declaration]) -> str:
+    distributions = {declaration.plugin.distribution for declaration in matches}
+    form = 1 if len(distributions) == len(matches) else 2
+    lines = [f"{len(matches)} plugins provide the {kind} {name!r}; say which one:"]
+    lines += [f'    use = "{_names(declaration)[form]}"' for declaration in matches]
     return "\n".join(lines)

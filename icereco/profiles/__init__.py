@@ -26,12 +26,12 @@ __all__ = [
 def load_profile(
     name_or_path: str | Path, overrides: Sequence[str] = (), components: Registry | None = None
 ) -> Profile:
-    """A shipped profile by name, or a file by path, checked against the installed components.
+    """Load a shipped profile by name, or a file by path, and check it against the installed components.
 
     Args:
         name_or_path: such as "hierarchical" or "./mine.toml".
-        overrides: such as "encoder.layers=12"; the value is TOML, or else taken as text.
-        components: what to check against, in place of the installed plugins.
+        overrides: such as "encoder.layers=12"; the value is TOML, else plain text.
+        components: to check against instead of the installed plugins.
 
     Raises:
         ProfileError: everything that is wrong with it, at once.
@@ -47,14 +47,14 @@ def parse_profile(
     components: Registry | None = None,
     detector: str | None = None,
 ) -> Profile:
-    """A profile from its text, such as a run or a checkpoint stores it.
+    """Parse a profile from its text, as stored in a run or a checkpoint.
 
     Args:
         text: TOML.
         name: of the profile.
         overrides: as for `load_profile`.
         components: as for `load_profile`.
-        detector: what the profile calls a detector that is at hand already, as in a checkpoint; it needs no card then.
+        detector: name of a detector that is already loaded, such as that of a checkpoint, and so needs no card.
 
     Raises:
         ProfileError: everything that is wrong with it, at once.

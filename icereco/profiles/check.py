@@ -25,7 +25,7 @@ _FORM = {int: "a whole number", str: "a text", list: "a list"}
 
 
 class LossOptions(BaseModel):
-    """What a `[losses.NAME]` table has beside the options of its loss."""
+    """The keys of a `[losses.NAME]` table in addition to the options of its loss."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +41,7 @@ class DetectorOptions(BaseModel):
 
 
 def check(resolved: Resolved, registry: Registry, detector: str | None = None) -> Profile:
-    """The profile that settings describe; a detector of the name `detector` needs no card.
+    """Build the profile that settings describe; a detector of the name `detector` needs no card.
 
     Raises:
         ProfileError: every problem, sorted by file and line.
@@ -54,7 +54,7 @@ def check(resolved: Resolved, registry: Registry, detector: str | None = None) -
 
 
 class _Checker:
-    """One pass over the settings, gathering problems on the way."""
+    """Checks the settings in one pass and collects all problems."""
 
     def __init__(self, resolved: Resolved, registry: Registry, detector: str | None) -> None:
         self.resolved = resolved
@@ -196,7 +196,7 @@ class _Checker:
         return Choice(declaration, options) if options is not None else None
 
     def _meant(self, kind: Kind, use: Setting) -> str:
-        """The name as written; a profile that ships means ours, whatever else is installed under that name."""
+        """Return the name as written; in a shipped profile it refers to ours, even if another plugin uses the same name."""
         name: str = use.value
         ships = use.origin.source in {f"{shipped}.toml" for shipped in profile_names()}
         return f"icereco/{name}" if ships and name in self.registry.clashes(kind) else name

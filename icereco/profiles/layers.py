@@ -20,7 +20,7 @@ _ERROR_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value and where it was written."""
+    """One value and its origin."""
 
     value: Any
     origin: Origin
@@ -35,11 +35,11 @@ class Table:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The bare values by key, as an options model takes them."""
+        """Return the bare values by key, as an options model accepts them."""
         return {key: setting.value for key, setting in self.settings.items()}
 
     def only(self, key: str) -> "Table":
-        """The same table with one of its settings at most."""
+        """Return the same table restricted to one key."""
         return Table(self.origin, {name: one for name, one in self.settings.items() if name == key})
 
     @property
@@ -57,7 +57,7 @@ class Settings:
 
 
 def read_settings(text: str, source: str) -> Settings:
-    """The settings of one TOML text.
+    """Parse the settings of one TOML text.
 
     Raises:
         ProfileError: it is not TOML.
@@ -87,12 +87,12 @@ def read_settings(text: str, source: str) -> Settings:
 
 
 def _named(key: str, value: dict[str, Any]) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
-    """The tables inside a table: `[losses.energy]`, `[losses.kind]`."""
+    """Return the tables inside a table: `[losses.energy]`, `[losses.kind]`."""
     return [((key, name), inner) for name, inner in value.items()]
 
 
 def _lines(text: str, tables: set[str]) -> dict[tuple[str, ...], int]:
-    """The first line of each table and key. Enough for flat tables: tomllib itself does not tell positions."""
+    """Find the first line of each table and key. Sufficient for flat tables; tomllib does not report positions."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
@@ -121,7 +121,7 @@ def _syntax_problem(message: str, text: str, source: str) -> Problem:
 
 
 def read_overrides(overrides: Sequence[str]) -> tuple[Settings, list[Problem]]:
-    """The layer that `-o role.key=value` arguments make, and what is wrong with their form."""
+    """Parse `-o role.key=value` arguments into a layer of settings, and collect errors in their form."""
     settings, problems = Settings(), []
     for override in overrides:
         origin = Origin(f"-o {' '.join(override.split())}")
@@ -139,7 +139,7 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Settings, list[Problem]]:
 
 
 def _value(text: str) -> Any:
-    """TOML where it is TOML, else the text itself, so that names need no quotes."""
+    """Parse a value as TOML, else return the text itself, so that names need no quotes."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -148,7 +148,7 @@ def _value(text: str) -> Any:
 
 
 def merge(parent: Settings, child: Settings) -> Settings:
-    """Key by key, the child wins; a child that uses another component inherits none of the old one's options."""
+    """Merge key by key; the child wins, and inherits no options of a component that it replaces."""
     tables = dict(parent.tables)
     for name, table in child.tables.items():
         inherited = parent.tables.get(name)

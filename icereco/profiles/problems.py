@@ -1,4 +1,4 @@
-"""Where a setting comes from, and what is wrong with it."""
+"""The origin of a setting, and problems reported with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ __all__ = ["Origin", "Problem", "ProfileError"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A line of a file, or an override of the command line (which has no line)."""
+    """A line of a file, or an override on the command line (which has no line number)."""
 
     source: str
     line: int | None = None
@@ -31,7 +31,7 @@ class Problem:
 
     @property
     def order(self) -> tuple[bool, str, int]:
-        """Files by name and line, then overrides."""
+        """Sort key: files by name and line, then overrides."""
         return self.origin.line is None, self.origin.source, self.origin.line or 0
 
 

@@ -21,24 +21,24 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A declared component and the options it is to be built with."""
+    """A declared component and the options to build it with."""
 
     declaration: Declaration
     options: BaseModel
 
     @property
     def component(self) -> Component:
-        """What is declared of it: its name, factory, ...."""
+        """Its declaration: name, factory, …."""
         return self.declaration.component
 
     def build(self, *needs: Any, passing: tuple[type[Exception], ...] = ()) -> Built[Any]:
-        """The component itself; see `icereco.plugins.built.build`."""
+        """Build the component; see `icereco.plugins.built.build`."""
         return build(self.declaration, self.options, *needs, passing=passing)
 
 
 @dataclass(frozen=True, slots=True)
 class FurtherLoss:
-    """A loss beside that of the direction, and how much it counts."""
+    """A loss in addition to that of the direction, and its weight."""
 
     choice: Choice
     weight: float
@@ -46,17 +46,17 @@ class FurtherLoss:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A model and its training, described; nothing is built yet.
+    """The description of a model and its training; nothing is built yet.
 
-    Two profiles are equal when they describe the same, wherever their values were written.
+    Two profiles are equal when they describe the same model and training, regardless of the origins of their values.
 
     Attributes:
         name: of the file, without its suffix.
-        summary: one line for people.
+        summary: one line of description.
         detector: name of the detector card.
         roles: the four components of the model, by kind.
         train: how to train.
-        simulation: what simulates events when no data is given, None if the profile does not say.
+        simulation: the simulator that is used when no data is given, None if the profile has none.
         losses: further losses by name, for targets other than the direction; each has a head of its own.
         requires: packages and versions that the profile needs.
         settings: the values as written, with their origins.
@@ -73,11 +73,11 @@ class Profile:
     settings: Settings = field(default_factory=Settings, compare=False, repr=False)
 
     def role(self, kind: Kind) -> Choice:
-        """The component of a role ("normalizer", "aggregator", "encoder" or "loss") and its options."""
+        """Return the component of a role ("normalizer", "aggregator", "encoder" or "loss") and its options."""
         return self.roles[kind]
 
     def resolved_toml(self) -> str:
-        """The whole profile as one file without parents, the origin of each value behind it.
+        """Write the whole profile as one file without parents, with the origin of each value as a comment.
 
         Loading this text alone gives an equal profile.
         """

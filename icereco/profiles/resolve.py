@@ -1,4 +1,4 @@
-"""From a name or a path to merged settings: finds files and follows `extends`."""
+"""Resolution of a name or a path to merged settings: finds files and follows `extends`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ class Resolved:
         origin: the first line of its own file.
         settings: every layer merged.
         requires: of every layer.
-        problems: what was wrong on the way.
-        complete: whether every parent was found, so that something missing is really missing.
+        problems: found while resolving.
+        complete: whether every parent was found, so that a missing setting is not merely in a missing parent.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Resolved:
 
 
 def profile_names() -> list[str]:
-    """The profiles that ship with icereco."""
+    """List the profiles that ship with icereco."""
     return sorted(path.stem for path in data_dir("profiles").glob("*.toml"))
 
 
 def resolve_file(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
-    """A shipped profile by name, or a file, with its parents and overrides.
+    """Resolve a shipped profile by name, or a file, with its parents and overrides.
 
     Raises:
         IcerecoError: no such profile, or it is not TOML.
@@ -61,7 +61,7 @@ def resolve_file(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Res
 
 
 def resolve_text(text: str, name: str, overrides: Sequence[str] = ()) -> Resolved:
-    """A profile that is already read, such as the one that a checkpoint carries.
+    """Resolve the text of a profile, such as the one stored in a checkpoint.
 
     Raises:
         ProfileError: it is not TOML.
@@ -71,7 +71,7 @@ def resolve_text(text: str, name: str, overrides: Sequence[str] = ()) -> Resolve
 
 
 def resolve_draft(text: str, path: Path) -> Resolved:
-    """A profile as a file would be with this text, which is not saved.
+    """Resolve unsaved text as if it were the content of the file at `path`.
 
     Raises:
         ProfileError: it is not TOML.
@@ -100,7 +100,7 @@ def _resolve(name: str, chain: list[tuple[Path, Settings]], overrides: Sequence[
 
 
 def _follow(chain: list[tuple[Path, Settings]]) -> None:
-    """Append the parents, the nearest first."""
+    """Append the parents to the chain, the nearest first."""
     while (extends := chain[-1][1].top.get("extends")) is not None:
         if not isinstance(extends.value, str):
             return  # reported with the other keys at the top
@@ -113,17 +113,17 @@ def _follow(chain: list[tuple[Path, Settings]]) -> None:
 
 
 def _parent(child: Path, extends: Setting) -> Path:
-    """The file beside the child, else the shipped one; a copy of a shipped profile may extend its original."""
+    """Find the parent next to the child, else the shipped one; a copy of a shipped profile may extend its original."""
     name = extends.value.removesuffix(".toml")
     candidates = [child.parent / f"{name}.toml", data_dir("profiles") / f"{name}.toml"]
-    found = [path for path in candidates if path.is_file()]
-    others = [path for path in found if path.resolve() != child.resolve()]
-    if not found:
+    existing = [path for path in candidates if path.is_file()]
+    besides_child = [path for path in existing if path.resolve() != child.resolve()]
+    if not existing:
         beside = [path.stem for path in child.parent.glob("*.toml")]
         known = sorted({*profile_names(), *beside} - {child.stem})
         message = f"no profile is called {name!r}{did_you_mean(name, known)}\n  found: {', '.join(known)}"
         raise ProfileError([Problem(extends.origin, message)])
-    return (others or found)[0]
+    return (besides_child or existing)[0]
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -140,20 +140,20 @@ def _find(name_or_path: str | Path) -> Path:
 
 
 def profile_comment(name_or_path: str | Path) -> str:
-    """The comment at the top of a profile's own file, its lines without "#": what the profile corresponds to.
+    """Return the comment at the top of a profile's file without "#": a description of the profile.
 
     Raises:
         IcerecoError: no such profile, or it cannot be read.
     """
     path = _find(name_or_path)
-    read_profile(path)  # says what is wrong with the file
+    read_profile(path)  # raises with the problem if the file is not valid
     lines = path.read_text(encoding="utf-8").splitlines()
     comment = takewhile(lambda line: line.startswith("#"), lines)
     return "\n".join(line.removeprefix("#").strip() for line in comment)
 
 
 def read_profile(path: Path) -> Settings:
-    """The settings of one file alone, without its parents.
+    """Read the settings of a single file, without its parents.
 
     Raises:
         IcerecoError: it cannot be read, or is not TOML.

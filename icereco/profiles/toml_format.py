@@ -10,7 +10,7 @@ _COMMENT_COLUMN = 40
 
 
 def format_value(value: Any) -> str:
-    """One value on one line.
+    """Format a value on one line.
 
     >>> format_value(["a", 1, 2.5, True])
     '["a", 1, 2.5, true]'
@@ -37,13 +37,13 @@ def format_value(value: Any) -> str:
 
 
 def format_key(key: str) -> str:
-    """A bare key where that is allowed, else a quoted one."""
+    """Format a bare key where that is allowed, else a quoted one."""
     bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
     return key if bare else format_value(key)
 
 
 def format_table(name: str, rows: Iterable[tuple[str, Any, str]]) -> str:
-    """A table of (key, value, comment); None, which TOML lacks, is written as a comment.
+    """Format a table of (key, value, comment); None, which TOML lacks, is written as a comment.
 
     The keys at the top of a file have an empty table name; a nested table's is dotted.
     """

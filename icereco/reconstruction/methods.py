@@ -1,4 +1,4 @@
-"""What can reconstruct events: a trained model, or a method without training."""
+"""Methods that reconstruct events: trained models, and methods without training."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,7 +22,7 @@ from icereco.protocols import Reconstructor
 __all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
 
 COMPARED = ("linefit",)
-"""Quick methods without training that every reconstruction is set beside."""
+"""Quick methods without training that every reconstruction is compared with."""
 
 # Pulses in one call, events read at once.
 _ON_CPU = (50_000, 128)
@@ -32,15 +32,15 @@ _UNTRAINED = (5_000_000, 1024)
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """Something that gives each event of a batch a direction.
+    """A method that reconstructs the direction of each event of a batch.
 
     Attributes:
         name: of the reconstructor, or of the model's profile.
         detector: the detector whose events it takes.
         reconstruct: the method itself; never called with an event without pulses.
         pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
-        events_per_batch: how many events are read at once; progress is reported as often.
-        nothing: what it says of no event at all, from which a file without pulses gets its columns.
+        events_per_batch: how many events are read at once; progress is reported after each batch.
+        nothing: the reconstruction of zero events, which gives the columns of a file without pulses.
         provenance: JSON-able facts for the output.
     """
 
@@ -60,7 +60,7 @@ class Method:
 
 
 def model_method(path: Path) -> Method:
-    """The model in a checkpoint, on the GPU if there is one.
+    """Load the model in a checkpoint, on the GPU if there is one.
 
     Raises:
         IcerecoError: no such file, or not a checkpoint that can be used.
@@ -81,7 +81,9 @@ def model_method(path: Path) -> Method:
     }
 
     def reconstruct(batch: EventBatch) -> Reconstruction:
-        with autocast(checkpoint.profile.train, device):  # as in training, whose validation it then equals
+        with autocast(
+            checkpoint.profile.train, device
+        ):  # as in training, so that results equal those of its validation
             return checkpoint.model.reconstruct(batch)
 
     pulses, events = _ON_CPU if device.type == "cpu" else _ON_GPU
@@ -97,7 +99,7 @@ def model_method(path: Path) -> Method:
 
 
 def untrained_method(name: str, detector: str) -> Method:
-    """An installed reconstructor, with its default options.
+    """Build an installed reconstructor with its default options.
 
     Raises:
         IcerecoError: no reconstructor or detector of that name.
@@ -107,16 +109,16 @@ def untrained_method(name: str, detector: str) -> Method:
 
 
 def comparison_methods() -> dict[str, Callable[[EventBatch], Reconstruction]]:
-    """Quick methods by name, to set beside every reconstruction; without those whose plugin is switched off."""
+    """Return the quick methods of comparison by name, without those whose plugin is switched off."""
     methods = {}
     for name in COMPARED:
-        with suppress(IcerecoError):  # ours, whoever else uses the name
+        with suppress(IcerecoError):  # "icereco/" selects ours if another plugin uses the name
             methods[name] = _reconstructing(registry().find("reconstructor", f"icereco/{name}"))
     return methods
 
 
 def _reconstructing(declaration: Declaration) -> Callable[[EventBatch], Reconstruction]:
-    """A reconstructor with its default options, whose errors name its plugin."""
+    """Build a reconstructor with its default options, whose errors name its plugin."""
     with attributing(declaration, "when it was built without options"):
         options = declaration.component.load_options()()
     built: Built[Reconstructor] = build(declaration, options)
@@ -129,14 +131,14 @@ def _reconstructing(declaration: Declaration) -> Callable[[EventBatch], Reconstr
 
 
 def _with_pulses(batch: EventBatch) -> EventBatch:
-    """The events that have pulses. The others own no DOM, so the lower levels stay as they are."""
+    """Select the events that have pulses. The others have no DOMs, so the lower levels are unchanged."""
     hit = batch.dom_count > 0
     offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
     return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras={})
 
 
 def _parts(batch: EventBatch, pulses_per_call: int) -> list[EventBatch]:
-    """Consecutive events whose pulses sum up to `pulses_per_call` at most, or one event."""
+    """Cut a batch into consecutive events with at most `pulses_per_call` pulses in total, or single larger events."""
     ends = np.cumsum(batch.pulse_count)
     parts, start = [], 0
     while start < len(batch):

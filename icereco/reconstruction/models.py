@@ -1,4 +1,4 @@
-"""Models by name or path, and what they say of events in memory; for notebooks and scripts."""
+"""Models by name or path, and their reconstructions of events in memory; for notebooks and scripts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +50,7 @@ def load_model(name_or_path: str | Path) -> Method:
 
 
 def reconstruct(events: EventBatch, model: Method | str | Path) -> Reconstruction:
-    """What a model says of events, in their order; NaN for events that have no pulses.
+    """Reconstruct events with a model, in their order; NaN for events that have no pulses.
 
     >>> import icereco
     >>> icereco.reconstruct(icereco.simulate(3), "linefit").direction.shape
@@ -68,7 +68,7 @@ def reconstruct(events: EventBatch, model: Method | str | Path) -> Reconstructio
 
 
 def run_method(run: RunFolder) -> Method:
-    """The best model of a run.
+    """Load the best model of a run.
 
     Raises:
         IcerecoError: it has none yet, or one that cannot be used.
@@ -80,13 +80,13 @@ def run_method(run: RunFolder) -> Method:
 
 
 def _for_its_detector(method: Method) -> Method:
-    """The method, refusing events of another detector: positions would mean something else to the model."""
+    """Wrap the method so that it refuses events of another detector, whose positions the model was not trained on."""
 
     def reconstruct(batch: EventBatch) -> Reconstruction:
         if not method.detector.has(batch.sensor_id, batch.position_m):
             raise IcerecoError(
                 f"model {method.name!r} was trained for {method.detector.name}, and these events are of another "
-                "detector; read them with detector=model.detector, or train a model for theirs: "
+                "detector; read them with detector=model.detector, or train a model for that detector: "
                 "icereco train -o detector.use=NAME"
             )
         return method.reconstruct(batch)

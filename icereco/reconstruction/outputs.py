@@ -1,4 +1,4 @@
-"""Where reconstructions go: our parquet table, or a submission to the Kaggle competition."""
+"""Outputs of a reconstruction: our parquet table, or a submission to the Kaggle competition."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -37,12 +37,12 @@ class Output(Protocol):
 
 
 def default_output(first_input: Path, form: Format) -> Path:
-    """In the working directory, named after the first input."""
+    """Return a path in the working directory, named after the first input."""
     return Path(first_input.resolve().stem + _SUFFIX[form])
 
 
 def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> AbstractContextManager[Output]:
-    """The file at `path`, which appears whole when the block ends; a submission has no place for provenance.
+    """Open the output at `path`, which appears complete when the block ends; a submission cannot hold provenance.
 
     Raises:
         IcerecoError: the file cannot be written.

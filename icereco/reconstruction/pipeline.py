@@ -25,15 +25,15 @@ __all__ = ["Outcome", "reconstruct"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a reconstruction did.
+    """Counts, timing and angular errors of a reconstruction.
 
     Attributes:
         events: how many rows were written, one for each event.
         seconds: wall time, reading and writing included.
         without_pulses: events that have none, and so no direction.
         without_direction: events for which the method gave no direction; includes those without pulses.
-        error: angular error of the method, where truth is at hand.
-        comparison_errors: angular errors of other methods on the same events, by name, where truth is at hand.
+        error: angular error of the method, where truth is available.
+        comparison_errors: angular errors of other methods on the same events, by name, where truth is available.
     """
 
     events: int
@@ -59,9 +59,9 @@ def reconstruct(
 
     Args:
         sources: read one after the other.
-        method: what reconstructs.
-        output: what takes the rows.
-        advance: called with the number of events whenever some are done.
+        method: reconstructs the events.
+        output: receives the rows.
+        advance: called with the number of events of each finished batch.
 
     Raises:
         IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot
@@ -71,15 +71,15 @@ def reconstruct(
     tally = _Tally()
     for batch in _batches(sources, method):
         result = method(batch)
-        others = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
-        output.write(reconstruction_rows(batch, result, others))
-        tally.add(batch, result, others)
+        comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
+        output.write(reconstruction_rows(batch, result, comparisons))
+        tally.add(batch, result, comparisons)
         advance(len(batch))
     return tally.outcome()
 
 
 def _batches(sources: Sequence[Source], method: Method) -> Iterator[EventBatch]:
-    """Every event of every source; where one source has truth, all have, if only as NaN: the columns are the same."""
+    """Read every event of every source; where one source has truth, the others get NaN, so that the columns agree."""
     with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
     for source in sources:
         for rows in source.checked(method.detector, method.events_per_batch):
@@ -93,7 +93,7 @@ def _has_truth(source: Source, detector: Detector) -> bool:
 
 
 def _whole_truth(batch: EventBatch) -> Truth:
-    """The truth with every target, unknown where the file does not have it."""
+    """Return the truth with every target, NaN or None where the file lacks it."""
     count = len(batch)
     unknown = Truth(
         direction=np.full((count, 3), np.nan),
@@ -107,7 +107,7 @@ def _whole_truth(batch: EventBatch) -> Truth:
 
 
 class _Tally:
-    """Counts while events pass."""
+    """Accumulates the outcome batch by batch."""
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()

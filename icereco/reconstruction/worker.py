@@ -27,7 +27,7 @@ LENGTH_BYTES = 8
 
 
 def main(checkpoint: Path) -> None:
-    """Serve until the input ends."""
+    """Answer events until the input ends."""
     try:
         method = model_method(checkpoint)
     except IcerecoError as error:

@@ -1,1 +1,1 @@
-"""A run is a folder: what lies in it, and who may write there."""
+"""Runs as folders: their contents, their lock, their status and their orders."""

@@ -1,4 +1,4 @@
-"""How this program starts itself again: the words of a training's command line, and processes that outlive their parent."""
+"""How this program starts itself: the command line of a training, and processes that outlive their parent."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ __all__ = ["program", "resume_arguments", "start", "train_arguments"]
 def train_arguments(
     profile: str, run: RunFolder, *, data: Iterable[str] = (), overrides: Iterable[str] = ()
 ) -> list[str]:
-    """The words behind `icereco` that begin a run; `data` and `overrides` as after `--data` and `-o`."""
+    """Return the arguments of `icereco` that begin a run; `data` and `overrides` as after `--data` and `-o`."""
     words = ["train", "--profile", profile, "--name", run.name]
     if run.path.parent != runs_dir():
         words += ["--runs-dir", str(run.path.parent)]
@@ -26,12 +26,12 @@ def train_arguments(
 
 
 def resume_arguments(run: RunFolder) -> list[str]:
-    """The words behind `icereco` that go on with a run, from any folder."""
+    """Return the arguments of `icereco` that resume a run, from any folder."""
     return ["train", "--runs-dir", str(run.path.resolve().parent), "--resume", run.name]
 
 
 def program(*arguments: str, module: str = "icereco") -> list[str]:
-    """The command line of a module of this installation, whatever `icereco` the shell would find."""
+    """Return the command line of a module of this installation, independent of the shell's search path."""
     return [sys.executable, "-m", module, *arguments]
 
 
@@ -43,12 +43,12 @@ def start(
     threads: int | None = None,
     detached: bool = True,
 ) -> subprocess.Popen[bytes]:
-    """Start a process that reads nothing, and appends what it prints to `output`.
+    """Start a process with empty standard input, and append its output to `output`.
 
     Args:
         command: see `program`.
         output: a file, or the null device.
-        folder: where it runs, unless in this process's.
+        folder: its working directory, by default that of this process.
         threads: of its arithmetic, unless the user has set OMP_NUM_THREADS.
         detached: in a session of its own, which Ctrl-C and the end of the terminal do not reach.
 

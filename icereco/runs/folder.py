@@ -1,4 +1,4 @@
-"""A run is a folder: the one place where a training leaves everything, for anyone to read while it grows.
+"""A run is a folder: it holds all results of a training and can be read while the training writes.
 
     runs/<name>/
         profile.toml             the resolved profile: it alone rebuilds the model
@@ -53,16 +53,16 @@ _LOCK = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One run; holds nothing but its path, so any number of readers may have one."""
+    """One run; the object holds only the path, so any number of readers may use the same folder."""
 
     path: Path
 
     @classmethod
     def create(cls, root: Path, name: str) -> Self:
-        """A new, empty run `root/name`.
+        """Create a new, empty run `root/name`.
 
         Raises:
-            IcerecoError: the name is no plain name, the folder has something in it, or it cannot be written.
+            IcerecoError: the name is not a valid run name, the folder is not empty, or it cannot be written.
         """
         if not is_run_name(name):
             raise IcerecoError(f"{name!r} cannot be the name of a run: use letters, digits, '.', '_' and '-'")
@@ -98,7 +98,7 @@ class RunFolder:
 
     @property
     def skipped(self) -> Path:
-        """What `--skip-bad` left out, a JSON object a line; absent where nothing was."""
+        """The events that `--skip-bad` left out, one JSON object a line; absent if there are none."""
         return self.path / "skipped.jsonl"
 
     @property
@@ -133,7 +133,7 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a training has left anything here."""
+        """Return whether a training has written here."""
         return any((self.path / name).is_file() for name in ("status.json", "profile.toml", "metrics.jsonl"))
 
     def profile_name(self) -> str | None:
@@ -144,22 +144,22 @@ class RunFolder:
         return None
 
     def write_profile(self, resolved_toml: str) -> None:
-        """Keep the resolved profile."""
+        """Write the resolved profile."""
         write_text(self.profile, resolved_toml)
 
     def write_provenance(self, facts: Mapping[str, Any]) -> None:
-        """Keep what `icereco.runs.provenance.provenance` says."""
+        """Write the facts of `icereco.runs.provenance.provenance`."""
         write_text(self.path / "provenance.json", json.dumps(plain(facts), indent=2) + "\n")
 
     def provenance(self) -> dict[str, Any]:
-        """What was kept; empty where it is missing or broken."""
+        """Read the stored provenance; empty where it is missing or broken."""
         with suppress(OSError, ValueError):
             facts = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
             return facts if isinstance(facts, dict) else {}
         return {}
 
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Add one line and hand it to the system at once, so that readers see it.
+        """Append one line and flush it immediately, so that readers see it.
 
         Raises:
             IcerecoError: the disk is full or the folder is gone.
@@ -167,7 +167,7 @@ class RunFolder:
         append_line(self.metrics, metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Every complete line, with NaN for null; a damaged line is left out."""
+        """Read every complete line, with NaN for null; a damaged line is left out."""
         return read_lines(self.metrics)
 
     def rewind_metrics(self, step: int) -> None:
@@ -175,7 +175,7 @@ class RunFolder:
         rewind(self.metrics, step)
 
     def write_status(self, phase: Phase, **progress: Unpack[Progress]) -> None:
-        """Replace the status by one of this process, now; figures that are not given stay, a message does not.
+        """Write a status of this process; figures that are not given keep their values, a message does not.
 
         Raises:
             IcerecoError: the disk is full or the folder is gone.
@@ -191,13 +191,13 @@ class RunFolder:
         )
 
     def status(self) -> Status | None:
-        """What the run last said of itself; None where the file is missing or broken."""
+        """Read the last written status; None where the file is missing or broken."""
         with suppress(OSError, UnicodeDecodeError):
             return Status.parse((self.path / "status.json").read_text(encoding="utf-8"))
         return None
 
     def state(self) -> State:
-        """What is true of the run, whatever it last said."""
+        """Return the actual state of the run, which may differ from its last status."""
         status = self.status()
         if status is None:
             return "crashed"
@@ -206,17 +206,17 @@ class RunFolder:
         return status.state
 
     def is_live(self) -> bool:
-        """Whether a process trains in this folder now."""
+        """Return whether a process is training in this folder."""
         return self.state() == "running"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Have the folder for this process alone; the lock ends with the process, however that ends.
+        """Lock the folder for this process; the lock ends with the process, even if that is killed.
 
-        The status alone tells of a process on another machine, and where the file system has no locks.
+        A process on another machine, or on a file system without locks, is known by the status alone.
 
         Raises:
-            IcerecoError: another live process has it.
+            IcerecoError: another live process holds the lock.
         """
         lock, status = self.path / _LOCK, self.status()
         own = status is not None and (status.pid, status.host) == (os.getpid(), platform.node())
@@ -233,7 +233,7 @@ class RunFolder:
         """Delete the folder with everything in it.
 
         Raises:
-            IcerecoError: a process trains there, it holds what no training has left, or it cannot be deleted.
+            IcerecoError: a process is training there, it is not the folder of a run, or it cannot be deleted.
         """
         if self.is_live():
             raise IcerecoError(f"run {self.name!r} is running; stop it first: icereco runs stop {self.name}")
@@ -245,7 +245,7 @@ class RunFolder:
             raise IcerecoError(f"cannot delete {error.filename or self.path}: {error.strerror}") from error
 
     def discard(self) -> None:
-        """Remove the folder, as far as that can be done; for the process that made it."""
+        """Remove the folder, ignoring errors; for the process that created it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _in_use(self, pid: int | None, host: str) -> IcerecoError:
@@ -256,17 +256,17 @@ class RunFolder:
 
 
 def is_run_name(name: str) -> bool:
-    """Whether a folder of runs can have a run of that name."""
+    """Return whether a name is valid for a run."""
     return _NAME.fullmatch(name) is not None
 
 
 def runs_dir() -> Path:
-    """Where runs are kept unless set otherwise: `runs` in the working directory."""
+    """Return the default folder of runs: `runs` in the working directory."""
     return Path("runs")
 
 
 def list_runs(root: Path) -> list[RunFolder]:
-    """All runs in a folder, the one that was active last first."""
+    """List all runs in a folder, the most recently active first."""
     if not root.is_dir():
         return []
     runs = [run for path in root.iterdir() if path.is_dir() and (run := RunFolder(path)).exists]
@@ -274,7 +274,7 @@ def list_runs(root: Path) -> list[RunFolder]:
 
 
 def newest_finished(root: Path) -> RunFolder:
-    """The run that finished last and has weights.
+    """Return the run with weights that finished last.
 
     Raises:
         IcerecoError: there is none.
@@ -293,7 +293,7 @@ def newest_finished(root: Path) -> RunFolder:
 
 
 def resolve(name_or_path: str | Path, root: Path) -> RunFolder:
-    """The run of that path, or of that name in `root`.
+    """Return the run with this path, or with this name in `root`.
 
     Raises:
         IcerecoError: there is none, with the nearest name.

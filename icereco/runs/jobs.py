@@ -1,12 +1,12 @@
-"""Jobs: commands that run on their own, one after the other or at once, and outlive whoever asked for them.
+"""Jobs: commands that run on their own, one after the other or at once, and outlive the process that submitted them.
 
     runs/.jobs/
-        1760000000123-quick-simulated-v1-calm-muon.json    what to run, and how it stands
+        1760000000123-quick-simulated-v1-calm-muon.json    what to run, and its state
         1760000000123-quick-simulated-v1-calm-muon.txt     what it printed
         .lock                                              held by the process that works through the queue
 
-Each job runs in a session of its own, away from the terminal: closing that, or a lost line, does not reach it.
-The queue has no server: whoever adds a job starts a worker, and a worker that finds another at work ends at once.
+Each job runs in a session of its own, detached from the terminal: closing that, or losing the connection, does not stop it.
+The queue has no server: adding a job starts a worker, and a worker that finds another running ends immediately.
 """
 
 import json
@@ -28,7 +28,7 @@ from icereco.system.process_identity import birth_mark, is_alive
 __all__ = ["Job", "JobFolder", "JobState"]
 
 JobState = Literal["waiting", "running", "done", "failed", "lost"]
-"""lost: its process died without a word, as when the machine is switched off."""
+"""lost: its process died without recording an end, for example when the machine was switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Job:
         identity: file name without suffix; sorts by time of submission.
         arguments: behind `icereco`, such as ("train", "--profile", "quick").
         folder: where it runs.
-        run: the name of the run that it makes or goes on with.
+        run: the name of the run that it begins or resumes.
         queued: whether it waits for its turn.
-        pid, mark: of the worker that looks after it, once it runs.
+        pid, mark: of the worker that runs it, once it has started.
         left_run: whether its run had a folder when it ended.
     """
 
@@ -60,16 +60,16 @@ class Job:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """None for text that is no job."""
+        """Parse a job file; None if the text is not a job."""
         with suppress(ValueError, LookupError, TypeError):
-            found = json.loads(text)
-            if found["state"] in get_args(JobState):
-                return cls(**found | {"arguments": tuple(map(str, found["arguments"]))})
+            fields = json.loads(text)
+            if fields["state"] in get_args(JobState):
+                return cls(**fields | {"arguments": tuple(map(str, fields["arguments"]))})
         return None
 
     @property
     def now(self) -> Self:
-        """As it is, which may be lost where the file still says running."""
+        """Return the job with its actual state: lost where the file says running and the process is dead."""
         if self.state == "running" and not (self.pid and is_alive(self.pid, self.mark)):
             return replace(self, state="lost")
         return self
@@ -83,27 +83,27 @@ class JobFolder:
 
     @property
     def path(self) -> Path:
-        """Where they are kept; no run can have this name."""
+        """The folder of the jobs; no run can have its name."""
         return self.runs / ".jobs"
 
     def all(self) -> list[Job]:
-        """Every job, in the order in which they were submitted."""
-        found = [self._read(path.stem) for path in sorted(self.path.glob("*.json"))]
-        return [job.now for job in found if job is not None]
+        """List every job in order of submission."""
+        jobs = [self._read(path.stem) for path in sorted(self.path.glob("*.json"))]
+        return [job.now for job in jobs if job is not None]
 
     def output(self, job: Job) -> Path:
-        """What a job printed."""
+        """Return the file of a job's output."""
         return self.path / f"{job.identity}.txt"
 
     def complaint(self, job: Job) -> str:
-        """Why a job failed, as far as it said so."""
+        """Return why a job failed: its last error message, else its exit code or state."""
         with suppress(OSError):
             if message := message_in(self.output(job).read_text(encoding="utf-8", errors="replace")):
                 return message
         return f"exit code {job.exit_code}" if job.exit_code else f"the job {job.state}"
 
     def submit(self, arguments: Sequence[str], run: str, folder: Path, *, queued: bool) -> Job:
-        """Start a job at once, or let it wait for those before it; it outlives this process either way.
+        """Start a job immediately, or queue it behind earlier ones; it outlives this process either way.
 
         Raises:
             IcerecoError: the folder cannot be written to.
@@ -116,7 +116,7 @@ class JobFolder:
         return job
 
     def cancel(self, job: Job) -> None:
-        """Take a job that waits out of the queue, or forget one that has ended.
+        """Remove a waiting job from the queue, or the record of one that has ended.
 
         Raises:
             IcerecoError: it is running.
@@ -128,19 +128,19 @@ class JobFolder:
             path.unlink(missing_ok=True)
 
     def work(self, identity: str | None = None) -> None:
-        """What a worker does: one job, or the whole queue, unless another worker has it."""
+        """Work through one job, or through the whole queue unless another worker does so."""
         if identity is not None:
             if job := self._read(identity):
                 self._run(job)
             return
         while self._next() is not None:
             with locked_if_free(self.path / ".lock") as free:
-                # A running job alone tells of another worker where the file system has no locks.
+                # Without locks of the file system, another worker is known only by its running job.
                 if not free or any(job.queued and job.state == "running" for job in self.all()):
                     return
                 while job := self._next():
                     self._run(job)
-            # A job that came after the last look had a worker that found the turn taken: look again without it.
+            # The worker of a job submitted since the last check found the lock taken and ended: check again without it.
 
     def _next(self) -> Job | None:
         return next((job for job in self.all() if job.queued and job.state == "waiting"), None)
@@ -170,7 +170,7 @@ class JobFolder:
 
 
 def _call(job: Job, output: Path) -> int:
-    """Run a job's command to its end, in the session of its worker; its exit code."""
+    """Run a job's command to its end in the session of its worker, and return its exit code."""
     try:
         return start(program(*job.arguments), output, folder=Path(job.folder), detached=False).wait()
     except OSError as error:

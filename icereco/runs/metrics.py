@@ -1,6 +1,6 @@
 """`metrics.jsonl` of a run: what each key of a line means, and how lines are written and read.
 
-A line is a JSON object that is complete once its newline is there. A number that is not finite is written as null and
+A line is a JSON object; it is complete once its newline is written. A number that is not finite is written as null and
 read as NaN. Keys that `SCHEMA` does not list are allowed, kept and shown.
 """
 
@@ -34,15 +34,15 @@ ANGULAR_ERRORS: dict[AngularError, str] = {
     "median_deg": "median",
     "containment68_deg": "68 % containment",
 }
-"""Figures of the angular error between estimated and true direction, by key, for people."""
+"""Display names of the figures of the angular error between estimated and true direction, by key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a key of a line means.
+    """The meaning of a key of a line.
 
     Attributes:
-        key: as it is in the file; a part in angle brackets, such as `<slice>`, stands for any name.
+        key: as it is in the file; a part in angle brackets, such as `<slice>`, is a placeholder for any name.
         unit: empty for a pure number.
         meaning: in words.
     """
@@ -56,7 +56,7 @@ _POSITIONS = (
     Metric("step", "", "optimizer steps so far; in every line"),
     Metric("epoch", "", "passes over the training events so far, with fractions; in every line"),
     Metric("events", "", "training events seen so far, each as often as it was seen; in every line"),
-    Metric("seconds", "s", "time spent in training steps so far, over all sittings; in every line"),
+    Metric("seconds", "s", "time spent in training steps so far, over all sessions; in every line"),
     Metric("time", "s", "when the line was written, since 1970 (UTC); in every line"),
 )
 _LOSSES = (
@@ -83,21 +83,21 @@ SCHEMA: tuple[Metric, ...] = (*_POSITIONS, *_LOSSES, *_ERRORS)
 """Every key that a training writes."""
 
 POSITIONS = tuple(metric.key for metric in _POSITIONS)
-"""Keys that say where a line stands, rather than how well the training does."""
+"""Keys that give the position of a line in the training rather than a measurement."""
 
 NAMES = tuple(metric.key for metric in SCHEMA if "<" not in metric.key)
 """Keys without a free part."""
 
 
 def split_key(key: str) -> tuple[str, str, str]:
-    """Part of the training, figure, and slice or loss: "validation", "median_deg", "<200"; what is absent is empty."""
+    """Split a key into part of the training, figure, and slice or loss: "validation", "median_deg", "<200"; absent ones are empty."""
     part, _, rest = key.partition("/")
     figure, _, name = rest.partition("/")
     return part, figure, name
 
 
 def append_line(path: Path, metrics: Mapping[str, Any]) -> None:
-    """Add one line and hand it to the system at once, so that readers see it.
+    """Append one line and flush it immediately, so that readers see it.
 
     Raises:
         IcerecoError: the disk is full or the folder is gone.
@@ -111,7 +111,7 @@ def append_line(path: Path, metrics: Mapping[str, Any]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Every complete line, with NaN for null; a damaged line is left out. Empty where there is no file."""
+    """Read every complete line, with NaN for null; damaged lines are left out. Empty if there is no file."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def rewind(path: Path, step: int) -> None:
 
 
 def numbers_of(row: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a line; texts, flags and lists are left out."""
+    """Return the numbers of a line; texts, flags and lists are left out."""
     numbers = {}
     for key, value in row.items():
         if isinstance(value, int | float) and not isinstance(value, bool):

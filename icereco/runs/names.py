@@ -18,23 +18,23 @@ spark spectrum star storm string tau track vertex winter
 
 
 def two_words() -> str:
-    """An adjective and a noun that nobody chose."""
+    """Draw a random adjective and noun."""
     return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
 
 
 def default_name(root: Path, component: str, description: str, words: str | None = None) -> str:
-    """A name that no run in `root` has; the version is one more than the highest of the same pair.
+    """Return an unused name for a run in `root`; its version is one above the highest of the same component and description.
 
     Args:
         root: the folder of runs.
         component: what is trained, usually the profile's name.
         description: on what, usually the name of the data.
-        words: what sets it apart from others that are made at the same time; any two by default.
+        words: distinguish it from runs that are created at the same time; two random words by default.
     """
     stem = f"{_slug(component)}-{_slug(description)}-v"
     taken = [path.name for path in root.iterdir()] if root.is_dir() else []
-    found = [re.match(rf"{re.escape(stem)}(\d+)(-|$)", name) for name in taken]
-    version = 1 + max((int(match[1]) for match in found if match), default=0)
+    matches = [re.match(rf"{re.escape(stem)}(\d+)(-|$)", name) for name in taken]
+    version = 1 + max((int(match[1]) for match in matches if match), default=0)
     return f"{stem}{version}-{words or two_words()}"
 
 

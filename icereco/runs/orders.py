@@ -1,8 +1,8 @@
-"""Orders to a training: lines that anybody appends to `control.jsonl`, and that the trainer obeys between two steps.
+"""Orders to a training: lines that any process may append to `control.jsonl`, carried out between two steps.
 
     {"order": "pause", "time": 1760000000.0, "by": "ada@laptop"}
 
-The trainer acknowledges by telling in its status up to which byte of the file it has obeyed, and what it did.
+The trainer acknowledges them in its status: the byte up to which orders have been carried out, and its latest answer.
 """
 
 import getpass
@@ -26,14 +26,14 @@ Order = Literal["stop", "pause", "resume", "checkpoint"]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An order that was given: obeyed once the run's status has answered up to byte `end`."""
+    """A submitted order: carried out once the run's status has answered up to byte `end`."""
 
     run: RunFolder
     order: Order
     end: int
 
     def answer(self) -> str | None:
-        """What the trainer said to it, None as long as it has not."""
+        """Return the trainer's answer, None as long as there is none."""
         status = self.run.status()
         if status is None or status.answered < self.end:
             return None
@@ -41,10 +41,10 @@ class Receipt:
 
 
 def give_order(run: RunFolder, order: Order) -> Receipt:
-    """Append an order for the training that runs in a folder.
+    """Append an order for the training of a run.
 
     Raises:
-        IcerecoError: nothing trains there, or the folder cannot be written to.
+        IcerecoError: the run is not training, or the folder cannot be written to.
     """
     state = run.state()
     if state != "running":
@@ -56,10 +56,10 @@ def give_order(run: RunFolder, order: Order) -> Receipt:
 
 
 def wait_for_answer(receipt: Receipt, seconds: float) -> str:
-    """What the trainer says, waiting for the end of its step.
+    """Wait for the trainer to finish its step, and return its answer.
 
     Raises:
-        IcerecoError: the training ended before it obeyed, or takes longer than `seconds`.
+        IcerecoError: the training ended before it carried out the order, or takes longer than `seconds`.
     """
     deadline = time.monotonic() + seconds
     while (answer := receipt.answer()) is None:
@@ -75,16 +75,16 @@ def wait_for_answer(receipt: Receipt, seconds: float) -> str:
 
 
 class OrderReader:
-    """The trainer's side: new orders, each once; those given before it was made are not for this training."""
+    """Yields new orders to the trainer, each once; orders older than the reader belong to an earlier training."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = _size(path)
 
     def new(self) -> list[tuple[Order | None, str]]:
-        """Orders since the last call, each with its line; None for a line that is no order."""
+        """Return the orders since the last call, each with its line; None for a line that is not an order."""
         size = _size(self.path)
-        if size < self.offset:  # the file was emptied
+        if size < self.offset:  # the file was truncated
             self.offset = 0
         if size == self.offset:
             return []

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, machine, command line."""
+"""The provenance of a result: versions, machine, command line."""
 
 import platform
 import shlex
@@ -17,14 +17,14 @@ _LIBRARIES = ("torch", "numpy", "polars", "pyarrow", "safetensors")
 
 
 def provenance(**facts: Any) -> dict[str, Any]:
-    """JSON-able facts of this process, and `facts` (such as data fingerprint and detector) beside them.
+    """Collect JSON-able facts of this process, and add `facts` (such as data fingerprint and detector).
 
-    Imports none of the libraries whose versions it tells.
+    Reads the versions of libraries without importing them.
     """
     return {
         "icereco": __version__,
         "plugins": {plugin.name: plugin.version for plugin in registry().plugins if plugin.error is None},
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "libraries": {name: installed for name in _LIBRARIES if (installed := _version(name))},
         "python": platform.python_version(),
         "machine": machine(),
         "command": shlex.join(sys.argv),
@@ -34,7 +34,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return host name, operating system and processor of this machine."""
+    """Describe the machine: host, system, processor."""
     return {
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",

@@ -1,4 +1,4 @@
-"""What a run says of itself, and whether that is still true."""
+"""The status that a run writes, and the actual state of its process."""
 
 import json
 import platform
@@ -12,17 +12,17 @@ from icereco.system.process_identity import is_alive
 __all__ = ["Phase", "Progress", "State", "Status", "age"]
 
 Phase = Literal["starting", "preparing", "training", "validating", "paused", "finished", "stopped", "failed"]
-"""What a run says of itself; the last three are its last word."""
+"""The phase that a run writes; the last three are final."""
 
 State = Literal["running", "finished", "stopped", "failed", "crashed"]
-"""What is true of a run: one that still says "training" after its process has died has crashed."""
+"""The actual state of a run: one whose status is "training" although its process has died has crashed."""
 
 SILENT_SECONDS = 300.0
-"""A process on another machine, which we cannot ask, is taken for dead after so long without a heartbeat."""
+"""A process on another machine, which cannot be queried, is assumed dead after this time without a heartbeat."""
 
 
 class Progress(TypedDict, total=False):
-    """What a training reports with its status; every field is one of `Status`."""
+    """The fields of `Status` that a training reports."""
 
     step: int
     steps: int | None
@@ -46,7 +46,7 @@ class Status:
         begun: Unix time of the first status; heartbeat: of this one.
         epoch: may be fractional.
         saved_step: the step of the last checkpoint.
-        answered: orders in `control.jsonl` are obeyed up to this byte; answer: what the last one came to.
+        answered: byte of `control.jsonl` up to which orders have been carried out; answer: to the last one.
         message: why it failed, or what to do next.
     """
 
@@ -70,7 +70,7 @@ class Status:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """None for text that is not a status; keys of later versions are ignored."""
+        """Parse a status file; None if the text is not a status. Keys of later versions are ignored."""
         with suppress(ValueError, TypeError, AttributeError):
             known = {field.name for field in fields(cls)}
             status = cls(**{key: value for key, value in json.loads(text).items() if key in known})
@@ -81,13 +81,13 @@ class Status:
 
     @property
     def state(self) -> State:
-        """What is true now, as far as the status itself says."""
+        """Return the state as judged from the status alone."""
         return self.state_of(self.heartbeat)
 
     def state_of(self, written: float) -> State:
-        """What is true now of a status that the file system says was written at a Unix time.
+        """Return the state of a status that, by the file system, was written at a Unix time.
 
-        The clock of another machine may be wrong by hours; that of the disk that we share with it hardly is.
+        The clock of another machine may be wrong by hours; that of the shared file system hardly is.
         """
         if self.phase in ("finished", "stopped", "failed"):
             return self.phase
@@ -95,7 +95,7 @@ class Status:
 
     @property
     def local(self) -> bool:
-        """Whether its process is one of this machine."""
+        """Return whether its process runs on this machine."""
         return self.host == platform.node()
 
     def _process_lives(self, written: float) -> bool:
@@ -106,7 +106,7 @@ class Status:
 
 
 def age(seconds: float) -> str:
-    """How long ago, in one unit.
+    """Format how long ago something happened, in one unit.
 
     >>> age(7300.0)
     '2 h ago'

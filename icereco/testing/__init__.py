@@ -1,1 +1,1 @@
-"""What tests need, ours and a third party's."""
+"""Helpers for tests of icereco and of third-party plugins."""

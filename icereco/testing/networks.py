@@ -1,4 +1,4 @@
-"""Aggregators and encoders called with random numbers, and with a batch that agrees with these where they ask for one."""
+"""Calls of aggregators and encoders with random numbers, and with a matching batch if they take one."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ __all__ = ["call_aggregator", "call_encoder"]
 def call_aggregator(
     aggregator: Any, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
 ) -> Float[Tensor, "dom width"]:
-    """Its vectors for DOMs of one event. Times and charges come from the first two features, so that they have gradients."""
+    """Return the vectors of an aggregator for DOMs of one event. Times and charges come from the first two features, so that they have gradients."""
     doms = len(pulse_offsets) - 1
     batch = TensorBatch(
         dom_offsets=torch.tensor([0, doms]),
@@ -38,7 +38,7 @@ def call_encoder(
     positions: Float[Tensor, "dom 3"],
     dom_offsets: Int[Tensor, "event_plus_1"],
 ) -> Float[Tensor, "event width"]:
-    """Its vectors for DOMs with one pulse each, whose time comes from the first number of the DOM's vector."""
+    """Return the vectors of an encoder for DOMs with one pulse each, whose time comes from the first number of the DOM's vector."""
     doms = len(dom_vectors)
     batch = TensorBatch(
         dom_offsets=dom_offsets,

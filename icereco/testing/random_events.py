@@ -1,4 +1,4 @@
-"""Random event tables, made by NumPy in no time: the shape of real data without its physics."""
+"""Random event tables, made quickly by NumPy: the shape of real data without its physics."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ __all__ = ["likely_pulse_counts", "random_events"]
 
 
 def likely_pulse_counts(events: int, seed: int = 0) -> Int[ndarray, "event"]:
-    """Pulses per event with about the percentiles of IceCube data: P50 63, P90 144, P99 1,200; mean about 150."""
+    """Draw numbers of pulses per event with about the percentiles of IceCube data: P50 63, P90 144, P99 1,200; mean about 150."""
     random = np.random.default_rng([seed, 1])
     dim = np.exp(random.normal(np.log(60), 0.55, events))
     bright = 8 * dim * random.pareto(1.3, events)
@@ -26,14 +26,14 @@ def random_events(
     truth: bool = True,
     by_time: bool = True,
 ) -> pa.Table:
-    """A table of the own layout with so many pulses in each event.
+    """Make a table of the own layout with the given number of pulses in each event.
 
     Args:
         pulse_counts: `[E]`, may hold zeros.
         seed: of everything.
         sensors: sensor ids are below this; an event of n pulses hits about n/2 of them.
         truth: with the truth columns.
-        by_time: pulses in order of time, as files mostly have them, instead of in any order.
+        by_time: pulses in order of time, as in most files, instead of random order.
     """
     random = np.random.default_rng([seed, 2])
     counts = np.asarray(pulse_counts, np.int64)

@@ -1,4 +1,4 @@
-"""A running mean of the weights along the way, which is often better than where they end."""
+"""A running mean of the weights during training, which often performs better than the final weights."""
 
 from typing import cast
 
@@ -11,12 +11,12 @@ __all__ = ["AveragedModel", "averaged", "running_average"]
 
 
 def running_average(model: Model, options: TrainOptions) -> AveragedModel | None:
-    """The exponential mean that `ema_decay` asks for (Polyak and Juditsky 1992), or None; buffers are the model's own."""
+    """Return the exponential mean set by `ema_decay` (Polyak and Juditsky 1992), or None; buffers are the model's own."""
     if not options.ema_decay:
         return None
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay))
 
 
 def averaged(model: Model, average: AveragedModel | None) -> Model:
-    """The model that is validated and saved: the running mean of a model, where one is kept, else itself."""
+    """Return the model to validate and save: the running mean of the weights where one is kept, else `model` itself."""
     return model if average is None else cast("Model", average.module)

@@ -22,7 +22,7 @@ class Checkpoints(TrainingObserver):
     """The checkpoints of a run folder.
 
     Attributes:
-        facts: the provenance to save with the weights, asked for each time.
+        facts: called at each checkpoint for the provenance to save with the weights.
     """
 
     run: RunFolder

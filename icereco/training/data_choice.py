@@ -1,4 +1,4 @@
-"""Which data sets a training is fed with, and how often it sees their events: `NAME|PATH` or `NAME|PATH=WEIGHT`."""
+"""The data sets to train on, and how often an epoch sees their events: `NAME|PATH` or `NAME|PATH=WEIGHT`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,10 +40,10 @@ class DataChoice:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`NAME|PATH`, or `NAME|PATH=WEIGHT`; a path that exists as it stands is one, even with "=" in it.
+        """Parse `NAME|PATH` or `NAME|PATH=WEIGHT`; an existing path is a path even if it contains "=".
 
         Raises:
-            IcerecoError: the weight is no number above 0, or there is no such data set, file or folder.
+            IcerecoError: the weight is not a number above 0, or there is no such data set, file or folder.
         """
         head, equals, tail = text.rpartition("=")
         if not equals or not head or text in data_sets() or Path(text).exists():
@@ -60,12 +60,12 @@ class DataChoice:
         return cls(find(head), weight)
 
     @classmethod
-    def recorded(cls, found: Sequence[Mapping[str, Any]]) -> list[Self]:
-        """What a run's provenance says it was trained on, whatever the user's settings say today."""
-        return [cls(DataSet(**one["data"]), one["weight"], one.get("skip_bad", False)) for one in found]
+    def recorded(cls, records: Sequence[Mapping[str, Any]]) -> list[Self]:
+        """Rebuild the choices from a run's provenance, independently of the user's current settings."""
+        return [cls(DataSet(**one["data"]), one["weight"], one.get("skip_bad", False)) for one in records]
 
     def open(self) -> "Source":
-        """The events with the reader that understands them: opened the first time, and then handed on.
+        """Return the events with the reader of their format; opened once and reused afterwards.
 
         Raises:
             IcerecoError: see `icereco.data.catalog.DataSet.open`.
@@ -77,29 +77,29 @@ class DataChoice:
         return self.data.open()
 
     def record(self) -> dict[str, Any]:
-        """JSON-able, for a run's provenance."""
+        """Return a JSON-able form for a run's provenance."""
         data = self.data.model_copy(update={"path": self.data.path.resolve()})
         table = data.model_dump(mode="json", exclude_none=True)
         return {"data": table, "weight": self.weight, "skip_bad": self.skip_bad}
 
     def read_with(self, reader: str | None, *, skip_bad: bool) -> Self:
-        """The same, read as the command line says."""
+        """Return the same choice with the reader and the treatment of bad events that the command line sets."""
         data = self.data if reader is None else self.data.model_copy(update={"reader": reader})
         return replace(self, data=data, skip_bad=skip_bad)
 
     def absolute(self) -> str:
-        """The path, with the weight if it is not 1, for people."""
+        """Return the absolute path for display, with the weight if it is not 1."""
         path = str(self.data.path.resolve())
         return path if self.weight == 1 else f"{path}={self.weight:g}"
 
 
 def described(chosen: Sequence[DataChoice]) -> str:
-    """What a run's name says of its data."""
+    """Return the part of a run's name that describes its data."""
     return "+".join(one.data.name or one.data.path.stem for one in chosen) or "simulated"
 
 
 def declared_detector(chosen: Sequence[DataChoice], overrides: Sequence[str]) -> list[str]:
-    """The detector that the data sets declare, as an override for the profile, where the user gives none."""
+    """Return the detector that the data sets declare as an override of the profile, unless the user sets one."""
     declared = {one.data.detector for one in chosen if one.data.detector is not None}
     if len(declared) != 1 or any(text.startswith("detector.use=") for text in overrides):
         return []
@@ -107,7 +107,7 @@ def declared_detector(chosen: Sequence[DataChoice], overrides: Sequence[str]) ->
 
 
 def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
-    """Look at the first events of each data set, before anything is made.
+    """Read the first events of each data set, before any file is written.
 
     Raises:
         IcerecoError: they cannot be read, or are of another detector.

@@ -1,4 +1,4 @@
-"""What a training is fed: events of one data set or several, split into training and validation."""
+"""Training material: events of one or several data sets, split into training and validation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,7 +32,7 @@ __all__ = ["Material", "Stages", "gather"]
 logger = get_logger(__name__)
 
 Stages = Callable[[str], Progress]
-"""Gives a named stage of the preparation something to report its progress to."""
+"""Maps the name of a stage of the preparation to the function to which it reports its progress."""
 
 LARGEST_VALIDATION_SHARE = 0.2
 SIMULATION_SEED = 1
@@ -60,20 +60,20 @@ class Material:
 
     def validation(self, options: TrainOptions) -> Iterator[EventBatch]:
         """The validation events in their order, in batches."""
-        return Stream(self._found, self.detector, _budget(options)).in_order()
+        return Stream(self._validation_portions, self.detector, _budget(options)).in_order()
 
     def first_batch(self, options: TrainOptions) -> EventBatch:
-        """A batch to look at before training, without waiting for others: of validation events, or of those to train on.
+        """Return a batch to inspect before training, without waiting for data that is still being prepared.
 
-        Of many events it is the latter, as the files that validate may be prepared last.
+        It holds validation events for small data sets, else training events, as the validation files may be prepared last.
         """
         many = any(len(portion.store) > EXACT_EVENTS for portion in self.train)
         portions = self.train if many else self.validate
         return next(Stream(portions, self.detector, _budget(options), workers=0).in_order())
 
     @cached_property
-    def _found(self) -> tuple[Portion, ...]:
-        """The validation events by row number: they are few, and not to be looked for each time."""
+    def _validation_portions(self) -> tuple[Portion, ...]:
+        """The validation events by row number, cached, as they are read at each validation."""
         return tuple(replace(portion, rows=RowNumbers(portion.row_numbers())) for portion in self.validate)
 
 
@@ -87,14 +87,14 @@ def gather(
 ) -> Iterator[Material]:
     """Prepare the events of `data`, or simulate what the profile asks for if there is none; both are cached.
 
-    Where there are many files, training begins with the first while the others are prepared; that ends with the block.
-    `skipped` is the file that lists bad events where they are to be left out.
+    With many files, training begins on the first while the others are prepared in the background, until the block ends.
+    `skipped` is the file that lists the bad events which are left out.
 
     Raises:
         IcerecoError: the data cannot be read, has no truth, or is too little to split.
     """
-    options, asked = profile.train, DataChoice.all_of(data)
-    chosen = asked or DataChoice.all_of(_simulate(profile, detector, stages))
+    options, requested = profile.train, DataChoice.all_of(data)
+    chosen = requested or DataChoice.all_of(_simulate(profile, detector, stages))
     for one in chosen:
         one.data.require_detector(detector)
     with ExitStack() as stack:
@@ -108,29 +108,29 @@ def gather(
         if len(train) > 1:
             _say_shares(train, chosen)
         facts = {
-            "data": _one_or_all([one.absolute() for one in asked]),
+            "data": _one_or_all([one.absolute() for one in requested]),
             "store": _one_or_all([str(store.folder.resolve()) for store in stores]),
             "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
             "train_events": sum(len(portion) for portion in train),
             "validation_events": sum(len(part.validation) for part in parts),
             "split": _one_or_all([part.description for part in parts]),
-            "data_sets": [one.record() for one in asked],
+            "data_sets": [one.record() for one in requested],
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
         yield Material(tuple(train), tuple(validate), detector, facts)
 
 
 def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
-    """The sources, without their bad events where that is asked for."""
-    sources, found = [], list[Skipped]()
+    """Open the sources, leaving out bad events where the choice says so."""
+    sources, bad_events = [], list[Skipped]()
     for one in chosen:
         source = one.open()
         if one.skip_bad:
             source, skipped = skip_bad(source, detector, need_truth=True)
-            found += skipped
+            bad_events += skipped
         sources.append(source)
     if listing is not None:
-        write_skipped(listing, found)
+        write_skipped(listing, bad_events)
     return sources
 
 
@@ -143,7 +143,7 @@ def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
 
 @contextmanager
 def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Iterator[Store]:
-    """A store with truth, whole, or growing where it has many events in several files."""
+    """Open a store with truth, complete, or still growing if the source has many events in several files."""
     if is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
         store = prepared(source, detector, stages("sorting"))
         _require_trainable(store, source.path)
@@ -180,19 +180,19 @@ def _split(
     rules: Sequence[SplitRule | None],
     options: TrainOptions,
 ) -> list[Split]:
-    """Each data set by itself, as it declares or else by hash; of each as much as its size is of all."""
+    """Split each data set separately, as it declares or else by hash, in proportion to its share of all events."""
     total = sum(map(len, stores))
-    found = []
+    splits = []
     for store, source, rule in zip(stores, sources, rules, strict=True):
         share = len(store) / total
         validation = max(round(options.validation_events * share), 1)
         train = None if options.events is None else max(round(options.events * share), 1)
         if rule is not None:
-            found.append(declared_split(store, rule, source.part_names(), validation, train))
+            splits.append(declared_split(store, rule, source.part_names(), validation, train))
             continue
         most = max(int(len(store) * LARGEST_VALIDATION_SHARE), 1)
-        found.append(split(store, min(validation, most), options.seed, train))
-    return found
+        splits.append(split(store, min(validation, most), options.seed, train))
+    return splits
 
 
 def _one_or_all(texts: list[str]) -> str | list[str] | None:

@@ -28,7 +28,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]  # torch overloads it
-        """One step; gradients stay as they are."""
+        """Take one step; gradients are not changed."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
@@ -46,7 +46,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row column"]:
-    """Near the orthogonal matrix U Vᵀ of matrix = U S Vᵀ, singular values 0.7 to 1.2, by Newton-Schulz iteration.
+    """Approximate the orthogonal factor U Vᵀ of matrix = U S Vᵀ (singular values 0.7 to 1.2) by Newton-Schulz iteration.
 
     Each round replaces X by P X with P = a + b X Xᵀ + c (X Xᵀ)². All the P are polynomials of the first X Xᵀ, so rounds are
     taken on that small square matrix, and X is multiplied once, by the product of the P: 0.6 of the arithmetic.
@@ -61,5 +61,5 @@ def orthogonal(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row column
         factor.diagonal().add_(a)
         product = factor @ product
         gram = factor @ gram @ factor
-    found: Tensor = product @ wide
-    return found if matrix.shape[0] <= matrix.shape[1] else found.T
+    nearest: Tensor = product @ wide
+    return nearest if matrix.shape[0] <= matrix.shape[1] else nearest.T

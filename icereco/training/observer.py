@@ -1,4 +1,4 @@
-"""Who follows a training: records it, obeys orders, keeps checkpoints, shows it."""
+"""Observers of a training: they record it, carry out orders, save checkpoints, display it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -15,30 +15,30 @@ Weights = Literal["best", "last"]
 
 
 class TrainingObserver:
-    """What a `Trainer` reports, to whoever follows it. An observer overrides what it needs; all else does nothing."""
+    """The events that a `Trainer` reports. An observer overrides the methods it needs; the others do nothing."""
 
     def on_step(self, position: Position, loss: float) -> None:
-        """After every step, with the mean loss of its events."""
+        """Called after every step with the mean loss of its events."""
 
     def during_validation(self) -> AbstractContextManager[None]:
-        """Opened for each validation, around all of its batches."""
+        """Return a context that encloses all batches of a validation."""
         return nullcontext()
 
     def on_validation_batch(self, batch: EventBatch, reconstruction: Reconstruction) -> None:
-        """After every batch of a validation, with what the model makes of its events."""
+        """Called after every batch of a validation with the model's reconstruction of its events."""
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:
-        """Every few steps and after every validation, with a line for `metrics.jsonl`."""
+        """Called every few steps and after every validation with a line for `metrics.jsonl`."""
 
     def on_checkpoint(self, weights: Weights) -> None:
-        """When weights are to be saved."""
+        """Called when weights are due to be saved."""
 
     def between_steps(self) -> None:
-        """After a step and the validation that may follow it; may wait, save, or ask for a stop."""
+        """Called after a step and the validation that may follow it; may wait, save, or request a stop."""
 
 
 class Observers(TrainingObserver):
-    """Several observers as one; each is reported to in this order."""
+    """Several observers as one, called in this order."""
 
     def __init__(self, *observers: TrainingObserver) -> None:
         self.observers: Sequence[TrainingObserver] = observers

@@ -1,4 +1,4 @@
-"""The optimizers of a model, as one, and the learning rate along the way."""
+"""The optimizers of a model, combined into one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class Optimizers:
     parts: tuple[torch.optim.Optimizer, ...]
 
     def step(self, rate: float) -> None:
-        """One step, with `rate` (0 to 1) of each one's full learning rate."""
+        """Take one step with `rate` (0 to 1) times the full learning rate of each optimizer."""
         for part in self.parts:
             for group in part.param_groups:
                 group["lr"] = rate * group["full_rate"]
             part.step()
 
     def zero_grad(self) -> None:
-        """Discard the gradients of the last step."""
+        """Clear the gradients of all parameters."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 
@@ -52,7 +52,7 @@ def _is_inside(name: str, value: Tensor) -> bool:
 
 
 def _adamw(parameters: Sequence[Tensor], options: TrainOptions) -> torch.optim.AdamW:
-    """Only matrices decay, biases and norms do not."""
+    """Build AdamW with weight decay of matrices only; biases and norms do not decay."""
     groups = [
         {"params": [value for value in parameters if value.dim() >= 2], "weight_decay": options.weight_decay},
         {"params": [value for value in parameters if value.dim() < 2], "weight_decay": 0.0},

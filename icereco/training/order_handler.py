@@ -1,4 +1,4 @@
-"""Obeys the orders of a run's control file, between two steps, and says so in its status."""
+"""Carries out the orders of a run's control file between two steps, and acknowledges them in its status."""
 
 import time
 
@@ -24,13 +24,13 @@ class StoppedEarlyError(IcerecoError):
 
 
 class Orders(TrainingObserver):
-    """Stop, pause, resume and checkpoint. None of them touches weights, random numbers or the order of events.
+    """Handles stop, pause, resume and checkpoint. None of them changes weights, random numbers or the order of events.
 
     Attributes:
         reader: of the run's control file.
-        stop: is asked for when that is ordered.
+        stop: the request that an ordered stop sets.
         recorder: acknowledges each order in the status.
-        records: what is reported a checkpoint that is ordered: whoever saves, and the recorder.
+        records: the observers to which an ordered checkpoint is reported: the one that saves, and the recorder.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Orders(TrainingObserver):
         self.paused = False
 
     def between_steps(self) -> None:
-        """Do what was ordered since the last call; while paused, wait for what comes next."""
+        """Carry out the orders since the last call; while paused, wait for further orders."""
         self._obey()
         began = time.monotonic()
         while self.paused and not self.stop:
@@ -86,7 +86,7 @@ def obeying_stages(stages: Stages, run: RunFolder, reader: OrderReader) -> Stage
     def stage(name: str) -> Progress:
         tell = stages(name)
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             nonlocal last
             tell(done, total)
             if time.monotonic() - last >= HEARTBEAT_SECONDS:
@@ -94,7 +94,7 @@ def obeying_stages(stages: Stages, run: RunFolder, reader: OrderReader) -> Stage
                 run.write_status("preparing", message=f"{name} events: {done / max(total, 1):.0%}")
                 _obey_early(run, reader)
 
-        return told
+        return report
 
     return stage
 

@@ -1,4 +1,4 @@
-"""Writes what happens in a training into its run folder, and to the tracker if there is one."""
+"""Writes metrics and status of a training into its run folder, and metrics to the tracker if there is one."""
 
 import time
 from collections.abc import Sized
@@ -17,13 +17,13 @@ HEARTBEAT_SECONDS = 1.0
 
 
 class Recorder(TrainingObserver):
-    """Metrics at once, the status at most once a second.
+    """Writes metrics immediately, and the status at most once a second.
 
     Attributes:
-        position: where the training stands; the trainer moves it on.
-        events: those of an epoch; a set of files that still grows only estimates how many.
-        answered: up to which byte of the control file orders are obeyed.
-        saved_step: of the newest checkpoint, None before the first.
+        position: the progress of the training, updated by the trainer.
+        events: number in an epoch; an estimate while files are still being prepared.
+        answered: byte of the control file up to which orders have been carried out.
+        saved_step: step of the newest checkpoint, None before the first.
     """
 
     def __init__(
@@ -36,46 +36,46 @@ class Recorder(TrainingObserver):
         self.events = events
         self.answered = answered
         self.answer: str | None = None
-        self.saved_step = position.step or None  # a resumed training stands where it saved
+        self.saved_step = position.step or None  # a resumed training starts from a checkpoint
         self._events_before: int | None = None
         self._begun = time.monotonic()
         self._beat = 0.0
 
     def on_step(self, position: Position, loss: float) -> None:  # noqa: ARG002 -- the observer's signature
-        """A heartbeat, if one is due."""
+        """Write a heartbeat if one is due; the first step starts the clock of the event rate."""
         if self._events_before is None:  # the first step is left out of the rate, as it warms up
             self._events_before, self._begun = position.events, time.monotonic()
         self.beat("training")
 
     def on_validation_batch(self, batch: EventBatch, reconstruction: Reconstruction) -> None:  # noqa: ARG002 -- as above
-        """A heartbeat, if one is due."""
+        """Write a heartbeat if one is due."""
         self.beat("validating")
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:
-        """A line of metrics."""
+        """Append a line of metrics."""
         self.run.append_metrics(metrics | {"time": round(time.time(), 3)})
         self.tracker.log(metrics, metrics["step"])
 
     def on_checkpoint(self, weights: Weights) -> None:  # noqa: ARG002 -- as above
-        """The next status names this step."""
+        """Remember this step as the newest checkpoint, for the next status."""
         self.saved_step = self.position.step
 
     def beat(self, phase: Phase) -> None:
-        """The status, if a heartbeat is due."""
+        """Write the status if a heartbeat is due."""
         if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
             self.say(phase)
 
     def leave_out(self, seconds: float) -> None:
-        """Time that was no training does not count for the rate."""
+        """Exclude time that was not spent training from the event rate."""
         self._begun += seconds
 
     def acknowledge(self, phase: Phase, answered: int, answer: str) -> None:
-        """Say in the status that orders are obeyed up to a byte of the control file, and what the last one did."""
+        """Write into the status up to which byte of the control file orders have been carried out, and the latest answer."""
         self.answered, self.answer = answered, answer
         self.say(phase)
 
     def say(self, phase: Phase, message: str | None = None) -> None:
-        """Write the status file now."""
+        """Write the status immediately."""
         self._beat = time.monotonic()
         total = self.epochs * len(self.events)
         progress, rate = self.position.progress(total), self._events_per_second()

@@ -16,7 +16,7 @@ __all__ = ["Position", "load_state", "save_state"]
 
 @dataclass(slots=True)
 class Position:
-    """Where training stands.
+    """The progress of a training.
 
     Attributes:
         epoch: from 0.
@@ -26,7 +26,7 @@ class Position:
         validations: validations done in all.
         best_loss: the lowest validation loss so far, or None.
         best_median_deg: the median angular error there, or None.
-        seconds: time spent training, over all sittings.
+        seconds: time spent training, over all sessions.
         losses: mean losses (as `Trainer.step` gives them) and events of each step since the last line of metrics.
     """
 
@@ -41,7 +41,7 @@ class Position:
     losses: list[tuple[dict[str, float], int]] = field(default_factory=list)
 
     def progress(self, events: int) -> float:
-        """The part done of a training that sees so many events in all, 0 to 1."""
+        """Return the completed fraction, 0 to 1, of a training that sees `events` events in total."""
         return min(self.events / events, 1.0)
 
 
@@ -68,7 +68,7 @@ def save_state(
 def load_state(
     path: Path, model: nn.Module, optimizers: Optimizers, average: nn.Module | None = None
 ) -> Position:
-    """Put everything back where it was.
+    """Restore model, optimizer, random numbers and running mean, and return the position.
 
     Raises:
         IcerecoError: the file is damaged, or belongs to another model.
@@ -98,7 +98,7 @@ def _position(metadata: dict[str, str], path: Path) -> Position:
         return Position(**stored)
     except (ValueError, LookupError, TypeError) as error:
         raise IcerecoError(
-            f"{path} is not the state of a training: it does not say where that stands; train again"
+            f"{path} is not the state of a training: the position is missing or cannot be read; start a new training"
         ) from error
 
 
@@ -107,7 +107,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _part_state(part: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, object]:
-    """The optimizer's own form; its settings come from the profile, only its moments from the file."""
+    """Return the state dict of an optimizer; its settings come from the profile, only its moments from the file."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition("/")

@@ -1,4 +1,4 @@
-"""The learning rate along the way."""
+"""The learning rate as a function of training progress."""
 
 import math
 
@@ -8,7 +8,7 @@ __all__ = ["rate_at"]
 
 
 def rate_at(progress: float, options: TrainOptions) -> float:
-    """Part of the full learning rate: linear warm-up, then what the schedule says.
+    """Return the fraction of the full learning rate: linear warm-up, then the chosen schedule.
 
     A cosine to zero (Loshchilov and Hutter 2017), or the full rate and a linear decay to zero at the end (Hu et al.,
     arXiv:2404.06395): there the rate does not depend on how long the training will be until it decays.

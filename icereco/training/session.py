@@ -45,14 +45,14 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A training that is ready to run, or to go on.
+    """A training that is ready to start or to resume.
 
     Attributes:
         batches: the training events.
         average: the running mean of the weights, if one is kept.
-        position: where the training stands; moves on while it runs.
-        facts: what the run was made with; goes into its checkpoints too.
-        orders: of the run's control file.
+        position: the progress of the training, updated while it runs.
+        facts: provenance of the run, also stored in its checkpoints.
+        orders: reader of the run's control file.
     """
 
     run: RunFolder
@@ -68,7 +68,7 @@ class Session:
     orders: OrderReader
 
     def trainer(self, observer: TrainingObserver) -> Trainer:
-        """What trains from `position` on, followed by `observer` alone: it writes nothing by itself."""
+        """Return a trainer that starts at `position` and reports to `observer` alone; it writes no files itself."""
         return Trainer(
             model=self.model,
             optimizers=self.optimizers,
@@ -81,10 +81,10 @@ class Session:
         )
 
     def train(self, stop: StopRequest, tracker: Tracker, display: TrainingObserver) -> bool:
-        """Train to the end, or until asked to stop; True if the end was reached. Saves in either case.
+        """Train to the end, or until a stop is requested; True if the end was reached. Saves in either case.
 
         Raises:
-            NonFiniteLossError: the loss is no number any more; the last good checkpoint is kept.
+            NonFiniteLossError: the loss or its gradient is not finite; the last good checkpoint is kept.
         """
         recorder = Recorder(
             self.run, tracker, self.position, self.profile.train.epochs, self.batches, self.orders.offset
@@ -95,7 +95,7 @@ class Session:
         try:
             ended = self.trainer(Observers(records, display, orders)).run(stop)
         except BaseException as error:
-            recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _told(error))
+            recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _message(error))
             raise
         records.on_checkpoint("last")
         if ended:
@@ -126,7 +126,7 @@ class Session:
         return self.facts | {"run": self.run.name, "step": position.step, "events": position.events}
 
     def _reconstruct_validation(self, recorder: Recorder) -> None:
-        """Reconstructions of the validation events by the best weights, beside the line fit."""
+        """Write the reconstructions of the validation events by the best weights, together with the line fit."""
         best = load_checkpoint(self.run.best, _device(self.model))
         observer = Observers(self._validation_file(checkpoint_sha256=best.sha256), recorder)
         with observer.during_validation():
@@ -138,20 +138,20 @@ class Session:
 def begin(
     profile: Profile, data: Path | Sequence[DataChoice] | None, run: RunFolder, stages: Stages
 ) -> Iterator[Session]:
-    """A new training in an empty run folder, which is this process's alone while the block lasts.
+    """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
     Args:
         profile: the model and how to train it.
         data: events to train on; None for simulated ones.
         run: a folder from `RunFolder.create`.
-        stages: called with how far each stage of preparing the data is.
+        stages: receives the progress of each stage of preparing the data.
 
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
     """
     with run.lock(), _log_to(run), ExitStack() as stack:
-        orders = OrderReader(run.control)  # before anybody sees that orders are taken
-        # A run that never began would only be in the way of the next of its name.
+        orders = OrderReader(run.control)  # before the status announces that orders are accepted
+        # A run that never began would block the next run of the same name.
         stack.enter_context(_preparing(run, lambda _: run.discard()))
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
@@ -163,10 +163,10 @@ def begin(
 
 @contextmanager
 def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
-    """A training that was stopped, to go on exactly where it stood.
+    """Resume a stopped training exactly where it ended.
 
     Raises:
-        IcerecoError: nothing to go on from, already finished, in use, or the data has changed since.
+        IcerecoError: there is no state to resume from, the run has finished or is in use, or its data has changed.
     """
     with run.lock(), _log_to(run):
         if run.state() == "finished":
@@ -175,25 +175,25 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             )
         if not run.training_state.is_file():
             raise IcerecoError(
-                f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); train again"
+                f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); start a new training"
             )
         orders = OrderReader(run.control)
         with (
-            _preparing(run, lambda error: run.write_status("stopped", message=_told(error))),
+            _preparing(run, lambda error: run.write_status("stopped", message=_message(error))),
             ExitStack() as stack,
         ):
             yield _recall(run, obeying_stages(stages, run, orders), orders, stack)
 
 
 def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
-    """Why a run cannot go on with other data than it began with; `version` is the icereco that began it."""
+    """Explain that a run cannot resume because its data has changed; `version` is the icereco that began it."""
     names = ", ".join(one.absolute() for one in data)
     if not names and version != __version__:
         return (
-            f"run {run.name!r} trains on events that icereco {version} simulated, and {__version__} simulates others: "
-            f"train again, or resume it with icereco {version}"
+            f"run {run.name!r} trains on events that icereco {version} simulated, and {__version__} simulates different ones: "
+            f"start a new training, or resume this one with icereco {version}"
         )
-    return f"the data of run {run.name!r} ({names or 'simulated'}) has changed since it began; train again"
+    return f"the data of run {run.name!r} ({names or 'simulated'}) has changed since it began; start a new training"
 
 
 def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
@@ -214,7 +214,7 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
 
 @contextmanager
 def _preparing(run: RunFolder, give_up: Callable[[BaseException], None]) -> Iterator[None]:
-    """Say that the run is being prepared; what ends it before its first step goes to `give_up`."""
+    """Write the status "preparing"; an error before the first step is passed to `give_up`."""
     run.write_status("preparing")
     try:
         yield
@@ -228,7 +228,7 @@ def _preparing(run: RunFolder, give_up: Callable[[BaseException], None]) -> Iter
         raise
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -259,15 +259,14 @@ def _assemble(
 
 
 def _fit_normalizer(model: Model, batches: Batches) -> None:
-    """Let a normalizer that learns from training events do so; a resumed training then loads what it learned."""
+    """Fit a normalizer that learns from training events; a resumed training then loads the fitted constants."""
     if isinstance(model.normalizer, Fittable):
         with model.attributing("normalizer", "when it was fitted"):
             model.normalizer.fit(to_tensors(batch, _device(model)) for batch in batches.epoch(0))
 
 
 def _meet_first_batch(model: Model, batch: EventBatch) -> None:
-    """Check the targets and features of one batch, as wrong units end in NaN hours later, and centre the outputs on it."""
-    _require_targets(model, batch)
+    """Check the features of one batch, as wrong units may lead to NaN hours later, and centre the outputs on it."""
     if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
     model.centre_outputs(batch)
@@ -290,7 +289,7 @@ def _device(model: Model) -> torch.device:
 
 @contextmanager
 def _log_to(run: RunFolder) -> Iterator[None]:
-    """Keep what is logged in the run folder too."""
+    """Write the log to the run folder as well."""
     handler = logging.FileHandler(run.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     root = logging.getLogger("icereco")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask for a stop; training finishes its step and saves."""
+"""Ctrl-C and SIGTERM request a stop; training finishes its step and saves."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ __all__ = ["StopRequest", "stop_on_signals"]
 
 
 class StopRequest:
-    """Whether a stop was asked for, and how."""
+    """Whether a stop was requested, and by which signal or order."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
@@ -23,12 +23,12 @@ def stop_on_signals() -> Iterator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a request; a second SIGINT interrupts at once."""
     request = StopRequest()
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         if request and number == signal.SIGINT:
             raise KeyboardInterrupt
         request.reason = signal.Signals(number).name
 
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
     finally:

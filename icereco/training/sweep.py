@@ -1,4 +1,4 @@
-"""A small grid of trainings: which settings it has, what is still to do, and how the results rank."""
+"""A small grid of trainings: its settings, the trainings still to run, and the ranking of the results."""
 
 import re
 import shutil
@@ -27,13 +27,13 @@ _MOST_CELLS = 200
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One place in the grid, and the run that trains it.
+    """One combination of settings in the grid, and the run that trains it.
 
     Attributes:
         settings: what differs between the cells, such as {"encoder.layers": 2}.
         overrides: everything after `-o`, the same for all cells and its own.
-        profile: the profile with all of that.
-        run: the run folder, there or not.
+        profile: the profile with these overrides.
+        run: the run folder, which need not exist yet.
     """
 
     settings: dict[str, Any]
@@ -43,7 +43,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The settings for people."""
+        """Return the settings as one line of text."""
         return ", ".join(f"{key}={_text(value)}" for key, value in self.settings.items())
 
 
@@ -90,10 +90,10 @@ def _list(override: str) -> list[Any] | None:
             f"-o {override}: the list is not closed; write it as -o role.key=[a,b], without spaces"
         )
     try:
-        found = tomllib.loads(f"value = {text}")["value"]
+        values = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:  # names need no quotes, as after -o elsewhere
-        found = [part.strip() for part in text[1:-1].split(",") if part.strip()]
-    return found if isinstance(found, list) else None
+        values = [part.strip() for part in text[1:-1].split(",") if part.strip()]
+    return values if isinstance(values, list) else None
 
 
 def _text(value: Any) -> str:
@@ -127,13 +127,13 @@ def _checked(
 
 
 def prepare_cell(cell: Cell, data: "Sequence[DataChoice]") -> str:
-    """What is to be done about a cell: "done", "running" (by another process), "resume", "begin" or "left" as it is.
+    """Return the action that a cell needs: "done", "running" (in another process), "resume", "begin" or "left" as it is.
 
-    A run that broke off before it saved anything is removed, to start again; one that has weights, but nothing to go on
-    from, is left to its owner.
+    A run that was interrupted before it saved anything is removed and begins again; one with weights but no state to
+    resume from is left to its owner.
 
     Raises:
-        IcerecoError: the run is there, but is of another profile or other data.
+        IcerecoError: the run exists, with another profile or other data.
     """
     run = cell.run
     if not run.exists:
@@ -155,11 +155,11 @@ def _require_same(cell: Cell, data: "Sequence[DataChoice]") -> None:
     if run.profile.is_file():
         stored = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
         if stored != cell.profile:
-            raise IcerecoError(f"run {run.name!r} is there, with another profile; {hint}")
+            raise IcerecoError(f"run {run.name!r} exists with another profile; {hint}")
     facts = run.provenance()
     if "data_sets" in facts and facts["data_sets"] != [one.record() for one in data]:
         used = facts.get("data") or "simulated events"
-        raise IcerecoError(f"run {run.name!r} is there, trained on {used}; {hint}")
+        raise IcerecoError(f"run {run.name!r} exists, trained on {used}; {hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Ranked:
 
     Attributes:
         median_deg: angular error on its validation events, and the same for the mean.
-        seconds: of training; None where the run does not say.
+        seconds: of training; None if the run does not record them.
         behind: compared with the best cell on the same events; None for the best, and where there are too few.
     """
 
@@ -188,17 +188,17 @@ def ranking(cells: Sequence[Cell]) -> list[Ranked]:
     from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.evaluation.resolution import resolution
 
-    found = []
+    finished = []
     for cell in cells:
         if cell.run.state() == "finished" and cell.run.validation.is_file():
             validated = EvaluatedEvents.read(cell.run.validation, cell.run.name)
             figures = resolution(validated.error_rad)
             if figures["median_deg"] is not None and figures["mean_deg"] is not None:
-                found.append((figures["median_deg"], figures["mean_deg"], cell, validated))
-    found.sort(key=lambda one: one[:2])
+                finished.append((figures["median_deg"], figures["mean_deg"], cell, validated))
+    finished.sort(key=lambda one: one[:2])
     return [
-        Ranked(cell, median, mean, _seconds(cell.run), _behind(found[0][3], validated) if place else None)
-        for place, (median, mean, cell, validated) in enumerate(found)
+        Ranked(cell, median, mean, _seconds(cell.run), _behind(finished[0][3], validated) if place else None)
+        for place, (median, mean, cell, validated) in enumerate(finished)
     ]
 
 

@@ -40,13 +40,13 @@ class TrainingArguments:
 def train_side_by_side(
     waiting: "Sequence[tuple[Cell, str]]", arguments: TrainingArguments, folder: Path
 ) -> dict[str, str]:
-    """Run the trainings of cells that wait for it, each with "begin" or "resume"; gives what went wrong, by run.
+    """Run the trainings of cells, each with "begin" or "resume"; return the error messages by run.
 
-    Ctrl-C stops and saves those that train, and is raised again.
+    Ctrl-C stops the running trainings, which save, and is raised again.
 
     Args:
         waiting: cells and what to do with them.
-        arguments: how many at once, and what each is given.
+        arguments: how many run at once, and their command-line arguments.
         folder: for profiles and output of the trainings.
     """
     queue, done = list(waiting), 0
@@ -81,11 +81,11 @@ class _Training:
         self._process = start(program(*words), output, threads=threads)
 
     def ended(self) -> bool:
-        """Whether the process has ended."""
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def problem(self) -> str | None:
-        """Why it did not finish, None if it did."""
+        """Return why the training did not finish, None if it did."""
         if self._process.returncode == 0 and self.cell.run.state() == "finished":
             return None
         status = self.cell.run.status()
@@ -95,7 +95,7 @@ class _Training:
         return message_in(output) or f"exit code {self._process.returncode}"
 
     def stop(self) -> None:
-        """Ask it to save, and wait until it has."""
+        """Stop the training and wait until it has saved."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait()
 
@@ -110,7 +110,7 @@ def _start(cell: "Cell", action: str, arguments: TrainingArguments, folder: Path
 
 
 def _profile_file(cell: "Cell", folder: Path) -> str:
-    """The cell's profile, resolved: what is trained is what was checked."""
+    """Write the resolved profile of the cell, so that exactly the checked profile is trained."""
     path = folder / f"{cell.run.name}.toml"
     path.write_text(cell.profile.resolved_toml(), encoding="utf-8")
     return str(path)

@@ -45,16 +45,16 @@ class Batches(Protocol):
 
 
 class NonFiniteLossError(IcerecoError):
-    """The loss or its gradient is no number; the weights are still those of the step before."""
+    """The loss or its gradient is not finite; the weights are still those of the previous step."""
 
 
 @dataclass(slots=True)
 class Trainer:
-    """One training, from wherever `position` stands to the end of the last epoch.
+    """One training, from `position` to the end of the last epoch.
 
     Attributes:
-        validation: calls for the batches to validate on; the same ones each time.
-        observer: is reported every step, validation and checkpoint, and may wait between two steps.
+        validation: returns the batches to validate on, the same at each call.
+        observer: receives every step, validation and checkpoint, and may wait between two steps.
         average: the running mean of the weights, if one is kept.
     """
 
@@ -68,7 +68,7 @@ class Trainer:
     position: Position = field(default_factory=Position)
 
     def run(self, stop: StopRequest) -> bool:
-        """Train to the end, or until a stop is asked for; True if the end was reached.
+        """Train to the end, or until a stop is requested; True if the end was reached.
 
         Raises:
             NonFiniteLossError: with the event ids of the batch.
@@ -83,7 +83,7 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The part of all training events seen, 0 to 1."""
+        """Return the fraction of all training events seen, 0 to 1."""
         return self.position.progress(self.options.epochs * len(self.batches))
 
     def _run_epoch(self, stop: StopRequest) -> None:
@@ -105,7 +105,7 @@ class Trainer:
             self.observer.between_steps()
             if stop:
                 return
-        # A stream that knows its length only about may end an epoch before the last validation is due.
+        # A stream whose length is only estimated may end an epoch before the last validation is due.
         if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
             self._validate()
 
@@ -118,7 +118,7 @@ class Trainer:
             losses = {name: loss.sum() / events for name, loss in self._outputs(self.model, batch)[1].items()}
             numbers = torch.stack(
                 [*losses.values()]
-            ).tolist()  # at once: each look at a GPU's number waits for it
+            ).tolist()  # all at once: reading a number from a GPU waits for it
             values = {
                 name: values.get(name, 0.0) + number for name, number in zip(losses, numbers, strict=True)
             }
@@ -134,7 +134,7 @@ class Trainer:
         return values
 
     def _outputs(self, model: Model, batch: EventBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """What a model says of each event, and the losses of that `[E]`: "loss", and its parts where it has several."""
+        """Return the model's outputs for each event and their losses `[E]`: "loss", and its parts if there are several."""
         device = next(model.parameters()).device
         if batch.truth is None:
             raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
@@ -196,15 +196,15 @@ class Trainer:
         errors, pulses, kinds = [], [], []
         with self.observer.during_validation():
             for batch in self.validation():
-                assert batch.truth is not None  # training could not have begun without
+                assert batch.truth is not None  # training does not begin without truth
                 with torch.no_grad():
                     outputs, of_batch = self._outputs(model, batch)
-                    found = model.decode(outputs, batch)
+                    reconstruction = model.decode(outputs, batch)
                 losses.append({name: loss.cpu().numpy() for name, loss in of_batch.items()})
-                errors.append(opening_angle(found.direction, batch.truth.direction))
+                errors.append(opening_angle(reconstruction.direction, batch.truth.direction))
                 pulses.append(batch.pulse_count)
                 kinds.append(batch.truth.kind)
-                self.observer.on_validation_batch(batch, found)
+                self.observer.on_validation_batch(batch, reconstruction)
         known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
         summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
         return {
@@ -226,7 +226,7 @@ def _flat(summary: Summary) -> dict[str, float]:
 
 
 def _mean_losses(losses: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:
-    """Of several steps, by the number of their events."""
+    """Average the losses of several steps, weighted with their numbers of events."""
     events = [count for _, count in losses]
     return {
         name: float(np.average([step[name] for step, _ in losses], weights=events)) for name in losses[0][0]

@@ -1,4 +1,4 @@
-"""The reconstructions of the newest validation, in the run folder: for those who look at events while training goes on."""
+"""The reconstructions of the newest validation, in the run folder, for viewing events during training."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ __all__ = ["ValidationFile"]
 
 
 class ValidationFile(TrainingObserver):
-    """Writes every validated event, beside what quick methods say; the file is replaced when a validation is complete.
+    """Writes every validated event with the reconstructions of quick methods; the file is replaced after each validation.
 
     Attributes:
         path: the parquet file.
-        facts: the provenance to write, asked for when a validation begins.
+        facts: called at the start of a validation for the provenance to write.
     """
 
     def __init__(self, path: Path, facts: Callable[[], dict[str, Any]]) -> None:
@@ -31,12 +31,12 @@ class ValidationFile(TrainingObserver):
 
     @contextmanager
     def during_validation(self) -> Iterator[None]:
-        """The file appears, whole, when the validation has ended without an error."""
+        """Open the table; the file appears complete when the validation has ended without an error."""
         with reconstruction_writer(self.path, self.facts()) as self._table:
             yield
 
     def on_validation_batch(self, batch: EventBatch, reconstruction: Reconstruction) -> None:
-        """A row for each event."""
+        """Write a row for each event."""
         assert self._table is not None  # since `during_validation`
-        others = {name: fit(batch) for name, fit in self._methods.items()}
-        self._table.write(reconstruction_rows(batch, reconstruction, others))
+        comparisons = {name: fit(batch) for name, fit in self._methods.items()}
+        self._table.write(reconstruction_rows(batch, reconstruction, comparisons))

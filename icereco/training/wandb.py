@@ -1,4 +1,4 @@
-"""Experiment tracking with Weights & Biases: beside the local metrics file, never instead of it, never in the way."""
+"""Experiment tracking with Weights & Biases, in addition to the local metrics file; its failures never stop a training."""
 
 import configparser
 import netrc
@@ -25,13 +25,13 @@ _START_SECONDS, _FINISH_SECONDS = 30.0, 60.0
 logger = get_logger(__name__)
 
 
-def choose_mode(asked: Mode | None) -> Mode:
-    """What was asked for, else `WANDB_MODE`, else online for who is logged in, else disabled; without a prompt.
+def choose_mode(requested: Mode | None) -> Mode:
+    """Return the requested mode, else `WANDB_MODE`, else online if the user is logged in, else disabled; never prompts.
 
     Raises:
-        IcerecoError: online was asked for without being logged in.
+        IcerecoError: online was requested without being logged in.
     """
-    wanted = asked or _mode_of_environment() or ("online" if is_logged_in() else "disabled")
+    wanted = requested or _mode_of_environment() or ("online" if is_logged_in() else "disabled")
     if wanted == "online" and not is_logged_in():
         raise IcerecoError(
             "not logged in to Weights & Biases; log in once with: wandb login, or train with --wandb offline"
@@ -58,8 +58,8 @@ def is_logged_in() -> bool:
         return True
     server = os.environ.get("WANDB_BASE_URL") or settings.get("base_url") or "https://api.wandb.ai"
     with suppress(OSError, netrc.NetrcParseError):
-        found = netrc.netrc(_netrc_file()).authenticators(urlsplit(server).netloc)
-        return bool(found and found[2])
+        credentials = netrc.netrc(_netrc_file()).authenticators(urlsplit(server).netloc)
+        return bool(credentials and credentials[2])
     return False
 
 
@@ -79,7 +79,7 @@ def _netrc_file() -> Path:
 
 
 class Tracker:
-    """One run at W&B, or nothing at all; whatever goes wrong there is a warning, and training goes on."""
+    """One run at W&B, or none; errors there are logged as warnings, and training continues."""
 
     def __init__(self, run: Any | None) -> None:
         self._run = run
@@ -94,7 +94,7 @@ class Tracker:
         project: str = PROJECT,
         tags: Sequence[str] = (),
     ) -> Self:
-        """Begin, or go on with the run that `folder` began; with mode "disabled" wandb is not even imported.
+        """Start the W&B run of `folder`, or resume it; with mode "disabled" wandb is not imported.
 
         Args:
             mode: as `choose_mode` says.
@@ -107,20 +107,22 @@ class Tracker:
         if mode == "disabled":
             return cls(None)
         run = _attempt("start", lambda: _start(mode, folder, name, config, project, tags))
-        if mode == "online" and (url := getattr(run, "url", None)):  # offline, wandb warns whoever asks
+        if mode == "online" and (
+            url := getattr(run, "url", None)
+        ):  # wandb warns when the url of an offline run is read
             logger.info("Weights & Biases: %s", url)
         elif run is not None:
             logger.info("Weights & Biases keeps this run in %s; upload it with: wandb sync", folder / "wandb")
         return cls(run)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Hand on a line of metrics; returns at once."""
+        """Send a line of metrics; returns immediately."""
         run = self._run
         if run is not None and _attempt("log", lambda: (run.log(dict(metrics), step=step),)) is None:
             self._run = None
 
     def finish(self, exit_code: int = 0) -> None:
-        """Hand on what is left, for at most a minute."""
+        """Send the remaining metrics, for at most a minute."""
         run, self._run = self._run, None
         if run is not None:
             _attempt("finish", lambda: run.finish(exit_code=exit_code))
@@ -161,6 +163,6 @@ def _id(folder: Path) -> str:
 def _attempt(what: str, call: Callable[[], Any]) -> Any | None:
     try:
         return call()
-    except Exception as error:  # whatever tracking does, training goes on
+    except Exception as error:  # an error of the tracker must not stop a training
         logger.warning("Weights & Biases could not %s: %s; metrics stay in the run folder", what, error)
         return None

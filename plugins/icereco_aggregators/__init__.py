@@ -8,7 +8,7 @@ from icereco.plugins.hookspecs import hookimpl
 __all__ = ["icereco_aggregators"]
 
 _IN_ORDER = ("pulse-order",)
-"""These look at the pulses in the order that an `EventBatch` has them: by time."""
+"""These use the order of the pulses in an `EventBatch`: by time."""
 
 
 @hookimpl

@@ -23,7 +23,7 @@ class AttentionAggregator(nn.Module):
         self.transformer = Transformer(
             options.width, options.layers, options.heads, options.dropout, options.kernel
         )
-        # A mean forgets how many it was taken over, and the number of pulses is the brightness of the DOM.
+        # A mean is independent of the number of pulses, which measures the brightness of the DOM.
         self.count = nn.Linear(1, options.width)
 
     def forward(

@@ -15,8 +15,8 @@ class FirstPulses(nn.Module):
     """A linear layer on the features of the first pulses of each DOM, [pulse 1, pulse 2, …], and on their number.
 
     Most DOMs have one pulse, so most of that row would be empty. DOMs are therefore taken in classes, of one pulse, of
-    up to 4, to 16 and so on, and each class has a row of its own length. A bias of each place tells an absent pulse
-    from one of zeros.
+    up to 4, to 16 and so on, and each class has a row of its own length. A bias of each place distinguishes an absent
+    pulse from one of zeros.
     """
 
     def __init__(self, pulses: int, feature_count: int, width: int) -> None:
@@ -63,7 +63,7 @@ class FirstPulses(nn.Module):
 class FirstPulsesAggregator(nn.Module):
     """The first pulses of each DOM through one linear layer, and hidden layers if asked for.
 
-    Pulses after the first `pulses` count only by their number: `pulse_limit` lets the output say so.
+    Pulses after the first `pulses` count only by their number: `pulse_limit` declares it.
     """
 
     def __init__(self, options: FirstPulsesOptions, feature_count: int) -> None:

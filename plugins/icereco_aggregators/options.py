@@ -1,4 +1,4 @@
-"""What a profile may say of these aggregators; must not import torch."""
+"""The options of the aggregators; must not import torch."""
 
 from typing import Literal, Self
 

@@ -166,7 +166,7 @@ class _Pulses:
         variance = self.moment(2)
         spread = variance > 1e-12
         safe = torch.where(spread, variance, 1.0)
-        # Not to the power of 1.5, whose last bit depends on where in a vector of the processor a value stands.
+        # Not to the power of 1.5, whose last bit depends on the position of a value in the processor's vector register.
         return torch.where(spread, self.moment(3) / (safe * safe.sqrt()), 0.0)
 
     def extremes(self) -> list[Tensor]:

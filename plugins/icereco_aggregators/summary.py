@@ -16,8 +16,8 @@ _FIRST = "first_ns"
 class Statistics(nn.Module):
     """Statistics of each DOM as features of order one, behind the features of its first pulse.
 
-    Times are those since the DOM's first pulse. When and where that was is in the features of that pulse, as the
-    normalizer gives them: an aggregator does not see the event, and so knows no other zero of time.
+    Times are those since the DOM's first pulse. Time and position of that pulse are in its features, as the
+    normalizer gives them: an aggregator does not see the event, so it has no other zero of time.
     """
 
     def __init__(self, chosen: StatisticsSet, feature_count: int) -> None:

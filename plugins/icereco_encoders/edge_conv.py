@@ -71,15 +71,15 @@ class EdgeConvEncoder(nn.Module):
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets that of zeros."""
         groups, near = length_groups(dom_offsets), positions
-        found = [torch.cat([positions.to(dom_vectors.dtype), dom_vectors], 1)]
+        outputs = [torch.cat([positions.to(dom_vectors.dtype), dom_vectors], 1)]
         for layer in self.layers:
             edges = nearest(near, groups, self.neighbours)
             if torch.is_grad_enabled() and len(edges.source) > RECOMPUTE_ABOVE:
-                found.append(checkpoint(layer, found[-1], edges, use_reentrant=False))
+                outputs.append(checkpoint(layer, outputs[-1], edges, use_reentrant=False))
             else:
-                found.append(layer(found[-1], edges))
-            near = found[-1][:, :3]
-        return self.event(_pooled(self.dom(torch.cat(found, 1)).float(), dom_offsets))  # type: ignore[no-any-return]  # modules return Any
+                outputs.append(layer(outputs[-1], edges))
+            near = outputs[-1][:, :3]
+        return self.event(_pooled(self.dom(torch.cat(outputs, 1)).float(), dom_offsets))  # type: ignore[no-any-return]  # modules return Any
 
 
 def _pooled(

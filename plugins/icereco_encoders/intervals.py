@@ -12,7 +12,7 @@ from icereco.events.tensors import TensorBatch
 __all__ = ["first_times", "interval_bins", "signed_interval_m"]
 
 FARTHEST_M = 2000.0
-"""Intervals beyond it, in time or in space, share the last class on their side."""
+"""Larger intervals, time-like or space-like, share the last class on their side."""
 
 
 def first_times(batch: TensorBatch) -> Float[Tensor, "dom"]:

@@ -11,10 +11,10 @@ from icereco.nn.length_groups import Group
 __all__ = ["Edges", "nearest"]
 
 MOST_DISTANCES = 1 << 22
-"""Distances computed at once; a large event is done in pieces."""
+"""Distances computed at once; larger events are processed in pieces."""
 
 NUDGE = (3.1e-4, 1.7e-4, 5.3e-4)
-"""Neighbours are looked for from a place beside each DOM, in units of its coordinates.
+"""Neighbours are searched from a place slightly displaced from each DOM, in units of its coordinates.
 
 On a string the DOMs above and below are equally far: which of them is among the nearest must not depend on the order of
 the DOMs, nor on rounding.
@@ -62,10 +62,10 @@ def _nearest_in(
     for some in places.split(max(MOST_DISTANCES // (events * longest), 1)):
         square = _square_distances(here[:, some] + here.new_tensor(NUDGE), here)
         unfit = ~group.real[:, None, :] | (some[:, None] == places)
-        distance, found = square.masked_fill_(unfit, float("inf")).topk(wanted, largest=False)
+        distance, neighbour = square.masked_fill_(unfit, float("inf")).topk(wanted, largest=False)
         edge = distance.isfinite() & group.real[:, some, None]
-        sources.append(group.index[:, None, :].expand(-1, len(some), -1).gather(2, found)[edge])
-        targets.append(group.index[:, some, None].expand_as(found)[edge])
+        sources.append(group.index[:, None, :].expand(-1, len(some), -1).gather(2, neighbour)[edge])
+        targets.append(group.index[:, some, None].expand_as(neighbour)[edge])
     return torch.cat(sources), torch.cat(targets)
 
 

@@ -1,4 +1,4 @@
-"""What a profile may say of these encoders; must not import torch."""
+"""The options of the encoders; must not import torch."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,7 +57,7 @@ class RelativeTransformerOptions(BaseModel):
         10.0,
         gt=0,
         allow_inf_nan=False,
-        description="intervals are told apart linearly below it, by their ratio above",
+        description="intervals are resolved linearly below it, by their ratio above",
     )
 
 

@@ -82,7 +82,7 @@ def _attend(
 class RelativeTransformerEncoder(nn.Module):
     """DOM vectors and positions → layers that know the intervals → the encoder `transformer`.
 
-    The interval is that between the first pulses of two DOMs: along a muon's path it is near zero, and it tells light
+    The interval is that between the first pulses of two DOMs: along a muon's path it is near zero, and it separates light
     that can have a common cause from light that cannot. Memory is bounded: an event of 5,160 DOMs needs 0.1 GB for
     the classes of its pairs, and scores are held for a part of the pairs at a time.
     """

@@ -24,7 +24,7 @@ _SMALL_PE = (
 
 
 def charge_of(time_over_threshold_ns: Float[ndarray, "hit"]) -> Float[ndarray, "hit"]:
-    """Charge in p.e., at most 100, which is what 202 ns and more stand for."""
+    """Charge in p.e., at most 100, which corresponds to 202 ns and more."""
     time = np.minimum(time_over_threshold_ns, _SATURATION_NS - 1)
     linear = time / np.sqrt(1 - (time / _SATURATION_NS) ** 2)
     large = (linear - _INTERCEPT_NS) / _SLOPE_NS_PER_PE

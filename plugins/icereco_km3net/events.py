@@ -1,4 +1,4 @@
-"""Which event is which: KM3NeT counts runs, time slices and triggers."""
+"""Event ids: KM3NeT counts runs, time slices and triggers."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _RUN_BITS = 63 - _FRAME_BITS - _COUNTER_BITS
 def event_ids(events: Any) -> Int[ndarray, "event"]:
     """(run_id, frame_index, trigger_counter) packed into an int64 each: 20, 22 and 21 bits.
 
-    Files in which these do not tell events apart, such as those of generators without a detector, have their rows for ids.
+    In files where these are not unique, such as those of generators without a detector, ids are row numbers.
     """
     run, frame, counter = (
         np.asarray(getattr(events, name), np.int64) for name in ("run_id", "frame_index", "trigger_counter")

@@ -1,4 +1,4 @@
-"""Modules of one number may be elsewhere: simulations count them from 1 in each layout of strings that they try."""
+"""Check of module positions: equal numbers may mean other modules, as simulations count from 1 in each layout."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _LARGE_M = 3.0
 
 
 def require_places(hits: Hits, detector: Detector, file: Path) -> None:
-    """Check that the modules of a file are those of the detector, by number and, where the file says, by place.
+    """Check that the modules of a file are those of the detector, by number and, if the file holds positions, by position.
 
     Raises:
         IcerecoError: most are not, or another card fits far better; says which.
@@ -32,8 +32,10 @@ def require_places(hits: Hits, detector: Detector, file: Path) -> None:
     for name in detector_names():
         other = load_detector(name)
         if other.dom_id is not None:
-            found = sensors_of_modules(hits.dom_id, other, file, complain=False)
-            better[name] = _distance_m(hits, other, found) if (found != UNKNOWN).all() else np.inf
+            other_sensor = sensors_of_modules(hits.dom_id, other, file, complain=False)
+            better[name] = (
+                _distance_m(hits, other, other_sensor) if (other_sensor != UNKNOWN).all() else np.inf
+            )
     best = min(better, key=lambda name: better[name], default=detector.name)
     if better.get(best, np.inf) < distance / 2 or distance > _FAR_M:
         advice = (
@@ -46,7 +48,7 @@ def require_places(hits: Hits, detector: Detector, file: Path) -> None:
 
 
 def _distance_m(hits: Hits, detector: Detector, sensor: Int[ndarray, "hit"]) -> float:
-    """Median distance of the photomultipliers from the centres of their modules; NaN where the file says no places."""
+    """Median distance of the photomultipliers from the centres of their modules; NaN if the file holds no positions."""
     placed = (sensor != UNKNOWN) & hits.place_m.any(axis=1)
     if not placed.any():
         return float("nan")

@@ -35,7 +35,7 @@ class Km3netReader:
         self.options = options or Km3netOptions()
 
     def sniff(self, path: Path) -> bool:
-        """Whether it is a ROOT file with the tree E; one that cannot be opened here counts, so that reading says why."""
+        """Return whether it is a ROOT file with the tree E; also True if it cannot be opened, as reading reports why."""
         return any(_is_ours(file) for file in self.files(path))
 
     def files(self, path: Path) -> list[Path]:
@@ -43,7 +43,7 @@ class Km3netReader:
         return sorted(path.glob("*.root")) if path.is_dir() else [path]
 
     def parts(self, path: Path) -> list[Path]:
-        """The files, each of which can be read by itself."""
+        """The files, each of which can be read separately."""
         return self.files(path)
 
     def count(self, path: Path) -> int:
@@ -55,7 +55,7 @@ class Km3netReader:
         return total
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> "Iterator[pa.RecordBatch]":
-        """Events of one file after the other.
+        """Yield the events of one file after the other.
 
         Raises:
             IcerecoError: km3io is not installed, a file is damaged or not calibrated, or its modules are not the detector's.
@@ -102,7 +102,7 @@ def _is_ours(file: Path) -> bool:
 
         with uproot.open(file) as opened:
             return "E" in opened.keys(recursive=False, cycle=False)
-    except Exception:  # not installed, or damaged: reading it says so
+    except Exception:  # not installed, or damaged: reported when it is read
         return True
 
 
@@ -111,7 +111,7 @@ def _opened(file: Path) -> Iterator[Any]:
     """The events of a file.
 
     Raises:
-        IcerecoError: km3io is not installed, or the file is damaged or has no tree of events; also for what comes up later.
+        IcerecoError: km3io is not installed, or the file is damaged or has no tree of events; also for errors while it is read.
     """
     try:
         import km3io

@@ -38,14 +38,14 @@ def truth(events: Any, detector: Detector) -> dict[str, ndarray]:
     def first(name: str) -> ndarray:
         return _plain(ak.firsts(getattr(tracks, name)))
 
-    found = dict(zip(("azimuth", "zenith"), _origin([first(f"dir_{axis}") for axis in "xyz"]), strict=True))
+    targets = dict(zip(("azimuth", "zenith"), _origin([first(f"dir_{axis}") for axis in "xyz"]), strict=True))
     origin = detector.file_origins_m.get("km3net", (0.0, 0.0, 0.0))
     vertex = np.stack([first(f"pos_{axis}") for axis in "xyz"], axis=1) - origin
     pdg, (by, charged) = first("pdgid"), _interaction(events)
     particle = np.where(pdg == _MUON_BUNDLE, _MUON, pdg)
-    found |= {"energy": first("E"), "kind": event_kinds(particle, charged, vertex, detector)}
-    found |= {f"vertex_{axis}": vertex[:, i] for i, axis in enumerate("xyz")}
-    return found | {"inelasticity": by, "pdgid": pdg}
+    targets |= {"energy": first("E"), "kind": event_kinds(particle, charged, vertex, detector)}
+    targets |= {f"vertex_{axis}": vertex[:, i] for i, axis in enumerate("xyz")}
+    return targets | {"inelasticity": by, "pdgid": pdg}
 
 
 def _interaction(events: Any) -> tuple[ndarray, ndarray]:
@@ -75,16 +75,18 @@ def fits(tracks: Any) -> dict[str, ndarray]:
     stages, likelihood = tracks.rec_stages, tracks.lik
     direction = [getattr(tracks, f"dir_{axis}") for axis in "xyz"]
     count = ak.num(stages, axis=2)
-    found: dict[str, ndarray] = {}
+    columns: dict[str, ndarray] = {}
     for name, (kind, first, last) in _CHAINS.items():
-        mine = (tracks.rec_type == kind) & (count > 0) & ak.all((stages >= first) & (stages <= last), axis=2)
-        most = ak.max(ak.mask(count, mine), axis=1)
+        of_chain = (
+            (tracks.rec_type == kind) & (count > 0) & ak.all((stages >= first) & (stages <= last), axis=2)
+        )
+        most = ak.max(ak.mask(count, of_chain), axis=1)
         best = ak.argmax(
-            ak.mask(likelihood, ak.fill_none(mine & (count == most), False)), axis=1, keepdims=True
+            ak.mask(likelihood, ak.fill_none(of_chain & (count == most), False)), axis=1, keepdims=True
         )
         angles = _origin([_plain(ak.firsts(part[best])) for part in direction])
-        found |= {f"fit_{name}_azimuth": angles[0], f"fit_{name}_zenith": angles[1]}
-    return found
+        columns |= {f"fit_{name}_azimuth": angles[0], f"fit_{name}_zenith": angles[1]}
+    return columns
 
 
 def _origin(travel: list[ndarray]) -> tuple[ndarray, ndarray]:

@@ -18,7 +18,7 @@ __all__ = ["AngularLoss", "opening_angle"]
 def opening_angle(first: Float[Tensor, "*n 3"], second: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
     """Opening angles in rad, atan2(|a×b|, a·b); at 0 and at π the gradient is zero, as a subgradient may be.
 
-    arccos(a·b) has an infinite gradient there and cannot tell angles below 3e-4 rad in float32.
+    arccos(a·b) has an infinite gradient there and cannot resolve angles below 3e-4 rad in float32.
     """
     cross = safe_norm(torch.linalg.cross(first, second, dim=-1))
     return torch.atan2(cross, (first * second).sum(-1))
@@ -51,5 +51,5 @@ class AngularLoss(nn.Module):
         return torch.where(directed, opening_angle(scaled, direction), undirected)
 
     def decode(self, outputs: Float[Tensor, "event 3"]) -> Estimates:
-        """Directions; this loss knows no density."""
+        """Directions; this loss defines no density."""
         return Estimates(direction=unit(full_precision(outputs)))

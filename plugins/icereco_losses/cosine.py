@@ -38,5 +38,5 @@ class CosineLoss(nn.Module):
         return torch.where(directed, (scaled - direction).square().sum(-1) / 2, undirected)
 
     def decode(self, outputs: Float[Tensor, "event 3"]) -> Estimates:
-        """Directions; this loss knows no density."""
+        """Directions; this loss defines no density."""
         return Estimates(direction=unit(full_precision(outputs)))

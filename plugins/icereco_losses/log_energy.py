@@ -18,7 +18,7 @@ _SMALLEST_SIGMA = 0.01
 """Decades; no telescope measures an energy to 2 %, and a width of zero would have an infinite density."""
 
 _LARGEST = 30.0
-"""Decades beyond which a float32 overflows; no energy is there."""
+"""Decades beyond which a float32 overflows, far from any physical energy."""
 
 
 class LogEnergyLoss(nn.Module):
@@ -38,7 +38,7 @@ class LogEnergyLoss(nn.Module):
     def forward(self, outputs: Float[Tensor, "event 2"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """−log p `[E]` per decade of energy, at least float32."""
         mean, sigma = self._gaussian(outputs)
-        assert truth.energy_gev is not None  # it says that it needs the energy
+        assert truth.energy_gev is not None  # declared in `targets`
         pull = (truth.energy_gev.to(mean.dtype).log10() - mean) / sigma
         return pull.square() / 2 + sigma.log() + math.log(2 * math.pi) / 2
 

@@ -28,7 +28,7 @@ def log_density(
 def decode_mixture(
     log_weight: Float[Tensor, "event component"], natural: Float[Tensor, "any component 3"], how: DecodeName
 ) -> Estimates:
-    """The densities, and the direction that stands for each: its mode, or its mean.
+    """Return the densities and a direction for each: its mode, or its mean.
 
     Components that all events share may be given once, as `[1, K, 3]`.
 

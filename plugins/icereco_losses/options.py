@@ -82,8 +82,8 @@ class WeightedSumOptions(_Options):
             raise ValueError(f"{len(self.losses)} losses have {len(self.weights)} weights")
         if len(self.options) > len(self.losses):
             raise ValueError(f"{len(self.losses)} losses have {len(self.options)} tables of options")
-        for name, given in zip(self.losses, self.given, strict=True):
-            _check(name, given)
+        for name, options in zip(self.losses, self.given, strict=True):
+            _check(name, options)
         return self
 
     @property
@@ -93,10 +93,10 @@ class WeightedSumOptions(_Options):
 
 
 def _check(name: str, options: dict[str, Any]) -> None:
-    """Refuse a loss that is not installed, or options that it does not take.
+    """Refuse a loss that is not installed, or options that it does not have.
 
     Raises:
-        ValueError: says which.
+        ValueError: names the loss and the option.
     """
     from icereco.plugins.discovery import registry  # a mistyped loss is reported before anything is built
 

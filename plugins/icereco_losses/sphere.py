@@ -12,12 +12,12 @@ SMALLEST_NORM = 1e-12
 
 
 def full_precision(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """At least float32: half precision knows a direction to 0.2 degrees only."""
+    """At least float32: half precision resolves directions to 0.2 degrees only."""
     return values if values.dtype == torch.float64 else values.float()
 
 
 def float64(values: Float[Tensor, "*shape"]) -> Float[ndarray, "*shape"]:
-    """The numbers alone, as NumPy has them."""
+    """Convert to a NumPy array without gradients."""
     return values.detach().double().cpu().numpy()
 
 
@@ -34,7 +34,7 @@ def safe_norm(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
 
 
 def unit(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
-    """Unit vectors; the zenith (0, 0, 1) stands in for vectors without a direction."""
+    """Unit vectors; the zenith (0, 0, 1) replaces vectors without a direction."""
     length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     directed = length > SMALLEST_NORM
     zenith = vectors.new_tensor([0.0, 0.0, 1.0])

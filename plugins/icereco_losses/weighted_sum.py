@@ -19,8 +19,8 @@ _VECTOR = 3
 class WeightedSumLoss(nn.Module):
     """The first loss owns the outputs and decodes them; the others judge the direction that it decodes.
 
-    So an opening angle can be added to any density: the likelihood of a dim event is broad, and what is asked for in the
-    end is the angle (iceaggr: `vmf` plus half of `angular`).
+    So an opening angle can be added to any density: the likelihood of a dim event is broad, and the figure of merit
+    is the angle (iceaggr: `vmf` plus half of `angular`).
     """
 
     targets: tuple[Target, ...] = ("direction",)
@@ -34,7 +34,7 @@ class WeightedSumLoss(nn.Module):
         for name, loss in zip(options.losses[1:], self.losses[1:], strict=True):
             if loss.output_count != _VECTOR:
                 raise ValueError(
-                    f"the loss {name!r} wants {loss.output_count} outputs and cannot judge a direction; name it first"
+                    f"the loss {name!r} needs {loss.output_count} outputs and cannot be applied to a direction; name it first"
                 )
         self.output_count = self.losses[0].output_count
 

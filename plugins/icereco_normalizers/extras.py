@@ -23,7 +23,7 @@ class ExtraFeatures(nn.Module):
         self.options = options
         names = options.dom_features
         self.count = len(options.pulse_columns) + len(names) + 3 * options.charge_centre
-        # Without such features there is no buffer, so that checkpoints without them look as they always did.
+        # Without such features there is no buffer, so that older checkpoints without them can still be loaded.
         if options.pulse_columns:
             self.register_buffer(
                 "scales", torch.tensor([*options.pulse_columns.values()], dtype=torch.float32)
@@ -56,7 +56,7 @@ class ExtraFeatures(nn.Module):
             return batch.pulse_extras[name].float()
         known = ", ".join(batch.pulse_extras) or "none"
         raise IcerecoError(
-            f"normalizer.pulse_columns asks for {name!r}, which these events lack; their further columns: {known}"
+            f"normalizer.pulse_columns names {name!r}, which these events lack; their further columns: {known}"
         )
 
 

@@ -21,7 +21,7 @@ QUANTILES = (0.1587, 0.5, 0.8413)
 """One sigma below, the median, one sigma above, of a normal distribution."""
 
 MOST_VALUES = 1_000_000
-"""A quantile of so many values is exact enough, and needs no more memory."""
+"""Values used for a quantile: accurate enough, in bounded memory."""
 
 
 class FittedNormalizer(nn.Module):

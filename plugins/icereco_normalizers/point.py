@@ -51,8 +51,8 @@ def light_from_point(
 ) -> Point:
     """The pulses seen from the charge-weighted mean position of the `counted` ones, IceCube's first guess of a cascade.
 
-    A cascade is nearly a point of light: its direction shows in which side of it light is earlier and stronger, not in
-    how positions move with time. The two dipoles (after the dipole first guess of AMANDA, astro-ph/0407044) say so in one
+    A cascade is nearly a point of light: its direction shows in the side on which light is earlier and stronger, not in
+    how positions move with time. The two dipoles (after the dipole first guess of AMANDA, astro-ph/0407044) express this in one
     vector each; light more than `MOST_LATE` from its time counts no more than that, whether noise or scattered.
 
     Args:

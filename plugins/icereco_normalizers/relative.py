@@ -35,12 +35,12 @@ class RelativeTimeNormalizer(nn.Module):
     | 5 | the DOM seen from the centre of charge: unit vector, distance, and how much later than straight light |
     | 6 | the event seen from there: on which side its charge lies, and on which side its light is late |
 
-    Time zero is, unless the option `zero` says otherwise, the charge-weighted median time of the event's pulses in
-    local coincidence (of all its pulses where it has none), as in the Neptune and ml-common models: a trigger may stand
+    Time zero is, unless the option `zero` is set, the charge-weighted median time of the event's pulses in
+    local coincidence (of all its pulses where it has none), as in the Neptune and ml-common models: a trigger may be
     anywhere in the readout, and an early noise pulse, which would move a first-pulse zero by microseconds, hardly moves a
     median. In units of 1,000 ns light crosses the detector in a few units, so a direction is visible as a slope of order
-    one. Noise from the rest of a readout of tens of microseconds is compressed by a logarithm: it needs to be told from
-    signal, not timed. The second time feature resolves nanoseconds around the median.
+    one. Noise from the rest of a readout of tens of microseconds is compressed by a logarithm: it needs to be separated
+    from signal, not timed. The second time feature resolves nanoseconds around the median.
 
     The line is a line fit (Stenger 1990) to the same pulses with the compressed times. It is a guess for the network
     to start from: without it the first thousands of events go into discovering the product of position and time.

@@ -1,4 +1,4 @@
-"""Whether the true directions of a file are where the particles came from or where they went: decided from the light."""
+"""Whether the true directions of a file are where the particles came from or where they went: inferred from the light."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ logger = get_logger(__name__)
 Convention = Literal["auto", "origin", "travel"]
 
 SAMPLE_EVENTS = 2000
-"""Events that are looked at."""
+"""Events that are analysed."""
 
 _PHOTONS = 4
 _ENOUGH = 2.0
@@ -34,12 +34,12 @@ _BEYOND_DOUBT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How the light of events lies along their true directions.
+    """The alignment of the light of events with their true directions.
 
     Attributes:
-        cosines: of the angle between the direction and the way the light went, of each event that is bright enough;
+        cosines: of the angle between the direction and the motion of the light, for each event that is bright enough;
             mostly positive for directions of travel.
-        way: how the way of the light was found, in words.
+        way: how the motion of the light was determined, in words.
     """
 
     cosines: Float[ndarray, "event"]
@@ -47,7 +47,7 @@ class Evidence:
 
     @property
     def score(self) -> float:
-        """Σ cos / √(Σ cos²): of unit variance if the light had nothing to do with the directions."""
+        """Σ cos / √(Σ cos²): of unit variance if light and directions were independent."""
         total = float(np.sqrt((self.cosines**2).sum()))
         return float(self.cosines.sum()) / total if total else 0.0
 
@@ -56,76 +56,78 @@ class Evidence:
 
 
 class Conventions:
-    """Says of each file whether its angles are of origin or of travel; dim files are taken together with those beside them.
+    """Decides for each file whether its angles are of origin or of travel; dim files are analysed with their neighbours.
 
     Args:
-        wanted: "origin" or "travel", or "auto": as the light says.
-        sample: the first events of a file, with the angles as they are there; None if it has no events.
+        wanted: "origin" or "travel", or "auto": inferred from the light.
+        sample: returns the first events of a file with the angles as stored; None if it has no events.
     """
 
     def __init__(self, wanted: Convention, sample: Callable[[Path], ForeignEvents | None]) -> None:
         self._wanted = wanted
         self._sample = sample
-        self._found: dict[Path, int] = {}
+        self._signs: dict[Path, int] = {}
 
     def sign(self, file: Path, beside: Sequence[Path]) -> int:
-        """1 where the angles of a file are of the origin, -1 where they are of travel.
+        """Return 1 if the angles of a file are of the origin, -1 if they are of travel.
 
         Args:
             file: the file.
-            beside: all files that were made together, among them this one, always in the same order.
+            beside: all files that were made together, including this one, always in the same order.
 
         Raises:
-            IcerecoError: it cannot be decided.
+            IcerecoError: the light is not conclusive.
         """
         if self._wanted != "auto":
             return 1 if self._wanted == "origin" else -1
-        if file not in self._found:
-            self._found[file] = self._told(file, beside)
-        return self._found[file]
+        if file not in self._signs:
+            self._signs[file] = self._decide(file, beside)
+        return self._signs[file]
 
-    def _told(self, file: Path, beside: Sequence[Path]) -> int:
-        """By its own light where that is enough, else by that of all files."""
+    def _decide(self, file: Path, beside: Sequence[Path]) -> int:
+        """Decide from the file's own light where that is conclusive, else from that of all files."""
         own = self._evidence([file])
         if own is None:
             return 1
-        found = own if abs(own.score) >= _BEYOND_DOUBT else self._evidence(beside) or own
-        if abs(found.score) < _ENOUGH or (own.score * found.score < 0 and abs(own.score) >= _ENOUGH):
-            others = f"; {found} in all files beside it" if found is not own else ""
+        evidence = own if abs(own.score) >= _BEYOND_DOUBT else self._evidence(beside) or own
+        if abs(evidence.score) < _ENOUGH or (own.score * evidence.score < 0 and abs(own.score) >= _ENOUGH):
+            in_all_files = f"; {evidence} in all files" if evidence is not own else ""
             raise IcerecoError(
-                f"{file}: cannot tell whether its true directions are where the particles came from or where they went "
-                f"({own}{others}; {_ENOUGH:g} is needed); say so with the reader's option direction=origin or "
+                f"{file}: cannot determine whether its true directions are where the particles came from or where they went "
+                f"({own}{in_all_files}; {_ENOUGH:g} is needed); set the reader's option direction=origin or "
                 "direction=travel"
             )
-        travel = found.score > 0
-        level = logging.DEBUG if self._found else logging.INFO  # of hundreds of files the first will do
+        travel = evidence.score > 0
+        level = (
+            logging.DEBUG if self._signs else logging.INFO
+        )  # of hundreds of files only the first is reported
         logger.log(
-            level, "%s: takes true directions as of %s: %s", file, "travel" if travel else "origin", found
+            level, "%s: takes true directions as of %s: %s", file, "travel" if travel else "origin", evidence
         )
         return -1 if travel else 1
 
     def _evidence(self, files: Sequence[Path]) -> Evidence | None:
-        """Of the first events of some files; None where they have no true directions."""
-        found: list[Evidence] = []
+        """Collect evidence from the first events of files; None if they have no true directions."""
+        parts: list[Evidence] = []
         for file in files:
             sample = self._of(file, required=len(files) == 1)
             if sample is not None and {"azimuth", "zenith"} <= sample.truth.keys():
-                found.append(gather_evidence(sample))
-            if sum(len(one.cosines) for one in found) >= SAMPLE_EVENTS:
+                parts.append(gather_evidence(sample))
+            if sum(len(one.cosines) for one in parts) >= SAMPLE_EVENTS:
                 break
-        return Evidence(np.concatenate([one.cosines for one in found]), found[0].way) if found else None
+        return Evidence(np.concatenate([one.cosines for one in parts]), parts[0].way) if parts else None
 
     def _of(self, file: Path, *, required: bool) -> ForeignEvents | None:
         try:
             return self._sample(file)
-        except Exception:  # a damaged file beside this one is reported when it is read
+        except Exception:  # damage of another file is reported when that is read
             if required:
                 raise
             return None
 
 
 def gather_evidence(events: ForeignEvents) -> Evidence:
-    """How light lies along the true directions: as seen from the vertex where that is known, else by a line fit."""
+    """Compare light with the true directions: as seen from the vertex where that is known, else by a line fit."""
     angles = [np.asarray(events.truth[name], np.float64) for name in ("azimuth", "zenith")]
     direction = direction_from_angles(*angles)
     names = [f"vertex_{axis}" for axis in "xyz"]
@@ -138,20 +140,20 @@ def gather_evidence(events: ForeignEvents) -> Evidence:
 
 
 def _from_vertex(events: ForeignEvents, names: list[str]) -> Float[ndarray, "event 3"]:
-    """From the vertex to the mean place of the photons."""
+    """Return vectors from the vertex to the mean position of the photons."""
     vertex = np.stack([np.asarray(events.truth[name], np.float64) for name in names], axis=1)
     return _mean(events, events.place_m) - vertex
 
 
 def _swept(events: ForeignEvents) -> Float[ndarray, "event 3"]:
-    """Along the velocity of a straight line through places and times."""
+    """Return velocities of straight lines through positions and times."""
     event = segment_of(events.offsets)
     time = events.pulses["time"][:, None]
     return line_moments(events.place_m, time, event, partial(_mean, events)).covariance
 
 
 def _mean(events: ForeignEvents, values: ndarray) -> ndarray:
-    """The mean over the pulses of each event; NaN where there are none."""
+    """Return the mean over the pulses of each event; NaN where there are none."""
     if values.ndim > 1:
         return np.stack([_mean(events, column) for column in values.T], axis=1)
     counts = np.diff(events.offsets)

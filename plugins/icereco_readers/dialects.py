@@ -1,4 +1,4 @@
-"""What GraphNeT's tables call things. Units are ours throughout: ns, p.e., m, rad, GeV."""
+"""Column names of GraphNeT's tables. Units are ours throughout: ns, p.e., m, rad, GeV."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ class Dialect:
         truth: own name to the table's, of the direction of the primary particle, its energy, vertex and inelasticity.
         further: columns of the truth table that are carried as they are; first the number of the primary particle (PDG)
             and that of the interaction, in which 1 is a charged and 2 a neutral current.
-        told: whether the tables always give the direction of origin; otherwise it depends on who made them.
+        always_origin: whether the tables always give the direction of origin; otherwise it depends on the producer.
         origin: the kind of file, whose origin of coordinates a detector card may give.
         padded: whether the truth is as GraphNeT extracts it from IceCube's frames; see `_without_padding`.
-        lepton_energy: column of the energy of the outgoing lepton, which tells the inelasticity where bjorken_y is wrong.
+        lepton_energy: column of the energy of the outgoing lepton, from which the inelasticity follows if bjorken_y is wrong.
     """
 
     places: tuple[str, str, str]
     time: str
     truth: Mapping[str, str]
     further: tuple[str, ...]
-    told: bool
+    always_origin: bool
     origin: str
     padded: bool = False
     lepton_energy: str = ""
@@ -46,25 +46,25 @@ class Dialect:
         """Columns that every pulse table has."""
         return (*self.places, self.time)
 
-    def pulse_names(self, found: Collection[str]) -> tuple[str, ...]:
+    def pulse_names(self, columns: Collection[str]) -> tuple[str, ...]:
         """The columns of a pulse table that are read."""
         return (
             *self.needed,
-            *(name for name in (_CHARGE, _COINCIDENCE) if name in found),
-            *_pmt_names(found),
+            *(name for name in (_CHARGE, _COINCIDENCE) if name in columns),
+            *_pmt_names(columns),
         )
 
-    def truth_names(self, found: Collection[str]) -> tuple[str, ...]:
+    def truth_names(self, columns: Collection[str]) -> tuple[str, ...]:
         """The columns of a truth table that are read."""
         names = (*self.truth.values(), *self.further, self.lepton_energy)
-        return tuple(name for name in names if name in found)
+        return tuple(name for name in names if name in columns)
 
     def place_m(self, columns: Mapping[str, ndarray]) -> ndarray:
-        """Places `[P, 3]`, float64."""
+        """Return positions `[P, 3]`, float64."""
         return np.stack([np.asarray(columns[name], np.float64) for name in self.places], axis=1)
 
     def pulses(self, columns: Mapping[str, ndarray]) -> dict[str, ndarray]:
-        """The own columns of pulses.
+        """Convert the columns of pulses to the own layout.
 
         IceCube's `hlc` says that a neighbouring module saw light too (hard local coincidence), which is the opposite of
         `auxiliary`; where it is unknown (-1) or absent, nothing is auxiliary.
@@ -77,8 +77,8 @@ class Dialect:
         return own | {name.replace("_dir_", "_"): columns[name] for name in _pmt_names(columns)}
 
     def own_truth(self, columns: Mapping[str, ndarray], sign: int) -> dict[str, ndarray]:
-        """The own columns of truth but for the kind; `sign` is -1 where the angles are of travel."""
-        own = {name: columns[theirs] for name, theirs in self.truth.items() if theirs in columns}
+        """Convert the columns of truth, except the kind, to the own layout; `sign` is -1 where the angles are of travel."""
+        own = {name: columns[column] for name, column in self.truth.items() if column in columns}
         if self.padded:
             own = _without_padding(own, self.interactions(columns))
         if {self.lepton_energy, self.truth["energy"]} <= columns.keys():
@@ -91,7 +91,7 @@ class Dialect:
         return own | {name: columns[name] for name in self.further if name in columns}
 
     def interactions(self, columns: Mapping[str, ndarray]) -> Interactions | None:
-        """What interacted and how, which `further` names first; None where the table does not say."""
+        """Return particle and current, the first columns of `further`; None if the table lacks them."""
         particle, interaction = self.further[:2]
         if particle not in columns:
             return None
@@ -120,7 +120,7 @@ _ICECUBE = Dialect(
         "inelasticity": "inelasticity",
     },
     further=("pid", "interaction_type", "RunID", "SubrunID", "EventID", "SubEventID"),
-    told=True,
+    always_origin=True,
     origin="graphnet",
     padded=True,
 )
@@ -137,7 +137,7 @@ _PROMETHEUS = Dialect(
         "inelasticity": "injection_bjorkeny",
     },
     further=("injection_type", "injection_interaction_type"),
-    told=False,
+    always_origin=False,
     origin="prometheus",
     lepton_energy="primary_lepton_1_energy",  # in GraphNeT's own example bjorkeny repeats bjorkenx
 )
@@ -154,50 +154,50 @@ _RAW_PROMETHEUS = Dialect(
         "inelasticity": "bjorken_y",
     },
     further=("initial_state_type", "interaction"),
-    told=False,
+    always_origin=False,
     origin="prometheus",
 )
 
 
 def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect | None:
-    """The dialect that a pulse table, and the truth table beside it, are written in; None if it is none."""
-    found = [one for one in (_ICECUBE, _PROMETHEUS, _RAW_PROMETHEUS) if set(one.needed) <= set(pulses)]
-    return max(found, key=lambda one: len(one.truth_names(truth)), default=None)
+    """Return the dialect of a pulse table and its truth table; None if it is unknown."""
+    fitting = [one for one in (_ICECUBE, _PROMETHEUS, _RAW_PROMETHEUS) if set(one.needed) <= set(pulses)]
+    return max(fitting, key=lambda one: len(one.truth_names(truth)), default=None)
 
 
-def require_one(what: str, option: str, found: Collection[str], source: Path) -> str:
-    """The only table of a kind.
+def require_one(what: str, option: str, tables: Collection[str], source: Path) -> str:
+    """Return the only table of a kind.
 
     Raises:
         IcerecoError: there are none or several.
     """
-    if len(found) == 1:
-        return next(iter(found))
-    if not found:
+    if len(tables) == 1:
+        return next(iter(tables))
+    if not tables:
         raise IcerecoError(f"{source}: no {what}")
-    names = ", ".join(sorted(found))
+    names = ", ".join(sorted(tables))
     raise IcerecoError(
         f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME"
     )
 
 
 def _without_padding(own: Mapping[str, ndarray], interactions: Interactions | None) -> dict[str, ndarray]:
-    """Truth as GraphNeT's `I3TruthExtractor` writes it, with NaN for what is unknown or means something else.
+    """Return truth as GraphNeT's `I3TruthExtractor` writes it, with NaN for what is unknown or means something else.
 
-    What it does not know is -1. The position of a muon is where it ends, not where it comes from. Its inelasticity is the
+    Unknown values are -1. The position of a muon is where it ends, not where it comes from. Its inelasticity is the
     share of energy that no track carries, which for an electron or tau neutrino in a charged current has nothing to do with
     the hadrons.
     """
     unknown = {name: column == _PADDING for name, column in own.items() if name in _PADDED}
     places = [own[name] for name in _VERTEX if name in own]
     nowhere = np.all([place == _PADDING for place in places], axis=0) if places else False
-    others = False
+    other_interactions = False
     if interactions is not None:
         particle = np.abs(interactions.pdg)
         nowhere = nowhere | (particle == _MUON)
-        others = (particle != _NU_MU) & (interactions.charged_current != 0)
+        other_interactions = (particle != _NU_MU) & (interactions.charged_current != 0)
     unknown |= dict.fromkeys(_VERTEX, nowhere)
-    unknown["inelasticity"] = unknown.get("inelasticity", False) | others
+    unknown["inelasticity"] = unknown.get("inelasticity", False) | other_interactions
     return {name: np.where(unknown.get(name, False), np.nan, column) for name, column in own.items()}
 
 
@@ -206,5 +206,5 @@ _PADDED = ("azimuth", "zenith", "energy", "inelasticity")
 _VERTEX = ("vertex_x", "vertex_y", "vertex_z")
 
 
-def _pmt_names(found: Collection[str]) -> tuple[str, ...]:
-    return _PMT if set(_PMT) <= set(found) else ()
+def _pmt_names(columns: Collection[str]) -> tuple[str, ...]:
+    return _PMT if set(_PMT) <= set(columns) else ()

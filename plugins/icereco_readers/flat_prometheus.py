@@ -1,4 +1,4 @@
-"""Flat tables of Prometheus' photons: one row per photon, and one row per event in `events.parquet` beside it."""
+"""Flat tables of Prometheus' photons: one row per photon, and one row per event in `events.parquet` in the same folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def is_flat(file: Path) -> bool:
 
 @dataclass(frozen=True)
 class FlatFile:
-    """One table of photons, held whole, with the table of events beside it.
+    """One table of photons, held in memory, with the table of events in the same folder.
 
     Attributes:
         path: the table of photons.
@@ -63,20 +63,20 @@ class FlatFile:
         return len(self._ids)
 
     def sample(self, count: int) -> ForeignEvents | None:
-        """The first events, up to `count`, their angles as they are in the file; None if there are no events."""
+        """The first events, up to `count`, with angles as stored in the file; None if there are no events."""
         return next(self.events(count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
-        """All events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""
+        """Yield all events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""
         table, ids = self._photons, self._ids
         event = int_column(table["event"], "event", self.path)
         columns = {name: float_column(table[name], name, self.path) for name in _PHOTONS[1:]}
         truth = self._own_truth(sign)
         order = np.argsort(event, kind="stable")
-        found = event[order]
+        sorted_event = event[order]
         for start in range(0, len(ids), rows):
             part = slice(start, start + rows)
-            first, end = (np.searchsorted(found, ids[part], side) for side in ("left", "right"))
+            first, end = (np.searchsorted(sorted_event, ids[part], side) for side in ("left", "right"))
             rows_of = [order[low:high] for low, high in zip(first, end, strict=True)]
             chosen = np.concatenate(rows_of)
             yield ForeignEvents(
@@ -98,7 +98,7 @@ class FlatFile:
 
     @cached_property
     def _ids(self) -> Int[ndarray, "event"]:
-        """Events of the table of events, then those that only have photons."""
+        """Ids of the table of events, then of events that only have photons."""
         photons = np.unique(int_column(self._photons["event"], "event", self.path))
         if self._events_table is None or self.truth is None:
             return photons
@@ -111,9 +111,9 @@ class FlatFile:
             return {}
         blank = np.full(len(self._ids) - table.num_rows, np.nan)
         own = {
-            name: np.concatenate([float_column(table[theirs], theirs, self.truth), blank])
-            for name, theirs in _TRUTH.items()
-            if theirs in table.column_names
+            name: np.concatenate([float_column(table[column], column, self.truth), blank])
+            for name, column in _TRUTH.items()
+            if column in table.column_names
         }
         if {"azimuth", "zenith"} <= own.keys():
             direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
@@ -122,7 +122,7 @@ class FlatFile:
 
     @staticmethod
     def _interactions(truth: dict[str, ndarray], part: slice) -> Interactions | None:
-        """The particle is known, the current is not: a muon neutrino's event may be of any kind."""
+        """Return the particles with unknown current: a muon neutrino's event may be of any kind."""
         if "pdg" not in truth:
             return None
         pdg = truth["pdg"][part]
@@ -133,14 +133,14 @@ class FlatFile:
         require_columns(table.column_names, file, needed)
         if "source" not in table.column_names:
             return table
-        found = [name for name in pc.unique(table["source"]).to_pylist() if name is not None]
-        wanted = self.source or (found[0] if len(found) == 1 else None)
-        if wanted not in found and found:
+        sources = [name for name in pc.unique(table["source"]).to_pylist() if name is not None]
+        wanted = self.source or (sources[0] if len(sources) == 1 else None)
+        if wanted not in sources and sources:
             said = (
                 "holds several simulations" if self.source is None else f"holds no simulation {self.source!r}"
             )
             raise IcerecoError(
-                f"{file}: {said}: {', '.join(found)}; they may be of different detectors: choose one with "
+                f"{file}: {said}: {', '.join(sources)}; they may be of different detectors: choose one with "
                 f"--reader prometheus:source=NAME"
             )
-        return table.filter(pc.equal(table["source"], wanted)) if found else table
+        return table.filter(pc.equal(table["source"], wanted)) if sources else table

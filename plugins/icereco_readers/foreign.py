@@ -1,4 +1,4 @@
-"""Events as a foreign format has them, with their pulses at places instead of sensors."""
+"""Events as other formats store them, with pulses at positions instead of sensors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["FINDER_EVENTS", "ForeignEvents", "Interactions"]
 
 FINDER_EVENTS = 200
-"""Events of a file by whose sensors its detector is told."""
+"""Number of first events of a file whose sensors identify its detector."""
 
 _VERTEX = ("vertex_x", "vertex_y", "vertex_z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interactions:
-    """What interacted, and how.
+    """The primary particle of events and its interaction.
 
     Attributes:
         pdg: float64 `[E]`, number of the primary particle in the scheme of the Particle Data Group; NaN for unknown.
@@ -40,7 +40,7 @@ class Interactions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForeignEvents:
-    """Events with their pulses at places instead of sensors.
+    """Events with their pulses at positions instead of sensors.
 
     Attributes:
         event_id: int64 `[E]`.
@@ -49,7 +49,7 @@ class ForeignEvents:
         pulses: `[P]` each: time (ns), and where the format has them charge (p.e.), auxiliary and further columns.
         truth: float64 `[E]` each, in the names of the own layout, and further columns; the vertex in the coordinates of the
             file.
-        interactions: what the kinds of the events are made from; None where the file does not say.
+        interactions: from which the kinds of the events are derived; None if the file lacks them.
     """
 
     event_id: Int[ndarray, "event"]
@@ -63,7 +63,7 @@ class ForeignEvents:
         return len(self.event_id)
 
     def own(self, finder: SensorFinder, file: Path) -> "pa.RecordBatch":
-        """In the own layout, in the coordinates of the finder's detector."""
+        """Convert to the own layout, in the coordinates of the finder's detector."""
         pulses = {"sensor_id": finder(self.place_m), **self.pulses}
         origin = dict(zip(_VERTEX, finder.origin_m, strict=True))
         truth = {name: column - origin.get(name, 0.0) for name, column in self.truth.items()}
@@ -72,7 +72,7 @@ class ForeignEvents:
         return own_batch(self.event_id, self.offsets, pulses, truth, file)
 
     def _kinds(self, truth: Mapping[str, ndarray], detector: Detector) -> ndarray:
-        assert self.interactions is not None, "asked for only where there are some"
+        assert self.interactions is not None, "called only for events with interactions"
         unknown = np.full(len(self), np.nan)
         vertex = np.stack([truth.get(name, unknown) for name in _VERTEX], axis=1)
         return event_kinds(self.interactions.pdg, self.interactions.charged_current, vertex, detector)

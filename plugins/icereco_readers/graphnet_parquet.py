@@ -31,7 +31,7 @@ _TRUTH = ("truth", "mc_truth")
 
 
 class GraphnetParquetReader:
-    """Reads a folder of tables, the file of a pulse table (with its truth beside it), or a file of struct columns.
+    """Reads a folder of tables, the file of a pulse table (with its truth table next to it), or a file of struct columns.
 
     Events come in the order of the truth table, then those that have pulses but no truth.
     """
@@ -41,7 +41,7 @@ class GraphnetParquetReader:
         self._conventions = Conventions(self.options.direction, self._sample)
 
     def sniff(self, path: Path) -> bool:
-        """Whether there are tables with event_no and pulses at places."""
+        """Return whether there are tables with event_no and pulses at positions."""
         try:
             if path.is_dir():
                 return bool(_pulse_tables(path))
@@ -51,8 +51,8 @@ class GraphnetParquetReader:
 
     def files(self, path: Path) -> list[Path]:
         """The files of the pulse table and those of the truth table."""
-        found = [self._file(part) for part in self.parts(path)]
-        return [file for one in found for file in one.files]
+        opened = [self._file(part) for part in self.parts(path)]
+        return [file for one in opened for file in one.files]
 
     def parts(self, path: Path) -> list[Path]:
         """The files of the pulse table."""
@@ -69,18 +69,18 @@ class GraphnetParquetReader:
         return sum(self._file(part).count() for part in self.parts(path))
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events of one file after the other.
+        """Yield the events of one file after the other.
 
         Raises:
-            IcerecoError: a table or column is missing, the events are of another detector, or it cannot be decided what the
-                true directions mean.
+            IcerecoError: a table or column is missing, the events are of another detector, or the convention of
+                the true directions cannot be determined.
         """
         for part in self.parts(path):
             file = self._file(part)
             if not (sample := file.sample(FINDER_EVENTS)):
                 continue
             finder = finder_for(sample.place_m, detector, part, file.dialect.origin)
-            sign = 1 if file.dialect.told else self._conventions.sign(part, _beside(part))
+            sign = 1 if file.dialect.always_origin else self._conventions.sign(part, _beside(part))
             for events in file.events(rows_per_batch, sign):
                 yield events.own(finder, part)
 
@@ -110,8 +110,8 @@ def _beside(part: Path) -> list[Path]:
 
 
 def _number(file: Path) -> int:
-    found = re.search(r"(\d+)$", file.stem)
-    return int(found[1]) if found else -1
+    digits = re.search(r"(\d+)$", file.stem)
+    return int(digits[1]) if digits else -1
 
 
 def _is_flat(file: Path) -> bool:
@@ -137,7 +137,7 @@ class _FlatFile:
             if beside.is_file():
                 return beside
         if self.truth_table:
-            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} beside it ({beside} is missing)")
+            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} next to it ({beside} is missing)")
         return None
 
     @property
@@ -150,21 +150,21 @@ class _FlatFile:
 
     @cached_property
     def dialect(self) -> Dialect:
-        found = dialect_of(self.columns, [] if self.truth is None else pq.read_schema(self.truth).names)
-        if found is None or EVENT not in self.columns:
+        dialect = dialect_of(self.columns, [] if self.truth is None else pq.read_schema(self.truth).names)
+        if dialect is None or EVENT not in self.columns:
             raise IcerecoError(f"{self.path}: no pulse table of GraphNeT; found: {', '.join(self.columns)}")
-        return found
+        return dialect
 
     @cached_property
     def index(self) -> EventIndex:
-        """The events of the truth table, then those that it lacks."""
-        found = index_from_pulses(self.path, EVENT)
-        if len(repeated := _repeated(found.event_id)):
+        """Return the events of the truth table, then those that it lacks."""
+        pulses = index_from_pulses(self.path, EVENT)
+        if len(repeated := _repeated(pulses.event_id)):
             raise IcerecoError(
-                f"{self.path}: the pulses of event_no {repeated[0]} are not in one piece; sort the file by event_no"
+                f"{self.path}: the pulses of event_no {repeated[0]} are not contiguous; sort the file by event_no"
             )
         if self.truth is None:
-            return found
+            return pulses
         schema = pq.read_schema(self.truth)
         require_columns(schema.names, self.truth, (EVENT,))
         names = self.dialect.truth_names(schema.names)
@@ -172,7 +172,7 @@ class _FlatFile:
         ids = int_column(table[EVENT], EVENT, self.truth)
         if len(repeated := _repeated(ids)):
             raise IcerecoError(f"{self.truth}: event_no {repeated[0]} occurs more than once")
-        return _joined(ids, {name: float_column(table[name], name, self.truth) for name in names}, found)
+        return _joined(ids, {name: float_column(table[name], name, self.truth) for name in names}, pulses)
 
     def count(self) -> int:
         return len(self.index.event_id)
@@ -202,17 +202,17 @@ class _FlatFile:
 
 
 def _repeated(ids: Int[ndarray, "event"]) -> Int[ndarray, "repeated"]:
-    found = np.sort(ids)
-    repeated: ndarray = found[1:][found[1:] == found[:-1]]
+    ordered = np.sort(ids)
+    repeated: ndarray = ordered[1:][ordered[1:] == ordered[:-1]]
     return repeated
 
 
 def _joined(ids: Int[ndarray, "event"], truth: Mapping[str, ndarray], pulses: EventIndex) -> EventIndex:
-    """The pulses of each event of the truth table, and after them the events that it lacks, whose truth is NaN."""
+    """Join pulses to the events of the truth table, followed by events that it lacks, whose truth is NaN."""
     row = np.full(len(ids), -1)
     _, in_truth, in_pulses = np.intersect1d(ids, pulses.event_id, return_indices=True)
     row[in_truth] = in_pulses
-    # An event without pulses lies, with none, behind the one before it, which keeps a file in order in order.
+    # An event without pulses is an empty range after the previous event, so that a sorted file stays sorted.
     behind = np.maximum.accumulate(np.where(row >= 0, np.append(pulses.end, 0)[row], 0))
     first, end = (np.where(row >= 0, np.append(part, 0)[row], behind) for part in (pulses.first, pulses.end))
     lacking = ~np.isin(pulses.event_id, ids)

@@ -43,7 +43,7 @@ class GraphnetSqliteReader:
         self._conventions = Conventions(self.options.direction, self._sample)
 
     def sniff(self, path: Path) -> bool:
-        """Whether it is a database with pulses at places; a database that cannot be opened counts, so that reading says why."""
+        """Return whether it is a database with pulses at positions; also True if it cannot be opened, as reading reports why."""
         return any(_is_ours(file) for file in _databases(path))
 
     def files(self, path: Path) -> list[Path]:
@@ -62,11 +62,11 @@ class GraphnetSqliteReader:
         return total
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events of one database after the other.
+        """Yield the events of one database after the other.
 
         Raises:
             IcerecoError: a database is locked or malformed, a table or column is missing, the events are of another
-                detector, or it cannot be decided what the true directions mean.
+                detector, or the convention of the true directions cannot be determined.
         """
         for part in _databases(path):
             with _opened(part) as database:
@@ -75,7 +75,7 @@ class GraphnetSqliteReader:
                 if not (sample := next(tables.events(FINDER_EVENTS, 1), None)):
                     continue
                 finder = finder_for(sample.place_m, detector, part, tables.dialect.origin)
-                sign = 1 if tables.dialect.told else self._conventions.sign(part, [part])
+                sign = 1 if tables.dialect.always_origin else self._conventions.sign(part, [part])
                 for events in tables.events(rows_per_batch, sign):
                     yield events.own(finder, part)
 
@@ -86,7 +86,7 @@ class GraphnetSqliteReader:
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
         columns = _columns(database)
         wanted = self.options.pulse_map
-        maps = [name for name, found in columns.items() if _holds_pulses(found)]
+        maps = [name for name, names in columns.items() if _holds_pulses(names)]
         if wanted is not None and wanted not in maps:
             raise IcerecoError(f"{file}: no pulse map {wanted!r}; found: {', '.join(maps) or 'none'}")
         pulses = wanted or require_one("pulse map", "pulse_map", maps, file)
@@ -114,9 +114,9 @@ class _Tables:
 
     @cached_property
     def dialect(self) -> Dialect:
-        found = dialect_of(self.columns[self.pulses], self.columns[self.truth] if self.truth else ())
-        assert found is not None, "a table of pulses is one by its columns"
-        return found
+        dialect = dialect_of(self.columns[self.pulses], self.columns[self.truth] if self.truth else ())
+        assert dialect is not None, "tables of pulses are selected by their columns"
+        return dialect
 
     def warn_without_index(self) -> None:
         table = _quoted(self.pulses)
@@ -126,7 +126,7 @@ class _Tables:
         ]
         if not any(row and row[2] == EVENT for row in leading):
             logger.warning(
-                "%s: %s has no index on event_no, so that every batch looks at all of it; make one with: "
+                "%s: %s has no index on event_no, so every batch scans the whole table; create one with: "
                 'sqlite3 %s "CREATE INDEX by_event ON %s (event_no)"', self.file, self.pulses, self.file, self.pulses,
             )  # fmt: skip
 
@@ -153,7 +153,7 @@ class _Tables:
         )
 
     def _truth(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
-        """Columns of the truth table, and which of the events each row is of."""
+        """Return the columns of the truth table, and the event of each row."""
         if self.truth is None:
             return np.zeros(0, np.int64), {}
         names = self.dialect.truth_names(self.columns[self.truth])
@@ -185,10 +185,10 @@ class _Tables:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """The database, read only.
+    """Open the database read-only.
 
     Raises:
-        IcerecoError: it is locked, malformed, or none at all; also for what comes up later.
+        IcerecoError: it is locked, malformed, or not a database; also for errors while it is read.
     """
     try:
         address = f"file:{quote(str(file.resolve()))}?mode=ro"
@@ -261,7 +261,7 @@ def _is_number(value: object) -> bool:
 
 
 def _whole(values: Sequence[object], file: Path) -> Int[ndarray, "row"]:
-    found = np.array(values) if values else np.zeros(0, np.int64)
-    if found.dtype.kind == "i" or (found.dtype.kind == "f" and (found == np.rint(found)).all()):
-        return found.astype(np.int64)
+    numbers = np.array(values) if values else np.zeros(0, np.int64)
+    if numbers.dtype.kind == "i" or (numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()):
+        return numbers.astype(np.int64)
     raise IcerecoError(f"{file}: event_no must hold whole numbers, without NULL")

@@ -42,7 +42,7 @@ class KaggleReader:
         self._metas = MetaTables()
 
     def sniff(self, path: Path) -> bool:
-        """Whether it has, or is, a parquet file with one row per pulse."""
+        """Return whether it has, or is, a parquet file with one row per pulse."""
         try:
             return any(_is_pulse_table(file.path) for file in self._files(path))
         except OSError:
@@ -55,7 +55,7 @@ class KaggleReader:
         return [file.path for file in files] + sorted(beside)
 
     def parts(self, path: Path) -> list[Path]:
-        """The batch files, each of which can be read by itself."""
+        """The batch files, each of which can be read separately."""
         return [file.path for file in self._files(path)]
 
     def count(self, path: Path) -> int:
@@ -63,7 +63,7 @@ class KaggleReader:
         return sum(self._count(file) for file in self._files(path))
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events batch file by batch file in order of the batch number, within each in the order of the meta table.
+        """Yield events batch file by batch file in order of the batch number, within each in the order of the meta table.
 
         Without a meta table: in order of first appearance, and without truth.
 
@@ -112,7 +112,7 @@ class _BatchFile:
 
     @property
     def meta(self) -> Path | None:
-        """`train_meta.parquet` for `train/batch_1.parquet`: beside the folder, or beside the file.
+        """`train_meta.parquet` for `train/batch_1.parquet`: next to the folder, or next to the file.
 
         A split one, with a file for each batch, is `train_meta/batch_1.parquet` or `train_meta_1.parquet`.
         """
@@ -149,10 +149,10 @@ def _read_file(file: _BatchFile, index: EventIndex, rows_per_batch: int) -> Iter
 def _require_own_pulses(batch: pa.RecordBatch, index: EventIndex, file: Path) -> None:
     """The pulses that the meta gives an event must carry its id."""
     owner = np.repeat(index.event_id, index.pulse_count)
-    found = pc.list_flatten(batch.column("pulse_event_id")).to_numpy()
-    if not np.array_equal(owner, found):
-        first = int(np.argmax(owner != found))
+    event_id = pc.list_flatten(batch.column("pulse_event_id")).to_numpy()
+    if not np.array_equal(owner, event_id):
+        first = int(np.argmax(owner != event_id))
         raise IcerecoError(
-            f"{file}: the meta table gives event_id {owner[first]} a pulse of event_id {found[first]}; "
+            f"{file}: the meta table gives event_id {owner[first]} a pulse of event_id {event_id[first]}; "
             "first_pulse_index and last_pulse_index (inclusive) do not fit this file, or its pulses are not sorted by event"
         )

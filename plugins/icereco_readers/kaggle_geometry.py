@@ -1,4 +1,4 @@
-"""The sensor table that comes with a Kaggle folder, compared to the detector card: ids mean the same sensors, or nothing."""
+"""The sensor table that comes with a Kaggle folder, checked against the detector card, so that ids mean the same sensors."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ _TOLERANCE_M = 1.0
 
 
 def geometry_of(batch_file: Path) -> Path | None:
-    """`sensor_geometry.csv` beside a batch file or its folder."""
+    """Return `sensor_geometry.csv` next to a batch file or its folder."""
     folder = batch_file.resolve().parent
     places = (place / "sensor_geometry.csv" for place in (folder, folder.parent))
     return next((place for place in places if place.is_file()), None)
 
 
 def require_same_sensors(geometry: Path, detector: Detector) -> None:
-    """Check that each sensor_id of the table is where the detector has that sensor.
+    """Check that each sensor_id of the table has the detector's position of that sensor.
 
     Raises:
-        IcerecoError: one is not, or the table cannot be read.
+        IcerecoError: a position differs, or the table cannot be read.
     """
     try:
         with geometry.open(encoding="utf-8") as table_file:
@@ -41,6 +41,6 @@ def require_same_sensors(geometry: Path, detector: Detector) -> None:
         row = int(np.argmax(bad))
         place = ", ".join(f"{value:.2f}" for value in table[row, 1:])
         raise IcerecoError(
-            f"{geometry}:{row + 2}: sensor_id {sensor[row]} is at ({place}) m, which it is not in {detector.name} "
+            f"{geometry}:{row + 2}: sensor_id {sensor[row]} is at ({place}) m, which is not its position in {detector.name} "
             f"({int(bad.sum())} of {len(bad)} sensors differ); these events are of another detector: choose it with --detector"
         )

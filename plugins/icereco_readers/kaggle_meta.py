@@ -1,4 +1,4 @@
-"""Which rows of a Kaggle batch file are which event: from the meta table, or from the pulses themselves."""
+"""The rows of each event in a Kaggle batch file: from the meta table, or from the pulses themselves."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +92,7 @@ def index_from_meta(rows: pa.Table, batch_id: int, meta: Path, file: Path) -> Ev
 def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
     """The events of a file without meta table, in order of first appearance; `event` is the column of their ids.
 
-    An event whose pulses are not in one piece comes out as several events of the same id, which the check of
+    An event whose pulses are not contiguous gives several events of the same id, which the validation of
     event ids refuses.
     """
     with pq.ParquetFile(file) as opened:
@@ -104,7 +104,7 @@ def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
 
 
 class _Runs:
-    """Stretches of equal event ids, found piece by piece."""
+    """Runs of equal event ids, collected chunk by chunk."""
 
     def __init__(self) -> None:
         self._ids: list[ndarray] = []
@@ -113,7 +113,7 @@ class _Runs:
         self._last: int | None = None
 
     def add(self, ids: Int[ndarray, "pulse"]) -> None:
-        """The ids of the next pulses."""
+        """Add the ids of the next pulses."""
         begins = np.ones(len(ids), bool)
         np.not_equal(ids[1:], ids[:-1], out=begins[1:])
         begins[:1] = self._last is None or ids[:1] != self._last
@@ -124,7 +124,7 @@ class _Runs:
         self._last = int(ids[-1]) if len(ids) else self._last
 
     def index(self) -> EventIndex:
-        """All stretches so far."""
+        """Return all runs so far."""
         first = np.concatenate([np.empty(0, np.int64), *self._firsts])
         event_id = np.concatenate([np.empty(0, np.int64), *self._ids])
         return EventIndex(event_id, first, np.append(first[1:], self._count)[: len(first)])

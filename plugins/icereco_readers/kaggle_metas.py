@@ -19,7 +19,7 @@ _BUFFER_BYTES = 1 << 20
 _BATCHES_AT_ONCE = 8
 
 State = tuple[Path, int, int]
-"""A file as it was: its name, when it was written, its size."""
+"""The state of a file, to detect changes: its name, time of modification, size."""
 
 
 class MetaTables:
@@ -58,18 +58,18 @@ class MetaTables:
 
 
 def _state(meta: Path) -> State:
-    found = meta.stat()
-    return meta, found.st_mtime_ns, found.st_size
+    status = meta.stat()
+    return meta, status.st_mtime_ns, status.st_size
 
 
 def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
-    """The rows of some batches, `counts` of each, found in one pass that ends when all are.
+    """Read the rows of some batches, `counts` of each, found in one pass that ends when all are.
 
-    Competition's meta has row groups of tens of millions of rows, so that it must be read in small pieces.
+    The competition's meta table has row groups of tens of millions of rows, so it must be read in small pieces.
     """
     with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
-        found = opened.schema_arrow.names
-        columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in found)]
+        names = opened.schema_arrow.names
+        columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in names)]
         schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
         kept: dict[int, list[pa.RecordBatch]] = {number: [] for number in counts}
         missing = dict(counts)
@@ -87,7 +87,7 @@ def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
 
 
 def _may_hold(opened: pq.ParquetFile, group: int, numbers: Collection[int]) -> bool:
-    """Whether a row group may hold one of these batches, as far as its statistics say."""
+    """Return whether a row group may hold one of these batches, judged from its statistics."""
     described = opened.metadata.row_group(group)
     column = described.column(opened.schema_arrow.get_field_index("batch_id")).statistics
     if column is None or not column.has_min_max:
@@ -96,15 +96,15 @@ def _may_hold(opened: pq.ParquetFile, group: int, numbers: Collection[int]) -> b
 
 
 def events_per_batch(meta: Path) -> dict[int, int]:
-    """Events of each batch in a meta table, without holding more than a piece of it.
+    """Count the events of each batch in a meta table, holding only a small piece of it in memory.
 
     Raises:
         IcerecoError: it has no batch_id.
     """
     with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
         require_columns(opened.schema_arrow.names, meta, META_COLUMNS)
-        found: Counter[int] = Counter()
+        events: Counter[int] = Counter()
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=["batch_id"]):
             numbers, counts = np.unique(np.asarray(batch.column(0), np.int64), return_counts=True)
-            found.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
-    return dict(found)
+            events.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+    return dict(events)

@@ -24,27 +24,29 @@ _IDS_PER_RUN = 1_000_000
 
 
 def is_nested(file: Path, event: str | None) -> bool:
-    """Whether a parquet file has a struct of lists of pulses at places: GraphNeT's with the event's number, or Prometheus'.
+    """Return whether a parquet file has a struct of lists of pulses at positions: GraphNeT's with the event's number, or Prometheus'.
 
     Raises:
-        pyarrow.ArrowException, OSError: it is no parquet file.
+        pyarrow.ArrowException, OSError: it is not a parquet file.
     """
     for fields in _structs(pq.read_schema(file)).values():
         dialect = _dialect(fields)
-        if dialect is not None and (EVENT in fields if event else EVENT not in fields and not dialect.told):
+        if dialect is not None and (
+            EVENT in fields if event else EVENT not in fields and not dialect.always_origin
+        ):
             return True
     return False
 
 
 @dataclass(frozen=True)
 class NestedFile:
-    """One such file.
+    """One parquet file with struct columns.
 
     Attributes:
         path: the file.
         pulse_map: the struct of pulses; None for the only one.
-        truth_table: the struct of truth; None for what is called as one of
-        truth_names: likely names of it.
+        truth_table: the struct of truth; None for the first that is named in
+        truth_names: its usual names.
     """
 
     path: Path
@@ -65,31 +67,31 @@ class NestedFile:
     @cached_property
     def pulses(self) -> str:
         """The struct of pulses."""
-        found = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
-        if self.pulse_map is not None and self.pulse_map not in found:
+        maps = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
+        if self.pulse_map is not None and self.pulse_map not in maps:
             raise IcerecoError(
-                f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(found) or 'none'}"
+                f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(maps) or 'none'}"
             )
-        return self.pulse_map or require_one("pulse map", "pulse_map", found, self.path)
+        return self.pulse_map or require_one("pulse map", "pulse_map", maps, self.path)
 
     @cached_property
     def truth(self) -> str | None:
         """The struct of truth, if there is one."""
         if self.truth_table is not None and self.truth_table not in self.tables:
-            found = ", ".join(self.tables)
-            raise IcerecoError(f"{self.path}: no table {self.truth_table!r}; found: {found}")
+            names = ", ".join(self.tables)
+            raise IcerecoError(f"{self.path}: no table {self.truth_table!r}; found: {names}")
         return self.truth_table or next((name for name in self.truth_names if name in self.tables), None)
 
     @cached_property
     def dialect(self) -> Dialect:
-        """What the columns are called."""
-        found = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
-        assert found is not None, "a struct of pulses is one by its columns"
-        return found
+        """The dialect of the column names."""
+        dialect = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
+        assert dialect is not None, "structs of pulses are selected by their columns"
+        return dialect
 
     @cached_property
     def first_id(self) -> int:
-        """The id of the first event where the file has no numbers of its own: of Prometheus' run, in millions."""
+        """The id of the first event in files without event numbers: Prometheus' run number in millions."""
         try:
             config = json.loads((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
             return int(config["run"]["run number"]) * _IDS_PER_RUN
@@ -101,14 +103,14 @@ class NestedFile:
         return int(pq.read_metadata(self.path).num_rows)
 
     def sample(self, count: int) -> ForeignEvents | None:
-        """The first events, up to `count`, their angles as they are in the file; None if there are no events."""
+        """The first events, up to `count`, with angles as stored in the file; None if there are no events."""
         return next(self.events(count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
-        """All events, at most `rows` at once; `sign` is -1 where the file's angles are of travel.
+        """Yield all events, at most `rows` at once; `sign` is -1 where the file's angles are of travel.
 
         Raises:
-            IcerecoError: lists of different length, or a column that holds no numbers.
+            IcerecoError: lists differ in length, or a column does not hold numbers.
         """
         row = 0
         with pq.ParquetFile(self.path, page_checksum_verification=True) as opened:
@@ -193,7 +195,7 @@ def _field(table: pa.Array, name: str) -> pa.Array:
     return _plain(_plain(table).field(name))
 
 
-# Both simulations write with awkward, whose types wrap Arrow's at each level once anything has imported it.
+# Both simulations write with awkward; once it is imported, its types wrap Arrow's at each level.
 def _plain(column: pa.Array) -> pa.Array:
     return column.storage if isinstance(column, pa.ExtensionArray) else column
 

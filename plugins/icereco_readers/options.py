@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = ["GraphnetOptions", "KaggleOptions", "OwnOptions", "PrometheusOptions"]
 
 _DIRECTION = (
-    "what the true angles mean: origin (where the particle came from), travel (where it went), or auto: decided from the "
-    "light, and said in the log"
+    "what the true angles mean: origin (where the particle came from), travel (where it went), or auto: inferred from "
+    "the light, and reported in the log"
 )
 
 

@@ -1,6 +1,6 @@
 """The own layout: one row per event, pulses in list columns; parquet or Arrow IPC, one file or a folder of them.
 
-The files of a prepared store are read, too: they have the hit DOMs of each event instead of a sensor for each pulse.
+The files of a prepared store can be read as well: they hold the hit DOMs of each event instead of a sensor for each pulse.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class OwnReader:
         self.options = options or OwnOptions()
 
     def sniff(self, path: Path) -> bool:
-        """Whether it is a parquet or Arrow file with event_id and list columns, or a folder of such files."""
+        """Return whether it is a parquet or Arrow file with event_id and list columns, or a folder of such files."""
         try:
             return any(_is_own(file) for file in own_files(path))
         except OSError:
@@ -38,7 +38,7 @@ class OwnReader:
         return own_files(path)
 
     def parts(self, path: Path) -> list[Path]:
-        """The files, each of which can be read by itself."""
+        """The files, each of which can be read separately."""
         return own_files(path)
 
     def count(self, path: Path) -> int:
@@ -51,7 +51,7 @@ class OwnReader:
         detector: Detector,  # noqa: ARG002 -- sensor ids are rows of its table already
         rows_per_batch: int = 4096,
     ) -> Iterator[pa.RecordBatch]:
-        """Events in input order, in the types of the file; sensor ids are those of the detector already.
+        """Yield events in input order, in the types of the file; sensor ids are already those of the detector.
 
         Raises:
             IcerecoError: a column is missing.
@@ -115,6 +115,6 @@ def _as_they_are(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
         reader = pa.ipc.open_file(source)
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
-            batch.validate(full=True)  # a damaged file may point outside of itself
+            batch.validate(full=True)  # offsets of a damaged file may point outside its buffers
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)

@@ -24,7 +24,7 @@ _PARQUET = (".parquet", ".pq")
 class PrometheusReader:
     """Reads a file of photons and truth, or a folder of such files by name.
 
-    Each file's own light says whether its directions are of origin or of travel, unless an option does: both occur.
+    Both conventions of directions occur: unless an option sets it, each file's light decides between origin and travel.
     """
 
     def __init__(self, options: PrometheusOptions | None = None) -> None:
@@ -32,34 +32,34 @@ class PrometheusReader:
         self._conventions = Conventions(self.options.direction, self._sample)
 
     def sniff(self, path: Path) -> bool:
-        """Whether it has a struct of photons at places, or a flat table of them."""
+        """Return whether it has a struct of photons at positions, or a flat table of them."""
         try:
             return any(_is_ours(file) for file in self.parts(path))
         except OSError:
             return False
 
     def files(self, path: Path) -> list[Path]:
-        """The files of photons, and the tables of events beside flat ones."""
+        """The files of photons, and the tables of events that belong to flat ones."""
         return [file for part in self.parts(path) for file in self._file(part).files]
 
     def parts(self, path: Path) -> list[Path]:
         """The file, or the files of a folder; of flat tables that of the photons."""
         if not path.is_dir():
             return [path]
-        found = sorted(file for file in path.iterdir() if file.suffix in _PARQUET)
-        flat = [file for file in found if is_flat(file)]
-        return flat or found
+        files = sorted(file for file in path.iterdir() if file.suffix in _PARQUET)
+        flat = [file for file in files if is_flat(file)]
+        return flat or files
 
     def count(self, path: Path) -> int:
         """The number of events."""
         return sum(self._file(part).count() for part in self.parts(path))
 
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Events of one file after the other.
+        """Yield the events of one file after the other.
 
         Raises:
-            IcerecoError: a column is missing, the events are of another detector, or it cannot be decided what the true
-                directions mean.
+            IcerecoError: a column is missing, the events are of another detector, or the convention of the true
+                directions cannot be determined.
         """
         for part in self.parts(path):
             file = self._file(part)

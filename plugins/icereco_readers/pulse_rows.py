@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 1 << 18
 
 
 class PulseRows:
-    """A parquet file of pulses, read once from front to back, or held whole if the order asks for it."""
+    """A parquet file of pulses, read once from front to back, or held in memory if events are not in order."""
 
     def __init__(self, file: Path, columns: tuple[str, ...], *, in_order: bool) -> None:
         self._opened = pq.ParquetFile(file, page_checksum_verification=True)
@@ -42,7 +42,7 @@ class PulseRows:
         self._opened.close()
 
     def rows(self, start: int, end: int) -> pa.Table:
-        """Rows `start` to `end`; asked for in ascending order if `in_order`."""
+        """Return rows `start` to `end`; with `in_order`, calls must be in ascending order."""
         while self._end < end:
             self._forget_before(start)
             batch = next(self._batches)
@@ -58,7 +58,7 @@ class PulseRows:
 
 
 def event_rows(pulses: PulseRows, index: EventIndex) -> pa.RecordBatch:
-    """One row per event of `index`: its id, lists of its pulses, its truth; `pulse_event_id` is the id in each pulse."""
+    """Gather one row per event of `index`: its id, lists of its pulses, its truth; `pulse_event_id` is the id in each pulse."""
     filled = index.pulse_count > 0
     low = int(index.first[filled].min(initial=pulses.count))
     high = int(index.end[filled].max(initial=low))

@@ -1,4 +1,4 @@
-"""What may be said of the line fit."""
+"""Options of the line fit."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

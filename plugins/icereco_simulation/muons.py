@@ -26,12 +26,12 @@ _STOPPED_GEV = 0.16
 
 @dataclass(frozen=True, slots=True)
 class MuonLosses:
-    """What `T` muons leave along `K` steps of `STEP_M`.
+    """The losses of `T` muons along `K` steps of `STEP_M`.
 
     Attributes:
         yield_per_m: float32 `[T, K]`, light in units of a bare track's.
         track: `[C]` the muon of each cascade; distance_m `[C]` from its start; energy_gev `[C]`.
-        range_m: float64 `[T]`, how far it got.
+        range_m: float64 `[T]`, how far each muon travelled.
     """
 
     yield_per_m: Float[ndarray, "track step"]
@@ -62,7 +62,7 @@ class _LossSpectrum:
         self.loss_below = np.append(0.0, np.cumsum(cells_e))
 
     def sample(self, rate: Float[ndarray, "loss"]) -> Float[ndarray, "loss"]:
-        """The v above which losses have this rate."""
+        """Return the relative energy v above which losses have this rate."""
         result: ndarray = np.exp(np.interp(-rate, -self.rate_above, self.log_v))
         return result
 
@@ -105,7 +105,7 @@ def propagate(
 def _step_losses(
     rng: np.random.Generator, energy: Float[ndarray, "track"], log_cut: Float[ndarray, "track"]
 ) -> tuple[Int[ndarray, "cascade"], Float[ndarray, "cascade"], Float[ndarray, "cascade"]]:
-    """The losses of one step, those of one muon added up: muon, place within the step, energy."""
+    """Return the losses of one step, summed for each muon: muon, place within the step, energy."""
     rate = np.interp(log_cut, _SPECTRUM.log_v, _SPECTRUM.rate_above)
     count = rng.poisson(rate * STEP_M)
     muon = np.repeat(np.arange(energy.size), count)

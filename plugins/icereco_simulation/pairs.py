@@ -1,4 +1,4 @@
-"""Which modules are within reach of which light sources; the rest is never looked at."""
+"""Pairs of light sources and the modules within their reach; all others are skipped."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ _BIN_M = 4.0
 
 
 class StringIndex:
-    """Modules by string, found by height in constant time. Alive modules alone are in it."""
+    """An index of modules by string and height, with lookups in constant time; only modules that are alive."""
 
     def __init__(self, detector: Detector) -> None:
         alive = np.flatnonzero(detector.alive)
@@ -82,7 +82,7 @@ class StringIndex:
 def expand(
     first: Int[ndarray, "n"], count: Int[ndarray, "n"]
 ) -> tuple[Int[ndarray, "pair"], Int[ndarray, "pair"]]:
-    """Ranges written out: which range, and its members one by one."""
+    """Expand ranges: the range of each member, and the members one by one."""
     which = np.repeat(np.arange(first.size), count)
     ends = np.cumsum(count)
     return which, np.arange(which.size) - np.repeat(ends - count - first, count)

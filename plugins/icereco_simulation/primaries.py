@@ -1,4 +1,4 @@
-"""What comes into the detector: energies, directions, vertices, and the tracks and cascades they become."""
+"""Primary particles: energies, directions, vertices, and the tracks and cascades that they produce."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Primaries:
 
     @property
     def travel(self) -> Float[ndarray, "primary 3"]:
-        """Unit vectors of where the particles fly to."""
+        """Unit vectors along the directions of travel."""
         return -direction_from_angles(self.azimuth, self.zenith)
 
 
@@ -63,7 +63,7 @@ class Tracks:
 
 
 def draw(rng: np.random.Generator, options: IceTelescopeOptions, volume: Volume) -> Primaries:
-    """The particles of one block: isotropic, muon lines and vertices uniform."""
+    """Draw the particles of one block: isotropic, muon lines and vertices uniform."""
     count = options.primaries_per_block
     shares = [options.through_track_fraction, options.starting_track_fraction]
     kind = np.searchsorted(np.cumsum(shares), rng.random(count), side="right")
@@ -78,7 +78,7 @@ def draw(rng: np.random.Generator, options: IceTelescopeOptions, volume: Volume)
 
 
 def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tuple[Tracks, Cascades]:
-    """The light sources of the particles: muons with their losses, and the cascades at the vertices."""
+    """Return the light sources of the particles: muons with their losses, and the cascades at the vertices."""
     travel = primaries.travel
     muons = np.flatnonzero(primaries.kind != _CASCADE)
     hadronic = np.where(primaries.kind == _STARTING, primaries.inelasticity, 0.0)
@@ -108,7 +108,7 @@ def shine(rng: np.random.Generator, primaries: Primaries, volume: Volume) -> tup
 
 
 def _of(light: Callable[[Tensor], Tensor], energy_gev: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
-    """A function of tensors, of an array."""
+    """Apply a function of tensors to an array."""
     return light(torch.from_numpy(energy_gev)).numpy()
 
 
@@ -144,7 +144,7 @@ def _in_cylinder(
 
 
 def _entry(rng: np.random.Generator, travel: Float[ndarray, "n 3"], volume: Volume) -> Float[ndarray, "n 3"]:
-    """Where muons enter the sphere around the centre, their lines uniform over a disc across their direction."""
+    """Return where muons enter the sphere around the centre; lines are uniform over a disc across their direction."""
     count = len(travel)
     helper = np.where(np.abs(travel[:, 2:]) < 0.9, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
     first = np.cross(travel, helper)

@@ -20,7 +20,7 @@ _EXPONENTIAL_PE = 0.357
 _GAUSSIAN_PE = 1.02
 _GAUSSIAN_WIDTH_PE = 0.29
 
-# Pulses are told apart by the fine digitizer for its 427 ns, then by the coarse one (IceCube, JINST 12 (2017) P03012).
+# Pulses are resolved by the fine digitizer for its 427 ns, then by the coarse one (IceCube, JINST 12 (2017) P03012).
 FINE_NS = 400.0
 FINE_BIN_NS = 8.0
 COARSE_BIN_NS = 35.0
@@ -32,7 +32,7 @@ _AFTERPULSE_SPREAD = 0.25
 _AFTERPULSE_DRAWS = 4  # per hit; more afterpulses than that arrive in groups
 
 _SATURATION_PE_PER_NS = 60.0
-"""Current at which the photomultiplier gives half of what a linear one would."""
+"""Current at which the photomultiplier gives half the signal of a linear one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def single_charges(rng: np.random.Generator, count: int) -> Float[ndarray, "hit"
 
 
 class DarkNoise:
-    """Poissonian dark noise at the rates of a detector card; none where it gives none."""
+    """Poissonian dark noise at the rates of a detector card; no noise if the card gives no rates."""
 
     def __init__(self, detector: Detector, scale: float) -> None:
         known = detector.noise_rate_hz if detector.noise_rate_hz is not None else 0.0
@@ -70,7 +70,7 @@ class DarkNoise:
         begin_ns: Float[ndarray, "event"],
         end_ns: Float[ndarray, "event"],
     ) -> PhotoElectrons:
-        """Noise of the whole detector between two times for each of some primaries."""
+        """Draw noise of the whole detector between two times for each of some primaries."""
         total = self._cumulative[-1]
         count = rng.poisson((end_ns - begin_ns) * total)
         which = np.repeat(np.arange(primary.size), count)
@@ -82,7 +82,7 @@ class DarkNoise:
 
 
 def afterpulses(rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectrons:
-    """Hits and the afterpulses of the photomultiplier that they cause (Abbasi et al., NIM A 618 (2010) 139)."""
+    """Return hits and the afterpulses of the photomultiplier that they cause (Abbasi et al., NIM A 618 (2010) 139)."""
     count = rng.poisson(_AFTERPULSES_PER_PE * hits.weight)
     cause = np.flatnonzero(count)
     count = count[cause]
@@ -97,7 +97,7 @@ def afterpulses(rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectron
 
 
 def merge(rng: np.random.Generator, hits: PhotoElectrons, sensors: int) -> Pulses:
-    """Photo-electrons to pulses: those in one bin of a module's digitizer are one pulse, at its earliest time."""
+    """Merge photo-electrons to pulses: those in one bin of a module's digitizer are one pulse at their earliest time."""
     module = hits.primary * sensors + hits.sensor
     earliest = hits.time_ns.min(initial=0.0)
     ticks = ((hits.time_ns - earliest) * _TICKS_PER_NS).astype(np.int64)
@@ -149,18 +149,18 @@ class Coincidence:
         )
 
     def flags(self, pulses: Pulses) -> Bool[ndarray, "pulse"]:
-        """Which pulses are in local coincidence."""
+        """Return which pulses are in local coincidence."""
         earliest = pulses.time_ns.min(initial=0.0)
         time = pulses.time_ns.astype(np.float64) - earliest
         span = float(time.max(initial=0.0)) + 4 * self.WINDOW_NS
         base = pulses.primary * self._sensors
         key = (base + pulses.sensor) * span + time
-        found = np.zeros(key.size, bool)
+        coincident = np.zeros(key.size, bool)
         for neighbours in self._neighbours:
             other = neighbours[pulses.sensor]
-            open_ = np.flatnonzero(~found & (other >= 0))
+            open_ = np.flatnonzero(~coincident & (other >= 0))
             centre = (base[open_] + other[open_]) * span + time[open_]
             place = np.searchsorted(key, centre - self.WINDOW_NS)
             hit = key[np.minimum(place, key.size - 1)] - centre
-            found[open_] = (place < key.size) & (np.abs(hit) <= self.WINDOW_NS)
-        return found
+            coincident[open_] = (place < key.size) & (np.abs(hit) <= self.WINDOW_NS)
+        return coincident

@@ -24,7 +24,7 @@ __all__ = ["TRIGGER_TIME_NS", "IceTelescope"]
 TRIGGER_TIME_NS = 10_000.0
 """Time of the first pulse of the trigger in every event."""
 
-_EVENTS_PER_BLOCK = 1 << 20  # more than any block holds: event ids tell the block and the place in it
+_EVENTS_PER_BLOCK = 1 << 20  # more than any block holds: event ids encode the block and the place in it
 
 
 class IceTelescope:
@@ -60,12 +60,12 @@ class IceTelescope:
         return self._table(block, primaries, pulses, ~coincident, triggers)
 
     def _enough(self, hits: PhotoElectrons) -> PhotoElectrons:
-        """Only the light of particles that may trigger; noise rarely adds more than one coincident module."""
+        """Keep only the light of particles that may trigger; noise rarely adds more than one coincident module."""
         count = np.bincount(hits.primary, minlength=self._options.primaries_per_block)
         return hits.keep(count[hits.primary] >= self._options.trigger_multiplicity - 1)
 
     def _with_noise(self, rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectrons:
-        """Noise from well before the first to well after the last photo-electron of each particle."""
+        """Add noise from well before the first to well after the last photo-electron of each particle."""
         options = self._options
         order = np.argsort(hits.primary, kind="stable")
         primary, first = np.unique(hits.primary[order], return_index=True)
@@ -113,7 +113,7 @@ class IceTelescope:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Chunks are small and processes many: threads would only wait for each other."""
+    """Limit torch to one thread: chunks are small and processes many, so threads would only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -125,8 +125,8 @@ def _one_thread() -> Iterator[None]:
 def _require_simulable(options: IceTelescopeOptions, detector: Detector) -> None:
     if detector.medium.kind != "ice":
         raise IcerecoError(
-            f"detector {detector.name!r} stands in {detector.medium.kind}, and the simulator 'ice-telescope' knows "
-            "ice and IceCube's modules alone; take events of your own (--data), another simulator "
+            f"detector {detector.name!r} is in {detector.medium.kind}, and the simulator 'ice-telescope' supports "
+            "only ice and IceCube's modules; use events of your own (--data), another simulator "
             "(icereco plugins --kind simulator), or a detector in ice (icereco detectors)"
         )
     if detector.noise_rate_hz is None and options.noise_scale > 0:

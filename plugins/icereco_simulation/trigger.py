@@ -40,7 +40,7 @@ def simple_multiplicity(
         return Triggers(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     full = (primary[:last] == primary[reach:]) & (time[reach:] - time[:last] <= window_ns)
     first = np.flatnonzero(full)
-    found, at = np.unique(primary[first], return_index=True)
+    triggered, at = np.unique(primary[first], return_index=True)
     begin = time[first[at]]
     ends = np.append(at[1:], first.size) - 1
-    return Triggers(found, begin.astype(np.float64), time[first[ends] + reach].astype(np.float64))
+    return Triggers(triggered, begin.astype(np.float64), time[first[ends] + reach].astype(np.float64))

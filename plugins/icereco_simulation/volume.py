@@ -1,4 +1,4 @@
-"""Where particles are simulated: the space around a detector, in proportion to it."""
+"""The volume in which particles are simulated, in proportion to the detector."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Volume:
 
     @classmethod
     def around(cls, detector: Detector, options: IceTelescopeOptions) -> "Volume":
-        """The detector with some room around it, where the options do not say otherwise.
+        """Return the detector's volume with a margin, unless the options set other sizes.
 
         Lengths are rounded to 10 m and the centre to 50 m, which for IceCube is its origin.
         """

@@ -97,16 +97,16 @@ def test_the_mode_is_the_highest_point_and_the_mean_the_centre():
 
 def test_a_mode_between_two_near_components_is_found():
     near = [(math.sin(x), 0, math.cos(x)) for x in (-0.05, 0.05)]
-    found = build("vmf-mixture", components=2).decode(mixture_of([0.5, 0.5], [100.0, 100.0], near))
+    decoded = build("vmf-mixture", components=2).decode(mixture_of([0.5, 0.5], [100.0, 100.0], near))
     torch.testing.assert_close(
-        found.direction, torch.tensor([[0.0, 0, 1]], dtype=torch.float64), atol=1e-6, rtol=0
+        decoded.direction, torch.tensor([[0.0, 0, 1]], dtype=torch.float64), atol=1e-6, rtol=0
     )
 
 
 @pytest.mark.parametrize("kappa", [1e-3, 0.1, 1.0, 30.0, 1e4])
 def test_a_concentration_is_that_of_its_mean_cosine(kappa):
-    found = concentration(np.array([mean_cosine(kappa)]))
-    assert float(found[0]) == pytest.approx(kappa, rel=1e-4, abs=1e-6)
+    decoded = concentration(np.array([mean_cosine(kappa)]))
+    assert float(decoded[0]) == pytest.approx(kappa, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("per_side", [1, 2, 3, 8])
@@ -132,12 +132,12 @@ def test_a_perfect_classification_is_decoded_finer_than_a_cell(decode):
     truth = random_directions(200)
     label = loss.smoothing * (truth @ loss.centres.T)
     assert loss(label, TruthTensors(direction=truth)).abs().max() < 1e-4
-    found = loss.decode(label)
-    error = np.degrees(opening_angle(found.direction.numpy(), truth.numpy()))
+    decoded = loss.decode(label)
+    error = np.degrees(opening_angle(decoded.direction.numpy(), truth.numpy()))
     assert error.max() < 1.2  # cells are 7.3° wide
     assert np.median(error) < 0.05
     # The label and the cell are both 7° wide; their concentrations add up like variances.
-    assert float(np.median(found.posterior.kappa)) == pytest.approx(math.radians(7) ** -2 / 2, rel=0.05)
+    assert float(np.median(decoded.posterior.kappa)) == pytest.approx(math.radians(7) ** -2 / 2, rel=0.05)
 
 
 def test_an_undecided_classification_is_not_sure():
@@ -162,12 +162,14 @@ def test_a_weighted_sum_adds_up_and_decodes_as_its_first():
                  options=[{"components": 2, "decode": "mean"}])  # fmt: skip
     first = build("vmf-mixture", components=2, decode="mean")
     outputs, truth = torch.randn(20, 8), TruthTensors(direction=random_directions(20))
-    found = first.decode(outputs).direction
+    decoded = first.decode(outputs).direction
     expected = (
-        2 * first(outputs, truth) + 0.5 * build("angular")(found, truth) + 0.1 * build("cosine")(found, truth)
+        2 * first(outputs, truth)
+        + 0.5 * build("angular")(decoded, truth)
+        + 0.1 * build("cosine")(decoded, truth)
     )
     torch.testing.assert_close(both(outputs, truth), expected)
-    torch.testing.assert_close(both.decode(outputs).direction, found)
+    torch.testing.assert_close(both.decode(outputs).direction, decoded)
 
 
 @pytest.mark.parametrize(
@@ -185,5 +187,7 @@ def test_a_bad_weighted_sum_is_refused(settings, message):
 
 
 def test_a_loss_that_cannot_judge_a_direction_must_come_first():
-    with pytest.raises(ValueError, match="'vmf-mixture' wants 12 outputs and cannot judge a direction"):
+    with pytest.raises(
+        ValueError, match="'vmf-mixture' needs 12 outputs and cannot be applied to a direction"
+    ):
         build("weighted-sum", losses=["vmf", "vmf-mixture"])

@@ -1,4 +1,4 @@
-"""Every registered encoder keeps the promises of T2, and each of ours is what it says."""
+"""Every registered encoder keeps the promises of T2, and each of ours has its documented architecture."""
 
 import dataclasses
 import inspect
@@ -62,8 +62,8 @@ def evaluate(encoder, vectors, positions, offsets):
         return call_encoder(encoder, vectors, positions, offsets)
 
 
-def close(found, expected):
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-5)
+def close(result, expected):
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=2e-5)
 
 
 def test_one_finite_vector_per_event_and_no_two_alike(name):
@@ -219,7 +219,7 @@ def test_relative_attention_is_the_plain_definition(monkeypatch):
     tokens = torch.randn(doms, WIDTH, requires_grad=True)
     kinds = torch.randint(0, encoder.bins, (1, doms, doms), dtype=torch.int32)
     groups = length_groups(torch.tensor([0, doms]))
-    found = layer(tokens, groups, [kinds])
+    result = layer(tokens, groups, [kinds])
     query, key, value = (
         layer.qkv(layer.attention_norm(tokens)).unflatten(-1, (3, heads, -1)).permute(1, 2, 0, 3)
     )
@@ -229,10 +229,10 @@ def test_relative_attention_is_the_plain_definition(monkeypatch):
     attended = (scores.softmax(-1) @ value).transpose(0, 1).flatten(1)
     middle = tokens + layer.attention_out(attended)
     expected = middle + layer.mlp_out(torch.nn.functional.gelu(layer.mlp_in(layer.mlp_norm(middle))))
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
     wanted = torch.autograd.grad(expected.square().sum(), [tokens, layer.bias], retain_graph=True)
     for gradient, right in zip(
-        torch.autograd.grad(found.square().sum(), [tokens, layer.bias]), wanted, strict=True
+        torch.autograd.grad(result.square().sum(), [tokens, layer.bias]), wanted, strict=True
     ):
         torch.testing.assert_close(gradient, right, rtol=1e-3, atol=1e-4)
 

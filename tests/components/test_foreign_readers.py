@@ -74,7 +74,7 @@ def test_hlc_is_the_opposite_of_auxiliary(shared_data, detector):
     assert 0 < sum(counted.values()) < 56
 
 
-def test_one_file_of_a_pulse_table_has_the_truth_that_lies_beside_it(shared_data, detector):
+def test_one_file_of_a_pulse_table_has_the_truth_next_to_it(shared_data, detector):
     events = read(shared_data / MERGED / "merged" / "SRTInIcePulses" / "SRTInIcePulses_0.parquet", detector)
     assert list(events) == [3]
     assert events[3][0].truth.angles == pytest.approx((5.5464138, 1.4829391))
@@ -105,10 +105,10 @@ def test_raw_prometheus_is_of_travel_and_is_turned_round(shared_data, caplog):
     row = pq.read_table(shared_data / RAW).to_pylist()[0]
     truth, photons = row["mc_truth"], row["photons"]
     event = events[22_980_001_000_000]
-    theirs = direction_from_angles(
+    stored = direction_from_angles(
         np.array(truth["initial_state_azimuth"]), np.array(truth["initial_state_zenith"])
     )
-    assert opening_angle(event.truth.direction[0], -theirs) < 1e-9
+    assert opening_angle(event.truth.direction[0], -stored) < 1e-9
     assert sorted(event.time_ns) == sorted(photons["t"])
     assert (event.charge_pe == 1).all()
     assert not event.auxiliary.any()
@@ -137,11 +137,11 @@ def test_a_convention_that_is_asked_for_is_taken(shared_data):
         np.testing.assert_allclose(origin.truth.direction, -travel.truth.direction, atol=1e-12)
 
 
-def test_a_convention_that_the_light_does_not_tell_is_asked_for(tmp_path, shared_data):
+def test_a_convention_that_the_light_does_not_determine_must_be_set(tmp_path, shared_data):
     table = pq.read_table(shared_data / RAW)
     pq.write_table(table.slice(1, 1), tmp_path / "dark.parquet")
     message = complaint(tmp_path / "dark.parquet", load_detector("arca"))
-    assert "cannot tell whether its true directions are where the particles came from" in message
+    assert "cannot determine whether its true directions are where the particles came from" in message
     assert "direction=origin or direction=travel" in message
 
 
@@ -175,7 +175,7 @@ def test_flat_and_raw_photons_of_one_simulation_are_the_same(shared_data):
     ("place", "wrong", "right"),
     [(ORCA_DATABASE, "icecube86", "orca"), (RAW, "orca", "arca"), (DATABASE, "arca", "icecube86")],
 )
-def test_events_of_another_detector_are_refused_with_the_right_one(shared_data, place, wrong, right):
+def test_events_of_another_detector_are_refused_and_it_is_named(shared_data, place, wrong, right):
     message = complaint(shared_data / place, load_detector(wrong))
     assert f"are not in the detector {wrong}, such as the one at (" in message
     assert re.search(
@@ -313,7 +313,7 @@ def test_a_locked_database_is_called_locked(tmp_path, shared_data, detector):
     assert "database is locked; close the program that writes to it" in message
 
 
-def test_a_database_without_index_is_read_and_reported_of(tmp_path, shared_data, detector, caplog):
+def test_a_database_without_index_is_read_with_a_warning(tmp_path, shared_data, detector, caplog):
     path = changed(copy(shared_data, DATABASE, tmp_path), "DROP INDEX event_no_SRTInIcePulses")
     assert len(read(path, detector)) == 5
     assert "SRTInIcePulses has no index on event_no" in caplog.text
@@ -342,7 +342,7 @@ def test_pulses_in_pieces_are_refused(tmp_path, shared_data, detector):
     files = sorted((shared_data / MERGED / "merged" / "SRTInIcePulses").iterdir())
     tables = [pq.read_table(file) for file in files]
     pq.write_table(pa.concat_tables([*tables, tables[0]]), folder / "SRTInIcePulses_0.parquet")
-    assert "the pulses of event_no 3 are not in one piece" in complaint(tmp_path / "tables", detector)
+    assert "the pulses of event_no 3 are not contiguous" in complaint(tmp_path / "tables", detector)
 
 
 def test_event_ids_that_repeat_in_another_file_are_refused(tmp_path, shared_data):
@@ -435,13 +435,13 @@ def test_targets_of_raw_prometheus_are_those_of_its_mc_truth(shared_data):
     arca = load_detector("arca")
     events = read(shared_data / RAW, arca)
     for row, event in zip(pq.read_table(shared_data / RAW).to_pylist(), events.values(), strict=True):
-        theirs, truth = row["mc_truth"], event[0].truth
-        assert (theirs["interaction"], theirs["initial_state_type"]) == (1, 14)
-        assert truth.energy_gev == theirs["initial_state_energy"]
+        stored, truth = row["mc_truth"], event[0].truth
+        assert (stored["interaction"], stored["initial_state_type"]) == (1, 14)
+        assert truth.energy_gev == stored["initial_state_energy"]
         # The muon is the first particle of the final state; the target nucleon has a mass.
-        muon = theirs["final_state_energy"][0]
+        muon = stored["final_state_energy"][0]
         assert truth.inelasticity == pytest.approx(1 - muon / truth.energy_gev, abs=1e-3)
-        place = np.array([theirs[f"initial_state_{axis}"] for axis in "xyz"])
+        place = np.array([stored[f"initial_state_{axis}"] for axis in "xyz"])
         np.testing.assert_allclose(truth.vertex_m, place - arca.file_origins_m["prometheus"], atol=1e-9)
         inside = arca.encloses(truth.vertex_m[None])[0]
         assert truth.kind == ("starting_track" if inside else "through_track")

@@ -127,7 +127,7 @@ def test_triggered_hits_alone_are_read_when_asked_for(orca6):
     assert triggered.event_id.tolist() == everything.event_id.tolist()
 
 
-def test_event_ids_tell_run_time_slice_and_trigger(orca6):
+def test_event_ids_encode_run_time_slice_and_trigger(orca6):
     number = int(read(ORCA_SIMULATION, orca6).event_id[0])
     assert (number >> 43, (number >> 21) & (2**22 - 1), number & (2**21 - 1)) == (11_291, 73_678, 1_445)
 

@@ -273,7 +273,7 @@ def test_the_charge_centre_weighs_pulses_and_leaves_out_noise():
 def test_a_column_that_the_data_lacks_is_named():
     batch = dataclasses.replace(random_batch(), pulse_extras={"pmt_x": torch.zeros(53)})
     with pytest.raises(
-        IcerecoError, match="asks for 'tot', which these events lack; their further columns: pmt_x"
+        IcerecoError, match="names 'tot', which these events lack; their further columns: pmt_x"
     ):
         build("fixed", pulse_columns={"tot": 1.0})(batch)
 

@@ -305,11 +305,11 @@ class TestCommand:
         assert pulses.schema.names == ["event_id", "sensor_id", "time", "charge", "auxiliary"]
         for row in (0, 17, 49):
             first, last = (meta[f"{end}_pulse_index"][row].as_py() for end in ("first", "last"))
-            mine = pulses.slice(first, last + 1 - first)
-            assert set(mine["event_id"].to_pylist()) == {own["event_id"][row].as_py()}
-            assert mine["time"].to_pylist() == own["time"][row].as_py()
-            assert mine["charge"].to_pylist() == own["charge"][row].as_py()
-            assert mine["auxiliary"].to_pylist() == own["auxiliary"][row].as_py()
+            event_pulses = pulses.slice(first, last + 1 - first)
+            assert set(event_pulses["event_id"].to_pylist()) == {own["event_id"][row].as_py()}
+            assert event_pulses["time"].to_pylist() == own["time"][row].as_py()
+            assert event_pulses["charge"].to_pylist() == own["charge"][row].as_py()
+            assert event_pulses["auxiliary"].to_pylist() == own["auxiliary"][row].as_py()
         assert meta["last_pulse_index"][49].as_py() == pulses.num_rows - 1
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -104,7 +104,7 @@ def test_the_space_of_particles_around_icecube_is_as_documented(detector):
 
 
 def test_a_detector_in_water_is_refused_with_what_to_do():
-    with pytest.raises(IcerecoError, match=r"'orca' stands in water(.|\n)*--data"):
+    with pytest.raises(IcerecoError, match=r"'orca' is in water(.|\n)*--data"):
         IceTelescope(IceTelescopeOptions(), load_detector("orca"))
 
 

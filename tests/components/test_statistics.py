@@ -60,12 +60,12 @@ def plain(name, time, charge, auxiliary):
 @pytest.mark.parametrize("equal", [False, True], ids=["charges", "equal charges"])
 def test_statistics_are_those_of_the_plain_definition(chosen, equal):
     *columns, offsets = pulses(equal=equal)
-    found = summary_statistics(*columns, offsets, chosen)
-    assert found.shape == (len(COUNTS), len(NAMES[chosen]))
+    statistics = summary_statistics(*columns, offsets, chosen)
+    assert statistics.shape == (len(COUNTS), len(NAMES[chosen]))
     for dom, count in enumerate(COUNTS):
         own = [column[offsets[dom] : offsets[dom + 1]] for column in columns]
         expected = [plain(name, *own) if count else 0.0 for name in NAMES[chosen]]
-        np.testing.assert_allclose(found[dom].numpy(), expected, rtol=1e-9, atol=1e-7)
+        np.testing.assert_allclose(statistics[dom].numpy(), expected, rtol=1e-9, atol=1e-7)
 
 
 def test_the_nine_are_those_of_the_literature_and_among_the_extended():

@@ -1,4 +1,4 @@
-"""Sensors found by where they are, and by their numbers."""
+"""Sensors found by position and by number."""
 
 from pathlib import Path
 
@@ -40,12 +40,15 @@ def test_places_that_are_none_are_unknown(detector):
 
 def test_the_origin_is_that_of_the_card_or_that_of_the_file():
     arca = load_detector("arca")
-    own, theirs = arca.position_m.astype(float), arca.position_m + np.array(arca.file_origins_m["prometheus"])
-    for places in (own, theirs):
+    own, prometheus = (
+        arca.position_m.astype(float),
+        arca.position_m + np.array(arca.file_origins_m["prometheus"]),
+    )
+    for places in (own, prometheus):
         finder = finder_for(places[:50], arca, Path("file"), "prometheus")
         np.testing.assert_array_equal(finder(places), np.arange(len(places)))
     with pytest.raises(IcerecoError, match="50 of the 50 sensors"):
-        finder_for(theirs[:50], arca, Path("file"))
+        finder_for(prometheus[:50], arca, Path("file"))
 
 
 def test_modules_are_found_by_number(detector):

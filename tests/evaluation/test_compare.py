@@ -33,10 +33,10 @@ def made(error_deg, name="one", ids=None, pulses=50):
 def test_differences_are_those_of_the_figures_of_each():
     random = np.random.default_rng(0)
     first, second = random.exponential(10, 300), random.exponential(12, 300)
-    found = compare(made(first, "A"), made(second, "B")).groups["all"]
-    assert found.median.value_deg == pytest.approx(np.median(second) - np.median(first))
-    assert found.mean.value_deg == pytest.approx(np.mean(second) - np.mean(first))
-    assert found.mean.low_deg < found.mean.value_deg < found.mean.high_deg
+    comparison = compare(made(first, "A"), made(second, "B")).groups["all"]
+    assert comparison.median.value_deg == pytest.approx(np.median(second) - np.median(first))
+    assert comparison.mean.value_deg == pytest.approx(np.mean(second) - np.mean(first))
+    assert comparison.mean.low_deg < comparison.mean.value_deg < comparison.mean.high_deg
 
 
 def test_events_are_paired_by_id_whatever_their_order():
@@ -44,18 +44,18 @@ def test_events_are_paired_by_id_whatever_their_order():
     error = random.exponential(10, 400)
     order = random.permutation(400)
     shuffled = made(error[order] + 0.1, "B", ids=order)
-    found = compare(made(error, "A"), shuffled).groups["all"]
+    comparison = compare(made(error, "A"), shuffled).groups["all"]
     # Unpaired, the scatter between events (0.5° on the mean) would drown this.
-    assert found.mean.low_deg == pytest.approx(0.1)
-    assert found.mean.high_deg == pytest.approx(0.1)
+    assert comparison.mean.low_deg == pytest.approx(0.1)
+    assert comparison.mean.high_deg == pytest.approx(0.1)
 
 
 def test_the_interval_of_the_mean_is_that_of_paired_differences():
     random = np.random.default_rng(4)
     first, gap = random.exponential(20, 2_000), random.normal(0.3, 2.0, 2_000)
-    found = compare(made(first), made(first + gap)).groups["all"].mean
+    comparison = compare(made(first), made(first + gap)).groups["all"].mean
     standard_error = gap.std() / np.sqrt(2_000)
-    assert (found.high_deg - found.low_deg) / 2 == pytest.approx(1.96 * standard_error, rel=0.1)
+    assert (comparison.high_deg - comparison.low_deg) / 2 == pytest.approx(1.96 * standard_error, rel=0.1)
 
 
 def test_an_interval_of_no_difference_holds_zero_as_often_as_it_says():
@@ -63,8 +63,8 @@ def test_an_interval_of_no_difference_holds_zero_as_often_as_it_says():
     outside = 0
     for trial in range(60):
         first, second = random.exponential(10, (2, 200))
-        found = compare(made(first), made(second), seed=trial).groups["all"]
-        outside += found.mean.significant
+        comparison = compare(made(first), made(second), seed=trial).groups["all"]
+        outside += comparison.mean.significant
     assert outside <= 9  # 3 expected; more than 9 of 60 happen once in 2,000 times
 
 
@@ -78,33 +78,33 @@ def test_it_says_so_when_there_is_no_significant_difference():
 
 def test_groups_are_by_pulses_and_kind_and_small_ones_are_left_out():
     error = np.random.default_rng(1).exponential(10, 100)
-    found = compare(made(error), made(error + 1))
-    assert list(found.groups) == ["all", "<200 pulses", "cascade", "through_track"]
-    assert [group.events for group in found.groups.values()] == [100, 100, 50, 50]
+    comparison = compare(made(error), made(error + 1))
+    assert list(comparison.groups) == ["all", "<200 pulses", "cascade", "through_track"]
+    assert [group.events for group in comparison.groups.values()] == [100, 100, 50, 50]
 
 
 def test_an_event_without_a_direction_counts_for_neither():
     error = np.random.default_rng(1).exponential(10, 50)
     missing = error.copy()
     missing[:5] = np.nan
-    found = compare(made(error), made(missing)).groups["all"]
-    assert (found.events, found.left_out) == (45, 5)
-    assert found.mean.value_deg == pytest.approx(0)
+    comparison = compare(made(error), made(missing)).groups["all"]
+    assert (comparison.events, comparison.left_out) == (45, 5)
+    assert comparison.mean.value_deg == pytest.approx(0)
 
 
 def test_events_of_one_alone_are_left_out_and_counted():
     error = np.random.default_rng(1).exponential(10, 60)
-    found = compare(made(error[:40]), made(error[20:], ids=range(20, 60)))
-    assert found.groups["all"].events == 20
-    assert found.alone == 40
-    assert found.groups["all"].mean.value_deg == pytest.approx(0)
+    comparison = compare(made(error[:40]), made(error[20:], ids=range(20, 60)))
+    assert comparison.groups["all"].events == 20
+    assert comparison.alone == 40
+    assert comparison.groups["all"].mean.value_deg == pytest.approx(0)
 
 
 def test_other_data_with_the_same_ids_are_refused():
     error = np.random.default_rng(1).exponential(10, 60)
     other = made(error, "B")
     turned = EvaluatedEvents("B", other.event_id, other.error_rad, -other.truth, other.pulses, other.kind)
-    with pytest.raises(IcerecoError, match=r"event_id 0 has another true direction in A than in B.*--data"):
+    with pytest.raises(IcerecoError, match=r"event_id 0 has different true directions in A and B.*--data"):
         compare(made(error, "A"), turned)
     with pytest.raises(IcerecoError, match="have 0 events in common"):
         compare(made(error, "A"), made(error, "B", ids=range(100, 160)))

@@ -143,7 +143,7 @@ def test_rows_are_the_reconstructions_in_order(reconstructed):
     assert all(b"meaning" in field.metadata for field in pq.read_schema(path))
 
 
-def test_a_method_is_not_set_beside_itself(tmp_path):
+def test_a_method_is_not_compared_with_itself(tmp_path):
     truth = Truth(random_directions(3, 1))
     path = tmp_path / "out.parquet"
     with reconstruction_writer(path, {"method": "linefit"}) as table:

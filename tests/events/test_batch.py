@@ -120,8 +120,8 @@ def test_an_event_keeps_its_place_without_pulses(detector, event_table):
     assert (len(batch[3].doms), len(batch[3].pulses), batch[3].truth is not None) == (0, 0, True)
 
 
-def test_foreign_types_become_ours(detector, event_table):
-    foreign = pa.schema(
+def test_other_types_are_converted_to_ours(detector, event_table):
+    other_schema = pa.schema(
         [
             pa.field("event_id", pa.uint32()),
             pa.field("sensor_id", pa.large_list(pa.int16())),
@@ -131,13 +131,13 @@ def test_foreign_types_become_ours(detector, event_table):
         ]
     )
     whole = event_table.set_column(2, SCHEMA.field("time"), rounded(event_table["time"]))
-    border = conform(one_batch(whole.select(foreign.names).cast(foreign)), "events")
+    border = conform(one_batch(whole.select(other_schema.names).cast(other_schema)), "events")
     batch = event_batch(border, detector)
-    same = event_batch(whole.select(foreign.names), detector)
+    same = event_batch(whole.select(other_schema.names), detector)
     for name in ("time_ns", "charge_pe", "auxiliary", "sensor_id", "event_id"):
-        mine, theirs = getattr(batch, name), getattr(same, name)
-        assert mine.dtype == theirs.dtype
-        np.testing.assert_array_equal(mine, theirs)
+        converted_column, same_column = getattr(batch, name), getattr(same, name)
+        assert converted_column.dtype == same_column.dtype
+        np.testing.assert_array_equal(converted_column, same_column)
     assert batch.truth is None
 
 

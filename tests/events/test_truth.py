@@ -70,6 +70,6 @@ CASES = [
 
 def test_the_kind_follows_from_particle_current_and_vertex(detector):
     pdg, charged, vertex, expected = (list(column) for column in zip(*CASES, strict=True))
-    found = event_kinds(np.array(pdg, float), np.array(charged, float), np.array(vertex), detector)
-    assert found.tolist() == expected
+    kinds = event_kinds(np.array(pdg, float), np.array(charged, float), np.array(vertex), detector)
+    assert kinds.tolist() == expected
     assert set(expected) - {None} == set(EVENT_KINDS)

@@ -91,7 +91,7 @@ def test_a_flipped_bit_in_a_weight_is_noticed(saved):
         ({"profile": None, "position": "{}"}, "holds no model; give best.safetensors"),
     ],
 )
-def test_facts_that_make_no_sense_are_reported(saved, facts, message):
+def test_invalid_facts_are_reported(saved, facts, message):
     tensors, metadata = read_tensors(saved)
     kept = {name: value for name, value in (metadata | facts).items() if value is not None}
     write_tensors(saved, tensors, kept)
@@ -107,7 +107,7 @@ def test_weights_of_another_architecture_are_named(tmp_path, profile, detector):
         load_checkpoint(tmp_path / "c.safetensors")
 
 
-def test_a_missing_file_and_a_folder_are_distinguished(tmp_path):
+def test_a_missing_file_and_a_folder_give_different_errors(tmp_path):
     with pytest.raises(IcerecoError, match="there is no checkpoint"):
         load_checkpoint(tmp_path / "none.safetensors")
     with pytest.raises(IcerecoError, match="is a folder"):

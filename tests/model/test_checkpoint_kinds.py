@@ -1,4 +1,4 @@
-"""What kind of file a checkpoint is, told by how it begins."""
+"""The kind of a checkpoint file, detected from its first bytes."""
 
 import pickle
 

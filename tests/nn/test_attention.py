@@ -94,9 +94,9 @@ def test_compiled_flex_agrees_on_the_cpu():
     ]
     with torch.no_grad():
         compiled = torch.compile(kernels.flex_attention, dynamic=False)
-        found = compiled(query, key, value, block_mask=kernels.document_block_mask(sequences, total))
+        attended = compiled(query, key, value, block_mask=kernels.document_block_mask(sequences, total))
     expected = kernels.reference(qkv, sequences)
-    torch.testing.assert_close(found[0].transpose(0, 1)[: len(qkv)], expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(attended[0].transpose(0, 1)[: len(qkv)], expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("lengths", [[1] * 300, [100, 200, 5, 128, 128], [1000, 3]])
@@ -206,9 +206,9 @@ def test_the_order_of_doms_does_not_matter():
 @pytest.mark.parametrize("doms", [0, 1, 5160])
 def test_an_event_of_any_number_of_doms_works(doms):
     with torch.no_grad():
-        found = encoder()(*random_doms([2, doms]))
-    assert found.shape == (2, 16)
-    assert torch.isfinite(found).all()
+        attended = encoder()(*random_doms([2, doms]))
+    assert attended.shape == (2, 16)
+    assert torch.isfinite(attended).all()
 
 
 def test_recomputing_activations_changes_no_gradient(monkeypatch):

@@ -46,8 +46,8 @@ def test_directions_have_unit_length(direction: np.ndarray):
 
 def test_the_axes_are_where_the_convention_says():
     half = np.pi / 2
-    found = direction_from_angles(np.array([0.0, half, 0.0, 0.0]), np.array([half, half, 0.0, np.pi]))
-    np.testing.assert_allclose(found, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]], atol=1e-15)
+    direction = direction_from_angles(np.array([0.0, half, 0.0, 0.0]), np.array([half, half, 0.0, np.pi]))
+    np.testing.assert_allclose(direction, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]], atol=1e-15)
 
 
 @given(directions, st.floats(1e-8, np.pi - 1e-8))
@@ -73,6 +73,6 @@ def test_opening_angle_does_not_change_under_rotation(
 
 def test_shapes_broadcast_over_leading_axes():
     azimuth, zenith = np.zeros((2, 3)), np.ones((2, 3))
-    found = direction_from_angles(azimuth, zenith)
-    assert found.shape == (2, 3, 3)
-    assert opening_angle(found, found).shape == (2, 3)
+    direction = direction_from_angles(azimuth, zenith)
+    assert direction.shape == (2, 3, 3)
+    assert opening_angle(direction, direction).shape == (2, 3)

@@ -37,7 +37,7 @@ CARD = """
 
 @dataclass
 class Site:
-    """A folder that stands for site-packages."""
+    """A folder that replaces site-packages."""
 
     folder: Path
 
@@ -77,8 +77,8 @@ class Site:
 
     def plugin(self, distribution, *arguments, **environment):
         plugins = self.document(*arguments, **environment)["plugins"]
-        (found,) = [plugin for plugin in plugins if plugin["distribution"] == distribution]
-        return found
+        (plugin_record,) = [plugin for plugin in plugins if plugin["distribution"] == distribution]
+        return plugin_record
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_name_to_disable_that_no_plugin_has_is_reported_with_the_nearest(site)
     assert "'losses'" not in result.stderr
 
 
-def test_a_plugin_of_0_1_0_gets_advice_on_what_to_change(site):
+def test_the_error_of_a_plugin_for_0_1_0_says_what_to_change(site):
     old = GOOD.replace("from icereco import Component", "from icereco.components import Component")
     site.install("icereco-old", "old_plugin", old, requires=["icereco>=0.1,<1"])
     assert "`from icereco import Component`" in site.plugin("icereco-old")["error"]

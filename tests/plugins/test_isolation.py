@@ -93,7 +93,7 @@ def events(tmp_path):
     return path
 
 
-def told(result, *parts):
+def reports(result, *parts):
     """One message, which says all of this, and no traceback."""
     assert result.returncode == 2, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
@@ -124,7 +124,7 @@ TRAINING = (
 def test_an_aggregator_that_raises_ends_its_training_with_a_message(fresh, events, build, complaint):
     install(fresh, "brittle_a", "icereco_aggregators", AGGREGATOR.format(build=build))
     result = fresh.icereco("train", "--profile", "quick", "--data", str(events), *TRAINING)
-    told(result, "aggregator 'brittle' of icereco-brittle_a 2.5 failed", complaint)
+    reports(result, "aggregator 'brittle' of icereco-brittle_a 2.5 failed", complaint)
     assert not (fresh.folder / "runs" / "it").exists()
 
 
@@ -151,7 +151,7 @@ def test_a_reader_that_raises_in_the_middle_of_a_file_leaves_nothing_half_writte
     result = fresh.icereco(
         "reconstruct", str(odd), "--method", "linefit", "-o", "out.parquet", ICERECO_DISABLE_PLUGINS="readers"
     )
-    told(
+    reports(
         result,
         "column of event 50' in reader 'brittle' of icereco-brittle_r 2.5",
         "events.odd",
@@ -188,7 +188,7 @@ RECONSTRUCTORS = {
 def test_a_reconstructor_that_raises_is_reported(fresh, events, part):
     install(fresh, "brittle_c", "icereco_reconstructors", part, entry="my-entry")
     result = fresh.icereco("reconstruct", str(events), "--method", "brittle", "-o", "out.parquet")
-    told(
+    reports(
         result,
         "reconstructor 'brittle' of icereco-brittle_c 2.5 failed when it was given events",
         "ZeroDivisionError",
@@ -205,14 +205,14 @@ def test_another_method_called_linefit_does_not_replace_the_line_fit(fresh, even
     install(fresh, "brittle_c", "icereco_reconstructors", part, name="linefit")
     result = fresh.icereco("reconstruct", str(events), "--method", "icereco/linefit", "-o", "out.parquet")
     assert result.returncode == 0, result.stderr
-    told(fresh.icereco("reconstruct", str(events), "--method", "linefit"), 'use = "icereco/linefit"')
+    reports(fresh.icereco("reconstruct", str(events), "--method", "linefit"), 'use = "icereco/linefit"')
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_simulator_that_raises_between_blocks_leaves_nothing(fresh, workers):
     install(fresh, "brittle_s", "icereco_simulators", SIMULATOR)
     arguments = ("simulate", "--simulator", "brittle", "--events", "60", "--workers", workers, "-o", "events")
-    told(
+    reports(
         fresh.icereco(*arguments),
         "simulator 'brittle' of icereco-brittle_s 2.5 failed",
         "the second block is missing",
@@ -285,7 +285,7 @@ def all_faults(tmp_path_factory, make_environment):
 
 
 @needs_builder
-def test_all_faults_at_once_are_reported_each_with_its_reason(all_faults):
+def test_all_faults_are_reported_at_once_each_with_its_reason(all_faults):
     listing = all_faults.icereco("plugins")
     assert listing.returncode == 0
     for _, _, reason in FAULTS.values():
@@ -307,17 +307,17 @@ def test_all_faults_at_once_leave_every_other_command_alone(all_faults, events, 
 
 
 @needs_builder
-def test_a_clash_is_an_error_for_whoever_writes_the_name_and_not_for_profiles_that_ship(all_faults):
+def test_a_clash_is_an_error_where_the_name_is_written_but_not_for_shipped_profiles(all_faults):
     assert 'use = "vmf"' in all_faults.icereco("profiles", "show", "quick").stdout
     used = all_faults.icereco("profiles", "show", "quick", "-o", "loss.use=vmf")
-    told(used, "2 plugins provide the loss 'vmf'; say which one:", 'use = "icereco-clash/vmf"')
+    reports(used, "2 plugins provide the loss 'vmf'; say which one:", 'use = "icereco-clash/vmf"')
     cured = all_faults.icereco("profiles", "show", "quick", "-o", "loss.use=icereco/vmf")
     assert cured.returncode == 0, cured.stderr
 
 
 def test_checking_a_plugin_that_is_not_loaded_says_why(fresh):
     fresh.write("icereco-fault", {"fault.py": "import gone"})
-    told(
+    reports(
         fresh.icereco("plugins", "check", "icereco-fault"),
         "not loaded: icereco-fault 1.0",
         "No module named 'gone'",

@@ -1,4 +1,4 @@
-"""The author of a plugin for 0.1.0 learns what to write instead."""
+"""The error of a plugin written for 0.1.0 says what to write instead."""
 
 import re
 from importlib.util import find_spec
@@ -47,9 +47,9 @@ def error_of(statement):
 
 @pytest.mark.parametrize("statement", OLD_IMPORTS)
 def test_an_import_of_0_1_0_is_answered_with_the_new_place(statement):
-    told = advice(error_of(statement))
+    message = advice(error_of(statement))
     assert re.fullmatch(
-        r"icereco[\w.]* is icereco\S+.* since 0\.2.* \(docs/write-a-plugin\.md, migration\)", told
+        r"icereco[\w.]* is icereco\S+.* since 0\.2.* \(docs/write-a-plugin\.md, migration\)", message
     )
 
 

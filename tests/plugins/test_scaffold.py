@@ -72,7 +72,7 @@ def test_a_name_that_is_none_is_refused_with_one_that_is(text, hint, tmp_path):
 
 def test_nothing_is_overwritten(tmp_path):
     write_plugin("mean-charge", "loss", tmp_path)
-    with pytest.raises(IcerecoError, match="is there already"):
+    with pytest.raises(IcerecoError, match="already exists"):
         write_plugin("icereco-mean-charge", "loss", tmp_path)
 
 
@@ -88,7 +88,7 @@ def listed(environment):
 
 
 @needs_builder
-def test_the_example_package_is_found_and_passes_its_own_tests(fresh, root, tmp_path):
+def test_the_example_package_is_discovered_and_passes_its_own_tests(fresh, root, tmp_path):
     example = tmp_path / "example"  # away from our own conftest and settings
     shutil.copytree(root / "tests" / "plugin_example", example)
     fresh.install(example)
@@ -99,7 +99,7 @@ def test_the_example_package_is_found_and_passes_its_own_tests(fresh, root, tmp_
 
 @needs_builder
 @pytest.mark.slow
-def test_generated_packages_of_every_kind_pass_their_own_tests_beside_the_wheel(fresh, root, tmp_path):
+def test_generated_packages_of_every_kind_pass_their_own_tests_with_the_wheel(fresh, root, tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
     fresh.install(*(tmp_path / "dist").glob("*.whl"))

@@ -193,7 +193,7 @@ use = "nonne"
 
 
 def test_all_problems_are_reported_at_once_with_their_lines(folder):
-    found = problems(folder, BAD, "train.epoch=3", "nonsense")
+    problem_list = problems(folder, BAD, "train.epoch=3", "nonsense")
     expected = [
         "child.toml:2: no setting is called 'sumary'; did you mean 'summary'?",
         "child.toml:3: this profile needs icereco-graph>=0.3, which is not installed; try: pip install",
@@ -209,27 +209,30 @@ def test_all_problems_are_reported_at_once_with_their_lines(folder):
         "-o nonsense: write it as -o role.key=value",
         "-o train.epoch=3: train.epoch is not an option of [train]; did you mean 'epochs'?",
     ]
-    assert len(found) == len(expected)
-    for told, beginning in zip(found, expected, strict=True):
-        assert told.startswith(beginning)
+    assert len(problem_list) == len(expected)
+    for problem, beginning in zip(problem_list, expected, strict=True):
+        assert problem.startswith(beginning)
 
 
-def test_a_problem_of_the_parent_is_reported_with_the_parents_line(folder):
+def test_a_problem_of_the_parent_is_reported_with_its_line(folder):
     (folder / "parent.toml").write_text(PARENT.replace("width = 64", "width = 0"))
     assert problems(folder, 'extends = "parent"\n')[0].startswith("parent.toml:13: aggregator.width = 0")
 
 
-def test_what_a_component_says_of_its_options_together_is_reported(folder):
+def test_a_validation_error_across_options_is_reported(folder):
     text = PARENT.replace("width = 64", "width = 2")
     assert problems(folder, text) == ["child.toml:12: [aggregator] 3 layers do not fit into width 2"]
 
 
 def test_a_missing_option_and_missing_tables_are_reported(folder):
     text = '[aggregator]\nuse = "deep"\n[encoder]\nwidth = 3\n'
-    found = problems(folder, text)
-    assert [one.split(": ", 1)[0] for one in found] == ["child.toml:1"] * 3 + ["child.toml:2", "child.toml:3"]
-    assert "aggregator.depth is missing: the aggregator 'deep' needs it" in found[3]
-    assert "[encoder] does not say which encoder to use; installed: flat" in found[4]
+    problem_list = problems(folder, text)
+    assert [one.split(": ", 1)[0] for one in problem_list] == ["child.toml:1"] * 3 + [
+        "child.toml:2",
+        "child.toml:3",
+    ]
+    assert "aggregator.depth is missing: the aggregator 'deep' needs it" in problem_list[3]
+    assert "[encoder] does not say which encoder to use; installed: flat" in problem_list[4]
 
 
 @pytest.mark.parametrize(
@@ -258,27 +261,27 @@ def test_dotted_keys_have_lines_too(folder):
     assert problems(folder, text)[0].startswith("child.toml:3: encoder.layers = 0")
 
 
-def test_what_is_not_toml_is_reported_with_its_line(folder):
+def test_invalid_toml_is_reported_with_its_line(folder):
     assert problems(folder, "summary = 'x'\nepochs 3\n")[0].startswith("child.toml:2: not TOML: expected '='")
     assert problems(folder, 'summary = "x')[0].startswith("child.toml:1: not TOML: ")
 
 
-def test_a_broken_parent_is_reported_with_its_own_line_and_nothing_else_is_guessed(folder):
+def test_a_broken_parent_is_reported_with_its_line_and_no_further_problems(folder):
     (folder / "parent.toml").write_text("schema = 1\nwhat\n")
-    found = problems(folder, 'extends = "parent"\n[train]\nepochs = 0\n')
-    assert [one.split(": ", 1)[0] for one in found] == ["child.toml:3", "parent.toml:2"]
+    problem_list = problems(folder, 'extends = "parent"\n[train]\nepochs = 0\n')
+    assert [one.split(": ", 1)[0] for one in problem_list] == ["child.toml:3", "parent.toml:2"]
 
 
 def test_an_unknown_parent_names_the_nearest(folder):
-    (told,) = problems(folder, '\nextends = "parrent"\n')
-    assert told.startswith("child.toml:2: no profile is called 'parrent'; did you mean 'parent'?")
+    (problem,) = problems(folder, '\nextends = "parrent"\n')
+    assert problem.startswith("child.toml:2: no profile is called 'parrent'; did you mean 'parent'?")
 
 
 def test_a_circle_is_reported(folder):
     (folder / "a.toml").write_text('extends = "b"\n')
     (folder / "b.toml").write_text('extends = "c"\n')
-    (told,) = problems(folder, 'extends = "a"\n', name="c.toml")
-    assert told == "b.toml:1: c extends a extends b extends c: a circle"
+    (problem,) = problems(folder, 'extends = "a"\n', name="c.toml")
+    assert problem == "b.toml:1: c extends a extends b extends c: a circle"
 
 
 def test_a_copy_of_a_shipped_profile_may_extend_its_original(tmp_path):

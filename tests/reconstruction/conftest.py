@@ -39,7 +39,7 @@ def invoke(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder_with_run(tmp_path, checkpoint):
-    """A working folder with a finished run, and an older one beside it."""
+    """A working folder with a finished run and an older one."""
     for name in ("older", "newest"):
         folder = RunFolder.create(tmp_path / "runs", name)
         folder.best.write_bytes(checkpoint.read_bytes())

@@ -139,7 +139,7 @@ def test_a_file_of_empty_events_has_the_same_columns(tmp_path, method):
     assert pq.read_table(tmp_path / "none.out")["azimuth"].null_count == 2
 
 
-def test_the_line_fit_stands_beside_every_reconstruction(tmp_path, checkpoint):
+def test_every_reconstruction_includes_the_line_fit(tmp_path, checkpoint):
     events = written(tmp_path / "events.parquet", SIZES)
     run([events], model_method(checkpoint), tmp_path / "model.out")
     run([events], untrained_method("linefit", "icecube86"), tmp_path / "linefit.out")

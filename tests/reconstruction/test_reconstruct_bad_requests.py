@@ -15,7 +15,7 @@ def nan_charge(path):
     return written(path, SIZES, charge=charge), "event_id 177"
 
 
-def foreign_sensor(path):
+def unknown_sensor(path):
     sensor = [np.zeros(size, dtype=int) for size in SIZES]
     sensor[11][3] = 5160
     return written(path, SIZES, sensor_id=sensor), "5160"
@@ -50,7 +50,7 @@ def duplicate_ids(path):
 
 @pytest.mark.parametrize(
     "spoil",
-    [nan_charge, foreign_sensor, truncated, damaged_in_the_middle, no_events, missing_column, duplicate_ids],
+    [nan_charge, unknown_sensor, truncated, damaged_in_the_middle, no_events, missing_column, duplicate_ids],
 )
 def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, spoil):
     path, words = spoil(tmp_path / "bad.parquet")

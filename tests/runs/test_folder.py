@@ -1,4 +1,4 @@
-"""The run folder: what is written is there whole, and says truly how the run stands."""
+"""The run folder: files are complete, and the state of the run is reported correctly."""
 
 import json
 import math
@@ -218,7 +218,7 @@ def test_readers_never_see_half_a_status(run):
 
 
 @pytest.mark.parametrize("phase", ["finished", "stopped", "failed"])
-def test_a_last_word_stands_whether_or_not_the_process_lives(run, phase):
+def test_a_final_phase_is_kept_whether_or_not_the_process_lives(run, phase):
     run.write_status(phase)
     assert run.state() == phase
     edit_status(run, pid=2**22 + 1)

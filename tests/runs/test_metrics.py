@@ -39,7 +39,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53
 
 
 @given(rows=st.lists(st.dictionaries(KEYS, NUMBERS | st.text() | st.booleans()), max_size=5))
-def test_whatever_is_written_is_read_back_with_keys_that_nobody_listed(tmp_path_factory, rows):
+def test_what_is_written_is_read_back_including_unlisted_keys(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("lines") / "metrics.jsonl"
     for row in rows:
         append_line(path, row)

@@ -28,7 +28,7 @@ def witness(name: str, seen: list) -> TrainingObserver:
     """An observer that notes whatever it is reported."""
     observer = TrainingObserver()
     for report in REPORTS:
-        setattr(observer, report, lambda *told, report=report: seen.append((name, report, told)))
+        setattr(observer, report, lambda *arguments, report=report: seen.append((name, report, arguments)))
 
     @contextmanager
     def during_validation():
@@ -44,9 +44,9 @@ def witness(name: str, seen: list) -> TrainingObserver:
 
 @pytest.mark.parametrize("report", REPORTS)
 def test_each_observer_is_reported_everything_in_order(report):
-    seen, told = [], REPORTS[report]
-    getattr(Observers(witness("first", seen), TrainingObserver(), witness("last", seen)), report)(*told)
-    assert seen == [("first", report, told), ("last", report, told)]
+    seen, arguments = [], REPORTS[report]
+    getattr(Observers(witness("first", seen), TrainingObserver(), witness("last", seen)), report)(*arguments)
+    assert seen == [("first", report, arguments), ("last", report, arguments)]
 
 
 def test_a_validation_that_fails_is_ended_for_every_observer():

@@ -115,7 +115,7 @@ def test_stopping_and_resuming_gives_the_same_bits(tmp_path, events, settings):
 
 
 def test_a_training_begun_while_files_are_prepared_is_resumed_to_the_same_bits(tmp_path, events, monkeypatch):
-    """In the second session everything is prepared already; the order of events is the same."""
+    """In the second session everything is already prepared; the order of events is the same."""
     for module in ("store.split_by_hash", "stream.shuffle"):
         monkeypatch.setattr(f"icereco.data.{module}.EXACT_EVENTS", 50)
     monkeypatch.setattr("icereco.training.datasets.EXACT_EVENTS", 50)
@@ -172,7 +172,7 @@ def test_the_running_mean_of_the_weights_is_what_is_saved(tmp_path, events):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_step_on_several_batches_is_one_on_all_their_events(tmp_path, events, optimizer):
-    found, start = [], None
+    weights, start = [], None
     settings = [
         f"train.optimizer={optimizer}",
         "train.warmup_fraction=0",
@@ -186,9 +186,9 @@ def test_a_step_on_several_batches_is_one_on_all_their_events(tmp_path, events, 
             batch = next(trainer.batches.epoch(0))
             start = trainer.model.head.out.weight.detach().clone()
             trainer.step(*([batch] if name == "whole" else [batch[:3], batch[3:4], batch[4:]]))
-            found.append(trainer.model.head.out.weight.detach().clone())
-    torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-6)
-    assert not torch.allclose(found[0], start, atol=1e-5)
+            weights.append(trainer.model.head.out.weight.detach().clone())
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-3, atol=1e-6)
+    assert not torch.allclose(weights[0], start, atol=1e-5)
 
 
 def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoint(tmp_path, events):
@@ -212,16 +212,16 @@ def test_a_normalizer_is_fitted_to_the_training_events_and_kept_in_the_checkpoin
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path, events):
-    found = []
+    weights = []
     for number, seed in enumerate((1, 1, 2)):
         run = RunFolder.create(tmp_path, f"run{number}")
         with sessions.begin(
             small_profile(f"train.seed={seed}", "train.epochs=1"), events, run, silently
         ) as session:
             train(session, steps=3)
-        found.append(torch_state(run)["model/head.hidden.weight"])
-    assert torch.equal(found[0], found[1])
-    assert not torch.equal(found[0], found[2])
+        weights.append(torch_state(run)["model/head.hidden.weight"])
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
 
 
 def test_a_finished_run_is_not_resumed(tmp_path, events):

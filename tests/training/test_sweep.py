@@ -47,7 +47,7 @@ def test_the_grid_is_every_combination_the_last_changing_first(tmp_path):
     assert cells[2].profile.role("encoder").options.layers == 2
 
 
-def test_keys_with_one_last_word_are_distinguished_in_names(tmp_path):
+def test_keys_with_the_same_last_word_differ_in_names(tmp_path):
     cells = grid("quick", ["encoder.layers=[1,2]", "aggregator.layers=[3]"], "it", tmp_path)
     assert names(cells) == [
         "it-encoder.layers-1-aggregator.layers-3",
@@ -81,9 +81,9 @@ def test_a_bad_grid_is_refused_before_anything_is_trained(tmp_path, overrides, m
 
 
 def test_the_problems_of_all_cells_are_reported_at_once(tmp_path):
-    with pytest.raises(ProfileError) as told:
+    with pytest.raises(ProfileError) as reported:
         grid("quick", ["train.learning_rate=[1e-3,7,8]"], "it", tmp_path)
-    assert len(told.value.problems) == 2
+    assert len(reported.value.problems) == 2
 
 
 @pytest.fixture
@@ -178,9 +178,9 @@ def test_ctrl_c_saves_every_training_and_the_same_command_goes_on(tmp_path, even
     runs = [tmp_path / "runs" / f"it-seed-{seed}" for seed in (1, 2)]
     wait_for(lambda: all(_step(run) > 3 for run in runs))
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, reported = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "go on with the same command" in told
+    assert "go on with the same command" in reported
     assert [_status(run)["phase"] for run in runs] == ["stopped", "stopped"]
     steps = [_step(run) for run in runs]
     process = subprocess.Popen(command(events, *more), cwd=tmp_path, stderr=subprocess.PIPE, text=True)

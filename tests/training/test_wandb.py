@@ -10,7 +10,7 @@ KEY = "0123456789abcdef" * 3
 
 
 @pytest.fixture(autouse=True)
-def _nobody_is_logged_in(monkeypatch, tmp_path):
+def _not_logged_in(monkeypatch, tmp_path):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_IDENTITY_TOKEN_FILE", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
@@ -23,7 +23,7 @@ def _nobody_is_logged_in(monkeypatch, tmp_path):
 
 
 class BrokenRun:
-    """Stands for a W&B run whose service has died."""
+    """A stand-in for a W&B run whose service has died."""
 
     url = None
     calls = 0
@@ -36,7 +36,7 @@ class BrokenRun:
         raise BrokenPipeError("service is gone")
 
 
-def test_nobody_logged_in_means_no_tracking():
+def test_without_a_login_there_is_no_tracking():
     assert not is_logged_in()
     assert choose_mode(None) == "disabled"
 

@@ -3,7 +3,7 @@
 __all__ = ["LIGHT_MODEL_VERSION"]
 
 LIGHT_MODEL_VERSION = 2
-"""Raised when the light of equal sources changes; files of simulated events say which they were made with.
+"""Version of the light model, incremented when the light of equal sources changes; recorded in simulated files.
 
 1: nearest cells of tables, in NumPy. 2: interpolation, tracks with soft ends, in torch.
 """

@@ -1,4 +1,4 @@
-"""How well a module sees light, by the angle at which it arrives."""
+"""The angular acceptance of a module."""
 
 import numpy as np
 from jaxtyping import Float
@@ -20,21 +20,21 @@ _CELLS = 400
 
 
 class AngularAcceptance(nn.Module):
-    """Acceptance of a module where 1 is its whole cross-section.
+    """Acceptance of a module relative to its geometric cross-section.
 
     Attributes:
-        mean: for light from everywhere.
+        mean: for isotropic light.
     """
 
     def __init__(self) -> None:
         super().__init__()
         cosine = np.linspace(-1.0, 1.0, _CELLS + 1)
-        # The polynomial falls below zero for light from straight above.
+        # The polynomial falls below zero for light from directly above.
         acceptance = np.maximum(np.polynomial.polynomial.polyval(cosine, _COEFFICIENTS), 0.0)
         self._table = SmoothTable(-1.0, 1.0, acceptance)
         self.mean = float(np.trapezoid(acceptance, cosine) / 2)
 
     def forward(self, cos_impact: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Acceptance for light at some angle; `cos_impact` is 1 where it travels straight up."""
+        """Return the acceptance for light at an angle; `cos_impact` is 1 for light that travels straight up."""
         acceptance: Tensor = self._table(cos_impact)
         return acceptance

@@ -1,4 +1,4 @@
-"""How light thins out with distance, by scattering and absorption."""
+"""The decrease of light with distance by scattering and absorption."""
 
 import math
 

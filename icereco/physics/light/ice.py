@@ -1,4 +1,4 @@
-"""Layered ice: the properties that light meets between two depths."""
+"""Layered ice: mean optical properties along rays between two depths."""
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ _CONTINUED_M = 2000.0
 class LayeredIce(nn.Module):
     """Effective scattering and absorption coefficients, piecewise linear in z, and their exact means along rays.
 
-    Nodes are 5 m apart, from the first layer on, and between layers coefficients are linear; beyond the layers their
-    ends are continued for 2 km.
+    Nodes are 5 m apart, from the first layer on, and between layers coefficients are linear; beyond the layers the
+    outermost values are continued for 2 km.
 
     Args:
         z_m: float64 `[L]`, ascending.
@@ -67,7 +67,7 @@ class LayeredIce(nn.Module):
         return mean[0], mean[1]
 
     def _place(self, z_m: Float[Tensor, "n"]) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
-        """The cell of each depth, and how far up in it."""
+        """Return the cell of each depth, and the fractional height in it."""
         last = self.line.shape[1] - 2
         place = ((z_m - self._bottom_m) * (1.0 / _GRID_M)).clamp(0, last)
         cell = place.detach().long()

@@ -1,6 +1,6 @@
 """Expected photo-electrons and arrival times of the light of tracks and cascades, for one module each.
 
-Everything works on tensors with one element per pair of a light source and a module, and knows nothing of events, so
+Everything works on tensors with one element per pair of a light source and a module, and does not depend on events, so
 that a simulation and a likelihood fit share it. Expectations are differentiable in position, direction, length and
 brightness of the sources, everywhere and with continuous derivatives; a source's time is simply added to theirs.
 """
@@ -31,7 +31,7 @@ _PANDEL_TIME_NS = 557.0
 _PANDEL_SCATTERING_M = 25.0
 """Mean effective scattering length of the ice for which the length above holds; it scales with the local one."""
 
-# What homogeneous formulas leave open, fitted to IceCube events that PPC propagated photon by photon.
+# Parameters that the homogeneous formulas leave free, fitted to IceCube events that PPC propagated photon by photon.
 _CASCADE_DELAY, _CASCADE_TURN = 0.85, 0.38
 """Factor on the scatterings of a cascade's light, and how it falls with the cosine to the cascade's axis."""
 
@@ -42,19 +42,19 @@ _LEAST_DISTANCE_M = 1.0
 _MOST_DRIFT = 0.9
 _SOFT_COSINE = 0.05
 _STRAIGHT_M = 30.0
-"""Distance over which the light of a track forgets from which of its points it came."""
+"""Distance over which scattered light of a track loses the information from which point it was emitted."""
 _END_M = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a module sees of a source, `[N]` each.
+    """The light of a source at a module, `[N]` each.
 
     Attributes:
         photo_electrons: expected number.
         time_ns: of light that is not scattered, after the source's time zero.
         shape: of the gamma distribution of the delay by scattering.
-        scale_ns: likewise.
+        scale_ns: of the same distribution.
     """
 
     photo_electrons: Float[Tensor, "pair"]
@@ -65,7 +65,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How modules lie beside straight tracks, `[N]` each; see `LightModel.line`.
+    """The geometry of modules relative to straight tracks, `[N]` each; see `LightModel.line`.
 
     Attributes:
         along_m: distance on the track from its start to the point closest to the module.
@@ -82,11 +82,11 @@ class Line:
     module_z_m: Float[Tensor, "pair"]
 
     def take(self, pair: Int[Tensor, "chosen"]) -> "Line":
-        """Some of the pairs."""
+        """Select some of the pairs."""
         return Line(*(getattr(self, field.name).index_select(0, pair) for field in fields(self)))
 
     def share(self, length_m: Float[Tensor, "pair"]) -> Float[Tensor, "pair"]:
-        """Share of an endless track's light that the track from its start to a finite length gives.
+        """Return the fraction of an infinite track's light that a track from its start to a finite length gives.
 
         Direct light comes from one point; the further the module, the longer the part of the track that it sees. So
         each end is a logistic step in the distance of that part from it, with the variance of a uniform part of
@@ -127,7 +127,7 @@ class LightModel(nn.Module):
         travel: Float[Tensor, "pair 3"],
         module_m: Float[Tensor, "pair 3"],
     ) -> Expectation:
-        """Cascades, seen by modules of unit efficiency.
+        """Return the expectation of cascades at modules of unit efficiency.
 
         Args:
             light_m: metres of bare track that shine as brightly.
@@ -141,14 +141,14 @@ class LightModel(nn.Module):
         cos_impact = way[:, 2] / distance
         scattering, absorption = self.ice.mean_coefficients(position_m[:, 2], module_m[:, 2])
         straight = torch.exp(-distance * scattering)
-        # Scattered light forgets where it was sent, but comes from a point one scattering length ahead.
+        # Scattered light loses its direction, but comes from a point one scattering length ahead.
         ahead = 1.0 / (scattering * distance) + torch.sqrt(3 * absorption / scattering)
         drift = soft_minimum(self._emission.mean_cosine * ahead, _MOST_DRIFT, _SOFT_COSINE)
         diffuse = 1.0 + drift * cos_emission
         emission = diffuse + straight * (self._emission(cos_emission) - diffuse)
         photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
         shape, scale = self._delay(distance, cos_impact, scattering, absorption)
-        # Light for a module beside or behind the cascade had to turn round.
+        # Light that reaches a module to the side of or behind the cascade was scattered back.
         turned = soft_minimum(cos_emission, self._cosine, _SOFT_COSINE)
         return Expectation(
             photons * self._effective_area(cos_impact, straight),
@@ -163,7 +163,7 @@ class LightModel(nn.Module):
         travel: Float[Tensor, "pair 3"],
         module_m: Float[Tensor, "pair 3"],
     ) -> Line:
-        """How modules lie beside tracks that begin somewhere and go along a unit vector."""
+        """Compute the geometry of modules relative to tracks that start at a point and follow a unit vector."""
         way = module_m - start_m
         along = dot(way, travel)
         across = way - along[:, None] * travel
@@ -172,12 +172,12 @@ class LightModel(nn.Module):
         return Line(along, distance, emitted, way[:, 2] - emitted * travel[:, 2], module_m[:, 2])
 
     def tracks(self, yield_per_m: Float[Tensor, "pair"], line: Line) -> Expectation:
-        """Tracks, seen by modules of unit efficiency.
+        """Return the expectation of tracks at modules of unit efficiency.
 
         Args:
             yield_per_m: light in units of a bare track's, at the point where that for the module is emitted; of a
                 track with ends, or of a segment, times `Line.share` of its length.
-            line: how the modules lie beside the tracks.
+            line: the geometry of the modules relative to the tracks.
         """
         path = line.distance_m * (1.0 / self._sine)
         cos_impact = line.rise_m / path
@@ -196,7 +196,7 @@ class LightModel(nn.Module):
         scattering_per_m: Float[Tensor, "pair"],
         absorption_per_m: Float[Tensor, "pair"],
     ) -> tuple[Float[Tensor, "pair"], Float[Tensor, "pair"]]:
-        """Shape and scale of Pandel's gamma distribution at AMANDA's effective distance."""
+        """Return shape and scale of Pandel's gamma distribution at AMANDA's effective distance."""
         effective = 3.1 + cos_impact * (4.6 * cos_impact - 3.9) + 0.84 * distance_m
         shape = effective * scattering_per_m * (_PANDEL_SCATTERING_M / _PANDEL_LENGTH_M)
         return shape, 1.0 / (1.0 / _PANDEL_TIME_NS + absorption_per_m * (1.0 / self._slowness))
@@ -204,7 +204,7 @@ class LightModel(nn.Module):
     def _effective_area(
         self, cos_impact: Float[Tensor, "pair"], straight: Float[Tensor, "pair"]
     ) -> Float[Tensor, "pair"]:
-        """Of a module for light of which a share comes straight and the rest from everywhere, m²."""
+        """Return the effective area of a module, m², for light of which a fraction is direct and the rest isotropic."""
         mean = self._acceptance.mean
         direct: Tensor = self._acceptance(cos_impact)
         return MODULE_AREA_M2 * (mean + straight * (direct - mean))

@@ -8,13 +8,13 @@ __all__ = ["dot", "logistic_step", "soft_minimum", "softened_root", "tanh"]
 
 
 def dot(first: Float[Tensor, "n 3"], second: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
-    """Scalar products, several times faster than a sum over an axis of three."""
+    """Return scalar products, several times faster than a sum over an axis of three."""
     products = (a * b for a, b in zip(first.unbind(1), second.unbind(1), strict=True))
     return next(products) + next(products) + next(products)
 
 
 def logistic_step(value: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """1 / (1 + e^−x); that of torch gives an element other last digits in other company."""
+    """1 / (1 + e^−x); torch's own depends in the last digits on the other elements of the tensor."""
     return 1.0 / (1.0 + torch.exp(-value.clamp(min=-80.0)))
 
 
@@ -31,6 +31,6 @@ def soft_minimum(value: Float[Tensor, "*n"], limit: float, width: float) -> Floa
 
 
 def tanh(value: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """The hyperbolic tangent of what is not negative, twice as fast as that of torch."""
+    """Return the hyperbolic tangent of non-negative values, twice as fast as torch's own."""
     fall = torch.expm1(-2.0 * value)
     return -fall / (2.0 + fall)

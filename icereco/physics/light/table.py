@@ -13,7 +13,7 @@ class SmoothTable(nn.Module):
     """Cubic interpolation between values on a regular grid, constant beyond its ends.
 
     The slopes at the nodes are harmonic means of those on both sides (Fritsch & Butland, SIAM J. Sci. Stat. Comput.
-    5 (1984) 300), so that the curve follows the values without overshooting: what is nowhere negative stays so. Value
+    5 (1984) 300), so that the curve follows the values without overshooting: a function that is nowhere negative stays so. Value
     and first derivative are continuous.
 
     Args:
@@ -35,7 +35,7 @@ class SmoothTable(nn.Module):
         self.register_buffer("coefficient", torch.from_numpy(np.stack(coefficient)))
 
     def forward(self, argument: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """The values at some arguments."""
+        """Interpolate at the arguments."""
         place = ((argument - self._first) * self._cells_per_unit).clamp(0, self._cells)
         cell = place.detach().floor().clamp(max=self._cells - 1)
         part = place - cell

@@ -1,4 +1,4 @@
-"""Writes the package of a new plugin, which passes its own tests before a line of it is changed."""
+"""Writes the package of a new plugin, which passes its own tests without any change."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ __all__ = ["PLUGIN_KINDS", "PluginKind", "PluginName", "plugin_files", "write_pl
 
 PluginKind = Kind | Literal["detector"]
 PLUGIN_KINDS: tuple[PluginKind, ...] = (*KINDS, "detector")
-"""A plugin brings a component of a kind, or the card of a detector."""
+"""A plugin provides a component of a kind, or the card of a detector."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -48,7 +48,7 @@ _WAIVES: dict[PluginKind, tuple[str, ...]] = {"loss": ("is-a-density",)}
 
 @dataclass(frozen=True, slots=True)
 class PluginName:
-    """The names that follow from one.
+    """The names derived from a plugin's name.
 
     >>> PluginName.parse("icereco-mean-charge")
     PluginName(component='mean-charge')
@@ -58,10 +58,10 @@ class PluginName:
 
     @classmethod
     def parse(cls, text: str) -> "PluginName":
-        """From a name in kebab-case, with or without "icereco-" before it.
+        """Parse a name in kebab-case, with or without the prefix "icereco-".
 
         Raises:
-            IcerecoError: it is something else.
+            IcerecoError: it is not in kebab-case.
         """
         name = text.removeprefix("icereco-")
         if not _NAME.fullmatch(name):
@@ -76,22 +76,22 @@ class PluginName:
 
     @property
     def distribution(self) -> str:
-        """The name of the package as pip knows it."""
+        """The name of the distribution, such as "icereco-mean-charge"."""
         return f"icereco-{self.component}"
 
     @property
     def module(self) -> str:
-        """The name under which the package is imported."""
+        """The name of the importable module, such as "icereco_mean_charge"."""
         return self.distribution.replace("-", "_")
 
     @property
     def class_name(self) -> str:
-        """Of what does the work."""
+        """The name of the component's class, such as "MeanCharge"."""
         return "".join(word.capitalize() for word in self.component.split("-"))
 
 
 def write_plugin(text: str, kind: PluginKind, parent: Path) -> Path:
-    """Write the package `icereco-NAME` of a new plugin into a folder of that name, and give the folder.
+    """Write the package `icereco-NAME` of a new plugin into a folder of that name, and return the folder.
 
     Args:
         text: such as "mean-charge".
@@ -99,14 +99,14 @@ def write_plugin(text: str, kind: PluginKind, parent: Path) -> Path:
         parent: where the folder goes.
 
     Raises:
-        IcerecoError: the name is not valid, or the folder exists or cannot be written. Nothing is left half-written.
+        IcerecoError: the name is not valid, or the folder exists or cannot be written. Partial files are removed.
     """
     if kind not in PLUGIN_KINDS:
         raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, PLUGIN_KINDS)}")
     name = PluginName.parse(text)
     folder = parent / name.distribution
     if folder.exists():
-        raise IcerecoError(f"{folder} is there already; choose another name, or another folder with -o")
+        raise IcerecoError(f"{folder} already exists; choose another name, or another folder with -o")
     partial = parent / f".{name.distribution}.partial"
     try:
         with explaining(folder):
@@ -120,7 +120,7 @@ def write_plugin(text: str, kind: PluginKind, parent: Path) -> Path:
 
 
 def plugin_files(name: PluginName, kind: PluginKind) -> dict[str, str]:
-    """Every file of the package: path and content."""
+    """Return every file of the package: path and content."""
     words = _words(name, kind)
     return {path: Template(template).substitute(words) for path, template in _templates(name, kind)}
 
@@ -146,7 +146,7 @@ def _templates(name: PluginName, kind: PluginKind) -> Iterator[tuple[str, str]]:
 
 
 def _words(name: PluginName, kind: PluginKind) -> dict[str, str]:
-    """What a template may say with a dollar sign before it."""
+    """Return the substitutions for a template's `$name` placeholders."""
     major, minor, *_ = __version__.split(".")
     waives = ", ".join(f'"{promise}"' for promise in _WAIVES.get(kind, ()))
     in_profile = kind in ("normalizer", "aggregator", "encoder", "loss")

@@ -9,8 +9,8 @@ In the tests of a package with an aggregator `mean`:
     def test_mean(check):
         check()
 
-`icereco plugins check mean` runs the same checks. What a kind promises is said by the docstrings of the functions in
-the module of that kind, in this package.
+`icereco plugins check mean` runs the same checks. The promises of a kind are the docstrings of the functions in
+its module in this package.
 """
 
 from icereco.testing.conformance.kit import Check, checks, checks_of

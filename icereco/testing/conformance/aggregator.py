@@ -47,8 +47,8 @@ def doms_do_not_leak(subject: Subject) -> None:
     aggregator, pulses = _build(subject), Sequences.random()
     before, after = _evaluate(aggregator, pulses), _evaluate(aggregator, pulses.changed(LONG))
     moved = (after - before).abs().amax(-1)
-    others = [dom for dom in range(len(COUNTS)) if dom != LONG and moved[dom] > 1e-6]
-    require(not others, f"other pulses in DOM {LONG} changed the vectors of DOMs {others}")
+    changed = [dom for dom in range(len(COUNTS)) if dom != LONG and moved[dom] > 1e-6]
+    require(not changed, f"other pulses in DOM {LONG} changed the vectors of DOMs {changed}")
     require(moved[LONG] > 1e-4, f"other pulses in DOM {LONG} did not change its own vector")
 
 
@@ -66,7 +66,7 @@ def alone_as_in_company(subject: Subject) -> None:
     aggregator, pulses = _build(subject), Sequences.random()
     together = _evaluate(aggregator, pulses)
     alone = torch.cat([_evaluate(aggregator, pulses.only(dom)) for dom in range(len(pulses))])
-    require_close(alone, together, "a DOM has another vector alone than in a batch")
+    require_close(alone, together, "the vector of a DOM alone differs from that in a batch")
 
 
 def dom_order(subject: Subject) -> None:

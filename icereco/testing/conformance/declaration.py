@@ -45,7 +45,7 @@ def options_refuse_typos(subject: Subject) -> None:
 
 
 def options_are_described(subject: Subject) -> None:
-    """Every option says what it means."""
+    """Every option has a description."""
     fields = subject.component.load_options().model_fields
     silent = [name for name, field in fields.items() if not field.description]
     require(not silent, f"no description of {', '.join(silent)}; give one: Field(…, description='…')")
@@ -66,13 +66,13 @@ def options_survive_toml(subject: Subject) -> None:
 
 
 def described_in_one_line(subject: Subject) -> None:
-    """It has a summary of one line for people."""
+    """It has a summary of one line."""
     summary = subject.component.summary
     require(summary.strip() and "\n" not in summary, f"the summary must be one line, not {summary!r}")
 
 
 def waives_what_it_may(subject: Subject) -> None:
-    """What it waives are promises of its kind that may be waived."""
+    """It waives only promises of its kind that may be waived."""
     module = import_module(f"icereco.testing.conformance.{subject.declaration.kind}")
     allowed = getattr(module, "WAIVABLE", ())
     wrong = [name for name in subject.component.waives if name not in allowed]

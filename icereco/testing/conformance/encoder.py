@@ -56,8 +56,8 @@ def events_do_not_leak(subject: Subject) -> None:
     encoder, events = _build(subject), _sequences()
     before, after = _evaluate(encoder, events), _evaluate(encoder, events.changed(LONG))
     moved = (after - before).abs().amax(-1)
-    others = [event for event in range(len(COUNTS)) if event != LONG and moved[event] > 1e-6]
-    require(not others, f"other DOMs in event {LONG} changed the vectors of events {others}")
+    changed = [event for event in range(len(COUNTS)) if event != LONG and moved[event] > 1e-6]
+    require(not changed, f"other DOMs in event {LONG} changed the vectors of events {changed}")
     require(moved[LONG] > 1e-5, f"other DOMs in event {LONG} did not change its own vector")
 
 
@@ -75,7 +75,7 @@ def alone_as_in_company(subject: Subject) -> None:
     encoder, events = _build(subject), _sequences()
     together = _evaluate(encoder, events)
     alone = torch.cat([_evaluate(encoder, events.only(event)) for event in range(len(events))])
-    require_close(alone, together, "an event has another vector alone than in a batch")
+    require_close(alone, together, "the vector of an event alone differs from that in a batch")
 
 
 def beside_a_huge_event(subject: Subject) -> None:
@@ -90,7 +90,7 @@ def beside_a_huge_event(subject: Subject) -> None:
     require_close(
         _evaluate(encoder, both)[:3],
         _evaluate(encoder, small),
-        "an event has another vector beside a long one",
+        "the vector of an event changes when the batch holds a long event",
     )
 
 

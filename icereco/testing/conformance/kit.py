@@ -1,4 +1,4 @@
-"""Which checks a component has to pass."""
+"""The checks that a component has to pass."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ Promise = Callable[[Subject], None]
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of one component; calling it complains if the component does not keep it.
+    """One promise of one component; calling it raises if the component does not keep the promise.
 
     Attributes:
         name: of the promise, such as "doms-do-not-leak".
         subject: the component.
-        promise: what looks.
+        promise: the function that checks it.
         waived: the component does not make this promise.
     """
 
@@ -34,11 +34,11 @@ class Check:
 
     @property
     def meaning(self) -> str:
-        """The promise in a sentence."""
+        """Return the promise in a sentence."""
         return " ".join((self.promise.__doc__ or "").partition("\n\n")[0].split())
 
     def __call__(self) -> None:
-        """Look.
+        """Run the check.
 
         Raises:
             BrokenPromiseError: the promise is not kept.
@@ -52,12 +52,12 @@ class Check:
 def checks(
     kind: Kind | str, name: str, example: Example | None = None, settings: dict[str, Any] | None = None
 ) -> list[Check]:
-    """Every check that an installed component has to pass.
+    """Return every check that an installed component has to pass.
 
     Args:
         kind: such as "aggregator".
-        name: as a profile writes it.
-        example: for a reader, a file of its format; without one only its refusals can be checked.
+        name: as written in a profile.
+        example: for a reader, a file of its format; without one, only the refusal of other files is checked.
         settings: options to build it with; by default its own, but narrow and shallow where it has such options
             (`width`, `layers`), so that the checks are quick.
 
@@ -66,14 +66,14 @@ def checks(
     """
     if kind not in KINDS:
         raise IcerecoError(f"no kind is called {kind!r}{did_you_mean(kind, KINDS)}")
-    found = checks_of(registry().find(kind, name), example, settings)
-    return [check for check in found if not check.waived]
+    every = checks_of(registry().find(kind, name), example, settings)
+    return [check for check in every if not check.waived]
 
 
 def checks_of(
     declaration: Declaration, example: Example | None = None, settings: dict[str, Any] | None = None
 ) -> list[Check]:
-    """As `checks`, for a declaration, and with the promises that it waives."""
+    """Return the checks of a declaration as `checks`, including the promises that it waives."""
     subject = Subject(declaration, settings or {}, example)
     return [
         Check(name, subject, promise, waived=name in declaration.component.waives and may_waive)

@@ -101,7 +101,7 @@ def events_do_not_leak(subject: Subject) -> None:
     outputs, truth = _outputs(loss), _truth()
     alone = [loss(outputs[i : i + 1], truth.take(torch.arange(_EVENTS) == i)) for i in range(5)]
     require_close(
-        torch.cat(alone), loss(outputs, truth)[:5], "an event has another loss alone than in a batch"
+        torch.cat(alone), loss(outputs, truth)[:5], "the loss of an event alone differs from that in a batch"
     )
 
 
@@ -267,9 +267,7 @@ def half_precision(subject: Subject) -> None:
         values.dtype == dtype == torch.float32,
         f"bfloat16 outputs gave a loss in {values.dtype} and estimates in {dtype}",
     )
-    require_close(
-        values, loss(outputs.float(), truth), "under autocast the loss of the same outputs is another"
-    )
+    require_close(values, loss(outputs.float(), truth), "under autocast the loss of the same outputs differs")
 
 
 PROMISES = (

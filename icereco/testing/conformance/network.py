@@ -1,4 +1,4 @@
-"""What aggregators and encoders promise alike, as networks over ragged sequences."""
+"""The promises that aggregators and encoders share, as networks over ragged sequences."""
 
 import tempfile
 from collections.abc import Callable
@@ -29,7 +29,7 @@ COUNTS = (1, 1, 5, 1, 2, 40, 3, 1, 130)
 """Lengths of sequences as in real events: most have one token, a few have many."""
 
 LONG = 5
-"""The sequence of `COUNTS` that checks change, to see who notices."""
+"""The sequence of `COUNTS` that checks change, to see which outputs depend on it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ Call = Callable[[Any, Sequences], Tensor]
 
 
 def seeded(subject: Subject, *needs: Any, seed: int = 1, **changes: Any) -> Any:
-    """The component, built after seeding, its weights a little stirred.
+    """Build the component after seeding, and perturb its weights slightly.
 
     Layers that start at zero, as many good ones do, would hide a leak, and let no gradient through at first.
     """

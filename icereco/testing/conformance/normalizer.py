@@ -92,7 +92,9 @@ def alone_as_in_company(subject: Subject) -> None:
     normalizer, batch = _build(subject), samples.events()
     together = _normalized(normalizer, _tensors(batch)).pulses
     parts = [_normalized(normalizer, _tensors(batch[i : i + 1])).pulses for i in range(len(batch))]
-    require_close(torch.cat(parts), together, "an event has other features alone than in a batch", 0, 1e-6)
+    require_close(
+        torch.cat(parts), together, "the features of an event alone differ from those in a batch", 0, 1e-6
+    )
 
 
 def constants_are_stored(subject: Subject) -> None:
@@ -103,14 +105,14 @@ def constants_are_stored(subject: Subject) -> None:
         subject.component.load_factory()(_other_options(subject), samples.detector()),
     )
     other.load_state_dict(original.state_dict())
-    expected, found = _normalized(original, batch), _normalized(other, batch)
+    expected, restored = _normalized(original, batch), _normalized(other, batch)
     complaint = "after loading its state, another instance gives other {}: its constants must be buffers"
-    require_close(found.pulses, expected.pulses, complaint.format("features"), 0, 0)
-    require_close(found.positions, expected.positions, complaint.format("positions"), 0, 0)
+    require_close(restored.pulses, expected.pulses, complaint.format("features"), 0, 0)
+    require_close(restored.positions, expected.positions, complaint.format("positions"), 0, 0)
 
 
 def _other_options(subject: Subject) -> BaseModel:
-    """Its options with every number that may be another one changed."""
+    """Return its options with every number changed that may change."""
     options = subject.options()
     for name, value in options.model_dump().items():
         if isinstance(value, float):

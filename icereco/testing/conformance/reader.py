@@ -22,7 +22,7 @@ _LARGEST_CHARGE_PE = 1e6
 
 
 def refuses_strange_files(subject: Subject) -> None:
-    """Asked about a file or folder of no format at all it says no, and does not raise."""
+    """It rejects files and folders of no known format without raising."""
     reader = subject.build()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -30,8 +30,8 @@ def refuses_strange_files(subject: Subject) -> None:
             try:
                 claimed = reader.sniff(path)
             except Exception as error:
-                require(False, f"asked about {path.name} it raises {type(error).__name__}: {error}")
-            require(not claimed, f"it takes {path.name}, which is of no format, for its own")
+                require(False, f"sniff raises for {path.name}: {type(error).__name__}: {error}")
+            require(not claimed, f"it accepts {path.name}, which is not of its format")
 
 
 def _strange(folder: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def _strange(folder: Path) -> list[Path]:
 
 @contextmanager
 def _opened(subject: Subject) -> Iterator[tuple[Any, Path, Detector]]:
-    """The reader, its example, and the detector that this is of."""
+    """Yield the reader, its example, and the detector of the example."""
     assert subject.example is not None
     with tempfile.TemporaryDirectory() as folder:
         path = subject.example.make(Path(folder))
@@ -66,11 +66,11 @@ def _table(reader: Any, path: Path, detector: Detector, rows_per_batch: int = 40
 def knows_its_own_format(subject: Subject) -> None:
     """It detects a file of its format."""
     with _opened(subject) as (reader, path, _detector):
-        require(reader.sniff(path), f"it does not detect the format of {path.name}")
+        require(reader.sniff(path), f"it does not detect its format in {path.name}")
 
 
 def names_its_files(subject: Subject) -> None:
-    """Every file that it reads is named and exists, so that a change of any is noticed."""
+    """Every file that it reads is named and exists, so that a change of any is detected."""
     with _opened(subject) as (reader, path, _detector):
         files = reader.files(path)
         missing = [str(file) for file in files if not Path(file).is_file()]
@@ -85,14 +85,14 @@ def counts_what_it_reads(subject: Subject) -> None:
 
 
 def any_batch_size(subject: Subject) -> None:
-    """Batches have no more events than asked for, and together they are the same whatever their size."""
+    """Batches have no more events than requested, and the events do not depend on the batch size."""
     with _opened(subject) as (reader, path, detector):
         whole = _table(reader, path, detector)
         sizes = [batch.num_rows for batch in reader.read(path, detector, 3)]
         require(max(sizes) <= 3, f"asked for 3 events at once it gives {max(sizes)}")
         require(
             _table(reader, path, detector, 3).equals(whole),
-            "read 3 at a time, the events are others or in another order",
+            "read 3 at a time, the events or their order differ",
         )
 
 
@@ -107,8 +107,8 @@ def own_layout(subject: Subject) -> None:
 def _require_types(schema: pa.Schema) -> None:
     for field in SCHEMA:
         if field.name in schema.names:
-            found = schema.field(field.name).type
-            require(found == field.type, f"column {field.name} is {found}, not {field.type}")
+            actual = schema.field(field.name).type
+            require(actual == field.type, f"column {field.name} is {actual}, not {field.type}")
 
 
 def _require_valid(reader: Any, path: Path, detector: Detector) -> None:
@@ -146,34 +146,35 @@ def units(subject: Subject) -> None:
 def order(subject: Subject) -> None:
     """Events come in the order of the file."""
     with _opened(subject) as (reader, path, detector):
-        found = _table(reader, path, detector)["event_id"].to_pylist()
+        event_ids = _table(reader, path, detector)["event_id"].to_pylist()
     expected = subject.example.events if subject.example else None
     if expected is not None:
         wanted = expected["event_id"].to_pylist()
         place = next(
-            (i for i, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), len(found)
+            (i for i, pair in enumerate(zip(event_ids, wanted, strict=False)) if pair[0] != pair[1]),
+            len(event_ids),
         )
-        require(found == wanted, f"event {place} of {len(wanted)} has another event_id than in the file")
+        require(event_ids == wanted, f"event {place} of {len(wanted)} has another event_id than in the file")
 
 
-def _require_equal(found: pa.Table, expected: pa.Table) -> None:
+def _require_equal(table: pa.Table, expected: pa.Table) -> None:
     """The pulses of each event, whatever their order inside the event, and the truth."""
     by_id = {row["event_id"]: row for row in expected.to_pylist()}
-    names = [name for name in found.column_names if name in expected.column_names]
-    for row in found.to_pylist():
+    names = [name for name in table.column_names if name in expected.column_names]
+    for row in table.to_pylist():
         wanted = by_id.get(row["event_id"])
         require(wanted is not None, f"event_id {row['event_id']} is not in the file")
         assert wanted is not None
         for name in names:
-            ours, theirs = (_values(one, name) for one in (row, wanted))
-            same = ours.shape == theirs.shape and (
-                bool(np.allclose(ours, theirs, rtol=1e-3, atol=0.6 if name == "time" else 1e-3))
-                if ours.dtype.kind == "f"
-                else bool((ours == theirs).all())
+            read, expected_values = (_values(one, name) for one in (row, wanted))
+            same = read.shape == expected_values.shape and (
+                bool(np.allclose(read, expected_values, rtol=1e-3, atol=0.6 if name == "time" else 1e-3))
+                if read.dtype.kind == "f"
+                else bool((read == expected_values).all())
             )
             require(
                 same,
-                f"event_id {row['event_id']}: {name} is {_short(ours)}, in the file it is {_short(theirs)}",
+                f"event_id {row['event_id']}: {name} is {_short(read)}, in the file it is {_short(expected_values)}",
             )
 
 
@@ -202,4 +203,4 @@ WITH_EXAMPLE = (
     order,
     units,
 )
-"""What can be checked only with a file of the format."""
+"""Promises that can be checked only with a file of the format."""

@@ -16,12 +16,12 @@ _CLOSE_RAD = 1e-4
 
 
 def _reconstruct(subject: Subject, batch: EventBatch) -> Reconstruction:
-    found: Reconstruction = subject.build()(batch)
-    return found
+    reconstruction: Reconstruction = subject.build()(batch)
+    return reconstruction
 
 
 def _apart(first: Float[ndarray, "event 3"], second: Float[ndarray, "event 3"]) -> float:
-    """The largest angle in rad; π where only one of two has a direction."""
+    """Return the largest angle in rad; π where only one of two has a direction."""
     missing = np.isnan(first[:, 0]) != np.isnan(second[:, 0])
     if missing.any():
         return float(np.pi)
@@ -78,11 +78,13 @@ def alone_as_in_company(subject: Subject) -> None:
     batch = samples.track_events()
     together = _reconstruct(subject, batch).direction
     alone = np.concatenate([_reconstruct(subject, batch[i : i + 1]).direction for i in range(len(batch))])
-    require(_apart(alone, together) < _CLOSE_RAD, "an event gets another direction alone than in a batch")
+    require(
+        _apart(alone, together) < _CLOSE_RAD, "the direction of an event alone differs from that in a batch"
+    )
 
 
 def leaves_its_input_alone(subject: Subject) -> None:
-    """It does not change the events that it is given."""
+    """It does not modify its input events."""
     batch = copy.deepcopy(samples.events())
     _reconstruct(subject, batch)
     before = samples.events()
@@ -91,21 +93,24 @@ def leaves_its_input_alone(subject: Subject) -> None:
         for name in ("time_ns", "charge_pe", "position_m", "auxiliary", "sensor_id")
         if not np.array_equal(getattr(batch, name), getattr(before, name))
     ]
-    require(not changed, f"it changes {', '.join(changed)} of the events that it is given")
+    require(not changed, f"it modifies {', '.join(changed)} of its input events")
 
 
 def says_what_it_used(subject: Subject) -> None:
     """Kappa of the posterior is not negative, and no more pulses were used than there are."""
     batch = samples.events()
-    found = _reconstruct(subject, batch)
-    if found.kappa is not None:
-        known = found.kappa[~np.isnan(found.kappa)]
+    reconstruction = _reconstruct(subject, batch)
+    if reconstruction.kappa is not None:
+        known = reconstruction.kappa[~np.isnan(reconstruction.kappa)]
         require(
-            found.kappa.shape == (len(batch),) and (known >= 0).all(),
+            reconstruction.kappa.shape == (len(batch),) and (known >= 0).all(),
             "a kappa is negative, or not one per event",
         )
-    if found.pulses_used is not None:
-        require((found.pulses_used <= batch.pulse_count).all(), "it says it used more pulses than there are")
+    if reconstruction.pulses_used is not None:
+        require(
+            (reconstruction.pulses_used <= batch.pulse_count).all(),
+            "it says it used more pulses than there are",
+        )
 
 
 PROMISES = (

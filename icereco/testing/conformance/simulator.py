@@ -22,7 +22,7 @@ def _blocks(
 
 
 def same_seed_same_events(subject: Subject) -> None:
-    """The same seed gives the same events, however often it is asked."""
+    """The same seed gives the same events every time."""
     require(_blocks(subject) == _blocks(subject), "the same seed gave other events the second time")
 
 
@@ -33,9 +33,9 @@ def another_seed_other_events(subject: Subject) -> None:
 
 
 def blocks_stand_alone(subject: Subject) -> None:
-    """Block k is the same whether the blocks before it were made or not, so that processes can share the work."""
+    """Block k does not depend on whether earlier blocks were made, so that processes can share the work."""
     whole, later = _blocks(subject), _blocks(subject, first=1, count=1)
-    require(whole[1] == later[0], "block 1 is another when block 0 was not made before")
+    require(whole[1] == later[0], "block 1 differs if block 0 was not made before")
 
 
 def events_are_valid(subject: Subject) -> None:

@@ -1,4 +1,4 @@
-"""The component that is being checked, and how a check says what is wrong with it."""
+"""The component under test, and how a check reports a broken promise."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SMALL = {"width": 32, "layers": 2}
 
 
 class BrokenPromiseError(AssertionError):
-    """What a component promised, and what it did instead."""
+    """A component breaks a promise; the message says what it did instead."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Example:
 
     Attributes:
         path: the file, or a function that makes it in an empty folder and gives its path.
-        events: what is in it, in the own layout and in the file's order; None where only its plausibility is checked.
-        detector: the detector that it is of, a card by name or folder.
+        events: its content in the own layout and in the file's order; None if only plausibility is checked.
+        detector: the detector of the events, a card by name or folder.
     """
 
     path: Path | Callable[[Path], Path]
@@ -37,13 +37,13 @@ class Example:
     detector: str | Path = "icecube86"
 
     def make(self, folder: Path) -> Path:
-        """The file, made in `folder` if need be."""
+        """Return the file, made in `folder` if necessary."""
         return self.path(folder) if callable(self.path) else self.path
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A component with the options that it is checked with."""
+    """A component and the options for the checks."""
 
     declaration: Declaration
     settings: Mapping[str, Any]
@@ -51,23 +51,23 @@ class Subject:
 
     @property
     def component(self) -> Component:
-        """The declared component that is checked."""
+        """The component under test."""
         return self.declaration.component
 
     def options(self, **changes: Any) -> "BaseModel":
-        """Its options: the settings, on top of a small size where it has such options; `changes` that it knows win."""
+        """Return its options: a small size if it has such options, then the settings, then those `changes` that it has."""
         model: type[BaseModel] = self.component.load_options()
         small = _SMALL if not self.settings else {}
         wanted = {**small, **self.settings, **changes}
         return model(**{key: value for key, value in wanted.items() if key in model.model_fields})
 
     def build(self, *needs: Any, **changes: Any) -> Any:
-        """The component itself, from its options and what its kind needs besides."""
+        """Build the component from its options and the further arguments of its kind."""
         return self.component.load_factory()(self.options(**changes), *needs)
 
 
 def require(kept: object, complaint: str) -> None:
-    """Complain unless the promise is kept.
+    """Raise unless the promise is kept.
 
     Raises:
         BrokenPromiseError: it is not.
@@ -77,18 +77,18 @@ def require(kept: object, complaint: str) -> None:
 
 
 def require_close(
-    found: "Tensor", expected: "Tensor", complaint: str, relative: float = 1e-4, absolute: float = 1e-5
+    actual: "Tensor", expected: "Tensor", complaint: str, relative: float = 1e-4, absolute: float = 1e-5
 ) -> None:
-    """Complain unless two tensors agree.
+    """Raise unless two tensors agree.
 
     Raises:
         BrokenPromiseError: they differ, in shape or by more than `absolute + relative · |expected|`.
     """
     require(
-        found.shape == expected.shape,
-        f"{complaint}: shape {tuple(found.shape)} instead of {tuple(expected.shape)}",
+        actual.shape == expected.shape,
+        f"{complaint}: shape {tuple(actual.shape)} instead of {tuple(expected.shape)}",
     )
-    apart = (found.double() - expected.double()).abs()
+    apart = (actual.double() - expected.double()).abs()
     allowed = absolute + relative * expected.double().abs()
     if not bool((apart <= allowed).all()):  # NaN is not close to anything
         raise BrokenPromiseError(f"{complaint}: they differ by up to {float(apart.max()):.3g}")

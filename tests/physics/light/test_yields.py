@@ -1,4 +1,4 @@
-"""Light against energy, beside figures of the papers."""
+"""Light against energy, compared with figures of the papers."""
 
 import pytest
 import torch
