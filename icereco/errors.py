@@ -19,8 +19,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     >>> nearest("widht", ["width", "heads"])
     'width'
     """
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -29,8 +29,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("widht", ["width", "heads"])
     "; did you mean 'width'?"
     """
-    found = nearest(word, known)
-    return f"; did you mean {found!r}?" if found else ""
+    match = nearest(word, known)
+    return f"; did you mean {match!r}?" if match else ""
 
 
 def message_in(output: str) -> str | None:
@@ -40,5 +40,5 @@ def message_in(output: str) -> str | None:
     'no such file'
     """
     lines = output.splitlines()
-    found = [line for line in lines if line.startswith("error: ")] or lines[-1:]
-    return found[0].removeprefix("error: ") if found else None
+    messages = [line for line in lines if line.startswith("error: ")] or lines[-1:]
+    return messages[0].removeprefix("error: ") if messages else None

@@ -30,7 +30,7 @@ def settings_file() -> Path:
 
 
 def read_settings() -> dict[str, Any]:
-    """Everything in the file; nothing where there is none.
+    """Return everything in the file; an empty dictionary if there is no file.
 
     Raises:
         IcerecoError: it cannot be read, or is not valid TOML.
@@ -39,7 +39,7 @@ def read_settings() -> dict[str, Any]:
 
 
 def add_table(section: str, name: str, values: Mapping[str, Any]) -> None:
-    """Write the table `[section.name]`, in place of one that is there.
+    """Write the table `[section.name]`, in place of any of that name.
 
     Raises:
         IcerecoError: the file is not valid TOML, or cannot be written.
@@ -59,7 +59,7 @@ def add_table(section: str, name: str, values: Mapping[str, Any]) -> None:
 
 
 def remove_table(section: str, name: str) -> None:
-    """Take the table `[section.name]` out.
+    """Remove the table `[section.name]`.
 
     Raises:
         IcerecoError: the file is not valid TOML, or cannot be written.
@@ -67,8 +67,8 @@ def remove_table(section: str, name: str) -> None:
 
     def expected(settings: dict[str, Any]) -> dict[str, Any]:
         tables = {key: value for key, value in settings.get(section, {}).items() if key != name}
-        others = {key: value for key, value in settings.items() if key != section}
-        return {**others, section: tables} if tables else others
+        other_sections = {key: value for key, value in settings.items() if key != section}
+        return {**other_sections, section: tables} if tables else other_sections
 
     _rewrite(lambda text: _without(text, section, name), expected)
 
@@ -127,7 +127,7 @@ def _settings_or_none(text: str) -> dict[str, Any] | None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Two commands at once change the file one after the other."""
+    """Let commands that run at the same time change the file one after the other."""
     with ExitStack() as stack:
         with explaining(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,8 @@ COMMANDS = {
     "data": ("icereco.cli.data.group", "Data sets by name: add, show, convert."),
     "detectors": ("icereco.cli.detectors", "List detector cards and draw one."),
     "tui": ("icereco.cli.tui", "Watch trainings and events in the terminal, or in a browser."),
-    "tail": ("icereco.cli.tail", "Print how a training stands, once or as it goes on."),
-    "runs": ("icereco.cli.runs", "List trainings and how they stand."),
+    "tail": ("icereco.cli.tail", "Print the state and metrics of a training, once or as it runs."),
+    "runs": ("icereco.cli.runs", "List trainings and their states."),
     "plugins": ("icereco.cli.plugins.list", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),
 }

@@ -38,8 +38,8 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
-    differences when events are resampled (bootstrap). The name of a method that stands beside the first one's
-    directions in its file, such as linefit, means that method.
+    differences over bootstrap resamples of the events. The name of another method in the first one's file, such as
+    linefit, means that method.
 
     \b
     icereco compare hierarchical-simulated-v1-calm-muon flat-simulated-v1-bold-pion
@@ -72,14 +72,16 @@ def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Eva
         files: list[Path] = []
         compared: list[str | None] = []
         for number, name in enumerate(names):
-            beside = list(read_reconstructions(files[0]).comparisons) if files else []
-            compared.append(name if name in beside else None)
+            stored = list(read_reconstructions(files[0]).comparisons) if files else []
+            compared.append(name if name in stored else None)
             try:
-                other = None if name in beside else _file(name, data, Path(folder) / f"{number}.parquet")
+                own_file = None if name in stored else _file(name, data, Path(folder) / f"{number}.parquet")
             except IcerecoError as error:
-                methods = f"\n  methods beside that of {names[0]}: {', '.join(beside)}" if beside else ""
+                methods = (
+                    f"\n  other methods in the file of {names[0]}: {', '.join(stored)}" if stored else ""
+                )
                 raise IcerecoError(f"{error}{methods}") from None
-            files.append(other or files[0])
+            files.append(own_file or files[0])
         labels = [Path(name).name if Path(name).is_file() else name for name in names]
         yield [
             EvaluatedEvents.read(file, label, comparison)
@@ -112,9 +114,11 @@ def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
     source = find(data).open()
     trained_on = run.provenance().get("data_fingerprint") or []
     if source.fingerprint() in trained_on:  # one text, or a list of them
-        logger.warning("%s was trained on events of %s: it may know the answers", run.name, data)
+        logger.warning("%s was trained on events of %s: its errors there may be too small", run.name, data)
     if not run.best.is_file():
-        raise IcerecoError(f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let it train on")
+        raise IcerecoError(
+            f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let the training continue"
+        )
     with (
         open_output(output, "parquet", {"run": run.name}) as opened,
         event_progress(source.count()) as advance,

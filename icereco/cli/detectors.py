@@ -25,8 +25,8 @@ __all__ = ["command"]
 def command(context: click.Context, as_json: bool) -> None:
     """List detector cards, or show one.
 
-    Cards ship with icereco or come with plugins; wherever a detector is asked for, the folder of a card of your own
-    will do, too.
+    Cards ship with icereco or come with plugins. Every option that takes a detector also takes the folder of a card
+    of your own.
     """
     if context.invoked_subcommand is not None:
         return
@@ -62,13 +62,13 @@ def _table(documents: list[dict[str, Any]]) -> Table:
         table.add_column(heading, no_wrap=True, justify="right")
     table.add_column("medium", no_wrap=True)
     table.add_column("summary", ratio=1)
-    for one in documents:
+    for document in documents:
         table.add_row(
-            f"[bold]{escape(one['name'])}[/]",
-            f"{one['strings']:,}",
-            f"{one['modules']:,}",
-            one["medium"]["kind"],
-            escape(one["summary"]),
+            f"[bold]{escape(document['name'])}[/]",
+            f"{document['strings']:,}",
+            f"{document['modules']:,}",
+            document["medium"]["kind"],
+            escape(document["summary"]),
         )
     return table
 

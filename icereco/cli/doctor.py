@@ -31,14 +31,12 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"What they should be of  [default: as the data set says, else {DEFAULT_DETECTOR}].",
+    help=f"Detector that the events should be of  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
-@click.option(
-    "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
-)
+@click.option("--reader", metavar="NAME", help="Read with this reader  [default: detected automatically].")
 @click.option(
     "--profile", "profile_name", default="hierarchical", show_default=True, metavar="NAME|FILE",
-    help="The model whose speed reading is measured against.",
+    help="Profile of the model whose training speed is compared with that of reading.",
 )  # fmt: skip
 @click.option(
     "--no-speed", is_flag=True, help="Leave out the measurement of speed, which takes some seconds."
@@ -66,13 +64,13 @@ def command(
 
     samples = [_sample(text, reader, detector, events) for text in data]
     step = None if no_speed else _step(profile_name)
-    found = [(sample, _examined(sample, step)) for sample in samples]
+    examined = [(sample, _examined(sample, step)) for sample in samples]
     shared = shared_events(samples)
     if as_json:
-        click.echo(json.dumps(_document(found, shared), indent=2))
+        click.echo(json.dumps(_document(examined, shared), indent=2))
     else:
-        _print(found, shared)
-    everything = [finding for _, findings in found for finding in findings] + shared
+        _print(examined, shared)
+    everything = [finding for _, findings in examined for finding in findings] + shared
     if any(finding.severity == "error" for finding in everything):
         raise click.exceptions.Exit(_ILL)
 
@@ -82,9 +80,9 @@ def _sample(text: str, reader: str | None, detector: str | None, events: int) ->
     from icereco.detector.detector import load_detector
     from icereco.doctor.sample import take_sample
 
-    found = find(text)
-    source = found.model_copy(update={"reader": reader or found.reader}).open()
-    return take_sample(source, load_detector(detector or found.detector or DEFAULT_DETECTOR), events)
+    data_set = find(text)
+    source = data_set.model_copy(update={"reader": reader or data_set.reader}).open()
+    return take_sample(source, load_detector(detector or data_set.detector or DEFAULT_DETECTOR), events)
 
 
 def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -> "list[Finding]":
@@ -114,7 +112,9 @@ def _step(profile_name: str) -> "Callable[[EventBatch], object]":
     return step
 
 
-def _document(found: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Finding]") -> dict[str, Any]:
+def _document(
+    examined: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Finding]"
+) -> dict[str, Any]:
     return {
         "data": [
             {
@@ -125,15 +125,15 @@ def _document(found: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence
                 "examined": len(sample),
                 "findings": [asdict(finding) for finding in findings],
             }
-            for sample, findings in found
+            for sample, findings in examined
         ],
         "shared": [asdict(finding) for finding in shared],
     }
 
 
-def _print(found: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Finding]") -> None:
+def _print(examined: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Finding]") -> None:
     console = Console(highlight=False)
-    for sample, findings in found:
+    for sample, findings in examined:
         console.print(
             f"[bold]{escape(str(sample.source.path))}[/]: {len(sample):,} of {sample.total:,} events examined, "
             f"detector {escape(sample.detector.name)}"
@@ -142,7 +142,7 @@ def _print(found: "Sequence[tuple[Sample, list[Finding]]]", shared: "Sequence[Fi
             _print_finding(console, finding)
     for finding in shared:
         _print_finding(console, finding)
-    _print_summary(console, [one for _, findings in found for one in findings] + list(shared))
+    _print_summary(console, [finding for _, findings in examined for finding in findings] + list(shared))
 
 
 def _print_finding(console: Console, finding: "Finding") -> None:
@@ -160,5 +160,5 @@ def _print_finding(console: Console, finding: "Finding") -> None:
 def _print_summary(console: Console, findings: "Sequence[Finding]") -> None:
     counts = {name: sum(finding.severity == name for finding in findings) for name in _SIGNS}
     console.print(
-        f"{counts['error']} wrong, {counts['warning']} to look at, {counts['unknown']} could not be checked, {counts['ok']} well"
+        f"{counts['error']} wrong, {counts['warning']} to look at, {counts['unknown']} undetermined, {counts['ok']} good"
     )

@@ -30,7 +30,7 @@ def command(what: str, as_json: bool) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
-    events are taken.
+    events are evaluated.
     """
     from icereco.evaluation.evaluate import evaluate
 
@@ -49,7 +49,7 @@ def show(path: Path) -> None:
 
 
 def reconstructions_of(what: str) -> Path:
-    """The file that a name or path means: itself, or the validation of a run.
+    """Return the file that a name or path means: itself, or the validation of a run.
 
     Raises:
         IcerecoError: there is neither, or the run has validated nothing yet.
@@ -94,8 +94,10 @@ def _table(evaluation: "Evaluation") -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     compared = [by_label(summary) for summary in evaluation.comparisons.values()]
     for label, part in by_label(evaluation.resolution).items():
-        others = [cell for groups in compared for cell in _cells(groups[label])[:shown]]
-        table.add_row(label, f"{part['events']:,}", *_cells(part), *others, end_section=label == "all")
+        compared_cells = [cell for groups in compared for cell in _cells(groups[label])[:shown]]
+        table.add_row(
+            label, f"{part['events']:,}", *_cells(part), *compared_cells, end_section=label == "all"
+        )
     return table
 
 

@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         return list(self.lazy_commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
-        """Import the module of one command, and no other."""
+        """Import one command."""
         if cmd_name not in self.lazy_commands:
             return None
         module, _ = self.lazy_commands[cmd_name]
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run, and say what went wrong in one message."""
+        """Run, and report what went wrong in one message."""
         try:
             return super().invoke(ctx)
         except IcerecoError as error:
@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
             _fail("interrupted", _INTERRUPTED, error)
         except BrokenPipeError:  # the reader of our output has left: click ends quietly
             raise
-        except click.exceptions.Exit:  # of a group within this one, which has said why
+        except click.exceptions.Exit:  # of a nested group, which has printed the message
             raise
         except Exception as error:
             if _comes_of_interruption(error):

@@ -31,7 +31,7 @@ def command(context: click.Context) -> None:
 @click.argument("name")
 @click.option("-o", "overrides", multiple=True, metavar="ROLE.KEY=VALUE", help="Change a value.")
 def show(name: str, overrides: tuple[str, ...]) -> None:
-    """Print the profile NAME (or a file) whole: what it corresponds to, and each value with its origin."""
+    """Print the resolved profile NAME (or file): its comment, and each value with its origin."""
     text = load_profile(name, overrides).resolved_toml()
     comment = "".join(f"# {line}".rstrip() + "\n" for line in profile_comment(name).splitlines())
     click.echo(comment + text, nl=False)
@@ -40,7 +40,7 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
 @command.command("check")
 @click.argument("names", nargs=-1, metavar="[NAME|FILE]...")
 def check(names: tuple[str, ...]) -> None:
-    """Report every problem of profiles at once; without a name, of those that ship."""
+    """Report every problem of profiles at once; without a name, check those that ship with icereco."""
     failures = []
     for name in names or profile_names():
         try:

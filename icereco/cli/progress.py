@@ -10,7 +10,7 @@ __all__ = ["event_progress"]
 
 @contextmanager
 def event_progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar with rate and time left, where someone looks at the terminal; call it with the number of events just done."""
+    """Show a bar with rate and time left, if standard error is a terminal; call it with the number of events just done."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None

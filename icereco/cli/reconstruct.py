@@ -89,13 +89,13 @@ def command(
     from icereco.reconstruction.outputs import default_output, require_safe
 
     data = [_read_with(find(file), reader) for file in files]
-    paths = [one.path for one in data]
+    paths = [data_set.path for data_set in data]
     output = output or default_output(Path(data[0].name or paths[0]), form)
-    sources = [one.open(part) for one in data]
+    sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths)
     used, chosen = _choose(run, model, method, detector or _declared_detector(data, method))
-    for one in data:
-        one.require_detector(chosen.detector)
+    for data_set in data:
+        data_set.require_detector(chosen.detector)
     if not as_json:
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
     if skip_bad:
@@ -118,27 +118,27 @@ def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | N
 
 
 def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
-    """The sources without bad events, which are listed beside the output."""
+    """The sources without bad events, which are listed in a file next to the output."""
     from icereco.data.sources.skip_bad import skip_bad, write_skipped
 
-    found = [skip_bad(source, method.detector) for source in sources]
+    cleaned = [skip_bad(source, method.detector) for source in sources]
     listing = output.with_name(f"{output.name}.skipped.jsonl")
     listing.unlink(missing_ok=True)
-    write_skipped(listing, [one for _, skipped in found for one in skipped])
-    return [source for source, _ in found]
+    write_skipped(listing, [event for _, skipped in cleaned for event in skipped])
+    return [source for source, _ in cleaned]
 
 
 def _choose(
     run: str | None, model: Path | None, method: str | None, detector: str | None
 ) -> tuple[str, "Method"]:
     """What is used, in words, and the method itself."""
-    given = [
+    options = [
         name
         for name, value in (("--run", run), ("--model", model), ("--method", method))
         if value is not None
     ]
-    if len(given) > 1:
-        raise IcerecoError(f"{' and '.join(given)} exclude each other: give one")
+    if len(options) > 1:
+        raise IcerecoError(f"{' and '.join(options)} cannot be combined: give one of them")
     if detector is not None and method is None:
         raise IcerecoError("--detector goes with --method only: a checkpoint knows its detector")
     from icereco.reconstruction.methods import model_method, untrained_method

@@ -1,4 +1,4 @@
-"""`icereco runs`: the trainings in a folder, how they stand, and orders to them."""
+"""`icereco runs`: the trainings in a folder, their states, and orders to them."""
 
 import json
 import time
@@ -39,7 +39,7 @@ _COLUMNS: "dict[str, JustifyMethod]" = {
     "active": "right",
 }
 _DROPPED_FIRST = ("profile", "epoch", "step", "active", "best median")
-"""Columns that give way, in this order, so that a name, which is to be copied, stays in one piece."""
+"""Columns left out of a narrow terminal, in this order, so that a name can be copied whole."""
 
 
 ANSWER_SECONDS = 60.0
@@ -56,9 +56,9 @@ ANSWER_SECONDS = 60.0
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 @click.pass_context
 def command(context: click.Context, runs_dir: Path, as_json: bool) -> None:
-    """List trainings, the one that was active last first; or give one an order.
+    """List trainings, the most recently active first; or give one an order.
 
-    A training obeys after its step, and answers; that works on any machine that sees its folder.
+    A training obeys after its present step, and answers; this works on any machine that shares its folder.
     """
     context.obj = runs_dir
     if context.invoked_subcommand is not None:
@@ -76,7 +76,7 @@ def command(context: click.Context, runs_dir: Path, as_json: bool) -> None:
 @click.argument("name")
 @click.pass_obj
 def stop(root: Path, name: str) -> None:
-    """Finish the step, save and end; `icereco train --resume` goes on."""
+    """Finish the step, save and end; `icereco train --resume` continues."""
     _order(root, name, "stop")
 
 
@@ -84,7 +84,7 @@ def stop(root: Path, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def pause(root: Path, name: str) -> None:
-    """Wait after this step, keeping memory and device."""
+    """Wait after the present step, keeping memory and device."""
     _order(root, name, "pause")
 
 
@@ -92,7 +92,7 @@ def pause(root: Path, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def resume(root: Path, name: str) -> None:
-    """Go on after a pause."""
+    """Continue after a pause."""
     _order(root, name, "resume")
 
 
@@ -100,13 +100,13 @@ def resume(root: Path, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def checkpoint(root: Path, name: str) -> None:
-    """Order a running training to save a checkpoint now."""
+    """Save a checkpoint after the present step."""
     _order(root, name, "checkpoint")
 
 
 @command.command("delete")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def delete(root: Path, name: str, yes: bool) -> None:
     """Delete a run, with its weights, for good."""
@@ -129,7 +129,7 @@ def _document(run: RunFolder) -> dict[str, Any]:
 
 
 def _print(runs: list[RunFolder], console: Console) -> None:
-    """The table with as many columns as there is room for beside whole names; all of them where nobody looks."""
+    """Print whole names and as many columns as there is room for; all of them if this is no terminal."""
     rows = [_row(run) for run in runs]
     columns = list(_COLUMNS)
     if not console.is_terminal:

@@ -34,7 +34,11 @@ _MOST_WORKERS = 8
 
 @click.command("simulate")
 @click.option(
-    "--events", type=click.IntRange(min=1), default=10_000, show_default=True, help="Events that trigger."
+    "--events",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Number of events that pass the trigger.",
 )
 @click.option(
     "--detector",
@@ -71,7 +75,7 @@ _MOST_WORKERS = 8
 )
 @click.option(
     "--option", "settings", multiple=True, metavar="KEY=VALUE",
-    help="An option of the simulator, such as minimum_energy_gev=1000; as often as needed.",
+    help="An option of the simulator, such as minimum_energy_gev=1000; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Processes  [default: one per processor]."
@@ -86,7 +90,7 @@ def command(
     settings: tuple[str, ...],
     workers: int | None,
 ) -> None:
-    """Simulate events with truth, to train on and to try things with.
+    """Simulate events with truth, for training and for trying things.
 
     \b
     icereco simulate --events 10000 -o simulated

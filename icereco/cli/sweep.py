@@ -1,4 +1,4 @@
-"""`icereco sweep`: a small grid of trainings, in sequence or side by side, and their ranking."""
+"""`icereco sweep`: a small grid of trainings, one after the other or several at once, and their ranking."""
 
 import json
 import tempfile
@@ -42,9 +42,7 @@ logger = get_logger(__name__)
 @click.option("--reader", metavar="READER", help="As for icereco train.")
 @click.option("--skip-bad", is_flag=True, help="As for icereco train.")
 @click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings side by side."
-)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at once.")
 @click.option("--wandb", type=click.Choice(["online", "offline", "disabled"]), help="As for icereco train.")
 @click.option("--json", "as_json", is_flag=True, help="Write the ranking as JSON for programs.")
 def command(
@@ -60,8 +58,8 @@ def command(
 ) -> None:
     """Train PROFILE with every combination of values, and rank the results.
 
-    Each combination is a run of its own in runs/, to be looked at like any other. Ctrl-C stops and saves those that
-    train; the same command goes on: what has finished is kept, what was stopped is resumed.
+    Each combination is a run of its own in runs/, to be inspected like any other. Ctrl-C stops and saves those that
+    train; the same command continues: what has finished is kept, what was stopped is resumed.
 
     \b
     icereco sweep quick -o encoder.layers=[1,2,4] -o train.learning_rate=[3e-4,1e-3]
@@ -76,9 +74,11 @@ def command(
     chosen = chosen_data(data, reader, skip_bad)
     overrides = (*declared_detector(chosen, overrides), *overrides)
     cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
-    fed = [word for text in data for word in ("--data", text)]
-    fed += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
-    failures = _train(cells, chosen, TrainingArguments(jobs, fed, ["--wandb", wandb] if wandb else []))
+    data_options = [word for text in data for word in ("--data", text)]
+    data_options += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
+    failures = _train(
+        cells, chosen, TrainingArguments(jobs, data_options, ["--wandb", wandb] if wandb else [])
+    )
     _report(cells, failures, as_json=as_json)
     if failures:
         raise click.exceptions.Exit(1)
@@ -87,7 +87,7 @@ def command(
 def _train(
     cells: "Sequence[Cell]", data: "Sequence[DataChoice]", arguments: "TrainingArguments"
 ) -> "dict[str, str]":
-    """Train what is not trained yet; gives what went wrong, by run."""
+    """Train what is not trained yet; return the error message of each run that failed."""
     from icereco.training.sweep import prepare_cell
     from icereco.training.sweep_runner import train_side_by_side
 
@@ -101,7 +101,7 @@ def _train(
 
 
 def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None:
-    """Simulate and sort once what all will read, which side by side each would do for itself."""
+    """Simulate and sort once what all trainings read: started together, each would do it for itself."""
     from icereco.detector.detector import load_detector
     from icereco.training.datasets import gather
 
@@ -115,10 +115,10 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
     from icereco.training.sweep import ranking
 
     ranked = ranking(cells)
-    finished = {one.cell.run.name for one in ranked}
-    others = [cell for cell in cells if cell.run.name not in finished]
+    finished = {result.cell.run.name for result in ranked}
+    unfinished = [cell for cell in cells if cell.run.name not in finished]
     if as_json:
-        document = [_document(one) for one in ranked]
+        document = [_document(result) for result in ranked]
         document += [
             {
                 "run": cell.run.name,
@@ -126,14 +126,14 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
                 "state": "failed" if cell.run.name in failures else cell.run.state(),
                 "message": failures.get(cell.run.name),
             }
-            for cell in others
+            for cell in unfinished
         ]
         click.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     if ranked:
         console.print(_table(ranked))
-    for cell in others:
+    for cell in unfinished:
         problem = failures.get(cell.run.name, _state(cell))
         console.print(f"[red]no result[/]  {escape(cell.label)}: {escape(problem)}", soft_wrap=True)
     if len(ranked) > 1:
@@ -159,34 +159,34 @@ def _table(ranked: "Sequence[Ranked]") -> Table:
     table.add_column("settings", overflow="fold")
     for heading in ("min", "median", "mean", "median - best"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for place, one in enumerate(ranked, start=1):
+    for place, result in enumerate(ranked, start=1):
         table.add_row(
             str(place),
-            escape(one.cell.label),
-            "" if one.seconds is None else f"{one.seconds / 60:.1f}",
-            f"{one.median_deg:.2f}",
-            f"{one.mean_deg:.2f}",
-            _behind(one),
+            escape(result.cell.label),
+            "" if result.seconds is None else f"{result.seconds / 60:.1f}",
+            f"{result.median_deg:.2f}",
+            f"{result.mean_deg:.2f}",
+            _behind(result),
         )
     return table
 
 
-def _behind(one: "Ranked") -> str:
-    if one.behind is None:
+def _behind(result: "Ranked") -> str:
+    if result.behind is None:
         return ""
-    median = one.behind.median
+    median = result.behind.median
     mark = " " if median.significant else "="
     return escape(f"{median.value_deg:+.2f} [{median.low_deg:.2f}, {median.high_deg:.2f}]") + mark
 
 
-def _document(one: "Ranked") -> dict[str, Any]:
-    median = one.behind.median if one.behind else None
+def _document(result: "Ranked") -> dict[str, Any]:
+    median = result.behind.median if result.behind else None
     return {
-        "run": one.cell.run.name,
-        "settings": one.cell.settings,
+        "run": result.cell.run.name,
+        "settings": result.cell.settings,
         "state": "finished",
-        "median_deg": one.median_deg,
-        "mean_deg": one.mean_deg,
-        "seconds": one.seconds,
+        "median_deg": result.median_deg,
+        "mean_deg": result.mean_deg,
+        "seconds": result.seconds,
         "median_behind_best": asdict(median) | {"significant": median.significant} if median else None,
     }

@@ -1,4 +1,4 @@
-"""`icereco tail`: how a training stands, as text or JSON, once or as it goes on."""
+"""`icereco tail`: the state and metrics of a training, as text or JSON, once or as it runs."""
 
 import json
 import time
@@ -30,7 +30,7 @@ SHOWN_LOG_LINES = 5
     show_default="runs",
     help="Folder of the runs.",
 )
-@click.option("--once", is_flag=True, help="Say how it stands now, and end.")
+@click.option("--once", is_flag=True, help="Print the present state, and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: one document, or a line for each change.")
 def command(name: str, runs_dir: Path, once: bool, as_json: bool) -> None:
     """Print metrics and log of a training as they come, until it ends.
@@ -84,7 +84,7 @@ def _text(document: dict[str, Any]) -> str:
 
 
 def _changes(run: RunFolder) -> Iterator[dict[str, Any]]:
-    """Rows of metrics, lines of the log, and in the end the state; what was there before is not repeated."""
+    """Yield rows of metrics, lines of the log and changes of state as they come; earlier ones are not repeated."""
     metrics, log = Tail(run.metrics, last_bytes=0), Tail(run.log, last_bytes=0)
     state = None
     while True:

@@ -75,15 +75,15 @@ logger = get_logger(__name__)
     show_default="runs",
     help="Folder of the runs.",
 )
-@click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
+@click.option("--resume", "resumed", metavar="RUN", help="Continue a run that was stopped.")
 @click.option(
     "--wandb",
     "tracking",
     type=click.Choice(["online", "offline", "disabled"]),
     help="Track with Weights & Biases  [default: online if logged in, else not at all].",
 )
-@click.option("--wandb-project", metavar="NAME", help="Its project there  [default: icereco].")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag there; may be repeated.")
+@click.option("--wandb-project", metavar="NAME", help="Project of Weights & Biases  [default: icereco].")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag in Weights & Biases; may be repeated.")
 def command(
     profile_name: str,
     data: tuple[str, ...],
@@ -100,7 +100,7 @@ def command(
     """Train a model.
 
     Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
-    training leaves is in runs/NAME. Ctrl-C finishes the step, saves, and says how to go on.
+    training writes is in runs/NAME. Ctrl-C finishes the step, saves, and says how to continue.
 
     \b
     icereco train                                      the reference model on simulated events
@@ -111,7 +111,7 @@ def command(
     """  # noqa: D301 -- \b is click's mark for lines to keep
     if resumed and (data or reader or skip_bad or overrides or name):
         raise IcerecoError(
-            "--resume goes on with a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
+            "--resume continues a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode
 
@@ -131,7 +131,7 @@ def command(
 
 
 def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
-    """The data sets that are asked for; says what is wrong with them before a run folder is made."""
+    """Return the data sets named on the command line, opened once so that errors come before a run folder is made."""
     from icereco.training.data_choice import DataChoice
 
     if not data and (reader or skip_bad):
@@ -168,7 +168,7 @@ def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManage
     from icereco.training.session import resume
 
     run = resolve(name, root)
-    logger.info("going on with %s", run.path)
+    logger.info("continuing %s", run.path)
     return resume(run, _stages(progress))
 
 
@@ -224,18 +224,18 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 
 def _stages(progress: Progress) -> Callable[[str], Callable[[int, int], None]]:
-    """A bar for each stage of preparing data, shown once the stage has something to tell."""
+    """Return a function that makes a bar for a stage of preparing data, shown once the stage reports progress."""
 
     def stage(name: str) -> Callable[[int, int], None]:
         tasks: list[TaskID] = []
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if not tasks:
                 progress.start()
                 tasks.append(progress.add_task(name, note="events"))
             progress.update(tasks[0], completed=done, total=total)
 
-        return tell
+        return report
 
     return stage
 
@@ -244,7 +244,7 @@ def _say_what_next(session: "Session", finished: bool) -> None:
     run = session.run
     if not finished:
         logger.warning(
-            "stopped after step %d; go on with:\n  icereco train --resume %s",
+            "stopped after step %d; continue with:\n  icereco train --resume %s",
             session.position.step,
             run.name,
         )

@@ -14,7 +14,7 @@ logger = get_logger(__name__)
 
 
 class TrainDisplay(TrainingObserver):
-    """Shows a training of so many epochs of so many events; the bar begins where the training stands."""
+    """Shows the progress over all epochs; a resumed training begins where it stopped."""
 
     def __init__(self, progress: Progress, position: Position, epochs: int, events: int) -> None:
         self.progress = progress
@@ -23,14 +23,14 @@ class TrainDisplay(TrainingObserver):
         self.task = progress.add_task("training", total=epochs * events, note="", completed=position.events)
 
     def on_step(self, position: Position, loss: float) -> None:
-        """Move the progress bar, and show loss and rate."""
+        """Move the bar."""
         rate = position.events / max(position.seconds, 1e-9)
         epoch = min(position.epoch + 1, self.epochs)
         note = f"epoch {epoch}/{self.epochs}  step {position.step}  loss {loss:.3f}  {rate:.0f} events/s"
         self.progress.update(self.task, completed=position.events, note=note)
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:
-        """A line for a validation."""
+        """Log a line for a validation."""
         if "validation/median_deg" in metrics:
             logger.info(
                 "epoch %5.2f  validation loss %.3f  angular error median %.2f°  mean %.2f°",

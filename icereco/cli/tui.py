@@ -21,13 +21,13 @@ __all__ = ["command"]
     help="Folder of the runs.",
 )
 @click.option(
-    "--with", "beside", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
-    help="Reconstructions to set beside the events; may be repeated.",
+    "--with", "reconstructions", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Reconstructions to show with the events; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Whose sensors the events name  [default: as declared, or {DEFAULT_DETECTOR}].",
+    help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
 @click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
 @click.option(
@@ -39,7 +39,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--picture", type=click.Path(path_type=Path), metavar="OUT",
-    help="Write what the app shows as PNG or SVG, without a terminal, and leave.",
+    help="Write what the app shows as PNG or SVG, without a terminal, and exit.",
 )  # fmt: skip
 @click.option("--size", default="120x40", show_default=True, help="With --picture: columns and rows.")
 @click.option(
@@ -52,7 +52,7 @@ __all__ = ["command"]
 def command(
     what: str | None,
     runs_dir: Path,
-    beside: tuple[Path, ...],
+    reconstructions: tuple[Path, ...],
     detector: str | None,
     theme: str,
     marker: str,
@@ -66,7 +66,7 @@ def command(
 ) -> None:
     """Watch trainings live, give them orders, and look at events.
 
-    Trainings are processes of their own: quitting the app, or losing the line, never ends one.
+    Trainings are processes of their own: quitting the app, or losing the connection, never ends one.
 
     \b
     icereco tui                       the runs of ./runs
@@ -76,7 +76,7 @@ def command(
     icereco tui --serve               in a browser, on this machine only
     """  # noqa: D301 -- \b is click's mark for lines to keep
     arguments = ["--runs-dir", str(runs_dir), "--theme", theme, "--marker", marker]
-    arguments += [part for one in beside for part in ("--with", str(one))]
+    arguments += [part for file in reconstructions for part in ("--with", str(file))]
     arguments += ["--detector", detector] if detector else []
     if serve:
         from icereco.tui.serve import serve_app
@@ -86,12 +86,12 @@ def command(
     if detector is not None:
         from icereco.detector.detector import load_detector
 
-        load_detector(detector)  # a wrong name is reported before the terminal is used
+        load_detector(detector)  # reports a wrong name before the app fills the terminal
     run, events = _what(what, runs_dir)
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 
-    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, beside, detector))
+    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, reconstructions, detector))
     if picture is None:
         app.run(mouse=not no_mouse)
         return
@@ -102,7 +102,7 @@ def command(
 
 
 def _what(what: str | None, root: Path) -> tuple[Path | None, str | None]:
-    """A run, or a data set or file of events; of a run and a data set of one name the run."""
+    """A run, or a data set or file of events; a run comes before a data set of the same name."""
     if what is None:
         return None, None
     is_run = RunFolder(root / what).exists or RunFolder(Path(what)).exists

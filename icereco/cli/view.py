@@ -25,23 +25,31 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 @click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write a picture.")
 @click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write a drawing that scales.")
 @click.option(
-    "--with", "beside", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FILE",
-    help="Reconstructions to set beside; may be repeated. Those in the same folder are found.",
+    "--with", "reconstructions", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FILE",
+    help="Reconstructions to draw too; may be repeated. Those in the same folder are found automatically.",
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Whose sensors the events name  [default: as declared, or {DEFAULT_DETECTOR}].",
+    help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
-    "--turn", type=float, default=None, metavar="DEG", help="Look from this side; 0 is from +x, 90 from +y."
+    "--turn",
+    type=float,
+    default=None,
+    metavar="DEG",
+    help="Azimuth of the viewpoint; 0 is from +x, 90 from +y.",
 )
 @click.option(
-    "--tilt", type=float, default=None, metavar="DEG", help="Look from this high; 90 is from above."
+    "--tilt", type=float, default=None, metavar="DEG", help="Elevation of the viewpoint; 90 is from above."
 )
-@click.option("--zoom", type=float, default=1.0, show_default=True, help="Nearer.")
+@click.option("--zoom", type=float, default=1.0, show_default=True, help="Magnification.")
 @click.option(
-    "--colors", type=click.Choice(_COLORMAPS), default=_COLORMAPS[0], show_default=True, help="Of the times."
+    "--colors",
+    type=click.Choice(_COLORMAPS),
+    default=_COLORMAPS[0],
+    show_default=True,
+    help="Colour map of the times.",
 )
 @click.option(
     "--marker",
@@ -50,13 +58,13 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     show_default=True,
     help="How dots are drawn.",
 )
-@click.option("--light", is_flag=True, help="On white, for paper.")
+@click.option("--light", is_flag=True, help="White background, for paper.")
 def command(
     file: str,
     event: int,
     png: Path | None,
     svg: Path | None,
-    beside: tuple[Path, ...],
+    reconstructions: tuple[Path, ...],
     detector: str | None,
     turn: float | None,
     tilt: float | None,
@@ -67,7 +75,7 @@ def command(
 ) -> None:
     """Draw the event with this event_id: the detector, time, the sky and the numbers.
 
-    It is a data set (by its name or path), an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
+    FILE is a data set (by its name or path), an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
     goes to the terminal.
     """
     from icereco.detector.detector import load_detector
@@ -83,7 +91,7 @@ def command(
     card = load_detector(detector) if detector else None
     session = EventSession(card, comparison_methods(), lambda: None)
     try:
-        session.open(file, beside)
+        session.open(file, reconstructions)
         shown, estimates = session.shown(_row_of(session, event))
         camera = Camera.around(session.detector.position_m).zoomed(zoom).looking(turn, tilt)
         state = EventState(frame_of(session.detector), camera, style=Style(colormap=colors, marker=marker))
@@ -101,7 +109,7 @@ def command(
 
 
 def _row_of(session: "EventSession", event_id: int) -> int:
-    """Read until the event is found.
+    """Return the row of the event, reading the file until it is found.
 
     Raises:
         IcerecoError: the file cannot be read, or has no such event.
@@ -115,13 +123,13 @@ def _row_of(session: "EventSession", event_id: int) -> int:
     known = (
         f"its {len(ids):,} events are {min(ids)} to {max(ids)}, such as {ids[0]}"
         if len(ids)
-        else "it holds none"
+        else "it holds no events"
     )
     raise IcerecoError(f"{session.title}: there is no event_id {event_id}; {known}")
 
 
 def _print(lines: "list[list[Segment]]", columns: int) -> None:
-    """In the terminal, in its colours; no wider than it is."""
+    """Print the figure in the colours of the terminal, without wrapping its lines."""
     from rich.console import Console
     from rich.segment import Segment, Segments
 

@@ -36,7 +36,7 @@ _CLASS_ENDS = (1, 3, 10)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure of these events, and the same of real IceCube's; None where there is nothing to take it from."""
+    """One figure of these events, and the same of IceCube's; None where no event counts towards it."""
 
     name: str
     value: float | None
@@ -44,7 +44,7 @@ class Figure:
 
     @property
     def digits(self) -> int:
-        """How many decimals are worth showing."""
+        """Decimals worth showing."""
         return 1 if self.reference < 20 else 0
 
 
@@ -75,15 +75,15 @@ class Brightness:
         """The figures, in the order of `REFERENCE`."""
         pulses = np.concatenate(self._pulses) if self._pulses else np.zeros(0)
         modules = np.concatenate(self._modules) if self._modules else np.zeros(0)
-        found = {f"pulses per event, {name}": _quantile(pulses, q) for name, q in _QUANTILES.items()}
+        values = {f"pulses per event, {name}": _quantile(pulses, q) for name, q in _QUANTILES.items()}
         bright = modules[pulses >= BRIGHT]
         for name in ("median", "99 %"):
-            found[f"modules per event of {BRIGHT} pulses or more, {name}"] = _quantile(
+            values[f"modules per event of {BRIGHT} pulses or more, {name}"] = _quantile(
                 bright, _QUANTILES[name]
             )
         share = self._classes * (100.0 / max(int(self._classes.sum()), 1))
-        found |= {f"modules with {name}, %": float(one) for name, one in zip(_CLASSES, share, strict=True)}
-        return [Figure(name, found[name], reference) for name, reference in REFERENCE.items()]
+        values |= {f"modules with {name}, %": float(one) for name, one in zip(_CLASSES, share, strict=True)}
+        return [Figure(name, values[name], reference) for name, reference in REFERENCE.items()]
 
 
 def _quantile(values: ndarray, quantile: float) -> float | None:

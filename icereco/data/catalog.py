@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_DETECTOR", "DataSet", "add", "data_sets", "find", "remove"]
 
 DEFAULT_DETECTOR = "icecube86"
-"""Of events that do not say of which they are."""
+"""The detector of events whose data set does not declare one."""
 
 _SECTION = "data"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -36,9 +36,9 @@ class DataSet(BaseModel):
     """Events on this machine.
 
     Attributes:
-        name: as the user calls it; None where they gave a path instead.
+        name: as the user calls it; None for one given by its path.
         path: the file or folder.
-        reader: name of its reader, maybe with options; None to ask every reader whose format it is.
+        reader: name of its reader, maybe with options; None to detect the format automatically.
         detector: name (or folder) of its detector's card; None where the data set does not say.
         split: how it is split; None where the data set does not say.
     """
@@ -62,13 +62,13 @@ class DataSet(BaseModel):
         if not isinstance(table, dict) or "name" in table:
             raise IcerecoError(f"{place} must be a table with a path, and without a name of its own")
         try:
-            found = cls(name=name, **table)
+            data_set = cls(name=name, **table)
         except ValidationError as error:
             raise IcerecoError("\n".join(f"{place} {_problem(one)}" for one in error.errors())) from None
-        path = found.path.expanduser()
+        path = data_set.path.expanduser()
         if not path.is_absolute():
-            raise IcerecoError(f"{place} path must be absolute, or begin with ~/, not {found.path}")
-        return found.model_copy(update={"path": path})
+            raise IcerecoError(f"{place} path must be absolute, or begin with ~/, not {data_set.path}")
+        return data_set.model_copy(update={"path": path})
 
     @property
     def label(self) -> str:
@@ -86,7 +86,7 @@ class DataSet(BaseModel):
 
         if self.name is not None and not self.path.exists():
             raise IcerecoError(
-                f"data set {self.name!r} is to be at {self.path}, and nothing is there; say where it is now:\n"
+                f"data set {self.name!r} should be at {self.path}, but nothing is there; give its new path:\n"
                 f"  icereco data add {self.name} PATH --replace"
             )
         source = open_source(self.path, self.reader)
@@ -119,7 +119,7 @@ class DataSet(BaseModel):
             )
 
     def table(self) -> dict[str, Any]:
-        """What the settings file says of it."""
+        """Its table in the settings file."""
         return self.model_dump(mode="json", exclude={"name"}, exclude_none=True)
 
 
@@ -137,13 +137,13 @@ def data_sets() -> dict[str, DataSet]:
     return {name: DataSet.parse(name, table) for name, table in tables.items()}
 
 
-def add(found: DataSet, *, replace: bool = False) -> None:
+def add(data_set: DataSet, *, replace: bool = False) -> None:
     """Write a data set into the settings file.
 
     Raises:
         IcerecoError: the name is not allowed or taken, or the file cannot be written.
     """
-    name = found.name or ""
+    name = data_set.name or ""
     if not _NAME.fullmatch(name):
         raise IcerecoError(
             f"{name!r} is not a valid name for a data set: letters, digits, '-', '_' and '.', beginning with a letter or a digit"
@@ -152,11 +152,11 @@ def add(found: DataSet, *, replace: bool = False) -> None:
         raise IcerecoError(
             f"there is a data set {name!r} already ({data_sets()[name].path}); give another name, or --replace"
         )
-    add_table(_SECTION, name, found.table())
+    add_table(_SECTION, name, data_set.table())
 
 
 def remove(name: str) -> DataSet:
-    """Take a data set out of the settings file; its events stay where they are.
+    """Remove a data set from the settings file; its events stay where they are.
 
     Raises:
         IcerecoError: there is none of that name.

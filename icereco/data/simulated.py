@@ -42,7 +42,7 @@ Blocks = Generator[pa.RecordBatch, None, None]
 
 _FRUITLESS_BLOCKS = 100
 _BLOCKS_AHEAD = 4
-"""For each worker: what may wait in memory for a block that takes long."""
+"""Blocks of each worker that may wait in memory for one that takes long."""
 
 
 @runtime_checkable
@@ -116,7 +116,7 @@ class Simulation:
             blocks.close()
 
     def build(self) -> Built[Simulator]:
-        """Import and build the simulator."""
+        """The simulator itself."""
         return build(self.declaration, self.options, self.detector)
 
     def _here(self) -> Blocks:
@@ -171,8 +171,8 @@ def simulate(
         raise IcerecoError(f"seed must not be negative, and is {seed}")
     declaration = registry().find("simulator", simulator)
     chosen = given_detector(detector)
-    given = options_from("simulator", declaration.component, options)
-    simulation = Simulation(declaration, given, chosen, seed)
+    validated = options_from("simulator", declaration.component, options)
+    simulation = Simulation(declaration, validated, chosen, seed)
     return event_batch(pa.Table.from_batches(list(simulation.events(events, workers))), chosen)
 
 
@@ -214,14 +214,14 @@ def simulated_events(
 
 
 def _in_order(workers: Sequence[Connection]) -> Blocks:
-    """The blocks of all workers; whoever has sent one is given the next, so that none waits for a slower one."""
-    asked, idle = 0, list(workers)
+    """The blocks of all workers; a worker that has sent one is given the next, so that none waits for a slower one."""
+    requested, idle = 0, list(workers)
     early: dict[int, pa.RecordBatch | IcerecoError] = {}
     for number in count():
         while True:
-            while idle and asked - number < _BLOCKS_AHEAD * len(workers):
-                idle.pop().send(asked)
-                asked += 1
+            while idle and requested - number < _BLOCKS_AHEAD * len(workers):
+                idle.pop().send(requested)
+                requested += 1
             if number in early:
                 break
             ready = wait(workers)
@@ -235,7 +235,7 @@ def _in_order(workers: Sequence[Connection]) -> Blocks:
 
 
 def _work(pipe: Connection) -> None:
-    """Make the blocks that are asked for, until nobody is there to ask, or there is no memory."""
+    """Make the requested blocks, until the parent is gone or there is no memory."""
     with suppress(EOFError, ConnectionError, MemoryError):
         simulation: Simulation = pipe.recv()
         simulator = None

@@ -57,11 +57,11 @@ def histogram(values: Int[ndarray, "n"]) -> Histogram:
 
 
 def percentiles(values: Real[ndarray, "n"]) -> dict[str, float]:
-    """The percentiles of `PERCENTILES` and the largest value; nothing of nothing."""
+    """The percentiles of `PERCENTILES` and the largest value; empty without values."""
     if not len(values):
         return {}
-    found = np.percentile(values, PERCENTILES)
-    named = {f"{p:g}": float(value) for p, value in zip(PERCENTILES, found, strict=True)}
+    computed = np.percentile(values, PERCENTILES)
+    named = {f"{p:g}": float(value) for p, value in zip(PERCENTILES, computed, strict=True)}
     return named | {"max": float(values.max())}
 
 
@@ -72,7 +72,7 @@ class Summary:
     Attributes:
         events: how many.
         unknown_sensors: pulses at a sensor that the detector does not have.
-        columns: further columns of pulses and of events, beside those that every file has.
+        columns: further columns of pulses and of events, besides those that every file has.
         rows: the first few events, as people read them.
     """
 
@@ -149,7 +149,7 @@ class Summary:
         return _joined(self._pulses_per_dom)
 
     def document(self) -> dict[str, Any]:
-        """Return everything as JSON-able values."""
+        """Return all facts, JSON-able."""
         pulses = self.pulses
         return {
             "events": self.events,

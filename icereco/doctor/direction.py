@@ -1,7 +1,7 @@
 """Does the true direction point to where the neutrino came from, along the right axes?
 
-Light tells: a line fit through the pulses moves along the particle's path, and the light lies ahead of the vertex.
-Both are compared with the truth as it stands, reversed, mirrored and with x and y exchanged.
+The light shows it: a line fit through the pulses moves along the particle's path, and the light lies ahead of the
+vertex. Both are compared with the truth as it is, reversed, mirrored and with x and y exchanged.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class _Witness:
     """Directions of origin seen in the light of some events, without their truth, and the truth.
 
     Attributes:
-        name: how they were found.
+        name: how the directions were determined.
         score: mean cosine between light and truth under each convention `[C]`.
         lead: by how many standard errors each convention beats that of the file `[C]`.
     """
@@ -70,20 +70,20 @@ class _Witness:
 
     @property
     def left(self) -> list[int]:
-        """Conventions that are not ruled out, beside that of the file."""
+        """Conventions that are not ruled out, other than that of the file."""
         return [one for one in range(1, len(self.lead)) if self.lead[one] > -_EXCLUDED]
 
     def words(self) -> str:
         second = 1 + int(np.argmax(self.lead[1:]))
-        told = f"{self.name}, {self.events:,} events: mean cosine {self.score[0]:+.2f} as the file has it"
-        return f"{told}; {self.score[second]:+.2f} with {_name(second)}, {abs(self.lead[second]):.0f} σ {'better' if self.lead[second] > 0 else 'worse'}"
+        text = f"{self.name}, {self.events:,} events: mean cosine {self.score[0]:+.2f} as the file has it"
+        return f"{text}; {self.score[second]:+.2f} with {_name(second)}, {abs(self.lead[second]):.0f} σ {'better' if self.lead[second] > 0 else 'worse'}"
 
 
 def check_direction(sample: Sample) -> Finding:
     """Compare the truth with the light under every convention."""
     if sample.direction is None:
         return cannot_tell(_CHECK, "there is no true direction to check")
-    witnesses = [found for found in (_line_fit(sample), _vertex(sample)) if found is not None]
+    witnesses = [witness for witness in (_line_fit(sample), _vertex(sample)) if witness is not None]
     if not witnesses:
         return cannot_tell(
             _CHECK, f"fewer than {_LEAST_EVENTS} events with a line or a vertex; give more events"
@@ -152,7 +152,7 @@ def _method() -> Callable[[EventBatch], Reconstruction] | None:
 
 
 def _vertex(sample: Sample) -> _Witness | None:
-    """From the light's centre back to the vertex, where these are apart."""
+    """The directions from the light's centre back to the vertex, where these are far enough apart."""
     truth = sample.events.truth
     if truth is None or truth.vertex_m is None or not truth.known("vertex_m").any():
         return None
@@ -167,6 +167,6 @@ _ELSEWHERE_M = 1000.0
 
 
 def light_centre(batch: EventBatch) -> Float[ndarray, "event 3"]:
-    """Of each event: the mean position of the pulses that are in local coincidence, or of all where none is."""
+    """Return the mean position `[E, 3]`, in m, of each event's pulses in local coincidence, or of all where none is."""
     weight = np.add.reduceat(np.where(batch.auxiliary, 1e-6, 1.0), batch.pulse_offsets[:-1])
     return weighted_mean(batch.position_m, weight, batch.event_of_dom, len(batch))

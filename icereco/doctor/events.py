@@ -1,4 +1,4 @@
-"""Are there events that occur twice, have no pulses, or took a pulse of their neighbour?"""
+"""Are there events that occur twice, have no pulses, or contain a pulse of the next event?"""
 
 from itertools import combinations
 
@@ -28,9 +28,9 @@ def check_ids(sample: Sample) -> Finding:
         "error",
         f"{len(repeated):,} event ids occur more than once",
         f"for example {shown}",
-        "files joined that number their events alike, a repeated file, or ids glued from run and event numbers that "
+        "joined files that number their events alike, a repeated file, or ids made of run and event numbers that "
         "collide",
-        "give events ids of their own, or read the files as data sets of their own",
+        "give every event a unique id, or read the files as separate data sets",
     )
 
 
@@ -52,7 +52,7 @@ def check_empty(sample: Sample) -> Finding:
 
 
 def check_borders(sample: Sample) -> Finding:
-    """Where pulses are in order of time but for the last, which is early, that is the next event's first."""
+    """Pulses in order of time except for an early last one: that is the first pulse of the next event."""
     times, offsets = sample.lists["time"].values, sample.offsets
     event = segment_of(offsets)
     falls = np.flatnonzero((times[1:] < times[:-1]) & (event[1:] == event[:-1])) + 1
@@ -62,7 +62,9 @@ def check_borders(sample: Sample) -> Finding:
     if several.sum() < 10:
         return cannot_tell("event borders", "fewer than 10 events with five pulses")
     stolen = int(np.count_nonzero(several & (count == 1) & (at_end == 1)))
-    evidence = f"{stolen:,} of {int(several.sum()):,} events are in order of time but for an early last pulse"
+    evidence = (
+        f"{stolen:,} of {int(several.sum()):,} events are in order of time except for an early last pulse"
+    )
     if stolen < 0.3 * several.sum():
         return good("event borders", "events do not take pulses of their neighbours", evidence)
     return Finding(
@@ -105,7 +107,7 @@ def check_leakage(sample: Sample) -> Finding:
 
 
 def shared_events(samples: list[Sample]) -> list[Finding]:
-    """What pairs of data sets have in common."""
+    """Return a finding for each pair of data sets: the events that they share."""
     return [_shared(first, second) for first, second in combinations(samples, 2)]
 
 

@@ -33,19 +33,19 @@ CHECKS: tuple[Check, ...] = (
     check_vertex,
     check_columns,
 )
-"""In the order in which they are reported; each looks at a sample by itself."""
+"""In the order in which findings are reported; none depends on another."""
 
 
 def examine(sample: Sample) -> list[Finding]:
-    """What every check finds, after what reading found."""
+    """Return the findings of every check, after that of reading."""
     findings = [_reading(sample)]
     for check in CHECKS if len(sample) else ():
         findings += _listed(check(sample))
     return findings
 
 
-def _listed(found: Finding | Iterable[Finding]) -> list[Finding]:
-    return [found] if isinstance(found, Finding) else list(found)
+def _listed(result: Finding | Iterable[Finding]) -> list[Finding]:
+    return [result] if isinstance(result, Finding) else list(result)
 
 
 def _reading(sample: Sample) -> Finding:
@@ -59,5 +59,5 @@ def _reading(sample: Sample) -> Finding:
         f"{sample.problem} (after {evidence})",
         "a damaged file, tables that do not belong together, another detector, or an index of pulses that ends one too "
         "late or too early (Kaggle's last_pulse_index is inclusive)",
-        "fix the file as the message says; the other checks are of what could be read",
+        "fix the file as the message says; the other checks cover what could be read",
     )

@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The finding of a check."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,9 +14,9 @@ class Finding:
 
     Attributes:
         check: name of the check.
-        severity: "ok"; "unknown" if these events cannot tell; "warning" if one may go on; "error" if a model would
-            learn something wrong.
-        what: in one sentence.
+        severity: "ok"; "unknown" if these events allow no conclusion; "warning" if they can still be used; "error" if a
+            model would learn something wrong.
+        what: the finding in one sentence.
         evidence: the figures that show it.
         cause: what most likely brought it about; None where nothing is wrong.
         fix: what to do.
@@ -31,10 +31,10 @@ class Finding:
 
 
 def good(check: str, what: str, evidence: str) -> Finding:
-    """Nothing is wrong."""
+    """Return the finding that nothing is wrong."""
     return Finding(check, "ok", what, evidence)
 
 
 def cannot_tell(check: str, evidence: str, fix: str | None = None) -> Finding:
-    """These events do not tell."""
+    """Return the finding that these events allow no conclusion."""
     return Finding(check, "unknown", "cannot tell", evidence, None, fix)

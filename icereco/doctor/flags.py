@@ -17,7 +17,7 @@ _SURE, _EXCLUDED = 5.0, 3.0
 
 
 def check_auxiliary(sample: Sample) -> Finding:
-    """A pulse in local coincidence has another within 1 µs on a module next to it: those must be the others."""
+    """A pulse in local coincidence has another within 1 µs on a module next to it: these must not be auxiliary."""
     flag = np.concatenate([[], *[sample.events.auxiliary]]).astype(bool)
     share = float(flag.mean()) if len(flag) else 0.0
     if share in (0.0, 1.0):
@@ -50,7 +50,9 @@ def check_auxiliary(sample: Sample) -> Finding:
 def _constant(share: float) -> Finding:
     if share == 0:
         return good(
-            _CHECK, "no pulse is auxiliary", "False for every pulse: the file does not tell, or has no noise"
+            _CHECK,
+            "no pulse is auxiliary",
+            "False for every pulse: the file does not record it, or has no noise",
         )
     return Finding(
         _CHECK,
@@ -91,10 +93,12 @@ def _has_neighbour(
     near = np.zeros(len(event), bool)
     for step in range(1, min(_LOOKED_AT, len(event) - 1) + 1):
         apart = np.abs(module[step:] - module[:-step])
-        found = (event[step:] == event[:-step]) & (string[step:] == string[:-step])
-        found &= (time_ns[step:] - time_ns[:-step] <= _WITHIN_NS) & (apart >= 1) & (apart <= _MODULES_APART)
-        near[step:] |= found
-        near[:-step] |= found
+        coincident = (event[step:] == event[:-step]) & (string[step:] == string[:-step])
+        coincident &= (
+            (time_ns[step:] - time_ns[:-step] <= _WITHIN_NS) & (apart >= 1) & (apart <= _MODULES_APART)
+        )
+        near[step:] |= coincident
+        near[:-step] |= coincident
     result = np.empty_like(near)
     result[order] = near
     return result

@@ -102,11 +102,11 @@ def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:
 
 def check_order(sample: Sample) -> Finding:
     """Modules that are hit one after the other lie near each other; in a wrong order of ids they do not."""
-    evidence, scrambled, told = [], [], 0
+    evidence, scrambled, judged = [], [], 0
     for name, ratio, lead, pairs in _closeness(sample):
         if pairs < _MANY_PAIRS:
             continue
-        told += 1
+        judged += 1
         evidence.append(f"{name} {100 * ratio:.0f} % of that of two modules at random ({pairs:,} pairs)")
         if ratio > _RANDOM_RATIO and lead < _SURE:
             scrambled.append(name)
@@ -120,7 +120,7 @@ def check_order(sample: Sample) -> Finding:
             f"sensors in another order than in the card {sample.detector.name}, or another detector",
             "name the detector with --detector, or renumber sensor_id by position",
         )
-    if not told:
+    if not judged:
         return cannot_tell("geometry", "too few hits on several modules")
     return good("geometry", f"hits lie together in {sample.detector.name}", words)
 
@@ -136,11 +136,13 @@ def _closeness(sample: Sample) -> Iterator[tuple[str, float, float, int]]:
     random = np.random.default_rng(0)
     mixed = sensor[np.lexsort((random.random(len(sensor)), event))]
     same_event = event[1:] == event[:-1]
-    anyone = random.integers(0, len(detector.position_m), (2, 200_000))
+    random_pairs = random.integers(0, len(detector.position_m), (2, 200_000))
     for name, axes, same_string in (("between strings", (0, 1), False), ("along strings", (2,), True)):
         ordered = _distances(detector, sensor[:-1][same_event], sensor[1:][same_event], axes, same_string)
         unordered = _distances(detector, mixed[:-1][same_event], mixed[1:][same_event], axes, same_string)
-        usual = _distances(detector, *_on_string(detector, anyone, same_string, random), axes, same_string)
+        usual = _distances(
+            detector, *_on_string(detector, random_pairs, same_string, random), axes, same_string
+        )
         if not (len(ordered) and len(unordered) and len(usual)):
             continue
         error = np.hypot(ordered.std() / np.sqrt(len(ordered)), unordered.std() / np.sqrt(len(unordered)))
@@ -149,7 +151,7 @@ def _closeness(sample: Sample) -> Iterator[tuple[str, float, float, int]]:
 
 
 def _lone(sample: Sample) -> Bool[ndarray, "dom"]:
-    """Modules whose pulses are all of the flag that noise has, if there is another; whichever way round it is."""
+    """Modules whose pulses are all auxiliary, as noise is; none where this is true of every module or of none."""
     batch = sample.events
     flagged = np.minimum.reduceat(batch.auxiliary, batch.pulse_offsets[:-1])
     return flagged if 0 < flagged.mean() < 1 else np.zeros(len(flagged), bool)
@@ -158,7 +160,7 @@ def _lone(sample: Sample) -> Bool[ndarray, "dom"]:
 def _on_string(
     detector: Detector, pair: Int[ndarray, "2 pair"], same_string: bool, random: np.random.Generator
 ) -> tuple[Int[ndarray, "pair"], Int[ndarray, "pair"]]:
-    """Random pairs of modules; of one string if asked for."""
+    """Random pairs of modules; of the same string if `same_string`."""
     if not same_string:
         return pair[0], pair[1]
     order = np.argsort(detector.string, kind="stable")

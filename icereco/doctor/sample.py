@@ -30,12 +30,12 @@ class Sample:
     """Events from all over a data set.
 
     Attributes:
-        source: where they are from.
-        detector: that they should be of.
+        source: the data set.
+        detector: the detector that the events should be of.
         table: the events, as their reader gives them.
-        total: events of the whole data set.
-        seconds: that reading the sample took.
-        problem: what stopped the reading, or None.
+        total: number of events of the whole data set.
+        seconds: the time that reading the sample took.
+        problem: the error that stopped the reading, or None.
     """
 
     source: Source
@@ -50,7 +50,7 @@ class Sample:
 
     @cached_property
     def event_id(self) -> Int[ndarray, "event"]:
-        """Ids of the sampled events, int64 `[E]`."""
+        """Ids, int64 `[E]`."""
         ids: ndarray = self.table.column("event_id").to_numpy()
         return ids
 
@@ -65,7 +65,7 @@ class Sample:
         return self.lists["sensor_id"].offsets
 
     def column(self, name: str) -> Float[ndarray, "event"] | None:
-        """A truth column of numbers, NaN where it is null; None where there is none, or only nulls."""
+        """Return a truth column of numbers, NaN where it is null; None if it is absent or has only nulls."""
         if name not in self.table.schema.names:
             return None
         values = np.asarray(self.table.column(name).to_numpy(zero_copy_only=False), np.float64)
@@ -90,7 +90,7 @@ class Sample:
 
     @cached_property
     def events(self) -> EventBatch:
-        """The sampled events without those that cannot be used, as a batch."""
+        """The usable events."""
         return event_batch(self.table.filter(pa.array(self.usable)), self.detector)
 
     @cached_property
@@ -100,21 +100,21 @@ class Sample:
 
 
 def take_sample(source: Source, detector: Detector, events: int) -> Sample:
-    """Up to so many events, from up to eight files; what cannot be read ends it, and is kept as `problem`."""
-    started, found, total = time.perf_counter(), list[pa.RecordBatch](), 0
+    """Read up to `events` events from up to eight files; an error ends the reading and is kept as `problem`."""
+    started, batches, total = time.perf_counter(), list[pa.RecordBatch](), 0
     problem: IcerecoError | None = None
     try:
         total = source.count()
         started = time.perf_counter()
-        found.extend(_batches(source, detector, events, everywhere=total <= events))
+        batches.extend(_batches(source, detector, events, everywhere=total <= events))
     except IcerecoError as error:
         problem = error
-    if not found:
+    if not batches:
         problem = problem or IcerecoError(f"{source.path}: holds no events; at least one is needed")
-        found.append(pa.RecordBatch.from_pylist([], schema=SCHEMA))
+        batches.append(pa.RecordBatch.from_pylist([], schema=SCHEMA))
     seconds = time.perf_counter() - started
-    names = [name for name in found[0].schema.names if all(name in one.schema.names for one in found)]
-    table = pa.Table.from_batches([one.select(names).replace_schema_metadata(None) for one in found])
+    names = [name for name in batches[0].schema.names if all(name in batch.schema.names for batch in batches)]
+    table = pa.Table.from_batches([batch.select(names).replace_schema_metadata(None) for batch in batches])
     return Sample(source, detector, one_batch(table), max(total, table.num_rows), seconds, problem)
 
 

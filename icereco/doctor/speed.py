@@ -14,7 +14,7 @@ _SECONDS = 3.0
 
 
 def check_speed(sample: Sample, step: Callable[[EventBatch], object] | None) -> Finding:
-    """Rate of reading against the rate of training steps, both measured now on this machine.
+    """Compare the rates of reading and of training steps, both measured now on this machine.
 
     Args:
         sample: the events, with the time that reading them took.
@@ -26,7 +26,7 @@ def check_speed(sample: Sample, step: Callable[[EventBatch], object] | None) -> 
 
 
 def compare_rates(reading: float, training: float) -> Finding:
-    """Whether reading keeps up with training; both in events/s."""
+    """Report whether reading keeps up with training; both rates in events/s."""
     evidence = (
         f"reading {reading:,.0f} events/s in one process; a training step takes {training:,.0f} events/s"
     )

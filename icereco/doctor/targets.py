@@ -1,4 +1,4 @@
-"""Are the targets beside the direction in range, are they all there, and do the vertices lie where the light is?"""
+"""Are the targets other than the direction in range and complete, and do the vertices lie where the light is?"""
 
 from collections.abc import Iterator
 
@@ -16,18 +16,19 @@ __all__ = ["check_targets", "check_vertex"]
 
 _LEAST_EVENTS, _ENOUGH_EVENTS = 10, 100
 _NEAR, _ALIKE = 0.8, 0.95
-"""How far its own vertex lies from an event's light, over how far another's does: surely where the light is, surely not."""
+"""Distance of an event's light to its own vertex, over that to another's: below the first the vertices lie where the light
+is, above the second they do not."""
 _THROUGH = EVENT_KINDS.index("through_track")
 
 
 def check_targets(sample: Sample) -> list[Finding]:
     """Energies are positive, inelasticities from 0 to 1, kinds known by name; what is missing is counted."""
     truth = truth_of(sample.table)
-    others = [] if truth is None else [target for target in TARGETS[1:] if target in truth.targets]
-    if truth is None or not others:
-        return [cannot_tell("targets", "there is no truth beside the direction")]
+    present = [] if truth is None else [target for target in TARGETS[1:] if target in truth.targets]
+    if truth is None or not present:
+        return [cannot_tell("targets", "there is no truth other than the direction")]
     findings = [*_out_of_range(truth), *_strange_kinds(truth), *_missing(truth)]
-    known = ", ".join(f"{target} of {int(truth.known(target).sum()):,}" for target in others)
+    known = ", ".join(f"{target} of {int(truth.known(target).sum()):,}" for target in present)
     evidence = f"known of {len(sample):,} events: {known}"
     return findings or [good("targets", "energy, kind, vertex and inelasticity are in range", evidence)]
 
@@ -55,9 +56,9 @@ def _strange_kinds(truth: Truth) -> Iterator[Finding]:
         yield Finding(
             "targets",
             "warning",
-            f"{len(strange)} kind{'' if len(strange) == 1 else 's'} of events without a meaning here",
+            f"{len(strange)} kind{'' if len(strange) == 1 else 's'} of events that icereco does not know",
             "; ".join(f"{name}: {count:,} events" for name, count in strange.items()),
-            "another naming, or kinds such as noise",
+            "other names, or kinds such as noise",
             f"rename them to {', '.join(EVENT_KINDS)}, unless they are something else: they are learned as unknown",
         )
 
@@ -74,7 +75,7 @@ def _missing(truth: Truth) -> Iterator[Finding]:
                 f"{name}: {count:,} of {len(truth.direction):,} unknown" for name, count in some.items()
             ),
             "a join that found no partner, or a quantity that only some events have",
-            "nothing, if that is how it should be: what is unknown is not learned from",
+            "nothing, if these values cannot be known: training leaves unknown values out",
         )
 
 
@@ -101,11 +102,11 @@ def check_vertex(sample: Sample) -> Finding:
 
 def _compared(vertex: Float[ndarray, "event 3"], light: Float[ndarray, "event 3"]) -> Finding:
     shift = np.median(vertex - light, axis=0)
-    own, moved, others = (
+    own, moved, neighbour = (
         np.linalg.norm(offset, axis=1)
         for offset in (vertex - light, vertex - light - shift, np.roll(vertex, 1, axis=0) - light)
     )
-    near, away = float(np.median(own)), float(np.median(others))
+    near, away = float(np.median(own)), float(np.median(neighbour))
     evidence = (
         f"the vertices of {len(vertex):,} events lie {near:.0f} m from the centre of their light (median), those of the "
         f"events before them {away:.0f} m"
@@ -117,7 +118,7 @@ def _compared(vertex: Float[ndarray, "event 3"], light: Float[ndarray, "event 3"
     if len(vertex) < _ENOUGH_EVENTS or near < _ALIKE * away:
         return cannot_tell("vertex", evidence, "examine more events with --events")
     cause = "vertices of other events, or another unit"
-    what = "the vertices have nothing to do with the light"
+    what = "the vertices are unrelated to the light"
     return Finding("vertex", "error", what, evidence, cause, "correct vertex_x, vertex_y and vertex_z")
 
 
@@ -126,7 +127,7 @@ def _shifted(shift: Float[ndarray, "3"], evidence: str) -> Finding:
     return Finding(
         "vertex",
         "error",
-        f"the vertices are shifted by ({place}) m against the light",
+        f"the vertices are shifted by ({place}) m relative to the light",
         evidence,
         "vertices in coordinates with another origin than that of the sensors",
         "subtract the shift from vertex_x, vertex_y and vertex_z",

@@ -1,4 +1,4 @@
-"""Are the true angles in range, and the columns worth anything?"""
+"""Are the true angles in range, and do the columns hold information?"""
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +50,7 @@ def _range(name: str, values: Float[ndarray, "event"]) -> str:
 
 
 def _explained(known: dict[str, Float[ndarray, "event"]]) -> tuple[str, str]:
-    """Cause and fix."""
+    """The likely cause of true angles out of range, and the fix."""
     azimuth, zenith = known["azimuth"], known["zenith"]
     outside = _outside("zenith", zenith) + _outside("azimuth", azimuth)
     if outside == np.isnan(azimuth).sum() + np.isnan(zenith).sum():
@@ -67,7 +67,7 @@ def _explained(known: dict[str, Float[ndarray, "event"]]) -> tuple[str, str]:
 
 
 def check_columns(sample: Sample) -> list[Finding]:
-    """A column that is constant or full of gaps teaches nothing, or hides a mistake."""
+    """A model learns nothing from a column that is constant or has gaps, which may also hide a mistake."""
     columns = {name: _numbers(sample.table.column(name)) for name in sample.table.schema.names}
     known = {name: values for name, values in columns.items() if values is not None and len(values)}
     missing = {name: int(np.isnan(values).sum()) for name, values in known.items()}
@@ -92,7 +92,7 @@ def check_columns(sample: Sample) -> list[Finding]:
             Finding(
                 "columns",
                 "warning",
-                f"the same for all in {', '.join(constant)}",
+                f"the same value for all events in {', '.join(constant)}",
                 "; ".join(f"{name}: always {known[name][0]:g}" for name in constant),
                 "a quantity that was not simulated or not stored, and was filled in",
                 "nothing, unless it should vary: a model cannot learn from it",

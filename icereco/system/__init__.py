@@ -1,1 +1,1 @@
-"""What the operating system gives: files, processes, signals, the machine."""
+"""What the operating system provides: files, processes, signals, the machine."""

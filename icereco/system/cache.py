@@ -1,4 +1,4 @@
-"""Where what can be made again is kept."""
+"""The folder of files that can be made again."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ __all__ = ["cache_dir"]
 
 
 def cache_dir() -> Path:
-    """Where prepared data are kept: $ICERECO_CACHE, or icereco in $XDG_CACHE_HOME or in ~/.cache."""
+    """Return the folder of prepared data: $ICERECO_CACHE, or icereco in $XDG_CACHE_HOME or in ~/.cache."""
     own = os.environ.get("ICERECO_CACHE")
     if own:
         return Path(own)

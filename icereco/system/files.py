@@ -12,7 +12,7 @@ __all__ = ["explaining", "replacing", "write_text"]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, which takes its place when the block ends; when it fails nothing is left.
+    """Yield a temporary path in the folder of `path`, renamed to it when the block ends; if it fails nothing is left.
 
     Raises:
         IcerecoError: the folder cannot be written to, or the disk is full.
@@ -31,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         for folder in missing:
-            with suppress(OSError):  # another process has put something into it
+            with suppress(OSError):  # another process has put a file into it
                 folder.rmdir()
         raise
 
@@ -48,7 +48,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def explaining(path: Path) -> Iterator[None]:
-    """What the disk refuses in this block is about `path`, whatever temporary name is being written to.
+    """Report an OSError of this block as one of `path`, whatever temporary name is being written to.
 
     Raises:
         IcerecoError: the folder cannot be written to, or the disk is full.

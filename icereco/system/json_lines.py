@@ -10,7 +10,7 @@ __all__ = ["plain", "row_of"]
 
 
 def plain(value: Any) -> Any:
-    """JSON's own types: NumPy and torch scalars as numbers, null for what is not finite, text for the rest."""
+    """Convert to JSON's own types: NumPy and torch scalars as numbers, null for what is not finite, text for the rest."""
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

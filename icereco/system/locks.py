@@ -1,6 +1,6 @@
 """Locks on files, for what only one process may do at a time; a lock ends with its process, however that ends.
 
-Windows has none, nor have some file systems, such as Lustre without `-o flock` and NFS without lockd. There work goes on
+Windows has none, nor have some file systems, such as Lustre without `-o flock` and NFS without lockd. There work continues
 without a lock, and a warning is logged once per folder.
 """
 
@@ -86,7 +86,7 @@ def _sign(file: IO[str]) -> None:
 @cache
 def _warn(folder: Path, reason: str) -> None:
     logger.warning(
-        "files in %s cannot be locked (%s); going on without: start no two commands at once that write there",
+        "files in %s cannot be locked (%s); continuing without: do not start two commands at once that write there",
         folder,
         reason,
     )

@@ -15,8 +15,8 @@ def get_logger(name: str) -> logging.Logger:
 
     >>> get_logger("icereco.training.trainer").name
     'icereco.training.trainer'
-    >>> get_logger("somebodys_plugin").name
-    'icereco.plugin.somebodys_plugin'
+    >>> get_logger("my_plugin").name
+    'icereco.plugin.my_plugin'
     """
     ours = name == _ROOT or name.startswith(f"{_ROOT}.")
     return logging.getLogger(name if ours else f"{_ROOT}.plugin.{name}")
@@ -44,7 +44,7 @@ class _StandardError(logging.Handler):
         try:
             sys.stderr.write(f"{self.format(record)}\n")
             sys.stderr.flush()
-        except (OSError, ValueError):  # the stream is closed
+        except (OSError, ValueError):  # standard error is closed
             self.handleError(record)
 
 

@@ -1,4 +1,4 @@
-"""Telling a live process from a dead one whose number another process took over."""
+"""Distinguishes a live process from a dead one whose number is reused by another."""
 
 import os
 from contextlib import suppress
@@ -11,7 +11,7 @@ _DEAD_STATES = "ZXx"
 
 
 def birth_mark(pid: int | None = None) -> str | None:
-    """What sets a process (default: this one) apart from every other that ever had its number; None if there is none.
+    """Return what distinguishes a process (default: this one) from any other of its number; None if there is none.
 
     On Linux the boot and the clock tick in which it started; elsewhere the time. A zombie counts as dead.
     """
@@ -20,7 +20,7 @@ def birth_mark(pid: int | None = None) -> str | None:
 
 
 def is_alive(pid: int, mark: str | None) -> bool:
-    """Whether process `pid` of this machine still is the one that had the birth mark `mark`."""
+    """Whether process `pid` of this machine is still the one with the birth mark `mark`."""
     now = birth_mark(pid)
     return now is not None and mark in (None, now)
 

@@ -11,7 +11,7 @@ __all__ = ["interrupted_by_sigterm", "interrupts_kept_from_children"]
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """SIGTERM interrupts as Ctrl-C does, so that what is half done is cleared away then, too."""
+    """Let SIGTERM interrupt as Ctrl-C does, so that unfinished files are removed then, too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -24,7 +24,7 @@ def interrupts_kept_from_children() -> Iterator[None]:
     """Processes that are started in this block never see Ctrl-C; here it, and SIGTERM, wait until the block ends.
 
     A child that is interrupted while it starts prints a traceback, and so does one whose parent is interrupted before
-    it has told the child what to do.
+    it has sent the child its work.
     """
     # Started by the first child otherwise, which lets signals in again.
     resource_tracker.ensure_running()
@@ -34,7 +34,7 @@ def interrupts_kept_from_children() -> Iterator[None]:
 
 @contextmanager
 def _put_off() -> Iterator[None]:
-    """The mask alone would not do: the kernel hands the signal to another thread, and Python acts in this one."""
+    """The mask alone is not enough: the kernel hands the signal to another thread, and Python acts in this one."""
     caught: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda it, _frame: caught.append(it)) for number in numbers}

@@ -19,23 +19,24 @@ CONTEXT = multiprocessing.get_context("spawn")
 def working(
     name: str, target: Callable[..., None], count: int, *arguments: Any
 ) -> Iterator[list[tuple[BaseProcess, Connection]]]:
-    """So many processes that run `target(pipe, *arguments)`, each with our end of its pipe.
+    """Start `count` processes that run `target(pipe, *arguments)`; yield each with this end of its pipe.
 
-    Those that still run at the end of the block are terminated. The arguments are few and small: a start waits until
-    the worker has read them, and waits for ever for one that has died, if they fill a pipe. What is large is sent.
+    Those that still run at the end of the block are terminated. The arguments must be few and small: a start waits
+    until the worker has read them, and waits for ever for one that has died, if they fill a pipe. Send large data
+    through the pipe.
     """
     pipes = [CONTEXT.Pipe() for _ in range(count)]
     workers = [
-        CONTEXT.Process(target=target, args=(theirs, *arguments), name=name, daemon=True)
-        for _, theirs in pipes
+        CONTEXT.Process(target=target, args=(worker_end, *arguments), name=name, daemon=True)
+        for _, worker_end in pipes
     ]
     try:
         with interrupts_kept_from_children():
             for worker in workers:
                 worker.start()
-        for _, theirs in pipes:
-            theirs.close()  # the worker alone has it now, so that its end is noticed
-        yield list(zip(workers, (ours for ours, _ in pipes), strict=True))
+        for _, worker_end in pipes:
+            worker_end.close()  # the worker alone has it now, so that its end is noticed
+        yield list(zip(workers, (own_end for own_end, _ in pipes), strict=True))
     finally:
         for worker in workers:
             if worker.pid is not None:

@@ -113,22 +113,22 @@ def pulse_columns(schema: pa.Schema) -> tuple[str, ...]:
 
 
 def event_columns(schema: pa.Schema) -> tuple[str, ...]:
-    """Names of further columns with a value per event, beside those of `SCHEMA`."""
+    """Names of further columns with a value per event, besides those of `SCHEMA`."""
     names = (field.name for field in own_fields(schema) if not _is_list(field.type))
     return tuple(name for name in names if name not in SCHEMA.names)
 
 
-def require_columns(found: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
+def require_columns(present: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
     """Check that all columns are there.
 
     Raises:
-        IcerecoError: some are not; the message names what is needed and what was found.
+        IcerecoError: some are not; the message names the needed and the present columns.
     """
-    missing = [name for name in needed if name not in found]
+    missing = [name for name in needed if name not in present]
     if missing:
         raise IcerecoError(
             f"{source}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
-            f"needed: {', '.join(needed)}; found: {', '.join(found) or 'none'}"
+            f"needed: {', '.join(needed)}; found: {', '.join(present) or 'none'}"
         )
 
 

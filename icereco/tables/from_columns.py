@@ -1,4 +1,4 @@
-"""From NumPy columns, as readers of foreign formats have them, to the own layout."""
+"""From NumPy columns, as readers of other formats have them, to the own layout."""
 
 from collections.abc import Mapping
 from pathlib import Path

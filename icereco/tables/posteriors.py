@@ -44,14 +44,14 @@ def posterior_of(table: pa.Table | pa.RecordBatch, direction: Float[ndarray, "ev
         return None
     if not set(COMPONENT_COLUMNS) <= set(names):
         kappa = np.asarray(_column(table, "kappa"), np.float64)
-        # A file of somebody else may hold what no concentration can be.
+        # A file of other software may hold invalid concentrations.
         return VmfMixture.single(direction, np.where(kappa >= 0, kappa, np.nan))
     weight, kappa, azimuth, zenith = (_columns_of(table.column(name)) for name in COMPONENT_COLUMNS)
     present = np.isfinite(weight)
     any_present = present.any(1)
     weight = np.where(any_present[:, None], np.where(present, weight, 0.0), 1.0 / weight.shape[1])
     mean = direction_from_angles(azimuth, zenith)
-    # What is only there to fill the row repeats the first component, with weight 0.
+    # Padding repeats the first component, with weight 0.
     mean = np.where(present[..., None], mean, mean[:, :1])
     return VmfMixture(weight, mean, np.where(present, kappa, kappa[:, :1]))
 

@@ -82,7 +82,7 @@ class ReconstructionTable:
             self._close()
 
     def abandon(self) -> None:
-        """Let go of the file, whatever state it is in."""
+        """Close the file, finished or not."""
         with suppress(OSError):
             self._close()
 
@@ -98,9 +98,9 @@ class ReconstructionTable:
 
 
 def _conform(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    found = set(rows.schema.names)
+    present = set(rows.schema.names)
     arrays = [
-        rows.column(field.name) if field.name in found else pa.nulls(rows.num_rows, field.type)
+        rows.column(field.name) if field.name in present else pa.nulls(rows.num_rows, field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

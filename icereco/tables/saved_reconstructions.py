@@ -1,4 +1,4 @@
-"""A file of reconstructions, read back: what each method says of each event, beside the truth."""
+"""A file of reconstructions, read back: what each method says of each event, and the truth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -31,7 +31,7 @@ TARGET_COLUMNS: Mapping[Target, tuple[str, ...]] = {
 }
 """The truth columns that each target is made from."""
 STORE_COLUMNS = ("dom_sensor_id", "dom_pulses", "pulse_count", "dom_count")
-"""What stores add (the counts: those before format 3), which is no property of the events."""
+"""Columns that stores add (the counts: those before format 3), which are not properties of the events."""
 
 SCHEMA = pa.schema(
     [

@@ -1,4 +1,4 @@
-"""What events must be like before anything is made of them. The first bad value is named, with where it is."""
+"""Checks events before they are used. The first bad value is reported, with its place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class BadEventError(IcerecoError):
         self._place = place
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, int | None, str]]:
-        """Workers hand their errors on to another process."""
+        """Pickle by the arguments: workers send their errors to another process."""
         return type(self), (self._place, self.event_id, self.problem)
 
 
@@ -90,7 +90,7 @@ class EventChecker:
         self.total += batch.num_rows
 
     def remember(self, event_id: Int[ndarray, "event"]) -> None:
-        """Ids of events that were checked before, such as by a run that this one goes on with."""
+        """Ids of events that were checked before, such as by an earlier run that this one continues."""
         self._seen.add(event_id)
         self.total += len(event_id)
 
@@ -101,7 +101,7 @@ class EventChecker:
         if set(names) != set(expected):
             raise IcerecoError(
                 f"{file}: has the pulse columns {', '.join(names)}, but what was read before has "
-                f"{', '.join(expected)}; read them apart, or leave the further columns out"
+                f"{', '.join(expected)}; read them separately, or leave the further columns out"
             )
         self._names = expected
         return expected
@@ -149,14 +149,14 @@ def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
     return bad
 
 
-def _require_truth_columns(found: Sequence[str], needed: Sequence[str], source: Path) -> None:
-    missing = [name for name in needed if name not in found]
+def _require_truth_columns(present: Sequence[str], needed: Sequence[str], source: Path) -> None:
+    missing = [name for name in needed if name not in present]
     if missing:
         units = {name: (SCHEMA.field(name).metadata or {}).get(b"unit", b"").decode() for name in missing}
         named = ", ".join(f"{name} ({unit})" if unit else name for name, unit in units.items())
         raise IcerecoError(
             f"{source}: truth is needed here: column{'s' if len(missing) > 1 else ''} {named} missing; "
-            f"found: {', '.join(found)}"
+            f"found: {', '.join(present)}"
         )
 
 
@@ -230,7 +230,7 @@ class _Rows:
         outside = (sensor.values < 0) | (sensor.values >= count)
         problem = f"outside {detector.name}; allowed: 0 to {count - 1}; is this file of another detector?"
         if (sensor.values[outside] == UNKNOWN).any():
-            problem += f" ({UNKNOWN} stands for a sensor that its reader did not find there)"
+            problem += f" ({UNKNOWN} marks a sensor that the reader did not find in the detector)"
         self.refuse("sensor_id", sensor, outside, problem)
 
     def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:
@@ -284,8 +284,8 @@ class _SeenIds:
         if not (len(fresh) and len(run)) or fresh[0] > run[-1] or fresh[-1] < run[0]:
             return None
         at = np.minimum(np.searchsorted(run, fresh), len(run) - 1)
-        found = run[at] == fresh
-        return int(fresh[np.argmax(found)]) if found.any() else None
+        repeated = run[at] == fresh
+        return int(fresh[np.argmax(repeated)]) if repeated.any() else None
 
     def _keep(self, fresh: Int[ndarray, "event"]) -> None:
         self.runs.append(fresh)

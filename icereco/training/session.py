@@ -266,7 +266,8 @@ def _fit_normalizer(model: Model, batches: Batches) -> None:
 
 
 def _meet_first_batch(model: Model, batch: EventBatch) -> None:
-    """Check the features of one batch, as wrong units may lead to NaN hours later, and centre the outputs on it."""
+    """Check targets and features of one batch, as wrong units may lead to NaN hours later; centre the outputs on it."""
+    _require_targets(model, batch)
     if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
     model.centre_outputs(batch)

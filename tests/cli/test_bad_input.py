@@ -53,7 +53,7 @@ def test_a_bad_pulse_is_named_with_file_row_and_event(tmp_path, rows, detector, 
     assert re.search(rf"events.parquet: row 33, event_id {rows[33]['event_id']}: {message}", found), found
 
 
-def test_a_bad_value_in_the_second_file_of_a_folder_is_found_in_that_file(tmp_path, rows, detector):
+def test_a_bad_value_in_the_second_file_of_a_folder_names_that_file(tmp_path, rows, detector):
     rows[33]["charge"][0] = -1.0
     for name, part in (("a", rows[:20]), ("b", rows[20:])):
         written(tmp_path, part).rename(tmp_path / f"{name}.parquet")
@@ -161,7 +161,7 @@ def test_a_file_damaged_in_the_middle_is_an_error_of_that_file(tmp_path, rows, d
 @pytest.mark.parametrize(
     ("content", "words"), [(b"", "the file is empty"), (b"a,b\n1,2\n", "neither a parquet nor")]
 )
-def test_a_file_of_another_kind_is_said_to_be_one(tmp_path, content, words):
+def test_a_file_of_another_format_is_named_as_such(tmp_path, content, words):
     path = tmp_path / "events.parquet"
     path.write_bytes(content)
     found = refused(path)

@@ -154,7 +154,7 @@ def test_errors_become_one_message_and_an_exit_code(error, exit_code, message):
     assert result.stderr.count("\n") == 1
 
 
-def test_an_interruption_in_a_group_of_a_group_is_reported_once():
+def test_an_interruption_in_a_nested_group_is_reported_once():
     @click.group(cls=LazyGroup, lazy_commands={})
     def outer():
         pass
@@ -184,7 +184,7 @@ def test_ctrl_c_exits_with_130():
     assert result.stderr == "error: interrupted\n"
 
 
-def test_log_messages_are_plain_where_nobody_sees_colours(capsys):
+def test_log_messages_are_plain_outside_a_terminal(capsys):
     log.configure()
     log.get_logger("icereco.somewhere").warning("the ice is %s", "dark")
     log.get_logger("icereco.somewhere").debug("not shown")

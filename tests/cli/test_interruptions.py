@@ -82,15 +82,15 @@ def test_a_simulation_worker_that_is_killed_is_reported(primaries):
     next(blocks)
     if primaries > 32:
         time.sleep(3.0)  # by then both have made another block, which no pipe has room for
-    mine = [one for one in active_children() if one.name == "icereco-simulate"]
-    assert len(mine) == 2
-    os.kill(mine[0].pid or 0, signal.SIGKILL)
+    workers = [one for one in active_children() if one.name == "icereco-simulate"]
+    assert len(workers) == 2
+    os.kill(workers[0].pid or 0, signal.SIGKILL)
     with pytest.raises(IcerecoError, match="a simulation worker was killed"):
         list(blocks)
     assert not [one for one in active_children() if one.name == "icereco-simulate"]
 
 
-def test_a_script_that_is_no_module_is_shown_how_to_begin(tmp_path):
+def test_a_script_without_a_main_guard_gets_a_message_with_the_fix(tmp_path):
     """Each of its workers runs it again, and dies of that."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -119,8 +119,8 @@ def test_ctrl_c_ends_a_simulation_at_any_moment_with_one_line(tmp_path, seconds)
     time.sleep(seconds)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert "Traceback" not in told
+    _, stderr = process.communicate(timeout=30)
+    assert "Traceback" not in stderr
     # Python itself may end by the signal, which a shell counts as 130, too; also when all is written.
     assert process.returncode in (0, 130, -signal.SIGINT)
     files = [path.name for path in tmp_path.rglob("*") if path.is_file()]
@@ -145,10 +145,10 @@ def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_
         while process.poll() is None and not list(tmp_path.glob("cache/simulated/.*.partial")):
             time.sleep(0.01)
         process.send_signal(number)
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert told.splitlines()[-1] == "error: interrupted"
-    assert "Traceback" not in told
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert stderr.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in stderr
     assert not list(tmp_path.glob("runs/*"))
     assert not [path for path in tmp_path.glob("cache/**/*") if path.is_file()]
 
@@ -166,8 +166,8 @@ def test_data_that_are_refused_while_they_are_prepared_leave_no_run(tmp_path, ev
         for table in events:
             writer.write_table(table)
     with training(tmp_path, "--data", "events.parquet", "--name", "it") as process:
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 2, told
-    assert complaint in told
-    assert "Traceback" not in told
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2, stderr
+    assert complaint in stderr
+    assert "Traceback" not in stderr
     assert not (tmp_path / "runs" / "it").exists()

@@ -98,8 +98,8 @@ def test_kaggle_pulse_indices_are_inclusive(tmp_path, table, row_group_size):
 @pytest.mark.parametrize("place", ["", "train", "train/batch_1.parquet"])
 def test_kaggle_events_come_in_the_order_of_the_meta_table(tmp_path, table, place):
     order = np.random.default_rng(0).permutation(200).tolist()
-    table_read = read(write_kaggle(table, tmp_path, order) / place)
-    assert table_read.equals(table.select(KAGGLE_COLUMNS).take(order).cast(table_read.schema))
+    found = read(write_kaggle(table, tmp_path, order) / place)
+    assert found.equals(table.select(KAGGLE_COLUMNS).take(order).cast(found.schema))
 
 
 def test_kaggle_batches_are_read_by_number_each_with_its_own_meta_rows(tmp_path):
@@ -114,8 +114,8 @@ def test_kaggle_batches_are_read_by_number_each_with_its_own_meta_rows(tmp_path)
 
 def test_kaggle_meta_of_some_of_the_events_gives_those_events(tmp_path, table):
     keep = [5, 6, 100, 150]
-    table_read = read(write_kaggle(table, tmp_path, keep))
-    assert table_read.equals(table.select(KAGGLE_COLUMNS).take(keep).cast(table_read.schema))
+    found = read(write_kaggle(table, tmp_path, keep))
+    assert found.equals(table.select(KAGGLE_COLUMNS).take(keep).cast(found.schema))
 
 
 def test_the_competition_knows_the_direction_alone(tmp_path, table):
@@ -127,9 +127,9 @@ def test_the_competition_knows_the_direction_alone(tmp_path, table):
 def test_kaggle_batch_without_meta_has_its_events_in_order_and_no_truth(tmp_path, table):
     folder = write_kaggle(table, tmp_path)
     (folder / "train_meta.parquet").unlink()
-    table_read = read(folder / "train" / "batch_1.parquet")
+    found = read(folder / "train" / "batch_1.parquet")
     filled = table.filter(pa.compute.greater(pa.compute.list_value_length(table["time"]), 0))
-    assert table_read.equals(filled.select(KAGGLE_COLUMNS[:5]).cast(table_read.schema))
+    assert found.equals(filled.select(KAGGLE_COLUMNS[:5]).cast(found.schema))
 
 
 def test_photon_by_photon_events_are_read_with_their_truth(shared_data, detector):
@@ -153,8 +153,8 @@ def test_real_events_are_read_from_a_pulse_table_alone(shared_data, detector):
 
 def test_conform_keeps_the_order_and_types_of_the_schema(table):
     mixed = table.select(list(reversed(table.schema.names))).append_column("extra", pa.array(["text"] * 200))
-    table_read = conform(mixed.combine_chunks().to_batches()[0], "x")
-    assert table_read.schema.equals(SCHEMA)
+    found = conform(mixed.combine_chunks().to_batches()[0], "x")
+    assert found.schema.equals(SCHEMA)
 
 
 def test_the_fingerprint_follows_contents_and_not_places(tmp_path, table):
@@ -178,7 +178,7 @@ def test_kaggle_sensor_tables_of_another_detector_are_refused(tmp_path, table, d
     assert read(folder).num_rows == 200
     geometry.write_text("\n".join(["sensor_id,x,y,z", *rows[:100], "100,0,0,0", *rows[101:]]))
     with pytest.raises(
-        IcerecoError, match=r"sensor_geometry.csv:102: sensor_id 100 is at .* not its position in icecube86"
+        IcerecoError, match=r"sensor_geometry.csv:102: sensor_id 100 is at .* not in icecube86"
     ):
         read(folder)
 
@@ -197,8 +197,8 @@ def test_kaggle_meta_may_be_split_by_batch(tmp_path, place):
         path.parent.mkdir(exist_ok=True)
         pq.write_table(meta.filter(pa.compute.equal(meta["batch_id"], number)), path)
     assert open_source(tmp_path).count() == 10
-    table_read = read(tmp_path)
-    assert table_read["azimuth"].to_pylist() == [
+    found = read(tmp_path)
+    assert found["azimuth"].to_pylist() == [
         *tables[1]["azimuth"].to_pylist(),
         *tables[2]["azimuth"].to_pylist(),
     ]
@@ -235,7 +235,7 @@ def test_kaggle_test_events_are_read_when_asked_for(tmp_path, table):
             "kaggle:part=both",
             "option part of the reader 'kaggle': Input should be 'train' or 'test', not 'both'",
         ),
-        ("kaggle:test", "'test' is no option; write NAME:KEY=VALUE"),
+        ("kaggle:test", "'test' is not an option; write NAME:KEY=VALUE"),
         ("icereco:part=test", "part is not an option of the reader 'icereco'; it has: none"),
     ],
 )

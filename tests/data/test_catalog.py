@@ -147,7 +147,7 @@ def test_what_cannot_be_a_data_set_is_refused_before_anything_is_written(events,
     assert "is not a valid name for a data set" in refused("data", "add", "x y", events)
     assert "no detector called 'icecub86'" in refused("data", "add", "x", events, "--detector", "icecub86")
     assert "no reader is called 'kagle'" in refused("data", "add", "x", events, "--reader", "kagle")
-    assert "fits no file" in refused(
+    assert "matches no file" in refused(
         "data", "add", "x", events, "--split-by", "file", "--validation", "batch_*", "--test", "part_1*"
     )
     assert "would be in both validation and test" in refused(
@@ -170,11 +170,11 @@ def test_a_name_is_not_reused_by_accident(events):
 def test_a_data_set_whose_files_are_gone_says_how_to_find_them_again(events, tmp_path):
     add(DataSet(name="ice", path=tmp_path / "gone"))
     assert "(notthere)" in "".join(said("data", "list").split())  # a long path folds anywhere
-    assert f"is to be at {tmp_path / 'gone'}" in refused("data", "show", "ice")
+    assert f"should be at {tmp_path / 'gone'}" in refused("data", "show", "ice")
     assert "icereco data add ice PATH --replace" in refused("reconstruct", "ice", "--method", "linefit")
 
 
-def test_a_name_comes_before_a_path_and_the_nearest_is_reported(events, tmp_path, monkeypatch):
+def test_a_name_comes_before_a_path_and_the_nearest_is_suggested(events, tmp_path, monkeypatch):
     add(DataSet(name="events", path=events))
     monkeypatch.chdir(tmp_path)
     assert find("events").name == "events"
@@ -185,7 +185,7 @@ def test_a_name_comes_before_a_path_and_the_nearest_is_reported(events, tmp_path
     assert find("events").name is None
 
 
-def test_show_says_size_pulses_truth_and_a_few_events(events, event_table):
+def test_show_prints_size_pulses_truth_and_a_few_events(events, event_table):
     said("data", "add", "ice", events, "--split-by", "file", "--validation", "part_1*", "--test", "part_2*")
     shown = said("data", "show", "ice")
     for text in (
@@ -211,13 +211,13 @@ def test_show_says_size_pulses_truth_and_a_few_events(events, event_table):
     assert (first["event_id"], first["pulses"]) == (event_table["event_id"][0].as_py(), pulses[0])
 
 
-def test_show_looks_at_no_more_events_than_asked_from_all_files(events):
+def test_show_reads_no_more_events_than_requested_from_all_files(events):
     shown = json.loads(said("data", "show", events, "--events", "30", "--json"))
     assert shown["looked_at"]["events"] == 30
     assert shown["events"] == 300
 
 
-def test_show_says_when_the_detector_is_another(events):
+def test_show_reports_another_detector(events):
     assert "that deepcore does not have" in said("data", "show", events, "--detector", "deepcore")
 
 
@@ -230,8 +230,8 @@ def test_a_data_set_of_another_detector_is_refused(events):
     said("reconstruct", "ice", "--method", "linefit", "-o", events.parent / "ice.reco.parquet")
 
 
-def test_add_says_at_once_when_the_events_do_not_fit(events):
+def test_add_reports_at_once_that_the_events_do_not_fit(events):
     told = said("data", "add", "ice", events, "--detector", "deepcore")
-    assert "its first events cannot be read so" in told
+    assert "its first events cannot be read this way" in told
     assert "outside deepcore" in told
     assert list(data_sets()) == ["ice"]

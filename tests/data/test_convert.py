@@ -85,7 +85,7 @@ def test_events_without_truth_become_a_test_set(events, detector, tmp_path):
     ]
 
 
-def test_further_columns_are_kept_or_said_to_be_left_out(events, detector, tmp_path):
+def test_further_columns_are_kept_or_reported_as_left_out(events, detector, tmp_path):
     table = read(events, detector)
     table = table.append_column("tot", table["charge"]).append_column("fit_azimuth", table["azimuth"])
     pq.write_table(table, tmp_path / "more.parquet")
@@ -102,9 +102,9 @@ class InterruptedHereError(Exception):
 
 @pytest.mark.parametrize("layout", ["icereco", "kaggle"])
 @pytest.mark.parametrize("after", [0, 60, 110, 250])
-def test_an_interrupted_conversion_goes_on(events, detector, tmp_path, layout, after, monkeypatch):
+def test_an_interrupted_conversion_continues(events, detector, tmp_path, layout, after, monkeypatch):
     monkeypatch.setattr(converting, "_ROWS", 16)
-    asked = Conversion(open_source(events), detector, tmp_path / "out", layout, events_per_file=50)
+    conversion = Conversion(open_source(events), detector, tmp_path / "out", layout, events_per_file=50)
     done = 0
 
     def interrupt(count: int) -> None:
@@ -114,7 +114,7 @@ def test_an_interrupted_conversion_goes_on(events, detector, tmp_path, layout, a
             raise InterruptedHereError
 
     with pytest.raises(InterruptedHereError):
-        convert(asked, interrupt)
+        convert(conversion, interrupt)
     assert not [name for name in files(tmp_path / "out") if name.endswith(".partial")]
     before = {
         name: (tmp_path / "out" / name).stat().st_mtime_ns
@@ -122,17 +122,17 @@ def test_an_interrupted_conversion_goes_on(events, detector, tmp_path, layout, a
         if name.endswith(".parquet") and ".meta" not in name
     }
     assert len(before) == after // 50
-    outcome = convert(asked)
+    outcome = convert(conversion)
     assert (outcome.events, outcome.kept) == (300, 50 * (after // 50))
     for name, written in before.items():
         assert (tmp_path / "out" / name).stat().st_mtime_ns == written
     assert plain(read(tmp_path / "out", detector)) == plain(read(events, detector))
-    again = convert(asked)
+    again = convert(conversion)
     assert (again.events, again.kept, again.files) == (300, 300, 6)
 
 
 def test_files_that_are_done_are_not_read_again(events, detector, tmp_path, monkeypatch):
-    asked = Conversion(open_source(events), detector, tmp_path / "out", events_per_file=100)
+    conversion = Conversion(open_source(events), detector, tmp_path / "out", events_per_file=100)
 
     def stop(count: int) -> None:
         raise InterruptedHereError
@@ -145,8 +145,8 @@ def test_files_that_are_done_are_not_read_again(events, detector, tmp_path, monk
             stop(count)
 
     with pytest.raises(InterruptedHereError):
-        convert(asked, after_two)
-    reader = type(asked.source.reader)
+        convert(conversion, after_two)
+    reader = type(conversion.source.reader)
     opened: list[str] = []
     original = reader.read
 
@@ -155,14 +155,14 @@ def test_files_that_are_done_are_not_read_again(events, detector, tmp_path, monk
         return original(self, path, *arguments, **more)
 
     monkeypatch.setattr(reader, "read", noting)
-    convert(asked)
+    convert(conversion)
     assert opened == ["part_2.parquet"]
 
 
 def test_a_repeated_id_is_found_across_an_interruption(events, detector, tmp_path):
     table = pq.read_table(events / "part_0.parquet")
     pq.write_table(table.slice(0, 3), events / "part_9.parquet")
-    asked = Conversion(open_source(events), detector, tmp_path / "out", events_per_file=100)
+    conversion = Conversion(open_source(events), detector, tmp_path / "out", events_per_file=100)
     calls: list[int] = []
 
     def interrupt(count: int) -> None:
@@ -171,12 +171,12 @@ def test_a_repeated_id_is_found_across_an_interruption(events, detector, tmp_pat
             raise InterruptedHereError
 
     with pytest.raises(InterruptedHereError):
-        convert(asked, interrupt)
+        convert(conversion, interrupt)
     with pytest.raises(IcerecoError, match=r"part_9\.parquet: row 0, .*occurs more than once"):
-        convert(asked)
+        convert(conversion)
 
 
-def test_what_is_there_is_never_overwritten(events, detector, tmp_path):
+def test_existing_files_are_never_overwritten(events, detector, tmp_path):
     source = open_source(events)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
@@ -194,7 +194,7 @@ def test_what_is_there_is_never_overwritten(events, detector, tmp_path):
         convert(Conversion(source, detector, tmp_path / "out"))
 
 
-def test_a_bad_event_leaves_no_half_a_file(events, detector, tmp_path):
+def test_a_bad_event_leaves_no_incomplete_file(events, detector, tmp_path):
     table = pq.read_table(events / "part_2.parquet").to_pylist()
     table[50]["charge"] = [float("nan") for _ in table[50]["charge"]]
     pq.write_table(

@@ -85,7 +85,7 @@ def all_are_read_or_refused(file: Path, folder: Path, detector_name: str) -> Non
 
 
 @pytest.mark.parametrize("kind", SHARED)
-def test_damage_to_files_of_others_is_reported(tmp_path, shared_data, kind):
+def test_damage_to_files_of_other_formats_is_reported(tmp_path, shared_data, kind):
     place, detector = SHARED[kind]
     all_are_read_or_refused(shared_data / place, tmp_path, detector)
 
@@ -164,7 +164,7 @@ def columns_changed(table: pa.Table, name: str, how: str) -> pa.Table:
         *(("kaggle", name) for name in ("event_id", "sensor_id", "time", "charge", "auxiliary")),
     ],
 )
-def test_columns_that_are_missing_or_of_another_kind_are_reported_or_not_needed(
+def test_columns_that_are_missing_or_of_another_type_are_reported_or_not_needed(
     tmp_path, shared_data, kind, name, how
 ):
     place, detector = SHARED[kind]
@@ -187,7 +187,7 @@ def pulses(path: Path, detector: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SHARED if kind != "graphnet-sqlite"])
-def test_files_without_events_are_said_to_have_none(tmp_path, shared_data, kind):
+def test_files_without_events_are_reported(tmp_path, shared_data, kind):
     place, detector = SHARED[kind]
     path = rewritten(shared_data / place, tmp_path, lambda table: table.slice(0, 0))
     assert open_source(path).count() == 0

@@ -37,7 +37,7 @@ def follow_the_pulses(batch) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
-def test_further_columns_reach_the_model_beside_their_pulses(
+def test_further_columns_reach_the_model_with_their_pulses(
     tmp_path, table, detector, make_store, suffix, stored_events
 ):
     path = tmp_path / f"events.{suffix}"

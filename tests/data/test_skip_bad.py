@@ -99,7 +99,7 @@ def test_events_without_truth_are_bad_only_for_training(tmp_path, rows, detector
     assert (one.row, one.event_id) == (4, rows[4]["event_id"])
 
 
-def test_nothing_left_is_an_error(tmp_path, rows, detector):
+def test_a_source_with_only_bad_events_is_an_error(tmp_path, rows, detector):
     for row in rows[:20]:
         row["time"][0] = float("inf")
     source = open_source(written(tmp_path / "events.parquet", rows[:20]))

@@ -29,7 +29,7 @@ IDS = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=200).map(lambda ids: n
 
 
 @given(RULES, IDS)
-def test_an_id_is_in_one_part_whatever_is_around_it(rule, ids):
+def test_the_part_of_an_id_does_not_depend_on_other_events(rule, ids):
     parts = rule.parts_of_events(ids)
     assert set(parts.tolist()) <= {0, 1, 2}
     alone = [rule.parts_of_events(ids[i : i + 1])[0] for i in range(len(ids))]
@@ -46,14 +46,14 @@ def test_the_bands_of_the_parts_cover_every_hash_once(rule):
     assert all(before[1] + 1 == after[0] for before, after in pairwise(bands))
 
 
-def test_the_parts_have_the_shares_that_were_asked_for():
+def test_the_parts_have_the_declared_shares():
     parts = SplitRule(validation=0.1, test=0.25, seed=3).parts_of_events(np.arange(100_000))
     shares = np.bincount(parts, minlength=3) / len(parts)
     np.testing.assert_allclose(shares, [0.65, 0.1, 0.25], atol=0.005)
 
 
 def test_the_split_of_ids_is_the_same_for_ever():
-    """Written down, as a data set that is split anew by another version leaks."""
+    """Written down, as a data set that is split again by another version leaks."""
     parts = SplitRule(validation=0.25, test=0.25, seed=1).parts_of_events(np.arange(24))
     assert "".join(str(part) for part in parts) == "200000121102101022000100"
 

@@ -64,7 +64,7 @@ def test_a_store_holds_the_same_events_as_its_source(store, event_table, detecto
 
 
 @pytest.mark.parametrize("rows", [[], [0], [299], [5, 4, 3], [3, 200], [17, 16, 15, 40, 41, 200, 1]])
-def test_any_rows_come_in_the_order_asked_for(store, event_table, detector, rows, stored_events):
+def test_any_rows_come_in_the_requested_order(store, event_table, detector, rows, stored_events):
     numbers = np.array(rows, np.int64)
     expected = event_batch(event_table.take(numbers), detector)
     same(stored_events(store, numbers), expected)
@@ -140,7 +140,7 @@ def changes(folder) -> dict[str, int]:
     return {file.name: file.stat().st_mtime_ns for file in folder.glob("*.arrow")}
 
 
-def test_an_interrupted_preparation_is_no_store_and_goes_on_where_it_stood(
+def test_an_interrupted_preparation_is_not_a_store_and_continues_where_it_stopped(
     source, detector, tmp_path, event_table, stored_events
 ):
     folder, sizes = tmp_path / "store", {"block_events": 20, "blocks_per_shard": 2}
@@ -230,7 +230,7 @@ def test_files_with_and_without_truth_are_not_one_data_set(event_table, detector
         prepare(open_source(tmp_path / "data"), detector, tmp_path / "store")
 
 
-def test_a_bad_event_found_by_another_process_is_named(event_table, detector, tmp_path):
+def test_a_bad_event_in_another_process_is_named(event_table, detector, tmp_path):
     split_into(2, event_table, tmp_path / "data")
     second = pq.read_table(tmp_path / "data" / "part_1.parquet").to_pylist()
     second[5]["charge"][0] = float("nan")
@@ -258,7 +258,7 @@ def test_a_block_of_a_growing_store_is_waited_for_to_the_end_of_its_file(store):
     assert store.geometry.needed([18]) == {0: 300}
 
 
-def test_nobody_waits_for_a_store_that_grows_no_more(event_table, detector, tmp_path, monkeypatch):
+def test_waiting_for_a_store_ends_when_it_stops_growing(event_table, detector, tmp_path, monkeypatch):
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
         "icereco.data.store.builder.run_tasks", lambda _tasks, _processes, _tell, stop: stop.wait()
@@ -298,7 +298,7 @@ def test_a_changed_bit_is_found_by_the_checksum(source, detector, tmp_path):
         store.verify()
 
 
-def test_a_folder_without_manifest_is_no_store_and_is_prepared_again(source, detector, tmp_path):
+def test_a_folder_without_manifest_is_not_a_store_and_is_prepared_again(source, detector, tmp_path):
     folder = prepare(source, detector, tmp_path / "store").folder
     (folder / "store.json").unlink()
     with pytest.raises(IcerecoError, match=r"no store.json.*interrupted.*prepared again"):
@@ -338,7 +338,7 @@ def test_a_folder_with_other_files_is_never_removed(source, detector, tmp_path):
     assert (folder / "chapter-1.tex").read_text() == "years of work"
 
 
-def test_an_unwritable_place_is_said_in_one_message(source, detector, tmp_path):
+def test_an_unwritable_folder_gives_one_message(source, detector, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(IcerecoError, match=r"cannot prepare.*set ICERECO_CACHE"):
         prepare(source, detector, tmp_path / "file" / "store")

@@ -251,7 +251,7 @@ def rows_of(store, rows) -> list[int]:
     return Portion(store, rows).row_numbers().tolist()
 
 
-def test_a_split_shares_no_event_and_has_the_size_asked_for(store):
+def test_a_split_shares_no_event_and_has_the_requested_size(store):
     parts = split(store, 60, seed=1)
     train, validation = rows_of(store, parts.train), rows_of(store, parts.validation)
     assert sorted(train + validation) == list(range(300))

@@ -160,7 +160,7 @@ def test_every_trap_in_the_events_is_found(ppc, tmp_path, detector, trap):
         assert words in found[check], found
 
 
-def test_empty_events_and_idle_columns_are_warned_of(ppc, tmp_path, detector):
+def test_empty_events_and_constant_columns_give_warnings(ppc, tmp_path, detector):
     planted = changed(emptied(ppc), energy=np.full(len(ppc), 5.0))
     planted = changed(planted, vertex_x=np.where(np.arange(len(ppc)) < 3, np.nan, ppc["vertex_x"].to_numpy()))
     findings = examined(planted, tmp_path, detector)
@@ -168,7 +168,7 @@ def test_empty_events_and_idle_columns_are_warned_of(ppc, tmp_path, detector):
     assert warned == [
         "7 events have no pulses",
         "values are missing in vertex_m",
-        "the same for all in energy",
+        "the same value for all events in energy",
     ]
     assert not wrong(findings)
 
@@ -198,10 +198,10 @@ TARGET_TRAPS = {
     ),
     "another origin": (
         lambda t: with_vertex(t, lambda place: place + np.array([0, 0, 1948.07])),
-        r"the vertices are shifted by \(-?\d+, -?\d+, 19\d\d\) m against the light",
+        r"the vertices are shifted by \(-?\d+, -?\d+, 19\d\d\) m relative to the light",
     ),
-    "other events": (lambda t: with_vertex(t, lambda place: place[::-1]), "nothing to do with the light"),
-    "kilometres": (lambda t: with_vertex(t, lambda place: place / 1e3), "nothing to do with the light"),
+    "other events": (lambda t: with_vertex(t, lambda place: place[::-1]), "unrelated to the light"),
+    "kilometres": (lambda t: with_vertex(t, lambda place: place / 1e3), "unrelated to the light"),
 }
 
 
@@ -213,7 +213,7 @@ def test_every_trap_in_the_targets_is_found(ppc, tmp_path, detector, trap):
     assert any(re.search(words, what) for what in found.values()), found
 
 
-def test_missing_targets_are_counted_and_kinds_without_a_meaning_are_named(ppc, tmp_path, detector):
+def test_missing_targets_are_counted_and_unknown_kinds_are_named(ppc, tmp_path, detector):
     kinds = np.array(ppc["kind"].to_pylist(), object)
     through = kinds == "through_track"
     kinds[:5], kinds[5:7] = "noise", None
@@ -225,7 +225,7 @@ def test_missing_targets_are_counted_and_kinds_without_a_meaning_are_named(ppc, 
         for one in examined(planted, tmp_path, detector)
         if (one.check, one.severity) == ("targets", "warning")
     }
-    assert findings["1 kind of events without a meaning here"] == "noise: 5 events"
+    assert findings["1 kind of events that icereco does not know"] == "noise: 5 events"
     lost = int(through[:7].sum())
     named = "energy_gev: 104 of 1,034 unknown; kind: 2 of 1,034 unknown"
     expected = named + (f"; inelasticity: {lost} of 1,034 unknown" if lost else "")
@@ -266,19 +266,19 @@ def flipped(line: str) -> str:
     return ",".join([*others, str(-float(z))])
 
 
-def test_good_files_are_passed(shared_data, detector):
+def test_good_files_pass(shared_data, detector):
     findings = examine(take_sample(open_source(shared_data / "icecube_ppc"), detector, 20_000))
     assert {one.severity for one in findings} == {"ok"}
 
 
-def test_real_events_are_passed_but_for_the_one_that_is_there_twice(shared_data, detector):
+def test_real_events_pass_except_for_the_repeated_one(shared_data, detector):
     path = shared_data / "icecube_real" / "pulses.parquet"
     findings = examine(take_sample(open_source(path), detector, 20_000))
     (found,) = [one for one in findings if one.severity in ("error", "warning")]
     assert "1 of 38 events have exactly the pulses of another, such as event_id 9 and 14" in found.evidence
 
 
-def test_real_and_official_events_are_passed_with_their_truth(shared_data, detector, tmp_path):
+def test_real_and_official_events_pass_with_their_truth(shared_data, detector, tmp_path):
     """24 official events with truth: too few to rule every convention out, and none is blamed."""
     batches = list(open_source(shared_data / "icecube_real" / "pulses.parquet").batches(detector))
     table = pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
@@ -291,7 +291,7 @@ def test_real_and_official_events_are_passed_with_their_truth(shared_data, detec
     assert not wrong(examined(table, tmp_path, detector))
 
 
-def test_simulated_events_are_passed_whatever_their_number(tmp_path, detector):
+def test_simulated_events_pass_whatever_their_number(tmp_path, detector):
     simulator = registry().find("simulator", "ice-telescope")
     simulation = Simulation(simulator, simulator.component.load_options()(), detector, 5)
     table = pa.Table.from_batches(list(simulation.events(400, workers=1))).combine_chunks()
@@ -301,7 +301,7 @@ def test_simulated_events_are_passed_whatever_their_number(tmp_path, detector):
     assert {one.severity for one in findings} == {"ok"}
 
 
-def test_cascades_cannot_tell_and_are_not_blamed(ppc, tmp_path, detector):
+def test_cascades_allow_no_conclusion_about_the_direction(ppc, tmp_path, detector):
     """Without vertices, as in a file of the competition, the light of few cascades says little of their direction."""
     cascades = ppc.filter(pc.equal(ppc["kind"], "cascade")).slice(0, 60)
     cascades = cascades.drop_columns(["vertex_x", "vertex_y", "vertex_z"])
@@ -355,7 +355,7 @@ def test_json_has_every_finding(ppc, tmp_path):
     assert set(data["findings"][0]) == {"check", "severity", "what", "evidence", "cause", "fix"}
 
 
-def test_a_file_that_nobody_can_read_is_one_message(tmp_path):
+def test_a_file_that_no_reader_can_read_gives_one_message(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"nothing of the kind")
     result = CliRunner().invoke(main, ["doctor", str(tmp_path / "x.parquet")])
     assert result.exit_code == 2

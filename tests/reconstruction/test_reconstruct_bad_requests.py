@@ -15,7 +15,7 @@ def nan_charge(path):
     return written(path, SIZES, charge=charge), "event_id 177"
 
 
-def unknown_sensor(path):
+def foreign_sensor(path):
     sensor = [np.zeros(size, dtype=int) for size in SIZES]
     sensor[11][3] = 5160
     return written(path, SIZES, sensor_id=sensor), "5160"
@@ -50,7 +50,7 @@ def duplicate_ids(path):
 
 @pytest.mark.parametrize(
     "spoil",
-    [nan_charge, unknown_sensor, truncated, damaged_in_the_middle, no_events, missing_column, duplicate_ids],
+    [nan_charge, foreign_sensor, truncated, damaged_in_the_middle, no_events, missing_column, duplicate_ids],
 )
 def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, spoil):
     path, words = spoil(tmp_path / "bad.parquet")
@@ -75,7 +75,7 @@ def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, sp
         (["events.parquet", "--model", "events.parquet"], "not a checkpoint"),
         (["events.parquet", "--method", "linfit"], "did you mean 'linefit'"),
         (["events.parquet", "--method", "linefit", "--detector", "icecube68"], "did you mean 'icecube86'"),
-        (["events.parquet", "--method", "linefit", "--run", "a"], "exclude each other"),
+        (["events.parquet", "--method", "linefit", "--run", "a"], "cannot be combined"),
         (["events.parquet", "--run", "a", "--detector", "icecube86"], "--detector"),
         (["events.parquet", "--method", "linefit", "-o", "events.parquet"], "overwritten"),
         (["events.parquet", "--method", "linefit", "-o", "notes.txt"], "notes.txt exists"),

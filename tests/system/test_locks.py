@@ -71,7 +71,7 @@ def test_a_lock_that_is_held_is_not_free_and_names_its_process(tmp_path):
         assert third
 
 
-def test_who_waits_says_so_and_goes_on_when_the_lock_is_free(tmp_path, caplog):
+def test_a_waiting_process_logs_it_and_continues_when_the_lock_is_free(tmp_path, caplog):
     path, order = tmp_path / ".lock", []
 
     def wait():
@@ -90,7 +90,7 @@ def test_who_waits_says_so_and_goes_on_when_the_lock_is_free(tmp_path, caplog):
     assert order == ["first", "second"]
 
 
-def test_a_folder_that_is_gone_is_an_error_and_no_missing_lock(tmp_path):
+def test_a_missing_folder_is_an_error_and_not_a_missing_lock(tmp_path):
     with pytest.raises(FileNotFoundError), locked(tmp_path / "gone" / ".lock", "busy"):
         pass
 
@@ -107,7 +107,7 @@ def test_an_error_that_is_not_about_locks_is_raised(tmp_path, monkeypatch):
 # Nothing can be locked
 
 
-def test_work_goes_on_without_locks_with_one_warning(tmp_path, no_locks, caplog):
+def test_work_continues_without_locks_with_one_warning(tmp_path, no_locks, caplog):
     for _ in range(2):
         with locked(tmp_path / ".lock", "never said"), locked_if_free(tmp_path / ".lock") as free:
             assert free
@@ -129,7 +129,7 @@ def test_a_run_in_use_is_detected_without_locks(busy_run):
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_a_run_that_is_not_in_use_is_had_without_locks(tmp_path):
+def test_a_run_that_is_not_in_use_is_acquired_without_locks(tmp_path):
     run = RunFolder.create(tmp_path, "one")
     with run.lock():
         run.write_status("training")

@@ -1,4 +1,4 @@
-"""A live process is told from a dead one on systems with and without /proc."""
+"""A live process is distinguished from a dead one on systems with and without /proc."""
 
 import os
 import subprocess

@@ -36,7 +36,7 @@ def test_every_truth_column_belongs_to_one_target():
     assert sorted(name for names in TARGET_COLUMNS.values() for name in names) == sorted(TRUTH_COLUMNS)
 
 
-def test_good_truth_is_passed(rows):
+def test_good_truth_passes(rows):
     check_truth(rows, FILE, targets=TARGETS)
 
 

@@ -26,7 +26,7 @@ __all__ = ["command"]
 @click.option(
     "--reader", metavar="READER", help="What reads it, such as kaggle  [default: detected automatically]."
 )
-@click.option("--detector", metavar="NAME|FOLDER", help="Its detector's card: see icereco detectors.")
+@click.option("--detector", metavar="NAME|FOLDER", help="Its detector: see icereco detectors.")
 @click.option(
     "--split-by",
     type=click.Choice(["event", "file"]),
@@ -39,8 +39,8 @@ __all__ = ["command"]
     help="A share such as 0.1, or file names such as 'batch_65[2-5].parquet'; may be repeated.",
 )
 @click.option("--test", multiple=True, metavar="SHARE|PATTERN", help="Likewise; never used in training.")
-@click.option("--seed", type=click.IntRange(min=0), help="Another seed, another split  [default: 1].")
-@click.option("--replace", is_flag=True, help="In place of a data set of that name.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the split  [default: 1].")
+@click.option("--replace", is_flag=True, help="Replace the data set of that name.")
 def command(
     name: str,
     path: Path,
@@ -64,27 +64,27 @@ def command(
     """  # noqa: D301 -- \b is click's
     rule = _rule(split_by, validation, test, seed)
     card = None if detector is None else _card(detector)
-    found = DataSet(name=name, path=path.expanduser().resolve(), reader=reader, detector=card, split=rule)
-    source = found.model_copy(update={"name": None}).open()
+    data_set = DataSet(name=name, path=path.expanduser().resolve(), reader=reader, detector=card, split=rule)
+    source = data_set.model_copy(update={"name": None}).open()
     names = source.part_names()
     parts = rule.parts_of_files(names) if rule is not None and rule.by == "file" else []
-    add(found, replace=replace)
+    add(data_set, replace=replace)
     console = Console(highlight=False, soft_wrap=True)
     files = f"{len(names):,} files" if len(names) > 1 else "1 file"
-    console.print(f"[bold]{escape(name)}[/] is {escape(str(found.path))} ({source.reader_name}, {files})")
+    console.print(f"[bold]{escape(name)}[/] is {escape(str(data_set.path))} ({source.reader_name}, {files})")
     if rule is not None:
         counts = ", ".join(f"{parts.count(part):,} {part}" for part in PARTS)
         console.print(f"split {escape(rule.text)}" + (f"; files: {counts}" if parts else ""))
     console.print(f"kept in {escape(str(settings_file()))}")
     if problem := _first_problem(source, card):
-        console.print(f"[yellow]its first events cannot be read so: {escape(problem)}[/]")
+        console.print(f"[yellow]its first events cannot be read this way: {escape(problem)}[/]")
         console.print("add it again with --replace and the right --detector or --reader, or fix the events")
     quoted = shlex.quote(name)
     console.print(f"next: icereco data show {quoted}, or icereco train --data {quoted}")
 
 
 def _first_problem(source: "Source", detector: str | None) -> str | None:
-    """What is wrong with the first events, with this detector."""
+    """What is wrong with the first events if they are of this detector."""
     from icereco.detector.detector import load_detector
 
     try:
@@ -99,18 +99,18 @@ def _rule(
 ) -> SplitRule | None:
     if by is None and not validation and not test and seed is None:
         return None
-    given: dict[str, Any] = {"by": by or "event"}
-    given |= {
+    values: dict[str, Any] = {"by": by or "event"}
+    values |= {
         part: _share_or_patterns(part, texts)
         for part, texts in zip(PARTS[1:], (validation, test), strict=True)
         if texts
     }
-    if isinstance(given.get("test"), tuple) and not validation:
-        given["validation"] = ()
+    if isinstance(values.get("test"), tuple) and not validation:
+        values["validation"] = ()
     if seed is not None:
-        given["seed"] = seed
+        values["seed"] = seed
     try:
-        return SplitRule(**given)
+        return SplitRule(**values)
     except ValidationError as error:
         problems = [
             f"--{'/--'.join(map(str, one['loc'])) or 'validation, --test'}: " + one["msg"]

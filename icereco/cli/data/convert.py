@@ -40,7 +40,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",
-    help="Events of each file of the folder OUT.",
+    help="Events per file of the folder OUT.",
 )  # fmt: skip
 @click.option(
     "--skip-bad", is_flag=True,
@@ -59,7 +59,7 @@ def command(
 ) -> None:
     """Write the events of a data set in another layout.
 
-    OUT is a folder, whose files appear one by one: after an interruption the same command goes on with the next. In
+    OUT is a folder, whose files appear one by one: after an interruption the same command continues with the next. In
     icereco's own layout it may be one file.parquet as well, which appears at the end.
 
     \b
@@ -70,16 +70,20 @@ def command(
     from icereco.data.write.convert import Conversion, convert
     from icereco.detector.detector import load_detector
 
-    found = find(data)
+    data_set = find(data)
     if reader is not None:
-        found = found.model_copy(update={"reader": reader})
-    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
+        data_set = data_set.model_copy(update={"reader": reader})
+    card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
     Conversion.require_output(output)
-    source = _without_bad(found.open(), card, output) if skip_bad else found.open()
-    asked = Conversion(source, card, output, layout, events_per_file)
+    source = _without_bad(data_set.open(), card, output) if skip_bad else data_set.open()
+    conversion = Conversion(source, card, output, layout, events_per_file)
     started = time.perf_counter()
-    with interrupted_by_sigterm(), event_progress(source.count()) as advance, _saying_how_to_go_on(asked):
-        outcome = convert(asked, advance)
+    with (
+        interrupted_by_sigterm(),
+        event_progress(source.count()) as advance,
+        _saying_how_to_continue(conversion),
+    ):
+        outcome = convert(conversion, advance)
     seconds = time.perf_counter() - started
     if as_json:
         click.echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))
@@ -101,17 +105,19 @@ def _print(outcome: "Outcome", output: Path, seconds: float) -> None:
 
 
 @contextmanager
-def _saying_how_to_go_on(asked: "Conversion") -> Iterator[None]:
+def _saying_how_to_continue(conversion: "Conversion") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if not asked.to_one_file:
-            click.echo(f"what is finished in {asked.output} is kept; the same command goes on", err=True)
+        if not conversion.to_one_file:
+            click.echo(
+                f"what is finished in {conversion.output} is kept; the same command continues", err=True
+            )
         raise
 
 
 def _without_bad(source: "Source", detector: "Detector", output: Path) -> "Source":
-    """The source without bad events, which are listed beside the output."""
+    """The source without bad events, which are listed in a file next to the output."""
     from icereco.data.sources.skip_bad import skip_bad, write_skipped
 
     kept, skipped = skip_bad(source, detector)

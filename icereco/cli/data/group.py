@@ -21,8 +21,8 @@ COMMANDS = {
 def command(context: click.Context) -> None:
     """Data sets by name: where they are, how they are read, how they are split.
 
-    They are kept in your own settings file, never in a profile. Wherever icereco reads events, a name will do in
-    place of a path.
+    They are kept in your own settings file, never in a profile. Wherever icereco reads events, it takes such a
+    name in place of a path.
     """
     if context.invoked_subcommand is None:
         from icereco.cli.data.list import show_list

@@ -40,13 +40,15 @@ def _table(known: dict[str, DataSet]) -> Table:
     table.add_column("path", overflow="fold")
     for heading in ("reader", "detector", "split"):
         table.add_column(heading)
-    for name, one in known.items():
-        there = one.path.exists()
-        path = escape(str(one.path)) if there else f"[red]{escape(str(one.path))} (not there)[/]"
-        split = one.split.short if one.split else ""
-        table.add_row(f"[bold]{escape(name)}[/]", path, one.reader or "", one.detector or "", escape(split))
+    for name, data_set in known.items():
+        there = data_set.path.exists()
+        path = escape(str(data_set.path)) if there else f"[red]{escape(str(data_set.path))} (not there)[/]"
+        split = data_set.split.short if data_set.split else ""
+        table.add_row(
+            f"[bold]{escape(name)}[/]", path, data_set.reader or "", data_set.detector or "", escape(split)
+        )
     return table
 
 
-def _document(one: DataSet) -> dict[str, Any]:
-    return {"name": one.name, **one.table(), "there": one.path.exists()}
+def _document(data_set: DataSet) -> dict[str, Any]:
+    return {"name": data_set.name, **data_set.table(), "there": data_set.path.exists()}

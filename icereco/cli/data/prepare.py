@@ -24,23 +24,21 @@ __all__ = ["command"]
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"What the events are of  [default: as the data set says, else {DEFAULT_DETECTOR}].",
+    help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
-@click.option(
-    "--reader", metavar="NAME", help="Read with this reader  [default: the one that knows the format]."
-)
+@click.option("--reader", metavar="NAME", help="Read with this reader  [default: detected automatically].")
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="That prepare a file each  [default: one per processor].",
+    help="Processes, each of which prepares one file at a time  [default: one per processor].",
 )
-@click.option("--verify", is_flag=True, help="Compare the checksums of a store that is there.")
+@click.option("--verify", is_flag=True, help="Verify the checksums of the store.")
 def command(data: str, detector: str | None, reader: str | None, processes: int | None, verify: bool) -> None:
     """Sort and check the events of a data set, and keep them ready for training.
 
     The first training on a data set does the same. The result is in the cache ($ICERECO_CACHE, else
-    ~/.cache/icereco); Ctrl-C keeps what is done, and the next time goes on from there.
+    ~/.cache/icereco); Ctrl-C keeps what is done, and the same command continues from there.
 
     \b
     icereco data prepare kaggle                        a data set, a file or a folder
@@ -49,9 +47,9 @@ def command(data: str, detector: str | None, reader: str | None, processes: int 
     from icereco.data.catalog import find
     from icereco.detector.detector import load_detector
 
-    found = find(data)
-    source = found.model_copy(update={"reader": reader or found.reader}).open()
-    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
+    data_set = find(data)
+    source = data_set.model_copy(update={"reader": reader or data_set.reader}).open()
+    card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
     started = time.perf_counter()
     store = _prepare(source, card, processes)
     _print(store, time.perf_counter() - started)
@@ -66,12 +64,12 @@ def _prepare(source: "Source", detector: "Detector", processes: int | None) -> "
     with interrupted_by_sigterm(), event_progress(source.count()) as advance:
         before = 0
 
-        def tell(done: int, _total: int) -> None:
+        def report(done: int, _total: int) -> None:
             nonlocal before
             advance(done - before)
             before = done
 
-        return prepared(source, detector, tell, processes)
+        return prepared(source, detector, report, processes)
 
 
 def _print(store: "Store", seconds: float) -> None:

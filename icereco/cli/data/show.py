@@ -40,39 +40,39 @@ def command(data: str, reader: str | None, detector: str | None, events: int, as
     from icereco.data.summary import Summary, sample
     from icereco.detector.detector import load_detector
 
-    found = find(data)
+    data_set = find(data)
     if reader is not None:
-        found = found.model_copy(update={"reader": reader})
-    source = found.open()
-    card = load_detector(detector or found.detector or DEFAULT_DETECTOR)
+        data_set = data_set.model_copy(update={"reader": reader})
+    source = data_set.open()
+    card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
     total = source.count()
     summary = Summary(card)
     with event_progress(min(events, total)) as advance:
         for batch in sample(source, card, events):
             summary.add(batch)
             advance(batch.num_rows)
-    facts = _facts(found, source, total) | {"detector": card.name}
+    facts = _facts(data_set, source, total) | {"detector": card.name}
     if as_json:
         click.echo(json.dumps(facts | {"looked_at": summary.document()}, indent=2))
     else:
         _print(facts, summary, Console(highlight=False))
 
 
-def _facts(found: DataSet, source: "Source", total: int) -> dict[str, Any]:
+def _facts(data_set: DataSet, source: "Source", total: int) -> dict[str, Any]:
     files = source.reader.files(source.path)
     parts = {}
-    if found.split is not None and found.split.by == "file":
+    if data_set.split is not None and data_set.split.by == "file":
         names = source.part_names()
-        chosen = found.split.parts_of_files(names)
+        chosen = data_set.split.parts_of_files(names)
         parts = {part: chosen.count(part) for part in dict.fromkeys(chosen)}
     return {
-        "name": found.name,
+        "name": data_set.name,
         "path": str(source.path.resolve()),
         "reader": source.reader_text,
         "files": len(files),
         "bytes": sum(file.stat().st_size for file in files),
         "events": total,
-        "split": found.split.text if found.split else None,
+        "split": data_set.split.text if data_set.split else None,
         "split_files": parts,
     }
 
@@ -95,7 +95,7 @@ def _print(facts: dict[str, Any], summary: "Summary", console: Console) -> None:
             f"split {escape(facts['split'])}" + (f"; files: {files}" if files else ""), soft_wrap=True
         )
     if summary.events < facts["events"]:
-        console.print(f"[dim]what follows is of {summary.events:,} events, spread over the files[/]")
+        console.print(f"[dim]the following is from {summary.events:,} events, spread over the files[/]")
     if summary.unknown_sensors:
         console.print(
             f"[red]{summary.unknown_sensors:,} pulses are at sensors that {escape(facts['detector'])} does not have:[/] "
@@ -122,21 +122,21 @@ def _print(facts: dict[str, Any], summary: "Summary", console: Console) -> None:
         console.print(_events(summary.rows))
 
 
-def _histogram(found: "Histogram") -> Table:
+def _histogram(bins: "Histogram") -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for justify in ("right", "left", "right"):
         table.add_column(justify=justify, no_wrap=True)
-    largest, total = int(found.counts.max()), int(found.counts.sum())
-    for low, high, count in zip(found.edges[:-1], found.edges[1:], found.counts, strict=True):
+    largest, total = int(bins.counts.max()), int(bins.counts.sum())
+    for low, high, count in zip(bins.edges[:-1], bins.edges[1:], bins.counts, strict=True):
         label = f"{low:,}" if high - low == 1 else f"{low:,} - {high - 1:,}"
         bar = "▇" * math.ceil(count / largest * _BAR)
         table.add_row(label, f"[cyan]{bar:<{_BAR}}[/]", f"{count:,}", f"{count / total:.1%}")
     return table
 
 
-def _percentile_line(found: dict[str, float]) -> str:
+def _percentile_line(percentiles: dict[str, float]) -> str:
     return "  ".join(
-        f"[dim]{'P' if name != 'max' else ''}{name}[/] {value:,.0f}" for name, value in found.items()
+        f"[dim]{'P' if name != 'max' else ''}{name}[/] {value:,.0f}" for name, value in percentiles.items()
     )
 
 
@@ -150,9 +150,9 @@ def _figures(document: dict[str, Any]) -> Table:
         "first to last pulse, ns": "duration_ns",
     }
     for label, key in rows.items():
-        found = document[key]
-        if found:
-            table.add_row(label, *(f"{found[name]:,.0f}" for name in ("1", "50", "99", "max")))
+        percentiles = document[key]
+        if percentiles:
+            table.add_row(label, *(f"{percentiles[name]:,.0f}" for name in ("1", "50", "99", "max")))
     table.add_row("auxiliary pulses", f"{document['auxiliary_share']:.1%}")
     if document["empty_events"]:
         table.add_row("events without pulses", f"{document['empty_events']:,}")
@@ -165,14 +165,14 @@ def _truth(document: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
     for position, heading in enumerate(("", "known", "min", "median", "max")):
         table.add_column(heading, justify="right" if position else "left")
-    for name, found in document["truth"].items():
+    for name, values in document["truth"].items():
         unit = SCHEMA.field(name).metadata[b"unit"].decode()
         label = f"{name}, {unit}" if unit else name
-        if found is None:
+        if values is None:
             table.add_row(label, "0")
         else:
             table.add_row(
-                label, f"{found['known']:,}", *(f"{found[key]:,.4g}" for key in ("min", "median", "max"))
+                label, f"{values['known']:,}", *(f"{values[key]:,.4g}" for key in ("min", "median", "max"))
             )
     for kind, count in document["kinds"].items():
         table.add_row(escape(kind), f"{count:,}")

@@ -44,7 +44,11 @@ class Outcome:
     "--example", type=click.Path(exists=True), metavar="FILE", help="For a reader: a file of its format."
 )
 @click.option(
-    "--detector", default=DEFAULT_DETECTOR, show_default=True, metavar="NAME", help="What the example is of."
+    "--detector",
+    default=DEFAULT_DETECTOR,
+    show_default=True,
+    metavar="NAME",
+    help="Detector of the example's events.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(name: str | None, kind: Kind | None, example: str | None, detector: str, as_json: bool) -> None:
@@ -68,7 +72,7 @@ def command(name: str | None, kind: Kind | None, example: str | None, detector: 
         click.echo(json.dumps([_document(*item) for item in outcomes.items()], indent=2))
     else:
         _print(outcomes, Console(highlight=False))
-    if any(outcome.state == "broken" for found in outcomes.values() for outcome in found):
+    if any(outcome.state == "broken" for results in outcomes.values() for outcome in results):
         raise click.exceptions.Exit(1)
 
 
@@ -82,9 +86,9 @@ def _chosen(known: Registry, name: str | None, kind: Kind | None) -> list[Declar
     declared = [one for wanted in kinds for one in known.of_kind(wanted)]
     if name is None:
         return declared
-    found = [one for one in declared if name in _names(one)]
-    if found:
-        return found
+    matching = [one for one in declared if name in _names(one)]
+    if matching:
+        return matching
     broken = [
         plugin for plugin in known.plugins if plugin.error and name in (plugin.entry, plugin.distribution)
     ]
@@ -93,7 +97,7 @@ def _chosen(known: Registry, name: str | None, kind: Kind | None) -> list[Declar
     cards = [card for card in known.cards if name in (card.name, card.plugin.entry, card.plugin.distribution)]
     if cards:
         raise IcerecoError(
-            f"{name} brings a detector card and no component; reading it checks it: "
+            f"{name} provides a detector card and no component; showing the card checks it: "
             f"icereco detectors show {cards[0].name}"
         )
     near = did_you_mean(name, {word for one in declared for word in _names(one)})
@@ -129,7 +133,7 @@ def _outcome(check: "Check") -> Outcome:
         check()
     except AssertionError as error:
         return Outcome(check, "broken", str(error) or "an assertion failed")
-    except Exception as error:  # whatever a component raises is what it did in place of what it promised
+    except Exception as error:  # whatever a component raises, its promise is not kept
         logger.debug("where %s was raised", type(error).__name__, exc_info=error)
         return Outcome(check, "broken", f"{type(error).__name__}: {error}")
     return Outcome(check, "kept")
@@ -137,19 +141,19 @@ def _outcome(check: "Check") -> Outcome:
 
 def _print(outcomes: dict[Declaration, list[Outcome]], console: Console) -> None:
     if len(outcomes) == 1:
-        ((declaration, found),) = outcomes.items()
-        console.print(_every_check(declaration, found))
+        ((declaration, results),) = outcomes.items()
+        console.print(_every_check(declaration, results))
     else:
         console.print(_summary(outcomes))
-    for declaration, found in outcomes.items():
-        for outcome in found:
+    for declaration, results in outcomes.items():
+        for outcome in results:
             if outcome.state == "broken":
                 who = f"{declaration.kind} {outcome.check}"
                 console.print(f"[red]broken[/]  {escape(who)}: {escape(outcome.complaint)}", soft_wrap=True)
-        if declaration.kind == "reader" and found and found[0].check.subject.example is None:
+        if declaration.kind == "reader" and results and results[0].check.subject.example is None:
             console.print(
-                f"[yellow]note[/]    reader {declaration.component.name}: what needs a file of its format was not "
-                "checked; give one with --example FILE",
+                f"[yellow]note[/]    reader {declaration.component.name}: the checks that need a file of its format were "
+                "left out; give one with --example FILE",
                 soft_wrap=True,
             )
 
@@ -169,8 +173,8 @@ def _summary(outcomes: dict[Declaration, list[Outcome]]) -> Table:
     table = Table("kind", "name", "package", box=box.SIMPLE_HEAD)
     for state in _COLOURS:
         table.add_column(state, justify="right")
-    for declaration, found in outcomes.items():
-        states = [outcome.state for outcome in found]
+    for declaration, results in outcomes.items():
+        states = [outcome.state for outcome in results]
         counts = [f"[{_COLOURS[state]}]{n}[/]" if (n := states.count(state)) else "" for state in _COLOURS]
         name = f"[bold]{declaration.component.name}[/]"
         table.add_row(declaration.kind, name, escape(declaration.plugin.distribution), *counts)
@@ -185,11 +189,11 @@ def _document(declaration: Declaration, outcomes: list[Outcome]) -> dict[str, An
         "version": declaration.plugin.version,
         "checks": [
             {
-                "name": one.check.name,
-                "meaning": one.check.meaning,
-                "outcome": one.state,
-                "complaint": one.complaint or None,
+                "name": outcome.check.name,
+                "meaning": outcome.check.meaning,
+                "outcome": outcome.state,
+                "complaint": outcome.complaint or None,
             }
-            for one in outcomes
+            for outcome in outcomes
         ],
     }

@@ -52,7 +52,7 @@ def _table(known: Registry, kinds: tuple[Kind, ...], cards: tuple[CardFolder, ..
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("kind", "name"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("plugin", overflow="fold")  # rather than the summary out of sight
+    table.add_column("plugin", overflow="fold")  # a long name must not push the summary off the screen
     table.add_column("summary", overflow="fold")
     for kind in kinds:
         for position, declaration in enumerate(known.of_kind(kind)):

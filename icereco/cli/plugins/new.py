@@ -1,4 +1,4 @@
-"""`icereco plugins new`: the package of a plugin to begin with."""
+"""`icereco plugins new`: write the package of a new plugin."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ __all__ = ["command"]
     "--kind",
     type=click.Choice(PLUGIN_KINDS),
     required=True,
-    help="What it brings: a component of a kind, or the card of a detector.",
+    help="What it provides: a component of a kind, or the card of a detector.",
 )
 @click.option(
     "-o",
@@ -24,7 +24,7 @@ __all__ = ["command"]
     default=Path(),
     show_default="here",
     metavar="DIR",
-    help="The folder in which the package's folder is made.",
+    help="Folder to create the package's folder in.",
 )
 def command(name: str, kind: PluginKind, output: Path) -> None:
     """Write the package icereco-NAME with a component called NAME.

@@ -55,7 +55,7 @@ def choices(text: str | None) -> list[ReaderChoice]:
 
 
 def _built_if_possible(declaration: Declaration) -> ReaderChoice | None:
-    """One reader that cannot be built must not keep the others from reading."""
+    """Leave out a reader that cannot be built, so that the other readers still work."""
     try:
         return _build(declaration, {})
     except IcerecoError as error:
@@ -67,7 +67,7 @@ def _options(text: str, written: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in written.split(",") if part.strip()]
     wrong = [key for key, equals, _ in pairs if not equals]
     if wrong:
-        raise IcerecoError(f"--reader {text}: {wrong[0]!r} is no option; write NAME:KEY=VALUE,KEY=VALUE")
+        raise IcerecoError(f"--reader {text}: {wrong[0]!r} is not an option; write NAME:KEY=VALUE,KEY=VALUE")
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 

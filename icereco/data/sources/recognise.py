@@ -1,4 +1,4 @@
-"""Which reader a file is for, and what to say where none is."""
+"""Detects which reader a file is for, and describes a file that no reader can read."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ __all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 
 
 def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
-    """Whether the file is of this reader; one that fails must not keep the others from reading it."""
+    """Whether the file is of this reader; a reader that fails is left out, so that the other readers still work."""
     try:
-        with choice.built.attributing(f"when it was asked about {path}"):
+        with choice.built.attributing(f"when it checked the format of {path}"):
             return choice.built.component.sniff(path)
     except IcerecoError as error:
         failures.append(f"reader {choice.component.name!r} is left out: {error}")
@@ -22,7 +22,7 @@ def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its type."""
+    """Return the first line of an error's message, or its type."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
@@ -41,12 +41,12 @@ def require_exists(path: Path) -> None:
     raise IcerecoError(f"{path}: no such file or folder{hint}")
 
 
-def not_recognised(path: Path, asked: list[ReaderChoice]) -> IcerecoError:
-    """What to say of a file that no reader recognises: what it is, and what each reader needs."""
+def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
+    """Return the error for a file that no reader recognises: what the file is, and what each reader needs."""
     lines = [f"{path}: {_what_it_is(path)}"]
-    lines += [f"  {one.component.name} needs: {one.component.summary}" for one in asked]
+    lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
     return IcerecoError(
-        "\n".join(lines if asked else [*lines, "  no reader is installed: see icereco plugins"])
+        "\n".join(lines if readers else [*lines, "  no reader is installed: see icereco plugins"])
     )
 
 
@@ -79,5 +79,5 @@ def _what_file_is(file: Path) -> str:
 
 
 def _columns(schema: pa.Schema) -> str:
-    found = ", ".join(f"{field.name} ({field.type})" for field in schema) or "none"
-    return f"no reader recognises its columns; found: {found}"
+    names = ", ".join(f"{field.name} ({field.type})" for field in schema) or "none"
+    return f"no reader recognises its columns; found: {names}"

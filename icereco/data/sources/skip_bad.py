@@ -1,4 +1,4 @@
-"""Going on without bad events: they are looked for first, and then the source is read without them."""
+"""Leaving out bad events: they are found first, and then the source is read without them."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ class Skipped:
 
 
 def skip_bad(source: Source, detector: Detector, *, need_truth: bool = False) -> tuple[Source, list[Skipped]]:
-    """The same source without its bad events, and what they are; everything is read once for that.
+    """Return the same source without its bad events, and a list of them; the whole source is read once to find them.
 
     Args:
         source: what to read.
@@ -149,7 +149,7 @@ class _Inspection:
 
 @dataclass(frozen=True, slots=True)
 class _Skipping:
-    """A reader that leaves out what was found bad."""
+    """A reader that leaves out the bad events."""
 
     reader: Reader
     path: Path

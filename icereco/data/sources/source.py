@@ -31,10 +31,10 @@ _FIRST_EVENTS = 64
 
 @dataclass(frozen=True)
 class Source:
-    """A file or folder with the reader that recognised it: opened once, and handed on to whoever needs it.
+    """A file or folder with the reader of its format: opened once, and handed on to every step that needs it.
 
-    What the reader says of its files, their number of events and their fingerprint is asked for once and kept; files
-    that have changed since are opened again.
+    The list of files, their number of events and their fingerprint are determined once and kept; open a file
+    again after it has changed.
 
     Attributes:
         path: the file or folder.
@@ -75,7 +75,7 @@ class Source:
         return list(self._parts)
 
     def part_names(self) -> list[str]:
-        """The name of each part as seen from the source, selected or not: what a split by file goes by."""
+        """The name of each part as seen from the source, selected or not: what a split by file uses."""
         return [
             path.relative_to(self.path).as_posix() if self.path in path.parents else path.name
             for path in self._part_paths
@@ -123,7 +123,7 @@ class Source:
     def checked(
         self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """As `batches`, each batch checked before it is given out.
+        """As `batches`, each batch checked first.
 
         Raises:
             IcerecoError: see `icereco.tables.validation`; no events at all; or no truth where it is needed.
@@ -138,7 +138,7 @@ class Source:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
 
     def require_first(self, detector: Detector) -> None:
-        """Check the first events, before anything is made of all.
+        """Check the first events, before the whole source is used.
 
         Raises:
             IcerecoError: they cannot be read, or are of another detector.
@@ -151,43 +151,43 @@ class Source:
 
     @cached_property
     def _fingerprint(self) -> str:
-        found = fingerprint(self.path, self._files)
+        contents = fingerprint(self.path, self._files)
         part = "" if self.selection is None else self.selection.text
-        return hashlib.sha256(f"{found} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
+        return hashlib.sha256(f"{contents} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
-    """The file or folder with the reader that recognises it.
+    """Open a file or folder with the reader that recognises it.
 
     Args:
         path: what to read.
-        reader: name of a reader component, maybe with options (`icereco.data.sources.reader_choice.choices`); by default every
-            installed reader is asked.
+        reader: name of a reader component, maybe with options (`icereco.data.sources.reader_choice.choices`); by default it is
+            detected automatically.
 
     Raises:
         IcerecoError: there is no such file, it is damaged, or no reader (or more than one) recognises it.
     """
     path = Path(path)
-    asked = choices(reader)
+    candidates = choices(reader)
     require_exists(path)
     failures: list[str] = []
-    found = [one for one in asked if recognises(one, path, failures)]
-    if failures and (reader or not found):
-        raise IcerecoError("\n".join([*failures, str(not_recognised(path, asked))]))
+    matching = [one for one in candidates if recognises(one, path, failures)]
+    if failures and (reader or not matching):
+        raise IcerecoError("\n".join([*failures, str(not_recognised(path, candidates))]))
     for failure in failures:
         logger.warning(failure)
-    if not found:
-        raise not_recognised(path, asked)
-    if len(found) > 1:
-        names = ", ".join(one.component.name for one in found)
+    if not matching:
+        raise not_recognised(path, candidates)
+    if len(matching) > 1:
+        names = ", ".join(one.component.name for one in matching)
         raise IcerecoError(f"{path}: several readers recognise it ({names}); choose one with --reader")
-    built = found[0].built
-    return Source(path, built.component, built.declaration, found[0].text)
+    built = matching[0].built
+    return Source(path, built.component, built.declaration, matching[0].text)
 
 
 @contextmanager
 def _explaining(path: Path, declaration: Declaration) -> Iterator[None]:
-    """Whatever goes wrong inside a reader, its user gets one message."""
+    """Turn any error inside a reader into one message for the user."""
     try:
         yield
     except IcerecoError:
@@ -203,7 +203,7 @@ def _explaining(path: Path, declaration: Declaration) -> Iterator[None]:
 
 @contextmanager
 def _unchanged(files: Iterable[Path]) -> Iterator[None]:
-    """Nothing may change while it is read, whatever else goes wrong because of it."""
+    """Report a file that changes while it is read, rather than the errors that follow from that."""
     before = {file: _state(file) for file in files}
     failed: Exception | None = None
     try:
@@ -221,7 +221,7 @@ def _unchanged(files: Iterable[Path]) -> Iterator[None]:
 def _state(file: Path) -> tuple[int, int, int] | None:
     """Which file it is, its size and when it was last written; None if it is gone."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -26,13 +26,13 @@ _HASHES = 1 << 64
 
 
 class SplitRule(BaseModel):
-    """What decides about the part of an event.
+    """The rule that assigns events to parts.
 
     Attributes:
         by: "event" (hash of the id) or "file" (its name).
         validation: a share of the events, or of the files, or patterns of file names such as "batch_65?.parquet".
         test: likewise; what neither takes is for training.
-        seed: of the hashes; another seed, another split.
+        seed: of the hashes; a different seed gives a different split.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,19 +91,19 @@ class SplitRule(BaseModel):
         """For a split by event: index into `PARTS` of each event."""
         from icereco.data.split.hashing import hash_ids
 
-        bands, found = self.bands(), np.zeros(len(event_id), np.int8)
+        bands, parts = self.bands(), np.zeros(len(event_id), np.int8)
         hashed = hash_ids(event_id, self.seed)
         for number, part in enumerate(PARTS):
             if part in bands:
                 first, last = (np.uint64(edge) for edge in bands[part])
-                found[(hashed >= first) & (hashed <= last)] = number
-        return found
+                parts[(hashed >= first) & (hashed <= last)] = number
+        return parts
 
     def parts_of_files(self, names: Sequence[str]) -> list[Part]:
         """For a split by file: the part of each file, by its name.
 
         Raises:
-            IcerecoError: a pattern fits no file, or a file fits patterns of two parts.
+            IcerecoError: a pattern matches no file, or a file matches patterns of two parts.
         """
         if isinstance(self.validation, float) and isinstance(self.test, float):
             return [self._part_of_hash(name) for name in names]
@@ -128,7 +128,9 @@ class SplitRule(BaseModel):
             for pattern in self._patterns(part):
                 if not any(_fits(name, pattern) for name in names):
                     some = ", ".join(list(names)[:3])
-                    raise IcerecoError(f"the pattern {pattern!r} of {part} fits no file; there are {some}, …")
+                    raise IcerecoError(
+                        f"the pattern {pattern!r} of {part} matches no file; the files are {some}, …"
+                    )
         return names
 
     def _patterns(self, part: Part) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ class Preparation:
         return self._geometry
 
     def manifest(self) -> Manifest:
-        """What the store will say of itself, without what is known only at the end."""
+        """Return the manifest of the store, without what is known only at the end."""
         return Manifest(
             source=str(self.source.path.resolve()),
             source_fingerprint=self.fingerprint,
@@ -92,18 +92,18 @@ class Preparation:
             geometry=self.geometry,
         )
 
-    def found(self) -> Store | None:
-        """The store, if it is there, whole, and of these data."""
+    def existing(self) -> Store | None:
+        """Return the store, if it exists, whole and of these data."""
         try:
             store = open_store(self.folder)
         except IcerecoError:
             return None
-        found = store.manifest
-        same = (found.source_fingerprint, found.detector_fingerprint) == (
+        manifest = store.manifest
+        same = (manifest.source_fingerprint, manifest.detector_fingerprint) == (
             self.fingerprint,
             self.detector.fingerprint,
         )
-        sizes = (found.geometry.block_events, found.geometry.blocks_per_shard)
+        sizes = (manifest.geometry.block_events, manifest.geometry.blocks_per_shard)
         return store if same and sizes == (self.block_events, self.blocks_per_shard) else None
 
     def wait(self, part: int, events: int) -> None:
@@ -118,12 +118,12 @@ class Preparation:
             raise self._error
 
     def run_quietly(self, order: Sequence[int], processes: int | None) -> None:
-        """As `run`; what goes wrong is for those who wait."""
+        """As `run`, with errors raised in the threads that wait."""
         try:
             self.run(order, processes, None)
             if self.stop.is_set():
                 self._fail(IcerecoError(f"preparing the events of {self.source.path} was stopped"))
-        except BaseException as error:  # who waits in another thread must hear of it
+        except BaseException as error:  # is raised again in the threads that wait
             logger.debug("preparing failed", exc_info=error)
             self._fail(error)
 
@@ -133,12 +133,12 @@ class Preparation:
             self._changed.notify_all()
 
     def run(self, order: Sequence[int], processes: int | None, progress: Progress | None) -> None:
-        """Prepare all parts, in this order; alone in the folder."""
+        """Prepare all parts, in this order, with the folder locked."""
         total = sum(self.geometry.part_events)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with locked(self.folder / _LOCK, "another process is preparing these events; waiting for it"):
-                if self.found():  # made by another process, while this one waited
+                if self.existing():  # made by another process, while this one waited
                     for part in order:
                         self._note(part, self.geometry.part_events[part])
                     return
@@ -147,7 +147,7 @@ class Preparation:
                     self._run(order, processes, progress, total)
                 except KilledError:
                     raise
-                except IcerecoError:  # of these events nothing will ever be used
+                except IcerecoError:  # bad events: what is prepared of them can never be used
                     self._clear()
                     raise
         except OSError as error:
@@ -160,29 +160,29 @@ class Preparation:
     def _run(
         self, order: Sequence[int], processes: int | None, progress: Progress | None, total: int
     ) -> None:
-        def tell(part: int, events: int) -> None:
+        def report(part: int, events: int) -> None:
             if events == self.geometry.part_events[part]:
                 self._records[part] = PartRecord.read(self.folder / record_name(part))
             self._note(part, events)
             if progress is not None:
                 progress(sum(self._done.values()), total)
 
-        tasks = [self._task(part) for part in order if not self._take_over(part, tell)]
-        run_tasks(tasks, self._processes(processes, tasks), tell, self.stop)
+        tasks = [self._task(part) for part in order if not self._reuse(part, report)]
+        run_tasks(tasks, self._processes(processes, tasks), report, self.stop)
         if not self.stop.is_set():
             self._finish()
 
-    def _processes(self, asked: int | None, tasks: Sequence[PartTask]) -> int:
-        if sum(task.events for task in tasks) < _ENOUGH_FOR_PROCESSES and asked is None:
+    def _processes(self, requested: int | None, tasks: Sequence[PartTask]) -> int:
+        if sum(task.events for task in tasks) < _ENOUGH_FOR_PROCESSES and requested is None:
             return 1  # starting processes would take longer
-        return min(asked or available_processors(), len(tasks))
+        return min(requested or available_processors(), len(tasks))
 
-    def _take_over(self, part: int, tell: Callable[[int, int], None]) -> bool:
-        """Whether a part is done already."""
+    def _reuse(self, part: int, report: Callable[[int, int], None]) -> bool:
+        """Whether a part is done already; reports it then."""
         record = PartRecord.read(self.folder / record_name(part))
         whole = record.complete and all(shard.is_in(self.folder) for shard in record.shards)
         if whole:
-            tell(part, self.geometry.part_events[part])
+            report(part, self.geometry.part_events[part])
         return whole
 
     def _task(self, part: int) -> PartTask:
@@ -210,10 +210,10 @@ class Preparation:
                 left.unlink()
             return
         self._say_if_older()
-        foreign = [entry.name for entry in self.folder.iterdir() if not _is_store_file(entry)]
-        if foreign:
+        other_files = [entry.name for entry in self.folder.iterdir() if not _is_store_file(entry)]
+        if other_files:
             raise IcerecoError(
-                f"{self.folder} holds other files ({foreign[0]}); choose an empty or a new folder for the store"
+                f"{self.folder} holds other files ({other_files[0]}); choose an empty or a new folder for the store"
             )
         self._clear()
         with replacing(plan) as temporary:
@@ -235,7 +235,7 @@ class Preparation:
                 entry.unlink()
 
     def _finish(self) -> None:
-        """Check what only the whole can tell, write the manifest, and remove the records."""
+        """Check what needs all parts, write the manifest, and remove the records."""
         records = [self._records[part] for part in range(len(self.parts))]
         self._require_same_columns(records)
         shards = tuple(shard for record in records for shard in record.shards)
@@ -250,14 +250,14 @@ class Preparation:
         (self.folder / _PLAN).unlink()
 
     def _require_same_columns(self, records: Sequence[PartRecord]) -> None:
-        found = [(part, record.columns) for part, record in enumerate(records) if record.columns]
-        for part, columns in found[1:]:
-            if columns != found[0][1]:
-                first = self.parts[found[0][0]].path
-                differs = ", ".join(sorted(set(columns) ^ set(found[0][1])))
+        present = [(part, record.columns) for part, record in enumerate(records) if record.columns]
+        for part, columns in present[1:]:
+            if columns != present[0][1]:
+                first = self.parts[present[0][0]].path
+                differs = ", ".join(sorted(set(columns) ^ set(present[0][1])))
                 raise IcerecoError(
                     f"{self.parts[part].path} and {first} differ in columns ({differs}); "
-                    "put files with and without them in folders of their own"
+                    "put files with and without them in separate folders"
                 )
 
 

@@ -1,4 +1,4 @@
-"""What a store says of itself: which block lies where, and of what the events are."""
+"""The manifest of a store: which block lies where, and what its events were made from."""
 
 import json
 from collections.abc import Sequence
@@ -64,13 +64,13 @@ class Geometry(BaseModel):
 
     def needed(self, blocks: Sequence[int]) -> dict[int, int]:
         """How many leading events of each part must be there for these blocks: to the end of their files."""
-        found: dict[int, int] = {}
+        leading: dict[int, int] = {}
         for block in blocks:
             part = self.part_of(block)
             files = (block - int(self.first_block[part])) // self.blocks_per_shard + 1
             events = files * self.blocks_per_shard * self.block_events
-            found[part] = max(found.get(part, 0), min(events, self.part_events[part]))
-        return found
+            leading[part] = max(leading.get(part, 0), min(events, self.part_events[part]))
+        return leading
 
     def place(self, block: int) -> tuple[str, int]:
         """The file that a block is in, and its number there."""
@@ -85,7 +85,7 @@ def shard_name(part: int, shard: int) -> str:
 
 
 class Manifest(BaseModel):
-    """What `store.json` says.
+    """The contents of `store.json`.
 
     Attributes:
         format: "icereco-store"; format_version: of the files.
@@ -114,25 +114,29 @@ class Manifest(BaseModel):
 
     @property
     def events(self) -> int:
-        """How many events the store holds."""
+        """All events."""
         return sum(self.geometry.part_events)
 
     @property
     def pulses(self) -> int:
-        """How many pulses the store holds."""
+        """All pulses."""
         return sum(shard.pulses for shard in self.shards)
 
     @property
     def doms(self) -> int:
-        """How many hit DOMs the store holds, over all events."""
+        """All hit DOMs."""
         return sum(shard.doms for shard in self.shards)
 
 
 def older_format(folder: Path) -> int | None:
     """The format of a store that an earlier icereco wrote there; None where there is no such store."""
     try:
-        said = json.loads((folder / MANIFEST).read_bytes())
+        document = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return None
-    version = said.get("format_version") if isinstance(said, dict) and said.get("format") == _FORMAT else None
+    version = (
+        document.get("format_version")
+        if isinstance(document, dict) and document.get("format") == _FORMAT
+        else None
+    )
     return version if isinstance(version, int) and version < FORMAT_VERSION else None

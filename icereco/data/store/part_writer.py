@@ -45,7 +45,7 @@ class PartRecord(BaseModel):
             return cls()
 
     def write(self, path: Path) -> None:
-        """Replace the record file by this state."""
+        """Replace the file."""
         with replacing(path) as temporary:
             temporary.write_text(self.model_dump_json(), encoding="utf-8")
 
@@ -79,8 +79,8 @@ class PartTask:
         return self.folder / record_name(self.number)
 
 
-def prepare_part(task: PartTask, tell: Callable[[int], None]) -> None:
-    """Write the shards of a part that are not there yet; tells the number of events done so far now and then.
+def prepare_part(task: PartTask, report: Callable[[int], None]) -> None:
+    """Write the shards of a part that are not there yet; calls `report` with the number of events done so far.
 
     Raises:
         IcerecoError: see `icereco.data.store.prepare.prepare`.
@@ -95,9 +95,11 @@ def prepare_part(task: PartTask, tell: Callable[[int], None]) -> None:
     columns = tuple(schema.names)
     shards = list(done) if PartRecord.read(task.record).columns == columns else []
     kept = sum(shard.events for shard in shards)
-    tell(kept)
+    report(kept)
     rest = _after(chain([first], batches), kept)  # checked, but neither sorted nor written again
-    blocks = _told(blocks_of((sorted_block(one, schema) for one in rest), task.block_events), tell, kept)
+    blocks = _reporting(
+        blocks_of((sorted_block(one, schema) for one in rest), task.block_events), report, kept
+    )
     while some := next(blocks, None):
         path = task.folder / shard_name(task.number, len(shards))
         shards.append(write_shard(path, chain([some], islice(blocks, task.blocks_per_shard - 1)), schema))
@@ -125,19 +127,19 @@ def _after(batches: Iterator[pa.RecordBatch], events: int) -> Iterator[pa.Record
             yield batch.slice(skipped)
 
 
-def _told(
-    blocks: Iterator[pa.RecordBatch], tell: Callable[[int], None], done: int
+def _reporting(
+    blocks: Iterator[pa.RecordBatch], report: Callable[[int], None], done: int
 ) -> Iterator[pa.RecordBatch]:
     for block in blocks:
         yield block
-        # Whoever asks for the next block of another shard has put the last one in its place.
+        # A request for the first block of the next shard means that this shard has its final name.
         done += block.num_rows
-        tell(done)
+        report(done)
 
 
 def _require_all(task: PartTask, events: int) -> None:
     if events != task.events:
         raise IcerecoError(
-            f"{task.source.path}: was to hold {task.events:,} events, but {events:,} were read; "
+            f"{task.source.path}: should hold {task.events:,} events, but {events:,} were read; "
             "did it change while it was read? Start again"
         )

@@ -1,4 +1,4 @@
-"""Preparing a store, or finding it prepared."""
+"""Prepares a store, or opens it if it exists."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,14 +45,14 @@ def prepare(
 ) -> Store:
     """Write the events of a source as a store; one that is there already and fits is opened instead.
 
-    Each file of the store appears whole, and its manifest last. What an interrupted preparation finished is taken
-    over, after a look at its checksums. Memory holds a few thousand events for each process.
+    Each file of the store appears whole, and its manifest last. What an interrupted preparation finished is reused
+    if its checksums are right. Memory holds a few thousand events for each process.
 
     Args:
         source: what to read; every event is checked.
         detector: what sensor ids are checked against.
         folder: the store.
-        progress: called now and then.
+        progress: called with the events done so far and in all.
         processes: that prepare a part of the source each; by default one for each processor.
         block_events: events of a block, the unit that shuffling reads.
         blocks_per_shard: blocks of a file.
@@ -67,8 +67,8 @@ def prepare(
 
 
 def _made(preparation: Preparation, processes: int | None, progress: Progress | None) -> Store:
-    if found := preparation.found():
-        return found
+    if existing := preparation.existing():
+        return existing
     preparation.run(range(len(preparation.parts)), processes, progress)
     return open_store(preparation.folder)
 
@@ -99,8 +99,8 @@ def growing(
         yield open_store(source.path)
         return
     preparation = _in_cache(source, detector, need_truth=True)
-    if found := preparation.found():
-        yield found
+    if existing := preparation.existing():
+        yield existing
         return
     store = Store(preparation.folder, preparation.manifest(), preparation.wait)
     thread = threading.Thread(

@@ -17,7 +17,7 @@ class Rows(Protocol):
     """Some events of a store; block by block, so that no list of all of them is ever needed."""
 
     def __len__(self) -> int:
-        """How many they are (in a store of more than `EXACT_EVENTS` events, about)."""
+        """The number of events (in a store of more than `EXACT_EVENTS` events, about)."""
         ...
 
     def within(self, event_id: Int[ndarray, "event"], first_row: int) -> Int[ndarray, "chosen"]:

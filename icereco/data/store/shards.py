@@ -111,8 +111,8 @@ def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema)
 
 def checksum(path: Path) -> int:
     """The CRC-32 of a file: against damage, not malice, at several GB/s."""
-    found = 0
+    crc32 = 0
     with path.open("rb") as file:
         while piece := file.read(1 << 22):
-            found = zlib.crc32(piece, found)
-    return found
+            crc32 = zlib.crc32(piece, crc32)
+    return crc32

@@ -36,9 +36,9 @@ def split(store: Store, validation_count: int, seed: int = 0, train_count: int |
     Args:
         store: the events.
         validation_count: so many validate: those with the smallest hashes (more only where hashes are equal). Of
-            more than `EXACT_EVENTS` events about so many, by a limit that is given before any id is read.
-        seed: another seed, another split.
-        train_count: train on so many of the others at most: the first.
+            more than `EXACT_EVENTS` events about so many, by a limit that is set before any id is read.
+        seed: a different seed gives a different split.
+        train_count: train on at most so many of the remaining events: the first.
 
     Raises:
         IcerecoError: one part would be empty.
@@ -65,15 +65,15 @@ def _exact(store: Store, validation: int, seed: int, train: int | None) -> tuple
     """The limit, how many train and validate, and the row at which training ends."""
     hashed = hash_ids(store.column("event_id"), seed)
     limit = np.partition(hashed, validation - 1)[validation - 1]
-    others = np.flatnonzero(hashed > limit)
-    if train is None or train >= len(others):
-        return int(limit), (len(others), len(store) - len(others)), len(store)
-    return int(limit), (train, len(store) - len(others)), int(others[train - 1]) + 1
+    remaining = np.flatnonzero(hashed > limit)
+    if train is None or train >= len(remaining):
+        return int(limit), (len(remaining), len(store) - len(remaining)), len(store)
+    return int(limit), (train, len(store) - len(remaining)), int(remaining[train - 1]) + 1
 
 
 def _expected(events: int, validation: int, train: int | None) -> tuple[int, tuple[int, int], int]:
-    """The same before any id is known."""
-    share, others = validation / events, events - validation
-    if train is None or train >= others:
-        return int(share * 2.0**64), (others, validation), events
+    """The same, estimated before any id is known."""
+    share, remaining = validation / events, events - validation
+    if train is None or train >= remaining:
+        return int(share * 2.0**64), (remaining, validation), events
     return int(share * 2.0**64), (train, validation), min(round(train / (1 - share)), events)

@@ -67,18 +67,18 @@ def _file_spans(store: Store, rule: SplitRule, files: Sequence[str]) -> dict[Par
             "split it by event"
         )
     ends = np.cumsum(events).tolist()
-    found = list(zip(rule.parts_of_files(files), [0, *ends], ends, strict=False))
-    return {part: _merged([(start, end) for one, start, end in found if one == part]) for part in PARTS}
+    assigned = list(zip(rule.parts_of_files(files), [0, *ends], ends, strict=False))
+    return {part: _merged([(start, end) for one, start, end in assigned if one == part]) for part in PARTS}
 
 
 def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Spans that touch each other become one."""
-    found: list[Span] = []
+    merged: list[Span] = []
     for start, stop in spans:
-        if found and found[-1][1] == start:
-            start = found.pop()[0]
-        found.append((start, stop))
-    return tuple(found)
+        if merged and merged[-1][1] == start:
+            start = merged.pop()[0]
+        merged.append((start, stop))
+    return tuple(merged)
 
 
 def _counted(rows: HashedRows, ids: Int[ndarray, "event"] | None) -> HashedRows:

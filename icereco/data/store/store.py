@@ -94,8 +94,8 @@ class Store:
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets that there are columns of (their values may still be null)."""
-        found = set(self.manifest.columns)
-        return tuple(target for target in TARGETS if set(TARGET_COLUMNS[target]) <= found)
+        columns = set(self.manifest.columns)
+        return tuple(target for target in TARGETS if set(TARGET_COLUMNS[target]) <= columns)
 
     def require_truth(self, targets: Sequence[Target] = ("direction",)) -> None:
         """Check that every event has these targets, as training needs; directions only where preparing found none.
@@ -125,13 +125,13 @@ class Store:
         for shard in self.manifest.shards:
             if checksum(self.folder / shard.file) != shard.crc32:
                 raise IcerecoError(
-                    f"{self.folder / shard.file}: damaged: its checksum is not that with which it was written; "
+                    f"{self.folder / shard.file}: damaged: its checksum differs from that in the manifest; "
                     f"{_again(self.folder, self.manifest.source)}"
                 )
 
 
 def open_store(folder: str | Path) -> Store:
-    """Open a prepared store; reads only its manifest and the sizes of its files.
+    """Open a prepared store; read only its manifest and the sizes of its files.
 
     Raises:
         IcerecoError: no manifest, one of another version, or a shard that is missing or of another size.
@@ -150,9 +150,9 @@ def open_store(folder: str | Path) -> Store:
         ) from error
     again = _again(folder, manifest.source)
     if (manifest.format, manifest.format_version) != (_FORMAT, FORMAT_VERSION):
-        found = f"{manifest.format} {manifest.format_version}"
+        version = f"{manifest.format} {manifest.format_version}"
         raise IcerecoError(
-            f"{folder}: format {found}, this icereco reads {_FORMAT} {FORMAT_VERSION}; {again}"
+            f"{folder}: format {version}, this icereco reads {_FORMAT} {FORMAT_VERSION}; {again}"
         )
     for shard in manifest.shards:
         file = folder / shard.file

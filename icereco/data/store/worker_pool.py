@@ -16,18 +16,18 @@ from icereco.system.worker_processes import CONTEXT, working
 
 __all__ = ["KilledError", "run_tasks"]
 
-Tell = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 """Called with (part, events of it that are done)."""
 
 _LOOK_SECONDS = 0.5
-_TELL_EVERY = 4096
+_REPORT_EVERY = 4096
 
 
 class KilledError(IcerecoError):
     """A process that prepares events was killed."""
 
 
-def run_tasks(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threading.Event) -> None:
+def run_tasks(tasks: Sequence[PartTask], processes: int, report: Report, stop: threading.Event) -> None:
     """Prepare parts in their order, until they are done or `stop` is set.
 
     Raises:
@@ -35,42 +35,42 @@ def run_tasks(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threa
         KilledError: a process was killed.
     """
     if processes > 1:
-        _in_processes(tasks, processes, tell, stop)
+        _in_processes(tasks, processes, report, stop)
     else:
-        _here(tasks, tell, stop)
+        _here(tasks, report, stop)
 
 
 class _StoppedError(Exception):
-    """An end has been asked for."""
+    """The caller has asked to stop."""
 
 
-def _here(tasks: Iterable[PartTask], tell: Tell, stop: threading.Event) -> None:
+def _here(tasks: Iterable[PartTask], report: Report, stop: threading.Event) -> None:
     def on_progress(task: PartTask, events: int) -> None:
         if stop.is_set():
             raise _StoppedError
         if events < task.events:
-            tell(task.number, events)
+            report(task.number, events)
 
     with suppress(_StoppedError):
         for task in tasks:
             prepare_part(task, partial(on_progress, task))
-            tell(task.number, task.events)
+            report(task.number, task.events)
 
 
-def _in_processes(tasks: Sequence[PartTask], processes: int, tell: Tell, stop: threading.Event) -> None:
-    taken, told = CONTEXT.Value("q", 0), CONTEXT.Queue()
-    # Files are written beside their place: a worker that is ended leaves nothing half done.
-    with working("icereco-prepare", _work, processes, taken, told) as workers:
-        with suppress(ConnectionError):  # of a worker that is dead, which is reported below
+def _in_processes(tasks: Sequence[PartTask], processes: int, report: Report, stop: threading.Event) -> None:
+    taken, results = CONTEXT.Value("q", 0), CONTEXT.Queue()
+    # Files are written under temporary names: a worker that is terminated leaves none half done.
+    with working("icereco-prepare", _work, processes, taken, results) as workers:
+        with suppress(ConnectionError):  # a worker is dead, which is reported below
             for _, pipe in workers:
                 pipe.send(tasks)
-        _listen(len(tasks), [worker for worker, _ in workers], told, tell, stop)
+        _listen(len(tasks), [worker for worker, _ in workers], results, report, stop)
 
 
-def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: threading.Event) -> None:
+def _listen(left: int, workers: Sequence[Any], results: Any, report: Report, stop: threading.Event) -> None:
     while left and not stop.is_set():
         try:
-            part, events, last = told.get(timeout=_LOOK_SECONDS)
+            part, events, last = results.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             if any(worker.exitcode for worker in workers):
                 raise KilledError(
@@ -81,24 +81,24 @@ def _listen(left: int, workers: Sequence[Any], told: Any, tell: Tell, stop: thre
         if isinstance(events, BaseException):
             raise events
         left -= last
-        tell(part, events)
+        report(part, events)
 
 
-def _work(pipe: Connection, taken: Any, told: Any) -> None:
+def _work(pipe: Connection, taken: Any, results: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     tasks: Sequence[PartTask] = pipe.recv()
     while (number := _next(taken)) < len(tasks):
         task = tasks[number]
         try:
-            prepare_part(task, partial(_on_progress, told, task))
-            told.put((task.number, task.events, True))
+            prepare_part(task, partial(_on_progress, results, task))
+            results.put((task.number, task.events, True))
         except (IcerecoError, OSError) as error:
-            told.put((task.number, error, True))
+            results.put((task.number, error, True))
 
 
-def _on_progress(told: Any, task: PartTask, events: int) -> None:
-    if events < task.events and events % _TELL_EVERY == 0:
-        told.put((task.number, events, False))
+def _on_progress(results: Any, task: PartTask, events: int) -> None:
+    if events < task.events and events % _REPORT_EVERY == 0:
+        results.put((task.number, events, False))
 
 
 def _next(taken: Any) -> int:
@@ -109,7 +109,7 @@ def _next(taken: Any) -> int:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot end its workers."""
+    """End this worker with its parent: one that is killed cannot end its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

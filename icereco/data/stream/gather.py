@@ -85,15 +85,15 @@ def _offsets(counts: Sequence[int] | Int[ndarray, "count"]) -> Int[ndarray, "cou
 def _pulse_columns(blocks: Sequence[pa.RecordBatch]) -> list[str]:
     """What the blocks know of a pulse, but for its sensor."""
     schemas = [block.schema for block in blocks]
-    names, *others = (
+    names, *other_names = (
         [name for name in pulse_columns(schema) if name != "sensor_id"]
         for schema in schemas
         if schema is schemas[0] or not schema.equals(schemas[0])
     )
-    for other in others:
-        if set(other) != set(names):
+    for different in other_names:
+        if set(different) != set(names):
             raise IcerecoError(
-                f"events with the pulse columns {', '.join(names)} and events with {', '.join(other)} cannot be mixed "
+                f"events with the pulse columns {', '.join(names)} and events with {', '.join(different)} cannot be mixed "
                 "in a batch; train on data sets that have the same"
             )
     return names

@@ -77,7 +77,7 @@ def fill_evenly(
 
     Their number is a multiple of `multiple`, unless almost all are lone events or there are too few events.
 
-    Bright events are dealt out first, each to the batch that has least; the others fill the batches to one level in
+    Bright events are dealt out first, each to the batch that has least; the dim ones fill the batches to one level in
     random order. So every batch mixes bright and dim events as the data do, and steps take equally long.
     """
     shares = budget.shares(pulses, doms)
@@ -102,12 +102,12 @@ def _even_batches(
     cost = shares.max(axis=0)
     brightest = np.flatnonzero(cost > _BIG_SHARE)
     brightest = brightest[np.argsort(-cost[brightest], kind="stable")]
-    others = random.permutation(np.flatnonzero(cost <= _BIG_SHARE))
+    dim = random.permutation(np.flatnonzero(cost <= _BIG_SHARE))
     # Rounding must not ask for one batch more than exactly full ones.
     count = max(1, int(np.ceil(cost.sum() - 1e-9)))
     while True:
         count += -(count + lone) % multiple
-        batch = _deal(cost, brightest, others, count)
+        batch = _deal(cost, brightest, dim, count)
         fullest = max((np.bincount(batch, share).max(initial=0) for share in shares), default=0)
         if fullest <= 1 + 1e-9:
             return batch
@@ -117,10 +117,10 @@ def _even_batches(
 def _deal(
     cost: Float[ndarray, "event"],
     brightest: Int[ndarray, "bright"],
-    others: Int[ndarray, "other"],
+    dim: Int[ndarray, "dim"],
     count: int,
 ) -> Int[ndarray, "event"]:
-    """Bright events, from the brightest on, each to the batch that holds least; then the others to one level."""
+    """Bright events, from the brightest on, each to the batch that holds least; then the dim ones to one level."""
     batch = np.empty(len(cost), np.int64)
     load = np.zeros(count)
     bins = [(0.0, number) for number in range(count)]
@@ -129,10 +129,10 @@ def _deal(
         batch[event] = number
         load[number] = filled + cost[event]
         heapq.heapreplace(bins, (load[number], number))
-    poured = cost[others]
+    poured = cost[dim]
     room = np.maximum(_level(load, float(poured.sum())) - load, 0)
     middles = np.cumsum(poured) - poured / 2
-    batch[others] = np.minimum(np.searchsorted(np.cumsum(room), middles), count - 1)
+    batch[dim] = np.minimum(np.searchsorted(np.cumsum(room), middles), count - 1)
     return batch
 
 

@@ -1,4 +1,4 @@
-"""Work ahead of the one who takes the results, in a thread."""
+"""Makes results in threads, ahead of the loop that uses them."""
 
 import queue
 import threading
@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 
 
 class _End:
-    """What the thread says last: that it is done, or what went wrong."""
+    """The last item of the thread: that it is done, or what went wrong."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
@@ -61,13 +61,13 @@ def _work(items: Iterable[Item], ready: "queue.Queue[Item | _End]", stop: thread
         for item in items:
             if not _put(item, ready, stop):
                 return
-    except BaseException as raised:  # the consumer's thread is where it must be seen
+    except BaseException as raised:  # is raised again in the consumer's thread
         error = raised
     _put(_End(error), ready, stop)
 
 
 def _put(item: "Item | _End", ready: "queue.Queue[Item | _End]", stop: threading.Event) -> bool:
-    """Put an item as soon as there is room; False if it is no longer wanted."""
+    """Put an item as soon as there is room; False if the consumer has stopped."""
     while not stop.is_set():
         try:
             ready.put(item, timeout=0.1)

@@ -46,13 +46,13 @@ class Portion:
 
     def row_numbers(self) -> Int[ndarray, "event"]:
         """The rows of all these events; looks at every event id."""
-        offsets, found = self.store.block_offsets, [np.empty(0, np.int64)]
+        offsets, rows = self.store.block_offsets, [np.empty(0, np.int64)]
         numbers = self.blocks()
         for some in np.array_split(numbers, max(len(numbers) // 256, 1)):
             for number, block in zip(some.tolist(), self.store.blocks(some.tolist()), strict=True):
                 first = int(offsets[number])
-                found.append(first + self.within(block.column("event_id").to_numpy(), first))
-        return np.concatenate(found)
+                rows.append(first + self.within(block.column("event_id").to_numpy(), first))
+        return np.concatenate(rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,8 +167,8 @@ def _shares(weight: float) -> list[float]:
 
 def part_order(store: Store, seed: int) -> list[int]:
     """In what order an epoch that begins before the store is whole needs its parts: the first, then any."""
-    others = np.arange(1, len(store.geometry.part_events))
-    return [0, *np.random.default_rng([seed, 2]).permutation(others).tolist()]
+    remaining = np.arange(1, len(store.geometry.part_events))
+    return [0, *np.random.default_rng([seed, 2]).permutation(remaining).tolist()]
 
 
 def _span(

@@ -2,8 +2,8 @@
 
 Shuffling is by blocks, which are read in one piece: the blocks of all data sets in random order, then the events
 within a window of several blocks. The batches of an epoch depend on (stores, rows, weights, budget, seed, epoch, ranks)
-alone, not on how many threads load them, so that a position (epoch, batch) is all it takes to go on exactly where one
-stopped.
+alone, not on how many threads load them, so that a position (epoch, batch) is all it takes to continue exactly where a
+training stopped.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,8 +38,8 @@ class Stream:
         seed: of the shuffling.
         window_blocks: blocks among which events are shuffled; memory holds about two windows, and one for each worker.
         workers: threads that load windows ahead; 0 loads when asked, in the caller's thread.
-        rank, ranks: of so many processes that train together, this one. Each gets as many batches, of about the same
-            cost, at every step; no event is seen by two.
+        rank, ranks: number of this process, and how many train together. All get equally many batches, of about the
+            same cost at every step; no event is seen by two.
     """
 
     portions: Sequence[Portion]

@@ -1,7 +1,7 @@
-"""Converting a source to the own layout or to Kaggle's: a folder of files that appear one by one, so that it can go on.
+"""Converting a source to the own layout or to Kaggle's: a folder of files that appear one by one, so that it can be continued.
 
-What is done is told by the files themselves. `.conversion.json` says what is being converted, and how; a folder with
-another one, or with files of anyone else, is refused. One parquet file in place of a folder appears at the end.
+The files themselves show what is done. `.conversion.json` says what is being converted, and how; a folder with
+another conversion, or with other files, is refused. One parquet file in place of a folder appears at the end.
 """
 
 import json
@@ -73,7 +73,7 @@ class Conversion:
         return self.output.suffix in (".parquet", ".pq")
 
     def plan(self) -> dict[str, Any]:
-        """What must be the same for a conversion to go on."""
+        """Return what must be the same for a conversion to be continued."""
         return {
             "layout": self.layout,
             "source": str(self.source.path.resolve()),
@@ -101,45 +101,47 @@ class Outcome:
     left_out: tuple[str, ...] = ()
 
 
-def convert(asked: Conversion, advance: Callable[[int], object] = lambda _: None) -> Outcome:
+def convert(conversion: Conversion, advance: Callable[[int], object] = lambda _: None) -> Outcome:
     """Write all events of a source; what an interrupted conversion finished is kept.
 
     Memory holds a few thousand events, and 8 bytes for each event id.
 
     Args:
-        asked: what, and how.
+        conversion: what is converted, and how.
         advance: called with the number of events whenever some are done.
 
     Raises:
         IcerecoError: a bad event (see `icereco.tables.validation`), no events, a folder with something else in it, or one
             that cannot be written.
     """
-    if asked.to_one_file:
-        return _convert_to_file(asked, advance)
-    target = _Target(asked)
+    if conversion.to_one_file:
+        return _convert_to_file(conversion, advance)
+    target = _Target(conversion)
     if (finished := target.begin()) is not None:
         advance(finished.events)
         return finished
     kept = target.event_ids()
     advance(len(kept))
-    events = _Events(asked.source, asked.detector, kept)
-    for number, batches in enumerate(_in_files(events, asked.events_per_file), len(target.done())):
+    events = _Events(conversion.source, conversion.detector, kept)
+    for number, batches in enumerate(_in_files(events, conversion.events_per_file), len(target.done())):
         target.write(number, batches, advance)
     outcome = Outcome(events.total(), len(kept), len(target.done()), target.left_out)
     target.finish(outcome)
     return outcome
 
 
-def _convert_to_file(asked: Conversion, advance: Callable[[int], object]) -> Outcome:
-    if asked.layout != "icereco":
-        raise IcerecoError(f"{asked.output}: Kaggle's layout is a folder; give the name of one")
-    if asked.output.exists():
-        raise IcerecoError(f"{asked.output} is there already; give another name, or remove it")
-    events = _Events(asked.source, asked.detector, np.empty(0, np.int64))
+def _convert_to_file(conversion: Conversion, advance: Callable[[int], object]) -> Outcome:
+    if conversion.layout != "icereco":
+        raise IcerecoError(f"{conversion.output}: Kaggle's layout is a folder; give the name of one")
+    if conversion.output.exists():
+        raise IcerecoError(f"{conversion.output} is there already; give another name, or remove it")
+    events = _Events(conversion.source, conversion.detector, np.empty(0, np.int64))
     stream = iter(events)
     first = next(stream, None)
     if first is not None:
-        with OwnWriter(asked.output, provenance(converted_from=asked.plan()), first.schema) as writer:
+        with OwnWriter(
+            conversion.output, provenance(converted_from=conversion.plan()), first.schema
+        ) as writer:
             for batch in chain([first], stream):
                 writer.write(batch)
                 advance(batch.num_rows)
@@ -173,7 +175,7 @@ class _Events:
             if plain.schema.names != schema.names:
                 differs = ", ".join(sorted(set(plain.schema.names) ^ set(schema.names)))
                 raise IcerecoError(
-                    f"{self.checker.file}: differs in columns ({differs}) from what was read before; convert them apart"
+                    f"{self.checker.file}: differs in columns ({differs}) from what was read before; convert them separately"
                 )
             yield plain
 
@@ -199,7 +201,7 @@ def _in_files(events: "_Events", events_per_file: int) -> Iterator[Iterator[pa.R
     waiting: list[pa.RecordBatch] = []
     stream = iter(events)
 
-    def one() -> Iterator[pa.RecordBatch]:
+    def one_file() -> Iterator[pa.RecordBatch]:
         room = events_per_file
         while room and (batch := waiting.pop() if waiting else next(stream, None)) is not None:
             yield batch.slice(0, room)
@@ -213,30 +215,30 @@ def _in_files(events: "_Events", events_per_file: int) -> Iterator[Iterator[pa.R
             if first is None:
                 return
             waiting.append(first)
-        yield one()
+        yield one_file()
 
 
 class _Target:
     """The folder that is written."""
 
-    def __init__(self, asked: Conversion) -> None:
-        self._asked, self._folder = asked, asked.output
-        self._kaggle = asked.layout == "kaggle"
-        self._plan = asked.plan()
+    def __init__(self, conversion: Conversion) -> None:
+        self._conversion, self._folder = conversion, conversion.output
+        self._kaggle = conversion.layout == "kaggle"
+        self._plan = conversion.plan()
         self.left_out: tuple[str, ...] = ()
 
     def begin(self) -> Outcome | None:
-        """Find the folder new, as an interrupted conversion of the same left it, or finished.
+        """Begin a new folder, or continue that of an interrupted conversion of the same source.
 
         Returns:
             What was done, if it is finished.
         """
         if self._kaggle:
-            require_small_ids(self._asked.detector)
+            require_small_ids(self._conversion.detector)
         if (self._folder / _PLAN).is_file():
-            found = self._found()
-            differs = [key for key in self._plan if found["plan"].get(key) != self._plan[key]]
-            if not differs and (finished := found["finished"]):
+            noted = self._noted()
+            differs = [key for key in self._plan if noted["plan"].get(key) != self._plan[key]]
+            if not differs and (finished := noted["finished"]):
                 return Outcome(
                     finished["events"], finished["events"], finished["files"], tuple(finished["left_out"])
                 )
@@ -252,11 +254,11 @@ class _Target:
             left.unlink()
         return None
 
-    def _found(self) -> dict[str, Any]:
+    def _noted(self) -> dict[str, Any]:
         file = self._folder / _PLAN
         try:
-            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return {"plan": dict(found["plan"]), "finished": found["finished"]}
+            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return {"plan": dict(document["plan"]), "finished": document["finished"]}
         except (ValueError, LookupError, TypeError) as error:
             raise IcerecoError(f"{file}: damaged; remove {self._folder}, or give another folder") from error
 
@@ -266,10 +268,10 @@ class _Target:
 
     def done(self) -> list[Path]:
         """The files with events, in order, as far as there is no gap."""
-        found: list[Path] = []
-        while (path := self._ids_file(len(found))) is not None:
-            found.append(path)
-        return found
+        files: list[Path] = []
+        while (path := self._ids_file(len(files))) is not None:
+            files.append(path)
+        return files
 
     def event_ids(self) -> Int[ndarray, "event"]:
         """Of all events that are written."""
@@ -287,20 +289,20 @@ class _Target:
             for batch in chain([first], batches):
                 writer.write(batch)
                 advance(batch.num_rows)
-            if isinstance(writer, KaggleBatch):  # the file that tells of the events takes its name first
+            if isinstance(writer, KaggleBatch):  # the file with the event ids takes its name first
                 piece = self._meta_piece(number)
                 with replacing(piece) as temporary, explaining(piece):
                     write_meta(temporary, writer.meta, facts)
 
     def finish(self, outcome: Outcome) -> None:
-        """Write what only the whole can tell, and that it is finished."""
+        """Write the files that need all events, and note that the conversion is finished."""
         if self._kaggle:
             self._finish_kaggle()
         self._note(outcome)
         rmtree(self._folder / _META, ignore_errors=True)
 
     def _finish_kaggle(self) -> None:
-        write_text(self._folder / "sensor_geometry.csv", geometry_csv(self._asked.detector))
+        write_text(self._folder / "sensor_geometry.csv", geometry_csv(self._conversion.detector))
         pieces = [self._meta_piece(number) for number in range(len(self.done()))]
         schema = pq.read_schema(pieces[0])
         path = self._folder / f"{'train' if 'azimuth' in schema.names else 'test'}_meta.parquet"

@@ -1,7 +1,7 @@
 """Writing events in the layout of the Kaggle competition: `train/batch_N.parquet`, `train_meta.parquet`, `sensor_geometry.csv`.
 
 The meta table has all targets besides the competition's columns, where they are known; `last_pulse_index`
-is inclusive. Times are rounded to whole nanoseconds. Columns beside `icereco.tables.schema.SCHEMA` have no place here.
+is inclusive. Times are rounded to whole nanoseconds. Columns other than `icereco.tables.schema.SCHEMA` have no place here.
 """
 
 import json
@@ -93,7 +93,7 @@ class KaggleBatch:
 
 
 class KaggleWriter:
-    """The whole folder, of which every file appears at the end, or none; the meta table is held in memory until then."""
+    """Writes the whole folder, of which every file appears at the end, or none; the meta table is held in memory until then."""
 
     def __init__(self, folder: Path, detector: Detector, provenance: dict[str, Any]) -> None:
         require_small_ids(detector)
@@ -128,7 +128,7 @@ class KaggleWriter:
                 self._stack.__exit__(kind, error, trace)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append events to the batch file, and their truth to the table of events."""
+        """Append events."""
         start = 0
         while start < batch.num_rows:
             if not self._batches or self._batches[-1].events == EVENTS_PER_BATCH:
@@ -158,7 +158,7 @@ def require_small_ids(detector: Detector) -> None:
 
 
 def write_meta(path: Path, rows: list[pa.RecordBatch], provenance: dict[str, Any]) -> None:
-    """Rows of the meta table as one file.
+    """Write rows of the meta table as one file.
 
     Raises:
         OSError: it cannot be written; the caller knows the name it is to have.

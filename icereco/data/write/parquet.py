@@ -81,7 +81,7 @@ class ParquetFile:
             self._flush(everything=False)
 
     def _abandon(self) -> None:
-        with suppress(OSError):  # of a disk that is full: why it is closed unfinished has been reported
+        with suppress(OSError):  # the disk may be full; the first error is raised already
             self._file.close()
 
     def _flush(self, *, everything: bool) -> None:
