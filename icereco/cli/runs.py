@@ -129,7 +129,7 @@ def _document(run: RunFolder) -> dict[str, Any]:
 
 
 def _print(runs: list[RunFolder], console: Console) -> None:
-    """Print whole names and as many columns as there is room for; all of them if this is no terminal."""
+    """Print whole names and as many columns as there is room for; all columns if this is not a terminal."""
     rows = [_row(run) for run in runs]
     columns = list(_COLUMNS)
     if not console.is_terminal:

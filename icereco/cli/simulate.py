@@ -114,7 +114,7 @@ def _require_new(output: Path, layout: Layout) -> None:
     names += [] if layout == "icereco" else list(_KAGGLE_FILES)
     for name in names:
         if (output / name).exists():
-            raise IcerecoError(f"{output / name} is there already; give another folder with -o, or remove it")
+            raise IcerecoError(f"{output / name} already exists; give another folder with -o, or remove it")
 
 
 def _default_workers() -> int:

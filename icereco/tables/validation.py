@@ -267,7 +267,7 @@ class _SeenIds:
     runs: list[Int[ndarray, "id"]]
 
     def add(self, event_id: Int[ndarray, "event"]) -> int | None:
-        """Add ids; the first that is there already, or None."""
+        """Add ids; return one that occurs twice, or None."""
         fresh = np.sort(event_id)
         repeated = np.flatnonzero(fresh[1:] == fresh[:-1])
         if len(repeated):

@@ -49,8 +49,8 @@ BAD_PULSES = {
 def test_a_bad_pulse_is_named_with_file_row_and_event(tmp_path, rows, detector, case):
     name, value, message = BAD_PULSES[case]
     rows[33][name][4] = value
-    found = complaint(written(tmp_path, rows), detector)
-    assert re.search(rf"events.parquet: row 33, event_id {rows[33]['event_id']}: {message}", found), found
+    error = complaint(written(tmp_path, rows), detector)
+    assert re.search(rf"events.parquet: row 33, event_id {rows[33]['event_id']}: {message}", error), error
 
 
 def test_a_bad_value_in_the_second_file_of_a_folder_names_that_file(tmp_path, rows, detector):
@@ -62,9 +62,9 @@ def test_a_bad_value_in_the_second_file_of_a_folder_names_that_file(tmp_path, ro
 
 def test_lists_of_different_length_are_refused(tmp_path, rows, detector):
     rows[20]["charge"].append(1.0)
-    found = complaint(written(tmp_path, rows), detector)
-    assert f"row 20, event_id {rows[20]['event_id']}: lists of different length" in found
-    assert "sensor_id has 6 values, charge has 7" in found
+    error = complaint(written(tmp_path, rows), detector)
+    assert f"row 20, event_id {rows[20]['event_id']}: lists of different length" in error
+    assert "sensor_id has 6 values, charge has 7" in error
 
 
 def test_a_null_list_is_refused(tmp_path, rows, detector):
@@ -77,8 +77,8 @@ def test_a_null_list_is_refused(tmp_path, rows, detector):
 @pytest.mark.parametrize(("first", "second"), [(3, 4), (0, 39), (17, 30)])
 def test_a_duplicate_event_id_is_refused_even_batches_apart(tmp_path, rows, detector, first, second):
     rows[second]["event_id"] = rows[first]["event_id"]
-    found = complaint(written(tmp_path, rows), detector)
-    assert f"row {second}, event_id {rows[first]['event_id']}: this event_id occurs more than once" in found
+    error = complaint(written(tmp_path, rows), detector)
+    assert f"row {second}, event_id {rows[first]['event_id']}: this event_id occurs more than once" in error
 
 
 def test_unsorted_event_ids_are_fine_and_keep_their_order(tmp_path, rows, detector):
@@ -127,8 +127,8 @@ def test_bad_truth_is_refused_where_truth_is_needed(tmp_path, rows, detector, co
 def test_absent_truth_is_refused_where_truth_is_needed(tmp_path, detector):
     path = tmp_path / "events.parquet"
     pq.write_table(random_events(np.full(3, 5), truth=False), path)
-    found = complaint(path, detector, need_truth=True)
-    assert "truth is needed here: columns azimuth (rad), zenith (rad) missing; found: event_id" in found
+    error = complaint(path, detector, need_truth=True)
+    assert "truth is needed here: columns azimuth (rad), zenith (rad) missing; found: event_id" in error
 
 
 def refused(path: Path) -> str:
@@ -164,18 +164,18 @@ def test_a_file_damaged_in_the_middle_is_an_error_of_that_file(tmp_path, rows, d
 def test_a_file_of_another_format_is_named_as_such(tmp_path, content, words):
     path = tmp_path / "events.parquet"
     path.write_bytes(content)
-    found = refused(path)
-    assert words in found
-    assert "icereco needs: one row per event" in found
-    assert "kaggle needs:" in found
+    error = refused(path)
+    assert words in error
+    assert "icereco needs: one row per event" in error
+    assert "kaggle needs:" in error
 
 
 def test_missing_columns_name_what_is_needed_and_what_was_found(tmp_path, rows):
     path = written(tmp_path, rows)
     pq.write_table(pq.read_table(path).drop_columns(["charge"]), path)
-    found = refused(path)
-    assert "found: event_id (int64), sensor_id (list<" in found
-    assert "lists sensor_id, time, charge, auxiliary" in found
+    error = refused(path)
+    assert "found: event_id (int64), sensor_id (list<" in error
+    assert "lists sensor_id, time, charge, auxiliary" in error
 
 
 def test_a_folder_without_tables_is_refused(tmp_path):

@@ -345,7 +345,7 @@ class TestCommand:
         (tmp_path / "events.parquet").touch()
         done = CliRunner().invoke(command, ["--events", "5", "-o", str(tmp_path)])
         assert isinstance(done.exception, IcerecoError)
-        assert "is there already" in str(done.exception)
+        assert "already exists" in str(done.exception)
 
     @pytest.mark.parametrize(
         ("option", "message"),

@@ -169,7 +169,7 @@ def test_a_name_is_not_reused_by_accident(events):
 
 def test_a_data_set_whose_files_are_gone_says_how_to_find_them_again(events, tmp_path):
     add(DataSet(name="ice", path=tmp_path / "gone"))
-    assert "(notthere)" in "".join(said("data", "list").split())  # a long path folds anywhere
+    assert "(missing)" in "".join(said("data", "list").split())  # a long path folds anywhere
     assert f"should be at {tmp_path / 'gone'}" in refused("data", "show", "ice")
     assert "icereco data add ice PATH --replace" in refused("reconstruct", "ice", "--method", "linefit")
 
@@ -231,7 +231,7 @@ def test_a_data_set_of_another_detector_is_refused(events):
 
 
 def test_add_reports_at_once_that_the_events_do_not_fit(events):
-    told = said("data", "add", "ice", events, "--detector", "deepcore")
-    assert "its first events cannot be read this way" in told
-    assert "outside deepcore" in told
+    output = said("data", "add", "ice", events, "--detector", "deepcore")
+    assert "its first events cannot be read this way" in output
+    assert "outside deepcore" in output
     assert list(data_sets()) == ["ice"]

@@ -183,7 +183,7 @@ def test_existing_files_are_never_overwritten(events, detector, tmp_path):
     with pytest.raises(IcerecoError, match="holds something else"):
         convert(Conversion(source, detector, tmp_path / "mine"))
     (tmp_path / "one.parquet").write_text("keep")
-    with pytest.raises(IcerecoError, match="is there already"):
+    with pytest.raises(IcerecoError, match="already exists"):
         convert(Conversion(source, detector, tmp_path / "one.parquet"))
     convert(Conversion(source, detector, tmp_path / "out"))
     with pytest.raises(IcerecoError, match=r"holds another conversion \(of another layout\)"):
@@ -235,7 +235,7 @@ def test_the_command_converts_a_named_data_set_and_says_what_next(events, tmp_pa
     document = json.loads(run("data", "convert", "ice", tmp_path / "out", "--layout", "kaggle", "--json"))
     assert (document["events"], document["files"]) == (300, 1)
     again = run("data", "convert", "ice", tmp_path / "out", "--layout", "kaggle")
-    assert "300 events were there already" in again
+    assert "300 events were converted before" in again
     assert "icereco data show" in again
 
 

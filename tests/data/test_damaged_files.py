@@ -115,8 +115,8 @@ def test_damage_to_what_icereco_wrote_never_goes_unnoticed(tmp_path, detector):
     for path in mutants(tmp_path / "events.parquet", tmp_path / "damaged", 60):
         if refused(path, detector) is None:
             batches = list(open_source(path).checked(detector))
-            found = pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
-            assert found.select(whole.schema.names).equals(
+            readable = pa.Table.from_batches([batch.replace_schema_metadata(None) for batch in batches])
+            assert readable.select(whole.schema.names).equals(
                 pa.Table.from_batches([whole.replace_schema_metadata(None)])
             )
 

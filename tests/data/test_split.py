@@ -101,8 +101,8 @@ def test_training_sees_no_event_of_another_part(folder, detector, rule, exact, m
         parts = rule.parts_of_events(ids)
     else:
         parts = np.repeat([PARTS.index(part) for part in rule.parts_of_files(source.part_names())], 75)
-    for number, found in enumerate((train, validation, test)):
-        assert found == set(ids[parts == number].tolist())
+    for number, selected in enumerate((train, validation, test)):
+        assert selected == set(ids[parts == number].tolist())
     if exact:
         assert (len(split.train), len(split.validation)) == (len(train), len(validation))
     # Block by block, as a stream looks for them, they are the same.

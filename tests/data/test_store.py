@@ -38,9 +38,9 @@ def source(tmp_path, event_table):
 def same(first: EventBatch, second: EventBatch) -> None:
     """Bit for bit, in the same types."""
     for name, expected in arrays_of(second).items():
-        found = arrays_of(first)[name]
-        assert found.dtype == expected.dtype, name
-        np.testing.assert_array_equal(found, expected, name)
+        stored = arrays_of(first)[name]
+        assert stored.dtype == expected.dtype, name
+        np.testing.assert_array_equal(stored, expected, name)
 
 
 def arrays_of(batch: EventBatch) -> dict[str, np.ndarray]:
@@ -246,8 +246,8 @@ def test_a_growing_store_gives_each_part_as_soon_as_it_is_there(
     split_into(4, event_table, tmp_path / "data")
     source = open_source(tmp_path / "data")
     with growing(source, detector, lambda store: range(4)) as store:
-        found = stored_events(store, np.arange(300))
-    same(found, event_batch(event_table, detector))
+        stored = stored_events(store, np.arange(300))
+    same(stored, event_batch(event_table, detector))
     with growing(source, detector, lambda store: range(4)) as store:
         assert store.wait is None, "it is whole now"
 

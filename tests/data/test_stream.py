@@ -36,9 +36,9 @@ def flat(batches: list[list[int]]) -> list[int]:
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_an_epoch_has_every_event_once(store, detector, event_table, workers):
     stream = Stream([Portion(store)], detector, budget=BUDGET, window_blocks=4, workers=workers)
-    found = ids(stream.epoch(0))
-    assert sorted(flat(found)) == event_table["event_id"].to_pylist()
-    assert flat(found) != event_table["event_id"].to_pylist()
+    streamed = ids(stream.epoch(0))
+    assert sorted(flat(streamed)) == event_table["event_id"].to_pylist()
+    assert flat(streamed) != event_table["event_id"].to_pylist()
 
 
 def test_batches_carry_the_events_as_they_are_in_the_store(stream, event_table):
@@ -80,10 +80,10 @@ def test_ranks_share_every_event_whatever_the_number_of_threads(store, detector,
         )
         return ids(stream.epoch(1))
 
-    found = [batches(rank, workers) for rank in range(ranks)]
-    assert found == [batches(rank, 0) for rank in range(ranks)]
-    assert len({len(one) for one in found}) == 1, "as many steps for each"
-    seen = flat([batch for rank in found for batch in rank])
+    streamed = [batches(rank, workers) for rank in range(ranks)]
+    assert streamed == [batches(rank, 0) for rank in range(ranks)]
+    assert len({len(one) for one in streamed}) == 1, "as many steps for each"
+    seen = flat([batch for rank in streamed for batch in rank])
     assert set(seen) == set(event_table["event_id"].to_pylist())
     assert len(seen) - len(set(seen)) < 0.1 * len(seen), "few are given twice to come out even"
 
@@ -91,10 +91,10 @@ def test_ranks_share_every_event_whatever_the_number_of_threads(store, detector,
 def test_without_lone_events_no_rank_sees_an_event_of_another(make_store, detector):
     store = make_store(random_events(np.full(640, 12)), block_events=16)
     streams = [Stream([Portion(store)], detector, BUDGET, rank=rank, ranks=4) for rank in range(4)]
-    found = [ids(stream.epoch(0)) for stream in streams]
-    assert sorted(flat([batch for rank in found for batch in rank])) == list(range(1_000, 1_640))
-    assert len({len(one) for one in found}) == 1
-    assert ids(streams[2].epoch(0, 3)) == found[2][3:]
+    streamed = [ids(stream.epoch(0)) for stream in streams]
+    assert sorted(flat([batch for rank in streamed for batch in rank])) == list(range(1_000, 1_640))
+    assert len({len(one) for one in streamed}) == 1
+    assert ids(streams[2].epoch(0, 3)) == streamed[2][3:]
 
 
 def test_data_sets_are_mixed_as_their_weights_say(make_store, detector):
@@ -144,19 +144,19 @@ def test_a_growing_store_is_begun_in_stages_of_more_and_more_parts(make_store, m
         assert sorted(seen) == list(range(70))
         start = 0
         for stop in stages:
-            found = seen[int(start * 10) : int(stop * 10)]
-            assert {block // 10 for block in found} == set(order[int(start) : max(int(stop), 1)])
-            assert len(found) == 2 or stop >= 1, "the first file of two blocks"
+            stage = seen[int(start * 10) : int(stop * 10)]
+            assert {block // 10 for block in stage} == set(order[int(start) : max(int(stop), 1)])
+            assert len(stage) == 2 or stop >= 1, "the first file of two blocks"
             start = stop
 
 
 def test_in_order_gives_the_order_of_the_store(store, detector, event_table):
     rows = np.flatnonzero(np.arange(300) % 3 == 0)
     stream = Stream([Portion(store, RowNumbers(rows))], detector, BUDGET)
-    found = ids(stream.in_order())
-    assert flat(found) == event_table["event_id"].to_numpy()[rows].tolist()
-    assert ids(stream.in_order(2)) == found[2:]
-    assert sorted(flat(ids(stream.epoch(0)))) == flat(found)
+    streamed = ids(stream.in_order())
+    assert flat(streamed) == event_table["event_id"].to_numpy()[rows].tolist()
+    assert ids(stream.in_order(2)) == streamed[2:]
+    assert sorted(flat(ids(stream.epoch(0)))) == flat(streamed)
 
 
 def test_a_huge_event_is_a_batch_of_its_own_and_whole(make_store, detector):

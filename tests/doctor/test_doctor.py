@@ -72,9 +72,9 @@ CONVENTIONS = {
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_every_other_convention_of_the_direction_is_named(ppc, tmp_path, detector, convention):
-    found = wrong(examined(with_direction(ppc, CONVENTIONS[convention]), tmp_path, detector))
-    assert found.keys() == {"direction"}
-    assert re.search(convention, found["direction"]), found
+    problems = wrong(examined(with_direction(ppc, CONVENTIONS[convention]), tmp_path, detector))
+    assert problems.keys() == {"direction"}
+    assert re.search(convention, problems["direction"]), problems
 
 
 def om_by_om(sensor, detector):
@@ -105,10 +105,10 @@ TRAPS = {
 def test_every_trap_in_the_pulses_is_found(ppc, tmp_path, detector, trap):
     column, change, expected = TRAPS[trap]
     planted = with_values(ppc, column, lambda values: change(values, detector).astype(values.dtype))
-    found = wrong(examined(planted, tmp_path, detector))
-    assert found.keys() == expected.keys()
+    problems = wrong(examined(planted, tmp_path, detector))
+    assert problems.keys() == expected.keys()
     for check, words in expected.items():
-        assert re.search(words, found[check]), found
+        assert re.search(words, problems[check]), problems
 
 
 def repeated(table: pa.Table, ids) -> pa.Table:
@@ -154,10 +154,10 @@ EVENT_TRAPS = {
 @pytest.mark.parametrize("trap", EVENT_TRAPS)
 def test_every_trap_in_the_events_is_found(ppc, tmp_path, detector, trap):
     plant, expected = EVENT_TRAPS[trap]
-    found = wrong(examined(plant(ppc), tmp_path, detector))
-    assert expected.keys() <= found.keys() <= {*expected, "direction"}
+    problems = wrong(examined(plant(ppc), tmp_path, detector))
+    assert expected.keys() <= problems.keys() <= {*expected, "direction"}
     for check, words in expected.items():
-        assert words in found[check], found
+        assert words in problems[check], problems
 
 
 def test_empty_events_and_constant_columns_give_warnings(ppc, tmp_path, detector):
@@ -208,9 +208,9 @@ TARGET_TRAPS = {
 @pytest.mark.parametrize("trap", TARGET_TRAPS)
 def test_every_trap_in_the_targets_is_found(ppc, tmp_path, detector, trap):
     plant, words = TARGET_TRAPS[trap]
-    found = wrong(examined(plant(ppc), tmp_path, detector))
-    assert found.keys() - {"direction"} == {"vertex" if "vert" in words or "light" in words else "targets"}
-    assert any(re.search(words, what) for what in found.values()), found
+    problems = wrong(examined(plant(ppc), tmp_path, detector))
+    assert problems.keys() - {"direction"} == {"vertex" if "vert" in words or "light" in words else "targets"}
+    assert any(re.search(words, what) for what in problems.values()), problems
 
 
 def test_missing_targets_are_counted_and_unknown_kinds_are_named(ppc, tmp_path, detector):
@@ -274,8 +274,8 @@ def test_good_files_pass(shared_data, detector):
 def test_real_events_pass_except_for_the_repeated_one(shared_data, detector):
     path = shared_data / "icecube_real" / "pulses.parquet"
     findings = examine(take_sample(open_source(path), detector, 20_000))
-    (found,) = [one for one in findings if one.severity in ("error", "warning")]
-    assert "1 of 38 events have exactly the pulses of another, such as event_id 9 and 14" in found.evidence
+    (finding,) = [item for item in findings if item.severity in ("error", "warning")]
+    assert "1 of 38 events have exactly the pulses of another, such as event_id 9 and 14" in finding.evidence
 
 
 def test_real_and_official_events_pass_with_their_truth(shared_data, detector, tmp_path):
@@ -316,8 +316,8 @@ def test_data_sets_that_share_events_are_reported(ppc, tmp_path, detector):
         (tmp_path / name).mkdir()
         pq.write_table(part, tmp_path / name / "events.parquet")
         samples.append(take_sample(open_source(tmp_path / name), detector, 20_000))
-    found = {one.what: one.severity for one in shared_events(samples)}
-    assert list(found.values()) == ["error", "error", "ok"]
+    severities = {one.what: one.severity for one in shared_events(samples)}
+    assert list(severities.values()) == ["error", "error", "ok"]
 
 
 @pytest.mark.parametrize(("reading", "severity"), [(201.0, "ok"), (199.0, "warning"), (1.0, "warning")])

@@ -96,7 +96,7 @@ def _print(outcome: "Outcome", output: Path, seconds: float) -> None:
     fresh = outcome.events - outcome.kept
     done = f"in {seconds:.1f} s ({fresh / seconds:,.0f} events/s)"
     if outcome.kept:
-        done = f"{done}, {outcome.kept:,} were there before" if fresh else "were there already"
+        done = f"{done}, {outcome.kept:,} of them converted before" if fresh else "were converted before"
     files = f"{outcome.files:,} file{'' if outcome.files == 1 else 's'}"
     console.print(f"[bold]{outcome.events:,}[/] events {done} -> [bold]{escape(str(output))}[/] ({files})")
     if outcome.left_out:

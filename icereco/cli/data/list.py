@@ -42,7 +42,7 @@ def _table(known: dict[str, DataSet]) -> Table:
         table.add_column(heading)
     for name, data_set in known.items():
         there = data_set.path.exists()
-        path = escape(str(data_set.path)) if there else f"[red]{escape(str(data_set.path))} (not there)[/]"
+        path = escape(str(data_set.path)) if there else f"[red]{escape(str(data_set.path))} (missing)[/]"
         split = data_set.split.short if data_set.split else ""
         table.add_row(
             f"[bold]{escape(name)}[/]", path, data_set.reader or "", data_set.detector or "", escape(split)

@@ -43,7 +43,7 @@ def prepare(
     block_events: int = BLOCK_EVENTS,
     blocks_per_shard: int = BLOCKS_PER_SHARD,
 ) -> Store:
-    """Write the events of a source as a store; one that is there already and fits is opened instead.
+    """Write the events of a source as a store; one that exists and matches is opened instead.
 
     Each file of the store appears whole, and its manifest last. What an interrupted preparation finished is reused
     if its checksums are right. Memory holds a few thousand events for each process.

@@ -134,7 +134,7 @@ def _convert_to_file(conversion: Conversion, advance: Callable[[int], object]) -
     if conversion.layout != "icereco":
         raise IcerecoError(f"{conversion.output}: Kaggle's layout is a folder; give the name of one")
     if conversion.output.exists():
-        raise IcerecoError(f"{conversion.output} is there already; give another name, or remove it")
+        raise IcerecoError(f"{conversion.output} already exists; give another name, or remove it")
     events = _Events(conversion.source, conversion.detector, np.empty(0, np.int64))
     stream = iter(events)
     first = next(stream, None)
@@ -248,7 +248,7 @@ class _Target:
                     "give another folder, or remove this one"
                 )
         elif self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
-            raise IcerecoError(f"{self._folder} is there already and holds something else; give a new folder")
+            raise IcerecoError(f"{self._folder} already exists and holds something else; give a new folder")
         self._note(None)
         for left in self._folder.rglob(".*.partial"):
             left.unlink()
