@@ -178,7 +178,7 @@ def test_kaggle_sensor_tables_of_another_detector_are_refused(tmp_path, table, d
     assert read(folder).num_rows == 200
     geometry.write_text("\n".join(["sensor_id,x,y,z", *rows[:100], "100,0,0,0", *rows[101:]]))
     with pytest.raises(
-        IcerecoError, match=r"sensor_geometry.csv:102: sensor_id 100 is at .* not in icecube86"
+        IcerecoError, match=r"sensor_geometry.csv:102: sensor_id 100 is at .* not its position in icecube86"
     ):
         read(folder)
 
