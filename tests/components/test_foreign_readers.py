@@ -225,7 +225,7 @@ def test_a_single_unknown_sensor_is_an_error_of_its_event(tmp_path, shared_data,
             "UPDATE SRTInIcePulses SET dom_x = dom_x + 30 WHERE event_no = 3 AND dom_time = 10454"
         )
     assert "event_id 3: sensor_id[" in complaint(path, detector)
-    assert "-1 marks a sensor that the" in complaint(path, detector)
+    assert "-1 marks a sensor that the reader did not find in the detector" in complaint(path, detector)
 
 
 def changed(path: Path, *statements: str) -> Path:
