@@ -57,7 +57,7 @@ def attention_seconds(kernel: str, batch: EventBatch, repeats: int) -> float:
 
 
 def row_plan(pulse_offsets: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Which pulse stands where in rows of 512 (-1: padding), and the DOM of each place; whole DOMs, in order."""
+    """The pulse at each place in rows of 512 (-1: padding), and the DOM of each place; whole DOMs, in order."""
     rows, filled = [[]], 0
     for start, stop in pairwise(pulse_offsets.tolist()):
         if filled + stop - start > ROW:

@@ -74,7 +74,7 @@ def write(folder: Path, events: int, detector: Detector) -> None:
 
 
 def templates_schema() -> pa.Schema:
-    """Of every block."""
+    """The schema of every block."""
     return store_schema(random_events(np.array([1])).schema)
 
 
@@ -86,7 +86,7 @@ def held() -> tuple[float, float]:
 
 
 def stream(store: Store, detector: Detector, events: int) -> None:
-    """Open, split and stream part of an epoch, telling times and memory."""
+    """Open, split and stream part of an epoch, and print times and memory."""
     started = time.perf_counter()
     store = open_store(store.folder)
     parts = split(store, 20_000)

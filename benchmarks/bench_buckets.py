@@ -1,8 +1,8 @@
-"""Does it pay to put events of one length into a batch? Training steps with batches by length, beside mixed ones.
+"""Does it pay to put events of one length into a batch? Training steps with batches by length, and with mixed ones.
 
 python benchmarks/bench_buckets.py --events 1024
 
-The same events in as many batches of the same size; only who is with whom differs. Where batches are padded, length
+The same events in as many batches of the same size; only the grouping differs. Where batches are padded, length
 bucketing spares the padding; here nothing is padded.
 """
 

@@ -38,7 +38,7 @@ def model_with(role: str, name: str) -> tuple[Model, object]:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """The least time that the processor spends on `work`, after one run to warm up: others on the machine do not count."""
+    """The least time that the processor spends on `work`, after one run to warm up; other processes do not count."""
     work()
     times = []
     for _ in range(REPEATS):
@@ -87,7 +87,7 @@ def against_padded(role: str, name: str, model: Model, batch: TensorBatch) -> fl
     def ours() -> Tensor:
         return network(*inputs, offsets, **more)
 
-    def theirs() -> Tensor:
+    def padded_loss() -> Tensor:
         if padded is not None:
             return padded(network, *inputs, offsets, batch)
         filled = [filled_up(one, offsets)[0] for one in inputs]
@@ -95,8 +95,8 @@ def against_padded(role: str, name: str, model: Model, batch: TensorBatch) -> fl
 
     if padded is not None:
         with torch.no_grad():
-            torch.testing.assert_close(theirs(), ours(), rtol=1e-3, atol=1e-3)
-    return seconds_forward_and_backward(theirs) / seconds_forward_and_backward(ours)
+            torch.testing.assert_close(padded_loss(), ours(), rtol=1e-3, atol=1e-3)
+    return seconds_forward_and_backward(padded_loss) / seconds_forward_and_backward(ours)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Events from a file to batches: our way beside Polars alone, and beside the obvious ways.
+"""Events from a file to batches: icereco compared with Polars alone, and with the obvious ways.
 
 python benchmarks/bench_data.py --events 200000
 
-One file in the Kaggle competition's layout is prepared, and streamed. Beside it Polars reads, sorts and writes the same
+One file in the Kaggle competition's layout is prepared, and streamed. For comparison Polars reads, sorts and writes the same
 file; and the same batches are made by a Python loop over events, and by a torch Dataset of one event each with a collate
 function that pads. Every way ends with the same content: for each event its modules with their pulses by time.
 """
@@ -70,8 +70,8 @@ def one_event(frame: pl.DataFrame, first: int, count: int) -> list[dict[str, np.
     order = np.lexsort((pulses["time"], pulses["sensor_id"]))
     modules = []
     for sensor in np.unique(pulses["sensor_id"]):
-        mine = order[pulses["sensor_id"][order] == sensor]
-        modules.append({name: values[mine] for name, values in pulses.items()})
+        of_sensor = order[pulses["sensor_id"][order] == sensor]
+        modules.append({name: values[of_sensor] for name, values in pulses.items()})
     return modules
 
 
@@ -169,9 +169,9 @@ def main() -> None:
     for heading in ("way", "events/s", "part of"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
     with tempfile.TemporaryDirectory() as folder:
-        for name, rate, beside in measured(Path(folder), events, load_detector("icecube86")):
+        for name, rate, baseline in measured(Path(folder), events, load_detector("icecube86")):
             rates[name] = rate
-            part = f"{100 * rate / rates[beside]:.1f} % of {beside}" if beside else ""
+            part = f"{100 * rate / rates[baseline]:.1f} % of {baseline}" if baseline else ""
             table.add_row(name, f"{rate:,.0f}", part)
     Console(width=150).print(table)
 

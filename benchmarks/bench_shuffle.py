@@ -1,9 +1,9 @@
-"""How well blocks and windows shuffle, beside a full shuffle, and what that costs.
+"""How well blocks and windows shuffle, compared with a full shuffle, and what that costs.
 
 python benchmarks/bench_shuffle.py --events 400000
 
 The events of the file are in the worst order: sorted by what is to be learned, as in a folder with a file of tracks and a
-file of cascades. Told are, for batches of 32 events,
+file of cascades. Reported are, for batches of 32 events,
   unevenness   variance over batches of the mean place in the file, in units of that of a full shuffle (1 is perfect)
   same block   part of the pairs of a batch that come from one block (a full shuffle: next to none)
   far          median distance in the epoch of events that are neighbours in the file, in units of a full shuffle's

@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """Of one run: seconds on the clock, and of processors in all its processes."""
+    """The cost of one run: wall time, and processor time of all its processes, both in s."""
 
     elapsed: float
     processors: float
 
 
 class Figures(NamedTuple):
-    """Of a short and a long run."""
+    """Rate, processor time of an event, and start-up time, from a short and a long run."""
 
     events_per_s: float
     processor_ms: float
@@ -33,7 +33,7 @@ class Figures(NamedTuple):
 
 
 def cost(python: str, events: int, workers: int, seed: int) -> Cost:
-    """Run the command once."""
+    """Run the command once and measure its cost."""
     with tempfile.TemporaryDirectory() as folder:
         command = [python, "-m", "icereco", "simulate", "--events", str(events), "--seed", str(seed)]
         started, before = time.perf_counter(), os.times()
@@ -46,7 +46,7 @@ def cost(python: str, events: int, workers: int, seed: int) -> Cost:
 
 
 def measure(python: str, events: int, workers: int, seed: int) -> Figures:
-    """A short run and a long one."""
+    """Measure a short run and a long one, and separate the rate from the start-up."""
     few = events // 10
     short, long = (cost(python, count, workers, seed) for count in (few, events))
     rate = (events - few) / (long.elapsed - short.elapsed)
@@ -55,7 +55,7 @@ def measure(python: str, events: int, workers: int, seed: int) -> Figures:
 
 
 def main() -> None:
-    """Print the medians for each interpreter, and the rate beside that of the first."""
+    """Print the medians for each interpreter, and the rate relative to that of the first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pythons", nargs="*", default=[sys.executable])
     parser.add_argument("--events", type=int, default=30_000)

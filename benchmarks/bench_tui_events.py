@@ -84,7 +84,7 @@ class Spinning(App[None]):
         self.set_timer(self.seconds, self.finish)
 
     def finish(self) -> None:
-        """Tell what was measured, and end."""
+        """Print what was measured, and exit."""
         wall, cpu = time.monotonic() - self.start[0], time.process_time() - self.start[1]
         first = self.painted - self.began if self.painted else float("nan")
         self.report.write_text(f"{wall} {cpu} {self.drawn - self.start[2]} {first}")
@@ -213,7 +213,7 @@ async def lags_ms(path: Path, columns: int, rows: int) -> dict[str, list[float]]
 
 
 def print_lags(folder: Path) -> None:
-    """Of a file of 100,000 events, and of one with a bright event."""
+    """Print the lags with a file of 100,000 events, and with one bright event."""
     many = folder / "many.parquet"
     few = random_events(np.random.default_rng(1).integers(20, 120, 100_000), seed=1)
     pq.write_table(few, many, row_group_size=5_000)

@@ -1,4 +1,4 @@
-"""Real IceCube events: a trained model and the line fit beside IceCube's own fits.
+"""Real IceCube events: a trained model and the line fit compared with IceCube's own fits.
 
 Run: python benchmarks/real_events.py ../shared/data/icecube_real [RUN]
 The folder holds pulses.parquet, events.parquet and fits.parquet; without RUN the newest finished run is taken.

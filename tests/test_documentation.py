@@ -89,10 +89,10 @@ print(*choice.build(3).component(torch.ones(5, 3), torch.tensor([0, 1, 5])).shap
     assert run(tmp_path, program) == "2 32\n"
     (test,) = [block for block in blocks(PLUGIN, "python") if "icereco.testing" in block]
     (tmp_path / "test_mean.py").write_text(test)
-    told = run(
+    report = run(
         tmp_path, "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))", "-q", f"{tmp_path}/test_mean.py"
     )
-    assert f"{len(checks('aggregator', 'deepsets'))} passed" in told
+    assert f"{len(checks('aggregator', 'deepsets'))} passed" in report
 
 
 @pytest.mark.parametrize("kind", KINDS)

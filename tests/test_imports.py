@@ -67,10 +67,10 @@ def test_modules_import_each_other_in_no_circle():
 
 def test_the_core_imports_no_plugin():
     plugins = {path.name for path in (ROOT / "plugins").iterdir()}
-    found = {
+    imported = {
         (module, name)
         for module, path in NAMES.items()
         for name in imports(path)
         if name.split(".")[0] in plugins
     }
-    assert found == set()
+    assert imported == set()

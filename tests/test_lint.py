@@ -27,13 +27,13 @@ def undefined(folder: Path) -> list[str]:
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "--output-format=json"]
     result = subprocess.run([*ruff, str(folder)], capture_output=True, text=True, timeout=60)
     assert result.returncode in {0, 1}, result.stderr
-    found: dict[Path, list[dict]] = {}
+    problems: dict[Path, list[dict]] = {}
     for problem in json.loads(result.stdout):
-        found.setdefault(Path(problem["filename"]), []).append(problem)
+        problems.setdefault(Path(problem["filename"]), []).append(problem)
     return [
         f"{path}:{problem['location']['row']}: {problem['message']}"
-        for path, problems in found.items()
-        for problem in problems
+        for path, of_file in problems.items()
+        for problem in of_file
         if (problem["location"]["row"], problem["location"]["column"]) not in axes(path)
     ]
 
@@ -43,7 +43,7 @@ def test_every_name_is_defined(root, folder):
     assert undefined(root / folder) == []
 
 
-def test_an_undefined_name_is_seen_among_axes(tmp_path):
+def test_an_undefined_name_among_axes_is_reported(tmp_path):
     (tmp_path / "module.py").write_text(
         "from jaxtyping import Float\nfrom numpy import ndarray\n\n\n"
         'def norm(vector: Float[ndarray, "event"]) -> "Nothing":\n    return nowhere(vector)\n'

@@ -34,7 +34,7 @@ def test_the_data_folders_hold_no_code():
     assert not [path for kind in ("geometry", "profiles") for path in (ROOT / kind).rglob("*.py")]
 
 
-def test_the_version_is_said_once_and_the_same():
+def test_package_and_project_have_the_same_version():
     from icereco import __version__
 
     assert PROJECT["project"]["version"] == __version__

@@ -42,7 +42,7 @@ def test_the_page_of_public_names_lists_all_of_them_and_no_other():
 
 
 @pytest.mark.parametrize("name", icereco.__all__)
-def test_every_public_name_is_there_and_described(name):
+def test_every_public_name_exists_and_is_documented(name):
     assert name in dir(icereco)
     value = getattr(icereco, name)
     assert value.__doc__ or name == "SCHEMA"
@@ -51,8 +51,8 @@ def test_every_public_name_is_there_and_described(name):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_public_module_names_what_it_offers(module):
-    found = import_module(module)
-    assert all(hasattr(found, name) for name in found.__all__)
+    imported = import_module(module)
+    assert all(hasattr(imported, name) for name in imported.__all__)
 
 
 def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
@@ -76,7 +76,7 @@ def test_declaring_a_component_imports_neither_numpy_nor_torch(tmp_path):
     assert fresh_process(program, tmp_path) == "[]\n"
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest():
+def test_a_misspelt_name_gives_the_nearest_spelling():
     with pytest.raises(AttributeError, match="did you mean 'read_events'"):
         icereco.read_event  # noqa: B018 -- that it raises is the point
 
@@ -134,7 +134,7 @@ def test_events_are_read_in_order_and_with_their_truth(tmp_path):
         (lambda: icereco.load_detector("icecube"), "did you mean 'icecube86'"),
     ],
 )
-def test_what_cannot_be_done_is_one_message(request_, complaint, tmp_path, monkeypatch):
+def test_a_wrong_argument_gives_one_message(request_, complaint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(icereco.IcerecoError, match=complaint):
         request_()
