@@ -1,11 +1,12 @@
 """The protocol of each kind of component. Factories are called with the options first, then what the kind needs.
 
 Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
-`LimitsPulses`, a reader may be `Divisible`, and an aggregator or encoder may ask for the raw batch (`takes_batch`).
+`LimitsPulses`, a reader may be `Divisible`, an aggregator or encoder may ask for the raw batch (`takes_batch`), and a
+reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`).
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -36,7 +37,9 @@ __all__ = [
     "Fittable",
     "LimitsPulses",
     "Divisible",
+    "detector_for",
     "takes_batch",
+    "takes_seeds",
 ]
 
 
@@ -153,10 +156,18 @@ class Simulator(Protocol):
 
 @runtime_checkable
 class Reconstructor(Protocol):
-    """`factory(options)`. A method that needs no training."""
+    """`factory(options)`, or `factory(options, detector)` if it has an argument `detector`. A method that needs no training.
+
+    It may have an attribute `events_per_batch`, how many events are read at once, and `pulses_per_call`, how many pulses
+    a call gets at most (one event alone may have more): a slow method that reads few reports its progress often.
+    """
 
     def __call__(self, batch: EventBatch) -> Reconstruction:
-        """Reconstruct the direction of each event; NaN where the method fails."""
+        """Reconstruct the direction of each event, all of which have pulses; NaN where the method fails.
+
+        A method with an argument `seeds: Sequence[Reconstruction]` also receives what other methods say of these events,
+        to start from: in any number, also none, with NaN for an event where that method failed.
+        """
         ...
 
 
@@ -191,4 +202,21 @@ def takes_batch(component: Aggregator | Encoder) -> bool:
     This gives access to the pulses in ns and p.e. for components that need physical units. As with hooks, arguments that
     are not named are not passed.
     """
-    return "batch" in inspect.signature(getattr(component, "forward", component)).parameters
+    return _names(getattr(component, "forward", component), "batch")
+
+
+def takes_seeds(reconstructor: Reconstructor) -> bool:
+    """Return whether it also receives the reconstructions of other methods, as `seeds`: if it has an argument of that name."""
+    return _names(getattr(reconstructor, "forward", reconstructor), "seeds")
+
+
+def detector_for(factory: Callable[..., Reconstructor], detector: Detector) -> tuple[Detector, ...]:
+    """Return what a reconstructor's factory is called with after its options: the detector, if it has an argument `detector`."""
+    return (detector,) if _names(factory, "detector") else ()
+
+
+def _names(function: Callable[..., Any], argument: str) -> bool:
+    try:
+        return argument in inspect.signature(function).parameters
+    except ValueError:  # a function in C may have no signature
+        return False

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.data.split.rule import PARTS
 from icereco.errors import IcerecoError
+from icereco.plugins.options import named_options
 from icereco.system.signals import interrupted_by_sigterm
 
 if TYPE_CHECKING:
@@ -36,15 +37,24 @@ __all__ = ["command"]
 @click.option(
     "--model", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint file instead."
 )
-@click.option("--method", metavar="NAME", help="A method without training instead, such as linefit.")
+@click.option(
+    "--method", metavar="METHOD",
+    help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option.",
+)  # fmt: skip
+@click.option(
+    "--seed", "seeds", multiple=True, metavar="SEED",
+    help="With a method that takes seeds: start from what SEED gives for the same events. A method without training, a run, "
+    "a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
+)  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
     help=f"With --method: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
-    help="The file to write  [default: <first file>.reco.parquet in the current folder].",
+    "-o", "--output", "outputs", multiple=True, metavar="OUT|METHOD.OPTION=VALUE",
+    help="The file to write  [default: <first file>.reco.parquet in the current folder]. If it begins with the name given "
+    "with --method, such as linefit.weight_by_charge=true: an option of the method; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["parquet", "kaggle"]), default="parquet", show_default=True,
@@ -68,8 +78,9 @@ def command(
     run: str | None,
     model: Path | None,
     method: str | None,
+    seeds: tuple[str, ...],
     detector: str | None,
-    output: Path | None,
+    outputs: tuple[str, ...],
     form: "Format",
     part: "Part | None",
     reader: str | None,
@@ -85,15 +96,19 @@ def command(
     icereco reconstruct events.parquet
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
+    icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.reconstruction.outputs import default_output, require_safe
 
     data = [_read_with(find(file), reader) for file in files]
     paths = [data_set.path for data_set in data]
-    output = output or default_output(Path(data[0].name or paths[0]), form)
+    given, options = _output_and_options(outputs, method)
+    output = given or default_output(Path(data[0].name or paths[0]), form)
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths)
-    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method))
+    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options)
+    if seeds:
+        used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds)
     for data_set in data:
         data_set.require_detector(chosen.detector)
     if not as_json:
@@ -117,6 +132,31 @@ def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | N
     return declared.pop() if method is not None and len(declared) == 1 else None
 
 
+def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path | None, dict[str, str]]:
+    """Tell the file to write from options of the method, METHOD.OPTION=VALUE."""
+    prefix = None if method is None else f"{named_options(method)[0]}."
+    options, outputs = {}, []
+    for text in given:
+        key, equals, value = text.partition("=")
+        if prefix and equals and key.startswith(prefix):
+            options[key.removeprefix(prefix).strip()] = value.strip()
+        else:
+            outputs.append(text)
+    if len(outputs) > 1:
+        form = f"{prefix or 'METHOD.'}OPTION=VALUE"
+        raise IcerecoError(
+            f"-o names {len(outputs)} files to write, {' and '.join(outputs)}: give one; an option of the method given with "
+            f"--method is written as -o {form}"
+        )
+    return (Path(outputs[0]) if outputs else None), options
+
+
+def _seeded(method: "Method", seeds: Sequence[str]) -> "Method":
+    from icereco.reconstruction.seeding import seeded
+
+    return seeded(method, seeds)
+
+
 def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
     """The sources without bad events, which are listed in a file next to the output."""
     from icereco.data.sources.skip_bad import skip_bad, write_skipped
@@ -129,22 +169,28 @@ def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) ->
 
 
 def _choose(
-    run: str | None, model: Path | None, method: str | None, detector: str | None
+    run: str | None,
+    model: Path | None,
+    method: str | None,
+    detector: str | None,
+    method_options: Mapping[str, str],
 ) -> tuple[str, "Method"]:
     """What is used, in words, and the method itself."""
-    options = [
+    chosen = [
         name
         for name, value in (("--run", run), ("--model", model), ("--method", method))
         if value is not None
     ]
-    if len(options) > 1:
-        raise IcerecoError(f"{' and '.join(options)} cannot be combined: give one of them")
+    if len(chosen) > 1:
+        raise IcerecoError(f"{' and '.join(chosen)} cannot be combined: give one of them")
     if detector is not None and method is None:
         raise IcerecoError("--detector goes with --method only: a checkpoint knows its detector")
     from icereco.reconstruction.methods import model_method, untrained_method
 
     if method is not None:
-        return f"method {method}", untrained_method(method, detector or DEFAULT_DETECTOR)
+        options = "".join(f", {key}={value}" for key, value in method_options.items())
+        used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options)
+        return f"method {method}{options}", used
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)

@@ -1,11 +1,11 @@
 """Concatenation of reconstructions, and their expansion to a batch of which they cover a part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
 
 from icereco.events.posterior import Posterior
@@ -14,23 +14,49 @@ from icereco.events.vmf_mixture import VmfMixture
 
 __all__ = ["joined", "spread"]
 
+_FIELDS = [field.name for field in fields(Reconstruction) if field.name not in ("status", "extras")]
+
 
 def joined(parts: Sequence[Reconstruction]) -> Reconstruction:
-    """Concatenate reconstructions by one method; a field that any of them lacks is left out."""
+    """Concatenate reconstructions by one method; a field that any of them lacks is left out.
+
+    The status and the extras of a part that lacks them are unknown: None and NaN.
+    """
     if len(parts) == 1:
         return parts[0]
-    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Reconstruction)}
+    columns = {name: [getattr(part, name) for part in parts] for name in _FIELDS}
     known = {name: column for name, column in columns.items() if all(part is not None for part in column)}
-    return Reconstruction(**{name: _concatenated(column) for name, column in known.items()})
+    whole = {name: _concatenated(column) for name, column in known.items()}
+    return Reconstruction(**whole, status=_joined_status(parts), extras=_joined_extras(parts))
 
 
 def spread(reconstruction: Reconstruction, places: Bool[ndarray, "whole"]) -> Reconstruction:
-    """Expand to a whole batch: reconstructions go to `places` in order, other events get NaN and zero pulses used."""
+    """Expand to a whole batch: reconstructions go to `places` in order, other events get NaN, no status and zero pulses used."""
     if places.all():
         return reconstruction
-    columns = {field.name: getattr(reconstruction, field.name) for field in fields(Reconstruction)}
+    columns = {name: getattr(reconstruction, name) for name in (*_FIELDS, "status")}
     known: dict[str, Any] = {name: column for name, column in columns.items() if column is not None}
-    return Reconstruction(**{name: _spread(column, places) for name, column in known.items()})
+    extras = {name: _spread(column, places) for name, column in reconstruction.extras.items()}
+    return Reconstruction(**{name: _spread(column, places) for name, column in known.items()}, extras=extras)
+
+
+def _joined_status(parts: Sequence[Reconstruction]) -> Shaped[ndarray, "event"] | None:
+    if all(part.status is None for part in parts):
+        return None
+    unknown = [np.full(len(part.direction), None, dtype=object) for part in parts]
+    columns = [
+        none if part.status is None else part.status for part, none in zip(parts, unknown, strict=True)
+    ]
+    return np.concatenate(columns)
+
+
+def _joined_extras(parts: Sequence[Reconstruction]) -> Mapping[str, Float[ndarray, "event"]]:
+    unknown = [np.full(len(part.direction), np.nan) for part in parts]
+    names = dict.fromkeys(name for part in parts for name in part.extras)  # in order, without duplicates
+    return {
+        name: np.concatenate([part.extras.get(name, nan) for part, nan in zip(parts, unknown, strict=True)])
+        for name in names
+    }
 
 
 def _concatenated(columns: list[Any]) -> Any:
@@ -41,7 +67,7 @@ def _concatenated(columns: list[Any]) -> Any:
 
 def _spread(column: ndarray | Posterior, places: Bool[ndarray, "whole"]) -> Any:
     if isinstance(column, ndarray):
-        nothing = np.nan if column.dtype.kind == "f" else 0
+        nothing = {"f": np.nan, "O": None}.get(column.dtype.kind, 0)
         whole = np.full((len(places), *column.shape[1:]), nothing, dtype=column.dtype)
         whole[places] = column
         return whole

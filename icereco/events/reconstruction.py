@@ -1,9 +1,10 @@
 """Reconstructions: the results of a model or a fit by name, with units; quantities it does not estimate are None."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 from icereco.events.posterior import Posterior
@@ -50,6 +51,9 @@ class Reconstruction:
         kind_probability: `[E, kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
         inelasticity: `[E]`, the fraction of the neutrino's energy that goes to hadrons.
         pulses_used: how many pulses of each event `[E]` the method used; None = all.
+        status: how the method ended for each event: `[E]` object array of str, None where there is nothing to say.
+        extras: further figures of the method by name, float64 `[E]` each, such as `log_likelihood`; the same names for
+            each batch, none of them that of another column of `icereco.tables.reconstruction_columns`.
     """
 
     direction: Float[ndarray, "event 3"]
@@ -60,6 +64,8 @@ class Reconstruction:
     kind_probability: Float[ndarray, "event kind"] | None = None
     inelasticity: Float[ndarray, "event"] | None = None
     pulses_used: Int[ndarray, "event"] | None = None
+    status: Shaped[ndarray, "event"] | None = None
+    extras: Mapping[str, Float[ndarray, "event"]] = field(default_factory=dict)
 
     @property
     def kappa(self) -> Float[ndarray, "event"] | None:

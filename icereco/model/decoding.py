@@ -1,6 +1,7 @@
 """Conversion of a loss's estimates, which are tensors, to a reconstruction in NumPy."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -19,7 +20,7 @@ def reconstruction(
     """Convert estimates to a float64 reconstruction, with NaN for events that were not `seen`."""
     names = [field.name for field in dataclasses.fields(Estimates) if field.name != "posterior"]
     tensors = {name: value for name in names if (value := getattr(estimates, name)) is not None}
-    columns = {name: _column(tensor, seen) for name, tensor in tensors.items()}
+    columns: dict[str, Any] = {name: _column(tensor, seen) for name, tensor in tensors.items()}
     return Reconstruction(**columns, posterior=_of_seen(estimates.posterior, seen), pulses_used=pulses_used)
 
 

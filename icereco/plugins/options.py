@@ -1,5 +1,6 @@
-"""Options of components: built from values by name, and empty options for components that have none."""
+"""Options of components: read from a text, built from values by name, and empty options for components that have none."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import Component, Kind
 
-__all__ = ["NoOptions", "options_from"]
+__all__ = ["NoOptions", "named_options", "options_from"]
+
+
+_FORM = re.compile(r"((?:[^:/=]+:[^:/=]+/)?[^:]*)(?::(.*))?", re.DOTALL)
+"""The name of a component, possibly as DISTRIBUTION:ENTRY/NAME, then a colon and options. It fits every text."""
 
 
 class NoOptions(BaseModel):
@@ -17,11 +22,28 @@ class NoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def named_options(text: str) -> tuple[str, dict[str, str]]:
+    """Split `NAME` or `NAME:KEY=VALUE,KEY=VALUE` into the name of a component and its options, which stay texts.
+
+    >>> named_options("prometheus:direction=travel")
+    ('prometheus', {'direction': 'travel'})
+
+    Raises:
+        IcerecoError: a part is not of the form KEY=VALUE.
+    """
+    name, written = _FORM.findall(text)[0]
+    pairs = [part.partition("=") for part in written.split(",") if part.strip()]
+    wrong = [key for key, equals, _ in pairs if not equals]
+    if wrong:
+        raise IcerecoError(f"{text}: {wrong[0]!r} is not an option; write NAME:KEY=VALUE,KEY=VALUE")
+    return name.strip(), {key.strip(): value.strip() for key, _, value in pairs}
+
+
 def options_from(kind: Kind, component: Component, values: Mapping[str, Any]) -> BaseModel:
     """Validate the options of a component.
 
     Raises:
-        IcerecoError: it has no such option (with the nearest name), or a value is not allowed.
+        IcerecoError: it has no such option (with the nearest name and those it has), lacks one, or a value is not allowed.
     """
     model: type[BaseModel] = component.load_options()
     try:
@@ -35,6 +57,10 @@ def _message(owner: str, model: type[BaseModel], problem: Any) -> str:
     key = ".".join(map(str, problem["loc"]))
     known = ", ".join(model.model_fields) or "none"
     if problem["type"] == "extra_forbidden":
-        near = did_you_mean(key, model.model_fields) or f"; it has: {known}"
-        return f"{key} is not an option of {owner}{near}"
-    return f"option {key} of {owner}: {problem['msg']}, not {problem['input']!r}"
+        near = did_you_mean(key, model.model_fields)
+        separator = "\n  " if near else "; "
+        return f"{key} is not an option of {owner}{near}{separator}it has: {known}"
+    if problem["type"] == "missing":
+        return f"option {key} is missing: {owner} needs it"
+    subject = f"option {key} of {owner}" if key else owner
+    return f"{subject}: {problem['msg']}, not {problem['input']!r}"

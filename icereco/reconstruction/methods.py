@@ -1,6 +1,6 @@
 """Methods that reconstruct events: trained models, and methods without training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +13,13 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
-from icereco.plugins.attribution import attributing
+from icereco.plugins.attribution import attributing, described
 from icereco.plugins.built import Built, build
 from icereco.plugins.discovery import registry
+from icereco.plugins.options import named_options, options_from
 from icereco.plugins.registry import Declaration
-from icereco.protocols import Reconstructor
+from icereco.protocols import Reconstructor, detector_for, takes_seeds
+from icereco.tables.reconstruction_columns import is_reserved
 
 __all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
 
@@ -40,6 +42,7 @@ class Method:
         reconstruct: the method itself; never called with an event without pulses.
         pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
         events_per_batch: how many events are read at once; progress is reported after each batch.
+        with_seeds: the method, started from what others say of the same events; None if it takes no seeds.
         nothing: the reconstruction of zero events, which gives the columns of a file without pulses.
         provenance: JSON-able facts for the output.
     """
@@ -49,6 +52,7 @@ class Method:
     reconstruct: Callable[[EventBatch], Reconstruction]
     pulses_per_call: int
     events_per_batch: int
+    with_seeds: Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction] | None = None
     nothing: Callable[[], Reconstruction] = lambda: Reconstruction(np.empty((0, 3)))
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -98,14 +102,35 @@ def model_method(path: Path) -> Method:
     )
 
 
-def untrained_method(name: str, detector: str) -> Method:
-    """Build an installed reconstructor with its default options.
+def untrained_method(
+    text: str, detector: str | Path | Detector, more_options: Mapping[str, str] | None = None
+) -> Method:
+    """Build an installed reconstructor.
+
+    Args:
+        text: its name, or `NAME:KEY=VALUE,KEY=VALUE` with options.
+        detector: whose events it takes; a card by name or folder.
+        more_options: further options by name, which win over those in the text.
 
     Raises:
-        IcerecoError: no reconstructor or detector of that name.
+        IcerecoError: no reconstructor, option or detector of that name, or a value that an option cannot have.
     """
+    name, given = named_options(text)
     declaration = registry().find("reconstructor", name)
-    return Method(name, load_detector(detector), _reconstructing(declaration), *_UNTRAINED)
+    options = options_from("reconstructor", declaration.component, given | dict(more_options or {}))
+    card = detector if isinstance(detector, Detector) else load_detector(detector)
+    built: Built[Reconstructor] = build(declaration, options, *_needs(declaration, card))
+    reconstruct = _reconstructing(built)
+    pulses, events = _UNTRAINED
+    return Method(
+        name=name,
+        detector=card,
+        reconstruct=reconstruct,
+        pulses_per_call=getattr(built.component, "pulses_per_call", pulses),
+        events_per_batch=getattr(built.component, "events_per_batch", events),
+        with_seeds=reconstruct if takes_seeds(built.component) else None,
+        provenance={"method_options": options.model_dump(mode="json")},
+    )
 
 
 def comparison_methods() -> dict[str, Callable[[EventBatch], Reconstruction]]:
@@ -113,28 +138,59 @@ def comparison_methods() -> dict[str, Callable[[EventBatch], Reconstruction]]:
     methods = {}
     for name in COMPARED:
         with suppress(IcerecoError):  # "icereco/" selects ours if another plugin uses the name
-            methods[name] = _reconstructing(registry().find("reconstructor", f"icereco/{name}"))
+            declaration = registry().find("reconstructor", f"icereco/{name}")
+            options = options_from("reconstructor", declaration.component, {})
+            methods[name] = _reconstructing(build(declaration, options))
     return methods
 
 
-def _reconstructing(declaration: Declaration) -> Callable[[EventBatch], Reconstruction]:
-    """Build a reconstructor with its default options, whose errors name its plugin."""
-    with attributing(declaration, "when it was built without options"):
-        options = declaration.component.load_options()()
-    built: Built[Reconstructor] = build(declaration, options)
+def _needs(declaration: Declaration, detector: Detector) -> tuple[Detector, ...]:
+    factory = declaration.component.load_factory()
+    with attributing(declaration, "when its arguments were read"):
+        return detector_for(factory, detector)
 
-    def reconstruct(batch: EventBatch) -> Reconstruction:
+
+def _reconstructing(built: Built[Reconstructor]) -> Callable[..., Reconstruction]:
+    """Return a function that calls a reconstructor, with `seeds` if it takes them, and whose errors name its plugin."""
+    seeds_taken = takes_seeds(built.component)
+
+    def reconstruct(batch: EventBatch, seeds: Sequence[Reconstruction] = ()) -> Reconstruction:
         with built.attributing("when it was given events"):
-            return built.component(batch)
+            result = built.component(batch, **({"seeds": seeds} if seeds_taken else {}))
+            return _with_sound_columns(result, len(batch), built.declaration)
 
     return reconstruct
 
 
+def _with_sound_columns(result: Reconstruction, events: int, declaration: Declaration) -> Reconstruction:
+    """Convert status and extras to columns of a table.
+
+    Raises:
+        IcerecoError: an extra has the name of another column, or a column has not one value for each event.
+    """
+    taken = [name for name in result.extras if is_reserved(name)]
+    if taken:
+        raise IcerecoError(
+            f"{described(declaration)} gives extras called {', '.join(map(repr, taken))}, which are, or may be, names of "
+            "other columns of the table; rename them in its Reconstruction"
+        )
+    extras = {name: np.asarray(column, np.float64) for name, column in result.extras.items()}
+    status = None if result.status is None else np.asarray(result.status, dtype=object)
+    for name, column in {**extras, "status": status}.items():
+        if column is not None and column.shape != (events,):
+            raise IcerecoError(
+                f"{described(declaration)} gives {name!r} of shape {column.shape} for {events} events; one value for each "
+                "is needed"
+            )
+    return replace(result, extras=extras, status=status)
+
+
 def _with_pulses(batch: EventBatch) -> EventBatch:
-    """Select the events that have pulses. The others have no DOMs, so the lower levels are unchanged."""
+    """Select the events that have pulses, without truth. The others have no DOMs, so the lower levels are unchanged."""
     hit = batch.dom_count > 0
     offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
-    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras={})
+    extras = {name: column[hit] for name, column in batch.event_extras.items()}
+    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras=extras)
 
 
 def _parts(batch: EventBatch, pulses_per_call: int) -> list[EventBatch]:

@@ -11,7 +11,7 @@ from icereco.plugins.discovery import registry
 from icereco.reconstruction.methods import Method, model_method, untrained_method
 from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
 
-__all__ = ["load_model", "reconstruct", "run_method"]
+__all__ = ["is_method", "load_model", "reconstruct", "run_method"]
 
 
 def load_model(name_or_path: str | Path) -> Method:
@@ -23,16 +23,18 @@ def load_model(name_or_path: str | Path) -> Method:
 
     Args:
         name_or_path: a checkpoint file, the folder of a run, the name of a run in `runs`, or the name of an installed
-            reconstructor such as "linefit". A run that is called as a reconstructor is given as "runs/NAME".
+            reconstructor, such as "linefit" or with options "linefit:weight_by_charge=true". A run that is called as a
+            reconstructor is given as "runs/NAME".
 
     Returns:
         An object with `name`, `detector` and `provenance`, called with an `EventBatch` of any size.
 
     Raises:
-        IcerecoError: there is none of that name (with the nearest), or the checkpoint cannot be used.
+        IcerecoError: there is none of that name (with the nearest), it has no such option, or the checkpoint cannot be
+            used.
     """
     text, path = str(name_or_path), Path(name_or_path)
-    if text in _untrained_names():
+    if is_method(text):
         return untrained_method(text, DEFAULT_DETECTOR)
     if path.is_file():
         return _for_its_detector(model_method(path))
@@ -41,9 +43,10 @@ def load_model(name_or_path: str | Path) -> Method:
     try:
         run = resolve(name_or_path, runs_dir())
     except IcerecoError as error:
+        name = text.partition(":")[0]
         known = [*_untrained_names(), *(run.name for run in list_runs(runs_dir()))]
         raise IcerecoError(
-            f"{text!r} is neither a checkpoint, a run nor a method{did_you_mean(text, known)}\n"
+            f"{text!r} is neither a checkpoint, a run nor a method{did_you_mean(name, known)}\n"
             f"  runs: {error}\n  methods: {', '.join(registry().names('reconstructor'))}"
         ) from None
     return _for_its_detector(run_method(run))
@@ -65,6 +68,11 @@ def reconstruct(events: EventBatch, model: Method | str | Path) -> Reconstructio
     """
     method = model if isinstance(model, Method) else load_model(model)
     return method(events)
+
+
+def is_method(text: str) -> bool:
+    """Return whether a text names an installed reconstructor, with or without options."""
+    return text.partition(":")[0].strip() in _untrained_names()
 
 
 def run_method(run: RunFolder) -> Method:

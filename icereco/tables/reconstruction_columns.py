@@ -1,5 +1,6 @@
 """The columns of a table of reconstructions: a row per event, and a column for everything that is known of it."""
 
+import re
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.physics.sphere import angles_from_direction
 from icereco.tables.posteriors import posterior_columns
 
-__all__ = ["ALWAYS", "reconstruction_rows", "rows_without_events"]
+__all__ = ["ALWAYS", "is_reserved", "reconstruction_rows", "rows_without_events"]
 
 ALWAYS = (
     "event_id",
@@ -58,6 +59,7 @@ _FIELDS = {
         _field("vertex_z", _NUMBER, "m", "see vertex_x"),
         *(_field(f"probability_{kind}", _NUMBER, "", f"that the event is a {kind}") for kind in EVENT_KINDS),
         _field("inelasticity", _NUMBER, "", "estimated part of the neutrino's energy that the hadrons got"),
+        _field("status", pa.string(), "", "how the method ended"),
         _field("pulses_used", pa.int64(), "", "pulses that the method looked at"),
         _field("pulses_total", pa.int64(), "", "pulses of the event"),
         _field("true_azimuth", _NUMBER, "rad", "true azimuth of the origin"),
@@ -70,6 +72,14 @@ _FIELDS = {
         _field("true_inelasticity", _NUMBER, "", "true part of the neutrino's energy that the hadrons got"),
     )
 }
+
+_OF_OTHERS = re.compile(r"true_.*|.*_(azimuth|zenith|kappa)")
+"""Columns of the truth, and of other methods."""
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a column of this name has, or may have, another meaning than a further figure of the method."""
+    return name in _FIELDS or _OF_OTHERS.fullmatch(name) is not None
 
 
 def reconstruction_rows(
@@ -89,10 +99,12 @@ def reconstruction_rows(
     total = batch.pulse_count
     used = total if result.pulses_used is None else result.pulses_used
     columns |= {"pulses_used": used, "pulses_total": total}
+    columns |= {} if result.status is None else {"status": result.status}
+    columns |= result.extras
     for name, other in (comparisons or {}).items():
         columns |= _compared(name, other)
     columns |= _truth_columns(batch.truth)
-    fields = [_FIELDS[name] if name in _FIELDS else _compared_field(name) for name in columns]
+    fields = [_field_of(name) for name in columns]
     arrays = [
         column
         if isinstance(column, pa.Array)
@@ -127,6 +139,12 @@ def _compared(name: str, other: Reconstruction) -> dict[str, ndarray]:
     azimuth, zenith = angles_from_direction(other.direction)
     kappa = {} if other.kappa is None else {f"{name}_kappa": other.kappa}
     return {f"{name}_azimuth": azimuth, f"{name}_zenith": zenith, **kappa}
+
+
+def _field_of(column: str) -> pa.Field:
+    if not is_reserved(column):
+        return _field(column, _NUMBER, "", "further figure of the method")
+    return _FIELDS.get(column) or _compared_field(column)
 
 
 def _compared_field(column: str) -> pa.Field:

@@ -1,7 +1,7 @@
 """The table of reconstructions: one row per event, in input order, with provenance in the schema's metadata."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def reconstruction_writer(path: Path, provenance: Mapping[str, Any]) -> Iterator
 
 
 class ReconstructionTable:
-    """A growing table. The first rows fix the columns: later rows that lack one get nulls."""
+    """A growing table. The rows that are written first, many at once, fix the columns; a row that lacks one gets null."""
 
     def __init__(self, path: Path, temporary: Path, provenance: Mapping[str, Any]) -> None:
         self._path = path
@@ -62,10 +62,7 @@ class ReconstructionTable:
             IcerecoError: the file cannot be written.
         """
         with explaining(self._path):
-            if self._writer is None:
-                schema = rows.schema.with_metadata(self._metadata)
-                self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
-            self._held.append(_conform(rows, self._writer.schema))
+            self._held.append(rows)
             if sum(part.num_rows for part in self._held) >= _ROWS_PER_GROUP:
                 self._flush()
 
@@ -75,8 +72,8 @@ class ReconstructionTable:
         Raises:
             IcerecoError: the file cannot be written.
         """
-        if self._writer is None:
-            self.write(rows_without_events())
+        if self._writer is None and not self._held:
+            self._held.append(rows_without_events())
         with explaining(self._path):
             self._flush()
             self._close()
@@ -87,14 +84,24 @@ class ReconstructionTable:
             self._close()
 
     def _flush(self) -> None:
-        if self._writer is not None and self._held:
-            self._writer.write_table(pa.Table.from_batches(self._held))
+        if not self._held:
+            return
+        if self._writer is None:
+            schema = pa.schema(_every_field(self._held), self._metadata)
+            self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+        conforming = [_conform(rows, self._writer.schema) for rows in self._held]
+        self._writer.write_table(pa.Table.from_batches(conforming))
         self._held.clear()
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+
+
+def _every_field(batches: Sequence[pa.RecordBatch]) -> list[pa.Field]:
+    """The columns of all batches in order; those of events without pulses may be fewer."""
+    return list({field.name: field for rows in batches for field in rows.schema}.values())
 
 
 def _conform(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

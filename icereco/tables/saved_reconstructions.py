@@ -17,6 +17,7 @@ from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.tables.posteriors import posterior_of
+from icereco.tables.reconstruction_columns import is_reserved
 from icereco.tables.reconstructions import provenance_of
 
 __all__ = ["SavedReconstructions", "read_reconstructions"]
@@ -98,7 +99,15 @@ def _reconstruction(table: pa.Table) -> Reconstruction:
         kind_probability=_stacked(table, probability),
         inelasticity=_maybe(table, "inelasticity"),
         pulses_used=_maybe(table, "pulses_used"),
+        status=_maybe(table, "status"),
+        extras=_extras(table),
     )
+
+
+def _extras(table: pa.Table) -> dict[str, Float[ndarray, "event"]]:
+    """Every column of float64 that has no other meaning."""
+    names = [field.name for field in table.schema if pa.types.is_float64(field.type)]
+    return {name: _array(table, name) for name in names if not is_reserved(name)}
 
 
 def _compared_names(table: pa.Table) -> list[str]:

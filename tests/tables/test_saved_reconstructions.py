@@ -13,12 +13,13 @@ from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import angles_from_direction, opening_angle
 from icereco.tables.assembly import event_batch
-from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstruction_columns import ALWAYS, is_reserved, reconstruction_rows
 from icereco.tables.reconstructions import METADATA_KEY, reconstruction_writer
 from icereco.tables.saved_reconstructions import read_reconstructions
 from icereco.testing.random_events import random_events
 
 EVENTS = 12
+PLAIN = [name for name in Reconstruction.__slots__ if name not in ("direction", "posterior", "extras")]
 
 
 def directions(seed, *shape):
@@ -46,6 +47,8 @@ def everything(components):
         kind_probability=random.dirichlet(np.ones(len(EVENT_KINDS)), EVENTS),
         inelasticity=random.random(EVENTS),
         pulses_used=np.arange(EVENTS),
+        status=np.array([*["converged", "step limit", None] * (EVENTS // 3)], dtype=object),
+        extras={"log_likelihood": random.normal(size=EVENTS), "evaluations": random.uniform(1, 9, EVENTS)},
     )
 
 
@@ -61,15 +64,20 @@ def test_every_field_comes_back(tmp_path, batch, components):
             part = Reconstruction(
                 result.direction[rows],
                 result.posterior.take(rows),
-                *(getattr(result, name)[rows] for name in Reconstruction.__slots__[2:]),
+                **{name: getattr(result, name)[rows] for name in PLAIN},
+                extras={name: column[rows] for name, column in result.extras.items()},
             )
             beside = Reconstruction(other.direction[rows], other.posterior.take(rows))
             writer.write(reconstruction_rows(batch[start : start + 5], part, {"linefit": beside}))
     saved = read_reconstructions(path)
     assert saved.method == "some-model"
     assert opening_angle(saved.reconstruction.direction, result.direction).max() < 1e-12
-    for name in Reconstruction.__slots__[2:]:
+    assert saved.reconstruction.status.tolist() == result.status.tolist()
+    for name in set(PLAIN) - {"status"}:
         assert getattr(saved.reconstruction, name) == pytest.approx(getattr(result, name)), name
+    assert saved.reconstruction.extras.keys() == result.extras.keys()
+    for name, column in result.extras.items():
+        assert saved.reconstruction.extras[name] == pytest.approx(column)
     places = directions(5, EVENTS, 40)
     posterior = saved.reconstruction.posterior
     assert posterior.log_density(places) == pytest.approx(result.posterior.log_density(places), abs=0.02)
@@ -121,3 +129,24 @@ def test_another_table_is_distinguished_from_reconstructions(tmp_path):
         IcerecoError, match=r"other.parquet is not a file of reconstructions: it lacks zenith"
     ):
         read_reconstructions(tmp_path / "other.parquet")
+
+
+def test_a_column_that_the_first_rows_lack_is_null_there_and_kept(tmp_path, batch):
+    path, direction = tmp_path / "out.parquet", directions(3, EVENTS)
+    figure = np.linspace(-9, -1, EVENTS - 5)
+    with reconstruction_writer(path, {}) as writer:
+        writer.write(reconstruction_rows(batch[:5], Reconstruction(direction[:5])))
+        rest = Reconstruction(
+            direction[5:], extras={"log_likelihood": figure}, status=np.full(EVENTS - 5, "ok", dtype=object)
+        )
+        writer.write(reconstruction_rows(batch[5:], rest))
+    table = pq.read_table(path)
+    assert table["log_likelihood"].to_pylist() == [None] * 5 + figure.tolist()
+    assert table["status"].to_pylist() == [None] * 5 + ["ok"] * (EVENTS - 5)
+    assert table.schema.field("log_likelihood").type == pa.float64()
+
+
+@pytest.mark.parametrize("name", [*ALWAYS, "status", "kappa", "energy", "true_energy", "linefit_azimuth"])
+def test_names_of_other_columns_are_reserved(name):
+    assert is_reserved(name)
+    assert not is_reserved(f"log_{name}_ratio")

@@ -7,7 +7,7 @@ from icereco.errors import IcerecoError
 from icereco.plugins.built import Built, build
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
-from icereco.plugins.options import options_from
+from icereco.plugins.options import named_options, options_from
 from icereco.plugins.registry import Declaration
 from icereco.protocols import Reader
 from icereco.system.log import get_logger
@@ -50,8 +50,8 @@ def choices(text: str | None) -> list[ReaderChoice]:
     if text is None:
         built = [_built_if_possible(declaration) for declaration in registry().of_kind("reader")]
         return [choice for choice in built if choice is not None]
-    name, _, options = text.partition(":")
-    return [_build(registry().find("reader", name.strip()), _options(text, options))]
+    name, options = named_options(text)
+    return [_build(registry().find("reader", name), options)]
 
 
 def _built_if_possible(declaration: Declaration) -> ReaderChoice | None:
@@ -61,14 +61,6 @@ def _built_if_possible(declaration: Declaration) -> ReaderChoice | None:
     except IcerecoError as error:
         logger.warning("reader %r is left out: %s", declaration.component.name, error)
         return None
-
-
-def _options(text: str, written: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in written.split(",") if part.strip()]
-    wrong = [key for key, equals, _ in pairs if not equals]
-    if wrong:
-        raise IcerecoError(f"--reader {text}: {wrong[0]!r} is not an option; write NAME:KEY=VALUE,KEY=VALUE")
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _build(declaration: Declaration, given: Mapping[str, str]) -> ReaderChoice:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -9,14 +10,19 @@ from numpy import ndarray
 
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.protocols import detector_for, takes_seeds
+from icereco.tables.reconstruction_columns import is_reserved
 from icereco.testing.conformance import samples
 from icereco.testing.conformance.subject import Subject, require
 
 _CLOSE_RAD = 1e-4
 
 
-def _reconstruct(subject: Subject, batch: EventBatch) -> Reconstruction:
-    reconstruction: Reconstruction = subject.build()(batch)
+def _reconstruct(subject: Subject, batch: EventBatch, seeds: Sequence[Reconstruction] = ()) -> Reconstruction:
+    factory = subject.component.load_factory()
+    reconstructor = subject.build(*detector_for(factory, samples.detector()))
+    further = {"seeds": seeds} if takes_seeds(reconstructor) else {}
+    reconstruction: Reconstruction = reconstructor(batch, **further)
     return reconstruction
 
 
@@ -113,6 +119,31 @@ def says_what_it_used(subject: Subject) -> None:
         )
 
 
+def failed_seeds(subject: Subject) -> None:
+    """A seed that failed, and so is NaN, changes nothing."""
+    batch = samples.track_events()
+    failed = Reconstruction(np.full((len(batch), 3), np.nan))
+    apart = _apart(_reconstruct(subject, batch, [failed]).direction, _reconstruct(subject, batch).direction)
+    require(
+        apart < _CLOSE_RAD,
+        f"with a seed that is NaN its directions change by {np.degrees(apart):.2f}°, or fail",
+    )
+
+
+def names_its_columns(subject: Subject) -> None:
+    """Its status and extras are one value per event, and no extra has the name of another column."""
+    batch = samples.events()
+    reconstruction = _reconstruct(subject, batch)
+    taken = [name for name in reconstruction.extras if is_reserved(name)]
+    require(not taken, f"its extras {', '.join(taken)} have names of other columns of the table")
+    columns = {**reconstruction.extras, "status": reconstruction.status}
+    for name, column in columns.items():
+        require(
+            column is None or np.shape(column) == (len(batch),),
+            f"{len(batch)} events gave {name} of shape {np.shape(column)}",
+        )
+
+
 PROMISES = (
     one_direction_per_event,
     points_to_the_origin,
@@ -121,6 +152,8 @@ PROMISES = (
     alone_as_in_company,
     leaves_its_input_alone,
     says_what_it_used,
+    failed_seeds,
+    names_its_columns,
 )
 
 WAIVABLE = ("rotation", "points-to-the-origin")

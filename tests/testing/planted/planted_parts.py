@@ -162,12 +162,13 @@ class Simulator:
 
 
 class Reconstructor:
-    def __init__(self, fault):
-        self.fault, self.sound = fault, LineFit(LineFitOptions())
+    def __init__(self, fault, detector):
+        self.fault, self.sound, self.detector = fault, LineFit(LineFitOptions()), detector
 
-    def __call__(self, batch):
+    def __call__(self, batch, seeds):
         found = self.sound(batch)
         direction = found.direction
+        assert batch.sensor_id.max() < len(self.detector.position_m)
         match self.fault:
             case "one-direction-per-event":
                 direction = 2 * direction
@@ -188,6 +189,10 @@ class Reconstructor:
                 batch.time_ns[:] = batch.time_ns - batch.time_ns.min()
             case "says-what-it-used":
                 return Reconstruction(direction, pulses_used=batch.pulse_count + 1)
+            case "failed-seeds":
+                direction = seeds[0].direction if seeds else direction
+            case "names-its-columns":
+                return Reconstruction(direction, extras={"linefit_kappa": np.ones(len(batch))})
         return dataclasses.replace(found, direction=direction)
 
 
@@ -208,4 +213,4 @@ def simulator(fault):
 
 
 def reconstructor(fault):
-    return lambda options: Reconstructor(fault)
+    return lambda options, detector: Reconstructor(fault, detector)

@@ -1,0 +1,99 @@
+"""Seeds: what other methods say of the same events, for a method to start from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.events.batch import EventBatch
+from icereco.events.official_fits import official_fits
+from icereco.events.reconstruction import Reconstruction
+from icereco.plugins.discovery import registry
+from icereco.reconstruction.methods import Method, model_method, untrained_method
+from icereco.reconstruction.models import is_method, run_method
+from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
+
+__all__ = ["seeded"]
+
+_FACTS = ("run", "checkpoint", "checkpoint_sha256", "method_options")
+"""What provenance holds of the method of a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    """A seed by its text, how it is made, and JSON-able facts of it."""
+
+    reconstruct: Callable[[EventBatch], Reconstruction]
+    facts: dict[str, Any]
+
+
+def seeded(method: Method, seeds: Sequence[str]) -> Method:
+    """Start a method from the reconstructions of others; where one of them fails its directions are NaN.
+
+    Args:
+        method: takes seeds.
+        seeds: each a method without training (`NAME` or `NAME:KEY=VALUE`), a run by name or folder, a checkpoint file,
+            or else a fit that comes with the events, as `NAME` of their columns `fit_NAME_azimuth` and `fit_NAME_zenith`.
+
+    Raises:
+        IcerecoError: the method takes no seeds; or a seed is of another detector, or cannot be used. A fit that the
+            events do not have is found missing when events are reconstructed.
+    """
+    with_seeds = method.with_seeds
+    if with_seeds is None:
+        raise IcerecoError(
+            f"{method.name!r} takes no seeds, so it cannot start from {', '.join(map(repr, seeds))}; leave the seeds out"
+        )
+    sources = [_seed(text, method.detector) for text in seeds]
+
+    def reconstruct(batch: EventBatch) -> Reconstruction:
+        return with_seeds(batch, [source.reconstruct(batch) for source in sources])
+
+    facts = {"seeds": [source.facts for source in sources]}
+    return replace(method, reconstruct=reconstruct, provenance=method.provenance | facts)
+
+
+def _seed(text: str, detector: Detector) -> _Seed:
+    seed = _method(text, detector)
+    if seed is None:
+        return _Seed(lambda batch: _official_fit(text, batch), {"name": text, "from": f"fit_{text}_azimuth"})
+    if seed.detector.fingerprint != detector.fingerprint:
+        raise IcerecoError(
+            f"the seed {text!r} is of the detector {seed.detector.name}, and the events are of {detector.name}; choose a "
+            "seed of the same detector, or another --detector"
+        )
+    return _Seed(
+        seed, {"name": text} | {key: seed.provenance[key] for key in _FACTS if key in seed.provenance}
+    )
+
+
+def _method(text: str, detector: Detector) -> Method | None:
+    """The method without training, run or checkpoint of this name, in this order."""
+    if is_method(text):
+        return untrained_method(text, detector)
+    run = _run(text)
+    if run is not None:
+        return run_method(run)
+    path = Path(text)
+    return model_method(path) if path.is_file() or path.suffix == ".safetensors" else None
+
+
+def _run(text: str) -> RunFolder | None:
+    try:
+        return resolve(text, runs_dir())
+    except IcerecoError:
+        return None
+
+
+def _official_fit(name: str, batch: EventBatch) -> Reconstruction:
+    fits = official_fits(batch)
+    if name in fits:
+        return fits[name]
+    runs, methods = [run.name for run in list_runs(runs_dir())], registry().names("reconstructor")
+    raise IcerecoError(
+        f"the seed {name!r} is neither a method, a run nor a checkpoint, and event {batch.event_id[0]} comes with no fit of "
+        f"that name{did_you_mean(name, [*fits, *runs, *methods])}\n  fits of the event: {', '.join(fits) or 'none'}\n"
+        f"  runs: {', '.join(runs) or 'none'}\n  methods: {', '.join(methods) or 'none'}"
+    )
