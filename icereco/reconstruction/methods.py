@@ -44,6 +44,7 @@ class Method:
         events_per_batch: how many events are read at once; progress is reported after each batch.
         with_seeds: the method, started from what others say of the same events; None if it takes no seeds.
         nothing: the reconstruction of zero events, which gives the columns of a file without pulses.
+        needed_fits: names of fits that have to come with the events, as the method starts from them.
         provenance: JSON-able facts for the output.
     """
 
@@ -54,6 +55,7 @@ class Method:
     events_per_batch: int
     with_seeds: Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction] | None = None
     nothing: Callable[[], Reconstruction] = lambda: Reconstruction(np.empty((0, 3)))
+    needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, batch: EventBatch) -> Reconstruction:

@@ -17,6 +17,7 @@ from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
 from icereco.reconstruction.methods import Method, comparison_methods
 from icereco.reconstruction.outputs import Output
+from icereco.reconstruction.seeding import require_fits
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstruction_columns import reconstruction_rows
 
@@ -65,8 +66,9 @@ def reconstruct(
 
     Raises:
         IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot
-            be written.
+            be written; or a fit that the method starts from does not come with the events.
     """
+    _require_fits(sources, method)
     methods = comparison_methods()
     tally = _Tally()
     for batch in _batches(sources, method):
@@ -85,6 +87,14 @@ def _batches(sources: Sequence[Source], method: Method) -> Iterator[EventBatch]:
         for rows in source.checked(method.detector, method.events_per_batch):
             batch = event_batch(rows, method.detector)
             yield replace(batch, truth=_whole_truth(batch)) if with_truth else batch
+
+
+def _require_fits(sources: Sequence[Source], method: Method) -> None:
+    """Check every source before the first event, as the last one may come after hours."""
+    for source in sources if method.needed_fits else ():
+        first: pa.RecordBatch | None = next(source.batches(method.detector, 1), None)
+        if first is not None:
+            require_fits(method.needed_fits, first.schema.names, source.path)
 
 
 def _has_truth(source: Source, detector: Detector) -> bool:

@@ -1,6 +1,6 @@
 """Seeds: what other methods say of the same events, for a method to start from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,14 @@ from typing import Any
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.events.batch import EventBatch
-from icereco.events.official_fits import official_fits
+from icereco.events.official_fits import fit_names, official_fits
 from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.discovery import registry
 from icereco.reconstruction.methods import Method, model_method, untrained_method
 from icereco.reconstruction.models import is_method, run_method
 from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
 
-__all__ = ["seeded"]
+__all__ = ["require_fits", "seeded"]
 
 _FACTS = ("run", "checkpoint", "checkpoint_sha256", "method_options")
 """What provenance holds of the method of a seed."""
@@ -23,10 +23,11 @@ _FACTS = ("run", "checkpoint", "checkpoint_sha256", "method_options")
 
 @dataclass(frozen=True, slots=True)
 class _Seed:
-    """A seed by its text, how it is made, and JSON-able facts of it."""
+    """How a seed is made, JSON-able facts of it, and the name of the fit if it comes with the events."""
 
     reconstruct: Callable[[EventBatch], Reconstruction]
     facts: dict[str, Any]
+    fit: str | None = None
 
 
 def seeded(method: Method, seeds: Sequence[str]) -> Method:
@@ -51,14 +52,42 @@ def seeded(method: Method, seeds: Sequence[str]) -> Method:
     def reconstruct(batch: EventBatch) -> Reconstruction:
         return with_seeds(batch, [source.reconstruct(batch) for source in sources])
 
-    facts = {"seeds": [source.facts for source in sources]}
-    return replace(method, reconstruct=reconstruct, provenance=method.provenance | facts)
+    return replace(
+        method,
+        reconstruct=reconstruct,
+        needed_fits=tuple(source.fit for source in sources if source.fit is not None),
+        provenance=method.provenance | {"seeds": [source.facts for source in sources]},
+    )
+
+
+def require_fits(needed: Sequence[str], columns: Collection[str], where: Path | str) -> None:
+    """Check that fits come with events that have some further columns.
+
+    Args:
+        needed: names of the fits.
+        columns: names of the columns of the events.
+        where: the file or the event, for the message.
+
+    Raises:
+        IcerecoError: a fit is missing; the message names what could have been meant.
+    """
+    fits = fit_names(columns)
+    missing = [name for name in needed if name not in fits]
+    if not missing:
+        return
+    runs, methods = [run.name for run in list_runs(runs_dir())], registry().names("reconstructor")
+    raise IcerecoError(
+        f"the seed {missing[0]!r} is neither a method, a run nor a checkpoint, and {where} has no fit of that name"
+        f"{did_you_mean(missing[0], [*fits, *runs, *methods])}\n  fits there: {', '.join(fits) or 'none'}\n"
+        f"  runs: {', '.join(runs) or 'none'}\n  methods: {', '.join(methods) or 'none'}"
+    )
 
 
 def _seed(text: str, detector: Detector) -> _Seed:
     seed = _method(text, detector)
     if seed is None:
-        return _Seed(lambda batch: _official_fit(text, batch), {"name": text, "from": f"fit_{text}_azimuth"})
+        facts = {"name": text, "from": f"fit_{text}_azimuth"}
+        return _Seed(lambda batch: _official_fit(text, batch), facts, fit=text)
     if seed.detector.fingerprint != detector.fingerprint:
         raise IcerecoError(
             f"the seed {text!r} is of the detector {seed.detector.name}, and the events are of {detector.name}; choose a "
@@ -88,12 +117,5 @@ def _run(text: str) -> RunFolder | None:
 
 
 def _official_fit(name: str, batch: EventBatch) -> Reconstruction:
-    fits = official_fits(batch)
-    if name in fits:
-        return fits[name]
-    runs, methods = [run.name for run in list_runs(runs_dir())], registry().names("reconstructor")
-    raise IcerecoError(
-        f"the seed {name!r} is neither a method, a run nor a checkpoint, and event {batch.event_id[0]} comes with no fit of "
-        f"that name{did_you_mean(name, [*fits, *runs, *methods])}\n  fits of the event: {', '.join(fits) or 'none'}\n"
-        f"  runs: {', '.join(runs) or 'none'}\n  methods: {', '.join(methods) or 'none'}"
-    )
+    require_fits([name], batch.event_extras, f"event {batch.event_id[0]}")
+    return official_fits(batch)[name]

@@ -110,7 +110,7 @@ def test_without_seeds_a_method_that_takes_them_gets_none(follower):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--seed", "spline"], ["no fit of that name; did you mean 'splined'?", "fits of the event: splined", "methods: follower, linefit"]),
+        (["--seed", "spline"], ["events.parquet has no fit of that name; did you mean 'splined'?", "fits there: splined", "methods: follower, linefit"]),
         (["--seed", "linefit:weight=true"], ["weight is not an option of the reconstructor 'linefit'"]),
         (["--seed", "gone.safetensors"], ["gone.safetensors"]),
         (["--method", "linefit", "--seed", "splined"], ["'linefit' takes no seeds"]),
@@ -164,3 +164,12 @@ def test_a_seed_of_another_detector_is_refused(checkpoint, watched):
     other = replace(watched, detector=load_detector("gen2"))
     with pytest.raises(IcerecoError, match=r"detector icecube86, and the events are of (.|\n)*--detector"):
         seeded(other, [str(checkpoint)])
+
+
+def test_every_file_is_checked_for_the_fit_before_the_first_event(follower):
+    with_fit(follower.folder / "events.parquet")
+    written(follower.folder / "without.parquet", SIZES, first_id=10_000)
+    done = follow(follower, "without.parquet", "--seed", "splined")
+    assert done.returncode == 2, done.stdout
+    assert "without.parquet has no fit of that name" in done.stderr
+    assert "fits there: none" in done.stderr

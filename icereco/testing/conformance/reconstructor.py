@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.protocols import detector_for, takes_seeds
@@ -18,9 +19,14 @@ from icereco.testing.conformance.subject import Subject, require
 _CLOSE_RAD = 1e-4
 
 
-def _reconstruct(subject: Subject, batch: EventBatch, seeds: Sequence[Reconstruction] = ()) -> Reconstruction:
-    factory = subject.component.load_factory()
-    reconstructor = subject.build(*detector_for(factory, samples.detector()))
+def _reconstruct(
+    subject: Subject,
+    batch: EventBatch,
+    seeds: Sequence[Reconstruction] = (),
+    detector: Detector | None = None,
+) -> Reconstruction:
+    needs = detector_for(subject.component.load_factory(), detector or samples.detector())
+    reconstructor = subject.build(*needs)
     further = {"seeds": seeds} if takes_seeds(reconstructor) else {}
     reconstruction: Reconstruction = reconstructor(batch, **further)
     return reconstruction
@@ -63,8 +69,11 @@ def rotation(subject: Subject) -> None:
     """Where the detector is turned, its directions turn with it."""
     matrix, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
     matrix *= np.sign(np.linalg.det(matrix))
-    batch = samples.track_events()
-    still, turned = (_reconstruct(subject, one).direction for one in (batch, samples.turned(batch, matrix)))
+    batch, detector = samples.track_events(), samples.detector()
+    position = (detector.position_m @ matrix.T).astype(np.float32)
+    still = _reconstruct(subject, batch).direction
+    in_turned = dataclasses.replace(detector, position_m=position)
+    turned = _reconstruct(subject, samples.turned(batch, matrix), detector=in_turned).direction
     apart = np.degrees(_apart(turned, still @ matrix.T))
     require(apart < 0.1, f"in a turned detector its directions are {apart:.1f}° from the turned ones")
 
@@ -136,12 +145,12 @@ def names_its_columns(subject: Subject) -> None:
     reconstruction = _reconstruct(subject, batch)
     taken = [name for name in reconstruction.extras if is_reserved(name)]
     require(not taken, f"its extras {', '.join(taken)} have names of other columns of the table")
-    columns = {**reconstruction.extras, "status": reconstruction.status}
+    columns = dict(reconstruction.extras)
+    if reconstruction.status is not None:
+        columns["status"] = reconstruction.status
     for name, column in columns.items():
-        require(
-            column is None or np.shape(column) == (len(batch),),
-            f"{len(batch)} events gave {name} of shape {np.shape(column)}",
-        )
+        shape = np.shape(column)
+        require(shape == (len(batch),), f"{len(batch)} events gave {name} of shape {shape}")
 
 
 PROMISES = (
