@@ -60,7 +60,7 @@ def test_what_went_wrong_stands_under_the_progress_and_in_the_list_of_alerts(tmp
 
     async def scenario(pilot):
         screen = await with_runs(pilot, 4)
-        said = {"c-silent": "silent ━", "b-dead": "go on with r", "a-broken": "end", "d-mute": "is missing"}
+        said = {"c-silent": "silent ━", "b-dead": "resume it with r", "a-broken": "end", "d-mute": "is missing"}
         for name, words in said.items():
             assert screen.list.go_to(runs.absolute() / name) or screen.list.go_to(Path("runs") / name)
             await until(pilot, lambda words=words: words in text_of(pilot).split("progress")[1])
