@@ -98,7 +98,7 @@ def test_components_are_listed_with_their_options():
         await answer(pilot, "slash", "vmf")
         await until(pilot, lambda: 'use = "vmf"' in text_of(pilot))
         await answer(pilot, "slash", "-no-such")
-        await until(pilot, lambda: "Nothing here is called -no-such." in text_of(pilot))
+        await until(pilot, lambda: "No component or plugin matches -no-such." in text_of(pilot))
 
     drive(scenario)
 
