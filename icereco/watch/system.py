@@ -119,7 +119,7 @@ def _power(nvml: Any, device: Any) -> tuple[float | None, float | None]:
 
 
 def _open_nvml() -> Any:
-    """NVIDIA's management library; None without it, or without a GPU of theirs."""
+    """NVIDIA's management library; None without it, or without an NVIDIA GPU."""
     try:
         import pynvml
 
