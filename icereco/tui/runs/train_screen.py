@@ -138,9 +138,8 @@ class TrainScreen(Screen[None]):
     def _show_run(self, run: RunView | None) -> None:
         self.query_one(ProgressCard).run = run
         self.query_one(Gauges).load = self._load_of(run)
-        card = self.query_one(DifferenceCard)
-        runs = host_of(self).runs
-        card.pair = (run, next((other for other in runs if other.path == self.list.baseline), None))
+        baseline = next((view for view in host_of(self).runs if view.path == self.list.baseline), None)
+        self.query_one(DifferenceCard).pair = (run, baseline)
 
     def _load_of(self, run: RunView | None) -> Load | None:
         system = host_of(self).system
@@ -276,9 +275,7 @@ class TrainScreen(Screen[None]):
         if run.folder.validation.is_file():
             host_of(self).open_events(run.path)
         else:
-            self.notify(
-                "it has not validated yet: it has events from its first validation on", title=run.name
-            )
+            self.notify("it has no events yet: they come with its first validation", title=run.name)
 
     @work(group="questions")
     async def action_new(self) -> None:
