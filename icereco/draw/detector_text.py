@@ -1,4 +1,4 @@
-"""A detector in characters: its strings from above, and its modules from the side with what the medium is like there."""
+"""A detector in characters: its strings from above, and its modules from the side with the medium at their heights."""
 
 from collections.abc import Iterator
 

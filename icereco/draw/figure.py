@@ -45,10 +45,10 @@ class EventFigure:
     background: int
 
     def save(self, path: str | Path) -> None:
-        """Write it as PNG or SVG, as the ending of the name says.
+        """Write it as PNG or SVG, by the file name's suffix.
 
         Raises:
-            IcerecoError: the name ends in neither, or the file cannot be written.
+            IcerecoError: the suffix is neither, or the file cannot be written.
         """
         save_picture(Path(path), self.lines, self.columns, self.background)
 
@@ -75,7 +75,7 @@ def draw_event(
     zoom: float = 1.0,
     light: bool = False,
 ) -> EventFigure:
-    """The detector with the event in it, its charge against time, the sky, and what models say of it.
+    """The detector with the event in it, its charge against time, the sky, and the reconstructions by models.
 
     >>> import icereco
     >>> icereco.draw_event(icereco.simulate(1)[0], "linefit")
@@ -84,7 +84,7 @@ def draw_event(
     Args:
         event: such as `events[0]`.
         *models: each from `icereco.load_model`, or what that takes, such as "linefit"; the first is the main one.
-        detector: whose sensors the event names; by default that of a model, or icecube86.
+        detector: the detector that recorded the event; by default that of a model, or icecube86.
         turn: side to look from in degrees; 0 is from +x, 90 from +y.
         tilt: height to look from in degrees; 90 is from above.
         zoom: above 1 is nearer.
@@ -94,21 +94,21 @@ def draw_event(
         IcerecoError: no such model or detector (with the nearest name), or the event is of another detector.
     """
     methods = [model if isinstance(model, Method) else load_model(model) for model in models]
-    chosen = _detector(event, detector, methods)
+    fitting = _detector(event, detector, methods)
     shown = Shown(0, event.event_id, hits_of(event), event.truth)
-    camera = Camera.around(chosen.position_m).zoomed(zoom).looking(turn, tilt)
+    camera = Camera.around(fitting.position_m).zoomed(zoom).looking(turn, tilt)
     estimates = tuple(_estimate(method.name, method(event.batch)) for method in methods)
-    state = EventState(frame_of(chosen), camera).showing(shown, estimates)
+    state = EventState(frame_of(fitting), camera).showing(shown, estimates)
     background = LIGHT if light else DARK
-    lines, columns = event_figure(state, titles_of(state, "", chosen), background)
-    return EventFigure(f"event {event.event_id} of {chosen.name}", lines, columns, background)
+    lines, columns = event_figure(state, titles_of(state, "", fitting), background)
+    return EventFigure(f"event {event.event_id} of {fitting.name}", lines, columns, background)
 
 
-def _detector(event: Event, given: Detector | str | Path | None, methods: Sequence[Method]) -> Detector:
-    """The detector whose sensors are where the event's are."""
+def _detector(event: Event, choice: Detector | str | Path | None, methods: Sequence[Method]) -> Detector:
+    """The first detector whose sensors have the positions of the event's."""
     default = load_detector(DEFAULT_DETECTOR)
-    wanted = [*(method.detector for method in methods), default] if given is None else [given_detector(given)]
-    for candidate in wanted:
+    own = [*(method.detector for method in methods), default]
+    for candidate in own if choice is None else [given_detector(choice)]:
         if candidate.has(event.batch.sensor_id, event.batch.position_m):
             return candidate
     raise IcerecoError(

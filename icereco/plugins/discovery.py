@@ -26,7 +26,18 @@ from icereco.plugins.moved import MERGED_PLUGINS, advice
 from icereco.plugins.registry import CardFolder, Declaration, Plugin, Registry
 from icereco.system.log import get_logger
 
-__all__ = ["Component", "Declaration", "Plugin", "Registry", "Switches", "discover", "registry"]
+__all__ = [
+    "CARD",
+    "GROUP",
+    "HEAVY",
+    "Component",
+    "Declaration",
+    "Plugin",
+    "Registry",
+    "Switches",
+    "discover",
+    "registry",
+]
 
 GROUP = "icereco"
 HEAVY = ("torch", "polars", "pyarrow", "textual", "wandb")

@@ -7,7 +7,7 @@ from pathlib import Path
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import Component, Kind
 
-__all__ = ["CardFolder", "Declaration", "Plugin", "Registry"]
+__all__ = ["CardFolder", "Declaration", "Plugin", "Registry", "describe"]
 
 _SLOW_SECONDS = 1.0
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["format_table", "format_value"]
+__all__ = ["format_key", "format_table", "format_value"]
 
 _COMMENT_COLUMN = 40
 

@@ -9,7 +9,7 @@ from typing import Literal, Self, TypedDict, get_args
 
 from icereco.system.process_identity import is_alive
 
-__all__ = ["Phase", "Progress", "State", "Status", "age"]
+__all__ = ["SILENT_SECONDS", "Phase", "Progress", "State", "Status", "age"]
 
 Phase = Literal["starting", "preparing", "training", "validating", "paused", "finished", "stopped", "failed"]
 """The phase that a run writes; the last three are final."""

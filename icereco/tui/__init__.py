@@ -1,1 +1,1 @@
-"""The terminal app: screens over widgets over feeds. It only reads files, and never imports torch by itself."""
+"""The terminal app: screens of widgets that show feeds. It reads files of runs and data, and never imports torch."""

@@ -34,7 +34,7 @@ __all__ = ["IcerecoApp"]
 
 
 class IcerecoApp(App[None]):
-    """Watches trainings and events. Whatever it starts goes on without it."""
+    """Shows trainings and events. The trainings that it starts continue when it is closed."""
 
     TITLE = "icereco"
     CSS_PATH = "theme.tcss"
@@ -43,7 +43,7 @@ class IcerecoApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
 
-    # Not `reactive`, which would draw the whole screen again each second: who shows these watches them.
+    # Not `reactive`, which would draw the whole screen again each second: widgets that show these watch them.
     runs: var[tuple[RunView, ...]] = var(())
     system: var[SystemView | None] = var(None)
     alerts: var[tuple[Alert, ...]] = var(())
@@ -64,16 +64,16 @@ class IcerecoApp(App[None]):
         runs = RunsFeed(settings.runs, settings.run)
         system = SystemFeed(settings.runs, self._processes)
         self._followers = (
-            Follower(runs.look, lambda found: self.post_message(RunsSeen(found))),
-            Follower(system.look, lambda found: self.post_message(SystemSeen(found))),
+            Follower(runs.look, lambda views: self.post_message(RunsSeen(views))),
+            Follower(system.look, lambda view: self.post_message(SystemSeen(view))),
             Follower(
                 partial(job_alerts, JobFolder(settings.runs)),
-                lambda found: self.post_message(JobAlertsSeen(found)),
+                lambda alerts: self.post_message(JobAlertsSeen(alerts)),
             ),
         )
 
     def on_mount(self) -> None:
-        """Open the first screen and begin to look."""
+        """Open the first screen and start the feeds."""
         self.switch_mode("events" if self.settings.events else "train")
         if keymap_path().exists():
             self._take_keymap()
@@ -82,7 +82,7 @@ class IcerecoApp(App[None]):
         self.set_interval(1.0, self.look)
 
     def on_ready(self) -> None:
-        """Spare what is loaded by now from the collector, which would stop the app for 80 ms now and then."""
+        """Exclude what is loaded by now from garbage collection, which would pause the app for 80 ms at times."""
         gc.freeze()
 
     def _take_keymap(self) -> None:
@@ -92,44 +92,44 @@ class IcerecoApp(App[None]):
             self.notify(problem, title="keymap", severity="warning", timeout=15, markup=False)
 
     def on_unmount(self) -> None:
-        """Let the threads end."""
+        """End the threads of the feeds."""
         gc.unfreeze()
         for follower in self._followers:
             follower.stop()
 
     def look(self) -> None:
-        """Ask for fresh facts."""
+        """Let all feeds look for changes."""
         for follower in self._followers:
             follower.poke()
 
     def on_runs_seen(self, message: RunsSeen) -> None:
-        """Pass on to whichever screen watches."""
+        """Set `runs`, which screens watch."""
         message.stop()
         self.runs = message.runs
         self._unseen.discard("runs")
 
     def on_system_seen(self, message: SystemSeen) -> None:
-        """Pass on, and look for trouble."""
+        """Set `system`, which screens watch."""
         message.stop()
         self.system = message.system
 
     def on_job_alerts_seen(self, message: JobAlertsSeen) -> None:
-        """Jobs that leave no run have no other place to tell their trouble."""
+        """Show the alerts of jobs that failed before there was a run."""
         message.stop()
         self._of_jobs = message.alerts
         self._gather_alerts()
         self._unseen.discard("jobs")
 
     def watch_runs(self) -> None:
-        """Runs may be in trouble."""
+        """Update the alerts when the runs change."""
         self._gather_alerts()
 
     def watch_system(self) -> None:
-        """So may the disk."""
+        """Update the alerts when the free disk space changes."""
         self._gather_alerts()
 
     def watch_alerts(self, before: tuple[Alert, ...], now: tuple[Alert, ...]) -> None:
-        """Tell each trouble once; those that were there when the app started only stand in the bar."""
+        """Notify the user of each new alert once; those from before the app started are only shown in the bar."""
         known = {(alert.subject, alert.kind) for alert in before}
         for alert in now:
             if not self._unseen and (alert.subject, alert.kind) not in known:
@@ -143,7 +143,7 @@ class IcerecoApp(App[None]):
                 self.bell()
 
     def note_metrics(self, name: str, alerts: list[Alert]) -> None:
-        """What the metrics of a run that is shown give away."""
+        """Set the alerts about the metrics of a run that is shown."""
         self._in_metrics[name] = alerts
         self._gather_alerts()
 
@@ -153,17 +153,17 @@ class IcerecoApp(App[None]):
         self.alerts = (*disk, *metrics, *run_alerts(self.runs), *self._of_jobs)
 
     def on_resize(self, event: Resize) -> None:
-        """Say so where nothing fits."""
+        """Cover the app with a message where the terminal is too small for it."""
         if is_tiny(event.size) and not isinstance(self.screen, TinyScreen):
             self.push_screen(TinyScreen())
 
     def action_mode(self, name: str) -> None:
-        """Go to another screen."""
+        """Switch to another screen."""
         if name != self.current_mode:
             self.switch_mode(name)
 
     def open_events(self, what: str | Path) -> None:
-        """Look at the events of a file, or of a data set by its name."""
+        """Show the events of a file, or of a data set by its name."""
         self.switch_mode("events")
         self.call_later(self._show_events, what)
 
@@ -173,7 +173,7 @@ class IcerecoApp(App[None]):
             show(what)
 
     async def action_quit(self) -> None:
-        """Leave, not without a word about texts that would be lost."""
+        """Quit; ask first if there are unsaved profiles."""
         if not (unsaved := [path.name for path in self.drafts]):
             self.exit()
         elif not isinstance(self.screen, ConfirmScreen):
@@ -181,14 +181,14 @@ class IcerecoApp(App[None]):
             self.push_screen(question, lambda yes: self.exit() if yes else None)
 
     def action_help(self) -> None:
-        """All keys of this screen."""
+        """Show all keys of this screen."""
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(
                 HelpScreen(remapped((*getattr(self.screen, "KEYS", ()), *APP_KEYS), self.keymap))
             )
 
     def action_next_theme(self) -> None:
-        """Through our own themes, and Textual's."""
+        """Switch to the next theme: icereco's own, then some of Textual's."""
         names = [theme.name for theme in THEMES] + ["ansi-dark", "gruvbox", "solarized-light"]
         index = names.index(self.theme) + 1 if self.theme in names else 0
         self.theme = names[index % len(names)]
@@ -202,10 +202,12 @@ class IcerecoApp(App[None]):
         self.notify("the working directory cannot be written to", severity="error")
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """A user's keymap may give one key to two things."""
+        """Warn of a keymap that gives one key to two actions."""
         del node
         names = ", ".join(sorted(binding.description for binding in clashed_bindings))
-        self.notify(f"{keymap_path()} takes the key of: {names}", title="keymap", severity="warning")
+        self.notify(
+            f"{keymap_path()} gives one key to several actions: {names}", title="keymap", severity="warning"
+        )
 
     def _processes(self) -> Iterable[int]:
         for run in self.runs:

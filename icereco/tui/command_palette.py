@@ -1,4 +1,4 @@
-"""The command palette: everything that keys do here, found by its words."""
+"""The command palette: every action that has a key, found by its description."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -14,12 +14,12 @@ class KeyCommands(Provider):
     """The keys of the screen that is shown, and those of the app."""
 
     async def discover(self) -> Hits:
-        """All, before anything is typed."""
+        """Yield all actions, before anything is typed."""
         for key in self._keys():
             yield DiscoveryHit(_title(key), partial(self._run, key), help=self._help(key))
 
     async def search(self, query: str) -> Hits:
-        """Those whose words match."""
+        """Yield the actions whose description matches."""
         matcher = self.matcher(query)
         for key in self._keys():
             score = matcher.match(_title(key))
@@ -33,8 +33,8 @@ class KeyCommands(Provider):
 
     def _help(self, key: Key) -> str:
         keymap: dict[str, str] = getattr(self.app, "keymap", {})
-        (own,) = remapped((key,), keymap)
-        return f"key {own.keys.split(',')[0]}"
+        (bound,) = remapped((key,), keymap)
+        return f"key {bound.keys.split(',')[0]}"
 
     async def _run(self, key: Key) -> None:
         node = self.screen if key in getattr(self.screen, "KEYS", ()) else self.app

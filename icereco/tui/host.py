@@ -1,4 +1,4 @@
-"""What screens may ask of the app that shows them."""
+"""What screens may use of the app that shows them."""
 
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
@@ -23,14 +23,14 @@ class Host(Protocol):
     alerts: tuple[Alert, ...]
 
     def open_events(self, what: str | Path) -> None:
-        """Look at the events of a file, or of a data set by its name."""
+        """Show the events of a file, or of a data set by its name."""
         ...
 
     def note_metrics(self, name: str, alerts: list[Alert]) -> None:
-        """What the metrics of a run that is shown give away."""
+        """Set the alerts about the metrics of a run that is shown."""
         ...
 
 
 def host_of(screen: "Screen[None]") -> Host:
-    """The app of a screen."""
+    """The app of a screen, seen as its host."""
     return cast("Host", screen.app)

@@ -18,15 +18,15 @@ __all__ = ["APP_KEYS", "Key", "bindings", "keymap_path", "read_keymap", "remappe
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing that keys do.
+    """One action and the keys that trigger it.
 
     Attributes:
         keys: Textual's names, comma-separated; only letters, digits, F-keys, arrows, space and enter reach an app
             through tmux.
         action: the name of the method `action_…`, with its arguments if it has some.
-        description: a verb, as the footer shows it.
+        description: as the footer and the help show it.
         group: heading in the help.
-        shown: in the footer too.
+        shown: whether the footer shows it.
     """
 
     keys: str
@@ -61,7 +61,7 @@ def _slug(text: str) -> str:
 
 
 def bindings(keys: Iterable[Key]) -> "list[BindingType]":
-    """As Textual wants them; the footer shows those that are `shown`."""
+    """Keys as Textual's bindings; the footer shows those that are `shown`."""
     from textual.binding import Binding
 
     return [
@@ -71,18 +71,18 @@ def bindings(keys: Iterable[Key]) -> "list[BindingType]":
 
 
 def remapped(keys: Iterable[Key], keymap: Mapping[str, str]) -> list[Key]:
-    """Each with the keys that a user gave it."""
+    """Keys as a user's keymap changes them."""
     return [replace(key, keys=keymap.get(key.identity, key.keys)) for key in keys]
 
 
 def keymap_path() -> Path:
-    """The user's own keymap."""
+    """The file of the user's keymap."""
     folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(folder) / "icereco" / "keys.toml"
 
 
 def read_keymap(path: Path, keys: Sequence[Key]) -> tuple[dict[str, str], list[str]]:
-    """Keys by identity from lines such as `"runs.stop" = "x"`, and what is wrong with the file, for people."""
+    """Keys by identity from lines such as `"runs.stop" = "x"`, and messages about what is wrong with the file."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -93,7 +93,7 @@ def read_keymap(path: Path, keys: Sequence[Key]) -> tuple[dict[str, str], list[s
     keymap, problems = {}, []
     for name, value in _flat(document):
         if name not in known:
-            problems.append(f"{path}: nothing is called {name!r}{did_you_mean(name, known)}")
+            problems.append(f"{path}: no action is called {name!r}{did_you_mean(name, known)}")
         elif not isinstance(value, str) or not value:
             problems.append(f"{path}: {name} = {value!r}: write keys as text, such as 'x' or 'x,ctrl+x'")
         else:
@@ -102,7 +102,7 @@ def read_keymap(path: Path, keys: Sequence[Key]) -> tuple[dict[str, str], list[s
 
 
 def _flat(document: dict[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:
-    """`[runs]` with `stop = …`, and `"runs.stop" = …`, are the same."""
+    """Settings by their dotted names: `[runs]` with `stop = …` is the same as `"runs.stop" = …`."""
     for key, value in document.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")

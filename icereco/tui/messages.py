@@ -1,4 +1,4 @@
-"""What feeds report to the screens; a newer message of a kind replaces one that nobody has handled yet."""
+"""What feeds report to the screens; a newer message of a kind replaces one that has not been handled yet."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class RunsSeen(Message):
     runs: tuple[RunView, ...]
 
     def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
+        """Replace an older message, as only the newest counts."""
         return isinstance(message, RunsSeen)
 
 
@@ -32,7 +32,7 @@ class SystemSeen(Message):
     system: SystemView
 
     def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
+        """Replace an older message, as only the newest counts."""
         return isinstance(message, SystemSeen)
 
 
@@ -50,24 +50,24 @@ class JobsSeen(Message):
     jobs: tuple[Job, ...]
 
     def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
+        """Replace an older message, as only the newest counts."""
         return isinstance(message, JobsSeen)
 
 
 @dataclass
 class JobAlertsSeen(Message):
-    """What is wrong with jobs that left no run."""
+    """The alerts of jobs that failed before there was a run."""
 
     alerts: tuple[Alert, ...]
 
     def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
+        """Replace an older message, as only the newest counts."""
         return isinstance(message, JobAlertsSeen)
 
 
 @dataclass
 class FilesSeen(Message):
-    """Data sets and files of events that were found, and what is wrong with the settings file, if anything."""
+    """The user's data sets, files of events, and a message about a broken settings file, if it is broken."""
 
     named: tuple[FileView, ...]
     files: tuple[FileView, ...]

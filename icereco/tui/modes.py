@@ -22,7 +22,7 @@ class Mode:
     target: str
 
     def load(self) -> "Callable[[Settings], Screen[None]]":
-        """What makes the screen."""
+        """Import the screen's class."""
         module, _, name = self.target.partition(":")
         screen: Callable[[Settings], Screen[None]] = getattr(import_module(module), name)
         return screen
@@ -32,7 +32,7 @@ class Mode:
         return self.load()(settings)
 
     def bound_keys(self) -> tuple[Key, ...]:
-        """What keys do there."""
+        """The keys of the screen."""
         keys: tuple[Key, ...] = getattr(import_module(self.target.partition(":")[0]), "KEYS", ())
         return keys
 

@@ -24,10 +24,10 @@ Handler = Callable[["web.Request"], Awaitable[Any]]
 
 
 def serve_app(arguments: Sequence[str], host: str, port: int) -> None:
-    """Serve `icereco tui` with these arguments until Ctrl-C; each visitor gets an app of their own.
+    """Serve `icereco tui` with these arguments until Ctrl-C; each visitor gets their own app.
 
-    On the loopback address whoever is logged in to this machine may come; anywhere else only who has the token that
-    is printed, as the app starts and stops trainings.
+    As the app starts and stops trainings, access is limited: on the loopback address to users of this machine, on any
+    other address to those who have the token that is printed.
 
     Raises:
         IcerecoError: textual-serve is not installed.
@@ -41,7 +41,7 @@ def serve_app(arguments: Sequence[str], host: str, port: int) -> None:
     server = _guarded(Server, token)(command, host=host, port=port, title="icereco")
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     query = f"/?token={token}" if token else "/"
-    click.echo(f"icereco: http://{shown}:{port}{query}   (Ctrl-C ends it; trainings go on)")
+    click.echo(f"icereco: http://{shown}:{port}{query}   (Ctrl-C ends it; trainings continue)")
     server.serve()
 
 
@@ -60,7 +60,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _guarded(server: type[Any], token: str | None) -> type[Any]:
-    """The server with a check in front of every path, the websocket among them."""
+    """The server with an access check on every path, the websocket included."""
 
     class Guarded(server):  # type: ignore[misc]  # the base class is known only where it is installed
         async def _make_app(self) -> "web.Application":
@@ -69,10 +69,10 @@ def _guarded(server: type[Any], token: str | None) -> type[Any]:
             return app
 
         async def on_startup(self, app: "web.Application") -> None:
-            """Say nothing: the address is printed already."""
+            """Print nothing: the address has been printed already."""
 
         async def handle_index(self, request: "web.Request") -> Any:
-            """The page, with links to the name by which it was opened, which may differ from that of the port."""
+            """Return the page with links to the host under which it was opened, which may differ from the server's."""
             self.public_url = f"{request.scheme}://{request.host}"
             return await super().handle_index(request)
 
@@ -80,7 +80,7 @@ def _guarded(server: type[Any], token: str | None) -> type[Any]:
 
 
 def _check(token: str | None, host: str) -> Any:
-    """Refuse who has no token, and pages of other sites that would speak for their visitor."""
+    """A check that refuses requests without the token, and those that pages of other sites send (CSRF)."""
     from aiohttp import web
 
     @web.middleware
@@ -89,12 +89,12 @@ def _check(token: str | None, host: str) -> Any:
         if origin is not None and origin.partition("://")[2] != request.host:
             raise web.HTTPForbidden(text="this page may be used only from its own address")
         if token is None:
-            # A name of somebody's own that points to this machine is no way in (DNS rebinding).
+            # Another host name that resolves to this machine must not give access (DNS rebinding).
             if request.url.host not in {"localhost", "127.0.0.1", "::1", host}:
                 raise web.HTTPForbidden(text="this page may be used only from its own address")
             return await handler(request)
-        given = request.query.get("token") or request.cookies.get(COOKIE, "")
-        if not hmac.compare_digest(given.encode(), token.encode()):
+        received = request.query.get("token") or request.cookies.get(COOKIE, "")
+        if not hmac.compare_digest(received.encode(), token.encode()):
             raise web.HTTPForbidden(text="open the address with the token that icereco printed")
         response = await handler(request)
         if request.query.get("token") and not response.prepared:

@@ -1,4 +1,4 @@
-"""What the app is started with."""
+"""The settings with which the app is started."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ class Settings:
 
     Attributes:
         runs: the folder of runs.
-        run: a run to look at first, wherever it is.
-        events: what to look at first: a data set by its name, or a file of events or reconstructions.
+        run: a run to show first, also one of another folder.
+        events: events to show first: a data set by its name, or a file of events or reconstructions.
         marker: how dots are drawn: "braille", "quadrant", "block" or "ascii".
         theme: name of a colour theme.
-        beside: files of reconstructions to set beside the events.
-        detector: the card of the detector that saw the events; None to believe what the data say.
+        beside: files of reconstructions to show with the events.
+        detector: the card of the detector that recorded the events; None = as the data say.
     """
 
     runs: Path

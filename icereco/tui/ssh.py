@@ -1,4 +1,4 @@
-"""The line to the terminal: a slow one is spared."""
+"""Terminals over SSH: the app sends them fewer bytes."""
 
 import os
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ def over_ssh() -> bool:
 
 
 def sparing_driver() -> "type[Driver] | None":
-    """What writes to a terminal over SSH in fewer bytes; None where Textual's own choice is right."""
+    """A driver that writes to a terminal over SSH in fewer bytes; None where Textual chooses the driver."""
     if not over_ssh() or "TEXTUAL_DRIVER" in os.environ or os.name != "posix":
         return None
     from textual.drivers.linux_driver import LinuxDriver
@@ -23,7 +23,7 @@ def sparing_driver() -> "type[Driver] | None":
     from icereco.draw.canvas.ansi import shortened
 
     class SparingDriver(LinuxDriver):
-        """Writes no colour twice."""
+        """Does not write a colour again that has not changed."""
 
         def write(self, data: str) -> None:
             super().write(shortened(data))

@@ -1,4 +1,4 @@
-"""Colour themes of our own, and the colours of curves: apart for colour-blind eyes too."""
+"""Colour themes, and colours of curves that are distinct also for colour-blind users."""
 
 from textual.app import App
 from textual.color import Color
@@ -63,7 +63,7 @@ CURVES = (0x56B4E9, 0xE69F00, 0xCC79A7, 0x2EB88A, 0xF0E442, 0xD55E00, 0x8F7BE0, 
 
 
 def themed(app: App[object], name: str) -> str:
-    """A colour of the theme, as rich names it: the terminal's own colours stay its own."""
+    """A colour of the theme by its name in rich; one of the terminal's own palette stays a palette colour."""
     color = Color.parse(app.theme_variables[name])
     if color.ansi is None:
         return color.hex6
@@ -71,7 +71,7 @@ def themed(app: App[object], name: str) -> str:
 
 
 def background(widget: Widget) -> int:
-    """The colour that a widget stands on."""
+    """The background colour of a widget, 0xRRGGBB."""
     return packed(widget.background_colors[1].rgb)
 
 
@@ -81,7 +81,7 @@ def curve_color(index: int, under: int) -> int:
 
 
 def band_color(color: int, under: int) -> int:
-    """The range behind a curve."""
+    """The colour of the band behind a curve of this colour."""
     return int(blended(color, under, 0.42))
 
 

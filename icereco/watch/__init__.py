@@ -1,1 +1,1 @@
-"""Followers of files that grow. No widgets."""
+"""Follows files that grow: metrics, logs, statuses and events. Contains no widgets."""

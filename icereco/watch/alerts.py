@@ -1,4 +1,4 @@
-"""What needs a look: a run that stalls, breaks or dies, and a disk that fills up."""
+"""Alerts: a run that stalls, fails or crashes, and a disk that is nearly full."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,9 +19,9 @@ LEAST_FREE_PART = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing; `subject` is a run, also one that never began, or the disk.
+    """One problem; `subject` is the name of a run, also of one that never began, or "disk".
 
-    Two alerts of the same subject and kind are the same news.
+    Two alerts with the same subject and kind report the same problem.
     """
 
     subject: str
@@ -30,19 +30,19 @@ class Alert:
 
 
 def run_alerts(runs: Iterable[RunView]) -> list[Alert]:
-    """Of runs that failed, died, stand still, or live by another clock; the graver ones first."""
-    found = [alert for run in runs for alert in (*_troubles(run), *_clocks(run))]
-    return sorted(found, key=lambda alert: alert.kind == "clock")
+    """Alerts of runs that failed, crashed, stall, or whose clock is wrong; those about clocks come last."""
+    alerts = [alert for run in runs for alert in (*_troubles(run), *_clocks(run))]
+    return sorted(alerts, key=lambda alert: alert.kind == "clock")
 
 
 def _troubles(run: RunView) -> Iterator[Alert]:
     if run.state == "failed":
-        message = (run.status.message if run.status else None) or "failed without a word"
+        message = (run.status.message if run.status else None) or "failed without a message"
         yield Alert(run.name, "not a number" if "not finite" in message else "failure", message)
     elif run.state == "crashed":
         yield Alert(run.name, "crash", how_it_died(run))
     elif run.stalls:
-        yield Alert(run.name, "stall", f"no sign of life for {run.silent_seconds:.0f} s")
+        yield Alert(run.name, "stall", f"no heartbeat for {run.silent_seconds:.0f} s")
 
 
 def _clocks(run: RunView) -> Iterator[Alert]:
@@ -55,25 +55,25 @@ def _clocks(run: RunView) -> Iterator[Alert]:
 
 
 def how_it_died(run: RunView) -> str:
-    """What is known of the end of a run that said nothing itself, and how it goes on."""
+    """What is known of the end of a run that did not report it, and the command that resumes the run."""
     if run.status is None:
-        return run.problem or "it says nothing"
-    whose = "its process died" if run.status.local else f"nothing is heard from {run.status.host}"
-    return f"{whose} at step {run.status.step:,}; go on with r, or: icereco train --resume {run.name}"
+        return run.problem or "it has no status"
+    cause = "its process died at" if run.status.local else f"no heartbeat from {run.status.host} since"
+    return f"{cause} step {run.status.step:,}; resume it with r, or: icereco train --resume {run.name}"
 
 
 def job_alerts(jobs: JobFolder) -> tuple[Alert, ...]:
-    """Of jobs that failed before there was a run to say so."""
+    """Alerts of jobs that failed before there was a run that could report it."""
     newest = {job.run: job for job in jobs.all()}
     return tuple(
-        Alert(job.run, "failure", f"{jobs.complaint(job)} (6 Jobs has all that it printed, and forgets it)")
+        Alert(job.run, "failure", f"{jobs.complaint(job)} (see its output, or remove it, in 6 Jobs)")
         for job in newest.values()
         if job.state == "failed" and not job.left_run and not (jobs.runs / job.run).is_dir()
     )
 
 
 def metric_alerts(name: str, series: Series) -> list[Alert]:
-    """Of metrics whose newest value is no number."""
+    """One alert that names all metrics whose newest value is not a number; empty if there are none."""
     broken = [
         metric for metric in series.names() if (last := series.last(metric)) is not None and math.isnan(last)
     ]
@@ -81,7 +81,7 @@ def metric_alerts(name: str, series: Series) -> list[Alert]:
 
 
 def disk_alerts(system: SystemView) -> Sequence[Alert]:
-    """Where the runs are kept."""
+    """An alert if the disk that holds the runs is nearly full: less than 2 GiB or 3 % are free."""
     free, total = system.disk_free_bytes, system.disk_total_bytes
     if total == 0 or (free > LEAST_FREE_BYTES and free > LEAST_FREE_PART * total):
         return []

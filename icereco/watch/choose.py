@@ -1,4 +1,4 @@
-"""A table of events narrowed by a filter, put in order, and set beside reconstructions."""
+"""A table of events: joined with reconstructions, filtered, and sorted."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.physics.vmf import angular_sigma
 from icereco.watch.reconstructions import TRUTH, Reconstructions
 
-__all__ = ["Order", "beside", "filtered", "ordered"]
+__all__ = ["Order", "filtered", "ordered", "with_reconstructions"]
 
 
 _WORDS = {
@@ -20,10 +20,10 @@ _WORDS = {
     " as Expr": " as a condition (is it complete?)",
     "sql parser error: ": "",
 }
-"""What Polars says, and what people understand."""
+"""Phrases of Polars' messages, and what replaces them in ours."""
 
 _OF_METHODS = ("error", "sigma", "pull", "reco_zenith", "reco_azimuth")
-_NEEDED = ": it takes a file of reconstructions (O adds one), and for error and pull the truth"
+_NEEDED = ": it needs a file of reconstructions (O adds one); error and pull also need the truth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +34,26 @@ class Order:
     descending: bool = False
 
 
-def beside(summary: pl.DataFrame, reconstructions: Sequence[Reconstructions]) -> pl.DataFrame:
-    """The summary with what reconstructions say.
+def with_reconstructions(summary: pl.DataFrame, reconstructions: Sequence[Reconstructions]) -> pl.DataFrame:
+    """The summary with columns from reconstructions.
 
-    The truth is the summary's own, or the reconstruction that is called so. Of the first other one: error (degrees from the truth), sigma (degrees), pull (error over sigma) and reco_zenith,
-    reco_azimuth (degrees); of the rest the error as error_NAME. Columns without any number are left out.
+    The truth is the summary's own, or the reconstruction named `TRUTH`. The first other reconstruction gives the
+    columns error (degrees from the truth), sigma (degrees), pull (error over sigma), reco_zenith and reco_azimuth
+    (degrees); each further one gives its error as error_NAME. Columns without any number are left out.
     """
     if not len(summary) or not reconstructions:
         return summary
     event_id = summary["event_id"].to_numpy()
     truth = _truth(summary, event_id, reconstructions)
     columns: dict[str, np.ndarray] = {}
-    for number, one in enumerate(one for one in reconstructions if one.name != TRUTH):
-        direction, kappa = one.aligned(event_id)
+    methods = [method for method in reconstructions if method.name != TRUTH]
+    for number, method in enumerate(methods):
+        direction, kappa = method.aligned(event_id)
         error = np.degrees(opening_angle(direction, truth)) if truth is not None else None
         if number == 0:
             columns |= _first(direction, kappa, error)
         elif error is not None:
-            columns[f"error_{_word(one.name)}"] = error
+            columns[f"error_{_word(method.name)}"] = error
     known = [
         pl.Series(name, values, nan_to_null=True)
         for name, values in columns.items()
@@ -80,19 +82,19 @@ def _truth(
             np.radians(summary[name].fill_null(np.nan).to_numpy()) for name in ("azimuth", "zenith")
         )
         return direction_from_angles(azimuth, zenith)
-    return next((one.aligned(event_id)[0] for one in reconstructions if one.name == TRUTH), None)
+    return next((truth.aligned(event_id)[0] for truth in reconstructions if truth.name == TRUTH), None)
 
 
 def _word(name: str) -> str:
-    """A name as the part of a column's name, which a filter can be written with."""
+    """A method's name as part of a column's name, without characters that SQL would need quotes for."""
     return re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed"
 
 
 def filtered(frame: pl.DataFrame, expression: str) -> pl.DataFrame:
-    """The events that an expression holds for, such as `pulses > 100 and kind = 'cascade'` (SQL, run by Polars).
+    """The events for which an SQL expression is true, such as `pulses > 100 and kind = 'cascade'` (run by Polars).
 
     Raises:
-        IcerecoError: the expression cannot be understood, names an unknown column, or is not true or false.
+        IcerecoError: the expression is not valid SQL, names an unknown column, or is not a condition.
     """
     if not expression.strip():
         return frame
@@ -109,21 +111,21 @@ def filtered(frame: pl.DataFrame, expression: str) -> pl.DataFrame:
 def _require_columns(used: Sequence[str], known: Sequence[str]) -> None:
     for name in used:
         if name not in known:
-            meant = did_you_mean(name.lower(), known) or f"; a text needs quotes: '{name}'"
+            nearest = did_you_mean(name.lower(), known) or f"; a text needs quotes: '{name}'"
             of_method = name.lower() in _OF_METHODS or name.lower().startswith("error_")
-            why = _NEEDED if of_method else meant
-            raise IcerecoError(f"no column {name!r}{why} (columns: {', '.join(known)})")
+            hint = _NEEDED if of_method else nearest
+            raise IcerecoError(f"no column {name!r}{hint} (columns: {', '.join(known)})")
 
 
 def _first_line(error: Exception) -> str:
     line = str(error).splitlines()[0]
-    for theirs, ours in _WORDS.items():
-        line = line.replace(theirs, ours)
+    for phrase, replacement in _WORDS.items():
+        line = line.replace(phrase, replacement)
     return line
 
 
 def ordered(frame: pl.DataFrame, order: Order) -> pl.DataFrame:
-    """The events in order, those without a value last; equal ones as in the file."""
+    """The events sorted by a column, those without a value last; equal ones stay in the order of the file."""
     if order.column not in frame.columns:
         return frame
     return frame.sort(order.column, descending=order.descending, nulls_last=True, maintain_order=True)

@@ -1,4 +1,4 @@
-"""One opened data set: its events, what reconstructions say of them, and which of them are listed. No widgets."""
+"""One opened data set: its events, their reconstructions, and which of them are listed. Contains no widgets."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import Event, EventBatch
 from icereco.events.reconstruction import Estimate, Reconstruction
 from icereco.events.truth import EventTruth
-from icereco.watch.choose import Order, beside, filtered, ordered
+from icereco.watch.choose import Order, filtered, ordered, with_reconstructions
 from icereco.watch.events import EventFeed
 from icereco.watch.opening import Opened, opened
 from icereco.watch.reconstructions import TRUTH, Reconstructions, is_output, read_reconstructions
@@ -32,29 +32,29 @@ Fit = Callable[[EventBatch], Reconstruction]
 
 
 class EventSession:
-    """Follows a data set and files of reconstructions, and answers what the screen asks.
+    """Follows a data set and files of reconstructions, and provides what the event screen shows.
 
     Attributes:
-        opened: what is read; None before anything is.
-        detector: whose sensors the events name.
-        expression, order: of the list.
-        problems: what is wrong with files of reconstructions, for people.
-        listed: the events that are listed, in order; see `icereco.watch.choose.beside`.
-        total: how many events there are.
+        opened: what is read; None before `open` is called.
+        detector: the detector that recorded the events.
+        expression, order: filter and order of the list.
+        problems: messages about files of reconstructions that cannot be read.
+        listed: the events that are listed, in order; columns as in `icereco.watch.choose.with_reconstructions`.
+        total: how many events have been read, listed or not.
     """
 
     def __init__(
         self, detector: Detector | None, fits: dict[str, Fit], changed: Callable[[], object]
     ) -> None:
-        """Nothing is open yet.
+        """Create a session in which nothing is open yet.
 
         Args:
-            detector: whose sensors the events name, whatever the data say; None to believe the data.
+            detector: the detector that recorded the events, also where the data name another; None = as the data say.
             fits: quick methods by name, called for each event that is shown.
             changed: called from a thread when there is something new.
         """
         self.detector, self.fits = detector or load_detector(DEFAULT_DETECTOR), fits
-        self._asked = detector
+        self._chosen_detector = detector
         self.opened: Opened | None = None
         self.expression, self.order = "", Order()
         self.problems: list[str] = []
@@ -71,19 +71,19 @@ class EventSession:
         self._main = ""
 
     def open(self, what: str | Path, more: Sequence[Path] = ()) -> None:
-        """Read another data set instead.
+        """Open a data set, a run or a file of reconstructions in place of what is open.
 
         Raises:
             IcerecoError: see `icereco.watch.opening.opened`; or there is no such detector.
         """
-        found = opened(what, more)
-        self.detector = self._asked or load_detector(found.data.detector or DEFAULT_DETECTOR)
+        new = opened(what, more)
+        self.detector = self._chosen_detector or load_detector(new.data.detector or DEFAULT_DETECTOR)
         self.close()
-        self.opened, self._files, self._made = found, found.reconstructions, {}
+        self.opened, self._files, self._made = new, new.reconstructions, {}
         self._main, self.expression = "", ""
         self._openings += 1
         self._load()
-        self._feed = EventFeed(found.data, self.detector, self._changed, found.only, skip_bad=found.skip_bad)
+        self._feed = EventFeed(new.data, self.detector, self._changed, new.only, skip_bad=new.skip_bad)
         self._feed.start()
 
     def close(self) -> None:
@@ -93,10 +93,10 @@ class EventSession:
         self._feed, self.listed, self.total, self._methods, self.problems = None, pl.DataFrame(), 0, [], []
 
     def add(self, path: Path) -> None:
-        """Set another file of reconstructions beside the events.
+        """Add a file of reconstructions of the events.
 
         Raises:
-            IcerecoError: it holds none.
+            IcerecoError: the file cannot be read, or holds no reconstructions.
         """
         read_reconstructions(path)
         self._files = tuple(dict.fromkeys((*self._files, path.resolve())))
@@ -104,7 +104,7 @@ class EventSession:
         self.refresh()
 
     def poll(self) -> bool:
-        """Look whether files of reconstructions have changed, and read them again if so."""
+        """Read the files of reconstructions again if they have changed; return whether they have."""
         if signature(self._files) == self._seen:
             return False
         if self.opened is not None and self.opened.run is not None:
@@ -114,35 +114,35 @@ class EventSession:
         return True
 
     def _follow_run(self, run: Path) -> None:
-        """A training may have another validation sample than before it was resumed."""
+        """Open the run again if its validation sample is another one, as it may be after it was resumed."""
         try:
-            found = opened(run)
+            new = opened(run)
         except IcerecoError:
             return
-        if self.opened is not None and found.only != self.opened.only:
+        if self.opened is not None and new.only != self.opened.only:
             self.open(run)
 
     def _load(self) -> None:
         self._seen, self.problems = signature(self._files), []
-        found: list[Reconstructions] = []
+        methods: list[Reconstructions] = []
         own: set[Path | None] = set()
         for path in self._files:
             try:
-                found += [one for one in read_reconstructions(path) if not any(map(one.same_as, found))]
+                methods += [new for new in read_reconstructions(path) if not any(map(new.same_as, methods))]
             except IcerecoError as error:
                 self.problems.append(str(error))
             else:
                 own |= {path} if is_output(path) else set()
-        # What one made oneself is of more interest than official fits, of these those of most events, then quick ones.
-        found.sort(key=lambda one: (one.name in self.fits, one.path not in own, -one.count))
-        self._names = [one.name for one in found]
-        self._methods = [self._apart(one) for one in found]
+        # The user's own outputs come first, then official fits by their number of events, then quick fits.
+        methods.sort(key=lambda method: (method.name in self.fits, method.path not in own, -method.count))
+        self._names = [method.name for method in methods]
+        self._methods = [self._distinct(method) for method in methods]
 
-    def _apart(self, one: Reconstructions) -> Reconstructions:
-        """Under a name that no other file's has."""
-        if self._names.count(one.name) == 1 or one.path is None or one.name == TRUTH:
-            return one
-        return replace(one, name=f"{one.name} ({one.path.name.removesuffix('.parquet')})")
+    def _distinct(self, method: Reconstructions) -> Reconstructions:
+        """The method with its file's name added where several files have a method of its name."""
+        if self._names.count(method.name) == 1 or method.path is None or method.name == TRUTH:
+            return method
+        return replace(method, name=f"{method.name} ({method.path.name.removesuffix('.parquet')})")
 
     @property
     def reading(self) -> bool:
@@ -151,31 +151,31 @@ class EventSession:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the data, for people."""
+        """Why the data could not be read, as a message; None if they could."""
         return None if self._feed is None else self._feed.problem
 
     @property
     def generation(self) -> tuple[int, int]:
-        """Counts how often something was opened, and how often that was read from its start."""
+        """How often something was opened, and how often its file was read from the start."""
         return self._openings, 0 if self._feed is None else self._feed.generation
 
     def refresh(self) -> None:
-        """List the events again: after more were read, or another filter or order.
+        """List the events again, after more were read or after the filter or the order changed.
 
         Raises:
-            IcerecoError: the filter cannot be understood; the list stays as it was.
+            IcerecoError: the filter is not valid; the list stays as it was.
         """
         if self._feed is None:
             return
-        table = beside(self._feed.summary, self._ranked())
+        table = with_reconstructions(self._feed.summary, self._ranked())
         self.total = len(table)
         self.listed = ordered(filtered(table, self.expression), self.order)
 
     def filter(self, expression: str) -> None:
-        """List only the events that an expression holds for; see `icereco.watch.choose.filtered`.
+        """List only the events for which an expression is true; see `icereco.watch.choose.filtered`.
 
         Raises:
-            IcerecoError: it cannot be understood; the list stays as it was.
+            IcerecoError: the expression is not valid; the list stays as it was.
         """
         before, self.expression = self.expression, expression
         try:
@@ -185,35 +185,35 @@ class EventSession:
             raise
 
     def row_of(self, event_id: int | None) -> int | None:
-        """The row of an event in the file, or of the first one listed if there is none of that id."""
+        """The row in the file of an event, or of the first listed event if none has this id; None without any."""
         if not len(self.listed):
             return None
-        found = None if event_id is None else self.listed["event_id"].index_of(event_id)
-        return int(self.listed["row"][0 if found is None else found])
+        index = None if event_id is None else self.listed["event_id"].index_of(event_id)
+        return int(self.listed["row"][0 if index is None else index])
 
     def wait_for(self, event_id: int) -> int | None:
-        """The row of an event, once it has been read; None when all has been, without it."""
+        """Wait until an event has been read; return its row, or None if the data end without it."""
         while True:
             reading = self.reading
             self.refresh()
-            found = self.listed["event_id"].index_of(event_id) if len(self.listed) else None
-            if found is not None:
-                return int(self.listed["row"][found])
+            index = self.listed["event_id"].index_of(event_id) if len(self.listed) else None
+            if index is not None:
+                return int(self.listed["row"][index])
             if not reading:
                 return None
             time.sleep(_PAUSE_SECONDS)
 
     @property
     def title(self) -> str:
-        """What is open, for people."""
+        """A title for what is open; empty if nothing is."""
         return "" if self.opened is None else self.opened.title
 
     def _ranked(self) -> list[Reconstructions]:
         """The methods that have a file, the main one first."""
-        return sorted(self._methods, key=lambda one: one.name != self._main)
+        return sorted(self._methods, key=lambda method: method.name != self._main)
 
     def prefer(self, name: str) -> None:
-        """Make a method the main one."""
+        """Make a method the main one: it comes first everywhere, and the columns error and sigma are its own."""
         self._main = name
         self.refresh()
 
@@ -221,23 +221,23 @@ class EventSession:
         """An event by its row in the file.
 
         Raises:
-            IcerecoError: it does not fit the detector.
+            IcerecoError: the event does not fit the detector, there is no such row, or nothing is open.
         """
         if self._feed is None:
             raise IcerecoError("nothing is open")
         return self._feed.event(row)
 
     def table(self, row: int) -> pa.RecordBatch:
-        """An event as a table of the own layout."""
+        """An event by its row in the file, as a table in icereco's layout of one row."""
         if self._feed is None:
             raise IcerecoError("nothing is open")
         return self._feed.table(row)
 
     def shown(self, row: int) -> tuple[Shown, tuple[Estimate, ...]]:
-        """An event as the widgets want it, and what every method says of it, the main one first.
+        """An event in the form that the widgets draw, and the estimates of all methods, the main one first.
 
         Raises:
-            IcerecoError: it does not fit the detector.
+            IcerecoError: the event does not fit the detector.
         """
         event = self.event(row)
         truth = event.truth or self._other_truth(event.event_id)
@@ -246,29 +246,29 @@ class EventSession:
         return Shown(row, event.event_id, hits_of(event), truth), self.estimates(row)
 
     def estimates(self, row: int) -> tuple[Estimate, ...]:
-        """What every method says of an event, the main one first."""
+        """The estimates of all methods for an event, the main one first."""
         event = self.event(row)
-        known = [one.of(event.event_id) for one in self._methods if one.name != TRUTH]
-        made = [estimates[event.event_id] for estimates in self._made.values() if event.event_id in estimates]
-        found = [one for one in (*made, *known) if one is not None]
+        read = [method.of(event.event_id) for method in self._methods if method.name != TRUTH]
+        made = [events[event.event_id] for events in self._made.values() if event.event_id in events]
+        estimates = [estimate for estimate in (*made, *read) if estimate is not None]
         quick = [_fitted(name, fit, event) for name, fit in self.fits.items() if name not in self._names]
-        # Tables of official fits can hold dozens, behind which the quick ones would not be seen.
-        ranked = [*found[:_FIRST], *quick, *found[_FIRST:]]
-        return tuple(sorted(ranked, key=lambda one: one.name != self._main))
+        # Tables of official fits can hold dozens of methods; the quick fits would be out of sight after them.
+        ranked = [*estimates[:_FIRST], *quick, *estimates[_FIRST:]]
+        return tuple(sorted(ranked, key=lambda estimate: estimate.name != self._main))
 
     def _other_truth(self, event_id: int) -> EventTruth | None:
-        for one in self._methods:
-            if one.name == TRUTH and (found := one.of(event_id)) and found.direction is not None:
-                return EventTruth(found.direction)
+        for table in self._methods:
+            if table.name == TRUTH and (truth := table.of(event_id)) and truth.direction is not None:
+                return EventTruth(truth.direction)
         return None
 
     def keep(self, event_id: int, estimate: Estimate) -> None:
-        """Remember what was just reconstructed."""
+        """Keep an estimate that was just made, so that it is shown with the event from now on."""
         self._made.setdefault(estimate.name, {})[event_id] = estimate
 
 
 def _fitted(name: str, fit: Fit, event: Event) -> Estimate:
-    """What a quick method says; no direction where it fails on a strange event."""
+    """The estimate of a quick method; without a direction where the method fails on the event."""
     if not len(event.doms):
         return Estimate(name, None)
     with np.errstate(all="ignore"):

@@ -1,8 +1,8 @@
-"""Follows a file of events: reads it once in a thread, keeps the events where any of them is at hand, and a table of all.
+"""Follows a file of events: reads it once in a thread, keeps its events for access in any order, and summarizes them.
 
-The events of a file can be asked for in any order, but a reader gives them one after the other. What it gives is
-therefore kept in temporary Arrow files, mapped into memory when an event is asked for: nothing is held in memory but
-one row per event, and the events shown stay valid when the file itself is replaced.
+A reader yields the events of a file one after the other, but the user looks at them in any order. They are therefore
+kept in temporary Arrow files, which are mapped into memory when an event is shown: memory holds only one row per
+event, and the events shown stay valid when the file itself is replaced.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ from icereco.watch.watch import Signature, signature
 __all__ = ["MOST_EVENTS", "EventFeed", "summary_of"]
 
 MOST_EVENTS = 500_000
-"""Of a larger data set the first ones are shown."""
+"""Of a larger data set only the first so many events are shown."""
 
 _ROWS = 512
 _WATCH_SECONDS = 2.0
@@ -68,7 +68,7 @@ class _Kept:
         return self.opened[1].slice(row - self.starts[number], 1)
 
     def summary(self) -> pl.DataFrame:
-        """The rows of all batches; what was joined before is not joined again."""
+        """The rows of all batches; only batches added since the last call are appended."""
         count = len(self.frames)
         done, frame = self.joined or (0, summary_of(_no_events(), 0))
         if done < count:
@@ -86,8 +86,8 @@ class EventFeed:
 
     Attributes:
         data: the file or folder, and how it is read.
-        detector: whose sensors the events name.
-        problem: what went wrong with reading last, for people; None if nothing did.
+        detector: the detector that recorded the events.
+        problem: why the last reading failed, as a message; None if it did not.
         reading: whether there may be more events to come.
         generation: counts how often the file was read from its start.
     """
@@ -101,14 +101,14 @@ class EventFeed:
         *,
         skip_bad: bool = False,
     ) -> None:
-        """Nothing is read before `start`.
+        """Prepare a feed; nothing is read before `start`.
 
         Args:
             data: what to read.
-            detector: whose sensors the events name.
+            detector: the detector that recorded the events.
             changed: called from the thread that reads, when there is something new.
             only: the event_ids to keep; None = all.
-            skip_bad: whether to leave out bad events and what follows in damaged files; all is read once for that.
+            skip_bad: whether to leave out bad events, and the rest of damaged files; reads the data once more.
         """
         self.data, self.detector, self._skip_bad = data, detector, skip_bad
         self.problem: str | None = None
@@ -142,7 +142,7 @@ class EventFeed:
         """The event in this row of the file.
 
         Raises:
-            IcerecoError: its values do not fit the detector, or there is no such row.
+            IcerecoError: the event does not fit the detector, or there is no such row.
         """
         kept = self._kept
         if not 0 <= row < kept.starts[-1]:
@@ -152,13 +152,13 @@ class EventFeed:
         return event_batch(kept.row(row), self.detector)[0]
 
     def table(self, row: int) -> pa.RecordBatch:
-        """The event in this row as a table of the own layout."""
+        """The event in this row of the file, as a table in icereco's layout of one row."""
         return self._kept.row(row)
 
     def _follow(self) -> None:
         last: Signature | None = None
         while not self._stop.is_set():
-            # While a file is being written its signature moves on, and it is read again when it rests.
+            # While a file is being written, its signature keeps changing: it is read again until it does not.
             if self._signature() != last:
                 last = self._read()
             self._stop.wait(_WATCH_SECONDS)
@@ -168,7 +168,7 @@ class EventFeed:
         return signature([self.data.path] if source is None else source.reader.files(self.data.path))
 
     def _read(self) -> Signature:
-        """Read everything; what identifies the files as they were before."""
+        """Read everything; return the signature of the files from before, so that later changes are noticed."""
         self.reading, problem = True, None
         kept = _Kept(Path(tempfile.mkdtemp(dir=self._temporary.name)))
         before = self._signature()
@@ -180,11 +180,11 @@ class EventFeed:
             problem = str(error)
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"{self.data.path}: {str(error).splitlines()[0]}"
-        # A file that cannot be read any more leaves what was read of the one before.
+        # If the file cannot be read any more, the events of its previous version stay.
         if kept.frames or not self._kept.frames:
             self._take(kept)
         self.problem, self.reading = problem, False
-        self._tell()
+        self._notify()
         return before
 
     def _opened(self) -> Source:
@@ -200,24 +200,24 @@ class EventFeed:
             if batch.num_rows:
                 kept.add(batch)
                 self._take(kept)
-                self._tell()
+                self._notify()
 
     def _take(self, kept: _Kept) -> None:
         if kept is not self._kept:
             self._kept = kept
             self.generation += 1
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if not self._stop.is_set():
             self._changed()
 
 
 def summary_of(batch: pa.RecordBatch, first_row: int) -> pl.DataFrame:
-    """A row for each event of a table of the own layout.
+    """A row for each event of a table in icereco's layout.
 
     Columns: row, event_id, pulses, doms, charge (p.e.), auxiliary (share of pulses), span (ns, first to last pulse),
-    and the truth that the table has: azimuth and zenith (degrees), energy (GeV), kind, vertex_x, vertex_y, vertex_z (m),
-    inelasticity.
+    and the columns of the truth that the table has: azimuth and zenith (degrees), energy (GeV), kind, vertex_x,
+    vertex_y, vertex_z (m), inelasticity.
     """
     sensor, time, charge, flag = (ragged(batch.column(name)) for name in PULSE_COLUMNS)
     offsets, counts = sensor.offsets, np.diff(sensor.offsets)

@@ -1,4 +1,4 @@
-"""The user's data sets, and files of events in a few folders, with the reader that knows each."""
+"""The user's data sets, and the files of events in a few folders, each with the reader that detects its format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ class FileView:
     """One file or folder of events.
 
     Attributes:
-        content: the reader's name, or "reconstructions".
-        events: how many, None where that is unknown.
+        content: the reader's name, "reconstructions by METHOD" or "damaged".
+        events: number of events, None where that is unknown.
         problem: why it cannot be read, None if it can.
-        data: the user's data set that it is, None if it has no name.
-        kept: it is in icereco's cache.
+        data: the user's data set that it belongs to, None if it has no name.
+        kept: whether it is in icereco's cache.
     """
 
     path: Path
@@ -52,12 +52,12 @@ def named_data() -> Iterator[FileView]:
 
 
 def _size(path: Path) -> int:
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    return sum(one.stat().st_size for one in files)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 def event_files(folder: Path) -> Iterator[FileView]:
-    """What any reader recognises under a folder, each file once."""
+    """The files under a folder whose format a reader detects, each once."""
     seen: set[Path] = set()
     for path in islice(_candidates(folder, DEPTH), MOST_FILES):
         whole = path.resolve()
@@ -67,7 +67,7 @@ def event_files(folder: Path) -> Iterator[FileView]:
 
 
 def kept_events() -> Iterator[FileView]:
-    """The simulated events that are kept for trainings to come."""
+    """The simulated events in the cache, which later trainings reuse."""
     from icereco.system.cache import cache_dir
 
     return (replace(view, kept=True) for view in event_files(cache_dir() / "simulated"))

@@ -19,7 +19,7 @@ _FORM = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* (\w+)\s+(\S+) (.*)")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line; `time` in Unix seconds, None where the line continues another."""
+    """One line; `time` in Unix seconds, None where the line continues the one before it."""
 
     time: float | None
     level: str
@@ -27,7 +27,7 @@ class LogLine:
 
     @property
     def clock(self) -> str:
-        """The time of day, as wide for every line."""
+        """The time of day, eight characters wide; blank where the line has no time."""
         return datetime.fromtimestamp(self.time).strftime("%H:%M:%S") if self.time else " " * 8
 
 
@@ -40,21 +40,21 @@ class Log:
 
     @property
     def lines(self) -> list[LogLine]:
-        """From the oldest that is kept to the newest."""
+        """The last lines, the oldest first; at most `KEPT_LINES`."""
         return list(self._lines)
 
     def look(self) -> bool:
-        """Read what is new; whether there was something."""
+        """Read what is new; return whether there was anything."""
         if (tailed := self._tail.read()) is None:
             return False
-        lines = deque(() if tailed.anew else self._lines, maxlen=KEPT_LINES)
+        lines = deque(() if tailed.restarted else self._lines, maxlen=KEPT_LINES)
         lines.extend(map(_line, tailed.lines.decode(errors="replace").splitlines()))
-        self._lines = lines  # at once: the app may be reading the old one
+        self._lines = lines  # in one step: the app may be reading the old lines in another thread
         return True
 
 
 def _line(text: str) -> LogLine:
-    text = "".join(one if one.isprintable() or one == "\t" else "�" for one in text).expandtabs(4)
+    text = "".join(char if char.isprintable() or char == "\t" else "�" for char in text).expandtabs(4)
     if form := _FORM.match(text):
         with suppress(ValueError):
             when = datetime.strptime(form[1], "%Y-%m-%d %H:%M:%S").timestamp()

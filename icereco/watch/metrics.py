@@ -12,11 +12,11 @@ from icereco.watch.tail import Tail
 __all__ = ["Followed", "MetricsFeed"]
 
 LOOK_SECONDS = 0.25
-"""A look at a long file ends after so long, shows what it has, and goes on."""
+"""A look at long files ends after so long, so that what has been read is shown; the next look reads on."""
 
 KEPT_RUNS = 8
 KEPT_ROWS = 50_000
-"""Runs that one has left are there again at once; but not too many, and none that is large."""
+"""Runs that are no longer shown are kept, to be shown again at once: at most so many, of fewer rows than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class _Run:
         self.looked = False
 
     def look(self, deadline: float) -> tuple[bool, bool]:
-        """Whether something is new, and whether there is more to read already."""
+        """Read what is new; return whether there was anything, and whether there is more to read already."""
         changed, more = self.log.look() or not self.looked, False
         while (tailed := self.metrics.read()) is not None:
-            if tailed.anew:
+            if tailed.restarted:
                 self.series = Series()
             self.series.append(tailed.lines)
             changed, more = True, tailed.more
@@ -64,7 +64,7 @@ class MetricsFeed:
         self._left: dict[Path, _Run] = {}
 
     def follow(self, paths: list[Path]) -> None:
-        """Follow these and no others."""
+        """Follow these runs and no others."""
         known = self._left | self._runs
         self._runs = {path: known.get(path) or _Run(path) for path in paths}
         left = {path: run for path, run in known.items() if path not in self._runs}
@@ -72,7 +72,7 @@ class MetricsFeed:
         self._left = {path: known[path] for path in small[-KEPT_RUNS:]}
 
     def is_read(self, path: Path) -> bool:
-        """Whether the run that is followed has been looked at."""
+        """Whether a run is followed and has been read at least once."""
         return path in self._runs and self._runs[path].looked
 
     def series(self, path: Path) -> Series:
@@ -86,7 +86,7 @@ class MetricsFeed:
         return run.log if run else None
 
     def look(self) -> Followed | None:
-        """Read what is new."""
+        """Read what is new; None where nothing is."""
         deadline = time.monotonic() + LOOK_SECONDS
         looks = {path: run.look(deadline) for path, run in self._runs.items()}
         changed = frozenset(path for path, (new, _) in looks.items() if new)

@@ -1,9 +1,9 @@
-"""Reconstructions of the events of a file: outputs of `icereco reconstruct`, and whatever fits a table holds.
+"""Reconstructions of the events of a file: outputs of `icereco reconstruct`, and tables of fits.
 
 What counts as a reconstruction, in a parquet, Arrow or CSV file with a column event_id:
 
 - columns azimuth and zenith in an output of icereco, or in a submission: the reconstruction itself;
-- columns X_azimuth and X_zenith: one called X; the one called "true" is the truth;
+- columns X_azimuth and X_zenith: a reconstruction called X; the one called "true" is the truth;
 - columns name, azimuth and zenith: a row per event and fit, such as tables of official fits; where there is a
   column status, only fits of status 0 (IceTray's OK) count.
 """
@@ -29,24 +29,27 @@ from icereco.tables.reconstructions import provenance_of
 __all__ = ["TRUTH", "Reconstructions", "companions", "inputs_of", "is_output", "read_reconstructions"]
 
 TRUTH = "true"
-"""The name of what is no reconstruction but the truth."""
+"""The name under which the truth is listed among the reconstructions."""
 
 _SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 _MOST_FILES_LOOKED_AT = 64
-_BESIDE = ({"event_id", "name", "azimuth", "zenith"}, {"event_id", f"{TRUTH}_azimuth", f"{TRUTH}_zenith"})
+_COMPANION_COLUMNS = (
+    {"event_id", "name", "azimuth", "zenith"},
+    {"event_id", f"{TRUTH}_azimuth", f"{TRUTH}_zenith"},
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstructions:
-    """What one method says of many events.
+    """The reconstructions of many events by one method.
 
     Attributes:
-        name: of the method, as people see it.
+        name: of the method, as it is shown.
         event_id: int64 `[E]`, ascending.
         direction: `[E, 3]`, NaN where the method gave none.
         kappa: `[E]`, one number for how concentrated the posterior is; NaN where unknown.
         pulses_used: `[E]`, −1 where unknown.
-        posterior: densities of the directions, or None.
+        posterior: posterior densities of the directions, or None.
         path: the file.
     """
 
@@ -60,26 +63,26 @@ class Reconstructions:
 
     @property
     def count(self) -> int:
-        """Of how many events it gives a direction."""
+        """The number of events with a direction."""
         return int(np.isfinite(self.direction).all(1).sum())
 
     def of(self, event_id: int) -> Estimate | None:
-        """What it says of one event; None if it does not speak of it."""
+        """The estimate for one event; None if the event is not among them."""
         row = int(np.searchsorted(self.event_id, event_id))
         if row >= len(self.event_id) or self.event_id[row] != event_id:
             return None
         known = bool(np.isfinite(self.direction[row]).all())
-        sure = self.posterior is not None and known and bool(np.isfinite(self.kappa[row]))
+        has_posterior = self.posterior is not None and known and bool(np.isfinite(self.kappa[row]))
         used = int(self.pulses_used[row])
         return Estimate(
             self.name,
             self.direction[row] if known else None,
-            self.posterior.take(np.array([row])) if sure and self.posterior is not None else None,
+            self.posterior.take(np.array([row])) if has_posterior and self.posterior is not None else None,
             used if used >= 0 else None,
         )
 
     def same_as(self, other: "Reconstructions") -> bool:
-        """Whether both say the same under one name, as copies of the line fit in several outputs do."""
+        """Whether both have the same name and content, as copies of the line fit in several outputs have."""
         return (
             self.name == other.name
             and np.array_equal(self.event_id, other.event_id)
@@ -89,12 +92,12 @@ class Reconstructions:
     def aligned(
         self, event_id: Int[ndarray, "event"]
     ) -> tuple[Float[ndarray, "event 3"], Float[ndarray, "event"]]:
-        """Directions and kappa for events in another order, NaN for those it does not speak of."""
+        """Directions and kappa in the order of `event_id`, NaN for events that are not among these."""
         if not len(self.event_id):
             return np.full((len(event_id), 3), np.nan), np.full(len(event_id), np.nan)
         row = np.minimum(np.searchsorted(self.event_id, event_id), len(self.event_id) - 1)
-        found = self.event_id[row] == event_id
-        return np.where(found[:, None], self.direction[row], np.nan), np.where(found, self.kappa[row], np.nan)
+        known = self.event_id[row] == event_id
+        return np.where(known[:, None], self.direction[row], np.nan), np.where(known, self.kappa[row], np.nan)
 
 
 def read_reconstructions(path: Path) -> list[Reconstructions]:
@@ -106,13 +109,13 @@ def read_reconstructions(path: Path) -> list[Reconstructions]:
     frame = _load(path)
     if "event_id" not in frame.columns:
         raise IcerecoError(f"{path}: holds no reconstructions: there is no column event_id")
-    found = _long(frame, path) if "name" in frame.columns else _wide(frame, path)
-    if not found:
+    reconstructions = _long(frame, path) if "name" in frame.columns else _wide(frame, path)
+    if not reconstructions:
         raise IcerecoError(
             f"{path}: holds no reconstructions: it needs columns azimuth and zenith, X_azimuth and X_zenith, "
-            f"or name, azimuth and zenith; found: {', '.join(frame.columns)}"
+            f"or name, azimuth and zenith; its columns are: {', '.join(frame.columns)}"
         )
-    return found
+    return reconstructions
 
 
 def is_output(path: Path) -> bool:
@@ -121,34 +124,34 @@ def is_output(path: Path) -> bool:
 
 
 def inputs_of(path: Path) -> list[DataSet]:
-    """The data that an output of icereco was made from, and how they were read; empty for another file."""
+    """The data from which an output of icereco was made, and how they were read; empty for any other file."""
     facts = _facts(path)
     detector = facts.get("detector", {}).get("name")
     return [
-        DataSet(path=one["path"], reader=one.get("reader"), detector=detector)
-        for one in facts.get("inputs", [])
-        if "path" in one
+        DataSet(path=source["path"], reader=source.get("reader"), detector=detector)
+        for source in facts.get("inputs", [])
+        if "path" in source
     ]
 
 
 def companions(data: Path, folders: Iterable[Path]) -> list[Path]:
-    """Files with reconstructions of `data` in some folders: outputs made from it, and tables of fits beside it."""
-    found = []
+    """Files with reconstructions of `data` in some folders: outputs made from it, and tables of fits next to it."""
+    matching = []
     for folder in dict.fromkeys(place.resolve() for place in folders):
-        files = sorted(one for one in folder.glob("*") if one.suffix in _SUFFIXES and one.is_file())
-        found += [one for one in files[:_MOST_FILES_LOOKED_AT] if _speaks_of(one, data)]
-    return found
+        files = sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file())
+        matching += [file for file in files[:_MOST_FILES_LOOKED_AT] if _reconstructs(file, data)]
+    return matching
 
 
-def _speaks_of(path: Path, data: Path) -> bool:
+def _reconstructs(path: Path, data: Path) -> bool:
     if path == data.resolve():
         return False
     if inputs := inputs_of(path):
-        return data.resolve() in [one.path for one in inputs]
+        return data.resolve() in [source.path for source in inputs]
     if path.parent not in (data.resolve(), data.resolve().parent) or path.suffix != ".parquet":
         return False
     columns = set(_columns(path))
-    return any(needed <= columns for needed in _BESIDE)
+    return any(needed <= columns for needed in _COMPANION_COLUMNS)
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -174,7 +177,7 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 
 def _load(path: Path) -> pl.DataFrame:
-    """The columns that may matter: pulses, which are lists, are not even read."""
+    """The columns that may be needed; pulses, which are lists, are not read."""
     try:
         scan = _scan(path)
         flat = [name for name, kind in scan.collect_schema().items() if not kind.is_nested()]
@@ -183,7 +186,7 @@ def _load(path: Path) -> pl.DataFrame:
         components = [name for name in COMPONENT_COLUMNS if name in scan.collect_schema()]
         return scan.select(*wanted, *angles, *components).collect()
     except FileNotFoundError:
-        raise IcerecoError(f"{path}: there is no such file of reconstructions") from None
+        raise IcerecoError(f"{path}: no such file") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         raise IcerecoError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -192,8 +195,8 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
     azimuths = [name for name in frame.columns if name.endswith("azimuth") and name not in COMPONENT_COLUMNS]
     prefixes = [name.removesuffix("azimuth") for name in azimuths]
     own, label = _is_own(frame, path), _label(path)
-    kept = [one for one in prefixes if f"{one}zenith" in frame.columns and (one or own)]
-    if "" in kept and f"{label}_" in kept:  # an output of the line fit has the line fit beside it, too
+    kept = [prefix for prefix in prefixes if f"{prefix}zenith" in frame.columns and (prefix or own)]
+    if "" in kept and f"{label}_" in kept:  # an output of the line fit holds the line fit twice
         kept.remove(f"{label}_")
     return [
         _reconstructions(
@@ -215,17 +218,17 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
 
 
 def _is_own(frame: pl.DataFrame, path: Path) -> bool:
-    """Whether plain azimuth and zenith are a reconstruction, and not the truth as in a data file."""
+    """Whether the columns azimuth and zenith are a reconstruction, and not the truth as in a data file."""
     return is_output(path) or path.suffix == ".csv" or "true_azimuth" in frame.columns
 
 
 def _long(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
     if not {"azimuth", "zenith"} <= set(frame.columns):
         return []
-    nothing = {"kappa": pl.lit(None, pl.Float64), "used": pl.lit(None, pl.Int64)}
+    unknown = {"kappa": pl.lit(None, pl.Float64), "used": pl.lit(None, pl.Int64)}
     if "status" in frame.columns and frame.schema["status"].is_integer():
         frame = frame.filter(pl.col("status") == 0)
-    rows = frame.with_columns(**nothing).unique(["event_id", "name"], keep="first", maintain_order=True)
+    rows = frame.with_columns(**unknown).unique(["event_id", "name"], keep="first", maintain_order=True)
     return [
         _reconstructions(part, str(name), path)
         for (name,), part in rows.group_by("name", maintain_order=True)
@@ -246,13 +249,13 @@ def _reconstructions(frame: pl.DataFrame, name: str, path: Path) -> Reconstructi
         for column in ("azimuth", "zenith", "kappa")
     )
     direction = direction_from_angles(azimuth, zenith)
-    told = frame.select("kappa", *(column for column in COMPONENT_COLUMNS if column in frame.columns))
+    shape = frame.select("kappa", *(column for column in COMPONENT_COLUMNS if column in frame.columns))
     return Reconstructions(
         name=name,
         event_id=frame["event_id"].cast(pl.Int64).to_numpy(),
         direction=direction,
         kappa=kappa,
-        posterior=posterior_of(told.to_arrow(), direction) if np.isfinite(kappa).any() else None,
+        posterior=posterior_of(shape.to_arrow(), direction) if np.isfinite(kappa).any() else None,
         pulses_used=frame["used"].cast(pl.Int64).fill_null(-1).to_numpy(),
         path=path,
     )

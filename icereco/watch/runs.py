@@ -1,4 +1,4 @@
-"""The runs of a folder and what is true of each, also of those on another machine with another clock."""
+"""The runs of a folder and the state of each, also of those on another machine with another clock."""
 
 import json
 import time
@@ -14,10 +14,10 @@ from icereco.runs.status import SILENT_SECONDS, State, Status
 __all__ = ["RunView", "RunsFeed", "differences", "flat_settings"]
 
 STALL_SECONDS = 60.0
-"""A training reports once a second; validation and saving take a little longer."""
+"""A run without a heartbeat for so long stalls: training reports once a second, validation and saving take longer."""
 
 CLOCK_SECONDS = 30.0
-"""Clocks of two machines that differ by more are worth a word."""
+"""A larger difference between the clocks of two machines is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,10 @@ class RunView:
     """One run as it is now.
 
     Attributes:
-        state: what is true; status: what it says itself, None where that is missing or damaged.
-        silent_seconds: since its heartbeat was seen to move, by our own clock.
-        skew_seconds: how far the clock of its machine is ahead of ours, where that is known.
+        state: what the run does, judged from its status and the age of its heartbeat.
+        status: what the run itself reported last, None where that is missing or damaged.
+        silent_seconds: time since its heartbeat was last seen to change, by the clock of this machine.
+        skew_seconds: how far the clock of its machine is ahead of that of its files, where that is known.
         settings: its profile, flat: "encoder.layers" to a value.
         problem: what is wrong with its status, None if nothing is.
     """
@@ -52,7 +53,7 @@ class RunView:
 
     @property
     def stalls(self) -> bool:
-        """Whether it should run, and gives no sign of life."""
+        """Whether it should be running, but has not changed its heartbeat for `STALL_SECONDS`."""
         return self.state == "running" and self.silent_seconds > STALL_SECONDS
 
     @property
@@ -64,7 +65,7 @@ class RunView:
 
 
 class _Watched:
-    """What we remember of one run between two looks."""
+    """What is known of one run from earlier looks."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -96,7 +97,7 @@ class _Watched:
         except (OSError, ValueError):
             return "its status.json is damaged"
         phase = document.get("phase") if isinstance(document, dict) else None
-        return f"its status.json is of no version that is known here (phase: {phase!s:.20})"
+        return f"its status.json is of an unknown version (phase: {phase!s:.20})"
 
     def _touched(self, path: Path) -> bool:
         try:
@@ -108,7 +109,7 @@ class _Watched:
         return changed
 
     def _state(self, now: float) -> State:
-        """A heartbeat that we saw move, or waited for in vain, is worth more than any comparison of clocks."""
+        """The state; a heartbeat that was seen to change, or waited for in vain, counts more than any clock."""
         if self.status is None:
             return "crashed"
         state = self.status.state_of(self._stamp)
@@ -129,11 +130,11 @@ class _Watched:
 
     @property
     def _stamp(self) -> float:
-        """When the status was written, by the clock of the disk."""
+        """When the status was written, by the clock of the file system, in Unix seconds."""
         return self._stamps[self.folder.path / "status.json"] / 1e9
 
     def _skew(self) -> float:
-        """The heartbeat is younger than the file system's own stamp of it only if clocks differ."""
+        """How far the heartbeat is from the time at which the file system says that it was written."""
         if self.status is None or self.status.local:
             return 0.0
         difference = self.status.heartbeat - self._stamp
@@ -141,7 +142,7 @@ class _Watched:
 
 
 class RunsFeed:
-    """All runs of a folder; files that did not change are not read again."""
+    """All runs of a folder, and one elsewhere (`extra`); files that did not change are not read again."""
 
     def __init__(self, root: Path, extra: Path | None = None) -> None:
         self.root = root
@@ -149,32 +150,32 @@ class RunsFeed:
         self._watched: dict[Path, _Watched] = {}
 
     def look(self) -> tuple[RunView, ...]:
-        """Those that run first, then the one that was active last first."""
+        """All runs as they are now: first those that are running, then the others, the last active first."""
         folders = [RunFolder(path) for path in self._paths()]
         self._watched = {
             folder.path: self._watched.get(folder.path) or _Watched(folder)
             for folder in folders
             if folder.exists
         }
-        return tuple(sorted((one.look() for one in self._watched.values()), key=_order))
+        return tuple(sorted((watched.look() for watched in self._watched.values()), key=_order))
 
     def _paths(self) -> list[Path]:
         try:
             paths = [path for path in self.root.iterdir() if path.is_dir()]
-        except OSError:  # not there yet, or gone
+        except OSError:  # the folder does not exist yet, or any more
             paths = []
         return [*paths, self.extra] if self.extra and self.extra not in paths else paths
 
 
 def _order(run: RunView) -> tuple[bool, float, str]:
-    # By its begin while it runs: an order by heartbeats would change every second.
+    # By their start while they run: an order by heartbeats would change every second.
     running = run.state == "running"
     active = 0.0 if run.status is None else run.status.begun if running else run.status.heartbeat
     return not running, -active, run.name
 
 
 def flat_settings(path: Path) -> dict[str, Any]:
-    """A resolved profile, flat; empty where it is missing or damaged. What a profile says of itself is left out."""
+    """A resolved profile, flat, without its own name and summary; empty where it is missing or damaged."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -184,7 +185,7 @@ def flat_settings(path: Path) -> dict[str, Any]:
 
 
 def differences(settings: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Settings that differ: name, here, there; None where one has no such setting."""
+    """The settings that differ: name, value, baseline's value; None where one has no such setting."""
     names = [*settings, *(name for name in baseline if name not in settings)]
     return [
         (name, settings.get(name), baseline.get(name))

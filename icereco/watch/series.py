@@ -1,4 +1,4 @@
-"""The metrics of one run in columns, growing as lines come."""
+"""The metrics of one run in columns that grow as lines are appended."""
 
 import io
 import math
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["AXES", "THROUGHPUT", "Series"]
 
 AXES = ("step", "epoch", "time", "events")
-"""What a curve can be drawn over; each line of metrics says where it stands on all of them."""
+"""What a curve can be drawn over; each line of metrics has a position on all of them."""
 
 THROUGHPUT = "throughput"
-"""A metric that is worked out here: events per second of training, from one line to the next."""
+"""A metric that is computed here: events per second of training, from one line to the next."""
 
 BULK_BYTES = 1 << 18
-"""From so much on polars is faster than Python's own JSON, and lets the screen go on meanwhile."""
+"""From this size on polars is faster than Python's own JSON, and does not block the screen meanwhile."""
 
 
 class _Column:
@@ -52,8 +52,8 @@ class Series:
     """Every metric of a run, as pairs of (row, value): training and validation write different lines.
 
     Attributes:
-        rows: lines that held a row.
-        damaged: lines that did not.
+        rows: number of lines that could be read.
+        damaged: number of lines that could not.
     """
 
     def __init__(self) -> None:
@@ -65,28 +65,28 @@ class Series:
         self._value: dict[str, _Column] = {}
 
     def names(self) -> list[str]:
-        """The metrics, such as "train/loss", in the order in which they came, known ones first."""
+        """The metrics, such as "train/loss", in the order in which they first occurred; known ones may come first."""
         return list(self._value)
 
     def curve(self, name: str, axis: str) -> Points:
-        """A metric over an axis; empty for one that is not there."""
+        """A metric over an axis; empty for an unknown metric."""
         if name not in self._value:
             return Points(np.empty(0), np.empty(0, dtype=np.int32), np.empty(0))
         value = self._value[name].values
         return Points(self.positions(axis), self._row[name].values[: len(value)], value)
 
     def positions(self, axis: str) -> Float[ndarray, "row"]:
-        """Where each line stands on an axis; never falls."""
+        """The position of each line on an axis; never falls."""
         return self._position[axis].values
 
     def last(self, name: str) -> float | None:
-        """The newest value, None where there is none."""
+        """The newest value of a metric, None where there is none."""
         if name not in self._value or not len(value := self._value[name].values):
             return None
         return float(value[-1])
 
     def append(self, lines: bytes) -> None:
-        """Take in whole lines; what is no row is counted and left out."""
+        """Append whole lines; those that cannot be read are counted and left out."""
         if len(lines) >= BULK_BYTES and b"null" not in lines and self._append_bulk(lines):
             return
         rows = [row_of(line) for line in lines.splitlines()]
@@ -94,7 +94,7 @@ class Series:
         self.damaged += sum(row is None for row in rows)
 
     def _append_bulk(self, lines: bytes) -> bool:
-        """By polars; False where it met a line that it cannot read."""
+        """Append lines by polars; return False, with nothing appended, where it cannot read one of them."""
         import polars as pl
 
         try:
@@ -118,7 +118,7 @@ class Series:
         return True
 
     def _read_known(self, lines: bytes) -> "pl.DataFrame | None":
-        """The known metrics, four times as fast as finding out which there are; None where there are others."""
+        """The known metrics, four times as fast as with a schema inferred; None where there are other metrics."""
         import polars as pl
 
         known = dict.fromkeys((*NAMES, *self._value), pl.Float64)
@@ -164,7 +164,7 @@ class Series:
 
 
 def _rising(column: ndarray | None, before: float, count: int) -> Float[ndarray, "row"]:
-    """A column without gaps and falls, from a value on."""
+    """A column that starts from `before` and never falls; missing values repeat the one before them."""
     new = np.full(count, before) if column is None else column.astype(np.float64)
     rising: ndarray = np.maximum.accumulate(np.maximum(np.nan_to_num(new, nan=before), before))
     return rising

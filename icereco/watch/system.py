@@ -1,4 +1,4 @@
-"""How busy this machine is: processors, memory, disks, GPUs, and single trainings on it."""
+"""The load of this machine: processors, memory, disks, GPUs, and the processes of trainings."""
 
 import shutil
 import time
@@ -17,7 +17,7 @@ __all__ = ["Gpu", "Load", "SystemFeed", "SystemView"]
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; `busy` 0 to 1, memory in bytes, power in W (None where it is not known)."""
+    """One GPU; `busy` 0 to 1, power and its limit in W (None where they are not known)."""
 
     name: str
     busy: float
@@ -29,7 +29,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one process uses: `cores` of processor, bytes of memory."""
+    """The load of one process: `cores` in units of one busy processor core, memory in bytes."""
 
     cores: float
     memory_bytes: int
@@ -37,7 +37,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class SystemView:
-    """One look; rates are over the time since the look before it."""
+    """The load at one moment; rates are means since the look before. `loads` is by process id."""
 
     busy: float
     cores: int
@@ -52,7 +52,7 @@ class SystemView:
 
 
 class SystemFeed:
-    """Looks at this machine; `processes` says which trainings to look at too."""
+    """Reads the load of this machine; `folder` gives the disk, `processes` the ids of the trainings to include."""
 
     def __init__(self, folder: Path, processes: Callable[[], Iterable[int]]) -> None:
         self.folder = folder
@@ -60,10 +60,10 @@ class SystemFeed:
         self._known: dict[int, psutil.Process] = {}
         self._moved = (0, 0, time.monotonic())
         self._nvml = _open_nvml()
-        psutil.cpu_percent()  # the first call only begins to measure
+        psutil.cpu_percent()  # the first call returns 0 and only starts the measurement
 
     def look(self) -> SystemView:
-        """Read the load of processors, memory and GPUs."""
+        """Read the load of processors, memory, disk, GPUs and trainings."""
         memory, disk = psutil.virtual_memory(), _disk(self.folder)
         read, written = self._rates()
         return SystemView(
@@ -92,7 +92,7 @@ class SystemFeed:
 
     def _loads(self) -> Iterable[tuple[int, Load]]:
         wanted = set(self._processes())
-        self._known = {pid: one for pid, one in self._known.items() if pid in wanted}
+        self._known = {pid: process for pid, process in self._known.items() if pid in wanted}
         for pid in wanted:
             with suppress(psutil.Error):
                 process = self._known.setdefault(pid, psutil.Process(pid))
@@ -119,18 +119,18 @@ def _power(nvml: Any, device: Any) -> tuple[float | None, float | None]:
 
 
 def _open_nvml() -> Any:
-    """NVIDIA's library, None without it, or without such a GPU."""
+    """NVIDIA's management library; None without it, or without an NVIDIA GPU."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception:  # the package may be absent, the driver too, and each says so in its own way
+    except Exception:  # the package or the driver may be missing, each with its own exception
         return None
     return pynvml
 
 
 def _disk(folder: Path) -> tuple[int, int]:
-    """Free and total bytes where a folder is, or will be."""
+    """Free and total bytes of the disk that holds a folder, or will hold it."""
     for place in (folder, *folder.absolute().parents):
         with suppress(OSError):
             usage = shutil.disk_usage(place)

@@ -1,4 +1,4 @@
-"""Follows a file that grows: whole lines as they come, and a new start where the file was replaced or cut."""
+"""Follows a file that grows: yields its new whole lines, and starts again where the file was replaced or truncated."""
 
 import os
 from dataclasses import dataclass
@@ -11,10 +11,15 @@ CHUNK_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tailed:
-    """New whole lines, each with its newline; `anew` where they are the first of another file."""
+    """New whole lines, each with its newline.
+
+    Attributes:
+        restarted: whether the file was replaced or truncated, so that these are its first lines.
+        more: whether there is more to read already.
+    """
 
     lines: bytes
-    anew: bool
+    restarted: bool
     more: bool
 
 
@@ -28,7 +33,7 @@ class Tail:
         self._offset = 0
 
     def read(self) -> Tailed | None:
-        """At most `CHUNK_BYTES` of new lines; None where there are none, or no file."""
+        """Read at most `CHUNK_BYTES` of new lines; None where there are none, or no file."""
         try:
             with self.path.open("rb") as file:
                 return self._read(file.fileno())
@@ -38,17 +43,17 @@ class Tail:
     def _read(self, file: int) -> Tailed | None:
         facts = os.fstat(file)
         identity = facts.st_dev, facts.st_ino
-        anew = identity != self._file or facts.st_size < self._offset
-        if anew:
+        restarted = identity != self._file or facts.st_size < self._offset
+        if restarted:
             self._file, self._offset = identity, 0
             self._skip(file, facts.st_size)
         if facts.st_size <= self._offset:
-            return Tailed(b"", anew, False) if anew else None
+            return Tailed(b"", restarted, False) if restarted else None
         whole, newline, _ = os.pread(file, CHUNK_BYTES, self._offset).rpartition(b"\n")
         self._offset += len(whole) + len(newline)
-        if not newline and not anew:
+        if not newline and not restarted:
             return None
-        return Tailed(whole + newline, anew, newline != b"" and facts.st_size > self._offset)
+        return Tailed(whole + newline, restarted, newline != b"" and facts.st_size > self._offset)
 
     def _skip(self, file: int, size: int) -> None:
         """Go to the first line that begins within the last bytes."""

@@ -1,4 +1,4 @@
-"""Reconstructs single events with a run's weights in another process, so that this one never imports torch."""
+"""Reconstructs single events with a run's weights in another process, so that the app never imports torch."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ _LAST_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of asking for one event: an estimate, or a problem for people."""
+    """The answer to a request for one event: an estimate, or a message about what went wrong."""
 
     event_id: int
     estimate: Estimate | None = None
@@ -36,38 +36,38 @@ class Answer:
 
 
 class ReconstructionWorker:
-    """A process with one run's weights, which is started by the first event and ends with `close`.
+    """A process with one run's weights, which is started for the first event and ended by `close`.
 
-    The weights are loaded again when the run has written others since. Events that are asked for while one is being
-    reconstructed wait; only the newest of them is.
+    The weights are loaded again when the run has written new ones. Of the events requested while another is being
+    reconstructed, only the last is reconstructed.
 
     Attributes:
         run: whose best weights are used.
     """
 
     def __init__(self, run: RunFolder, answered: Callable[[Answer], object]) -> None:
-        """`answered` is called from a thread."""
+        """Start the thread that sends requests; it calls `answered` with each answer."""
         self.run = run
         self._answered = answered
-        self._asked: SimpleQueue[tuple[int, pa.RecordBatch] | None] = SimpleQueue()
+        self._requests: SimpleQueue[tuple[int, pa.RecordBatch] | None] = SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._weights = 0
         self._thread = threading.Thread(target=self._serve, name=f"reconstructs with {run.name}", daemon=True)
         self._thread.start()
 
     def ask(self, event_id: int, table: pa.RecordBatch) -> None:
-        """Reconstruct an event, given as a table of the own layout."""
-        self._asked.put((event_id, table))
+        """Request the reconstruction of an event, a table in icereco's layout of one row; returns at once."""
+        self._requests.put((event_id, table))
 
     def close(self) -> None:
         """End the process that reconstructs."""
-        self._asked.put(None)
+        self._requests.put(None)
         if self._process is not None:
             self._process.kill()
 
     def _serve(self) -> None:
-        while (asked := self._newest()) is not None:
-            event_id, table = asked
+        while (request := self._newest()) is not None:
+            event_id, table = request
             try:
                 estimate = self._estimate(table)
             except (IcerecoError, OSError, ValueError) as error:
@@ -78,10 +78,10 @@ class ReconstructionWorker:
         self._end()
 
     def _newest(self) -> tuple[int, pa.RecordBatch] | None:
-        asked = self._asked.get()
-        while asked is not None and not self._asked.empty():
-            asked = self._asked.get()
-        return asked
+        request = self._requests.get()
+        while request is not None and not self._requests.empty():
+            request = self._requests.get()
+        return request
 
     def _estimate(self, table: pa.RecordBatch) -> Estimate:
         process = self._started()
@@ -91,16 +91,16 @@ class ReconstructionWorker:
             stream.write_batch(table)
         process.stdin.write(content.tell().to_bytes(_LENGTH_BYTES, "big") + content.getvalue())
         process.stdin.flush()
-        said = self._said(process)
-        angles = [np.nan if said[name] is None else said[name] for name in ("azimuth", "zenith")]
+        answer = self._read_line(process)
+        angles = [np.nan if answer[name] is None else answer[name] for name in ("azimuth", "zenith")]
         direction = direction_from_angles(*map(np.array, angles))
         known = bool(np.isfinite(direction).all())
-        components = said["posterior"]
+        components = answer["posterior"]
         return Estimate(
             f"{self.run.name}, now",
             direction if known else None,
             _posterior(components) if known and components else None,
-            int(said["pulses_used"] or 0),
+            int(answer["pulses_used"] or 0),
         )
 
     def _started(self) -> "subprocess.Popen[bytes]":
@@ -112,24 +112,24 @@ class ReconstructionWorker:
             self._end()
             self._weights = weights
             self._process = _start(self.run.best)
-            self._said(self._process)
+            self._read_line(self._process)
         return self._process
 
-    def _said(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-        """Its next line.
+    def _read_line(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+        """The next line that the process writes.
 
         Raises:
-            IcerecoError: it complains, or has died.
+            IcerecoError: the process reports an error, or has ended.
         """
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             process.wait()
             raise IcerecoError(f"the process that reconstructs has ended: {_last_words(process.stderr)}")
-        said: dict[str, Any] = json.loads(line)
-        if "error" in said:
-            raise IcerecoError(str(said["error"]))
-        return said
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise IcerecoError(str(answer["error"]))
+        return answer
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -139,7 +139,7 @@ class ReconstructionWorker:
 
 
 def _posterior(components: list[list[float]]) -> VmfMixture:
-    """Of one event, from the weight, kappa, azimuth and zenith of each component."""
+    """The posterior of one event, from the weight, kappa, azimuth and zenith of each component."""
     weight, kappa, azimuth, zenith = np.array(components).T[:, None]
     return VmfMixture(weight, direction_from_angles(azimuth, zenith), kappa)
 
@@ -152,28 +152,24 @@ def _start(checkpoint: Path) -> "subprocess.Popen[bytes]":
 def _last_words(stream: IO[bytes] | None) -> str:
     words = b"" if stream is None else stream.read()
     lines = words.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
-    return " / ".join(lines) or "it said nothing"
+    return " / ".join(lines) or "it printed no message"
 
 
 class Workers:
-    """The runs that reconstruct what is shown.
-
-    Attributes:
-        names: of the runs.
-    """
+    """The runs that reconstruct each event that is shown."""
 
     def __init__(self, answered: Callable[[Answer], object]) -> None:
-        """`answered` is called from threads."""
+        """Start with no run; `answered` is called from the threads of the workers."""
         self._answered = answered
         self._workers: dict[str, ReconstructionWorker] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the runs that reconstruct."""
+        """The names of the runs that reconstruct."""
         return tuple(self._workers)
 
     def toggle(self, run: RunFolder) -> None:
-        """Have a run reconstruct too, or no more."""
+        """Let a run reconstruct the events shown, or stop it if it does so already."""
         worker = self._workers.pop(run.name, None)
         if worker is not None:
             worker.close()
@@ -181,12 +177,12 @@ class Workers:
             self._workers[run.name] = ReconstructionWorker(run, self._answered)
 
     def ask(self, event_id: int, table: pa.RecordBatch) -> None:
-        """Reconstruct an event with each of them."""
+        """Request the reconstruction of an event from each run; returns at once."""
         for worker in self._workers.values():
             worker.ask(event_id, table)
 
     def close(self) -> None:
-        """End all their processes."""
+        """End the processes of all runs."""
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()

@@ -1,4 +1,4 @@
-"""The canvas of dots: what is drawn becomes the right characters in the right colours."""
+"""The canvas of dots: drawings become the right characters in the right colours."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ def test_each_braille_dot_is_where_unicode_says():
     assert "".join(characters) == "⠁⠈⠂⠐⠄⠠⡀⢀"
 
 
-@pytest.mark.parametrize("marker", MARKERS.values(), ids=lambda one: one.name)
-def test_no_lit_dot_is_invisible_and_no_dark_cell_is_visible(marker):
+@pytest.mark.parametrize("marker", MARKERS.values(), ids=lambda marker: marker.name)
+def test_only_a_cell_without_lit_dots_is_blank(marker):
     assert chr(marker.glyphs[0]) == " "
     assert len(marker.glyphs) == 2 ** (marker.across * marker.down)
     assert 32 not in marker.glyphs[1:].tolist()
@@ -40,7 +40,7 @@ def test_a_full_canvas_is_one_run_of_full_cells(marker):
     assert all(len(row) == 1 for row in canvas.segments(0))
 
 
-def test_ascii_uses_ascii_alone():
+def test_the_ascii_marker_uses_only_ascii():
     assert all(32 <= code < 127 for code in MARKERS["ascii"].glyphs.tolist())
 
 
@@ -71,7 +71,7 @@ def test_a_line_leaves_no_gap_and_dashes_do():
     assert " " in shown(dashed)[0]
 
 
-def test_the_higher_layer_takes_a_cell_for_itself_whenever_it_was_drawn():
+def test_a_cell_shows_only_the_highest_layer_in_whatever_order_layers_are_drawn():
     canvas = Canvas(2, 1)
     canvas.points(0, 0, GREEN, layer=2)
     canvas.spans([0, 1, 2, 3], 0, 3, RED, layer=1)
@@ -87,11 +87,12 @@ def test_within_a_layer_the_last_one_drawn_gives_the_color():
     assert shown(canvas) == ["⠉"]
 
 
-def test_discs_grow_and_keep_the_order_they_were_given_in():
+def test_discs_grow_with_their_radius_and_later_ones_cover_earlier_ones():
     def lit(radius: float) -> int:
         canvas = Canvas(20, 10)
         canvas.discs(20, 20, radius, RED)
-        return sum((ord(one) - 0x2800).bit_count() for line in shown(canvas) for one in line if one != " ")
+        characters = "".join(shown(canvas)).replace(" ", "")
+        return sum((ord(character) - 0x2800).bit_count() for character in characters)
 
     areas = [lit(radius) for radius in (0, 1, 2, 4, 8)]
     assert areas[0] == 1
@@ -134,7 +135,7 @@ def test_an_image_lies_behind_the_dots():
     assert cells.background.tolist() == [[GREEN, RED, -1]]
 
 
-def test_an_image_without_colors_is_reported_by_its_shades_in_ascii():
+def test_the_ascii_marker_shows_an_image_by_shades():
     canvas = Canvas(2, 1, "ascii")
     canvas.image(np.array([[0x000000, 0xFFFFFF]] * 2))
     assert shown(canvas) == [" @"]
@@ -165,6 +166,6 @@ def test_strips_are_as_wide_as_the_canvas():
     assert [sum(segment.cell_length for segment in row) for row in canvas.segments(0)] == [7] * 3
 
 
-def test_an_unknown_marker_is_named_with_the_nearest():
+def test_an_unknown_marker_is_refused_with_the_nearest_name():
     with pytest.raises(IcerecoError, match=r"no marker called 'brale'; did you mean 'braille'"):
         Canvas(1, 1, "brale")

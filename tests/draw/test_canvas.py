@@ -1,4 +1,4 @@
-"""What is drawn, as arrays: colours, cameras, skies, hits and scenes."""
+"""Colours, axes, cameras, skies, hits, scenes and charts."""
 
 import numpy as np
 import pytest
@@ -33,41 +33,41 @@ def contrast(color, background):
 
 @pytest.mark.parametrize("name", COLORMAPS)
 @pytest.mark.parametrize("background", [DARK, LIGHT, 0x000000])
-def test_every_color_of_every_map_can_be_seen_on_any_background(name, background):
+def test_every_color_of_every_map_is_visible_on_any_background(name, background):
     colors = COLORMAPS[name].table(background)
     assert min(contrast(color, background) for color in colors.tolist()) >= 2.9
     assert len(set(colors.tolist())) > 8
 
 
 @pytest.mark.parametrize("name", ["viridis", "cividis", "gray"])
-def test_these_maps_grow_in_brightness_so_that_no_color_is_needed(name):
+def test_brightness_increases_along_maps_that_can_be_read_without_color(name):
     assert (np.diff(luminance(COLORMAPS[name].table(DARK))) > -0.01).all()
 
 
-def test_numbers_outside_take_the_color_of_the_nearer_end_and_nan_the_first():
+def test_numbers_out_of_range_have_the_color_of_the_nearer_end_and_nan_the_first():
     colormap = COLORMAPS["ember"]
     low, high = colormap.table(DARK)[[0, -1]]
     assert colormap(np.array([-5.0, np.nan, 0.0, 1.0, 9.0]), DARK).tolist() == [low, low, low, high, high]
 
 
-def test_fewer_steps_are_fewer_colors_from_end_to_end():
+def test_fewer_steps_are_fewer_colors_with_the_same_ends():
     colors = COLORMAPS["ember"](np.linspace(0, 1, 500), DARK, 8)
     assert len(set(colors.tolist())) == 8
     assert {colors[0], colors[-1]} == set(COLORMAPS["ember"].table(DARK)[[0, -1]].tolist())
 
 
-def test_a_density_begins_in_the_background():
+def test_a_density_of_zero_has_the_color_of_the_background():
     assert heat(np.array([0.0]), LIGHT).tolist() == [LIGHT]
     assert contrast(int(heat(np.array([1.0]), DARK)[0]), DARK) > 10
 
 
-def test_what_is_readable_stays_as_it_is():
+def test_a_readable_color_is_not_changed():
     assert int(readable(0xFFFFFF, DARK)) == 0xFFFFFF
     assert int(blended(0xFFFFFF, 0x000000, 0.5)) in (0x7F7F7F, 0x808080)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(1, 12))
-def test_marks_are_round_and_within(low, width, count):
+def test_marks_are_few_and_within_the_axis(low, width, count):
     marks = ticks(low, low + width, count)
     assert len(marks) <= count
     assert all(low - 1e-6 * width <= mark <= low + width * (1 + 1e-6) for mark in marks)
@@ -85,7 +85,7 @@ def test_places_and_short_numbers():
     ]
 
 
-def test_the_whole_detector_is_in_sight_from_every_side(detector):
+def test_the_whole_detector_is_visible_from_every_side(detector):
     camera = Camera.around(detector.position_m)
     for yaw in np.linspace(0, 6, 7):
         for pitch in (-1.5, 0.0, 0.8):
@@ -94,12 +94,12 @@ def test_the_whole_detector_is_in_sight_from_every_side(detector):
             assert inside.mean() > 0.97
 
 
-def test_up_is_up_and_x_is_to_the_right_from_above():
+def test_z_points_up_and_from_above_x_points_to_the_right():
     camera = Camera((0.0, 0.0, 0.0), 100.0)
     points = np.array([[0, 0, 0], [0, 0, 50], [50, 0, 0], [0, 50, 0]], dtype=float)
     side = camera.seen_from("x").project(points, 100, 100)
     assert side.y[1] < side.y[0]
-    assert side.scale[2] > side.scale[0]  # x comes towards us
+    assert side.scale[2] > side.scale[0]  # x points towards the eye
     above = camera.seen_from("z").project(points, 100, 100)
     assert above.x[2] > above.x[0]
     assert above.y[3] < above.y[0]
@@ -113,13 +113,13 @@ def test_turning_moving_and_zooming_keep_numbers_finite(yaw, pitch, zoom):
     assert ((seen.depth >= 0) & (seen.depth <= 1)).all()
 
 
-def test_what_is_behind_the_eye_is_nowhere():
+def test_points_behind_the_eye_are_not_projected():
     camera = Camera((0.0, 0.0, 0.0), 1.0).seen_from("x")
     assert np.isnan(camera.project(np.array([[100.0, 0, 0]]), 80, 60).x).all()
 
 
 @given(angles)
-def test_both_skies_give_back_the_direction_that_was_placed(place):
+def test_both_skies_invert_their_projection(place):
     direction = direction_from_angles(*map(np.array, place))
     for sky in (
         AllSky(160, 80),
@@ -143,7 +143,7 @@ def test_the_sky_has_its_pole_on_top_and_azimuth_grows_to_the_left():
 
 @pytest.mark.parametrize("kappa", [0.0, 0.3, 5.0, 1e3, 1e9])
 @pytest.mark.parametrize("probability", [0.5, 0.9])
-def test_a_contour_holds_what_it_says(kappa, probability):
+def test_a_contour_contains_its_probability(kappa, probability):
     angle = radius_holding(probability, np.array([kappa]))
     assert probability_inside(angle, np.array([kappa]))[0] == pytest.approx(probability, abs=1e-6)
 
@@ -172,14 +172,14 @@ def test_hits_are_summed_until_a_moment(detector):
     assert first <= hits.colors_ns[0] < hits.colors_ns[1] <= last
 
 
-def test_an_event_without_pulses_has_hits_all_the_same(detector):
+def test_an_event_without_pulses_has_empty_hits(detector):
     hits = hits_of(event_of(0, detector))
     assert hits.span_ns == (0.0, 1.0)
     assert hits.center_m.tolist() == [0, 0, 0]
     assert len(hits.until(5.0).charge_pe) == 0
 
 
-def test_numbers_that_are_none_do_not_spread(detector):
+def test_times_and_charges_that_are_not_finite_do_not_spread(detector):
     hits = hits_of(event_of(3, detector, time=[[np.nan, 1.0, 2.0]], charge=[[np.inf, np.nan, -1.0]]))
     assert np.isfinite(hits.time_ns).all()
     assert (hits.charge_pe >= 0).all()
@@ -194,7 +194,7 @@ def drawn(detector, hits, *, moment=None, look=None, lines=(), picked=None, mark
     return canvas.cells()
 
 
-def test_hits_have_the_colors_of_their_times_and_appear_with_them(detector):
+def test_hits_have_the_colors_of_their_times_and_appear_at_them(detector):
     hits = hits_of(event_of(400, detector))
     ember = set(COLORMAPS["ember"].table(DARK).tolist())
 
@@ -217,7 +217,7 @@ def test_auxiliary_hits_are_hollow_and_can_be_left_out(detector):
             for c, f in zip(cells.character.ravel(), cells.foreground.ravel(), strict=True)
             if int(f) in ember
         ]
-        return sum((ord(one) - 0x2800).bit_count() for one in lit)
+        return sum((ord(character) - 0x2800).bit_count() for character in lit)
 
     hollow = dots(drawn(detector, hits_of(event), look=look))
     filled = dots(
@@ -239,7 +239,7 @@ def test_discs_grow_with_charge_and_with_the_zoom(detector):
     assert cells_of(0.5) <= cells_of(100.0) < cells_of(10_000.0) < cells_of(10_000.0, zoom=2.0)
 
 
-def test_lines_carry_their_names_apart_from_each_other(detector):
+def test_names_of_lines_do_not_overlap(detector):
     hits = hits_of(event_of(50, detector))
     direction = np.array([0.6, 0.0, 0.8])
     lines = [
@@ -266,13 +266,13 @@ def test_the_nearest_hit_is_found_where_it_is_drawn(detector):
     seen = camera.project(hits.position_m, canvas.width, canvas.height)
     every = np.arange(len(hits.sensor_id))
     for dom in every[:10]:
-        found = nearest_dom(hits, every, camera, canvas, seen.x[dom], seen.y[dom], 4.0)
-        assert np.hypot(seen.x[found] - seen.x[dom], seen.y[found] - seen.y[dom]) < 1e-6
+        nearest = nearest_dom(hits, every, camera, canvas, seen.x[dom], seen.y[dom], 4.0)
+        assert np.hypot(seen.x[nearest] - seen.x[dom], seen.y[nearest] - seen.y[dom]) < 1e-6
     assert nearest_dom(hits, every, camera, canvas, -500.0, -500.0, 4.0) is None
     assert nearest_dom(hits, every[:0], camera, canvas, 5.0, 5.0, 4.0) is None
 
 
-def test_marks_of_an_axis_are_distinguished_however_near_they_are():
+def test_labels_of_an_axis_are_distinct_however_near_its_marks_are():
     steps = np.arange(50)
     points = Points(steps.astype(float), steps, np.linspace(2.5281, 2.5312, 50))
     plot = draw([Curve("loss", points, 1)], View(0, 50), (40, 12), Ink(1, 2, 3), "braille", "step")

@@ -46,7 +46,7 @@ def test_every_module_in_use_is_counted_at_its_height(square):
 
 
 @pytest.mark.parametrize("name", detector_names())
-def test_every_card_is_drawn_on_a_narrow_screen(name):
+def test_every_detector_is_drawn_on_a_narrow_screen(name):
     detector = load_detector(name)
     lines = top_view(detector) + side_view(detector)
     assert max(map(len, lines)) <= 92
@@ -57,7 +57,7 @@ def test_every_card_is_drawn_on_a_narrow_screen(name):
     )
 
 
-def test_show_says_what_the_card_does_not_know():
+def test_show_lists_what_is_not_in_the_card():
     result = CliRunner(catch_exceptions=False).invoke(main, ["detectors", "show", "pone"])
     assert "not in the card: absorption, scattering, dark noise" in result.stdout
     assert "Bailly et al." in result.stdout

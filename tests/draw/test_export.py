@@ -1,4 +1,4 @@
-"""Pictures of what a terminal shows, and `icereco view`."""
+"""PNG and SVG pictures of what a terminal shows, and `icereco view`."""
 
 import re
 import subprocess
@@ -64,14 +64,13 @@ def test_box_drawing_joins_from_cell_to_cell():
 
 
 def test_text_keeps_its_place_and_its_style():
-    found = shapes_of(
-        [[], [Segment("⣿ ab", Style(color="#00ff00", bold=True)), Segment("c")]], 5, BLACK
-    ).texts
-    assert [(one.column, one.row, one.text, one.bold) for one in found] == [
+    line = [Segment("⣿ ab", Style(color="#00ff00", bold=True)), Segment("c")]
+    texts = shapes_of([[], line], 5, BLACK).texts
+    assert [(text.column, text.row, text.text, text.bold) for text in texts] == [
         (2, 1, "ab", True),
         (4, 1, "c", False),
     ]
-    assert found[0].color == 0x00FF00
+    assert texts[0].color == 0x00FF00
 
 
 def test_reverse_swaps_and_backgrounds_are_boxes():
@@ -98,15 +97,15 @@ def test_a_png_shows_the_colors_on_any_machine(fonts, monkeypatch):
 
 def test_an_svg_is_well_formed_and_holds_real_text():
     root = ET.fromstring(svg_of(shapes_of([[Segment("a<b&", RED)]], 4, BLACK)))
-    assert [one.text for one in root.iter() if one.tag.endswith("text")] == ["a<b&"]
+    assert [element.text for element in root.iter() if element.tag.endswith("text")] == ["a<b&"]
     assert root.get("viewBox") == "0 0 36 18"
 
 
-def test_a_rare_color_is_kept_beside_a_thousand_others():
-    many = [
+def test_a_rare_color_among_a_thousand_others_is_kept():
+    blocks = [
         Segment("█", Style(color=f"#{red:02x}{blue:02x}40")) for red in range(0, 256, 8) for blue in range(32)
     ]
-    lines = [*([one] * 4 for one in many), [Segment("x─", Style(color="#00ff00")), Segment("█", RED)]]
+    lines = [*([block] * 4 for block in blocks), [Segment("x─", Style(color="#00ff00")), Segment("█", RED)]]
     pixels = np.asarray(Image.open(BytesIO(png.png_of(shapes_of(lines, 4, BLACK)))).convert("RGB")).astype(
         int
     )
@@ -114,14 +113,14 @@ def test_a_rare_color_is_kept_beside_a_thousand_others():
     assert np.abs(pixels[-9, 13] - [0, 255, 0]).max() < 20
 
 
-def test_strokes_are_whole_pixels_and_are_never_lost_where_an_svg_is_smaller():
+def test_strokes_are_whole_pixels_and_smoothed_so_that_a_smaller_svg_keeps_them():
     drawing = svg_of(shapes_of([[Segment("┼", RED)]], 1, BLACK))
     (path,) = re.findall('<path fill="#ff0000" d="([^"]+)"/>', drawing)
     assert all(float(number).is_integer() for number in re.findall(r"[\d.]+", path))
 
 
 @pytest.mark.parametrize("name", ["picture.gif", "picture"])
-def test_another_ending_is_refused(tmp_path, name):
+def test_another_suffix_is_refused(tmp_path, name):
     with pytest.raises(IcerecoError, match=r"must end in .png or .svg"):
         save_picture(tmp_path / name, LINES, 7, BLACK)
     assert not list(tmp_path.iterdir())
@@ -152,13 +151,13 @@ def test_view_writes_figures_of_an_event(events, tmp_path):
     assert "linefit" in text
 
 
-def test_view_says_which_file_beside_is_missing(events):
+def test_view_reports_a_missing_file_of_reconstructions(events):
     result = view(events["event_id"][0].as_py(), "--with", "none.parquet")
     assert result.exit_code == 2
     assert "none.parquet" in result.output
 
 
-def test_view_draws_in_the_terminal_also_an_event_without_pulses(events):
+def test_view_draws_an_event_without_pulses_in_the_terminal(events):
     result = view(events["event_id"][1].as_py(), "--marker", "ascii")
     assert result.exit_code == 0, result.output
     assert "0 pulses" in result.output

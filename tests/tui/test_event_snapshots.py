@@ -1,4 +1,4 @@
-"""The event screen as text at three sizes, beside what it was; ICERECO_UPDATE_SNAPSHOTS=1 writes it again."""
+"""The event screen as text at three sizes, compared with snapshots; ICERECO_UPDATE_SNAPSHOTS=1 rewrites these."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ async def text_of(path: Path, detector, size: tuple[int, int]) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids="{0[0]}x{0[1]}".format)
-def test_the_event_screen_looks_as_it_did(tmp_path, monkeypatch, detector, size):
+def test_the_event_screen_matches_its_snapshot(tmp_path, monkeypatch, detector, size):
     monkeypatch.chdir(tmp_path)
     pq.write_table(random_events(np.array([60, 400, 150]), seed=2), tmp_path / "events.parquet")
     lines = asyncio.run(text_of(tmp_path / "events.parquet", detector, size))

@@ -1,4 +1,4 @@
-"""The app in a browser: who may come in, and that it works there."""
+"""The app in a browser: who has access, and that it works there."""
 
 import json
 import os
@@ -26,13 +26,13 @@ FLAGS = (
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 class Served:
-    """`icereco tui --serve` in a process of its own."""
+    """`icereco tui --serve` in its own process."""
 
     def __init__(self, folder: Path, host: str) -> None:
         self.port = free_port()
@@ -66,12 +66,12 @@ class Served:
         self.process.communicate(timeout=20)
 
 
-def wait_for(what, seconds: float = 30.0):
+def wait_for(condition, seconds: float = 30.0):
     deadline = time.monotonic() + seconds
-    while not (found := what()):
+    while not (value := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    return found
+    return value
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_on_this_machine_pages_of_other_sites_are_refused(serve):
     assert served.status("/ws", Origin="http://evil.example") == 403
 
 
-def test_beyond_this_machine_the_token_is_asked_for(serve):
+def test_from_other_machines_the_token_is_required(serve):
     served = serve("0.0.0.0")
     token = served.line.split("token=")[1].split()[0]
     assert served.status() == 403
@@ -106,10 +106,10 @@ def test_beyond_this_machine_the_token_is_asked_for(serve):
 
 
 @pytest.mark.parametrize(
-    ("host", "own"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("cluster.example", False)]
+    ("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("cluster.example", False)]
 )
-def test_only_the_loopback_address_needs_no_token(host, own):
-    assert is_loopback(host) == own
+def test_only_the_loopback_address_needs_no_token(host, loopback):
+    assert is_loopback(host) == loopback
 
 
 def test_without_textual_serve_it_says_what_to_install(monkeypatch):
@@ -126,7 +126,7 @@ def test_without_textual_serve_it_says_what_to_install(monkeypatch):
 
 
 class Browser:
-    """Chromium by the WebDriver protocol."""
+    """Chromium, driven by the WebDriver protocol."""
 
     def __init__(self, profile: Path) -> None:
         port = free_port()

@@ -1,4 +1,4 @@
-"""A slow line: the same picture in fewer bytes, and nothing drawn that nobody asked for."""
+"""A slow connection: the same picture in fewer bytes, and nothing is drawn without need."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ TEXTS = st.sampled_from([" ", "   ", "⣿⡇", "a b", "\x1b[3;7H", "\n", " \x1b[
 
 
 def screen_of(sequence: str) -> list[tuple[str, ...]]:
-    """Every character with the attributes, foreground and background that a terminal would show it in."""
+    """Every character with the attributes, foreground and background with which a terminal would show it."""
     shown, attributes, colors = [], set(), {"3": "", "4": ""}
     for token in re.split(r"(\x1b\[[0-9;]*m|\x1b\[[0-9;]*[A-Z])", sequence):
         if token.endswith("m") and token[0] == "\x1b":
@@ -39,11 +39,10 @@ def screen_of(sequence: str) -> list[tuple[str, ...]]:
         elif token.startswith("\x1b"):
             shown.append((token, colors["4"] if token.endswith("J") else ""))
         else:
-            for one in token:
-                plain = one == " " and not attributes & {"4", "7"}
-                shown.append(
-                    (one, colors["4"]) if plain else (one, colors["4"], colors["3"], *sorted(attributes))
-                )
+            for letter in token:
+                plain = letter == " " and not attributes & {"4", "7"}
+                look = () if plain else (colors["3"], *sorted(attributes))
+                shown.append((letter, colors["4"], *look))
     return shown
 
 
@@ -56,13 +55,13 @@ def test_fewer_bytes_show_the_same(runs):
     assert shortened(short) == short
 
 
-def test_neighbours_on_one_background_name_their_own_colour_alone():
+def test_only_the_colour_that_changes_is_written_between_neighbours():
     runs = "\x1b[38;2;1;2;3;48;2;9;9;9mab\x1b[0m\x1b[38;2;4;5;6;48;2;9;9;9m \x1b[0m\x1b[38;2;7;8;9;48;2;9;9;9mc\x1b[0m"
     assert shortened(runs) == "\x1b[38;2;1;2;3;48;2;9;9;9mab \x1b[38;2;7;8;9mc\x1b[0m"
 
 
 @pytest.mark.parametrize(("ssh", "other"), [(False, None), (True, "textual.drivers.web_driver:WebDriver")])
-def test_only_a_terminal_over_ssh_is_spared(monkeypatch, ssh, other):
+def test_output_is_shortened_only_over_ssh(monkeypatch, ssh, other):
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
     monkeypatch.delenv("TEXTUAL_DRIVER", raising=False)
     if ssh:
@@ -74,7 +73,7 @@ def test_only_a_terminal_over_ssh_is_spared(monkeypatch, ssh, other):
     assert sparing_driver() is None
 
 
-def test_nothing_is_drawn_while_nothing_changes_that_is_shown(tmp_path: Path, monkeypatch):
+def test_a_screen_is_not_drawn_while_what_it_shows_stays_the_same(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     async def run() -> None:
@@ -86,7 +85,7 @@ def test_nothing_is_drawn_while_nothing_changes_that_is_shown(tmp_path: Path, mo
             drawn = []
             monkeypatch.setattr(app.screen, "refresh", lambda *_, **__: drawn.append(1))
             first = app.system
-            while app.system is first:  # fresh facts of the machine, which the training screen shows
+            while app.system is first:  # the load of the machine, which only the training screen shows
                 app.look()
                 await pilot.pause(0.05)
             await pilot.pause(0.1)

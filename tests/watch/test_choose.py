@@ -1,4 +1,4 @@
-"""Filters and orders of the list of events."""
+"""Filtering and sorting the list of events."""
 
 import polars as pl
 import pytest
@@ -16,7 +16,7 @@ FRAME = pl.DataFrame(
     [("", [0, 1, 2]), ("pulses > 10", [1, 2]), ("pulses > 10 and kind = 'track'", [1]), ("kind == 'cascade'", [0]),
      ("error is null", [1]), ("kind like 'tr%' or error > 20", [1, 2]), ("  ", [0, 1, 2]), ("pulses between 5 and 50", [0, 2])],
 )  # fmt: skip
-def test_a_filter_leaves_what_it_holds_for(expression, rows):
+def test_a_filter_keeps_the_events_for_which_it_is_true(expression, rows):
     assert filtered(FRAME, expression)["row"].to_list() == rows
 
 
@@ -24,10 +24,10 @@ def test_a_filter_leaves_what_it_holds_for(expression, rows):
     ("expression", "message"),
     [("puls > 1", "puls"), ("pulses >", "cannot read 'pulses >'"), ("pulses", "a value, not a condition; compare it"),
      ("kind = cascade", "a text needs quotes: 'cascade'"), ("PULSES > 1", "did you mean 'pulses'?"), ("1", "a value, not a condition"),
-     ("sigma > 1", "it takes a file of reconstructions"), ("error_mpe > 1", "it takes a file of reconstructions"),
+     ("sigma > 1", "it needs a file of reconstructions"), ("error_mpe > 1", "it needs a file of reconstructions"),
      ("kind > 3", "cannot compare string"), ("select 1", "select"), ("pulses > 1; drop table x", ";"), ("foo(pulses)", "foo")],
 )  # fmt: skip
-def test_a_filter_that_makes_no_sense_is_answered_in_words(expression, message):
+def test_an_invalid_filter_is_explained_in_one_line(expression, message):
     with pytest.raises(IcerecoError) as error:
         filtered(FRAME, expression)
     assert message in str(error.value)

@@ -19,7 +19,7 @@ from icereco.tables.reconstruction_columns import reconstruction_rows
 from icereco.tables.reconstructions import reconstruction_writer
 from icereco.testing.random_events import random_events
 from icereco.watch import events as events_module
-from icereco.watch.choose import beside
+from icereco.watch.choose import with_reconstructions
 from icereco.watch.event_session import EventSession
 from icereco.watch.events import EventFeed
 from icereco.watch.opening import found_here, opened
@@ -48,13 +48,13 @@ def file(tmp_path, table):
 def output_of(path, table, detector, inputs=(), name="linefit", turned=False):
     """What `icereco reconstruct` writes."""
     batch = event_batch(table, detector)
-    found = untrained_method("linefit", "icecube86")(batch)
-    direction = found.direction[:, ::-1] if turned else found.direction
+    line_fit = untrained_method("linefit", "icecube86")(batch)
+    direction = line_fit.direction[:, ::-1] if turned else line_fit.direction
     result = Reconstruction(direction, VmfMixture.single(direction, np.linspace(1, 100, len(batch))))
     with reconstruction_writer(
-        path, {"method": name, "inputs": [{"path": str(one)} for one in inputs]}
+        path, {"method": name, "inputs": [{"path": str(source)} for source in inputs]}
     ) as writer:
-        writer.write(reconstruction_rows(batch, result, {"linefit": found}))
+        writer.write(reconstruction_rows(batch, result, {"linefit": line_fit}))
     return path
 
 
@@ -67,19 +67,19 @@ def feed(file, detector):
     feed.close()
 
 
-def test_a_summary_says_of_each_event_what_it_holds(feed, table):
+def test_a_summary_describes_each_event(feed, table):
     summary = feed.summary
     assert summary["pulses"].to_list() == [40, 0, 700, 3]
     assert summary["charge"].to_list() == pytest.approx(
-        [sum(one) for one in table["charge"].to_pylist()], rel=1e-5
+        [sum(charges) for charges in table["charge"].to_pylist()], rel=1e-5
     )
-    assert summary["doms"].to_list() == [len(set(one)) for one in table["sensor_id"].to_pylist()]
-    spans = [max(one) - min(one) if one else 0 for one in table["time"].to_pylist()]
+    assert summary["doms"].to_list() == [len(set(sensors)) for sensors in table["sensor_id"].to_pylist()]
+    spans = [max(times) - min(times) if times else 0 for times in table["time"].to_pylist()]
     assert summary["span"].to_list() == pytest.approx(spans)
     assert summary["zenith"].to_list() == pytest.approx(np.degrees(table["zenith"].to_pylist()).tolist())
 
 
-def test_any_event_is_at_hand_in_any_order(feed, table):
+def test_events_can_be_read_in_any_order(feed, table):
     for row in (3, 0, 2, 1):
         assert feed.event(row).event_id == table["event_id"][row].as_py()
         assert len(feed.event(row).pulses) == len(table["time"][row])
@@ -87,7 +87,7 @@ def test_any_event_is_at_hand_in_any_order(feed, table):
         feed.event(4)
 
 
-def test_an_event_is_found_in_its_batch_of_many(tmp_path, detector, monkeypatch):
+def test_an_event_is_read_from_the_right_one_of_many_batches(tmp_path, detector, monkeypatch):
     monkeypatch.setattr(events_module, "_ROWS", 7)
     table = random_events(np.arange(1, 51), seed=2)
     pq.write_table(table, tmp_path / "many.parquet")
@@ -104,7 +104,9 @@ def test_an_event_is_found_in_its_batch_of_many(tmp_path, detector, monkeypatch)
     feed.close()
 
 
-def test_a_file_that_is_replaced_is_read_again_and_a_broken_one_keeps_what_was(feed, file, monkeypatch):
+def test_a_replaced_file_is_read_again_and_a_broken_one_leaves_the_events_read_before(
+    feed, file, monkeypatch
+):
     monkeypatch.setattr(events_module, "_WATCH_SECONDS", 0.02)
     feed._stop.set()  # the running thread waits with the old interval
     feed._thread.join()
@@ -126,7 +128,7 @@ def test_a_file_that_is_replaced_is_read_again_and_a_broken_one_keeps_what_was(f
     assert len(feed.summary) == 2
 
 
-def test_what_is_no_file_of_events_is_said_in_words(tmp_path, detector):
+def test_a_file_that_holds_no_events_is_reported_by_name(tmp_path, detector):
     (tmp_path / "words.parquet").write_text("hello")
     feed = EventFeed(DataSet(path=tmp_path / "words.parquet"), detector, lambda: None)
     feed.start()
@@ -151,9 +153,9 @@ def test_sensors_of_another_detector_are_refused_for_that_event_alone(tmp_path, 
     feed.close()
 
 
-def test_an_output_holds_its_own_reconstruction_the_line_fit_and_the_truth(tmp_path, table, detector, file):
+def test_an_output_yields_its_own_reconstruction_the_line_fit_and_the_truth(tmp_path, table, detector, file):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, [file], name="hierarchical")
-    names = [one.name for one in read_reconstructions(path)]
+    names = [method.name for method in read_reconstructions(path)]
     assert names == ["hierarchical", "linefit", TRUTH]
     own = read_reconstructions(path)[0]
     first = int(table["event_id"][0].as_py())
@@ -161,7 +163,7 @@ def test_an_output_holds_its_own_reconstruction_the_line_fit_and_the_truth(tmp_p
     assert own.of(first).pulses_used == 40
     assert own.of(first + 1).direction is None  # an event without pulses
     assert own.of(-5) is None
-    assert [one.path for one in inputs_of(path)] == [file]
+    assert [source.path for source in inputs_of(path)] == [file]
 
 
 def test_tables_of_official_fits_are_read_and_failed_fits_are_not(tmp_path):
@@ -169,41 +171,41 @@ def test_tables_of_official_fits_are_read_and_failed_fits_are_not(tmp_path):
         {"event_id": [1, 1, 2], "name": ["MPE", "SPE", "MPE"], "azimuth": [0.1, 0.2, 0.3], "zenith": [1.0, 1.1, 1.2],
          "status": [0, 0, 40]}
     ).write_parquet(tmp_path / "fits.parquet")  # fmt: skip
-    found = {one.name: one for one in read_reconstructions(tmp_path / "fits.parquet")}
-    assert set(found) == {"MPE", "SPE"}
-    assert found["MPE"].of(2) is None
-    assert found["SPE"].of(1).direction[2] == pytest.approx(np.cos(1.1))
+    fits = {fit.name: fit for fit in read_reconstructions(tmp_path / "fits.parquet")}
+    assert set(fits) == {"MPE", "SPE"}
+    assert fits["MPE"].of(2) is None
+    assert fits["SPE"].of(1).direction[2] == pytest.approx(np.cos(1.1))
 
 
-def test_a_submission_is_a_reconstruction_too(tmp_path):
+def test_a_submission_is_read_as_a_reconstruction(tmp_path):
     (tmp_path / "submission.csv").write_text("event_id,azimuth,zenith\n7,1.0,2.0\n3,0.5,0.5\n")
-    (one,) = read_reconstructions(tmp_path / "submission.csv")
-    assert one.name == "submission"
-    assert one.event_id.tolist() == [3, 7]
+    (submission,) = read_reconstructions(tmp_path / "submission.csv")
+    assert submission.name == "submission"
+    assert submission.event_id.tolist() == [3, 7]
 
 
 @pytest.mark.parametrize("content", [{"a": [1]}, {"event_id": [1], "energy": [2.0]}])
-def test_a_file_without_reconstructions_says_what_one_needs(tmp_path, content):
+def test_a_file_without_reconstructions_is_refused(tmp_path, content):
     pl.DataFrame(content).write_parquet(tmp_path / "none.parquet")
     with pytest.raises(IcerecoError, match="holds no reconstructions"):
         read_reconstructions(tmp_path / "none.parquet")
 
 
 def test_files_that_belong_to_the_data_are_found_and_others_are_not(tmp_path, table, detector, file):
-    mine = output_of(tmp_path / "mine.reco.parquet", table, detector, [file])
+    output = output_of(tmp_path / "mine.reco.parquet", table, detector, [file])
     output_of(tmp_path / "other.reco.parquet", table, detector, [tmp_path / "elsewhere.parquet"])
     fits = tmp_path / "fits.parquet"
     pl.DataFrame({"event_id": [1], "name": ["MPE"], "azimuth": [0.1], "zenith": [1.0]}).write_parquet(fits)
-    assert companions(file, [tmp_path, tmp_path]) == [fits, mine]
-    assert set(opened(file).reconstructions) == {fits, mine}
+    assert companions(file, [tmp_path, tmp_path]) == [fits, output]
+    assert set(opened(file).reconstructions) == {fits, output}
 
 
-def test_an_output_opens_its_data_unless_they_are_gone(tmp_path, table, detector, file):
+def test_an_output_opens_its_data_if_they_still_exist(tmp_path, table, detector, file):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, [file])
-    found = opened(path)
-    assert (found.data.path, found.reconstructions[0]) == (file, path)
+    output = opened(path)
+    assert (output.data.path, output.reconstructions[0]) == (file, path)
     file.unlink()
-    with pytest.raises(IcerecoError, match=r"was made from .*events.parquet, which is not there any more"):
+    with pytest.raises(IcerecoError, match=r"was made from .*events.parquet, which does not exist any more"):
         opened(path)
 
 
@@ -211,9 +213,9 @@ def test_an_output_opens_its_data_unless_they_are_gone(tmp_path, table, detector
 def named(tmp_path, monkeypatch, file):
     """A data set of another detector than the default."""
     monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path / "config"))
-    found = DataSet(name="mine", path=file, reader="icereco", detector="orca")
-    add(found)
-    return found
+    data = DataSet(name="mine", path=file, reader="icereco", detector="orca")
+    add(data)
+    return data
 
 
 def test_a_data_set_opens_by_its_name_as_it_was_declared(named, detector, tmp_path):
@@ -221,21 +223,22 @@ def test_a_data_set_opens_by_its_name_as_it_was_declared(named, detector, tmp_pa
     assert opened(tmp_path / "mine").data == DataSet(path=tmp_path / "mine")
     with pytest.raises(IcerecoError, match="did you mean 'mine'"):
         opened("mnie")
-    believing, asked = (EventSession(one, {}, lambda: None) for one in (None, detector))
-    for session in (believing, asked):
+    by_data, by_user = (EventSession(choice, {}, lambda: None) for choice in (None, detector))
+    for session in (by_data, by_user):
         session.open("mine")
         session.close()
-    assert (believing.detector.name, asked.detector.name) == ("orca", "icecube86")
+    assert (by_data.detector.name, by_user.detector.name) == ("orca", "icecube86")
 
 
-def test_a_run_opens_the_events_that_its_data_set_declared(named, table, detector, tmp_path):
+def test_a_run_opens_its_events_as_its_data_set_was_declared(named, table, detector, tmp_path):
     run = RunFolder.create(tmp_path / "runs", "mine")
     run.write_status("training")
     run.write_provenance({"data_sets": [{"data": named.table(), "weight": 1, "skip_bad": True}]})
     output_of(run.validation, table[2:], detector)
-    found = opened(run.path)
-    assert (found.data.path, found.data.reader, found.data.detector) == (named.path, "icereco", "orca")
-    assert found.skip_bad
+    validation = opened(run.path)
+    data = validation.data
+    assert (data.path, data.reader, data.detector) == (named.path, "icereco", "orca")
+    assert validation.skip_bad
 
 
 def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
@@ -245,24 +248,24 @@ def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
         opened(run.path)
     run.write_provenance({"store": str(file)})
     output_of(run.validation, table[2:], detector)
-    found = opened(run.path)
-    assert found.data.path == file
-    assert found.only == set(table["event_id"].to_pylist()[2:])
+    validation = opened(run.path)
+    assert validation.data.path == file
+    assert validation.only == set(table["event_id"].to_pylist()[2:])
     assert found_here(tmp_path, tmp_path / "runs") == [file, run.path]
     run.write_provenance({"data": str(tmp_path / "gone.parquet")})
     with pytest.raises(IcerecoError, match="are not on this machine"):
         opened(run.path)
 
 
-def test_errors_beside_events_are_those_of_the_angles(tmp_path, table, detector, feed):
+def test_listed_errors_are_opening_angles_to_the_truth(tmp_path, table, detector, feed):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, name="mine")
-    frame = beside(feed.summary, read_reconstructions(path))
-    found = untrained_method("linefit", "icecube86")(event_batch(table, detector)).direction
+    frame = with_reconstructions(feed.summary, read_reconstructions(path))
+    direction = untrained_method("linefit", "icecube86")(event_batch(table, detector)).direction
     truth = event_batch(table, detector).truth.direction
-    wanted = np.degrees(np.arccos(np.clip((found * truth).sum(-1), -1, 1)))
-    assert frame["error"].to_list()[0] == pytest.approx(wanted[0], abs=1e-3)
+    error = np.degrees(np.arccos(np.clip((direction * truth).sum(-1), -1, 1)))
+    assert frame["error"].to_list()[0] == pytest.approx(error[0], abs=1e-3)
     assert frame["error"].to_list()[1] is None
-    assert frame["error_linefit"].to_list()[2] == pytest.approx(wanted[2], abs=1e-3)
+    assert frame["error_linefit"].to_list()[2] == pytest.approx(error[2], abs=1e-3)
     assert frame["pull"][0] == pytest.approx(frame["error"][0] / frame["sigma"][0])
 
 
@@ -276,7 +279,7 @@ def session(detector, file):
     session.close()
 
 
-def test_ones_own_reconstructions_come_before_official_fits_and_those_of_most_events_before_others(
+def test_own_outputs_come_before_official_fits_and_these_are_ordered_by_their_number_of_events(
     session, tmp_path, table, detector
 ):
     ids = table["event_id"].to_numpy()
@@ -285,30 +288,30 @@ def test_ones_own_reconstructions_come_before_official_fits_and_those_of_most_ev
     pl.DataFrame(fits | {"b_zenith": [0.5] * len(ids)}).write_parquet(tmp_path / "fits.parquet")
     session.add(tmp_path / "fits.parquet")
     session.add(output_of(tmp_path / "out.reco.parquet", table, detector, name="mine"))
-    assert [one.name for one in session.shown(0)[1]] == ["mine", "b", "a", "linefit"]
+    assert [estimate.name for estimate in session.shown(0)[1]] == ["mine", "b", "a", "linefit"]
 
 
-def test_a_session_shows_an_event_with_what_methods_say(session, tmp_path, table, detector):
+def test_a_session_shows_an_event_with_the_estimates_of_all_methods(session, tmp_path, table, detector):
     shown, estimates = session.shown(2)
     assert shown.event_id == table["event_id"][2].as_py()
-    assert [one.name for one in estimates] == ["linefit"]
+    assert [estimate.name for estimate in estimates] == ["linefit"]
     session.add(output_of(tmp_path / "out.reco.parquet", table, detector, name="mine"))
-    assert [one.name for one in session.shown(2)[1]] == ["mine", "linefit"]
+    assert [estimate.name for estimate in session.shown(2)[1]] == ["mine", "linefit"]
     session.prefer("linefit")
-    assert [one.name for one in session.shown(2)[1]] == ["linefit", "mine"]
+    assert [estimate.name for estimate in session.shown(2)[1]] == ["linefit", "mine"]
     assert session.shown(1)[1][0].direction is None  # without pulses
 
 
-def test_two_checkpoints_of_one_name_are_distinguished(session, tmp_path, table, detector):
+def test_two_methods_of_the_same_name_are_distinguished_by_their_files(session, tmp_path, table, detector):
     for name in ("first", "second"):
         path = tmp_path / f"{name}.reco.parquet"
         session.add(output_of(path, table, detector, name="mine", turned=name == "second"))
-    names = [one.name for one in session.shown(0)[1]]
+    names = [estimate.name for estimate in session.shown(0)[1]]
     # The line fit is in both files, and the same in both.
     assert names == ["mine (first.reco)", "mine (second.reco)", "linefit"]
 
 
-def test_reconstructions_follow_their_file(session, tmp_path, table, detector):
+def test_reconstructions_are_read_again_when_their_file_changes(session, tmp_path, table, detector):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, name="before")
     session.add(path)
     assert not session.poll()
@@ -320,7 +323,7 @@ def test_reconstructions_follow_their_file(session, tmp_path, table, detector):
     assert "out.reco.parquet" in session.problems[0]
 
 
-def test_a_bad_filter_leaves_the_list(session):
+def test_an_invalid_filter_leaves_the_list_as_it_was(session):
     session.filter("pulses > 10")
     with pytest.raises(IcerecoError):
         session.filter("pulses > ")
@@ -340,7 +343,7 @@ def test_the_true_line_goes_through_the_vertex(session, table):
     assert shown.truth.vertex_m.tolist() == [table[f"vertex_{axis}"][0].as_py() for axis in "xyz"]
 
 
-def test_truth_may_stand_in_a_table_beside_the_data(tmp_path, table, detector):
+def test_the_truth_may_be_in_another_file_than_the_pulses(tmp_path, table, detector):
     bare = table.drop_columns(["azimuth", "zenith", "energy", "kind", "vertex_x", "vertex_y", "vertex_z"])
     pq.write_table(bare, tmp_path / "bare.parquet")
     ids = bare["event_id"].to_pylist()
@@ -352,7 +355,7 @@ def test_truth_may_stand_in_a_table_beside_the_data(tmp_path, table, detector):
     wait_until(lambda: not session.reading)
     shown, estimates = session.shown(0)
     assert shown.truth.direction[2] == pytest.approx(np.cos(0.5))
-    assert [one.name for one in estimates] == ["linefit"]
+    assert [estimate.name for estimate in estimates] == ["linefit"]
     session.close()
 
 
@@ -375,9 +378,9 @@ def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
     wait_until(lambda: answers, 120)
     answer = answers.pop()
     assert answer.problem is None
-    wanted = model_method(run.best)(event_batch(table, detector))
-    assert answer.estimate.direction == pytest.approx(wanted.direction[2], abs=1e-4)
-    assert answer.estimate.kappa == pytest.approx(wanted.kappa[2], rel=1e-3)
+    expected = model_method(run.best)(event_batch(table, detector))
+    assert answer.estimate.direction == pytest.approx(expected.direction[2], abs=1e-4)
+    assert answer.estimate.kappa == pytest.approx(expected.kappa[2], rel=1e-3)
     assert (answer.event_id, answer.estimate.pulses_used) == (2, 700)
     run.best.write_bytes(b"not a checkpoint")
     workers.ask(3, table.to_batches()[0].slice(3, 1))

@@ -1,4 +1,4 @@
-"""Feeds of the terminal app: files that grow, break, vanish; runs of other machines; the machine itself."""
+"""What the terminal app follows: files that grow, are damaged or disappear, and runs, also on other machines."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def edit_status(run: RunFolder, **changes) -> None:
 # Files that grow
 
 
-def test_a_tail_gives_whole_lines_once(tmp_path):
+def test_a_tail_yields_each_whole_line_once(tmp_path):
     path = tmp_path / "lines"
     tail = Tail(path)
     assert tail.read() is None
@@ -55,8 +55,8 @@ def test_a_tail_gives_whole_lines_once(tmp_path):
     assert tail.read().lines == b"two\n"
 
 
-@pytest.mark.parametrize("how", ["replaced", "cut"])
-def test_a_tail_begins_again_with_another_file(tmp_path, how):
+@pytest.mark.parametrize("how", ["replaced", "truncated"])
+def test_a_tail_starts_again_with_another_file(tmp_path, how):
     path = tmp_path / "lines"
     path.write_bytes(b"a long first line\n")
     tail = Tail(path)
@@ -67,7 +67,7 @@ def test_a_tail_begins_again_with_another_file(tmp_path, how):
     else:
         path.write_bytes(b"short\n")
     tailed = tail.read()
-    assert tailed.anew
+    assert tailed.restarted
     assert tailed.lines == path.read_bytes()
 
 
@@ -81,7 +81,7 @@ def test_the_end_of_a_long_file_begins_with_a_whole_line(tmp_path):
 # Metrics
 
 
-def test_rows_become_columns_and_validations_have_their_own(run):
+def test_metrics_become_columns_and_those_of_validations_have_their_own_rows(run):
     series = Series()
     text = (
         line(10, **{"train/loss": 2.0})
@@ -110,7 +110,7 @@ def test_damaged_lines_are_counted_and_left_out(damage):
 @pytest.mark.parametrize(
     "late", [{"validation/loss": 7.0}, {"train/loss": "a text"}, {"tag": "a text"}, {"on": True}]
 )
-def test_many_lines_read_in_bulk_are_the_same_as_one_by_one(late):
+def test_lines_read_in_bulk_give_the_same_as_lines_read_one_by_one(late):
     lines = [line(n, **{"train/loss": 1 / (n + 1)}) for n in range(8_000)]
     lines[6_500] = line(6_500, **late)
     halves = ["".join(half).encode() for half in (lines[:4_000], lines[4_000:])]
@@ -118,16 +118,16 @@ def test_many_lines_read_in_bulk_are_the_same_as_one_by_one(late):
     bulk, single = Series(), Series()
     for half in halves:  # the second half knows what the first held
         bulk.append(half)
-    for one in lines:
-        single.append(one.encode())
+    for text in lines:
+        single.append(text.encode())
     assert sorted(bulk.names()) == sorted(single.names())
     for name in single.names():
-        one, other = bulk.curve(name, "time"), single.curve(name, "time")
-        np.testing.assert_array_equal(one.x, other.x)
-        np.testing.assert_array_equal(one.value, other.value)
+        actual, expected = bulk.curve(name, "time"), single.curve(name, "time")
+        np.testing.assert_array_equal(actual.x, expected.x)
+        np.testing.assert_array_equal(actual.value, expected.value)
 
 
-def test_a_damaged_line_in_bulk_loses_no_other():
+def test_a_damaged_line_in_bulk_does_not_lose_others():
     lines = [line(n, loss=float(n)) for n in range(4_000)]
     lines[1_000] = '{"step": 1000, "lo\n'
     series = Series()
@@ -135,20 +135,20 @@ def test_a_damaged_line_in_bulk_loses_no_other():
     assert (series.rows, series.damaged) == (3_999, 1)
 
 
-def test_null_is_no_number_and_is_reported(run):
+def test_null_is_not_a_number_and_is_reported(run):
     series = Series()
     series.append(line(1, loss=1.0).encode() + b'{"step": 2, "loss": null}\n')
     assert math.isnan(series.last("loss"))
     assert metric_alerts("one", series)[0].kind == "not a number"
 
 
-def test_a_clock_that_goes_back_does_not_turn_a_curve_back():
+def test_a_clock_that_is_set_back_does_not_make_a_curve_run_backwards():
     series = Series()
     series.append(b'{"step": 1, "time": 100, "loss": 1}\n{"step": 2, "time": 50, "loss": 2}\n{"loss": 3}\n')
     assert series.curve("loss", "time").x.tolist() == [100, 100, 100]
 
 
-def test_throughput_is_events_over_seconds_of_work():
+def test_throughput_is_events_per_second_of_training():
     series = Series()
     series.append((line(2) + line(4) + line(4)).encode())
     rate = series.curve(THROUGHPUT, "step")
@@ -168,7 +168,7 @@ def test_a_resumed_run_whose_metrics_were_rewound_is_read_again(run):
     assert feed.series(run.path).curve("train/loss", "step").value.tolist() == [1.0, 9.0]
 
 
-def test_a_run_that_vanishes_keeps_what_was_read(run):
+def test_metrics_of_a_deleted_run_stay_as_they_were_read(run):
     feed = MetricsFeed()
     feed.follow([run.path])
     run.append_metrics({"step": 1, "train/loss": 1.0})
@@ -199,7 +199,7 @@ def test_a_curve_with_gaps_is_binned_by_its_own_rows():
     st.integers(1, 40),
     st.integers(0, 2**32 - 1),
 )
-def test_no_value_is_lost_in_the_columns(y, columns, seed):
+def test_every_value_is_in_a_column(y, columns, seed):
     x = np.sort(np.random.default_rng(seed).uniform(0, 100, len(y)))
     bins = bin_curve(points(x, y), edges_of(0, 100, columns))
     assert bins.count.sum() == len(y)
@@ -211,7 +211,7 @@ def test_no_value_is_lost_in_the_columns(y, columns, seed):
     assert (bins.mean[filled] <= bins.high[filled] + slack).all()
 
 
-def test_nan_and_infinity_leave_no_trace_in_the_columns():
+def test_nan_and_infinity_are_left_out_of_the_columns():
     x = np.arange(6.0)
     y = np.array([1.0, np.nan, 3.0, np.inf, 5.0, 6.0])
     bins = bin_curve(points(x, y), edges_of(0, 5, 3))
@@ -233,7 +233,7 @@ def test_smoothing_by_columns_is_the_moving_average_of_the_values():
 # Logs
 
 
-def test_the_log_knows_times_levels_and_lines_that_go_on(run):
+def test_a_log_is_split_into_times_levels_and_continued_lines(run):
     run.log.write_text(
         "2026-01-02 03:04:05,678 WARNING icereco.training.trainer steep\n  and more\n\x1b[31mred\x1b[0m\n"
     )
@@ -249,7 +249,7 @@ def test_the_log_knows_times_levels_and_lines_that_go_on(run):
 # Runs
 
 
-def test_a_run_is_what_its_process_is(run):
+def test_a_run_is_in_the_state_of_its_process(run):
     feed = RunsFeed(run.path.parent)
     assert feed.look() == ()
     run.write_status("training")
@@ -260,7 +260,7 @@ def test_a_run_is_what_its_process_is(run):
 
 
 @pytest.mark.parametrize("ahead_seconds", [-4_000.0, 4_000.0])
-def test_a_heartbeat_that_moves_is_believed_whatever_the_clock_of_its_machine(run, ahead_seconds):
+def test_a_heartbeat_that_changes_counts_whatever_the_clock_of_its_machine(run, ahead_seconds):
     run.write_status("training")
     edit_status(run, host="cluster", heartbeat=time.time() + ahead_seconds)
     feed = RunsFeed(run.path.parent)
@@ -273,7 +273,7 @@ def test_a_heartbeat_that_moves_is_believed_whatever_the_clock_of_its_machine(ru
     assert [alert.kind for alert in run_alerts([view])] == ["clock"]
 
 
-def test_a_machine_that_is_silent_too_long_has_crashed(run):
+def test_a_run_without_a_heartbeat_for_too_long_has_crashed(run):
     run.write_status("training")
     then = time.time() - 2 * SILENT_SECONDS
     edit_status(run, host="cluster", heartbeat=then)
@@ -281,10 +281,10 @@ def test_a_machine_that_is_silent_too_long_has_crashed(run):
     view = RunsFeed(run.path.parent).look()[0]
     assert view.state == "crashed"
     assert view.silent_seconds == pytest.approx(2 * SILENT_SECONDS, abs=30)
-    assert "nothing is heard from cluster" in run_alerts([view])[0].text
+    assert "no heartbeat from cluster" in run_alerts([view])[0].text
 
 
-def test_a_heartbeat_of_the_future_that_does_not_move_is_believed_no_longer_than_any_other(run, monkeypatch):
+def test_a_heartbeat_in_the_future_that_does_not_change_counts_no_longer_than_any_other(run, monkeypatch):
     run.write_status("training")
     edit_status(run, host="cluster", heartbeat=time.time() + 10_000)
     feed = RunsFeed(run.path.parent)
@@ -302,12 +302,12 @@ def test_a_heartbeat_of_the_future_that_does_not_move_is_believed_no_longer_than
         ("", "damaged"),
         ("{", "damaged"),
         ("\x00" * 100, "damaged"),
-        ("[]", "no version"),
-        ('{"phase": "dreaming"}', "no version that is known here (phase: dreaming)"),
+        ("[]", "unknown version"),
+        ('{"phase": "dreaming"}', "unknown version (phase: dreaming)"),
         (None, "missing"),
     ],
 )
-def test_a_damaged_status_is_reported_and_does_no_harm(run, content, problem):
+def test_a_damaged_status_is_reported_and_the_settings_are_still_read(run, content, problem):
     run.write_profile("[train]\nepochs = 3\n")
     if content is not None:
         (run.path / "status.json").write_text(content)
@@ -318,7 +318,7 @@ def test_a_damaged_status_is_reported_and_does_no_harm(run, content, problem):
     assert view.settings == {"train.epochs": 3}
 
 
-def test_runs_and_their_folder_may_vanish(run):
+def test_runs_and_their_folder_may_disappear(run):
     run.write_status("finished")
     feed = RunsFeed(run.path.parent)
     assert len(feed.look()) == 1
@@ -333,7 +333,7 @@ def test_a_run_of_another_folder_can_be_attached(run, tmp_path):
     assert [view.name for view in RunsFeed(tmp_path / "none", run.path).look()] == ["one"]
 
 
-def test_those_that_run_come_first_then_the_newest(tmp_path):
+def test_running_runs_come_first_then_the_last_active(tmp_path):
     for name, phase, heartbeat in (("old", "finished", 10), ("new", "stopped", 20), ("live", "training", 5)):
         run = RunFolder.create(tmp_path, name)
         run.write_status(phase)
@@ -342,7 +342,7 @@ def test_those_that_run_come_first_then_the_newest(tmp_path):
 
 
 def test_only_settings_that_differ_are_reported():
-    here = {"train.epochs": 2, "encoder.layers": 4, "loss.use": "vmf"}
-    there = {"train.epochs": 1, "encoder.layers": 4, "loss.margin": 1.0}
-    found = [("train.epochs", 2, 1), ("loss.use", "vmf", None), ("loss.margin", None, 1.0)]
-    assert differences(here, there) == found
+    settings = {"train.epochs": 2, "encoder.layers": 4, "loss.use": "vmf"}
+    baseline = {"train.epochs": 1, "encoder.layers": 4, "loss.margin": 1.0}
+    expected = [("train.epochs", 2, 1), ("loss.use", "vmf", None), ("loss.margin", None, 1.0)]
+    assert differences(settings, baseline) == expected

@@ -1,1 +1,1 @@
-"""What pictures are drawn with: cells of characters, colours, cameras, axes."""
+"""The means of drawing pictures: cells of characters, colours, cameras and axes."""

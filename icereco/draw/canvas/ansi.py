@@ -1,7 +1,7 @@
-"""The same picture in fewer bytes: colours that do not change are not written again.
+"""Shortens terminal output without changing the picture: colours that do not change are not written again.
 
 Textual writes each run of cells as all of its colours, the text, and a reset. Most neighbours share their background,
-and blanks have no colour but that, so that half of what goes down the line says nothing new.
+and blanks show no other colour, so that half of these bytes are redundant.
 """
 
 import re
@@ -26,7 +26,7 @@ class _Look:
     background: str = ""
 
     def codes(self) -> list[str]:
-        """What brings a terminal here after a reset."""
+        """The codes that set this style after a reset."""
         return [*sorted(self.attributes), *filter(None, (self.foreground, self.background))]
 
 
@@ -34,7 +34,11 @@ _PLAIN = _Look()
 
 
 def shortened(sequence: str) -> str:
-    """What shows the same as a sequence of text, styles and cursor moves that begins and ends without a style."""
+    """A shorter sequence with the same effect.
+
+    Args:
+        sequence: text, styles and cursor moves; begins and ends without a style.
+    """
     written: list[str] = []
     now = wanted = _PLAIN
     for number, token in enumerate(_TOKEN.split(sequence)):
@@ -61,11 +65,11 @@ def _is_blank(text: str, now: _Look, wanted: _Look) -> bool:
 
 @lru_cache(maxsize=4096)
 def _change(now: _Look, wanted: _Look) -> str:
-    """What turns one style into another."""
+    """The escape sequence that changes one style to another; empty if they are the same."""
     if now == wanted:
         return ""
     pairs = ((now.foreground, wanted.foreground), (now.background, wanted.background))
-    added = [there for here, there in pairs if there != here]
+    added = [after for before, after in pairs if after != before]
     gained = sorted(wanted.attributes - now.attributes)
     lost = now.attributes - wanted.attributes or "" in added
     codes = ["0", *wanted.codes()] if lost else [*gained, *added]

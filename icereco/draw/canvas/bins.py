@@ -1,4 +1,4 @@
-"""A curve of any length in the columns of a chart: nothing of it is sampled away."""
+"""A curve of any length in the columns of a chart: every value counts, none is skipped."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Points:
     """A curve as it is kept: nothing is copied to draw it, however long it is.
 
     Attributes:
-        position: where each row of the metrics stands on an axis; never falls.
+        position: the position of each row of the metrics on an axis; never falls.
         row: the row of each value; never falls.
         value: the values.
         zero, scale: what is shown is (position − zero) / scale.
@@ -45,21 +45,21 @@ class Points:
 
     @property
     def x(self) -> Float[ndarray, "value"]:
-        """Where each value stands."""
+        """The position of each value on the axis, as it is shown."""
         shown: ndarray = (self.position[self.row] - self.zero) / self.scale
         return shown
 
     def cuts(self, edges: Float[ndarray, "edge"]) -> Int[ndarray, "edge"]:
-        """The first value at or after each edge; after the last edge, the first one beyond it."""
+        """The index of the first value at or after each edge; for the last edge, of the first value beyond it."""
         places = edges * self.scale + self.zero
-        places[-1] += 4 * np.spacing(np.abs(places[-1]))  # more than this sum may have been rounded by
+        places[-1] += 4 * np.spacing(np.abs(places[-1]))  # more than the rounding error of the sum
         first_row = np.searchsorted(self.position, places)
         cuts: ndarray = np.searchsorted(self.row, first_row)
         return cuts
 
 
 def edges_of(first: float, last: float, columns: int, *, log: bool = False) -> Float[ndarray, "edge"]:
-    """Bounds of columns of equal width on an axis; the last one takes in the end."""
+    """Edges of columns of equal width on an axis; the last column includes its upper edge."""
     edges: ndarray = (np.geomspace if log else np.linspace)(first, last, columns + 1)
     return edges
 

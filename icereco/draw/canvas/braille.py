@@ -35,7 +35,7 @@ BOLD, DIM, REVERSE, UNDERLINE = (1 << bit for bit in range(24, 28))
 
 _CLEAR = -1
 _SHOWS_ON_BLANKS = REVERSE | UNDERLINE
-_SHADES = np.array([ord(one) for one in " .:-=+*#%@"], dtype=np.uint32)
+_SHADES = np.array([ord(character) for character in " .:-=+*#%@"], dtype=np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Cells:
     Attributes:
         character: code points `[rows, columns]`.
         foreground: colours with attributes, int32 `[rows, columns]`.
-        background: colours, int32 `[rows, columns]`, −1 = the background of whatever is below.
+        background: colours, int32 `[rows, columns]`, −1 = the background of what is below.
     """
 
     character: UInt32[ndarray, "row column"]
@@ -75,7 +75,7 @@ class Canvas:
         marker: how dots become characters.
 
     Raises:
-        IcerecoError: no marker of that name.
+        IcerecoError: there is no marker of that name.
     """
 
     def __init__(self, columns: int, rows: int, marker: str | Marker = "braille") -> None:
@@ -89,7 +89,7 @@ class Canvas:
         self._backdrop = np.full((2 * self.rows, self.columns), _CLEAR, dtype=np.int32)
 
     def points(self, x: ArrayLike, y: ArrayLike, color: ArrayLike, layer: int = 0) -> None:
-        """Single dots at `[N]` places; where colours differ in a cell, the last one wins."""
+        """Draw single dots at `[N]` places; where colours differ in a cell, the last one is shown."""
         x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         self._plot(x.ravel(), y.ravel(), np.asarray(color, dtype=np.int32), layer)
 
@@ -103,7 +103,7 @@ class Canvas:
         layer: int = 0,
         dash: int = 0,
     ) -> None:
-        """Straight lines between `[N]` pairs of places, in dashes of `dash` dots or, at 0, whole."""
+        """Draw straight lines between `[N]` pairs of places, in dashes of `dash` dots or, at 0, solid."""
         ends = np.stack(np.broadcast_arrays(*(np.atleast_1d(np.asarray(e, float)) for e in (x0, y0, x1, y1))))
         inside, ends = _clipped(ends, self.width, self.height)
         steps = np.ceil(np.abs(ends[2:] - ends[:2]).max(0, initial=0.0)).astype(np.int64)
@@ -115,7 +115,7 @@ class Canvas:
         self._plot(x, y, _of_each(color, inside, owner), layer)
 
     def path(self, x: ArrayLike, y: ArrayLike, color: ArrayLike, layer: int = 0, dash: int = 0) -> None:
-        """A line through `[N]` places, with a gap at each NaN; a place between two gaps is a dot."""
+        """Draw a line through `[N]` places, with a gap at each NaN; a place between two gaps is a dot."""
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         self.points(x, y, color, layer)
         colors = np.asarray(color, dtype=np.int32)
@@ -124,7 +124,7 @@ class Canvas:
     def spans(
         self, x: ArrayLike, top: ArrayLike, bottom: ArrayLike, color: ArrayLike, layer: int = 0
     ) -> None:
-        """Upright bars, one dot wide, from `top` to `bottom` (both drawn) at `[N]` places `x`; NaN = no bar."""
+        """Draw upright bars, one dot wide, from `top` to `bottom` (both included) at `[N]` places `x`; NaN = no bar."""
         x, top, bottom = np.broadcast_arrays(*(np.atleast_1d(np.asarray(e, float)) for e in (x, top, bottom)))
         shown = np.flatnonzero((bottom >= 0) & (top < self.height) & (bottom >= top))
         first = np.floor(np.clip(top[shown], 0, self.height - 1)).astype(np.int64)
@@ -135,9 +135,9 @@ class Canvas:
         )
 
     def discs(self, x: ArrayLike, y: ArrayLike, radius: ArrayLike, color: ArrayLike, layer: int = 0) -> None:
-        """Filled circles around `[N]` places; radii in widths of a dot, below 0.5 a single dot."""
+        """Draw filled circles around `[N]` places; radii in widths of a dot, below 0.5 a single dot."""
         x, y, radius = np.broadcast_arrays(*(np.atleast_1d(np.asarray(e, float)) for e in (x, y, radius)))
-        # A radius in steps of half a dot picks one of a few ready stamps.
+        # Radii are rounded to half dots, so that few different circles have to be made.
         steps = np.clip(np.nan_to_num(radius) * 2, 0, 2 * max(self.width, self.height)).astype(np.int64)
         sizes, which = np.unique(steps, return_inverse=True)
         stamps = [_stamp(int(size), self.marker.dot_aspect) for size in sizes]
@@ -149,7 +149,7 @@ class Canvas:
         self._plot(x[owner] + dx, y[owner] + dy, _of_each(color, slice(None), owner), layer)
 
     def rings(self, x: ArrayLike, y: ArrayLike, radius: ArrayLike, color: ArrayLike, layer: int = 0) -> None:
-        """Circles around `[N]` places; radii in widths of a dot."""
+        """Draw circles around `[N]` places; radii in widths of a dot."""
         x, y, radius = np.broadcast_arrays(*(np.atleast_1d(np.asarray(e, float)) for e in (x, y, radius)))
         counts = np.ceil(2 * np.pi * np.clip(np.nan_to_num(radius), 0.5, self.width)).astype(np.int64)
         owner, index = _ragged(counts)
@@ -158,17 +158,17 @@ class Canvas:
         self._plot(x[owner] + dx, y[owner] + dy, _of_each(color, slice(None), owner), layer)
 
     def text(self, column: int, row: int, text: str, color: int) -> None:
-        """Letters from a cell on, over everything else; what leaves the canvas is cut off."""
+        """Write text from a cell on, over everything else; what is outside the canvas is cut off."""
         if not 0 <= row < self.rows:
             return
         first, last = max(column, 0), min(column + len(text), self.columns)
         if first < last:
-            letters = [ord(one) for one in text[first - column : last - column]]
+            letters = [ord(letter) for letter in text[first - column : last - column]]
             self._letters[row, first:last] = letters
             self._letter_colors[row, first:last] = color
 
     def image(self, pixels: Int[ndarray, "pixel_row column"]) -> None:
-        """Colours behind the dots, two pixels to a cell, one above the other `[2 * rows, columns]`; −1 = none."""
+        """Set colours behind the dots, two pixels to a cell, one above the other `[2 * rows, columns]`; −1 = none."""
         self._backdrop[:] = pixels
 
     def cells(self) -> Cells:
@@ -204,7 +204,7 @@ class Canvas:
         cell_layer = np.full(self.rows * self.columns, _CLEAR, dtype=np.int32)
         cell_color = np.zeros_like(cell_layer)
         dot_color = np.zeros_like(dot_layer) if marker.two_colors else None
-        for dots in sorted(self._dots, key=lambda one: one.layer):
+        for dots in sorted(self._dots, key=lambda dots: dots.layer):
             cell = dots.place // per_cell
             dot_layer[dots.place] = cell_layer[cell] = dots.layer
             cell_color[cell] = dots.color
@@ -251,7 +251,7 @@ def _clipped(ends: Float[ndarray, "4 line"], width: int, height: int) -> tuple[n
 
 
 def _ragged(counts: Int[ndarray, "item"]) -> tuple[Int[ndarray, "dot"], Int[ndarray, "dot"]]:
-    """For items of so many dots each: the item of each dot, and its number within the item."""
+    """For items with `counts` dots each: the item of each dot, and its number within the item."""
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 
@@ -293,7 +293,7 @@ def _mean_color(first: Int[ndarray, "*n"], second: Int[ndarray, "*n"]) -> Int[nd
 
 
 def _brightness(color: Int[ndarray, "*n"]) -> Int[ndarray, "*n"]:
-    """0 to 255, by the weights of the eye (ITU-R BT.601)."""
+    """Luma, 0 to 255 (ITU-R BT.601)."""
     red, green, blue = (color >> 16) & 255, (color >> 8) & 255, color & 255
     weighed: ndarray = (299 * red + 587 * green + 114 * blue) // 1000
     return weighed
@@ -311,7 +311,7 @@ def _segments(cells: Cells, background: int) -> Iterator[list[Segment]]:
 
 
 def _carried(style: ndarray, character: ndarray, under: ndarray) -> ndarray:
-    """Let a blank take the style of the cell before it, where that looks the same: fewer runs, fewer bytes."""
+    """Give a blank the style of the cell before it, where that looks the same: fewer runs, fewer bytes."""
     index = np.broadcast_to(np.arange(style.shape[1]), style.shape)
     blank = (character == 32) & (style & _SHOWS_ON_BLANKS == 0)
     source = np.maximum.accumulate(np.where(blank, 0, index), axis=1) if index.size else index

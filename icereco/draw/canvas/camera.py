@@ -10,9 +10,9 @@ from numpy import ndarray
 __all__ = ["VIEWS", "Camera", "Projected"]
 
 _DISTANCE = 3.0  # from the centre, in sizes of the scene: near enough to tell front from back
-_NEAREST = 0.15  # what is nearer than this part of the distance is behind the eye
+_NEAREST = 0.15  # points nearer than this part of the distance count as behind the eye
 _ZOOM_RANGE = (0.2, 200.0)
-_FILL = 1.05  # of the canvas: few detectors fill the ball around them
+_FILL = 1.05  # size of the ball around the scene relative to the canvas: few detectors fill their ball
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Projected:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Where one looks from, and how closely.
+    """The position of the eye, and the magnification.
 
     Attributes:
-        center_m: the point `(x, y, z)` that it turns about.
-        radius_m: of the ball around that point that holds the scene.
-        yaw: turn about the vertical, rad.
+        center_m: the point `(x, y, z)` about which it turns.
+        radius_m: of the ball around that point that contains the scene.
+        yaw: azimuth of the eye, rad; 0 looks from +x, π/2 from +y.
         pitch: tilt, rad; 0 looks horizontally, π/2 from above.
         zoom: 1 shows the whole scene.
         pan_m: shift across the picture, to the right and upwards.
@@ -53,7 +53,7 @@ class Camera:
 
     @classmethod
     def around(cls, position_m: Float[ndarray, "sensor 3"]) -> Self:
-        """One that sees all of these points."""
+        """A camera that sees all of these points."""
         if not len(position_m):
             return cls((0.0, 0.0, 0.0), 1.0)
         low, high = position_m.min(0).astype(float), position_m.max(0).astype(float)
@@ -62,26 +62,26 @@ class Camera:
         return cls((float(center[0]), float(center[1]), float(center[2])), max(radius, 1.0))
 
     def turned(self, yaw: float, pitch: float) -> Self:
-        """Turned and tilted further, up to straight from above or below."""
+        """The camera turned and tilted further (rad), at most to straight above or below."""
         tilt = float(np.clip(self.pitch + pitch, -np.pi / 2, np.pi / 2))
         return replace(self, yaw=(self.yaw + yaw) % (2 * np.pi), pitch=tilt)
 
     def zoomed(self, factor: float) -> Self:
-        """Return the same view from nearer (factor above 1) or farther."""
+        """The camera magnified further (factor above 1) or less."""
         return replace(self, zoom=float(np.clip(self.zoom * factor, *_ZOOM_RANGE)))
 
     def panned(self, right: float, up: float) -> Self:
-        """Moved by parts of what is seen."""
+        """The camera moved by parts of the radius that is visible."""
         step = self.radius_m / self.zoom
         return replace(self, pan_m=(self.pan_m[0] + right * step, self.pan_m[1] + up * step))
 
     def seen_from(self, view: str) -> Self:
-        """Turned to one of `VIEWS`."""
+        """The camera turned to one of `VIEWS`."""
         yaw, pitch = VIEWS[view]
         return replace(self, yaw=yaw, pitch=pitch)
 
     def looking(self, turn_deg: float | None, tilt_deg: float | None) -> Self:
-        """Turned and tilted to angles in degrees; None = as it is."""
+        """The camera turned and tilted to angles in degrees; None = as it is."""
         yaw = self.yaw if turn_deg is None else float(np.radians(turn_deg))
         pitch = self.pitch if tilt_deg is None else float(np.radians(np.clip(tilt_deg, -90, 90)))
         return replace(self, yaw=yaw, pitch=pitch)
@@ -89,7 +89,7 @@ class Camera:
     def project(
         self, points_m: Float[ndarray, "point 3"], width: int, height: int, aspect: float = 1.0
     ) -> Projected:
-        """Points of the detector on a canvas of so many dots, `aspect` times as high as wide each."""
+        """Project points of the detector onto a canvas of `width` × `height` dots, each `aspect` times as high as wide."""
         right, up, toward = self._axes()
         offset = np.asarray(points_m, dtype=np.float64) - self.center_m
         distance = _DISTANCE * self.radius_m

@@ -9,9 +9,9 @@ from numpy import ndarray
 
 __all__ = ["COLORMAPS", "Colormap", "blended", "heat", "luminance", "packed", "readable"]
 
-_STEPS = 24  # more colours than this cost more bytes than they tell
+_STEPS = 24  # more colours cost more bytes, and cannot be distinguished
 _FINE = 256
-_CONTRAST = 3.0  # WCAG 2.1 asks this of graphics
+_CONTRAST = 3.0  # required of graphics by WCAG 2.1
 
 
 def packed(rgb: tuple[int, int, int]) -> int:
@@ -46,7 +46,7 @@ def luminance(color: Int[ndarray, "*n"] | int) -> Float[ndarray, "*n"]:
 def blended(
     color: Int[ndarray, "*n"] | int, onto: int, share: Float[ndarray, "*n"] | float
 ) -> Int[ndarray, "*n"]:
-    """`share` of a colour over another."""
+    """Mix two colours: `share` of the first, the rest of `onto`."""
     part = np.asarray(share)[..., None]
     return from_channels(channels(color) * part + channels(onto) * (1 - part))
 
@@ -54,7 +54,7 @@ def blended(
 def readable(
     color: Int[ndarray, "*n"] | int, background: int, contrast: float = _CONTRAST
 ) -> Int[ndarray, "*n"]:
-    """The colours, moved towards black or white as far as their contrast with the background asks."""
+    """The colours, moved towards black or white until their contrast with the background is sufficient."""
     dark = float(luminance(background)) < 0.18
     under, target = float(luminance(background)) + 0.05, 0xFFFFFF if dark else 0x000000
     result = np.array(color, dtype=np.int32)
@@ -82,7 +82,7 @@ class Colormap:
     def __call__(
         self, part: Float[ndarray, "*n"], background: int, steps: int | None = None
     ) -> Int[ndarray, "*n"]:
-        """Colours for numbers 0 to 1 (others are taken as the nearer end, NaN as 0), of which there are `steps`."""
+        """At most `steps` colours for numbers 0 to 1; others count as the nearer end, NaN as 0."""
         count = steps or _STEPS
         step = np.clip(np.nan_to_num(part) * count, 0, count - 1).astype(np.int64)
         return np.asarray(self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)])
@@ -90,22 +90,22 @@ class Colormap:
     def table(self, background: int) -> Int[ndarray, "step"]:
         """All colours, readable on a background.
 
-        A map that grows in brightness from end to end loses the end that cannot be seen, so that it still does.
+        A map whose brightness increases from end to end loses the end that is not visible, so that it still does.
         """
         return _readable_table(self.name, background)
 
 
 def _between(anchors: Sequence[int] | Int[ndarray, "anchor"], steps: int) -> Int[ndarray, "step"]:
-    """So many colours from the first to the last, straight from one to the next."""
+    """So many colours from the first anchor to the last, interpolated linearly."""
     place, rgb = np.linspace(0, 1, len(anchors)), channels(np.array(anchors))
     wanted = np.linspace(0, 1, steps)
     return from_channels(np.stack([np.interp(wanted, place, rgb[:, part]) for part in range(3)], axis=-1))
 
 
 COLORMAPS = {
-    one.name: one
-    for one in (
-        # ColorBrewer's RdYlBu keeps IceCube's habit (early red, late blue) and is safe for colour-blind eyes.
+    colormap.name: colormap
+    for colormap in (
+        # ColorBrewer's RdYlBu keeps IceCube's convention (early red, late blue) and is safe for colour-blind users.
         Colormap(
             "ember",
             "early red, late blue; safe for colour-blind eyes",
@@ -146,7 +146,7 @@ _HEAT = (0x3B0F70, 0x8C2981, 0xDE4968, 0xFE9F6D, 0xFCFDBF)  # magma without its 
 
 
 def heat(part: Float[ndarray, "*n"], background: int) -> Int[ndarray, "*n"]:
-    """Colours of a density, 0 to 1, that begin in the background's own."""
+    """Colours of a density, 0 to 1; 0 has the colour of the background."""
     dark = float(luminance(background)) < 0.18
     anchors = channels(np.array([background, *(_HEAT if dark else _HEAT[-2::-1])]))
     place = np.linspace(0, 1, len(anchors))

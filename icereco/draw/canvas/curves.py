@@ -30,12 +30,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How curves are looked at; the same for all charts of a screen.
+    """How curves are shown; the same for all charts of a screen.
 
     Attributes:
         first, last: the part of the horizontal axis that is shown.
         weight: of the past in the moving average, 0 = none.
-        tight: fit the vertical axis to the means, so that spikes leave the chart.
+        tight: whether the vertical axis is fitted to the means, so that spikes are cut off.
         cursor: a place on the horizontal axis, None without a cursor.
     """
 
@@ -48,7 +48,7 @@ class View:
     cursor: float | None = None
 
     def zoomed(self, factor: float, whole: tuple[float, float]) -> "View":
-        """A part `factor` as wide, around the cursor or the middle, within the whole."""
+        """The view of a part `factor` times as wide, around the cursor or the middle, within the whole."""
         center = (self.first + self.last) / 2 if self.cursor is None else self.cursor
         width = min((self.last - self.first) * factor, whole[1] - whole[0])
         first = min(max(center - width / 2, whole[0]), whole[1] - width)
@@ -57,7 +57,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """The colours of what is not a curve."""
+    """The colours of numbers, grid lines and the cursor."""
 
     text: int
     faint: int
@@ -66,7 +66,7 @@ class Ink:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What was drawn, and where: for a pointer that asks what it is on."""
+    """A drawn chart, with what is needed to find the place under the mouse."""
 
     canvas: Canvas
     view: View
@@ -81,7 +81,7 @@ class Plot:
 def draw(
     curves: Sequence[Curve], view: View, size: tuple[int, int], ink: Ink, marker: str | Marker, unit: str
 ) -> Plot:
-    """Curves in `size` = (columns, rows) cells; `unit` names the horizontal axis."""
+    """Draw curves in `size` = (columns, rows) cells; `unit` names the horizontal axis."""
     view = _drawable(view, curves)
     canvas = Canvas(*size, marker)
     columns, rows = size[0] - GUTTER, size[1] - 1
@@ -103,12 +103,12 @@ def draw(
         if curve.band is not None:
             _band(canvas, left, upright(bins.high), upright(bins.low), curve.band, height)
     for layer, (curve, line) in enumerate(zip(curves, lines, strict=True), start=2):
-        there = np.flatnonzero(np.isfinite(line))
-        y = upright(line[there])
+        finite = np.flatnonzero(np.isfinite(line))
+        y = upright(line[finite])
         keep = (y >= 0) & (y < height)
-        canvas.path(left[there], np.where(keep, y, np.nan), curve.color, layer, curve.dash)
-        if len(there) <= columns * across // 8:  # so few that each may be seen for itself
-            canvas.discs(left[there], np.where(keep, y, np.nan), 1.0, curve.color, layer)
+        canvas.path(left[finite], np.where(keep, y, np.nan), curve.color, layer, curve.dash)
+        if len(finite) <= columns * across // 8:  # so few that each can be seen separately
+            canvas.discs(left[finite], np.where(keep, y, np.nan), 1.0, curve.color, layer)
     if view.cursor is not None and view.first <= view.cursor <= view.last:
         column = int(np.searchsorted(edges, view.cursor, side="right")) - 1
         top = np.arange(0, height, 2)
@@ -117,9 +117,9 @@ def draw(
 
 
 def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float, float] | None:
-    """Place, mean, least and greatest of the column at the cursor, or of the nearest that has values.
+    """Place, mean, lowest and highest value of the column at the cursor, or of the nearest column with values.
 
-    The place is that of the value; of several, of the last.
+    The place is that of the last value in the column. None without a cursor or values.
     """
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
@@ -156,7 +156,7 @@ def _range(binned: Sequence[Bins], lines: Sequence[ndarray], view: View) -> tupl
 
 
 def _band(canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: int, height: int) -> None:
-    """What lies beyond the chart ends at its edge."""
+    """Draw a band, cut off at the edges of the chart."""
     top, bottom = np.clip(top, 0, height - 1), np.clip(bottom, 0, height - 1)
     canvas.spans(left, top, bottom, color, layer=1)
 
@@ -180,7 +180,7 @@ def _axes(
 
 
 def _labels(values: Sequence[float]) -> list[str]:
-    """As short as they fit, and long enough to tell one from the next."""
+    """Numbers as short texts, long enough to be distinct."""
     texts: list[str] = []
     for digits in (3, 4, 5):
         texts = [_label(value, digits) for value in values]

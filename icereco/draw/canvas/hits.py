@@ -1,4 +1,4 @@
-"""The pulses of an event as the pictures need them: by time, and summed per DOM up to a moment."""
+"""The pulses of an event in the form that pictures need: by time, and summed per DOM up to a moment."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from icereco.physics.weighted_mean import weighted_mean
 __all__ = ["DomState", "Hits", "hits_of"]
 
 _EARLY, _LATE = 0.02, 0.98
-"""Between these shares of the charge lie the colours; noise before and after would take most of them."""
+"""The colours cover the times between these shares of the charge, so that early and late noise does not use them up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class DomState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:
-    """Pulses in order of (DOM, time), and what they say of each DOM.
+    """Pulses in order of (DOM, time), and properties of each hit DOM.
 
     Attributes:
         sensor_id: int32 `[D]`, of the hit DOMs; position_m: float32 `[D, 3]`.
@@ -53,13 +53,13 @@ class Hits:
 
     @property
     def span_ns(self) -> tuple[float, float]:
-        """First and last pulse; (0, 1) without any."""
+        """Times of the first and the last pulse; (0, 1) without any."""
         finite = self.time_ns[np.isfinite(self.time_ns)]
         return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
     @property
     def center_m(self) -> Float[ndarray, "3"]:
-        """The middle of the charge that is not auxiliary, or of all if there is no other; 0 without any."""
+        """The charge-weighted mean position, of pulses that are not auxiliary if there are any; 0 without pulses."""
         weight = np.bincount(self.dom, self.charge_pe * ~self.pulse_auxiliary, len(self.sensor_id))
         if not weight.sum() > 0:
             weight = np.bincount(self.dom, self.charge_pe, len(self.sensor_id))
@@ -83,7 +83,7 @@ class Hits:
 
 
 def hits_of(event: Event) -> Hits:
-    """The hits of an event; a charge or time that is no number counts as nothing at the beginning."""
+    """The hits of an event; a charge or a time that is not finite counts as 0."""
     batch = event.batch
     offsets, count = batch.pulse_offsets, len(batch.sensor_id)
     dom = batch.dom_of_pulse
@@ -104,7 +104,7 @@ def hits_of(event: Event) -> Hits:
 
 
 def _colors(time_ns: Float[ndarray, "pulse"], weight: Float[ndarray, "pulse"]) -> tuple[float, float]:
-    """The times between which most of the light came."""
+    """The times between which most of the light arrived."""
     if not weight.sum() > 0:
         return (float(time_ns.min()), float(time_ns.max()) + 1.0) if time_ns.size else (0.0, 1.0)
     order = np.argsort(time_ns)

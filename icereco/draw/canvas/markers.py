@@ -60,7 +60,7 @@ def _code_points(characters: str) -> UInt32[ndarray, "character"]:
 
 
 def _braille() -> UInt32[ndarray, "pattern"]:
-    # Unicode numbers the dots of the first three rows down the columns, and came to the fourth row later.
+    # Unicode numbers the dots of the first three rows by columns; the fourth row was added later.
     bits = 1 << np.array([0, 3, 1, 4, 2, 5, 6, 7])
     glyphs: ndarray = (0x2800 + _lit(8) @ bits).astype(np.uint32)
     glyphs[0] = ord(" ")

@@ -1,4 +1,4 @@
-"""Names cut to a width so that they can still be told apart."""
+"""Names cut to a width so that they remain distinct."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The colours of the event screen, readable on whatever background the theme has."""
+"""The colours of the event screen, readable on the background of any theme."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +7,7 @@ from icereco.draw.canvas.colormap import blended, luminance, readable
 
 __all__ = ["Palette", "palette_on"]
 
-# Okabe and Ito (2008), told apart by colour-blind eyes; green is kept for the truth.
+# Okabe and Ito (2008), distinct also for colour-blind users; green is reserved for the truth.
 _TRUTH = 0x2FBF71
 _METHODS = (0x56B4E9, 0xE69F00, 0xCC79A7, 0xF0E442, 0xD55E00, 0x8C9BFF)
 _SELECTION = 0xFF6FB5
@@ -18,13 +18,13 @@ class Palette:
     """Colours as integers.
 
     Attributes:
-        background: what everything lies on.
-        far, near: of DOMs that saw nothing.
+        background: of the picture.
+        far, near: of DOMs without hits.
         faint: of outlines and grids.
-        text, label: of numbers, and of what they mean.
+        text, label: of numbers, and of their labels.
         truth: of the true direction.
-        main: of the reconstruction that is looked at; methods: of the others, in turn.
-        selection: of what is picked.
+        main: of the main reconstruction; methods: of the others, in turn.
+        selection: of the picked DOM, the picked pulse and the moment that is shown.
     """
 
     background: int

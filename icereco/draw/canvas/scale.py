@@ -50,7 +50,7 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
 def placed(
     values: ArrayLike, low: float, high: float, size: int, *, log: bool = False
 ) -> Float[ndarray, "*n"]:
-    """Where numbers lie on an axis of `size` dots from `low` to `high`: 0 to size − 1; NaN where log has no answer."""
+    """Positions of numbers on an axis of `size` dots from `low` to `high`: 0 to size − 1; NaN where log is undefined."""
     numbers = np.asarray(values, dtype=np.float64)
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""The detector with an event in it, drawn on a canvas from where a camera looks."""
+"""The detector with an event in it, drawn on a canvas as a camera sees it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ _ONE_PE = 0.0075  # radius of a hit of one photo-electron, in sizes of the detec
 _POWER = 0.3  # of the charge: ten times the light is twice the radius
 _REACH = 1.15  # of the lines from the middle of the event, in sizes of the detector
 _HEAD = 0.06  # of an arrow, likewise
-_LABEL = 16  # letters of a name
+_LABEL = 16  # characters of a name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A detector as it is drawn.
+    """What is drawn of a detector.
 
     Attributes:
         position_m: float32 `[S, 3]`.
@@ -48,7 +48,7 @@ class Line:
         direction: unit vector `[3]` to where the neutrino came from.
         through_m: a point on it.
         color: of the line.
-        dashed: as the truth is.
+        dashed: whether it is drawn dashed, as the truth is.
         cone: opening angle of an uncertainty cone, rad; NaN = none.
     """
 
@@ -62,15 +62,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How it is drawn.
+    """How a scene is drawn.
 
     Attributes:
         colormap: of the times.
         colors_ns: times of the first and of the last colour.
-        auxiliary: whether DOMs with auxiliary pulses alone are shown.
+        auxiliary: whether DOMs with only auxiliary pulses are shown.
         lines_on_top: whether lines hide hits, or hits hide lines.
-        labels: whether lines carry their names.
-        lean: few colours, for a slow line.
+        labels: whether the names of lines are written at their ends.
+        lean: whether few colours are used, for a slow connection.
     """
 
     colormap: Colormap
@@ -83,7 +83,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Everything that is to be seen.
+    """Everything that is drawn.
 
     Attributes:
         frame: the detector.
@@ -137,7 +137,7 @@ def _turn(first: ndarray, second: ndarray, third: ndarray) -> float:
 
 
 def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette: Palette) -> None:
-    """Draw the detector, the hits up to the moment that is shown, lines and what is picked."""
+    """Draw the detector, the hits up to the moment that is shown, the lines and the picked DOM."""
     _draw_frame(canvas, scene.frame, camera, look, palette)
     if scene.hits is not None and scene.state is not None:
         _draw_hits(canvas, scene.hits, scene.state, camera, look, palette)
@@ -178,10 +178,11 @@ def _draw_hits(
     part = (state.first_ns[index] - low) / max(high - low, 1e-9)
     color = look.colormap(part, palette.background, steps=8 if look.lean else None)
     radius = _ONE_PE * camera.radius_m * np.maximum(state.charge_pe[index], 0.05) ** _POWER * seen.scale
-    lonely = hits.auxiliary[index]
-    canvas.rings(seen.x[lonely], seen.y[lonely], np.maximum(radius[lonely], 1.0), color[lonely], _AUXILIARY)
+    auxiliary = hits.auxiliary[index]
+    radii = np.maximum(radius[auxiliary], 1.0)
+    canvas.rings(seen.x[auxiliary], seen.y[auxiliary], radii, color[auxiliary], _AUXILIARY)
     order = np.argsort(-seen.depth, kind="stable")
-    order = order[~lonely[order]]
+    order = order[~auxiliary[order]]
     canvas.discs(seen.x[order], seen.y[order], np.maximum(radius[order], 0.75), color[order], _HIT)
 
 
@@ -207,7 +208,7 @@ def _segment(seen: Projected, first: int, last: int) -> tuple[float, float, floa
 
 
 def _draw_head(canvas: Canvas, line: Line, tip_m: ndarray, camera: Camera, layer: int) -> None:
-    """Two strokes that make the end towards which the particle went an arrow."""
+    """Draw an arrow head at the end towards which the particle went."""
     size = _HEAD * camera.radius_m
     barbs = tip_m + size * (line.direction + 0.5 * ring(line.direction, np.pi / 2, 9)[:8])
     seen = _project(canvas, camera, np.concatenate([tip_m[None], barbs]))
@@ -238,15 +239,15 @@ def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> 
 
 
 def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
-    """The names beside the ends of their lines, or a row above or below where another name is."""
+    """Write names next to the ends of their lines, or in another row where a name is already."""
     taken: list[tuple[int, int, int]] = []
-    for line, name in zip(lines, short_names([one.name for one in lines], _LABEL), strict=True):
+    for line, name in zip(lines, short_names([line.name for line in lines], _LABEL), strict=True):
         seen = _project(canvas, camera, (line.through_m + _REACH * camera.radius_m * line.direction)[None])
         if not np.isfinite(seen.x[0]):
             continue
         column = int(np.clip(seen.x[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
         near = int(np.clip(seen.y[0] / canvas.marker.down, 0, canvas.rows - 1))
-        for row in sorted(range(canvas.rows), key=lambda one: abs(one - near)):
+        for row in sorted(range(canvas.rows), key=lambda row: abs(row - near)):
             place = row, column, column + len(name)
             if not any(row == other and first <= place[2] and column <= last for other, first, last in taken):
                 taken.append(place)
@@ -263,7 +264,7 @@ def nearest_dom(
     y: float,
     within: float,
 ) -> int | None:
-    """The hit DOM, of those shown, nearest to a dot, if one is `within` so many widths of a dot."""
+    """The index of the hit DOM, of those shown, nearest to a dot; None if none is `within` so many widths of a dot."""
     if not len(shown):
         return None
     seen = _project(canvas, camera, hits.position_m[shown])

@@ -17,7 +17,7 @@ __all__ = ["AllSky", "Zoom", "ring"]
 
 
 def ring(mean: Float[ndarray, "3"], angle: float, count: int = 180) -> Float[ndarray, "point 3"]:
-    """Directions at one opening angle from another, closed."""
+    """Directions at an opening angle (rad) from a direction; the last repeats the first."""
     first, second = tangents(mean)
     turn = np.linspace(0, 2 * np.pi, count)
     around = np.cos(turn)[:, None] * first + np.sin(turn)[:, None] * second
@@ -27,7 +27,7 @@ def ring(mean: Float[ndarray, "3"], angle: float, count: int = 180) -> Float[nda
 
 @dataclass(frozen=True, slots=True)
 class AllSky:
-    """The sphere on a canvas of so many dots, each `aspect` times as high as wide."""
+    """The sphere on a canvas of `width` × `height` dots, each `aspect` times as high as wide."""
 
     width: int
     height: int
@@ -39,7 +39,7 @@ class AllSky:
         return float(min(self.width / (4 * np.sqrt(2)), self.height * self.aspect / (2 * np.sqrt(2))) * 0.99)
 
     def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
-        """Dots of directions."""
+        """Positions of directions on the canvas, x and y in dots."""
         azimuth, zenith = angles_from_direction(np.asarray(direction, dtype=np.float64))
         longitude, latitude = (azimuth + np.pi) % (2 * np.pi) - np.pi, np.pi / 2 - zenith
         root = np.sqrt(1 + np.cos(latitude) * np.cos(longitude / 2))
@@ -53,7 +53,7 @@ class AllSky:
         v = (self.height / 2 - y) * self.aspect / self._scale
         with np.errstate(invalid="ignore"):
             z = np.sqrt(1 - (u / 4) ** 2 - (v / 2) ** 2)
-            z = np.where(2 * z**2 >= 1, z, np.nan)  # beyond the rim the formula goes round again
+            z = np.where(2 * z**2 >= 1, z, np.nan)  # beyond the rim the formula yields directions again
             longitude = 2 * np.arctan2(z * u, 2 * (2 * z**2 - 1))
             latitude = np.arcsin(np.clip(z * v, -1, 1))
         return direction_from_angles(longitude % (2 * np.pi), np.pi / 2 - latitude)
@@ -71,7 +71,7 @@ class AllSky:
 
 @dataclass(frozen=True, slots=True)
 class Zoom:
-    """The sky around a direction, on a canvas of so many dots; `radius` rad from the middle to the nearer edge."""
+    """The sky around a direction on a canvas of dots; `radius` rad from the centre to the nearer edge."""
 
     center: Float[ndarray, "3"]
     radius: float
@@ -86,7 +86,7 @@ class Zoom:
         )
 
     def place(self, direction: Float[ndarray, "point 3"]) -> tuple[ndarray, ndarray]:
-        """Dots of directions."""
+        """Positions of directions on the canvas, x and y in dots."""
         right, up = tangents(self.center)
         direction = np.asarray(direction, dtype=np.float64)
         # √(2 / (1 + cos θ)), with the opposite point sent outside.

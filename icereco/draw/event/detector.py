@@ -9,5 +9,5 @@ __all__ = ["draw_detector"]
 
 
 def draw_detector(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """The detector, hits, lines and what is picked."""
+    """Draw the detector, hits, lines and the picked DOM."""
     draw_scene(canvas, scene_of(state, palette), state.camera, look_of(state), palette)

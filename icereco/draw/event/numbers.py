@@ -1,4 +1,4 @@
-"""The event in numbers: angles of truth and reconstructions, how far apart they are, and how sure they say to be."""
+"""The event in numbers: directions of truth and reconstructions, their errors, σ and pulls."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ from icereco.physics.sphere import angles_from_direction
 __all__ = ["draw_numbers", "numbers_height"]
 
 _NAMES, _WIDTHS = ("zenith", "azimuth", "error°", "σ°", "pull"), (7, 8, 7, 6, 6)
-_ERROR = 2  # the first column that is no angle of a direction
+_ERROR = 2  # the first column after the angles of the direction
 _SHORTEST_NAME = 7
 _MARKED_NAME = 10  # a name with its mark on the sky before it
 
 
 def numbers_height(state: EventState, width: int) -> int:
-    """The rows that everything takes."""
+    """The number of rows that the table and the facts need."""
     if state.shown is None:
         return 1
     lines = _lines(state, palette_on(0))
@@ -30,7 +30,7 @@ def numbers_height(state: EventState, width: int) -> int:
 
 
 def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """A line for the truth and for each method, in the colours of their lines, and facts about the event below."""
+    """Draw a line for the truth and for each method, in their colours, and facts about the event below."""
     if state.shown is None:
         return
     lines = _lines(state, palette)
@@ -48,7 +48,7 @@ def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """The truth or a method: its sign on the sky, its name, and what the columns say of it."""
+    """The truth or a method: its mark on the sky, its name, and its values in the columns."""
 
     mark: str
     name: str
@@ -57,22 +57,22 @@ class _Line:
 
 
 def _columns(lines: list[_Line], width: int) -> list[int]:
-    """The columns that say something, the first ones of them if not all have room."""
-    telling = [column for column in range(len(_NAMES)) if any(line.cells[column] for line in lines)]
-    while telling and width - sum(_WIDTHS[column] for column in telling) < _SHORTEST_NAME:
-        telling.pop()
-    return telling
+    """The columns that have values; only the first of them if there is no room for all."""
+    filled = [column for column in range(len(_NAMES)) if any(line.cells[column] for line in lines)]
+    while filled and width - sum(_WIDTHS[column] for column in filled) < _SHORTEST_NAME:
+        filled.pop()
+    return filled
 
 
 def _names(names: list[str], marks: list[str], width: int) -> list[str]:
-    """With their marks where there is room, so that the sky can be read without colours."""
+    """Names with their marks where there is room, so that the sky can be read without colours."""
     if width < _MARKED_NAME:
         return short_names(names, width)
     return [f"{mark} {name}" for mark, name in zip(marks, short_names(names, width - 2), strict=True)]
 
 
 def _write(canvas: Canvas, row: int, cells: list[str], columns: list[int], color: int) -> None:
-    """A name, and numbers at the right."""
+    """Write a name, and numbers on the right."""
     place = canvas.columns - sum(_WIDTHS[column] for column in columns)
     canvas.text(0, row, cells[0], color | BOLD)
     for column, text in zip(columns, cells[1:], strict=True):
@@ -88,18 +88,18 @@ def _lines(state: EventState, palette: Palette) -> list[_Line]:
     )
     return lines + [
         _Line(
-            mark_of(number) if number < MOST_LINES and one.direction is not None else " ",
-            one.name,
-            _cells(state, one),
+            mark_of(number) if number < MOST_LINES and estimate.direction is not None else " ",
+            estimate.name,
+            _cells(state, estimate),
             palette.method(number),
         )
-        for number, one in enumerate(state.estimates)
+        for number, estimate in enumerate(state.estimates)
     ]
 
 
-def _cells(state: EventState, one: Estimate) -> tuple[str, ...]:
-    error, sigma = state.error(one), sigma_of(one)
-    angles = ("–", "–") if one.direction is None else _angles(one.direction)
+def _cells(state: EventState, estimate: Estimate) -> tuple[str, ...]:
+    error, sigma = state.error(estimate), sigma_of(estimate)
+    angles = ("–", "–") if estimate.direction is None else _angles(estimate.direction)
     return *angles, _degrees(error), _degrees(sigma), _pull(error, sigma)
 
 
@@ -119,7 +119,7 @@ def _pull(error: float | None, sigma: float | None) -> str:
 
 
 def _facts(state: EventState, columns: list[int]) -> list[str]:
-    """What has no column, or none for want of room."""
+    """Facts that are not in a column, or whose column has no room."""
     assert state.shown is not None
     hits, truth = state.shown.hits, state.shown.truth
     main = state.estimates[0] if state.estimates else None
@@ -137,7 +137,7 @@ def _facts(state: EventState, columns: list[int]) -> list[str]:
 
 
 def _hidden(state: EventState, main: Estimate | None, columns: list[int]) -> list[str]:
-    """What the main method says in columns that have no room."""
+    """The main method's values in columns for which there is no room."""
     if main is None:
         return []
     cells = _cells(state, main)

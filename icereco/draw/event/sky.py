@@ -27,7 +27,7 @@ def draw_all_sky(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 
 def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """What lies around the main reconstruction, or around the truth where there is none."""
+    """Draw the sky around the main reconstruction, or around the truth where there is none."""
     estimates, true = _estimates(state), _truth(state)
     center = estimates[0].direction if estimates else true
     if center is None:
@@ -41,7 +41,7 @@ def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 
 def _estimates(state: EventState) -> list[Estimate]:
-    return [one for one in state.estimates[:MOST_LINES] if one.direction is not None]
+    return [estimate for estimate in state.estimates[:MOST_LINES] if estimate.direction is not None]
 
 
 def _truth(state: EventState) -> np.ndarray | None:
@@ -49,27 +49,25 @@ def _truth(state: EventState) -> np.ndarray | None:
 
 
 def zoom_radius(estimates: list[Estimate], true: np.ndarray | None) -> float:
-    """How far around the main reconstruction to look, rad: its 90 % contour, and the truth and others if near."""
+    """The radius of the map around the main reconstruction, rad: for its 90 % contour, and near other directions."""
     main = estimates[0] if estimates else None
     if main is None or main.direction is None:
         return float(np.radians(10.0))
     contour = radius_of(main, CONTOURS[1])
-    others = [one.direction for one in estimates[1:] if one.direction is not None] + (
-        [] if true is None else [true]
-    )
-    near = [float(opening_angle(main.direction, other)) for other in others]
+    directions = [estimate.direction for estimate in estimates[1:] if estimate.direction is not None]
+    directions += [] if true is None else [true]
+    angles = [float(opening_angle(main.direction, direction)) for direction in directions]
     reach = max(
         [1.3 * contour] * bool(np.isfinite(contour))
-        + [1.2 * one for one in near if one < _FARTHEST]
+        + [1.2 * angle for angle in angles if angle < _FARTHEST]
         + [_SMALLEST]
     )
     return float(min(reach, np.pi / 2))
 
 
 def _draw_sky(canvas: Canvas, sky: AllSky | Zoom, state: EventState, palette: Palette) -> None:
-    known = [
-        (number, one) for number, one in enumerate(state.estimates[:MOST_LINES]) if one.direction is not None
-    ]
+    numbered = enumerate(state.estimates[:MOST_LINES])
+    known = [(number, estimate) for number, estimate in numbered if estimate.direction is not None]
     if known and known[0][1].posterior is not None:
         _draw_density(canvas, sky, known[0][1].posterior, palette)
     if isinstance(sky, AllSky):
@@ -78,20 +76,20 @@ def _draw_sky(canvas: Canvas, sky: AllSky | Zoom, state: EventState, palette: Pa
     else:
         canvas.lines([0, canvas.width / 2], [canvas.height / 2, 0], [canvas.width, canvas.width / 2],
                      [canvas.height / 2, canvas.height], palette.faint, _GRID, dash=1)  # fmt: skip
-    for number, one in known:
-        _draw_contours(canvas, sky, one, palette.method(number))
-    for number, one in reversed(known):
-        _write_mark(canvas, sky, one.direction, mark_of(number), palette.method(number))
+    for number, estimate in known:
+        _draw_contours(canvas, sky, estimate, palette.method(number))
+    for number, estimate in reversed(known):
+        _write_mark(canvas, sky, estimate.direction, mark_of(number), palette.method(number))
     _write_mark(canvas, sky, _truth(state), "×" if canvas.marker.name != "ascii" else "x", palette.truth)
 
 
 def mark_of(number: int) -> str:
-    """The sign of a method on the sky, the main one being number 0."""
+    """The mark of a method on the sky; the main method is number 0."""
     return "+" if number == 0 else str(number + 1)
 
 
 def _draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Posterior, palette: Palette) -> None:
-    """The density relative to its highest, two pixels to a cell."""
+    """Draw the density relative to its maximum, two pixels to a cell."""
     marker = canvas.marker
     column, row = np.meshgrid(np.arange(canvas.columns) + 0.5, (np.arange(2 * canvas.rows) + 0.5) / 2)
     direction = sky.directions(column * marker.across, row * marker.down)
@@ -105,37 +103,38 @@ def _draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Posterior, pale
     canvas.image(np.where(shown, heat(density, palette.background), -1))
 
 
-def _draw_contours(canvas: Canvas, sky: AllSky | Zoom, one: Estimate, color: int) -> None:
-    if one.posterior is None:
+def _draw_contours(canvas: Canvas, sky: AllSky | Zoom, estimate: Estimate, color: int) -> None:
+    posterior = estimate.posterior
+    if posterior is None:
         return
     column, row = np.meshgrid(np.arange(canvas.width) + 0.5, np.arange(canvas.height) + 0.5)
-    height = _log_density(one.posterior, sky.directions(column, row))
+    height = _log_density(posterior, sky.directions(column, row))
     for contour, sparse in zip(CONTOURS, (False, True), strict=True):
-        border = _border(height > one.posterior.contour_level(contour)[0], np.isfinite(height))
+        border = _border(height > posterior.contour_level(contour)[0], np.isfinite(height))
         y, x = np.nonzero(border & ((column + row) % 3 < 2) if sparse else border)
         canvas.points(x + 0.5, y + 0.5, color, _CONTOUR)
 
 
 def _log_density(posterior: Posterior, directions: np.ndarray) -> np.ndarray:
-    """Of one event, on a map; NaN outside the sphere."""
+    """The logarithm of one event's density on a map; NaN outside the sphere."""
     height: np.ndarray = posterior.log_density(directions.reshape(1, -1, 3))[0].reshape(directions.shape[:-1])
     return height
 
 
 def _border(inside: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The dots inside a region that have a neighbour outside it; where the map ends is no border."""
+    """The dots inside a region that have a neighbour outside it; the end of the map is not a border."""
     outside = known & ~inside
-    beside = np.zeros_like(inside)
-    beside[1:] |= outside[:-1]
-    beside[:-1] |= outside[1:]
-    beside[:, 1:] |= outside[:, :-1]
-    beside[:, :-1] |= outside[:, 1:]
-    border: np.ndarray = inside & beside
+    neighbour = np.zeros_like(inside)
+    neighbour[1:] |= outside[:-1]
+    neighbour[:-1] |= outside[1:]
+    neighbour[:, 1:] |= outside[:, :-1]
+    neighbour[:, :-1] |= outside[:, 1:]
+    border: np.ndarray = inside & neighbour
     return border
 
 
 def _joined(x: np.ndarray, y: np.ndarray, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
-    """A curve, cut where it leaves the map on one side and comes back on the other."""
+    """A curve, cut where it leaves the map on one side and re-enters it on the other."""
     jump = np.hypot(np.diff(x, prepend=x[:1]), np.diff(y, prepend=y[:1])) > canvas.width / 4
     return np.where(jump, np.nan, x), y
 

@@ -1,4 +1,4 @@
-"""What the event screen shows: one value, which the screen changes and its widgets draw."""
+"""What the event screen shows: one immutable value, which the screen replaces and its widgets draw."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 MOST_LINES = 5
-"""More methods than this are too many to tell apart; the main one is always among them."""
+"""At most so many methods are drawn, as more could not be distinguished; the main one is always among them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +54,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How things are drawn, whatever the event.
+    """How things are drawn, independent of the event.
 
     Attributes:
         colormap, marker: names.
-        auxiliary: whether DOMs with auxiliary pulses alone are shown.
+        auxiliary: whether DOMs with only auxiliary pulses are shown.
         lines_on_top: whether lines hide hits.
-        lean: few colours, for a slow line.
+        lean: whether few colours are used, for a slow connection.
     """
 
     colormap: str = next(iter(COLORMAPS))
@@ -76,13 +76,13 @@ class EventState:
 
     Attributes:
         frame: the detector.
-        camera: where one looks from.
+        camera: the view of the detector.
         shown: the event, None before there is one.
-        estimates: what methods say of it, the main one first.
+        estimates: of its direction, the main one first.
         time_ns: the moment that is shown; None = after the last pulse.
         colors_ns: the times of the first and of the last colour.
-        picked: index of the hit DOM that is looked at, or None.
-        pulse: index of the pulse that is looked at, or None.
+        picked: index of the picked DOM among the hit ones, or None.
+        pulse: index of the picked pulse, or None.
         style: how things are drawn.
     """
 
@@ -97,7 +97,7 @@ class EventState:
     style: Style = field(default_factory=Style)
 
     def showing(self, shown: Shown | None, estimates: tuple[Estimate, ...]) -> Self:
-        """Another event; the camera and the style stay."""
+        """The state with another event; the camera and the style stay."""
         colors = shown.hits.colors_ns if shown else (0.0, 1.0)
         return replace(
             self, shown=shown, estimates=estimates, time_ns=None, colors_ns=colors, picked=None, pulse=None
@@ -110,7 +110,7 @@ class EventState:
 
     @property
     def window_ns(self) -> tuple[float, float]:
-        """The stretch of time worth a look: the colours and a quarter on either side, within the readout."""
+        """The times that are shown: those of the colours and a quarter on either side, within the readout."""
         if self.shown is None:
             return 0.0, 1.0
         (first, last), (low, high) = self.shown.hits.span_ns, self.colors_ns
@@ -119,24 +119,24 @@ class EventState:
         return low, max(high, low + 1.0)
 
     def place(self, time_ns: float) -> float:
-        """Where a time lies in the window: 0 at its beginning, 1 at its end."""
+        """The position of a time in the window: 0 at its beginning, 1 at its end."""
         low, high = self.window_ns
         return (time_ns - low) / (high - low)
 
     def later(self, part: float) -> Self:
-        """The moment moved on by a part of what is worth a look; at its end, the whole event."""
+        """The state with the moment advanced by a part of the window; at its end, the whole event."""
         low, high = self.window_ns
         moment = (low if self.time_ns is None else self.time_ns) + part * (high - low)
         return replace(self, time_ns=moment if moment < high else None)
 
     def stretched(self, factor: float) -> Self:
-        """The colours over more time, or less, around the same middle."""
+        """The state with colours that cover `factor` times as much time, around the same middle."""
         low, high = self.colors_ns
         middle, half = (low + high) / 2, max((high - low) / 2 * factor, 0.5)
         return replace(self, colors_ns=(middle - half, middle + half))
 
     def dom_after(self, by: int) -> int | None:
-        """The hit DOM so many places after the one that is picked: by first pulse, those with auxiliary ones alone last."""
+        """The hit DOM `by` places after the picked one, in order of first pulses; those with only auxiliary ones last."""
         if self.shown is None or not len(self.shown.hits.sensor_id):
             return None
         hits = self.shown.hits
@@ -169,13 +169,13 @@ def radius_of(estimate: Estimate, probability: float) -> float:
 
 
 def scene_of(state: EventState, palette: Palette) -> Scene:
-    """What is to be drawn."""
+    """The scene that a state describes."""
     hits = None if state.shown is None else state.shown.hits
     return Scene(state.frame, hits, state.moment, lines_of(state, palette), state.picked)
 
 
 def look_of(state: EventState) -> Look:
-    """How it is to be drawn."""
+    """The look that a state's style describes."""
     style = state.style
     return Look(
         colormap=COLORMAPS[style.colormap],
@@ -193,14 +193,14 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
     center = state.shown.hits.center_m
     lines = [
         Line(
-            one.name,
-            one.direction,
+            estimate.name,
+            estimate.direction,
             center,
             palette.method(number),
-            cone=radius_of(one, CONTOURS[0]) if number == 0 else float("nan"),
+            cone=radius_of(estimate, CONTOURS[0]) if number == 0 else float("nan"),
         )
-        for number, one in enumerate(state.estimates[:MOST_LINES])
-        if one.direction is not None
+        for number, estimate in enumerate(state.estimates[:MOST_LINES])
+        if estimate.direction is not None
     ]
     truth = state.shown.truth
     if truth is not None and np.isfinite(truth.direction).all():
@@ -210,6 +210,6 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
 
 
 def after(name: str, names: Iterable[str]) -> str:
-    """The name that follows, and the first after the last."""
+    """The name that follows a name; after the last comes the first."""
     order = list(names)
     return order[(order.index(name) + 1) % len(order)]

@@ -14,7 +14,7 @@ _BARS, _ENDS, _CURSOR = range(3)  # layers
 
 
 def draw_timeline(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """Bars in the colours of their times, above an axis."""
+    """Draw bars in the colours of their times, above an axis."""
     if state.shown is not None and not len(state.shown.hits.time_ns):
         canvas.text(0, 0, "no pulses", palette.label)
     elif state.shown is not None and canvas.rows > 1:
@@ -30,7 +30,7 @@ def _draw_bars(canvas: Canvas, state: EventState, palette: Palette) -> None:
     edges = np.linspace(low, high, canvas.width + 1)
     counted = hits.charge_pe * (state.style.auxiliary | ~hits.pulse_auxiliary)
     charge = np.histogram(hits.time_ns, edges, weights=counted)[0]
-    # The brightest moment of an event has thousands of times the light of its dim ends.
+    # Logarithmic, as the brightest moment of an event has thousands of times the light of its dim ends.
     tall = np.log1p(charge) / max(np.log1p(charge.max(initial=0.0)), 1e-9) * height
     first, last = state.colors_ns
     middle = (edges[1:] + edges[:-1]) / 2
@@ -42,7 +42,7 @@ def _draw_bars(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 
 def _draw_marks(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """The ends of the colours, and the moment."""
+    """Mark the ends of the colours, and the moment that is shown."""
     height = (canvas.rows - 1) * canvas.marker.down
     for end in state.colors_ns:
         x = state.place(end) * canvas.width

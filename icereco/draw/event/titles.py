@@ -1,4 +1,4 @@
-"""What stands in the frames around the parts of a picture of an event."""
+"""The titles in the frames around the parts of a picture of an event."""
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.scale import compact
@@ -14,8 +14,8 @@ def titles_of(
 
     Args:
         state: what is drawn.
-        source: where the event is from, for people; may be empty.
-        detector: whose sensors the event names.
+        source: name of the data; may be empty.
+        detector: the detector that recorded the event.
         reading: whether there may be more events to come.
         busy: the runs that reconstruct.
     """

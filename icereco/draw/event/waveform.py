@@ -12,12 +12,12 @@ from icereco.draw.event.state import EventState
 
 __all__ = ["draw_waveform"]
 
-_SHAPE_NS = 10.0  # half width of the curve that a pulse is drawn as
+_SHAPE_NS = 10.0  # standard deviation of the bell that a pulse is drawn as
 _CURVE, _STEM, _PICK = range(3)  # layers
 
 
 def draw_waveform(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """A stem for each pulse under a curve of their sum, and an axis; a hint while nothing is picked."""
+    """Draw a stem for each pulse under a curve of their sum, and an axis; a hint while no DOM is picked."""
     if state.shown is None or state.picked is None:
         canvas.text(0, 0, "click a hit, or press j or k", palette.label)
     elif canvas.rows > 1:
@@ -58,7 +58,7 @@ def _window(time_ns: Float[ndarray, "pulse"]) -> tuple[float, float]:
 def _curve(
     at_ns: Float[ndarray, "place"], time_ns: Float[ndarray, "pulse"], charge_pe: Float[ndarray, "pulse"]
 ) -> Float[ndarray, "place"]:
-    """The pulses as bells, summed; a bell is at least a place wide, so that none falls between two."""
+    """The sum of the pulses as Gaussian bells; a bell is at least as wide as a dot, so that none is missed."""
     width = max(_SHAPE_NS, float(at_ns[1] - at_ns[0]) if len(at_ns) > 1 else _SHAPE_NS)
     total = np.zeros(len(at_ns))
     for start in range(0, len(time_ns), 512):

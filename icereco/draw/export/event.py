@@ -1,4 +1,4 @@
-"""The figure of an event for papers and scripts: what the event screen shows, drawn without one."""
+"""The figure of an event for papers and scripts: the parts of the event screen, drawn without a terminal."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ __all__ = ["DARK", "LIGHT", "event_figure"]
 
 DARK, LIGHT = 0x0B0E14, 0xFFFFFF
 
-_WIDE, _NARROW = 92, 48  # columns of the detector, and of the numbers beside it
+_WIDE, _NARROW = 92, 48  # columns of the detector, and of the numbers next to it
 _ROWS, _TIMELINE, _NUMBERS, _SKY = 44, 7, 11, 15
 
 Draw = Callable[[Canvas, EventState, Palette], None]

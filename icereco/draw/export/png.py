@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT = 9, 18  # of a cell
 _SMOOTH = 3  # everything but text is drawn so many times larger and made smaller again
 _DOT = 0.19  # radius of a dot, in widths of a cell
 _FONTS = ("DejaVuSansMono{}.ttf", "LiberationMono{}.ttf", "Menlo.ttc", "consola.ttf", "Courier New.ttf")
-# What the font that comes with Pillow cannot draw, for machines that have no other.
+# Replacements for characters that Pillow's own font lacks, for machines that have no other font.
 _PLAIN = str.maketrans(
     {"σ": "s", "κ": "k", "θ": "0", "→": ">", "←": "<", "↑": "^", "↓": "v", "●": "o", "○": "o", "–": "-"}
 )
@@ -33,7 +33,7 @@ def png_of(shapes: Shapes) -> bytes:
     for text in shapes.texts:
         _draw_text(draw, text)
     file = BytesIO()
-    # The median cut that is the default would mix rare colours, such as that of a legend, into its neighbours.
+    # Median cut, the default, would merge rare colours, such as that of a legend, into similar ones.
     picture.quantize(256, Image.Quantize.MAXCOVERAGE).save(file, "PNG", optimize=True)
     return file.getvalue()
 
@@ -69,7 +69,7 @@ def _draw_text(draw: ImageDraw.ImageDraw, text: Text) -> None:
 
 
 def _stretches(text: Text, fixed: bool) -> Iterator[tuple[float, str]]:
-    """Letters and where to put them: the middle of each cell, where the font's letters differ in width."""
+    """Letters with their places: the left edge of each cell, or its middle where the font's letters differ in width."""
     left = text.column * _WIDTH
     if fixed:
         yield from ((left + index * _WIDTH, letter) for index, letter in enumerate(text.text))
@@ -80,7 +80,7 @@ def _stretches(text: Text, fixed: bool) -> Iterator[tuple[float, str]]:
 
 @lru_cache
 def _font(bold: bool) -> tuple[Font, bool]:
-    """A font, and whether all its letters are as wide as a cell; the one in Pillow where the system has none."""
+    """A font, and whether all its letters are as wide as a cell; Pillow's own font where the system has none."""
     size = _WIDTH / 0.602  # letters of these fonts are 0.602 as wide as the font's size
     for name in _FONTS:
         for weight in ("-Bold", "") if bold else ("", "-Regular"):

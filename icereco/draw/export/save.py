@@ -1,4 +1,4 @@
-"""Writes a picture as the ending of its file's name says."""
+"""Writes a picture as PNG or SVG, by the suffix of its file name."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ def save_picture(path: Path, lines: Sequence[Iterable[Segment]], columns: int, b
     """Write rows of segments, such as a canvas' strips, as a PNG or an SVG file.
 
     Raises:
-        IcerecoError: the name ends in neither, or the file cannot be written.
+        IcerecoError: the suffix is neither, or the file cannot be written.
     """
     shapes = shapes_of(lines, columns, background)
     suffix = path.suffix.lower()

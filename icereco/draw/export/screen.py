@@ -1,4 +1,4 @@
-"""A picture of the app as it would look in a terminal of some size, without one."""
+"""A picture of the app in a terminal of some size, made without a terminal."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ _WAIT = "wait"
 
 
 def picture_of_app(app: App[Any], path: Path, size: tuple[int, int], keys: Sequence[str] = ()) -> None:
-    """Start an app, press keys, and write what it then shows as PNG or SVG.
+    """Start an app, press keys, and write what it shows then as PNG or SVG.
 
     Args:
-        app: not running yet.
+        app: an app that is not running.
         path: ends in .png or .svg.
         size: columns and rows.
         keys: Textual's names, one after the other; "wait" waits for a second.
 
     Raises:
-        IcerecoError: the name ends in neither, or the file cannot be written.
+        IcerecoError: the suffix is neither, or the file cannot be written.
     """
 
     async def run() -> None:
@@ -37,7 +37,7 @@ def picture_of_app(app: App[Any], path: Path, size: tuple[int, int], keys: Seque
             for key in keys:
                 await _press(pilot, key)
             screen = app.screen
-            # Textual exports SVG only, whose dots and boxes depend on the viewer's fonts: so its lines are drawn here.
+            # Textual exports only SVG, whose dots and boxes depend on the viewer's fonts, so the lines are drawn here.
             lines = screen._compositor.render_strips()
             save_picture(path, lines, size[0], packed(screen.background_colors[1].rgb))
 
@@ -56,9 +56,9 @@ def size_named(text: str) -> tuple[int, int]:
     """Columns and rows from "120x40".
 
     Raises:
-        IcerecoError: it is no size.
+        IcerecoError: the text is not a size.
     """
     columns, _, rows = text.lower().replace("×", "x").partition("x")
     if not (columns.isdigit() and rows.isdigit() and 0 < int(columns) <= 500 and 0 < int(rows) <= 300):
-        raise IcerecoError(f"{text!r} is no size; write columns and rows, such as 120x40")
+        raise IcerecoError(f"{text!r} is not a valid size; write columns and rows, such as 120x40")
     return int(columns), int(rows)

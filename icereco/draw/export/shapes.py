@@ -1,7 +1,7 @@
-"""The cells of a terminal as shapes: dots, boxes, strokes and stretches of text, in cells from the top left.
+"""The cells of a terminal as shapes: dots, boxes, strokes and runs of text, in cells from the top left.
 
-Braille, blocks and box-drawing characters become shapes, so that a picture needs no font that has them, and its lines
-join.
+Braille, blocks and box-drawing characters become shapes, so that a picture needs no font with these characters, and
+its lines join.
 """
 
 import re
@@ -90,11 +90,11 @@ def _add(shapes: Shapes, column: int, row: int, text: str, style: Style) -> None
     color, under = _colors(style, shapes.background)
     if text and under != shapes.background:
         shapes.grounds[under].append((column, row, column + len(text), row + 1))
-    for found in _WORDS.finditer(text):
-        place = column + found.start()
-        shapes.texts.append(Text(place, row, found[0], color, bool(style.bold), bool(style.underline)))
-    for found in _DRAWN.finditer(text):
-        _add_character(shapes, column + found.start(), row, found[0], color)
+    for words in _WORDS.finditer(text):
+        place = column + words.start()
+        shapes.texts.append(Text(place, row, words[0], color, bool(style.bold), bool(style.underline)))
+    for drawn in _DRAWN.finditer(text):
+        _add_character(shapes, column + drawn.start(), row, drawn[0], color)
 
 
 def _add_character(shapes: Shapes, column: int, row: int, character: str, color: int) -> None:
@@ -110,7 +110,7 @@ def _add_character(shapes: Shapes, column: int, row: int, character: str, color:
 
 
 def _boxes(character: str) -> Iterator[Box]:
-    """What a block or box-drawing character fills of its cell."""
+    """The parts of its cell that a block or box-drawing character fills."""
     code = ord(character)
     if code < 0x2580:
         yield from _strokes(character)
@@ -133,7 +133,7 @@ def _boxes(character: str) -> Iterator[Box]:
 
 
 def _strokes(character: str) -> Iterator[Box]:
-    """Box drawing: which arms it has stands in its Unicode name."""
+    """The strokes of a box-drawing character, whose Unicode name lists its arms."""
     words = unicodedata.name(character, "").split()
     (left, right), (top, bottom) = _HEAVY if "HEAVY" in words else _LIGHT
     for arm in (arm for word in words for arm in _ARMS.get(word, ())):

@@ -1,4 +1,4 @@
-"""Shapes as SVG: small, sharp at any size, with real text."""
+"""Shapes as SVG: a small file, sharp at any size, with text that can be searched."""
 
 from collections.abc import Iterator
 from html import escape
@@ -31,7 +31,7 @@ def svg_of(shapes: Shapes) -> str:
 
 
 def _boxes(shapes: Shapes) -> Iterator[str]:
-    """Grounds meet without a seam; strokes are smoothed, so that none is lost where a picture is made smaller."""
+    """Boxes as paths: grounds meet without a seam; strokes are smoothed, so that none is lost in a smaller picture."""
     crisp = ' shape-rendering="crispEdges"'
     for color, boxes, how in (
         *((color, boxes, crisp) for color, boxes in shapes.grounds.items()),
@@ -45,14 +45,14 @@ def _boxes(shapes: Shapes) -> Iterator[str]:
 
 
 def _dots(shapes: Shapes) -> Iterator[str]:
-    """Dots are strokes of no length with round ends, which takes a few bytes each."""
+    """Dots as strokes of zero length with round ends, which take few bytes each."""
     for color, dots in shapes.dots.items():
         path = "".join(f"M{x * _WIDTH:g} {y * _HEIGHT:g}h0" for x, y in dots)
         yield f'<path stroke="#{color:06x}" stroke-width="{2 * _DOT:g}" stroke-linecap="round" d="{path}"/>'
 
 
 def _text(text: Text) -> str:
-    """One stretch, held to the width of its cells whatever the font."""
+    """One run of text, scaled to the width of its cells whatever the font."""
     style = ' font-weight="bold"' * text.bold + ' text-decoration="underline"' * text.underline
     return (
         f'<text x="{text.column * _WIDTH:g}" y="{(text.row + 0.76) * _HEIGHT:g}" '

@@ -14,7 +14,7 @@ __all__ = ["AskScreen", "ConfirmScreen"]
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Nothing that changes a run happens without this."""
+    """Asks for a yes or no before anything that changes a run or loses a text."""
 
     AUTO_FOCUS = ".-first"
 
@@ -33,7 +33,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.danger = danger
 
     def compose(self) -> ComposeResult:
-        """The question, what it means, two buttons; the harmless one has the focus."""
+        """Show the question, the consequence, and two buttons; with `danger` the focus is on No."""
         with Vertical(classes="window small") as window:
             window.border_title = self.question
             yield Static(self.detail, markup=False)
@@ -54,7 +54,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
 
 class AskScreen(ModalScreen[str | None]):
-    """One line of text; `problem` says what is wrong with it, or None."""
+    """Asks for one line of text; `problem` returns what is wrong with a text, or None."""
 
     BINDINGS = bindings((Key("escape", "cancel", "Cancel", "Window"),))
 
@@ -67,10 +67,10 @@ class AskScreen(ModalScreen[str | None]):
         self.problem = problem
 
     def compose(self) -> ComposeResult:
-        """A line to write on, and a line for what is wrong."""
+        """Show a line to write in, and a line for what is wrong with the text."""
         with Vertical(classes="window small") as window:
             window.border_title = self.question
-            window.border_subtitle = "enter takes it · esc leaves"
+            window.border_subtitle = "enter accepts · esc cancels"
             yield Input(self.value, compact=True)
             yield Static("", classes="problem", markup=False)
 
@@ -84,5 +84,5 @@ class AskScreen(ModalScreen[str | None]):
             self.dismiss(event.value)
 
     def action_cancel(self) -> None:
-        """Leave things as they are."""
+        """Close without an answer."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""Small questions over a screen: a file, or one of several things."""
+"""Dialogs over a screen: ask for a file, or for one of several choices."""
 
 import os
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ _CSS = """
 
 
 class AskPath(ModalScreen[str | Path | None]):
-    """Asks for a file or folder, or one of some names; what fits what was typed is listed below.
+    """Asks for a file or folder, or one of some names; those that match what is typed are listed below.
 
-    What was typed is answered as text, a name too; what was chosen from the folder as a path.
+    The answer is a text if it was typed or is a name, and a path if it was chosen from the folder.
     """
 
     BINDINGS = bindings(_KEYS)
@@ -45,7 +45,7 @@ class AskPath(ModalScreen[str | Path | None]):
         self._listed: list[str | Path] = []
 
     def compose(self) -> ComposeResult:
-        """A line to type in, and a list."""
+        """Show a line to type in, and a list."""
         with Vertical() as box:
             box.border_title = self.question
             yield Input(placeholder=f"{'name or ' if self.names else ''}path; down and enter to choose below")
@@ -53,7 +53,7 @@ class AskPath(ModalScreen[str | Path | None]):
             yield Static(self.hint, classes="hint")
 
     def on_mount(self) -> None:
-        """List what is here."""
+        """List the names and the working directory."""
         self._list("")
 
     def action_leave(self) -> None:
@@ -61,7 +61,7 @@ class AskPath(ModalScreen[str | Path | None]):
         self.dismiss(None)
 
     def key_down(self) -> None:
-        """From the line into the list."""
+        """Move the focus from the line to the list."""
         self.query_one(OptionList).focus()
 
     @on(Input.Changed)
@@ -96,45 +96,47 @@ class AskPath(ModalScreen[str | Path | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         self._listed = [*(name for name in self.names if name.startswith(typed)), *_matching(typed)]
-        options.add_options([Option(_row(one)) for one in self._listed])
+        options.add_options([Option(_row(choice)) for choice in self._listed])
 
 
-def _row(one: str | Path) -> Text:
-    if isinstance(one, str):
-        return Text.assemble(one, ("  data set", "dim"))
-    return Text(f"{one.name}{'/' if one.is_dir() else ''}")
+def _row(choice: str | Path) -> Text:
+    if isinstance(choice, str):
+        return Text.assemble(choice, ("  data set", "dim"))
+    return Text(f"{choice.name}{'/' if choice.is_dir() else ''}")
 
 
 def _matching(typed: str) -> list[Path]:
     path = Path(typed).expanduser() if typed else Path()
     folder, start = (path, "") if typed.endswith("/") or not typed else (path.parent, path.name)
     try:
-        found = [
-            one for one in folder.iterdir() if one.name.startswith(start) and (start or one.name[0] != ".")
+        paths = [
+            path
+            for path in folder.iterdir()
+            if path.name.startswith(start) and (start or path.name[0] != ".")
         ]
     except OSError:
         return []
-    return sorted(found, key=lambda one: (not one.is_dir(), one.name))[:_MOST]
+    return sorted(paths, key=lambda path: (not path.is_dir(), path.name))[:_MOST]
 
 
 class Choose(ModalScreen[str | None]):
-    """Asks for one of several things, each a name with a line about it."""
+    """Asks for one of several choices, each a name with a line about it."""
 
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS: ClassVar[str] = _CSS.format("Choose")
 
-    def __init__(self, question: str, things: Sequence[tuple[str, str]], hint: str) -> None:
+    def __init__(self, question: str, choices: Sequence[tuple[str, str]], hint: str) -> None:
         super().__init__()
-        self.question, self.things, self.hint = question, things, hint
+        self.question, self.choices, self.hint = question, choices, hint
 
     def compose(self) -> ComposeResult:
-        """A list."""
+        """Show the choices and the hint."""
         with Vertical() as box:
             box.border_title = self.question
             yield OptionList(
                 *(
                     Option(f"{name}  [dim]{about}[/dim]" if about else name, id=name)
-                    for name, about in self.things
+                    for name, about in self.choices
                 )
             )
             yield Static(self.hint, classes="hint")

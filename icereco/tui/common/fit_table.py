@@ -1,4 +1,4 @@
-"""A table that is never wider than its place."""
+"""A table that is never wider than the space for it."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,13 @@ from textual.widgets import DataTable
 
 __all__ = ["FitTable", "fitted"]
 
-LEAST = 12  # letters of a column that gives way; with fewer it is left out
+LEAST = 12  # characters of a column that is narrowed; with fewer it is left out
 
 
 def fitted(natural: Sequence[int], room: int, giving: Sequence[int]) -> list[int]:
-    """Widths of columns that fit into `room`, 0 for one that is left out; the last that gives way stays.
+    """Widths of columns that fit into `room`, 0 for one that is left out.
+
+    The columns in `giving` are narrowed or left out in this order; the last of them is never left out.
 
     >>> fitted([5, 20, 20], 60, [2, 1]), fitted([5, 20, 20], 42, [2, 1]), fitted([5, 20, 20], 30, [2, 1])
     ([5, 20, 20], [5, 20, 17], [5, 20, 0])
@@ -27,11 +29,11 @@ def fitted(natural: Sequence[int], room: int, giving: Sequence[int]) -> list[int
 
 
 class FitTable(DataTable[Text]):
-    """Rows of text under headings; some columns give way, so that nothing has to be scrolled sideways.
+    """Rows of text under headings; some columns are narrowed, so that nothing has to be scrolled sideways.
 
     Args:
         headings: of the columns.
-        giving: those that give way, the first one first.
+        giving: the columns that are narrowed, in this order.
     """
 
     def __init__(self, headings: Sequence[str], giving: Sequence[str], **settings: str) -> None:
@@ -41,12 +43,12 @@ class FitTable(DataTable[Text]):
         self._cells: list[tuple[Text, ...]] = []
 
     def fill(self, rows: Sequence[tuple[Text, ...]]) -> None:
-        """Show other rows, the cursor on the first."""
+        """Replace the rows, and put the cursor on the first."""
         self._cells = list(rows)
         self._lay_out()
 
     def on_resize(self, event: Resize) -> None:
-        """Other widths; the cursor stays, and tells nobody."""
+        """Fit the columns to the new width; the cursor stays, and no message is sent."""
         del event
         row, top = self.cursor_row, self.scroll_y
         with self.prevent(DataTable.RowHighlighted):
@@ -60,7 +62,7 @@ class FitTable(DataTable[Text]):
             max([len(heading), *(row[place].cell_len for row in self._cells)])
             for place, heading in enumerate(self._headings)
         ]
-        # A column has a blank at either side, and the scrollbar at the right has its place.
+        # A column has a blank on either side, and the scrollbar on the right needs its space.
         room = self.size.width - 2 * len(natural) - self.styles.scrollbar_size_vertical
         widths = fitted(natural, room, self._giving)
         shown = [place for place, width in enumerate(widths) if width]

@@ -21,7 +21,7 @@ _NAMES = {
 
 
 def readable_keys(keys: str) -> str:
-    """As they are printed on a keyboard.
+    """Keys as they are printed on a keyboard.
 
     >>> readable_keys("question_mark,f1")
     '? f1'
@@ -30,7 +30,7 @@ def readable_keys(keys: str) -> str:
 
 
 class HelpScreen(ModalScreen[None]):
-    """A table of keys, made from the bindings themselves."""
+    """Shows a table of keys, made from the bindings themselves."""
 
     BINDINGS = bindings((Key("escape,question_mark,f1,q,enter", "dismiss", "Close", "Window"),))
 
@@ -39,7 +39,7 @@ class HelpScreen(ModalScreen[None]):
         self.keys = keys
 
     def compose(self) -> ComposeResult:
-        """One table that scrolls."""
+        """Show one table that scrolls."""
         with VerticalScroll(classes="window") as window:
             window.border_title = "keys"
             window.border_subtitle = "esc closes"

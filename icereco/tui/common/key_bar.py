@@ -1,4 +1,4 @@
-"""The line at the bottom: the keys of the screen, as many as fit, and always the way to all of them."""
+"""The line at the bottom: the keys of the screen, as many as fit, and always those for help and for quitting."""
 
 from rich.style import Style
 from rich.text import Text
@@ -18,19 +18,19 @@ LAST = ("help", "quit")
 
 
 class KeyBar(Widget):
-    """Made from the bindings that are active, a user's own keys included; each is a button too."""
+    """Shows the active bindings, with the keys of a user's keymap; each can be clicked."""
 
     def compose(self) -> ComposeResult:
-        """One line."""
+        """Show one line."""
         yield Static()
 
     def on_mount(self) -> None:
-        """Follow the bindings: they change with what has the focus."""
+        """Follow the bindings, which change with the focus."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
         self._changed(self.screen)
 
     def on_resize(self) -> None:
-        """More or fewer keys fit."""
+        """Show as many keys as fit now."""
         self._changed(self.screen)
 
     def _changed(self, _screen: Screen[object]) -> None:
@@ -38,18 +38,18 @@ class KeyBar(Widget):
         for active in self.screen.active_bindings.values():
             if active.binding.show and active.enabled:
                 keys.setdefault(active.binding.action, active)
-        ends = [self._key(*_parts(one)) for action, one in keys.items() if action in LAST]
+        ends = [self._key(*_parts(key)) for action, key in keys.items() if action in LAST]
         room = self.size.width - sum(end.cell_len for end in ends)
         line = Text(no_wrap=True)
-        for action, one in keys.items():
-            text = self._key(*_parts(one))
+        for action, key in keys.items():
+            text = self._key(*_parts(key))
             if action not in LAST and line.cell_len + text.cell_len <= room:
                 line.append_text(text)
         line.append(" " * (room - line.cell_len))
         self.query_one(Static).update(Text.assemble(line, *ends))
 
     async def on_click(self, event: Click) -> None:
-        """Do what the key does, where it does it."""
+        """Run the action of the key that was clicked."""
         action = event.style.meta.get("key")
         for active in self.screen.active_bindings.values():
             if action and active.binding.action == action:

@@ -1,4 +1,4 @@
-"""The list of events under a line to filter it with."""
+"""The list of events under a line for a filter."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,18 +19,18 @@ FILTER_KEYS: tuple[Key, ...] = (Key("escape", "clear_filter", "All events", "Fil
 
 
 class FilterLine(Input):
-    """An expression; escape takes it back."""
+    """A filter expression; escape clears it."""
 
     BINDINGS = bindings(FILTER_KEYS)
 
     def action_clear_filter(self) -> None:
-        """All events again, and on to them."""
+        """Clear the filter, and move the focus to the list."""
         self.value = ""
         self.post_message(self.Submitted(self, self.value))
 
 
 class ListPanel(Vertical):
-    """A filter, how many events it leaves or what is wrong with it, and those events."""
+    """A filter, how many events pass it or what is wrong with it, and these events."""
 
     DEFAULT_CSS: ClassVar[str] = """
     ListPanel { height: 12; padding: 0; }
@@ -44,12 +44,12 @@ class ListPanel(Vertical):
 
     @dataclass
     class Filtered(Message):
-        """The user has written another filter."""
+        """The user has changed the filter."""
 
         expression: str
 
     def compose(self) -> ComposeResult:
-        """The filter above the list."""
+        """Show the filter above the list."""
         with Horizontal(id="filter-line"):
             yield FilterLine(placeholder="/ to filter, such as: pulses > 100 and kind = 'cascade'")
             yield Static(id="count", markup=False)
@@ -58,11 +58,11 @@ class ListPanel(Vertical):
 
     @property
     def events(self) -> EventList:
-        """The list alone."""
+        """The list without the filter."""
         return self.query_one(EventList)
 
     def focus_filter(self) -> None:
-        """Write in the filter."""
+        """Move the focus to the filter."""
         self.query_one(FilterLine).focus()
 
     def clear_filter(self) -> None:
@@ -70,7 +70,7 @@ class ListPanel(Vertical):
         self.query_one(FilterLine).value = ""
 
     def show_session(self, session: EventSession, row: int | None) -> None:
-        """List what a session lists, pointing at an event."""
+        """Show the list of a session, with the cursor on the event of this row in the file."""
         self.events.show_events(session.listed, session.order, row)
         shown, total = len(session.listed), session.total
         part = f"{shown:,} of {total:,}" if session.expression else f"{total:,}"
@@ -78,7 +78,7 @@ class ListPanel(Vertical):
         self.query_one("#count", Static).update(part if session.expression else "")
 
     def complain(self, problem: str) -> None:
-        """Say what is wrong with the filter; nothing if it is right."""
+        """Show what is wrong with the filter; empty = nothing is."""
         wrong = self.query_one("#wrong", Static)
         wrong.update(problem)
         wrong.set_class(bool(problem), "-shown")
@@ -92,5 +92,5 @@ class ListPanel(Vertical):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         self.events.focus()
-        if self.events.cursor < 0:  # what is shown is not among them
+        if self.events.cursor < 0:  # the event that is shown is not in the list
             self.events.move(1)

@@ -1,4 +1,4 @@
-"""The line at the top: where one is, and what is wrong."""
+"""The line at the top: the screens, and alerts."""
 
 from rich.text import Text
 from textual.events import Click
@@ -13,7 +13,7 @@ __all__ = ["ModeBar"]
 
 
 class ModeBar(Widget):
-    """The modes with their keys; alerts at the right."""
+    """Shows the screens with their keys on the left, and alerts on the right."""
 
     alerts: reactive[tuple[Alert, ...]] = reactive(())
 
@@ -25,7 +25,7 @@ class ModeBar(Widget):
         self.alerts = alerts
 
     def render(self) -> Text:
-        """One line."""
+        """Return the line, as long as the terminal is wide."""
         primary = themed(self.app, "primary")
         line = Text(no_wrap=True)
         line.append(" ✱ icereco ", style=f"bold reverse {primary}")
@@ -49,7 +49,7 @@ class ModeBar(Widget):
         return line
 
     def on_click(self, event: Click) -> None:
-        """The titles are buttons."""
+        """Switch to the screen whose title was clicked."""
         column = 13
         for name, mode in MODES.items():
             if column <= event.x < column + len(mode.title) + 2:

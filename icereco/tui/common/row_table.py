@@ -1,4 +1,4 @@
-"""A table of any number of rows, of which only those in sight are ever formatted."""
+"""A table of any number of rows, of which only the visible ones are formatted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ TABLE_KEYS: tuple[Key, ...] = (
 
 @runtime_checkable
 class Values(Protocol):
-    """The values of a column: a list, an array, a series of Polars."""
+    """The values of a column: a list, an array or a Polars series."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, row: int, /) -> Any: ...
@@ -47,11 +47,11 @@ class Column:
 
     Attributes:
         name: of the values.
-        title: in the head.
+        title: in the header.
         width: in cells.
-        text: makes a value readable.
-        left: aligned to the left, as words are.
-        color: of a value, or None for the table's own.
+        text: formats a value.
+        left: whether it is aligned to the left, as words are.
+        color: returns the colour of a value, or None for the table's own.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Column:
 
 
 class RowTable(ScrollView, can_focus=True):
-    """Rows of values with a head and a cursor.
+    """Rows of values with a header and a cursor.
 
     Attributes:
-        cursor: the row that is pointed at, −1 in an empty table.
+        cursor: the row under the cursor, −1 if there is none.
     """
 
     BINDINGS = bindings(TABLE_KEYS)
@@ -92,7 +92,7 @@ class RowTable(ScrollView, can_focus=True):
 
     @dataclass
     class HeadClicked(Message):
-        """The user has clicked the head of a column."""
+        """The user has clicked the header of a column."""
 
         table: "RowTable"
         column: str
@@ -100,18 +100,18 @@ class RowTable(ScrollView, can_focus=True):
     def __init__(self, *, empty: str = "", id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)
         self.empty = empty
-        self.marked = ""  # the column that the rows are in order of, with an arrow
+        self.marked = ""  # the column by which the rows are sorted, with an arrow
         self._columns: Sequence[Column] = ()
         self._values: list[Values] = []
         self._count = 0
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self._count
 
     def fill(self, columns: Sequence[Column], values: Sequence[Values], cursor: int = -1) -> None:
-        """Show other rows, given column by column."""
+        """Replace the rows, given column by column."""
         self._columns, self._values = columns, list(values)
         self._count = len(values[0]) if values else 0
         width = sum(column.width + 1 for column in columns)
@@ -121,23 +121,23 @@ class RowTable(ScrollView, can_focus=True):
         self.refresh()
 
     def point(self, row: int) -> None:
-        """Move the cursor without telling anyone."""
+        """Move the cursor to a row, without a message."""
         self.cursor = max(min(row, self._count - 1), -1)
         self.show_cursor()
 
     def move(self, by: int) -> None:
-        """Move the cursor and tell."""
+        """Move the cursor by so many rows, and post `Pointed`."""
         if self._count:
             self.point(max(self.cursor + by, 0))
             self.post_message(self.Pointed(self, self.cursor))
 
     def choose(self) -> None:
-        """Choose the row under the cursor."""
+        """Post `Chosen` for the row under the cursor."""
         if 0 <= self.cursor < self._count:
             self.post_message(self.Chosen(self, self.cursor))
 
     def show_cursor(self) -> None:
-        """Scroll so far that the cursor's row is in sight, below the head."""
+        """Scroll so far that the cursor's row is visible below the header."""
         height = self.scrollable_content_region.height
         if self.cursor < 0 or height < 2:
             return
@@ -179,11 +179,11 @@ class RowTable(ScrollView, can_focus=True):
         self.choose()
 
     def watch_cursor(self) -> None:
-        """Draw the cursor elsewhere."""
+        """Draw the cursor in its new place."""
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The head, or a row."""
+        """Draw the header, or a row."""
         width = self.scrollable_content_region.width
         under = packed(self.background_colors[1].rgb)
         if not self._count and y == 1 and self.empty:
@@ -201,7 +201,7 @@ class RowTable(ScrollView, can_focus=True):
         return Strip([Segment(_fit(self._title(column), column), style) for column in self._shown()])
 
     def _shown(self) -> Sequence[Column]:
-        """The columns up to the last one that is in sight as a whole."""
+        """The columns up to the last one that is wholly visible."""
         room, ends = int(self.scroll_offset.x) + self.scrollable_content_region.width, 0
         for number, column in enumerate(self._columns):
             ends += column.width
@@ -234,7 +234,7 @@ class RowTable(ScrollView, can_focus=True):
         return int(blended(palette_on(under).method(1), under, 0.4 if self.has_focus else 0.2))
 
     def on_click(self, event: events.Click) -> None:
-        """Choose a row, or a column by its head."""
+        """Choose a row, or a column by its header."""
         place = event.get_content_offset(self)
         if place is None:
             return
@@ -254,16 +254,16 @@ class RowTable(ScrollView, can_focus=True):
                 return
 
     def on_focus(self) -> None:
-        """The cursor is brighter."""
+        """Draw the cursor brighter."""
         self.refresh(Region(0, 0, *self.size))
 
     def on_blur(self) -> None:
-        """The cursor is darker."""
+        """Draw the cursor darker."""
         self.refresh(Region(0, 0, *self.size))
 
 
 def _fit(text: str, column: Column) -> str:
-    """Text in the width of its column, and a blank."""
+    """Text in the width of its column, followed by a blank."""
     text = text if len(text) <= column.width else text[: column.width - 1] + "…"
     return (text.ljust(column.width) if column.left else text.rjust(column.width)) + " "
 

@@ -1,4 +1,4 @@
-"""What is drawn without Textual, as Textual wants it."""
+"""Converts drawings, which know nothing of Textual, to Textual's strips."""
 
 from textual.strip import Strip
 

@@ -1,4 +1,4 @@
-"""What is shown in a terminal too small for anything else."""
+"""The screen for a terminal that is too small for the others."""
 
 from textual.app import ComposeResult
 from textual.events import Resize
@@ -12,23 +12,23 @@ LEAST = Size(60, 18)
 
 
 def is_tiny(size: Size) -> bool:
-    """Whether the screens do not fit."""
+    """Whether a terminal is too small for the other screens."""
     return size.width < LEAST.width or size.height < LEAST.height
 
 
 class TinyScreen(ModalScreen[None]):
-    """Says what it needs, and goes as soon as that is there."""
+    """Shows the size that is needed, and closes as soon as the terminal has it."""
 
     def compose(self) -> ComposeResult:
         """Show one sentence that asks for a larger terminal."""
         yield Static()
 
     def on_mount(self) -> None:
-        """With the size as it is."""
+        """Show the present size."""
         self._say(self.app.size)
 
     def on_resize(self, event: Resize) -> None:
-        """Go, or say it again."""
+        """Close if the terminal is large enough, or show the new size."""
         if is_tiny(event.size):
             self._say(event.size)
         elif self.is_current:

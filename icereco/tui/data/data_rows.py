@@ -1,4 +1,4 @@
-"""What a training is fed with: a row for each data set, with its weight."""
+"""The data of a training: a row for each data set, with its weight."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["DataRows"]
 
 
 class _Row(Horizontal):
-    """One data set: a name or a path, and how often an epoch sees each of its events."""
+    """One data set: a name or a path, and its weight, which is how often an epoch contains each of its events."""
 
     def __init__(self, number: int, names: Sequence[str]) -> None:
         super().__init__(classes="row")
@@ -39,7 +39,7 @@ class DataRows(Vertical):
 
     @dataclass
     class Changed(Message):
-        """Something else is wanted."""
+        """The user has changed a row."""
 
     def __init__(self, names: Sequence[str], id: str) -> None:  # noqa: A002 -- Textual's own name
         super().__init__(id=id)
@@ -51,11 +51,11 @@ class DataRows(Vertical):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What is wanted, each as after `--data`."""
+        """The data sets that were entered, each as after `--data`."""
         return tuple(f"{what}={weight}" if weight else what for what, weight in self._filled())
 
     def mark(self, wrong: Collection[int]) -> None:
-        """Colour the choices of these numbers, from 0, as wrong."""
+        """Mark the choices with these numbers, from 0, as wrong."""
         filled = [row for row in self.query(_Row) if any(row.words)]
         for row in self.query(_Row):
             number = filled.index(row) if row in filled else None

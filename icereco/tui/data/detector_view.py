@@ -14,7 +14,7 @@ __all__ = ["DetectorView"]
 
 
 class DetectorView(Widget):
-    """Every sensor is a dot: x and y at the left, x and z at the right."""
+    """Draws every sensor as a dot: x and y on the left, x and z on the right."""
 
     def __init__(self, marker: str, id: str) -> None:  # noqa: A002 -- Textual's own name
         super().__init__(id=id)
@@ -23,7 +23,7 @@ class DetectorView(Widget):
         self._strips: list[Strip] = []
 
     def show(self, detector: Detector | None) -> None:
-        """Show another detector."""
+        """Show a detector, or none."""
         self._detector = detector
         self._redraw()
 
@@ -55,7 +55,7 @@ class DetectorView(Widget):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line of what was drawn."""
+        """Return one line of the drawing."""
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
 

@@ -36,7 +36,7 @@ KEYS: tuple[Key, ...] = (
 
 
 class DataScreen(Screen[None]):
-    """A table of detectors, data sets and files, and what is known of the one under the cursor."""
+    """A table of data sets, files and detectors, and facts about the one under the cursor."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -47,7 +47,7 @@ class DataScreen(Screen[None]):
         self.rows: list[str | FileView] = []
 
     def compose(self) -> ComposeResult:
-        """The table at the left."""
+        """Show the table on the left, and what is under its cursor on the right."""
         yield ModeBar()
         with Horizontal():
             yield FitTable(("name", "what", "events"), giving=("name",), id="data")
@@ -58,7 +58,7 @@ class DataScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Ask what there is."""
+        """Search for data sets, files and detectors."""
         table = self.query_one(FitTable)
         table.border_title = "data sets, files, detectors"
         table.focus()
@@ -66,7 +66,7 @@ class DataScreen(Screen[None]):
 
     @work(thread=True, group="search", exclusive=True)
     def action_search(self) -> None:
-        """Look through the settings file, the working directory, and the simulated events that are kept."""
+        """Search the settings file, the working directory and the cache of simulated events."""
         files = (*event_files(Path()), *kept_events())
         try:
             self.post_message(FilesSeen(tuple(named_data()), files))
@@ -74,7 +74,7 @@ class DataScreen(Screen[None]):
             self.post_message(FilesSeen((), files, str(error)))
 
     @on(FilesSeen)
-    def _found(self, event: FilesSeen) -> None:
+    def _list_files(self, event: FilesSeen) -> None:
         table = self.query_one(FitTable)
         self.rows = [*event.named, *event.files, *detector_names()]
         table.fill([_cells(row) for row in self.rows])
@@ -110,7 +110,7 @@ class DataScreen(Screen[None]):
 
     @on(DataTable.RowSelected)
     def action_open(self) -> None:
-        """In the event screen."""
+        """Open the data set or file under the cursor on the event screen."""
         if isinstance(row := self.current, FileView):
             if row.problem:
                 self.notify(row.problem, severity="error", markup=False)
@@ -125,7 +125,7 @@ def _cells(row: str | FileView) -> tuple[Text, Text, Text]:
     if row.data is not None:
         return Text(row.data.label, style="bold"), Text("data set"), Text(events or "!", justify="right")
     if row.kept:
-        # The rest of its name tells one cached file from another, and stands beside the table.
+        # The rest of its name distinguishes cached files, and is shown next to the table.
         return (
             Text(row.path.stem.rpartition("-")[0], style="bold"),
             Text("simulated"),
@@ -151,7 +151,7 @@ def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
     if file.problem:
         yield "problem", file.problem
         return
-    yield "content", "simulated for a training, kept for the next" if file.kept else file.content
+    yield "content", "simulated for a training, reused by the next" if file.kept else file.content
     if file.events is not None:
         yield "events", f"{file.events:,}"
     yield "size", _size(file.size_bytes)

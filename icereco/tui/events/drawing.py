@@ -1,4 +1,4 @@
-"""A widget that is a drawing: made when it has changed, and kept until then."""
+"""A widget that shows a drawing, which is made again only when something has changed."""
 
 from collections.abc import Callable
 
@@ -16,21 +16,21 @@ __all__ = ["Drawing", "drawn"]
 
 
 def drawn(
-    how: Callable[[Canvas, EventState, Palette], None],
+    draw: Callable[[Canvas, EventState, Palette], None],
     state: EventState | None,
     columns: int,
     rows: int,
     background: int,
 ) -> list[Strip]:
-    """The lines of a drawing of an event's state; empty ones without a state."""
+    """The lines that a function draws of an event's state; empty lines without a state."""
     canvas = Canvas(columns, rows, state.style.marker if state else "braille")
     if state is not None:
-        how(canvas, state, palette_on(background))
+        draw(canvas, state, palette_on(background))
     return strips_of(canvas, background)
 
 
 class Drawing(Widget):
-    """Subclasses say in `draw` what they look like; `redraw` has them asked again."""
+    """A drawing; subclasses make it in `draw`, and call `redraw` when it has changed."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)
@@ -39,7 +39,7 @@ class Drawing(Widget):
 
     @property
     def background(self) -> int:
-        """The colour it lies on."""
+        """The background colour, 0xRRGGBB."""
         return packed(self.background_colors[1].rgb)
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
@@ -47,17 +47,17 @@ class Drawing(Widget):
         raise NotImplementedError
 
     def redraw(self, *, layout: bool = False) -> None:
-        """Something has changed, perhaps also how much room it takes."""
+        """Draw again; with `layout`, the height may have changed too."""
         self._drawn = None
         self.refresh(layout=layout)
 
     def notify_style_update(self) -> None:
-        """The theme, and with it the background, may be another."""
+        """Draw again, as the theme and with it the background may have changed."""
         self._drawn = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        """One line; the first to be asked for has all of them drawn."""
+        """Return one line; all are drawn when the first is needed."""
         if self._drawn != self.content_size:
             self._drawn = self.content_size
             self._strips = self.draw(*self._drawn, self.background)

@@ -1,4 +1,4 @@
-"""The event in full: the detector and time on the left with the list below, what is known of it on the right."""
+"""One event: detector, timeline and list on the left; numbers, skies and pulses on the right."""
 
 import os
 import time
@@ -63,12 +63,12 @@ _SLOWEST, _FASTEST = 1 / 64, 4.0
 
 
 class EventBody(Horizontal):
-    """Holds the state that its parts draw, and changes it as keys, the mouse and the clock say.
+    """Holds the state that its parts draw, and changes it by keys, the mouse and the clock.
 
     Attributes:
         state: what is shown.
         playing, spinning: whether time runs, and whether the detector turns.
-        speed: of time, as a part of what the timeline shows, a second.
+        speed: of time, as the part of the timeline that passes in a second.
     """
 
     BINDINGS = bindings(BODY_KEYS)
@@ -76,26 +76,26 @@ class EventBody(Horizontal):
     state: var[EventState] = var(None, init=False)  # type: ignore[arg-type]  # set before anything reads it
 
     class Changed(Message):
-        """What stands in the frames may be another now."""
+        """The titles in the frames may have changed."""
 
     def __init__(self, detector: Detector, marker: str = "braille") -> None:
-        """The detector whose sensors the events name, and how dots are drawn."""
+        """Show a detector without an event; `marker` is how dots are drawn."""
         super().__init__()
         self.detector = detector
         self.playing = self.spinning = False
         self.speed = 0.25
         self._over_ssh = over_ssh()
         self._ticked = self._turned = 0.0
-        self._told: tuple[object, ...] = ()
+        self._titled: tuple[object, ...] = ()
         style = Style(marker=marker, lean=self._over_ssh)
-        if "NO_COLOR" in os.environ:  # brightness must say all
+        if "NO_COLOR" in os.environ:  # times are shown by brightness alone
             style = Style("gray", marker, lean=True)
         self.set_reactive(
             EventBody.state, EventState(frame_of(detector), Camera.around(detector.position_m), style=style)
         )
 
     def compose(self) -> ComposeResult:
-        """All parts; which of them have room, the style sheet says."""
+        """Show all parts; the style sheet hides those for which there is no room."""
         with Vertical(id="left"):
             yield EventView(id="view", classes="card")
             yield Timeline(id="timeline", classes="card")
@@ -108,36 +108,36 @@ class EventBody(Horizontal):
             yield PulseTable(self.detector, id="pulses", classes="card")
 
     def on_mount(self) -> None:
-        """Show the detector alone."""
+        """Prepare the animation, and show the detector without an event."""
         rate = _FRAMES_OVER_SSH if self._over_ssh else _FRAMES_PER_SECOND
         self._ticker = self.set_interval(1 / rate, self._tick, pause=True)
         self.watch_state(self.state)
 
     def watch_state(self, state: EventState) -> None:
-        """Hand it to everything that draws it."""
+        """Pass the state to the parts that draw it."""
         for widget in self.query(".card"):
             if isinstance(widget, EventView | Timeline | Numbers | SkyMap | Waveform | PulseTable):
                 widget.state = state
-        told = (state.shown, state.estimates, state.colors_ns, state.picked, state.style)
-        if told != self._told:
-            self._told = told
+        titled = (state.shown, state.estimates, state.colors_ns, state.picked, state.style)
+        if titled != self._titled:
+            self._titled = titled
             self.post_message(self.Changed())
 
     def take(self, detector: Detector) -> None:
-        """Draw another detector, if it is another, without an event."""
+        """Show a detector without an event."""
         if detector is not self.detector:
             self.detector = self.query_one(PulseTable).detector = detector
             self._change(frame=frame_of(detector), camera=Camera.around(detector.position_m))
         self.state = self.state.showing(None, ())
 
     def title(self, titles: dict[str, tuple[str, str]]) -> None:
-        """Write in the frames of the parts."""
+        """Set the titles and subtitles in the frames of the parts."""
         for name, (title, subtitle) in titles.items():
             part = self.query_one(f"#{name}")
             part.border_title, part.border_subtitle = title, subtitle
 
     def rest(self, *, resting: bool) -> None:
-        """Nothing moves while the screen is hidden."""
+        """Stop the animation while the screen is hidden (`resting`), and resume it if there is one."""
         self._ticked = time.monotonic()
         if resting or not (self.playing or self.spinning):
             self._ticker.pause()
@@ -170,7 +170,7 @@ class EventBody(Horizontal):
         self.state = replace(self.state, **values)
 
     def action_next_dom(self, by: int) -> None:
-        """The next DOM that was hit, or the one before, in order of time."""
+        """Pick the next DOM that was hit, or the one before, in order of time."""
         if (dom := self.state.dom_after(by)) is not None:
             self._pick(dom)
 
@@ -182,7 +182,7 @@ class EventBody(Horizontal):
         if self.spinning:
             state = replace(state, camera=state.camera.turned(_SPIN * passed, 0))
             self._turned += _SPIN * passed
-            # Over SSH nothing goes on drawing that nobody looks at.
+            # Over SSH a spin ends by itself, so that it does not send data for hours.
             self.spinning = not (self._over_ssh and self._turned >= 2 * np.pi)
         if self.playing:
             state = state.later(passed * self.speed)
@@ -192,14 +192,14 @@ class EventBody(Horizontal):
             self.rest(resting=False)
 
     def action_play(self) -> None:
-        """Let time run through the event, from where it stands."""
+        """Let time run from the moment that is shown, or stop it."""
         self.playing = not self.playing
         if self.playing and self.state.time_ns is None:
             self._change(time_ns=self.state.window_ns[0])
         self.rest(resting=False)
 
     def action_spin(self) -> None:
-        """Turn by itself; over SSH once around."""
+        """Turn the detector, or stop it; over SSH it makes one turn."""
         self.spinning, self._turned = not self.spinning, 0.0
         self.rest(resting=False)
 
@@ -208,7 +208,7 @@ class EventBody(Horizontal):
         self.speed = min(max(self.speed * factor, _SLOWEST), _FASTEST)
 
     def action_stretch(self, factor: float) -> None:
-        """Let the colours reach over more time, or less."""
+        """Let the colours cover more time, or less."""
         self.state = self.state.stretched(factor)
 
     def action_zoom(self, factor: float) -> None:
@@ -216,22 +216,22 @@ class EventBody(Horizontal):
         self._move(lambda camera: camera.zoomed(factor))
 
     def action_pan(self, right: float, up: float) -> None:
-        """Move what is seen."""
+        """Move the camera sideways or up and down."""
         self._move(lambda camera: camera.panned(right * _PAN, up * _PAN))
 
     def action_look_along(self, axis: str) -> None:
-        """Along an axis of the detector."""
+        """Look along an axis of the detector."""
         self._move(lambda camera: camera.seen_from(axis))
 
     def action_reset_view(self) -> None:
-        """The whole detector, as at first."""
+        """Show the whole detector, as at the start."""
         self._move(lambda _: Camera.around(self.detector.position_m))
 
-    def _move(self, how: Callable[[Camera], Camera]) -> None:
-        self._change(camera=how(self.state.camera))
+    def _move(self, change: Callable[[Camera], Camera]) -> None:
+        self._change(camera=change(self.state.camera))
 
     def action_switch(self, what: str) -> None:
-        """Show auxiliary pulses or not, lines above hits or below."""
+        """Switch a property of the style: auxiliary pulses, or lines on top of hits."""
         change: dict[str, Any] = {what: not getattr(self.state.style, what)}
         self._restyle(lambda style: replace(style, **change))
 
@@ -240,8 +240,8 @@ class EventBody(Horizontal):
         self._restyle(lambda style: replace(style, colormap=after(style.colormap, COLORMAPS)))
 
     def action_next_marker(self) -> None:
-        """The next way to draw dots."""
+        """Draw dots with the next marker."""
         self._restyle(lambda style: replace(style, marker=after(style.marker, MARKERS)))
 
-    def _restyle(self, how: Callable[[Style], Style]) -> None:
-        self._change(style=how(self.state.style))
+    def _restyle(self, change: Callable[[Style], Style]) -> None:
+        self._change(style=change(self.state.style))

@@ -1,4 +1,4 @@
-"""The events of a data set: those that a filter leaves, in an order."""
+"""The list of events that pass the filter, sorted by a column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from icereco.watch.choose import Order
 
 __all__ = ["EventList"]
 
-# Those that one looks at first come first: where there is little room, the last ones are out of sight.
+# The most important come first: where there is little room, the last ones are not visible.
 _COLUMNS = {
-    one.name: one
-    for one in (
+    column.name: column
+    for column in (
         Column("event_id", "event", 10),
         Column("kind", "kind", 14, left=True),
         Column("energy", "GeV", 5, compact),
@@ -31,7 +31,7 @@ _COLUMNS = {
     )
 }
 
-_OTHERS, _NAME = 3, 12  # methods beside the main one, and the letters of their names
+_OTHERS, _NAME = 3, 12  # number of methods besides the main one, and characters of their names
 
 
 class EventList(RowTable):
@@ -56,16 +56,16 @@ class EventList(RowTable):
         self._rows = pl.Series("row", [], dtype=pl.Int64)
 
     def show_events(self, listed: pl.DataFrame, order: Order, row: int | None) -> None:
-        """List other events, pointing at the one of this row in the file, if it is among them."""
+        """List events, with the cursor on the one of this row in the file, if it is among them."""
         columns = [_COLUMNS[name] for name in _COLUMNS if name in listed.columns]
         if "event_id" in listed.columns:
             columns[0] = replace(columns[0], width=max(len(str(listed["event_id"].max() or 0)), 6))
-        others = [name for name in listed.columns if name.startswith("error_")]
-        others = sorted(others, key=lambda name: listed[name].null_count())[:_OTHERS]
-        titles = short_names([name.removeprefix("error_") for name in others], _NAME)
+        errors = [name for name in listed.columns if name.startswith("error_")]
+        errors = sorted(errors, key=lambda name: listed[name].null_count())[:_OTHERS]
+        titles = short_names([name.removeprefix("error_") for name in errors], _NAME)
         columns += [
             Column(name, f"{title}°", len(title) + 2, "{:.2f}".format)
-            for name, title in zip(others, titles, strict=True)
+            for name, title in zip(errors, titles, strict=True)
         ]
         self.marked = order.column + ("▾" if order.descending else "▴")
         self._rows = listed["row"] if "row" in listed.columns else self._rows.clear()
@@ -79,7 +79,7 @@ class EventList(RowTable):
 
     @on(RowTable.Pointed)
     @on(RowTable.Chosen)
-    def _tell(self, event: RowTable.Pointed | RowTable.Chosen) -> None:
+    def _point(self, event: RowTable.Pointed | RowTable.Chosen) -> None:
         event.stop()
         row = self.row_at(event.row)
         if row is not None:

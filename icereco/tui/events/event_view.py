@@ -32,7 +32,7 @@ _PICK_DOTS = 8.0
 
 
 class EventView(Drawing, can_focus=True):
-    """Draws the state; keys and mouse move the camera and pick DOMs."""
+    """Draws the detector with the event; keys and mouse move the camera and pick DOMs."""
 
     BINDINGS = bindings(VIEW_KEYS)
 
@@ -40,7 +40,7 @@ class EventView(Drawing, can_focus=True):
 
     @dataclass
     class CameraMoved(Message):
-        """The user looks from elsewhere."""
+        """The user has moved the camera."""
 
         camera: Camera
 
@@ -52,25 +52,25 @@ class EventView(Drawing, can_focus=True):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)
-        self._button: int | None = None  # that is held down
+        self._button: int | None = None  # the mouse button that is held down
         self._dragged = False
         self._last = Offset()
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
-        """Draw again, unless only the pulse that is looked at has changed."""
+        """Draw again, unless only the picked pulse has changed."""
         if before is None or now is None or _seen(before) != _seen(now):
             self.redraw()
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
-        """The detector, hits, lines and what is picked."""
+        """Draw the detector, hits, lines and the picked DOM."""
         return drawn(draw_detector, self.state, columns, rows, background)
 
     def action_turn_left(self) -> None:
-        """Walk to the right around the detector."""
+        """Move the camera around the detector, towards smaller azimuth."""
         self._move(self.camera.turned(-_TURN, 0))
 
     def action_turn_right(self) -> None:
-        """Walk to the left around the detector."""
+        """Move the camera around the detector, towards larger azimuth."""
         self._move(self.camera.turned(_TURN, 0))
 
     def action_tilt_up(self) -> None:
@@ -83,7 +83,7 @@ class EventView(Drawing, can_focus=True):
 
     @property
     def camera(self) -> Camera:
-        """Where one looks from."""
+        """The camera, or a default one without a state."""
         return self.state.camera if self.state else Camera((0.0, 0.0, 0.0), 1.0)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -97,12 +97,12 @@ class EventView(Drawing, can_focus=True):
         self._move(self.camera.zoomed(1 / _WHEEL))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """A drag, or a click, begins."""
+        """Begin a drag or a click."""
         self._button, self._dragged, self._last = event.button, False, event.screen_offset
         self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Turn with the left button, move with another or with ctrl."""
+        """Turn the camera with the left button, move it with another button or with ctrl."""
         right, down = event.screen_offset - self._last
         if self._button is None or not (right or down):
             return
@@ -114,7 +114,7 @@ class EventView(Drawing, can_focus=True):
             self._move(self.camera.panned(-right * per_row / 2, down * per_row))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """A click picks the nearest hit DOM."""
+        """Pick the nearest hit DOM if the mouse has not been dragged."""
         if self._button is not None and not self._dragged:
             place = event.get_content_offset(self)
             if place is not None:
@@ -123,7 +123,7 @@ class EventView(Drawing, can_focus=True):
         self.release_mouse()
 
     def dom_at(self, column: int, row: int) -> int | None:
-        """The hit DOM that is shown nearest to a cell, if one is near."""
+        """The index of the visible hit DOM nearest to a cell; None if none is near."""
         state = self.state
         if state is None or state.shown is None or state.moment is None:
             return None

@@ -1,4 +1,4 @@
-"""The event screen within the app: the line of modes above it, the keys below."""
+"""The event screen within the app: with the mode bar above it and the key bar below."""
 
 from textual.app import ComposeResult
 
@@ -16,7 +16,7 @@ KEYS: tuple[Key, ...] = EVENT_KEYS
 
 
 class FramedEventScreen(EventScreen):
-    """Events, as one of the app's screens."""
+    """The event screen as one of the app's screens."""
 
     KEYS = KEYS
 
@@ -25,7 +25,7 @@ class FramedEventScreen(EventScreen):
         super().__init__(settings.events, settings.beside, detector, settings.runs, settings.marker)
 
     def compose(self) -> ComposeResult:
-        """The frame around the events."""
+        """Show the events between both bars."""
         yield ModeBar()
         yield from super().compose()
         yield KeyBar()

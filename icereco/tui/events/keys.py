@@ -1,4 +1,4 @@
-"""What keys do on the event screen."""
+"""The keys of the event screen."""
 
 from icereco.tui.common.list_panel import FILTER_KEYS
 from icereco.tui.common.row_table import TABLE_KEYS
@@ -33,4 +33,4 @@ EVENT_KEYS: tuple[Key, ...] = (
     *TABLE_KEYS,
     *FILTER_KEYS,
 )
-"""All of them, also those of the screen's parts, for the help and a user's keymap."""
+"""All keys, also those of the screen's parts, for the help and the user's keymap."""

@@ -8,15 +8,15 @@ __all__ = ["Answered", "DataSeen"]
 
 
 class DataSeen(Message):
-    """More of the data has been read, or they were replaced."""
+    """More events have been read, or the data were replaced."""
 
     def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
+        """Replace an older message, as only the newest counts."""
         return isinstance(message, DataSeen)
 
 
 class Answered(Message):
-    """A run has reconstructed an event."""
+    """A run has reconstructed an event, or failed to."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()

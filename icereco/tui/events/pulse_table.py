@@ -36,7 +36,7 @@ class PulseTable(RowTable):
         self._place = np.zeros(0, dtype=np.int64)
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
-        """Fill the table for another event, or point at another pulse."""
+        """Fill the table for another event, or move the cursor to another pulse."""
         if now is None:
             return
         if before is None or (before.shown, before.style, before.colors_ns) != (

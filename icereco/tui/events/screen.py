@@ -1,4 +1,4 @@
-"""The event screen: events, what reconstructions say of them, and the detector they were seen by."""
+"""The event screen: events, their reconstructions, and the detector that recorded them."""
 
 import time
 from collections.abc import Sequence
@@ -38,11 +38,11 @@ _CARD_SETS = 3
 
 
 class EventScreen(Screen[None]):
-    """Events of one data set; one of them in full.
+    """The events of one data set, one of them drawn.
 
     Attributes:
-        session: what is open.
-        reconstructors: the runs that reconstruct what is shown.
+        session: the data set that is open.
+        reconstructors: the runs that reconstruct each event that is shown.
     """
 
     KEYS = EVENT_KEYS
@@ -67,13 +67,13 @@ class EventScreen(Screen[None]):
         runs: Path | None = None,
         marker: str = "braille",
     ) -> None:
-        """Nothing is read before the screen is shown.
+        """Create the screen; nothing is read before it is shown.
 
         Args:
-            what: a data set (text may be its name), an output of `icereco reconstruct`, or a run's folder; None asks.
-            reconstructions: more files to set beside.
-            detector: whose sensors the events name; by default what the data say, or IceCube's.
-            runs: where trainings are kept.
+            what: a data set (text may be its name), an output of `icereco reconstruct`, or a run; None = to be chosen.
+            reconstructions: further files of reconstructions of the events.
+            detector: the detector that recorded the events; None = as the data say, or IceCube's.
+            runs: the folder of runs.
             marker: how dots are drawn.
         """
         super().__init__()
@@ -88,18 +88,18 @@ class EventScreen(Screen[None]):
         self._complaint: str | None = None
 
     def compose(self) -> ComposeResult:
-        """What is wrong, a welcome, and the event."""
+        """Show problems, then a welcome or the event."""
         yield Static(id="problem", markup=False)
         yield Welcome()
         yield EventBody(self.session.detector, self._marker)
 
     @property
     def body(self) -> EventBody:
-        """The event in full."""
+        """The part of the screen that shows the event."""
         return self.query_one(EventBody)
 
     def on_mount(self) -> None:
-        """Open what is wanted."""
+        """Open what the screen was created with, or show the welcome."""
         self.set_interval(_POLL_SECONDS, self._poll)
         self.add_class("-cards-0")
         if self._wanted is not None:
@@ -113,7 +113,7 @@ class EventScreen(Screen[None]):
         self.reconstructors.close()
 
     def on_screen_suspend(self) -> None:
-        """Nothing moves while the screen is hidden."""
+        """Stop the animations while the screen is hidden."""
         self.body.rest(resting=True)
 
     def on_screen_resume(self) -> None:
@@ -121,13 +121,13 @@ class EventScreen(Screen[None]):
         self.body.rest(resting=False)
 
     def on_resize(self) -> None:
-        """Where there is hardly any room, the detector has it all."""
+        """Leave all the room to the detector where there is very little."""
         self.set_class(self.size.width < 50 or self.size.height < 12, "-tiny")
 
     # What is open
 
     def open(self, what: str | Path, beside: Sequence[Path] = ()) -> None:
-        """Show the events of a data set, an output or a run; says what is wrong with it in place."""
+        """Show the events of a data set, an output or a run; what is wrong with it is shown on the screen."""
         self._wanted, self._beside = what, tuple(beside)
         try:
             self.session.open(what, beside)
@@ -148,7 +148,7 @@ class EventScreen(Screen[None]):
             self.query_one("#view").focus()
 
     @on(Welcome.Opened)
-    def _open_found(self, event: Welcome.Opened) -> None:
+    def _open_chosen(self, event: Welcome.Opened) -> None:
         self.open(event.path)
 
     def _data_changed(self) -> None:
@@ -156,7 +156,7 @@ class EventScreen(Screen[None]):
         self.post_message(DataSeen())
 
     def on_data_seen(self) -> None:
-        """List what is there now, a few times a second at most."""
+        """List what has been read, a few times a second at most."""
         wait = self._next_list - time.monotonic()
         if self.session.reading and self._generation[1] and wait > 0:
             if not self._list_due:
@@ -174,12 +174,12 @@ class EventScreen(Screen[None]):
         if self.session.generation != self._generation:
             self._find_again()
         self._show_list()
-        # Of a long list a tenth of the time goes into showing it, however long it grows.
+        # Showing a list takes at most a tenth of the time, however long the list is.
         now = time.monotonic()
         self._next_list = now + max(_LIST_SECONDS, 10 * (now - began))
 
     def _find_again(self) -> None:
-        """The event that was shown before the data were read again, or the first one."""
+        """Show the event that was shown before the data were read again, or the first one."""
         shown = self.body.state.shown
         if self.session.generation > (self._generation[0], 1) and shown is not None:
             self.notify(f"{self.session.title} was replaced, and is read again")
@@ -198,7 +198,7 @@ class EventScreen(Screen[None]):
         self._show_titles()
 
     def _poll(self) -> None:
-        """Files of reconstructions may have changed, and a run may have validated for the first time."""
+        """Read changed files of reconstructions; open a run that has validated for the first time."""
         if (
             self.session.opened is None
             and self._wanted is not None
@@ -215,7 +215,7 @@ class EventScreen(Screen[None]):
 
     def _show_problems(self) -> None:
         problems = [self._complaint, self.session.problem, *self.session.problems]
-        text = "\n".join(dict.fromkeys(one for one in problems if one))
+        text = "\n".join(dict.fromkeys(problem for problem in problems if problem))
         widget = self.query_one("#problem", Static)
         widget.update(text)
         widget.set_class(bool(text), "-shown")
@@ -257,7 +257,7 @@ class EventScreen(Screen[None]):
             self._complain(None)
 
     def action_next_event(self, by: int) -> None:
-        """The next event in the list, or the one before."""
+        """Show the next event in the list, or the one before."""
         self.query_one(EventList).move(by)
 
     # Filter and order
@@ -283,15 +283,15 @@ class EventScreen(Screen[None]):
         self._show_list()
 
     def action_sort(self, column: str) -> None:
-        """Worst or brightest first, or as in the file."""
+        """Sort the list: worst or brightest first, or as in the file."""
         if column in self.session.listed.columns:
             self._order(column, descending=column != "row")
             self.query_one(EventList).move(-self.session.total)
         else:
-            self.notify(f"there is no {column} to sort by: it needs a truth and a file of reconstructions")
+            self.notify(f"cannot sort by {column}: it needs the truth and a file of reconstructions")
 
     def action_filter(self) -> None:
-        """Open the line in which a filter is typed."""
+        """Show the list, and move the focus to its filter."""
         panel = self.query_one(ListPanel)
         if not panel.display:
             self.toggle_class("-flip-list")
@@ -300,12 +300,12 @@ class EventScreen(Screen[None]):
     # Which parts have room
 
     def action_toggle_list(self) -> None:
-        """The list of events, or more room for the detector."""
+        """Show or hide the list of events."""
         self.toggle_class("-flip-list")
         self.query_one(EventList if self.query_one(ListPanel).display else "#view").focus()
 
     def action_next_cards(self) -> None:
-        """The next set of cards, where not all have room."""
+        """Show the next set of cards, where there is no room for all."""
         self.remove_class(f"-cards-{self._card_set}")
         self._card_set = (self._card_set + 1) % _CARD_SETS
         self.add_class(f"-cards-{self._card_set}")
@@ -314,7 +314,7 @@ class EventScreen(Screen[None]):
 
     @work(group="dialogs")
     async def action_open(self) -> None:
-        """Ask for something to open."""
+        """Ask for a data set, an output or a run, and open it."""
         question = AskPath("open events", "a data set, an output, or a run", names_known())
         what = await self.app.push_screen_wait(question)
         if what is not None:
@@ -322,9 +322,9 @@ class EventScreen(Screen[None]):
 
     @work(group="dialogs")
     async def action_add(self) -> None:
-        """Ask for a file of reconstructions to set beside."""
+        """Ask for a file of reconstructions of the events, and add it."""
         hint = "an output of icereco reconstruct, or a table with event_id and X_azimuth, X_zenith"
-        path = await self.app.push_screen_wait(AskPath("set reconstructions beside", hint))
+        path = await self.app.push_screen_wait(AskPath("add reconstructions", hint))
         if path is None:
             return
         try:
@@ -337,12 +337,12 @@ class EventScreen(Screen[None]):
 
     @work(group="dialogs")
     async def action_next_method(self) -> None:
-        """Look at another method: its line is the bright one, and its density is on the sky."""
-        methods = [one.name for one in self.body.state.estimates]
+        """Make another method the main one: its line is bright, and its density is on the sky."""
+        methods = [estimate.name for estimate in self.body.state.estimates]
         if len(methods) > MOST_LINES:
-            things = [(name, "") for name in methods]
+            choices = [(name, "") for name in methods]
             chosen = await self.app.push_screen_wait(
-                Choose("look at a method", things, f"{len(methods)} methods")
+                Choose("look at a method", choices, f"{len(methods)} methods")
             )
         else:
             chosen = after(methods[0], methods) if methods else None
@@ -353,12 +353,12 @@ class EventScreen(Screen[None]):
 
     @work(group="dialogs")
     async def action_reconstruct(self) -> None:
-        """Ask for a run, and reconstruct with it every event that is shown from now on."""
+        """Ask for a run, and reconstruct with it every event that is shown from now on, or no longer."""
         choices = [(run.name, self._about(run)) for run in list_runs(self.runs) if run.best.is_file()]
         if not choices:
             self.notify(f"no run in {self.runs} has weights yet; train one with: icereco train")
             return
-        hint = "reconstructs the events you look at; choose it again to stop"
+        hint = "reconstructs the events you look at; choose it again to stop it"
         name = await self.app.push_screen_wait(Choose("reconstruct with a run", choices, hint))
         if name is not None:
             self.reconstructors.toggle(RunFolder(self.runs / name))
@@ -376,7 +376,7 @@ class EventScreen(Screen[None]):
         self._show_titles()
 
     def on_answered(self, message: Answered) -> None:
-        """Show what a run says of an event."""
+        """Show what a run has reconstructed, or why it could not."""
         answer = message.answer
         if answer.problem is not None:
             self._complain(answer.problem)

@@ -1,4 +1,4 @@
-"""The sky with the truth, reconstructions, and contours of what kappa says."""
+"""The sky with the truth, the reconstructions, and contours of their posteriors."""
 
 from textual.reactive import var
 from textual.strip import Strip
@@ -11,7 +11,7 @@ __all__ = ["SkyMap"]
 
 
 class SkyMap(Drawing):
-    """All of the sky, or what lies around the main reconstruction."""
+    """The whole sky, or the sky around the main reconstruction."""
 
     state: var[EventState | None] = var(None)
 
@@ -20,12 +20,12 @@ class SkyMap(Drawing):
         self.zoomed = zoomed
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
-        """Draw again if it matters here."""
+        """Draw again if the event, its estimates or the style have changed."""
         if before is None or now is None or _seen(before) != _seen(now):
             self.redraw()
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
-        """Density, grid, contours, and a letter for each direction."""
+        """Draw the density, a grid, contours, and a character for each direction."""
         return drawn(draw_sky_zoom if self.zoomed else draw_all_sky, self.state, columns, rows, background)
 
 

@@ -20,7 +20,7 @@ TIMELINE_KEYS: tuple[Key, ...] = (
     Key("enter", "whole", "Whole event", "Time"),
 )
 
-_STEP = 0.01  # of what is shown, of one press
+_STEP = 0.01  # of the time that is shown, per key press
 
 
 class Timeline(Drawing, can_focus=True):
@@ -32,7 +32,7 @@ class Timeline(Drawing, can_focus=True):
 
     @dataclass
     class TimeMoved(Message):
-        """The user looks at another moment; None = after the last pulse."""
+        """The user has moved to another moment; None = after the last pulse."""
 
         time_ns: float | None
 
@@ -41,12 +41,12 @@ class Timeline(Drawing, can_focus=True):
         self._held = False
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
-        """Draw again if it matters here."""
+        """Draw again if the event, the moment, the colours or the style have changed."""
         if before is None or now is None or _seen(before) != _seen(now):
             self.redraw()
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
-        """Bars above an axis."""
+        """Draw bars above an axis."""
         return drawn(draw_timeline, self.state, columns, rows, background)
 
     def action_earlier(self) -> None:
@@ -58,11 +58,11 @@ class Timeline(Drawing, can_focus=True):
         self.step(1)
 
     def action_whole(self) -> None:
-        """After the last pulse."""
+        """Show the whole event, as after its last pulse."""
         self.post_message(self.TimeMoved(None))
 
     def step(self, steps: int) -> None:
-        """Move the moment by hundredths of what is shown."""
+        """Move the moment by hundredths of the time that is shown."""
         if self.state is None or self.state.shown is None:
             return
         low, high = self.state.window_ns
@@ -71,7 +71,7 @@ class Timeline(Drawing, can_focus=True):
         self.post_message(self.TimeMoved(None if moved >= high else max(moved, low)))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Go to the moment under the mouse."""
+        """Show the moment under the mouse."""
         self._held = True
         self.capture_mouse()
         self._go(event)

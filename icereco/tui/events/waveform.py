@@ -16,12 +16,12 @@ class Waveform(Drawing):
     state: var[EventState | None] = var(None)
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
-        """Draw again if it matters here."""
+        """Draw again if the event, the picked DOM or pulse, the colours or the style have changed."""
         if before is None or now is None or _seen(before) != _seen(now):
             self.redraw()
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
-        """Stems, curve and an axis; a hint while nothing is picked."""
+        """Draw stems, a curve and an axis; a hint while no DOM is picked."""
         return drawn(draw_waveform, self.state, columns, rows, background)
 
 

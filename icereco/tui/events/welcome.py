@@ -1,4 +1,4 @@
-"""What the event screen shows while nothing is open: what could be, and how to come by events."""
+"""What the event screen shows while nothing is open: the files to choose from, and how to make events."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ Choose something below, or press [b]o[/b] to open a file from elsewhere. To get 
 
 
 class Welcome(Vertical):
-    """A few words and a list of files."""
+    """A short text and a list of files."""
 
     DEFAULT_CSS: ClassVar[str] = """
     Welcome { padding: 1 3; height: 1fr; }
@@ -35,17 +35,17 @@ class Welcome(Vertical):
 
     @dataclass
     class Opened(Message):
-        """The user wants to see this."""
+        """The user has chosen a file or folder."""
 
         path: Path
 
     def compose(self) -> ComposeResult:
-        """The words, and the list."""
+        """Show the text and the list."""
         yield Static(_TEXT)
         yield OptionList()
 
     def list_files(self, folder: Path, runs: Path) -> None:
-        """What could be opened from a folder, and of its runs."""
+        """List what can be opened from a folder, and the runs that have validated."""
         files = self.query_one(OptionList)
         files.clear_options()
         files.add_options([Option(str(path), id=str(path)) for path in found_here(folder, runs)])

@@ -1,4 +1,4 @@
-"""The jobs: what waits, what runs, what became of the rest, and what they printed."""
+"""The jobs: which of them wait, run or have ended, and what they printed."""
 
 import shlex
 import time
@@ -52,11 +52,11 @@ class JobsScreen(Screen[None]):
         self.listed: tuple[Job, ...] = ()
         self._shown: tuple[str, Tail] | None = None
         self._follower = Follower(
-            lambda: tuple(self.jobs.all()), lambda found: self.post_message(JobsSeen(found))
+            lambda: tuple(self.jobs.all()), lambda jobs: self.post_message(JobsSeen(jobs))
         )
 
     def compose(self) -> ComposeResult:
-        """The table, and what the job printed."""
+        """Show the table over the output of a job."""
         yield ModeBar()
         with Vertical():
             yield DataTable[Text](id="jobs", cursor_type="row")
@@ -75,15 +75,15 @@ class JobsScreen(Screen[None]):
         self._timer = self.set_interval(1.0, self._follower.poke)
 
     def on_unmount(self) -> None:
-        """Let the thread end."""
+        """End the thread that looks for jobs."""
         self._follower.stop()
 
     def on_screen_suspend(self) -> None:
-        """Nothing is followed that is not on the screen."""
+        """Stop looking for jobs while the screen is hidden."""
         self._timer.pause()
 
     def on_screen_resume(self) -> None:
-        """Read what happened while another screen was in front."""
+        """Look for jobs again."""
         self._timer.resume()
         self._follower.poke()
 
@@ -138,13 +138,13 @@ class JobsScreen(Screen[None]):
     # Keys
 
     def action_new(self) -> None:
-        """A form for a new training."""
+        """Open the form for a new training."""
         from icereco.tui.runs.launch_screen import LaunchScreen
 
         self.app.push_screen(LaunchScreen(self.settings.runs), lambda _name: self._follower.poke())
 
     def action_cancel(self) -> None:
-        """Take it out of the queue, or forget it."""
+        """Ask, then remove the job under the cursor from the queue or from the list."""
         if (job := self.current) is None:
             return
 
@@ -152,11 +152,11 @@ class JobsScreen(Screen[None]):
             if yes:
                 self._do(lambda: self.jobs.cancel(job))
 
-        what = "It leaves the queue." if job.state == "waiting" else "Its output is forgotten; its run stays."
+        what = "It leaves the queue." if job.state == "waiting" else "Its output is deleted; its run is kept."
         self.app.push_screen(ConfirmScreen(f"remove job {job.run}?", what), answered)
 
     def action_again(self) -> None:
-        """The same command once more."""
+        """Ask, then queue the same command again."""
         job = self.current
         if job is None or job.state in ("waiting", "running"):
             return
@@ -169,7 +169,7 @@ class JobsScreen(Screen[None]):
         self.app.push_screen(ConfirmScreen(f"queue {job.run} again?", detail), answered)
 
     def action_run(self) -> None:
-        """The run that it makes."""
+        """Show the job's run on the training screen."""
         if (job := self.current) is not None:
             self.app.switch_mode("train")
             self.app.call_later(self._go_to, self.settings.runs / job.run)
@@ -179,9 +179,9 @@ class JobsScreen(Screen[None]):
         if show is not None:
             show(run)
 
-    def _do(self, deed: Callable[[], object]) -> None:
+    def _do(self, action: Callable[[], object]) -> None:
         try:
-            deed()
+            action()
         except IcerecoError as error:
             self.notify(str(error), severity="error", markup=False)
         self._follower.poke()

@@ -41,7 +41,7 @@ Row = Plugin | Declaration | CardFolder
 
 
 class ComponentsScreen(Screen[None]):
-    """A table of everything that plugins provide, those that failed first."""
+    """A table of everything that plugins provide, with plugins that failed to load first."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -53,7 +53,7 @@ class ComponentsScreen(Screen[None]):
         self.rows: list[Row] = []
 
     def compose(self) -> ComposeResult:
-        """The table, and what is under its cursor."""
+        """Show the table on the left, and what is under its cursor on the right."""
         yield ModeBar()
         with Horizontal():
             yield FitTable(("kind", "name", "plugin"), giving=("plugin", "name"), id="components")
@@ -77,25 +77,25 @@ class ComponentsScreen(Screen[None]):
         table.fill([cells for _, cells in kept])
         table.border_subtitle = f"{len(kept)} of {len(listed)} with {self.wanted}" if wanted else ""
         if not kept:
-            self._tell("nothing", Text(f"Nothing here is called {self.wanted}."))
+            self._describe("nothing", Text(f"No component or plugin matches {self.wanted}."))
 
     @on(DataTable.RowHighlighted)
     def _show(self, event: DataTable.RowHighlighted) -> None:
         match self.rows[event.cursor_row]:
             case Plugin() as plugin:
-                self._tell(plugin.entry, _about_plugin(plugin))
+                self._describe(plugin.entry, _about_plugin(plugin))
             case CardFolder() as card:
-                self._tell(card.name, _about_card(card))
+                self._describe(card.name, _about_card(card))
             case declaration:
-                self._tell(declaration.component.name, _about(declaration))
+                self._describe(declaration.component.name, _about(declaration))
 
-    def _tell(self, title: str, about: RenderableType) -> None:
+    def _describe(self, title: str, about: RenderableType) -> None:
         self.query_one("#details").border_title = title
         self.query_one("#about", Static).update(about)
 
     @work(group="questions")
     async def action_filter(self) -> None:
-        """Only rows with a text."""
+        """Ask for a text, and show only the rows that contain it."""
         wanted = await self.app.push_screen_wait(AskScreen("show only rows with", self.wanted))
         if wanted is not None:
             self.wanted = wanted
@@ -103,9 +103,9 @@ class ComponentsScreen(Screen[None]):
 
 
 def _everything() -> list[Row]:
-    """What is not loaded first."""
+    """All rows; plugins that are not loaded come first."""
     known = registry()
-    declared = [one for kind in KINDS for one in known.of_kind(kind)]
+    declared = [declaration for kind in KINDS for declaration in known.of_kind(kind)]
     return [*(plugin for plugin in known.plugins if plugin.error), *declared, *known.cards]
 
 
@@ -125,7 +125,7 @@ def _about_plugin(plugin: Plugin) -> Text:
 
 
 def _about_card(card: CardFolder) -> Text:
-    text = Text("a detector card, drawn among the data (5)\n", style="bold")
+    text = Text("a detector card, drawn on the data screen (5)\n", style="bold")
     text.append(f"{card.plugin.distribution} {card.plugin.version} · {card.folder}\n", style="not bold dim")
     return text.append(f'\n[detector]\nuse = "{card.name}"', style="not bold")
 

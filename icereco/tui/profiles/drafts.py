@@ -1,4 +1,4 @@
-"""The profiles that one can choose from: those that ship, files of one's own, and what is written but not saved."""
+"""The profiles to choose from: those that ship, the user's own files, and unsaved changes of these."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Drafts", "Listed", "copy_problem", "listed_profiles"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One profile: its name as `--profile` takes it, its file, one line about it, and whether it ships."""
+    """One profile: its name as after `--profile`, its file, one line about it, and whether icereco ships it."""
 
     name: str
     path: Path
@@ -23,12 +23,12 @@ class Listed:
 
     @property
     def label(self) -> str:
-        """As short as it can be told from others."""
+        """The name that the list shows."""
         return self.path.stem
 
 
 class Drafts:
-    """Texts of files that differ from what is saved; they are kept while one looks at others."""
+    """Unsaved texts of files, kept while the user looks at other files."""
 
     def __init__(self) -> None:
         self._texts: dict[Path, str] = {}
@@ -40,11 +40,11 @@ class Drafts:
         return path in self._texts
 
     def text(self, path: Path) -> str:
-        """The draft of a file, or what is in it."""
+        """The draft of a file, or its content if there is none."""
         return self._texts[path] if path in self._texts else _read(path)
 
     def keep(self, path: Path, text: str) -> None:
-        """Keep a text unless it is that of the file."""
+        """Keep a text as the draft of a file; drop the draft if the text is the file's content."""
         if text == _read(path):
             self._texts.pop(path, None)
         else:
@@ -68,10 +68,10 @@ def _read(path: Path) -> str:
 
 
 def listed_profiles(folder: Path) -> list[Listed]:
-    """Those that ship, by name; then the TOML files of a folder that look like profiles."""
+    """The profiles that ship, by name; then the TOML files of a folder that look like profiles."""
     shipped = [_listed(name, data_dir("profiles") / f"{name}.toml", shipped=True) for name in profile_names()]
     own = [_listed(f"./{path.name}", path, shipped=False) for path in sorted(folder.glob("*.toml"))]
-    return [one for one in [*shipped, *own] if one is not None]
+    return [listed for listed in [*shipped, *own] if listed is not None]
 
 
 def _listed(name: str, path: Path, *, shipped: bool) -> Listed | None:
@@ -88,10 +88,10 @@ def _listed(name: str, path: Path, *, shipped: bool) -> Listed | None:
 
 
 def copy_problem(folder: Path, name: str) -> str | None:
-    """What is wrong with a file name for a copy."""
+    """What is wrong with a file name for a copy; None if nothing is."""
     stem = name.removesuffix(".toml")
     if not stem.replace("-", "").replace("_", "").isalnum():
-        return "letters, digits, '-' and '_'"
+        return "a name has letters, digits, '-' and '_'"
     if stem in profile_names():
-        return f"{stem} is the name of one that ships"
-    return "there is such a file already" if (folder / f"{stem}.toml").exists() else None
+        return f"{stem} is the name of a profile that ships"
+    return f"{stem}.toml exists already" if (folder / f"{stem}.toml").exists() else None

@@ -1,4 +1,4 @@
-"""The profiles: looked at, copied, edited, with every problem at its line."""
+"""The profiles: shown, copied and edited, with every problem listed with its line."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ KEYS: tuple[Key, ...] = (
 
 
 class ProfilesScreen(Screen[None]):
-    """A list, a text, and what is wrong with it."""
+    """The list of profiles, the text of one, and its problems."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -55,7 +55,7 @@ class ProfilesScreen(Screen[None]):
         self._lines: list[int | None] = []  # of the problems
 
     def compose(self) -> ComposeResult:
-        """The list at the left."""
+        """Show the list on the left, and text and problems on the right."""
         yield ModeBar()
         with Horizontal():
             yield OptionList(id="profiles")
@@ -65,12 +65,12 @@ class ProfilesScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Begin with the list."""
+        """Start with the focus on the list."""
         self.query_one("#profiles").border_title = "profiles"
         self.query_one("#profiles").focus()
 
     def on_screen_resume(self) -> None:
-        """Others may have written files in the meantime."""
+        """List the profiles again if files have changed in the meantime."""
         if self.listed != (listed := listed_profiles(self.folder)):
             self._fill(listed, self.current.name if self.current else "quick")
 
@@ -78,8 +78,8 @@ class ProfilesScreen(Screen[None]):
         self.listed = listed
         options = self.query_one("#profiles", OptionList)
         options.clear_options()
-        options.add_options(Option(self._prompt(one)) for one in self.listed)
-        names = [one.name for one in self.listed]
+        options.add_options(Option(self._prompt(profile)) for profile in self.listed)
+        names = [profile.name for profile in self.listed]
         options.highlighted = names.index(name) if name in names else 0
 
     def _prompt(self, listed: Listed) -> Text:
@@ -93,12 +93,12 @@ class ProfilesScreen(Screen[None]):
 
     @property
     def text(self) -> TextArea:
-        """The text of the profile."""
+        """The widget with the text of the profile."""
         return self.query_one("#text", TextArea)
 
     @property
     def drafts(self) -> Drafts:
-        """What is not saved."""
+        """The unsaved texts, which the app keeps."""
         return host_of(self).drafts
 
     @property
@@ -132,7 +132,7 @@ class ProfilesScreen(Screen[None]):
         self._check_soon = self.set_timer(0.2, self._check)
 
     def _mark(self) -> None:
-        """Say at the text and in the list what is not saved."""
+        """Mark unsaved changes at the text and in the list."""
         if (listed := self.current) is None:
             return
         place = self.listed.index(listed)
@@ -143,7 +143,7 @@ class ProfilesScreen(Screen[None]):
         self.text.border_subtitle = subtitle
 
     def _check(self) -> None:
-        """Every problem of the text as it is now, not only as it was saved."""
+        """List every problem of the text as it is now, saved or not."""
         if (listed := self.current) is None:
             return
         problems = self._problems(listed)
@@ -154,9 +154,8 @@ class ProfilesScreen(Screen[None]):
         box.set_class(bool(problems), "-wrong")
         for problem in problems:
             box.add_option(Option(Text(str(problem).replace("\n", " "))))
-        self._lines = [
-            one.origin.line if Path(one.origin.source) == listed.path else None for one in problems
-        ]
+        origins = [problem.origin for problem in problems]
+        self._lines = [at.line if Path(at.source) == listed.path else None for at in origins]
         self._mark()
 
     def _problems(self, listed: Listed) -> list[Problem]:
@@ -180,7 +179,7 @@ class ProfilesScreen(Screen[None]):
         self.text.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer names only what can be done."""
+        """Whether the footer shows an action: only if it is possible now."""
         del parameters
         if action == "leave":
             return self.focused is not self.query_one("#profiles")
@@ -189,11 +188,11 @@ class ProfilesScreen(Screen[None]):
     # Keys
 
     def action_leave(self) -> None:
-        """Back to the list."""
+        """Move the focus back to the list."""
         self.query_one("#profiles").focus()
 
     def action_resolved(self) -> None:
-        """With every value and where it comes from, or as it is written."""
+        """Switch between the profile with every value and its origin, and its own text."""
         if self.unsaved:
             self.notify("save first: f5", severity="warning")
             return
@@ -202,7 +201,7 @@ class ProfilesScreen(Screen[None]):
 
     @work(group="questions")
     async def action_copy(self) -> None:
-        """A file of one's own, in the working directory."""
+        """Ask for a name, and copy the profile to a file in the working directory."""
         if (listed := self.current) is None:
             return
         start = f"my-{Path(listed.name).stem}"
@@ -235,7 +234,7 @@ class ProfilesScreen(Screen[None]):
 
     @work(group="questions")
     async def action_train(self) -> None:
-        """The form of a new training, with this profile."""
+        """Open the form for a new training with this profile."""
         if (listed := self.current) is None:
             return
         if self.unsaved and not await self.app.push_screen_wait(

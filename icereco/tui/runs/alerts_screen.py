@@ -1,4 +1,4 @@
-"""All alerts in full: the bar at the top has room for one."""
+"""All alerts in full: the bar at the top has room for only one."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ __all__ = ["AlertsScreen"]
 
 
 class AlertsScreen(ModalScreen[None]):
-    """A row for each: of which run, what, and what can be done."""
+    """Shows a row for each alert: the run, the kind, and the message."""
 
     BINDINGS = bindings((Key("escape,a,q,enter", "dismiss", "Close", "Window"),))
 
@@ -26,11 +26,11 @@ class AlertsScreen(ModalScreen[None]):
         self.alerts = alerts
 
     def compose(self) -> ComposeResult:
-        """A table that scrolls."""
+        """Show a table that scrolls."""
         with VerticalScroll(classes="window") as window:
             window.border_title = "alerts"
             window.border_subtitle = "esc closes"
-            yield Static(self._table() if self.alerts else "Nothing is wrong.")
+            yield Static(self._table() if self.alerts else "There are no alerts.")
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

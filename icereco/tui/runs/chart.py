@@ -26,7 +26,7 @@ def _place(place: float) -> str:
 
 
 class Chart(Widget, can_focus=True):
-    """Draws what it is given; tells where it is clicked, and how the wheel turns."""
+    """Draws curves, and reports clicks and turns of the mouse wheel."""
 
     @dataclass
     class Pointed(Message):
@@ -36,7 +36,7 @@ class Chart(Widget, can_focus=True):
 
     @dataclass
     class Wheeled(Message):
-        """The wheel asks for a part so wide."""
+        """The wheel was turned: the part shown is to become `factor` times as wide."""
 
         factor: float
 
@@ -51,12 +51,12 @@ class Chart(Widget, can_focus=True):
         self._strips: list[Strip] = []
 
     def show(self, title: str, curves: Sequence[Curve], view: View, unit: str) -> None:
-        """Other curves, or another view of them."""
+        """Show other curves, or another view of them."""
         self._title, self._curves, self._view, self._unit = title, curves, view, unit
-        self.call_next(self._redraw)  # chart by chart, so that keys get through between two
+        self.call_next(self._redraw)  # chart by chart, so that keys are handled between two charts
 
     def clear(self) -> None:
-        """No curves, until others come."""
+        """Show no curves, until others follow."""
         self.show(self._title, (), self._view, self._unit)
 
     def on_resize(self, event: Resize) -> None:
@@ -84,7 +84,7 @@ class Chart(Widget, can_focus=True):
         self.refresh()
 
     def _legend(self) -> Text:
-        """The names of the curves in their colours, with their dashes if some have any and there is room for those."""
+        """The names of the curves in their colours, with signs for their dashes if there are any and room for them."""
         named = [curve for curve in self._curves if curve.label]
         room = self.size.width - 6
         signed = [f"{_SIGNS[curve.dash]} {curve.label}" for curve in named]
@@ -98,14 +98,14 @@ class Chart(Widget, can_focus=True):
         return line
 
     def _reading(self) -> Text:
-        """What the curves say at the cursor."""
+        """The values of the curves at the cursor."""
         line, room = Text(), self.size.width - 6
         if self._view.cursor is None or self._plot is None:
             return line
         for curve in self._curves:
-            if (found := reading(curve, self._view, self._plot.columns)) is None:
+            if (values := reading(curve, self._view, self._plot.columns)) is None:
                 continue
-            place, mean, low, high = found
+            place, mean, low, high = values
             if not line:
                 line.append(f"{_place(place)}{'' if room < 40 else f' {self._unit}'}", style="dim")
             text = f" {compact(mean, 4)}"
@@ -117,7 +117,7 @@ class Chart(Widget, can_focus=True):
         return line
 
     def render_line(self, y: int) -> Strip:
-        """One line of what was drawn."""
+        """Return one line of the drawing."""
         if y < len(self._strips):
             return self._strips[y]
         return Strip.blank(self.size.width, self.rich_style)

@@ -1,4 +1,4 @@
-"""As many charts as there is room for; the others are on further pages."""
+"""A page of as many charts as there is room for; the others are on further pages."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ __all__ = ["Charted", "ChartGrid", "shape_of"]
 
 @dataclass(frozen=True, slots=True)
 class Charted:
-    """What one chart shows."""
+    """The content of one chart."""
 
     title: str
     curves: Sequence[Curve]
 
 
 def shape_of(size: Size, count: int) -> tuple[int, int]:
-    """Columns and rows of charts that one can still read."""
+    """Columns and rows of charts that are still readable."""
     least_width, least_height = (27, 9) if size.width < 130 else (42, 12)
     columns = max(min(size.width // least_width, 4), 1)
     rows = max(size.height // least_height, 1)
@@ -39,7 +39,7 @@ class ChartGrid(Grid):
 
     Attributes:
         page: from 0.
-        large: one chart alone on the page.
+        large: whether there is one chart alone on the page.
     """
 
     page = 0
@@ -47,7 +47,7 @@ class ChartGrid(Grid):
 
     @dataclass
     class Reshaped(Message):
-        """There is room for another number of charts."""
+        """The number of charts that fit may have changed."""
 
     def __init__(self, marker: str, id: str) -> None:  # noqa: A002 -- Textual's own name
         super().__init__(id=id)
@@ -56,12 +56,12 @@ class ChartGrid(Grid):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Columns and rows now."""
+        """Columns and rows of charts at the present size."""
         return (1, 1) if self.large else shape_of(self.size, self.count)
 
     @property
     def pages(self) -> int:
-        """How many there are."""
+        """The number of pages."""
         columns, rows = self.shape
         return max(math.ceil(self.count / (columns * rows)), 1)
 
@@ -82,13 +82,13 @@ class ChartGrid(Grid):
         return None
 
     def enlarge(self, number: int) -> None:
-        """Show one chart alone, or all again."""
+        """Show one chart alone on the page, or several again."""
         self.large = not self.large
         columns, rows = self.shape
         self.page = number // (columns * rows)
 
     def show(self, charts: Sequence[Charted], view: View, unit: str) -> None:
-        """The charts of this page, in their order."""
+        """Show the charts of this page, in their order."""
         columns, _ = self.shape
         self.styles.grid_size_columns = columns
         widgets = list(self.query(Chart))
@@ -100,11 +100,11 @@ class ChartGrid(Grid):
             widget.show(chart.title, chart.curves, view, unit)
 
     def clear(self) -> None:
-        """Leave the charts where they are, without curves: others are about to come."""
+        """Keep the charts in place without their curves, as others are about to follow."""
         for widget in self.query(Chart):
             widget.clear()
 
     def on_resize(self, event: Resize) -> None:
-        """Another number may fit."""
+        """Report that the number of charts that fit may have changed."""
         del event
         self.post_message(self.Reshaped())

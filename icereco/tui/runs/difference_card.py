@@ -1,4 +1,4 @@
-"""Settings in which a run differs from the baseline."""
+"""A card with the settings in which a run differs from the baseline."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ __all__ = ["DifferenceCard", "short_value"]
 
 
 def short_value(value: Any) -> str:
-    """A setting in few characters."""
+    """The value of a setting in few characters."""
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class DifferenceCard(Widget):
-    """Names, values here, and values of the baseline in parentheses."""
+    """Shows names and values of the settings that differ, with the baseline's values in parentheses."""
 
     pair: reactive[tuple[RunView | None, RunView | None]] = reactive((None, None), layout=True)
 
@@ -30,12 +30,12 @@ class DifferenceCard(Widget):
             return Text("b pins a run as baseline", style="dim")
         if run.path == baseline.path:
             return Text("this run is the baseline", style="dim")
-        found = differences(run.settings, baseline.settings)
-        if not found:
+        differing = differences(run.settings, baseline.settings)
+        if not differing:
             return Text("the same settings", style="dim")
-        return Text("\n").join(self._line(*one) for one in found)
+        return Text("\n").join(self._line(*setting) for setting in differing)
 
-    def _line(self, name: str, here: Any, there: Any) -> Text:
+    def _line(self, name: str, value: Any, baseline: Any) -> Text:
         line = Text(name, style="dim", no_wrap=True, overflow="ellipsis")
-        line.append(f" {short_value(here)}", style="not dim")
-        return line.append(f" ({short_value(there)})")
+        line.append(f" {short_value(value)}", style="not dim")
+        return line.append(f" ({short_value(baseline)})")

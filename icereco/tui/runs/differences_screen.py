@@ -1,4 +1,4 @@
-"""Settings of several runs side by side: only those that differ."""
+"""The settings that differ among several runs, side by side."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ __all__ = ["DifferencesScreen"]
 
 
 class DifferencesScreen(ModalScreen[None]):
-    """A row for each setting, a column for each run."""
+    """Shows a row for each setting that differs, and a column for each run."""
 
     BINDINGS = bindings((Key("escape,d,q,enter", "dismiss", "Close", "Window"),))
 
@@ -26,7 +26,7 @@ class DifferencesScreen(ModalScreen[None]):
         self.runs = runs
 
     def compose(self) -> ComposeResult:
-        """A table that scrolls."""
+        """Show a table that scrolls."""
         with VerticalScroll(classes="window") as window:
             window.border_title = "settings that differ"
             window.border_subtitle = "esc closes"
@@ -34,7 +34,7 @@ class DifferencesScreen(ModalScreen[None]):
 
     def _table(self) -> Table | str:
         if len(self.runs) < 2:
-            return "Overlay runs with space, or pin one with b: then their settings are compared here."
+            return "Overlay runs with space, or pin one as baseline with b, to compare their settings here."
         names = dict.fromkeys(name for run in self.runs for name in run.settings)
         rows = {name: [short_value(run.settings.get(name)) for run in self.runs] for name in names}
         differing = {name: values for name, values in rows.items() if len(set(values)) > 1}

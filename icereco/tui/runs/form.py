@@ -1,4 +1,4 @@
-"""The form for a new training: fields from the components' own options, and the command line that they make."""
+"""The form for a new training: fields from the options of components, and the command line that they result in."""
 
 import os
 import shlex
@@ -32,8 +32,8 @@ class Field:
     Attributes:
         key: "role.option".
         text: its value in the profile, as TOML; empty where it is not set.
-        choices: what it can be, empty where anything can be written.
-        description: one line for people.
+        choices: the allowed values, empty where any text may be written.
+        description: one line about it.
     """
 
     key: str
@@ -49,13 +49,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a form says.
+    """The content of a form.
 
     Attributes:
         profile: name or file.
-        changes: "role.option" to its value, where the profile says otherwise.
+        changes: "role.option" to its value, where it differs from the profile's.
         name: of the run.
-        data: what to train on, each as after `--data`; none to simulate.
+        data: the data sets to train on, each as after `--data`; empty to simulate events.
     """
 
     profile: str
@@ -65,17 +65,17 @@ class Entry:
 
     @property
     def overrides(self) -> list[str]:
-        """As `-o` takes them."""
+        """The changes, each as after `-o`."""
         return [f"{key}={text}" for key, text in self.changes.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is right or wrong with an entry.
+    """The result of checking an entry.
 
     Attributes:
-        profile: what it describes, None where something is wrong.
-        problems: "role.option", "name" or "data 2" to what is wrong there; "" for what is wrong elsewhere.
+        profile: the profile with the changes, None where something is wrong.
+        problems: "role.option", "name" or "data 2" to what is wrong there; "" for what belongs to no field.
     """
 
     profile: Profile | None
@@ -83,7 +83,7 @@ class Verdict:
 
 
 def judge(entry: Entry, runs: Path) -> Verdict:
-    """Check an entry as the command line would, and say what belongs to which field."""
+    """Check an entry as the command line would; each problem is assigned to its field."""
     problems = _name_problems(entry.name, runs)
     chosen = []
     for number, text in enumerate(entry.data):
@@ -102,15 +102,15 @@ def _name_problems(name: str, runs: Path) -> dict[str, str]:
     if not is_run_name(name):
         return {"name": "a name has letters, digits, '.', '_' and '-'"}
     if (runs / name).exists():
-        return {"name": f"{runs / name} is there already"}
+        return {"name": f"{runs / name} exists already"}
     if any(job.run == name and job.state in ("waiting", "running") for job in JobFolder(runs).all()):
-        return {"name": "a job of that name is there already; look at Jobs (6)"}
+        return {"name": "a job of this name exists already; see Jobs (6)"}
     return {}
 
 
 @contextmanager
 def _problem_of(field: str, problems: dict[str, str]) -> Iterator[None]:
-    """What goes wrong in the block is a problem of a field."""
+    """Record an error that is raised in the block as a problem of a field."""
     try:
         yield
     except IcerecoError as error:
@@ -163,7 +163,7 @@ def _choices(info: FieldInfo) -> tuple[str, ...]:
 
 
 def data_words(data: Iterable[str]) -> str:
-    """What the name of a run says of its data, be they there yet or not."""
+    """The part of a run's name that is about its data, whether these exist yet or not."""
     return "+".join(map(_data_word, data)) or "simulated"
 
 
@@ -175,15 +175,15 @@ def _data_word(text: str) -> str:
 
 
 def arguments_of(entry: Entry, runs: Path) -> list[str]:
-    """The words behind `icereco` that start the training."""
+    """The arguments of `icereco` that start the training."""
     run, data = RunFolder(runs / entry.name), map(_expanded, entry.data)
     return train_arguments(entry.profile, run, data=data, overrides=entry.overrides)
 
 
 def _expanded(data: str) -> str:
-    return os.path.expanduser(data)  # noqa: PTH111 -- Path would drop ./, which says that it is no name
+    return os.path.expanduser(data)  # noqa: PTH111 -- Path would drop ./, which marks it as a path
 
 
 def command_line(arguments: list[str]) -> str:
-    """As one would type it."""
+    """The command as the user would type it."""
     return shlex.join(["icereco", *arguments])

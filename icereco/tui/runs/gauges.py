@@ -1,4 +1,4 @@
-"""How busy the machine is, as bars."""
+"""The load of the machine, as bars."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["Gauge", "Gauges", "gauges_of"]
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """One line: a name, how full (0 to 1, or None where there is no limit), and what it reads."""
+    """One line: a name, how full the bar is (0 to 1, or None where there is no limit), and the value as text."""
 
     name: str
     part: float | None
@@ -23,7 +23,7 @@ class Gauge:
 
 
 def gauges_of(system: SystemView, load: Load | None) -> Iterator[Gauge]:
-    """What to show of a machine, and of one training on it."""
+    """The gauges of a machine, and of one training on it."""
     for gpu in system.gpus:
         yield Gauge("gpu", gpu.busy, f"{gpu.busy:.0%}")
         yield Gauge("vram", gpu.memory_bytes / max(gpu.total_bytes, 1), _size(gpu.memory_bytes))
@@ -54,13 +54,13 @@ class Gauges(Widget):
     load: reactive[Load | None] = reactive(None, layout=True)
 
     def watch_system(self, system: SystemView | None) -> None:
-        """The name of the machine's parts as the title."""
+        """Set the title to the GPU and the number of cores."""
         if system is not None:
             gpus = f"{system.gpus[0].name} · " if system.gpus else ""
             self.border_title = f"{gpus}{system.cores} cores"
 
     def render(self) -> Text:
-        """A line for each gauge."""
+        """Return a line for each gauge."""
         if self.system is None:
             return Text("…", style="dim")
         return Text("\n").join(self._line(gauge) for gauge in gauges_of(self.system, self.load))

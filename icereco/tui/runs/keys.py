@@ -1,4 +1,4 @@
-"""What keys do on the training screen, and what it says before there are runs."""
+"""The keys of the training screen, and the text that it shows before there are runs."""
 
 from icereco.tui.keys import Key
 from icereco.tui.runs.run_control import RUN_KEYS

@@ -1,4 +1,4 @@
-"""What became of a training that was started in a process of its own."""
+"""The outcome of starting a training in its own process."""
 
 import time
 
@@ -11,12 +11,12 @@ PATIENCE_SECONDS = 120.0
 
 
 def outcome(jobs: JobFolder, job: Job, run: RunFolder) -> tuple[bool, str]:
-    """Wait until a run trains, or its job has failed; whether it went well, and a sentence."""
+    """Wait until a run trains or its job has failed; return whether it trains, and a message."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        now = next((one for one in jobs.all() if one.identity == job.identity), None)
+        now = next((listed for listed in jobs.all() if listed.identity == job.identity), None)
         if now is None:
-            return False, "the job was taken out of the queue"
+            return False, "the job was removed from the queue"
         if now.state in ("failed", "lost"):
             return False, jobs.complaint(now)
         status = run.status()
@@ -25,4 +25,4 @@ def outcome(jobs: JobFolder, job: Job, run: RunFolder) -> tuple[bool, str]:
         ):
             return True, f"{run.name} is {status.phase if status else 'done'}"
         time.sleep(0.2)
-    return True, f"{run.name} has not begun yet; see Jobs"
+    return True, f"{run.name} has not started yet; see Jobs (6)"

@@ -45,17 +45,17 @@ KEYS: tuple[Key, ...] = (
 )
 
 CHECK_SECONDS = 0.1
-"""What is typed is checked as soon as nothing more has come for so long."""
+"""The form is checked when nothing has been typed for so long."""
 
 
 class _Choice(Select[str], inherit_bindings=False):
-    """Opens with enter or space; the arrows go to other fields."""
+    """A choice that opens with enter or space, as the arrows move between fields."""
 
     BINDINGS = [Binding("enter,space", "show_overlay", "Choose", show=False)]  # noqa: RUF012 -- Textual declares it so
 
 
 class LaunchScreen(ModalScreen[str | None]):
-    """Says while one types what is wrong, and what command line it comes to; gives the name of the new run."""
+    """Shows while the user types what is wrong, and the resulting command line; answers with the new run's name."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -73,8 +73,10 @@ class LaunchScreen(ModalScreen[str | None]):
         self._leave_with: tuple[str | None] | None = None
 
     def compose(self) -> ComposeResult:
-        """Profile, data and name over the options; the verdict and the command line under them."""
-        self.set_class(self.app.size.width < 100, "-narrow")  # Textual does so later than it draws
+        """Show profile, data and name above the options; the verdict and the command line below."""
+        self.set_class(
+            self.app.size.width < 100, "-narrow"
+        )  # Textual would set it only after the first drawing
         names = [listed.name for listed in listed_profiles(Path())]
         with Vertical(classes="window form") as window:
             window.border_title = "new training"
@@ -101,7 +103,7 @@ class LaunchScreen(ModalScreen[str | None]):
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        """Fill in what the profile says, as soon as one sees the form: its many fields take a while."""
+        """Fill in the profile after the form is shown, as making its many fields takes a while."""
         self.query_one("#fields").border_title = "options"
         self.call_after_refresh(self._take_profile, self.base)
 
@@ -112,14 +114,14 @@ class LaunchScreen(ModalScreen[str | None]):
         self._check()
 
     def _leave(self, name: str | None) -> None:
-        """At once, or when the fields that are just being made are there: they do not bear to be removed earlier."""
+        """Close at once, or as soon as the fields have been made: Textual cannot remove them before."""
         if self._filling:
             self._leave_with = (name,)
         else:
             self.dismiss(name)
 
     def _propose_name(self) -> None:
-        """A name after profile and data, unless one has written another."""
+        """Fill in a name from profile and data, unless the user has written one."""
         line = self.query_one("#name", Input)
         if line.value == self._proposed:
             data = data_words(self.query_one(DataRows).choices)
@@ -127,7 +129,7 @@ class LaunchScreen(ModalScreen[str | None]):
             line.value = self._proposed
 
     async def _show_fields(self) -> None:
-        """The options of the components that are chosen now."""
+        """Show the options of the components that are chosen now."""
         self._filling = True
         await self._make_fields()
         self._filling = False
@@ -201,7 +203,7 @@ class LaunchScreen(ModalScreen[str | None]):
         return text != before
 
     def _written(self, key: str) -> str:
-        """What the profile itself says; the field of another component has that component's default."""
+        """The profile's own value; for an option of another component that component's default."""
         return self.fields[key].text if not key.endswith(".use") else self._own_use(key)
 
     def _own_use(self, key: str) -> str:
@@ -215,7 +217,7 @@ class LaunchScreen(ModalScreen[str | None]):
                 control.parent.display = shown
 
     def on_descendant_focus(self) -> None:
-        """Say what the field with the focus is for."""
+        """Show the description of the field that has the focus."""
         name = self.focused.name if self.focused else None
         field = self.fields.get(name or "")
         self.query_one("#about", Static).update(f"{field.key}: {field.description}" if field else "")
@@ -224,15 +226,15 @@ class LaunchScreen(ModalScreen[str | None]):
 
     @property
     def entry(self) -> Entry:
-        """What the form says."""
+        """The content of the form."""
         name = self.query_one("#name", Input).value.strip()
         return Entry(self.base, dict(self.changes), name, self.query_one(DataRows).choices)
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
-        """Off the screen's own thread: data may lie on a slow disk."""
+        """Check the form in a thread, as the data may be on a slow disk."""
         await asyncio.sleep(CHECK_SECONDS)
-        with suppress(NoMatches):  # the form is just being closed
+        with suppress(NoMatches):  # the form is being closed
             entry = self.entry
             self._show(entry, await asyncio.to_thread(judge, entry, self.runs))
 
@@ -262,7 +264,7 @@ class LaunchScreen(ModalScreen[str | None]):
             self.action_start(event.button.id == "queue")
 
     def action_start(self, queued: bool) -> None:
-        """Hand the training to a process of its own."""
+        """Start the training in its own process, or queue it."""
         entry = self.entry
         if judge(entry, self.runs).problems:
             self.app.bell()
@@ -278,26 +280,26 @@ class LaunchScreen(ModalScreen[str | None]):
         if queued:
             self.app.notify("queued; see Jobs (6)", title=entry.name)
         else:
-            self._tell_outcome(job)
+            self._report_outcome(job)
         self._leave(entry.name)
 
-    def _tell_outcome(self, job: Job) -> None:
-        """Wait in a thread of the app's, as this screen is about to go."""
+    def _report_outcome(self, job: Job) -> None:
+        """Report the outcome from a thread of the app, as this screen is about to close."""
         app, jobs, run = self.app, JobFolder(self.runs), RunFolder(self.runs / job.run)
 
-        def tell() -> None:
-            well, sentence = outcome(jobs, job, run)
+        def report() -> None:
+            trains, message = outcome(jobs, job, run)
             app.notify(
-                sentence,
+                message,
                 title=job.run,
-                severity="information" if well else "error",
+                severity="information" if trains else "error",
                 timeout=10,
                 markup=False,
             )
 
-        app.notify("starting; it goes on when this app is closed", title=job.run)
-        app.run_worker(tell, thread=True, group="starting", exit_on_error=False)
+        app.notify("starting; it continues when this app is closed", title=job.run)
+        app.run_worker(report, thread=True, group="starting", exit_on_error=False)
 
     def action_cancel(self) -> None:
-        """Leave without a training."""
+        """Close the form without starting a training."""
         self._leave(None)

@@ -1,4 +1,4 @@
-"""A log: only the lines on the screen are drawn, whatever its length."""
+"""The log of a run: only the visible lines are drawn, whatever its length."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -19,10 +19,10 @@ _COLORS = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "error", "DEBUG":
 
 
 class LogView(ScrollView, can_focus=True):
-    """The end of a log, which it keeps to unless one has scrolled up.
+    """A log that stays scrolled to its end, unless the user has scrolled up.
 
     Attributes:
-        wanted: only lines with this text are shown, in any case of letters.
+        wanted: only lines that contain this text are shown, in upper or lower case.
     """
 
     wanted: reactive[str] = reactive("")
@@ -36,17 +36,17 @@ class LogView(ScrollView, can_focus=True):
         self._step_at: Callable[[float], int | None] = lambda _time: None
 
     def show(self, lines: Sequence[LogLine], step_at: Callable[[float], int | None]) -> None:
-        """Other lines; `step_at` tells at which step the training was at a time."""
+        """Show other lines; `step_at` returns the step of the training at a time in Unix seconds."""
         self._lines, self._step_at = lines, step_at
         self._filter()
 
     def watch_wanted(self) -> None:
-        """Other lines are wanted."""
+        """Show only lines with the new text."""
         self.border_subtitle = f"only {self.wanted!r}" if self.wanted else ""
         self._filter()
 
     def go_to(self, time: float) -> bool:
-        """Show and mark the first line from a time on; False where there is none."""
+        """Show and mark the first line from a time on; return False where there is none."""
         times = np.maximum.accumulate([line.time or 0.0 for line in self._shown] or [0.0])
         index = int(np.searchsorted(times, time))
         if index >= len(self._shown):
@@ -60,18 +60,18 @@ class LogView(ScrollView, can_focus=True):
     def _filter(self) -> None:
         at_end = self.scroll_offset.y >= self.max_scroll_y
         wanted = self.wanted.casefold()
-        self._shown = [one for one in self._lines if wanted in f"{one.level} {one.message}".casefold()]
+        self._shown = [line for line in self._lines if wanted in f"{line.level} {line.message}".casefold()]
         self._wrap()
         if at_end:
             self.scroll_end(animate=False)
         self.refresh()
 
     def on_resize(self) -> None:
-        """Long lines break elsewhere."""
+        """Wrap long lines at the new width."""
         self._filter()
 
     def _wrap(self) -> None:
-        """A line that is too long goes on in further rows: number of the line, and which part of it each row has."""
+        """Split lines that are too long: for each row the number of its line, and the part of it that it shows."""
         room = max(self._room, 10)
         self._rows = [
             (number, start, end)
@@ -90,7 +90,7 @@ class LogView(ScrollView, can_focus=True):
         return self.size.width >= 70
 
     def render_line(self, y: int) -> Strip:
-        """One line of the log, with the step of that moment."""
+        """Draw one row of the log, with the training's step at its time."""
         index, width = y + self.scroll_offset.y, self.size.width
         style = self.rich_style
         if index >= len(self._rows):
@@ -109,7 +109,7 @@ class LogView(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, style)
 
     def _prefix(self, line: LogLine, start: int) -> str:
-        """The time, and the step of that moment, before the first row of a line."""
+        """The time and the step before the first row of a line; blanks before the others."""
         if start:
             return " " * (17 if self._with_steps else 9)
         step = self._step_at(line.time) if line.time and self._with_steps else None
@@ -117,12 +117,12 @@ class LogView(ScrollView, can_focus=True):
 
 
 def _text(line: LogLine) -> str:
-    """A message, after its level where that is one to look at."""
+    """A message, preceded by its level if that is not INFO."""
     return f"{line.level.lower()} {line.message}" if line.level in _COLORS else line.message
 
 
 def _parts(text: str, room: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of each row of a text, broken between words where that can be."""
+    """Begin and end of each row of a text, broken between words where possible."""
     start = 0
     while len(text) - start > room:
         space = text.rfind(" ", start + 1, start + room + 1)

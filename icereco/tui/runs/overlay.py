@@ -23,7 +23,7 @@ _TIMES = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run on the charts, and its number among the colours."""
+    """A run on the charts, and the number of its colour."""
 
     path: Path
     series: Series
@@ -31,7 +31,7 @@ class Shown:
 
 
 class Overlay:
-    """Runs on one axis; the first is the one under the cursor."""
+    """Runs on a common axis; the first is the one under the cursor."""
 
     def __init__(self, runs: Sequence[Shown], axis: str) -> None:
         self.runs = runs
@@ -43,25 +43,26 @@ class Overlay:
         return panels_of(name for run in self.runs for name in run.series.names())
 
     def whole(self) -> tuple[float, float]:
-        """From the first to the last line of any run."""
-        some = [run.series for run in self.runs if run.series.rows]
-        if not some:
+        """The range of the axis from the first to the last line of any run."""
+        filled = [run.series for run in self.runs if run.series.rows]
+        if not filled:
             return 0.0, 1.0
         ends = [
             (x - self._zero(series)) / self.scale
-            for series in some
+            for series in filled
             for x in series.positions(self.axis)[[0, -1]]
         ]
         first, last = float(min(ends)), float(max(ends))
         return (first, last) if last > first else (first, first + 1.0)
 
     def curves(self, panel: Panel, under: int) -> list[Curve]:
-        """Of one run, each curve in a colour of its own; of several, each run, its curves told by their dashes.
+        """The curves of a chart: each in its own colour if there is one run, else each run in its own colour.
 
-        A label stands once, at the first run that has the curve: the list of runs tells which colour is whose.
+        With several runs, curves are distinguished by their dashes, and labelled once, at the first run that has the
+        curve: the list of runs shows the colours.
         """
         alone = len(self.runs) == 1
-        found = []
+        curves = []
         for run in reversed(self.runs):  # the first is drawn last, over the others
             for number, curve in enumerate(panel.curves):
                 points = self._points(run.series, curve.metric)
@@ -72,8 +73,8 @@ class Overlay:
                 solid = alone or not curve.training
                 dash = 0 if solid and (alone or len(panel.curves) < 3) else _DASHES[(number + 1) % 4]
                 label = curve.label if run is self._first_with(curve.metric) else ""
-                found.append(Curve(label, points, color, band, dash))
-        return found
+                curves.append(Curve(label, points, color, band, dash))
+        return curves
 
     def _first_with(self, metric: str) -> Shown | None:
         return next((run for run in self.runs if metric in run.series.names()), None)
@@ -82,7 +83,7 @@ class Overlay:
         return replace(series.curve(metric, self.axis), zero=self._zero(series), scale=self.scale)
 
     def _zero(self, series: Series) -> float:
-        """Times count from each run's own begin, so that runs of different days lie over each other."""
+        """The zero of the time axis is each run's own start, so that runs of different days can be compared."""
         times = series.positions("time")
         return float(times[0]) if self.axis == "time" and len(times) else 0.0
 

@@ -1,4 +1,4 @@
-"""Which metrics share a chart: training beside validation, angular errors together, slices side by side."""
+"""Which metrics share a chart: training with validation, angular errors together, slices together."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by
 
 @dataclass(frozen=True, slots=True)
 class CurveOf:
-    """One curve: its metric, what the legend calls it, and whether it is of training, which is the noisier one."""
+    """One curve: its metric, its label in the legend, and whether it is of training, which is noisier."""
 
     metric: str
     label: str
@@ -33,7 +33,7 @@ class Panel:
 
 
 def panels_of(metrics: Iterable[str]) -> list[Panel]:
-    """Every metric in a chart, those first that one looks at first."""
+    """The charts of all metrics, the most important first."""
     charts: dict[str, list[CurveOf]] = {}
     for metric in dict.fromkeys(metrics):
         title, curve = _place(metric)

@@ -1,4 +1,4 @@
-"""How far a training is: a bar, and figures as the width allows."""
+"""The progress of a training: a bar, and as many figures as there is room for."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ __all__ = ["ProgressCard", "clock", "facts_of", "trouble_of"]
 
 
 def clock(seconds: float) -> str:
-    """A duration.
+    """A duration as hours, minutes and seconds, with days if there are any.
 
     >>> [clock(59), clock(3_700), clock(90_000)]
     ['0:00:59', '1:01:40', '1 d 1:00:00']
@@ -28,7 +28,7 @@ def clock(seconds: float) -> str:
 
 
 def facts_of(run: RunView) -> Iterator[str]:
-    """Figures of a run, those first that one wants first."""
+    """Figures of a run, the most important first."""
     status = run.status
     if status is None:
         return
@@ -51,34 +51,34 @@ def facts_of(run: RunView) -> Iterator[str]:
 
 
 def trouble_of(run: RunView | None) -> str | None:
-    """What went wrong, in a sentence or two; None where nothing did."""
+    """What is wrong with a run, in a sentence or two; None where nothing is."""
     if run is None:
         return None
     if run.stalls:
-        return f"no sign of life for {run.silent_seconds:.0f} s: it may wait for a disk, or hang"
+        return f"no heartbeat for {run.silent_seconds:.0f} s: it may be waiting for a disk, or hang"
     if run.state == "crashed":
         return how_it_died(run)
     return (run.status.message if run.status else None) if run.state == "failed" else None
 
 
 class ProgressCard(Widget):
-    """Of the run under the cursor."""
+    """The progress of the run under the cursor."""
 
     run: reactive[RunView | None] = reactive(None)
 
     def watch_run(self, before: RunView | None, now: RunView | None) -> None:
-        """A trouble takes a few lines more."""
+        """Adjust the height when there is something wrong, which takes a few more lines."""
         if trouble_of(before) != trouble_of(now):
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """By the text, as what is drawn still has the width of before while a terminal changes its size."""
+        """Return the height from the text, as the drawing still has the old width while a terminal is resized."""
         del container, viewport
         trouble = trouble_of(self.run)
         return 2 + (len(wrap(trouble, max(width, 1))) if trouble else 0)
 
     def render(self) -> Text:
-        """A bar over a line of figures, over what went wrong."""
+        """Return a bar, a line of figures, and what is wrong."""
         if self.run is None:
             return Text("no run", style="dim")
         lines = [self._bar(self.run), self._facts(self.run)]
@@ -101,12 +101,12 @@ class ProgressCard(Widget):
 
     def _facts(self, run: RunView) -> Text:
         width, line = self.content_size.width, ""
-        said = run.status.message if run.status and not trouble_of(run) else None
-        for fact in [*facts_of(run), *([said] if said else [])]:
+        message = run.status.message if run.status and not trouble_of(run) else None
+        for fact in [*facts_of(run), *([message] if message else [])]:
             longer = f"{line} · {fact}" if line else fact
             if len(longer) > width:
                 break
             line = longer
-        if not line and said:
-            line = said[:width]
+        if not line and message:
+            line = message[:width]
         return Text(line, no_wrap=True, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""Orders to runs from the app: asked for, confirmed, given through the run's folder, and acknowledged."""
+"""Orders to runs from the app: confirmed by the user, given through the run's folder, and acknowledged by the run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,22 +32,22 @@ RUN_KEYS: tuple[Key, ...] = (
 ANSWER_SECONDS = 600.0
 
 _MEANING: dict[str, str] = {
-    "stop": "It finishes the step, saves, and ends. r goes on later, with the same numbers.",
-    "pause": "It waits after this step and keeps its memory and device. r goes on.",
-    "resume": "It goes on from where it waits.",
-    "checkpoint": "It saves after this step and goes on.",
+    "stop": "It finishes the step, saves, and ends. r resumes it later, with the same numbers.",
+    "pause": "It waits after this step and keeps its memory and device. r resumes it.",
+    "resume": "It continues from where it waits.",
+    "checkpoint": "It saves after this step and continues.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RunControl:
-    """Acts for a screen."""
+    """Gives orders to runs for a screen, and reports their answers there."""
 
     screen: Screen[None]
     settings: Settings
 
     def order(self, run: RunView, order: Order) -> None:
-        """Ask, then give an order to a training that runs, or start one that has stopped."""
+        """Ask, then give an order to a training that is running, or resume one that has ended."""
         running = run.state == "running"
         if order == "resume" and not running:
             self._resume(run)
@@ -57,52 +57,52 @@ class RunControl:
             self._ask(f"{order} {run.name}?", _MEANING[order], partial(self._give, run.folder, order))
 
     def delete(self, run: RunView) -> None:
-        """Ask, then delete a run that does not run."""
+        """Ask, then delete a run that is not running."""
         if run.state == "running":
             self._say(run.name, "it is running: stop it first (s)", wrong=True)
             return
-        detail = f"{run.path} goes, with its weights, for good. It is {run.state}."
+        detail = f"{run.path} and its weights are deleted for good. It is {run.state}."
         self._ask(f"delete {run.name}?", detail, partial(self._delete, run.folder), danger=True)
 
     def _resume(self, run: RunView) -> None:
         if run.state == "finished":
-            self._say(run.name, "it has finished: there is nothing to go on with", wrong=True)
+            self._say(run.name, "it has finished: there is nothing to resume", wrong=True)
             return
         command = f"icereco {' '.join(resume_arguments(run.folder))}"
-        self._ask(f"go on with {run.name}?", command, partial(self._start_again, run.folder))
+        self._ask(f"resume {run.name}?", command, partial(self._start_again, run.folder))
 
-    def _ask(self, question: str, detail: str, deed: Callable[[], None], *, danger: bool = False) -> None:
+    def _ask(self, question: str, detail: str, action: Callable[[], None], *, danger: bool = False) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
-                self.screen.app.run_worker(deed, thread=True, group="orders", exit_on_error=False)
+                self.screen.app.run_worker(action, thread=True, group="orders", exit_on_error=False)
 
         self.screen.app.push_screen(ConfirmScreen(question, detail, danger=danger), answered)
 
-    # In threads of their own: a disk may be slow, and a step long.
+    # These run in threads: a disk may be slow, and a step long.
 
     def _give(self, run: RunFolder, order: Order) -> None:
-        with self._telling(run.name) as tell:
+        with self._reporting(run.name) as report:
             receipt = give_order(run, order)
             if receipt.answer() is None:
-                tell(f"{order}: waiting for the step to end")
-            tell(wait_for_answer(receipt, ANSWER_SECONDS))
+                report(f"{order}: waiting for the step to end")
+            report(wait_for_answer(receipt, ANSWER_SECONDS))
 
     def _delete(self, run: RunFolder) -> None:
-        with self._telling(run.name) as tell:
+        with self._reporting(run.name) as report:
             run.delete()
-            tell("deleted")
+            report("deleted")
 
     def _start_again(self, run: RunFolder) -> None:
-        with self._telling(run.name) as tell:
+        with self._reporting(run.name) as report:
             jobs = JobFolder(self.settings.runs)
             job = jobs.submit(resume_arguments(run), run.name, Path.cwd(), queued=False)
-            well, sentence = outcome(jobs, job, run)
-            if not well:
-                raise IcerecoError(sentence)
-            tell(sentence)
+            trains, message = outcome(jobs, job, run)
+            if not trains:
+                raise IcerecoError(message)
+            report(message)
 
-    def _telling(self, name: str) -> "_Telling":
-        return _Telling(partial(self._say, name))
+    def _reporting(self, name: str) -> "_Reporting":
+        return _Reporting(partial(self._say, name))
 
     def _say(self, name: str, text: str, *, wrong: bool = False) -> None:
         self.screen.app.notify(
@@ -111,8 +111,8 @@ class RunControl:
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
-    """Tells what goes well, and in the end what did not."""
+class _Reporting:
+    """Yields a function that reports success, and reports an error that ends the block."""
 
     say: Callable[..., None]
 

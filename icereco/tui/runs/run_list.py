@@ -1,4 +1,4 @@
-"""The list of runs: two lines each, only those on the screen are drawn."""
+"""The list of runs: two lines each, of which only the visible ones are drawn."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ STATE_SIGNS = {
     "failed": ("✖", "error"),
     "crashed": ("✖", "error"),
 }
-"""A sign for each state and the theme's colour of it: the sign tells it without colour too."""
+"""A sign for each state and the theme's colour for it: the sign is enough where there are no colours."""
 
 STALLED = ("◌", "error")
 
 
 def state_line(run: RunView, room: int = 80) -> str:
-    """How a run stands, in as many words as there is room for.
+    """The state of a run in as many words as there is room for.
 
-    A paused or validating run is running, but says which; so does one that should run and is silent.
+    Of a running run it is the phase, such as paused or validating, or how long the run has been silent.
     """
     words = list(_state_words(run))
     while len(words) > 1 and len(" ".join(words)) > room:
@@ -72,7 +72,7 @@ def shortened(name: str, room: int) -> str:
 
 
 class RunList(ScrollView, can_focus=True, inherit_bindings=False):
-    """Runs under each other; one is under the cursor, several may be overlaid, one is the baseline."""
+    """The runs; one is under the cursor, several may be overlaid, one may be the baseline."""
 
     LINES = 2
 
@@ -93,7 +93,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         return self.runs[self.cursor] if self.cursor < len(self.runs) else None
 
     def watch_runs(self, before: tuple[RunView, ...], now: tuple[RunView, ...]) -> None:
-        """Keep the cursor on its run, wherever that has gone."""
+        """Keep the cursor on its run, wherever that is in the new list."""
         self.virtual_size = Size(self.size.width, len(now) * self.LINES)
         self.border_subtitle = f"{len(now)}" if len(now) > 3 else ""
         old = before[self.cursor].path if self.cursor < len(before) else None
@@ -110,7 +110,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         return min(max(cursor, 0), max(len(self.runs) - 1, 0))
 
     def watch_cursor(self) -> None:
-        """Show it, and tell."""
+        """Scroll to the cursor, and report its run."""
         self.scroll_to_region(
             Region(0, self.cursor * self.LINES, self.size.width, self.LINES), animate=False, force=True
         )
@@ -126,7 +126,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def go_to(self, path: Path) -> bool:
-        """Put the cursor on a run; False where it is not in the list."""
+        """Put the cursor on a run; return False where it is not in the list."""
         for index, run in enumerate(self.runs):
             if run.path == path:
                 self.cursor = index
@@ -143,7 +143,11 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         if index == self.cursor:
             style += Style(bgcolor=themed(self.app, "panel"))
         segments = self._name_line(run, style) if part == 0 else self._state_line(run, style)
-        return Strip([one for one in segments if one.text]).adjust_cell_length(width, style).simplify()
+        return (
+            Strip([segment for segment in segments if segment.text])
+            .adjust_cell_length(width, style)
+            .simplify()
+        )
 
     def _name_line(self, run: RunView, style: Style) -> list[Segment]:
         color = self.curve_colors.get(run.path)

@@ -48,7 +48,7 @@ WEIGHTS = (0.0, 0.6, 0.9, 0.97, 0.99)
 
 
 class TrainScreen(Screen[None]):
-    """Everything about the runs of a folder."""
+    """Shows the runs of a folder: states, curves, logs, settings and the load of the machine."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -63,10 +63,10 @@ class TrainScreen(Screen[None]):
         self.zoomed = False
         self.wanted_runs = ""
         self._wanted_run = settings.run
-        self._follower = Follower(self.feed.look, self._tell)
+        self._follower = Follower(self.feed.look, self._report)
 
     def compose(self) -> ComposeResult:
-        """Runs and machine at the left, charts, progress and log beside them."""
+        """Show runs and machine on the left, charts, progress and log on the right."""
         yield ModeBar()
         with Horizontal():
             with Vertical(id="side"):
@@ -99,15 +99,15 @@ class TrainScreen(Screen[None]):
         self.call_after_refresh(self._draw)
 
     def on_unmount(self) -> None:
-        """Let the thread end."""
+        """End the thread that follows metrics."""
         self._follower.stop()
 
     def on_screen_suspend(self) -> None:
-        """Nothing is followed that is not on the screen."""
+        """Stop following metrics while the screen is hidden."""
         self._timer.pause()
 
     def on_screen_resume(self) -> None:
-        """Read what happened while another screen was in front."""
+        """Follow metrics again."""
         self._timer.resume()
         self._follower.poke()
 
@@ -122,8 +122,8 @@ class TrainScreen(Screen[None]):
         self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
         self._show_run(self.list.current)
 
-    def _tell(self, found: Followed) -> None:
-        self.post_message(MetricsSeen(found))
+    def _report(self, followed: Followed) -> None:
+        self.post_message(MetricsSeen(followed))
 
     def _take_system(self, system: SystemView | None) -> None:
         self.query_one(Gauges).system = system
@@ -138,8 +138,8 @@ class TrainScreen(Screen[None]):
     def _show_run(self, run: RunView | None) -> None:
         self.query_one(ProgressCard).run = run
         self.query_one(Gauges).load = self._load_of(run)
-        card = self.query_one(DifferenceCard)
-        card.pair = (run, next((one for one in host_of(self).runs if one.path == self.list.baseline), None))
+        baseline = next((view for view in host_of(self).runs if view.path == self.list.baseline), None)
+        self.query_one(DifferenceCard).pair = (run, baseline)
 
     def _load_of(self, run: RunView | None) -> Load | None:
         system = host_of(self).system
@@ -148,7 +148,7 @@ class TrainScreen(Screen[None]):
         return system.loads.get(run.status.pid) if run.status.local else None
 
     def _follow(self) -> None:
-        """Follow the runs on the charts, and draw what is there already."""
+        """Follow the runs on the charts, and draw what has been read of them."""
         paths = self._paths()
         self.feed.follow(paths)
         self.list.curve_colors = (
@@ -177,7 +177,7 @@ class TrainScreen(Screen[None]):
 
     @property
     def overlay(self) -> Overlay:
-        """The runs that are shown, as far as they are read."""
+        """The runs that are shown, as far as they have been read."""
         paths = self._paths()
         return Overlay([Shown(path, self.feed.series(path), n) for n, path in enumerate(paths)], self.axis)
 
@@ -230,11 +230,11 @@ class TrainScreen(Screen[None]):
         self.list.cursor += rows
 
     def go_to_run(self, path: Path) -> None:
-        """Put the cursor on a run, now or as soon as it is there."""
+        """Put the cursor on a run, now or as soon as it exists."""
         self._wanted_run = None if self.list.go_to(path) else path
 
     def action_overlay(self) -> None:
-        """Draw this run too, whichever is under the cursor; or no longer."""
+        """Keep this run on the charts wherever the cursor goes, or no longer."""
         if (run := self.list.current) is not None:
             self.overlaid = [p for p in self.overlaid if p != run.path] + [run.path] * (
                 run.path not in self.overlaid
@@ -242,18 +242,18 @@ class TrainScreen(Screen[None]):
             self._follow()
 
     def action_baseline(self) -> None:
-        """Compare others with this run; or no longer."""
+        """Make this run the baseline of comparisons, or no longer."""
         if (run := self.list.current) is not None:
             self.list.baseline = None if self.list.baseline == run.path else run.path
             self._show_run(run)
             self._follow()
 
     def action_alerts(self) -> None:
-        """All that is wrong, in full."""
+        """Show all alerts in full."""
         self.app.push_screen(AlertsScreen(host_of(self).alerts))
 
     def action_differences(self) -> None:
-        """Settings that differ among the runs that are shown."""
+        """Show the settings that differ among the runs on the charts."""
         paths = self._paths()
         self.app.push_screen(
             DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path])
@@ -261,7 +261,7 @@ class TrainScreen(Screen[None]):
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
-        """Only runs with a text in their name or state."""
+        """Ask for a text, and list only the runs that contain it in their name or state."""
         wanted = await self.app.push_screen_wait(AskScreen("show only runs with", self.wanted_runs))
         if wanted is not None:
             self.wanted_runs = wanted
@@ -269,17 +269,17 @@ class TrainScreen(Screen[None]):
             self._take_runs(host_of(self).runs)
 
     def action_events(self) -> None:
-        """The events that this run was validated on."""
+        """Show the validation events of this run."""
         if (run := self.list.current) is None:
             return
         if run.folder.validation.is_file():
             host_of(self).open_events(run.path)
         else:
-            self.notify("it has not validated yet: events come with its first validation", title=run.name)
+            self.notify("it has no events yet: they come with its first validation", title=run.name)
 
     @work(group="questions")
     async def action_new(self) -> None:
-        """A form for a new training."""
+        """Open the form for a new training."""
         name = await self.app.push_screen_wait(LaunchScreen(self.settings.runs))
         if name is not None:
             self.go_to_run(self.settings.runs / name)
@@ -310,16 +310,16 @@ class TrainScreen(Screen[None]):
         self._look(log_x=not self.view.log_x)
 
     def action_tight(self) -> None:
-        """Let spikes leave the charts."""
+        """Fit the vertical axis to the means, so that spikes are cut off, or no longer."""
         self._look(tight=not self.view.tight)
 
     def action_smooth(self, more: int) -> None:
-        """The next weight of the moving average."""
+        """Use the next weight of the moving average."""
         index = (WEIGHTS.index(self.view.weight) + more) % len(WEIGHTS)
         self._look(weight=WEIGHTS[index])
 
     def action_cursor(self, steps: int) -> None:
-        """Move the cursor; the first time it comes in from the end."""
+        """Move the cursor of the charts, which starts from the end."""
         view = self.view
         place = view.last if view.cursor is None else view.cursor + steps * (view.last - view.first) / 60
         self._look(cursor=min(max(place, view.first), view.last))
@@ -355,7 +355,7 @@ class TrainScreen(Screen[None]):
         self._draw()
 
     def action_enlarge(self) -> None:
-        """The chart that has the focus, else the first."""
+        """Show one chart alone, the one that has the focus or else the first; or several again."""
         grid = self.query_one(ChartGrid)
         number = grid.focused_number()
         grid.enlarge(grid.shown.start if number is None else number)
@@ -365,7 +365,7 @@ class TrainScreen(Screen[None]):
 
     @work(group="questions")
     async def action_filter_log(self) -> None:
-        """Only lines with a text."""
+        """Ask for a text, and show only the lines that contain it."""
         log = self.query_one(LogView)
         wanted = await self.app.push_screen_wait(AskScreen("show only lines with", log.wanted))
         if wanted is not None:
@@ -373,8 +373,8 @@ class TrainScreen(Screen[None]):
 
     @work(group="questions")
     async def action_go_to_step(self) -> None:
-        """The log, and the cursor of the charts, at a step."""
-        text = await self.app.push_screen_wait(AskScreen("go to step", problem=_no_step))
+        """Ask for a step, and go there in the log and on the charts."""
+        text = await self.app.push_screen_wait(AskScreen("go to step", problem=_step_problem))
         if text is None or (run := self.list.current) is None:
             return
         series = self.feed.series(run.path)
@@ -391,9 +391,9 @@ class TrainScreen(Screen[None]):
             self._look(cursor=float(text))
 
     def action_large_log(self) -> None:
-        """The log instead of the charts, or both."""
+        """Show the log instead of the charts, or both."""
         self.toggle_class("-large-log")
 
 
-def _no_step(text: str) -> str | None:
+def _step_problem(text: str) -> str | None:
     return None if text.strip().isdigit() else "a step is a whole number"

@@ -1,4 +1,4 @@
-"""Every test of the app has a place of its own."""
+"""Every test of the app runs in its own folder."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from icereco.watch.system import SystemFeed, SystemView
 
 @pytest.fixture(autouse=True)
 def own_place(tmp_path, monkeypatch):
-    """No user's files, and a machine that is always the same."""
+    """Isolate the app from the user's files, and fix the load of the machine."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))

@@ -1,4 +1,4 @@
-"""The form of a new training, and a real training through the app."""
+"""The form for a new training, and a real training through the app."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from textual.widgets import Button, Input, Static
-from tui_driver import drive, text_of, told, until, with_runs
+from tui_driver import drive, notified, text_of, until, with_runs
 
 from icereco.data.catalog import DataSet, add
 from icereco.runs.folder import RunFolder
@@ -20,7 +20,7 @@ from icereco.tui.runs.launch_screen import LaunchScreen
 from icereco.tui.runs.progress import ProgressCard
 
 
-def test_the_form_makes_the_command_line_that_one_would_type(tmp_path):
+def test_the_form_gives_the_command_line_that_a_user_would_type(tmp_path):
     entry = Entry(
         "quick", {"train.epochs": "3", "encoder.use": "transformer"}, "my-run", ("some data.parquet", "b=0.3")
     )
@@ -33,7 +33,7 @@ def test_the_form_makes_the_command_line_that_one_would_type(tmp_path):
 
 @pytest.fixture
 def tracks(tmp_path):
-    """A data set of that name, of a few events of IceCube-86."""
+    """A data set named tracks, of a few events of IceCube-86."""
     path = tmp_path / "tracks.parquet"
     pq.write_table(random_events(np.array([20, 30]), seed=1), path)
     add(DataSet(name="tracks", path=path))
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_reported_at_its_field(tmp_path, monkeypatch, tracks, c
         changes = {"detector.use": "icecube86"}
     verdict = judge(Entry("quick", changes, name, data), tmp_path)
     assert list(verdict.problems) == [field]
-    assert not verdict.problems[field].startswith(f"{field} = ")  # the form says which field
+    assert not verdict.problems[field].startswith(f"{field} = ")  # the form already names the field
     assert verdict.profile is None
 
 
@@ -89,7 +89,7 @@ def test_every_option_of_a_profile_is_a_field():
     assert judge(Entry("hierarchical", defaults, "a"), Path("runs")).problems == {}
 
 
-def test_the_form_checks_while_one_types(tmp_path):
+def test_the_form_is_checked_while_it_is_filled_in(tmp_path):
     async def scenario(pilot):
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
@@ -107,7 +107,7 @@ def test_the_form_checks_while_one_types(tmp_path):
     drive(scenario)
 
 
-def test_a_training_on_several_data_sets_is_put_together_row_by_row(tmp_path, tracks):
+def test_several_data_sets_are_entered_row_by_row(tmp_path, tracks):
     async def scenario(pilot):
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
@@ -130,7 +130,7 @@ def test_a_training_on_several_data_sets_is_put_together_row_by_row(tmp_path, tr
     drive(scenario)
 
 
-def test_an_emptied_option_is_what_the_profile_says(tmp_path):
+def test_an_emptied_option_has_the_value_of_the_profile(tmp_path):
     async def scenario(pilot):
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
@@ -157,7 +157,7 @@ TINY = {
 
 @pytest.mark.slow
 def test_a_real_training_is_started_watched_stopped_and_resumed(tmp_path):
-    """Everything through the app; the app is closed in between, and the training goes on."""
+    """Everything through the app; the app is closed in between, and the training continues."""
     name = "through-the-app"
     run = RunFolder(tmp_path / "runs" / name)
 
@@ -177,7 +177,7 @@ def test_a_real_training_is_started_watched_stopped_and_resumed(tmp_path):
         screen = await with_runs(pilot, 1)
         await until(pilot, lambda: "train/loss" in screen.feed.series(screen.list.current.path).names(), 60)
         await pilot.press("s", "y")
-        await until(pilot, lambda: "stopping after step" in told(pilot), 60)
+        await until(pilot, lambda: "stopping after step" in notified(pilot), 60)
         await until(pilot, lambda: run.state() == "stopped", 30)
 
     async def resume(pilot):
@@ -203,7 +203,7 @@ def test_a_real_training_is_started_watched_stopped_and_resumed(tmp_path):
     assert [job.state for job in jobs.all()] == ["done", "done"]
 
 
-def test_trainings_wait_in_a_queue_and_can_be_taken_out(tmp_path, monkeypatch):
+def test_trainings_wait_in_a_queue_and_can_be_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)  # nothing is trained here
     jobs = JobFolder(tmp_path / "runs")
 

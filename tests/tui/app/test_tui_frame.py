@@ -6,7 +6,7 @@ import sys
 import pytest
 from textual.events import Key as KeyEvent
 from textual.screen import ModalScreen
-from tui_driver import SIZES, drive, make_run, text_of, told, until, with_runs
+from tui_driver import SIZES, drive, make_run, notified, text_of, until, with_runs
 
 from icereco.tui.common.help import HelpScreen
 from icereco.tui.common.tiny import TinyScreen
@@ -15,7 +15,7 @@ from icereco.tui.modes import MODES, all_keys
 from icereco.tui.runs.train_screen import TrainScreen
 
 
-def test_without_runs_it_shows_the_way():
+def test_without_runs_the_first_steps_are_shown():
     async def scenario(pilot):
         await until(pilot, lambda: "No runs yet" in text_of(pilot))
         assert "icereco train --profile quick" in text_of(pilot)
@@ -27,8 +27,8 @@ def test_without_runs_it_shows_the_way():
     "keys", ["s n", "down D n", "n escape", "n f5 escape", "a escape", "d escape", "f escape", "slash x escape",
              "g 1 enter", "question_mark escape", "6 n escape 1", "z l x e minus"]
 )  # fmt: skip
-def test_keys_may_come_faster_than_windows(tmp_path, keys):
-    """A slow line hands on many at once."""
+def test_keys_may_come_faster_than_windows_open(tmp_path, keys):
+    """Over a slow connection many keys arrive at once."""
     make_run(tmp_path / "runs", "one", "training")
     make_run(tmp_path / "runs", "two")
 
@@ -38,7 +38,7 @@ def test_keys_may_come_faster_than_windows(tmp_path, keys):
             for key in keys.split():
                 pilot.app.post_message(KeyEvent(key, None))
         await pilot.pause(0.5)
-        while isinstance(pilot.app.screen, ModalScreen):  # one that opened after its escape
+        while isinstance(pilot.app.screen, ModalScreen):  # a window that opened after its escape
             await pilot.press("escape")
         await pilot.press("1")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
@@ -83,7 +83,7 @@ def test_nothing_is_cut_off(tmp_path):
     drive(scenario)
 
 
-def test_a_terminal_too_small_says_so_and_lives_on(tmp_path):
+def test_a_terminal_that_is_too_small_is_reported_until_it_is_enlarged(tmp_path):
     make_run(tmp_path / "runs", "one")
 
     async def scenario(pilot):
@@ -130,7 +130,7 @@ def test_every_key_names_an_action_and_no_two_share_a_name():
             assert hasattr(screen, f"action_{key.action.partition('(')[0]}"), key
 
 
-def test_a_users_keymap_is_taken_and_its_mistakes_are_reported(tmp_path):
+def test_a_users_keymap_is_applied_and_its_mistakes_are_reported(tmp_path):
     path = tmp_path / "config" / "icereco" / "keys.toml"
     path.parent.mkdir(parents=True)
     path.write_text('"runs.bsaeline" = "B"\n[charts]\naxis = "A"\nlog = 3\n')
@@ -138,8 +138,8 @@ def test_a_users_keymap_is_taken_and_its_mistakes_are_reported(tmp_path):
 
     async def scenario(pilot):
         screen = await with_runs(pilot, 1)
-        assert "did you mean 'runs.baseline'" in told(pilot)
-        assert "charts.log = 3" in told(pilot)
+        assert "did you mean 'runs.baseline'" in notified(pilot)
+        assert "charts.log = 3" in notified(pilot)
         await pilot.press("A")
         assert screen.axis == "epoch"
         await pilot.press("question_mark")
@@ -152,11 +152,11 @@ def test_a_users_keymap_is_taken_and_its_mistakes_are_reported(tmp_path):
     assert len(read_keymap(path, all_keys())[1]) == 1
 
 
-def test_a_key_is_named_by_its_group_and_words():
+def test_a_key_is_identified_by_its_group_and_description():
     assert Key("x", "zoom(2)", "Zoom in", "Charts").identity == "charts.zoom-in"
 
 
-def test_every_theme_draws(tmp_path):
+def test_every_theme_can_be_drawn(tmp_path):
     make_run(tmp_path / "runs", "one")
 
     async def scenario(pilot):
@@ -169,7 +169,7 @@ def test_every_theme_draws(tmp_path):
     drive(scenario)
 
 
-def test_without_colours_it_draws_too(tmp_path, monkeypatch):
+def test_the_app_can_be_drawn_without_colours(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     make_run(tmp_path / "runs", "one")
 

@@ -1,4 +1,4 @@
-"""What the main screens look like at three sizes, as text."""
+"""The main screens as text at three sizes, compared with snapshots."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ UPDATE = "ICERECO_UPDATE_SNAPSHOTS"
 
 
 def compare(pilot, name: str, size: tuple[int, int]) -> None:
-    """Set ICERECO_UPDATE_SNAPSHOTS=1 to take what it looks like now, and look at the difference."""
+    """Compare the screen with its snapshot; ICERECO_UPDATE_SNAPSHOTS=1 rewrites the snapshot."""
     path = SNAPSHOTS / f"{name}_{size[0]}x{size[1]}.txt"
     if os.environ.get(UPDATE):
         path.write_text(text_of(pilot) + "\n")
     assert text_of(pilot) + "\n" == path.read_text()
 
 
-def test_the_training_screen_looks_as_it_did(tmp_path):
+def test_the_training_screen_matches_its_snapshots(tmp_path):
     make_run(tmp_path / "runs", "pale-kaon", "stopped", steps=120)
     make_run(tmp_path / "runs", "calm-muon")
 
@@ -38,7 +38,7 @@ def test_the_training_screen_looks_as_it_did(tmp_path):
     drive(scenario)
 
 
-def test_the_first_start_looks_as_it_did():
+def test_the_first_start_matches_its_snapshots():
     async def scenario(pilot):
         await until(pilot, lambda: "No runs yet" in text_of(pilot) and "50G free" in text_of(pilot))
         for size in SIZES:
@@ -49,11 +49,11 @@ def test_the_first_start_looks_as_it_did():
     drive(scenario)
 
 
-def test_the_other_screens_look_as_they_did(tmp_path, monkeypatch):
+def test_the_other_screens_match_their_snapshots(tmp_path, monkeypatch):
     monkeypatch.setattr("icereco.tui.runs.launch_screen.two_words", lambda: "calm-muon")
     add(DataSet(name="tracks", path=Path("/data/tracks"), detector="icecube86"))
     run = make_run(tmp_path / "runs", "calm-muon")
-    (run.path / "profile.toml").unlink()  # no profiles but the installed ones
+    (run.path / "profile.toml").unlink()  # so that only installed profiles are listed
 
     async def scenario(pilot):
         for mode, words in (
@@ -64,7 +64,9 @@ def test_the_other_screens_look_as_they_did(tmp_path, monkeypatch):
         ):
             pilot.app.action_mode(mode)
             await until(pilot, lambda words=words: words in text_of(pilot))
-            if mode == "components":  # a few of them: those of a third party, too, are listed
+            if (
+                mode == "components"
+            ):  # only some of them, as those of installed third-party plugins are listed too
                 await answer(pilot, "slash", "encoder")
             for size in SIZES:
                 await pilot.resize_terminal(*size)

@@ -1,4 +1,4 @@
-"""Runs, their curves and their log, and the orders that one gives them."""
+"""Runs, their curves and their logs, and orders to runs."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Button
-from tui_driver import answer, drive, make_run, text_of, told, until, with_runs
+from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
 from icereco.runs.folder import RunFolder
 from icereco.tui.common.ask import AskScreen, ConfirmScreen
@@ -19,7 +19,7 @@ from icereco.tui.runs.run_list import RunList
 from icereco.watch.series import THROUGHPUT
 
 
-def test_states_are_identified_by_a_sign_and_a_word(tmp_path):
+def test_states_are_shown_by_a_sign_and_a_word(tmp_path):
     make_run(tmp_path / "runs", "a-done")
     make_run(tmp_path / "runs", "b-stopped", "stopped")
     make_run(tmp_path / "runs", "c-broken", "failed", message="the loss is not finite at step 3")
@@ -37,7 +37,7 @@ def test_states_are_identified_by_a_sign_and_a_word(tmp_path):
     drive(scenario)
 
 
-def test_a_run_that_dies_while_one_watches_is_reported_at_once(tmp_path):
+def test_a_run_that_crashes_while_it_is_shown_is_reported_at_once(tmp_path):
     run = make_run(tmp_path / "runs", "one", "training")
 
     async def scenario(pilot):
@@ -45,13 +45,13 @@ def test_a_run_that_dies_while_one_watches_is_reported_at_once(tmp_path):
         path = run.path / "status.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1, "started": "gone"}))
         pilot.app.look()
-        await until(pilot, lambda: "one: crash" in told(pilot))
-        assert "icereco train --resume one" in told(pilot)
+        await until(pilot, lambda: "one: crash" in notified(pilot))
+        assert "icereco train --resume one" in notified(pilot)
 
     drive(scenario)
 
 
-def test_what_went_wrong_stands_under_the_progress_and_in_the_list_of_alerts(tmp_path):
+def test_what_went_wrong_is_shown_with_the_progress_and_in_the_list_of_alerts(tmp_path):
     runs = tmp_path / "runs"
     make_run(runs, "a-broken", "failed", message="the loss is not finite [3] " + "word " * 30 + "end")
     make_run(runs, "b-dead", "training", pid=2**22 + 1, started="gone")
@@ -60,8 +60,13 @@ def test_what_went_wrong_stands_under_the_progress_and_in_the_list_of_alerts(tmp
 
     async def scenario(pilot):
         screen = await with_runs(pilot, 4)
-        said = {"c-silent": "silent ━", "b-dead": "go on with r", "a-broken": "end", "d-mute": "is missing"}
-        for name, words in said.items():
+        shown = {
+            "c-silent": "silent ━",
+            "b-dead": "resume it with r",
+            "a-broken": "end",
+            "d-mute": "is missing",
+        }
+        for name, words in shown.items():
             assert screen.list.go_to(runs.absolute() / name) or screen.list.go_to(Path("runs") / name)
             await until(pilot, lambda words=words: words in text_of(pilot).split("progress")[1])
         assert "◌ silent" in text_of(pilot)
@@ -86,7 +91,7 @@ def test_training_and_validation_share_a_chart():
     assert shown == set(names)
 
 
-def test_keys_change_how_curves_are_looked_at(tmp_path):
+def test_keys_change_the_view_of_the_curves(tmp_path):
     make_run(tmp_path / "runs", "one")
 
     async def scenario(pilot):
@@ -107,7 +112,7 @@ def test_keys_change_how_curves_are_looked_at(tmp_path):
     drive(scenario)
 
 
-def test_the_cursor_reads_where_a_value_was_written(tmp_path):
+def test_the_cursor_shows_the_place_and_values_of_a_row(tmp_path):
     make_run(tmp_path / "runs", "one")
 
     async def scenario(pilot):
@@ -121,7 +126,7 @@ def test_the_cursor_reads_where_a_value_was_written(tmp_path):
     drive(scenario)
 
 
-def test_the_legend_of_several_runs_has_every_curve_once(tmp_path):
+def test_the_legend_of_several_runs_lists_every_curve_once(tmp_path):
     make_run(tmp_path / "runs", "young", "training", steps=40)  # which has not validated yet
     make_run(tmp_path / "runs", "old")
 
@@ -135,7 +140,7 @@ def test_the_legend_of_several_runs_has_every_curve_once(tmp_path):
     drive(scenario)
 
 
-def test_a_run_without_metrics_says_when_curves_come(tmp_path):
+def test_without_metrics_there_is_a_hint_in_place_of_curves(tmp_path):
     RunFolder.create(tmp_path / "runs", "fresh").write_status("preparing", message="simulated events: 5%")
 
     async def scenario(pilot):
@@ -145,7 +150,7 @@ def test_a_run_without_metrics_says_when_curves_come(tmp_path):
     drive(scenario)
 
 
-def test_charts_have_pages_and_one_can_be_large(tmp_path):
+def test_charts_have_pages_and_one_can_be_enlarged(tmp_path):
     make_run(tmp_path / "runs", "one")
 
     async def scenario(pilot):
@@ -199,7 +204,7 @@ def test_metrics_that_grow_are_drawn(tmp_path):
     drive(scenario)
 
 
-def test_a_run_deleted_while_it_is_shown_goes_from_the_list(tmp_path):
+def test_a_run_deleted_while_it_is_shown_disappears_from_the_list(tmp_path):
     run = make_run(tmp_path / "runs", "one")
     make_run(tmp_path / "runs", "two")
 
@@ -207,7 +212,7 @@ def test_a_run_deleted_while_it_is_shown_goes_from_the_list(tmp_path):
         screen = await with_runs(pilot, 2)
         run.delete()
         pilot.app.look()
-        await until(pilot, lambda: [one.name for one in screen.query_one(RunList).runs] == ["two"])
+        await until(pilot, lambda: [run.name for run in screen.query_one(RunList).runs] == ["two"])
 
     drive(scenario)
 
@@ -221,7 +226,7 @@ def test_runs_and_log_are_filtered(tmp_path):
     async def scenario(pilot):
         screen = await with_runs(pilot, 2)
         await answer(pilot, "f", "stopped")
-        await until(pilot, lambda: [one.name for one in screen.query_one(RunList).runs] == ["pale"])
+        await until(pilot, lambda: [run.name for run in screen.query_one(RunList).runs] == ["pale"])
         await until(pilot, lambda: len(screen.query_one(LogView)._shown) == 2)
         await answer(pilot, "slash", "STEEP")
         await until(pilot, lambda: len(screen.query_one(LogView)._shown) == 1)
@@ -229,7 +234,7 @@ def test_runs_and_log_are_filtered(tmp_path):
     drive(scenario)
 
 
-def test_the_log_goes_to_a_step(tmp_path):
+def test_the_log_and_the_charts_go_to_a_step(tmp_path):
     run = make_run(tmp_path / "runs", "one")
     lines = [
         f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(1e9 + n))},000 INFO    a.b line {n}\n"
@@ -245,7 +250,7 @@ def test_the_log_goes_to_a_step(tmp_path):
         await until(pilot, lambda: log._marked is log._shown[25])
         assert screen.view.cursor == 50
         await answer(pilot, "g", "9999")
-        await until(pilot, lambda: "last step with metrics is 200" in told(pilot))
+        await until(pilot, lambda: "last step with metrics is 200" in notified(pilot))
         await answer(pilot, "g", "many")
         await pilot.pause(0.1)
         assert isinstance(pilot.app.screen, AskScreen)
@@ -268,7 +273,7 @@ def test_many_runs_are_listed(tmp_path):
     drive(scenario)
 
 
-def test_a_long_line_of_the_log_goes_on_between_words(tmp_path):
+def test_a_long_line_of_the_log_is_wrapped_between_words(tmp_path):
     run = make_run(tmp_path / "runs", "one")
     words = " ".join(f"word{number}" for number in range(40))
     run.log.write_text(f"2026-01-02 03:04:05,678 INFO    a.b {words} {'x' * 90}\n")
@@ -284,7 +289,7 @@ def test_a_long_line_of_the_log_goes_on_between_words(tmp_path):
     drive(scenario, (80, 24))
 
 
-def test_nothing_is_ordered_without_a_yes(tmp_path):
+def test_no_order_is_given_without_confirmation(tmp_path):
     run = make_run(tmp_path / "runs", "one", "training")
 
     async def scenario(pilot):
@@ -294,13 +299,13 @@ def test_nothing_is_ordered_without_a_yes(tmp_path):
             await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
             await pilot.press("n")
         await pilot.press("D")
-        await until(pilot, lambda: "stop it first" in told(pilot))
+        await until(pilot, lambda: "stop it first" in notified(pilot))
         assert not run.control.exists()
 
     drive(scenario)
 
 
-def test_an_order_is_written_and_the_answer_is_reported(tmp_path):
+def test_an_order_is_written_and_its_answer_is_reported(tmp_path):
     run = make_run(tmp_path / "runs", "one", "training")
 
     async def scenario(pilot):
@@ -308,14 +313,14 @@ def test_an_order_is_written_and_the_answer_is_reported(tmp_path):
         await pilot.press("c", "y")
         await until(pilot, run.control.exists)
         assert json.loads(run.control.read_text())["order"] == "checkpoint"
-        await until(pilot, lambda: "waiting for the step to end" in told(pilot))
+        await until(pilot, lambda: "waiting for the step to end" in notified(pilot))
         run.write_status("training", answered=run.control.stat().st_size, answer="saved at step 7")
-        await until(pilot, lambda: "one: saved at step 7" in told(pilot))
+        await until(pilot, lambda: "one: saved at step 7" in notified(pilot))
 
     drive(scenario)
 
 
-def test_a_run_is_deleted_after_a_yes(tmp_path):
+def test_a_run_is_deleted_after_confirmation(tmp_path):
     run = make_run(tmp_path / "runs", "one")
 
     async def scenario(pilot):

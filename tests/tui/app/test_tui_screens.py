@@ -39,7 +39,7 @@ def test_a_profile_is_copied_edited_checked_and_saved(tmp_path):
     drive(scenario)
 
 
-def test_what_is_not_saved_is_kept_and_asked_about(tmp_path):
+def test_unsaved_texts_are_kept_and_quitting_asks_about_them(tmp_path):
     (tmp_path / "mine.toml").write_text('schema = 1\nextends = "quick"\n')
 
     async def scenario(pilot):
@@ -66,7 +66,7 @@ def test_what_is_not_saved_is_kept_and_asked_about(tmp_path):
     drive(scenario)
 
 
-def test_a_table_is_never_wider_than_its_place(monkeypatch):
+def test_a_table_is_never_wider_than_its_space(monkeypatch):
     from icereco.plugins.discovery import registry
 
     real = registry()
@@ -98,7 +98,7 @@ def test_components_are_listed_with_their_options():
         await answer(pilot, "slash", "vmf")
         await until(pilot, lambda: 'use = "vmf"' in text_of(pilot))
         await answer(pilot, "slash", "-no-such")
-        await until(pilot, lambda: "Nothing here is called -no-such." in text_of(pilot))
+        await until(pilot, lambda: "No component or plugin matches -no-such." in text_of(pilot))
 
     drive(scenario)
 
@@ -162,7 +162,7 @@ def test_a_broken_settings_file_is_reported_on_the_data_screen(tmp_path):
     drive(scenario)
 
 
-def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
+def test_jobs_are_listed_with_their_output_and_can_be_removed(tmp_path):
     jobs = JobFolder(tmp_path / "runs")
     jobs.submit(["trian"], "wrong", tmp_path, queued=True)
 
@@ -180,7 +180,7 @@ def test_jobs_are_listed_with_what_they_printed_and_forgotten(tmp_path):
     drive(scenario)
 
 
-def test_a_job_that_fails_before_there_is_a_run_is_reported_once(tmp_path):
+def test_a_job_that_fails_before_its_run_exists_is_reported_once(tmp_path):
     async def scenario(pilot):
         await until(pilot, lambda: not pilot.app._unseen)
         JobFolder(tmp_path / "runs").submit(["train", "--data", "nowhere"], "early", tmp_path, queued=False)

@@ -1,4 +1,4 @@
-"""Runs that look as real ones, and a pilot that drives the app over them."""
+"""Artificial runs, and functions that drive the app with them."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ Scenario = Callable[[Pilot[None]], Awaitable[None]]
 
 
 def make_run(root: Path, name: str, phase: str = "finished", steps: int = 200, **status) -> RunFolder:
-    """A run that left the same figures every time, two hours ago."""
+    """A run of two hours ago with the same figures every time."""
     run = RunFolder.create(root, name)
     run.write_status(phase, step=steps, epoch=1.0, epochs=2, best_median_deg=12.5)
     path = run.path / "status.json"
@@ -44,15 +44,17 @@ def make_run(root: Path, name: str, phase: str = "finished", steps: int = 200, *
             row | {"train/loss": 3.0 / step**0.2, "train/learning_rate": 1e-3 * (1 - step / 300)}
         )
         if step % 50 == 0:
-            found = {"loss": 3.1 / step**0.2, "median_deg": 60 - step / 10, "mean_deg": 80 - step / 10}
+            overall = {"loss": 3.1 / step**0.2, "median_deg": 60 - step / 10, "mean_deg": 80 - step / 10}
             slices = {f"median_deg/{name}": 70 - step / 10 for name in ("<200", "200-999", "cascade")}
-            run.append_metrics(row | {f"validation/{key}": value for key, value in (found | slices).items()})
+            run.append_metrics(
+                row | {f"validation/{key}": value for key, value in (overall | slices).items()}
+            )
     run.log.write_text("2026-01-02 03:04:05,678 INFO    icereco.training.session begun\n")
     return run
 
 
 def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), **settings) -> None:
-    """Run the app without a terminal, and a scenario in it."""
+    """Run a scenario in the app, without a terminal."""
 
     async def run() -> None:
         app = IcerecoApp(Settings(**({"runs": Path("runs")} | settings)))
@@ -66,12 +68,12 @@ def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), **settings) -> 
 async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, "it does not come true"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         await pilot.pause(0.02)
 
 
 async def with_runs(pilot: Pilot[None], count: int) -> TrainScreen:
-    """The training screen once it shows so many runs and their curves."""
+    """Wait until the training screen shows so many runs and their curves."""
     screen = pilot.app.screen
     assert isinstance(screen, TrainScreen)
     await until(pilot, lambda: len(screen.query_one(RunList).runs) == count)
@@ -92,5 +94,5 @@ def text_of(pilot: Pilot[None]) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
-def told(pilot: Pilot[None]) -> str:
-    return "\n".join(f"{one.title}: {one.message}" for one in pilot.app._notifications)
+def notified(pilot: Pilot[None]) -> str:
+    return "\n".join(f"{note.title}: {note.message}" for note in pilot.app._notifications)

@@ -43,7 +43,7 @@ async def until(pilot: Pilot, condition: Callable[[], bool]) -> None:
         if condition():
             return
         await pilot.pause(0.01)
-    raise AssertionError("it did not happen")
+    raise AssertionError("the condition did not become true in time")
 
 
 def shown_id(screen: EventScreen) -> int | None:

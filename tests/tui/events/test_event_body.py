@@ -1,4 +1,4 @@
-"""The event in full: what keys and the mouse do to the detector, time, pulses and looks."""
+"""The drawn event: effects of keys and the mouse on the detector, time, pulses and style."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from icereco.tui.events.pulse_table import PulseTable
 from icereco.tui.events.timeline import Timeline
 
 
-def test_the_detector_turns_tilts_zooms_and_comes_back(screen):
+def test_the_detector_turns_tilts_zooms_and_is_reset(screen):
     async def act(pilot, screen):
         first = screen.body.state.camera
         await pilot.press("left", "up", "plus", "d", "w")
@@ -29,7 +29,7 @@ def test_the_detector_turns_tilts_zooms_and_comes_back(screen):
     play(screen, act)
 
 
-def test_turning_draws_the_detector_alone(screen, monkeypatch):
+def test_turning_draws_only_the_detector(screen, monkeypatch):
     drawn = []
     for widget in (EventView, Timeline, EventList, PulseTable):
         original = widget.render_line
@@ -70,7 +70,7 @@ def test_the_mouse_turns_zooms_and_picks(screen):
     play(screen, act)
 
 
-def test_a_dom_picked_by_key_is_in_the_table_and_one_in_the_table_is_picked(screen):
+def test_a_picked_dom_and_the_table_of_pulses_follow_each_other(screen):
     async def act(pilot, screen):
         hits = screen.body.state.shown.hits
         await pilot.press("j")
@@ -124,7 +124,7 @@ def test_spinning_stops_while_another_screen_is_in_front(screen):
     play(screen, act)
 
 
-def test_looks_can_be_changed(screen):
+def test_the_style_can_be_changed(screen):
     async def act(pilot, screen):
         before = screen.body.state.style
         await pilot.press("c", "m", "u", "t", "right_square_bracket")

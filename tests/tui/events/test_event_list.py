@@ -1,4 +1,4 @@
-"""The list of events: going through it, its order, its filter; what is opened and set beside."""
+"""The list of events: moving through it, its order, its filter; opening data and adding reconstructions."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from icereco.tui.events.screen import EventScreen
 from icereco.tui.events.welcome import Welcome
 
 
-def test_keys_go_through_the_events_and_the_list_follows(screen, table):
+def test_keys_move_through_the_events_and_the_list_follows(screen, table):
     ids = table["event_id"].to_pylist()
 
     async def act(pilot, screen):
@@ -58,7 +58,7 @@ def test_worst_first_needs_reconstructions(screen, tmp_path, table):
     play(screen, act)
 
 
-def test_a_filter_counts_as_one_types_and_says_what_is_wrong(screen):
+def test_a_filter_counts_events_and_shows_what_is_wrong_while_it_is_typed(screen):
     async def act(pilot, screen):
         panel = screen.query_one(ListPanel)
         count, wrong = (panel.query_one(name, Static) for name in ("#count", "#wrong"))
@@ -75,7 +75,7 @@ def test_a_filter_counts_as_one_types_and_says_what_is_wrong(screen):
         assert str(count.content) == "1 of 5"
         assert not wrong.region.height
         assert isinstance(screen.focused, EventList)
-        assert screen.body.state.shown.row == 3  # what was shown is not among them
+        assert screen.body.state.shown.row == 3  # the event shown before does not pass the filter
         await pilot.press("slash", "escape")
         await pilot.pause()
         assert len(screen.session.listed) == 5
@@ -84,7 +84,7 @@ def test_a_filter_counts_as_one_types_and_says_what_is_wrong(screen):
     play(screen, act)
 
 
-def test_what_one_types_into_the_filter_is_seen(screen):
+def test_the_text_of_the_filter_is_visible(screen):
     async def act(pilot, screen):
         await pilot.press("slash", *"pulses > 1")
         await pilot.pause()
@@ -107,7 +107,7 @@ def test_another_file_can_be_opened_and_added(screen, tmp_path, table):
         pilot.app.screen.query_one(Input).value = "second.parquet"
         await pilot.press("enter")
         await until(pilot, lambda: screen.session.title == "second.parquet" and screen.session.total == 2)
-        assert len(screen.session.listed) == 2  # the filter was of the other file
+        assert len(screen.session.listed) == 2  # the filter of the other file is cleared
         await pilot.press("O")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPath))
         pilot.app.screen.query_one(Input).value = "fi"
@@ -115,13 +115,13 @@ def test_another_file_can_be_opened_and_added(screen, tmp_path, table):
         await pilot.press("down", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.pause()
-        assert {"mpe", "linefit"} <= {one.name for one in screen.session.estimates(0)} | {"mpe"}
+        assert {"mpe", "linefit"} <= {estimate.name for estimate in screen.session.estimates(0)} | {"mpe"}
         assert problem(screen) == ""
 
     play(screen, act)
 
 
-def test_a_data_set_is_chosen_by_name_and_brings_its_detector(tmp_path, file, monkeypatch):
+def test_a_data_set_chosen_by_name_is_shown_in_its_detector(tmp_path, file, monkeypatch):
     monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path / "config"))
     add(DataSet(name="tracks", path=file, detector="upgrade"))
 
@@ -136,7 +136,7 @@ def test_a_data_set_is_chosen_by_name_and_brings_its_detector(tmp_path, file, mo
     play(EventScreen(runs=tmp_path / "runs"), act)
 
 
-def test_without_a_file_the_screen_shows_the_way(tmp_path, file, detector):
+def test_without_data_the_screen_offers_files_to_open(tmp_path, file, detector):
     screen = EventScreen(detector=detector, runs=tmp_path / "runs")
 
     async def act(pilot, screen):
@@ -151,7 +151,7 @@ def test_without_a_file_the_screen_shows_the_way(tmp_path, file, detector):
     play(screen, act)
 
 
-def test_no_run_no_reconstruction(screen):
+def test_without_a_run_nothing_is_reconstructed(screen):
     async def act(pilot, screen):
         await pilot.press("g")
         await pilot.pause()
@@ -161,7 +161,7 @@ def test_no_run_no_reconstruction(screen):
     play(screen, act)
 
 
-def test_real_events_beside_their_official_fits(shared_data: Path, tmp_path, detector):
+def test_real_events_are_shown_with_their_official_fits(shared_data: Path, tmp_path, detector):
     screen = EventScreen(shared_data / "icecube_real" / "pulses.parquet", detector=detector, runs=tmp_path)
 
     async def act(pilot, screen):
@@ -170,6 +170,6 @@ def test_real_events_beside_their_official_fits(shared_data: Path, tmp_path, det
         await pilot.press("slash", *"event_id = 9", "enter")
         await pilot.press("down", "up")
         await until(pilot, lambda: shown_id(screen) == 9)
-        assert screen.body.state.shown.truth is not None  # from the table beside the pulses
+        assert screen.body.state.shown.truth is not None  # from the table next to the pulses
 
     play(screen, act)

@@ -1,4 +1,4 @@
-"""The event in numbers, and names that can be told apart wherever they are cut."""
+"""The event in numbers, and names that stay distinct when they are cut."""
 
 from dataclasses import replace
 
@@ -27,12 +27,12 @@ def estimate(name: str, zenith: float, kappa: float | None = None) -> Estimate:
 
 @pytest.fixture
 def state(screen):
-    """What the screen shows, with two checkpoints of one profile and a fit that failed."""
-    found = []
+    """The state of the screen, with two checkpoints of one profile and a fit that failed."""
+    states = []
 
     async def act(pilot, screen):
         del pilot
-        found.append(screen.body.state)
+        states.append(screen.body.state)
 
     play(screen, act)
     estimates = (
@@ -40,7 +40,7 @@ def state(screen):
         Estimate("linefit", None),
         estimate("hierarchical-slow-electron", 1.5, 30.0),
     )
-    return replace(found[0], estimates=estimates)
+    return replace(states[0], estimates=estimates)
 
 
 def lines_of(state, width: int) -> list[str]:
@@ -50,7 +50,7 @@ def lines_of(state, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [30, 44, 56])
-def test_sigma_and_pull_are_there_at_every_width(state, width):
+def test_sigma_and_pull_are_shown_at_every_width(state, width):
     text = "\n".join(lines_of(state, width))
     error = np.degrees(state.error(state.estimates[0]))
     assert f"{error:.2f}" in text
@@ -65,7 +65,7 @@ def test_checkpoints_of_one_profile_have_names_that_differ(state, width):
     assert len(set(names)) == 2
 
 
-def test_a_method_has_its_number_and_colour_everywhere_also_after_one_that_failed(state):
+def test_a_method_has_the_same_number_and_colour_everywhere_even_after_a_failed_one(state):
     canvas = Canvas(60, 16)
     draw_all_sky(canvas, state, PALETTE)
     cells = canvas.cells()
@@ -109,13 +109,17 @@ def test_columns_of_methods_have_titles_that_differ(screen, tmp_path, table):
         await pilot.pause()
         titles = [column.title for column in screen.query_one(EventList)._columns]
         assert len(set(titles)) == len(titles)
-        assert titles[-3:] == ["online…nempe°", "online…stfit°", "mine°"]  # what says most comes first
+        assert titles[-3:] == [
+            "online…nempe°",
+            "online…stfit°",
+            "mine°",
+        ]  # the method of most events comes first
 
     play(screen, act)
 
 
 @pytest.mark.parametrize("width", [0, 1, 5, 12, 20])
-def test_a_card_of_hardly_any_width_is_drawn(state, width):
+def test_a_very_narrow_card_is_drawn(state, width):
     canvas = Canvas(width, 3)
     draw_numbers(canvas, state, PALETTE)
     assert len(canvas.cells().lines()) == 3

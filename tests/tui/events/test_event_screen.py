@@ -56,7 +56,7 @@ def test_a_file_that_cannot_be_read_is_explained_in_place(screen, tmp_path):
             screen.open(tmp_path / name)
             await until(pilot, lambda words=words: words in problem(screen))
         assert screen.session.total == 0
-        await pilot.press("n", "space", "b", "v", "plus")  # nothing of this may fail without events
+        await pilot.press("n", "space", "b", "v", "plus")  # none of these may fail without events
         await pilot.pause()
         screen.open(tmp_path / "events.parquet")
         await until(pilot, lambda: screen.session.total == 5 and problem(screen) == "")
@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_read_is_explained_in_place(screen, tmp_path):
     play(screen, act)
 
 
-def test_strange_events_are_shown_or_explained(tmp_path, monkeypatch, detector):
+def test_unusual_events_are_shown_or_explained(tmp_path, monkeypatch, detector):
     monkeypatch.chdir(tmp_path)
     table = random_events(np.array([5160, 0, 3, 3]), seed=4)
     sensors = table["sensor_id"].to_pylist()
@@ -94,7 +94,7 @@ def test_strange_events_are_shown_or_explained(tmp_path, monkeypatch, detector):
     play(screen, act)
 
 
-def test_any_size_of_the_terminal_is_survived(screen):
+def test_the_terminal_may_have_any_size(screen):
     async def act(pilot, screen):
         for size in ((20, 5), (1, 1), (300, 10), (30, 90), (120, 40)):
             await pilot.resize_terminal(*size)
@@ -116,14 +116,14 @@ def test_every_key_has_its_own_name_and_an_action_that_exists():
     assert len(identities) == len(set(identities))
 
 
-def test_the_screen_imports_no_torch():
+def test_the_screen_does_not_import_torch():
     code = "import sys, icereco.tui.events.screen; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("no_color", [False, True])
-def test_every_theme_and_no_color_at_all(screen, monkeypatch, no_color):
+def test_every_theme_can_be_drawn_with_and_without_color(screen, monkeypatch, no_color):
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
 
