@@ -15,3 +15,9 @@ def icereco_reconstructors() -> Iterator[Component]:
         options="icereco_reconstructors.options:LineFitOptions",
         summary="least-squares line through the positions and times of the pulses (Stenger 1990)",
     )
+    yield Component(
+        name="likelihood",
+        factory="icereco_reconstructors.likelihood.fit:LikelihoodFit",
+        options="icereco_reconstructors.options:LikelihoodOptions",
+        summary="likelihood fit of a track, a starting track or a cascade, with the light model of the medium",
+    )

@@ -107,6 +107,11 @@ class LightModel(nn.Module):
     Its tables are buffers: float64 on the CPU at first, elsewhere and in float32 after `.to(device, dtype)`. The
     arguments of its methods must be of the same type and on the same device.
 
+    Attributes:
+        ice: mean scattering and absorption between two depths.
+        slowness: time that light takes, ns/m.
+        cherenkov_delay: time after the passing of a particle at which its Cherenkov light arrives, ns per metre of distance.
+
     Raises:
         IcerecoError: the medium has no scattering or no absorption length.
     """
@@ -116,9 +121,10 @@ class LightModel(nn.Module):
         self.ice = _ice(detector)
         self._emission = CascadeEmission()
         self._acceptance = AngularAcceptance()
-        self._slowness = detector.medium.refractive_index_group / LIGHT_M_PER_NS
+        self.slowness = detector.medium.refractive_index_group / LIGHT_M_PER_NS
         self._cosine = 1.0 / detector.medium.refractive_index_phase
         self._sine = math.sqrt(1.0 - self._cosine**2)
+        self.cherenkov_delay = (self.slowness - self._cosine / LIGHT_M_PER_NS) / self._sine
 
     def cascades(
         self,
@@ -136,10 +142,31 @@ class LightModel(nn.Module):
             module_m: position of the module.
         """
         way = module_m - position_m
-        distance = softened_root(dot(way, way), _LEAST_DISTANCE_M)
-        cos_emission = dot(way, travel) / distance
-        cos_impact = way[:, 2] / distance
-        scattering, absorption = self.ice.mean_coefficients(position_m[:, 2], module_m[:, 2])
+        return self.cascades_seen(
+            light_m, dot(way, way), dot(way, travel), position_m[:, 2], module_m[:, 2]
+        )
+
+    def cascades_seen(
+        self,
+        light_m: Float[Tensor, "pair"],
+        distance_square_m2: Float[Tensor, "pair"],
+        along_m: Float[Tensor, "pair"],
+        cascade_z_m: Float[Tensor, "pair"],
+        module_z_m: Float[Tensor, "pair"],
+    ) -> Expectation:
+        """Return the expectation of cascades, of which only the coordinates that matter are given.
+
+        Args:
+            light_m: metres of bare track that shine as brightly.
+            distance_square_m2: square of the distance between cascade and module.
+            along_m: of the module from the cascade, along the cascade's axis.
+            cascade_z_m: z of the cascade.
+            module_z_m: z of the module.
+        """
+        distance = softened_root(distance_square_m2, _LEAST_DISTANCE_M)
+        cos_emission = along_m / distance
+        cos_impact = (module_z_m - cascade_z_m) / distance
+        scattering, absorption = self.ice.mean_coefficients(cascade_z_m, module_z_m)
         straight = torch.exp(-distance * scattering)
         # Scattered light loses its direction, but comes from a point one scattering length ahead.
         ahead = 1.0 / (scattering * distance) + torch.sqrt(3 * absorption / scattering)
@@ -152,7 +179,7 @@ class LightModel(nn.Module):
         turned = soft_minimum(cos_emission, self._cosine, _SOFT_COSINE)
         return Expectation(
             photons * self._effective_area(cos_impact, straight),
-            distance * self._slowness,
+            distance * self.slowness,
             shape * (_CASCADE_DELAY - _CASCADE_TURN * turned),
             scale,
         )
@@ -167,9 +194,28 @@ class LightModel(nn.Module):
         way = module_m - start_m
         along = dot(way, travel)
         across = way - along[:, None] * travel
-        distance = softened_root(dot(across, across), _LEAST_DISTANCE_M)
-        emitted = along - distance * (self._cosine / self._sine)
-        return Line(along, distance, emitted, way[:, 2] - emitted * travel[:, 2], module_m[:, 2])
+        return self.line_seen(along, dot(across, across), way[:, 2], travel[:, 2], module_m[:, 2])
+
+    def line_seen(
+        self,
+        along_m: Float[Tensor, "pair"],
+        distance_square_m2: Float[Tensor, "pair"],
+        height_m: Float[Tensor, "pair"],
+        travel_z: Float[Tensor, "pair"],
+        module_z_m: Float[Tensor, "pair"],
+    ) -> Line:
+        """Compute the geometry of modules of which only the coordinates that matter are given.
+
+        Args:
+            along_m: distance on the track from its start to the point closest to the module.
+            distance_square_m2: square of the distance from there to the module.
+            height_m: z of the module above the track's start.
+            travel_z: z of the unit vector along the track.
+            module_z_m: z of the module.
+        """
+        distance = softened_root(distance_square_m2, _LEAST_DISTANCE_M)
+        emitted = along_m - distance * (self._cosine / self._sine)
+        return Line(along_m, distance, emitted, height_m - emitted * travel_z, module_z_m)
 
     def tracks(self, yield_per_m: Float[Tensor, "pair"], line: Line) -> Expectation:
         """Return the expectation of tracks at modules of unit efficiency.
@@ -186,7 +232,7 @@ class LightModel(nn.Module):
         density = track_density(line.distance_m, scattering, absorption, self._sine)
         photons = PHOTONS_PER_M * yield_per_m * density
         shape, scale = self._delay(line.distance_m, cos_impact, scattering, absorption)
-        time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self._slowness
+        time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self.slowness
         return Expectation(photons * self._effective_area(cos_impact, straight), time, shape, scale)
 
     def _delay(
@@ -199,7 +245,7 @@ class LightModel(nn.Module):
         """Return shape and scale of Pandel's gamma distribution at AMANDA's effective distance."""
         effective = 3.1 + cos_impact * (4.6 * cos_impact - 3.9) + 0.84 * distance_m
         shape = effective * scattering_per_m * (_PANDEL_SCATTERING_M / _PANDEL_LENGTH_M)
-        return shape, 1.0 / (1.0 / _PANDEL_TIME_NS + absorption_per_m * (1.0 / self._slowness))
+        return shape, 1.0 / (1.0 / _PANDEL_TIME_NS + absorption_per_m * (1.0 / self.slowness))
 
     def _effective_area(
         self, cos_impact: Float[Tensor, "pair"], straight: Float[Tensor, "pair"]

@@ -1,0 +1,274 @@
+"""Events as a likelihood needs them: photo-electrons of hit modules, silent modules near by, times of pulses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from icereco.detector.detector import Detector
+from icereco.events.batch import EventBatch
+from icereco.events.segments import segment_of
+from icereco.physics.likelihood.observation import Observation
+
+__all__ = ["MOST_PULSES", "Observer", "Observed"]
+
+MOST_PULSES = 1500
+"""Pulses of an event whose times are used: the first of every module, then the largest."""
+
+_CHARGE_PE = 0.97
+"""Mean charge of a photo-electron."""
+
+_SATURATION_PE = 2100.0
+"""Charge in one bin of the digitizer at which a module gives half the signal of a linear one."""
+
+_FINE_NS, _AFTER_FINE_NS, _AFTER_COARSE_NS = 400.0, 4.0, 17.0
+"""A pulse's later photo-electrons arrive half a bin of the digitizer after its time, which is that of the first."""
+
+_AFTERPULSES_PER_PE, _AFTERPULSE_SPREAD = 0.06, 0.25
+_AFTERPULSE_DELAY_NS = (600.0, 2000.0, 8000.0)
+_UNKNOWN_NOISE_HZ = 100.0
+"""Rate in detectors whose card gives none: a stray pulse must stay possible."""
+
+_CLOSE_M, _NEAR_M = 80.0, 250.0
+_CLOSE_THINNING, _NEAR_THINNING = 2, 8
+"""Of the silent modules within each distance of coincident hits, one in so many is used, in place of the others."""
+
+_LADDER = 2.0**0.5
+_LEAST_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Events of similar size.
+
+    Attributes:
+        event: their rows in the batch `[E]`.
+        observation: of each of them.
+        reference_ns: the time that the observation counts from `[E]`.
+        centre_m: charge-weighted mean of the hit modules, float64 `[E, 3]`.
+    """
+
+    event: Int[ndarray, "event"]
+    observation: Observation
+    reference_ns: Float[ndarray, "event"]
+    centre_m: Float[ndarray, "event 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ragged:
+    """Columns of modules or of pulses, sorted by event; `row` is the row of each one's event."""
+
+    row: Int[ndarray, "item"]
+    columns: dict[str, ndarray]
+
+    def padded(self, event: Int[ndarray, "chosen"], offsets: ndarray, size: int) -> dict[str, ndarray]:
+        count = offsets[event + 1] - offsets[event]
+        place = np.arange(size)
+        index = offsets[event][:, None] + np.minimum(place, np.maximum(count - 1, 0)[:, None])
+        absent = place >= count[:, None]
+        filled = {}
+        for name, column in self.columns.items():
+            values = column[index]
+            if name in _FILLING:
+                values[absent] = _FILLING[name]
+            filled[name] = values
+        return filled
+
+
+_FILLING = {"weight": 0.0, "count": 0.0, "efficiency": 0.0, "noise": 1.0, "pulse_weight": 0.0, "noise_per_ns": 1.0,
+            "leading": 0.0}
+"""Values that make padding count for nothing."""
+
+
+class Observer:
+    """Turns batches of one detector into observations.
+
+    Args:
+        detector: with noise rates if the card has them.
+        time_error: how much the times of bright modules are trusted: pulses of a module with n photo-electrons count
+            1/(1 + time_error² n) each.
+    """
+
+    def __init__(self, detector: Detector, time_error: float) -> None:
+        self._detector = detector
+        self._time_error = time_error
+        self._position_m = detector.position_m.astype(np.float64)
+        self._nearness = _nearness(self._position_m)
+        known = detector.noise_rate_hz
+        rate = np.full(len(detector.alive), _UNKNOWN_NOISE_HZ) if known is None else known
+        self._noise_per_ns = np.maximum(rate, 1.0).astype(np.float64) * 1e-9
+
+    def __call__(self, batch: EventBatch) -> Iterator[Observed]:
+        """Yield the events of a batch, each with at least one pulse, in groups of similar size."""
+        reference, centre = _reference(batch)
+        pulses = self._pulses(batch, reference)
+        modules = self._modules(batch)
+        offsets = [np.searchsorted(part.row, np.arange(len(batch) + 1)) for part in (modules, pulses)]
+        sizes = np.stack([_ladder(np.diff(offset)) for offset in offsets], 1)
+        for size in np.unique(sizes, axis=0):
+            event = np.flatnonzero((sizes == size).all(1))
+            padded = modules.padded(event, offsets[0], int(size[0])) | pulses.padded(
+                event, offsets[1], int(size[1])
+            )
+            tensors = {name: torch.from_numpy(column) for name, column in padded.items()}
+            observation = Observation(*(tensors[field.name] for field in fields(Observation)))
+            yield Observed(event, observation, reference[event], centre[event])
+
+    def _modules(self, batch: EventBatch) -> _Ragged:
+        """Return hit modules in the order of the batch, then silent ones, of each event."""
+        window_ns = _window(batch)
+        count = np.add.reduceat(_photo_electrons(batch), batch.pulse_offsets[:-1])
+        row, sensor, weight = self._silent(batch)
+        rows = np.concatenate([batch.event_of_dom, row])
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        sensor = np.concatenate([batch.sensor_id.astype(np.int64), sensor])[order]
+        counts = np.concatenate([count, np.zeros(len(row))])[order]
+        alive = self._detector.alive[sensor]
+        columns = {
+            "module_m": self._position_m[sensor],
+            "efficiency": self._detector.quantum_efficiency[sensor].astype(np.float64) * alive,
+            "count": counts,
+            "weight": np.concatenate([np.ones(len(batch.sensor_id)), weight])[order] * alive,
+            "noise": self._noise_per_ns[sensor] * window_ns[rows] + _AFTERPULSES_PER_PE * counts,
+        }
+        return _Ragged(rows, columns)
+
+    def _silent(
+        self, batch: EventBatch
+    ) -> tuple[Int[ndarray, "silent"], Int[ndarray, "silent"], Float[ndarray, "silent"]]:
+        """Return event, sensor and weight of the silent modules near coincident hits."""
+        rows, sensors, weights = [], [], []
+        coincident = _coincident_doms(batch)
+        thinning = np.array([0, _NEAR_THINNING, _CLOSE_THINNING])
+        for event in range(len(batch)):
+            doms = slice(*batch.dom_offsets[event : event + 2].tolist())
+            hit = batch.sensor_id[doms]
+            near = self._nearness[hit[coincident[doms]]].max(axis=0)
+            near[hit] = 0
+            near[~self._detector.alive] = 0
+            every = thinning[near]
+            sensor = np.flatnonzero((every > 0) & (np.arange(len(every)) % np.maximum(every, 1) == 0))
+            rows.append(np.full(len(sensor), event))
+            sensors.append(sensor)
+            weights.append(every[sensor].astype(np.float64))
+        return np.concatenate(rows), np.concatenate(sensors), np.concatenate(weights)
+
+    def _pulses(self, batch: EventBatch, reference_ns: Float[ndarray, "event"]) -> _Ragged:
+        """Return the entries of pulses: one at each pulse's time, and one after it for further photo-electrons."""
+        dom = batch.dom_of_pulse
+        row = batch.event_of_dom[dom]
+        number = _photo_electrons(batch)
+        per_dom = np.add.reduceat(number, batch.pulse_offsets[:-1])
+        kept = np.flatnonzero(_chosen(batch, number))
+        more = kept[number[kept] > 1]
+        index = np.concatenate([kept, more])
+        later = np.concatenate([np.zeros(len(kept)), _later(batch, dom)[more]])
+        times = np.concatenate([np.ones(len(kept)), number[more] - 1.0])
+        order = np.lexsort((later > 0, index))
+        index, later, times = index[order], later[order], times[order]
+        sensor = batch.sensor_id[dom[index]]
+        trust = 1.0 / (1.0 + self._time_error**2 * per_dom[dom[index]])
+        noise = self._noise_per_ns[sensor] + _afterpulses(batch, number, index, later)
+        return _Ragged(
+            row[index],
+            {
+                "module_of_pulse": dom[index] - batch.dom_offsets[row[index]],
+                "time_ns": batch.time_ns[index] - reference_ns[row[index]] + later,
+                "pulse_weight": times * trust * self._detector.alive[sensor],
+                "noise_per_ns": noise,
+                "leading": ((index == batch.pulse_offsets[dom[index]]) & (later == 0) & _coincident_doms(batch)[dom[index]]).astype(np.float64),
+            },
+        )
+
+
+def _photo_electrons(batch: EventBatch) -> Float[ndarray, "pulse"]:
+    """Return the number of photo-electrons of each pulse, with the saturation of the photomultiplier undone."""
+    charge = np.clip(batch.charge_pe.astype(np.float64), 0.0, 0.95 * _SATURATION_PE)
+    linear = charge / (1.0 - charge / _SATURATION_PE)
+    return np.asarray(np.maximum(np.rint(linear / _CHARGE_PE), 1.0))
+
+
+def _coincident_doms(batch: EventBatch) -> Bool[ndarray, "dom"]:
+    """Return which DOMs have a pulse in local coincidence; all DOMs of an event that has none."""
+    coincident = np.maximum.reduceat(~batch.auxiliary, batch.pulse_offsets[:-1])
+    some = np.maximum.reduceat(coincident, batch.dom_offsets[:-1])
+    return coincident | ~some[batch.event_of_dom]
+
+
+def _reference(batch: EventBatch) -> tuple[Float[ndarray, "event"], Float[ndarray, "event 3"]]:
+    """Return the mean time and position of the first pulses of coincident DOMs."""
+    chosen = _coincident_doms(batch)
+    first = batch.time_ns[batch.pulse_offsets[:-1]]
+    charge = np.add.reduceat(batch.charge_pe.astype(np.float64), batch.pulse_offsets[:-1])
+    starts = batch.dom_offsets[:-1]
+    base = first[starts]
+    late = np.add.reduceat((first - base[batch.event_of_dom]) * chosen, starts)
+    number = np.add.reduceat(chosen.astype(np.float64), starts)
+    weight = np.sqrt(np.maximum(charge, 0.25)) * chosen
+    place = np.add.reduceat(weight[:, None] * batch.position_m, starts)
+    return base + late / number, place / np.add.reduceat(weight, starts)[:, None]
+
+
+def _window(batch: EventBatch) -> Float[ndarray, "event"]:
+    """Return the time from the first to the last pulse of each event, at least a microsecond."""
+    starts = batch.pulse_offsets[batch.dom_offsets[:-1]]
+    length = np.maximum.reduceat(batch.time_ns, starts) - np.minimum.reduceat(batch.time_ns, starts)
+    return np.asarray(np.maximum(length, 1000.0))
+
+
+def _chosen(batch: EventBatch, number: Float[ndarray, "pulse"]) -> Bool[ndarray, "pulse"]:
+    """Return which pulses are used of events with more than `MOST_PULSES`."""
+    chosen = np.ones(len(number), bool)
+    first = np.zeros(len(number), bool)
+    first[batch.pulse_offsets[:-1]] = True
+    edges = batch.pulse_offsets[batch.dom_offsets]
+    for event in np.flatnonzero(np.diff(edges) > MOST_PULSES):
+        pulses = slice(*edges[event : event + 2].tolist())
+        rank = np.lexsort((-number[pulses], ~first[pulses]))
+        chosen[pulses] = False
+        chosen[pulses.start + rank[:MOST_PULSES]] = True
+    return chosen
+
+
+def _later(batch: EventBatch, dom: Int[ndarray, "pulse"]) -> Float[ndarray, "pulse"]:
+    """Return how long after a pulse its further photo-electrons arrive on average."""
+    since = batch.time_ns - batch.time_ns[batch.pulse_offsets[:-1]][dom]
+    return np.where(since < _FINE_NS, _AFTER_FINE_NS, _AFTER_COARSE_NS)
+
+
+def _afterpulses(
+    batch: EventBatch, number: Float[ndarray, "pulse"], index: Int[ndarray, "entry"], later: ndarray
+) -> Float[ndarray, "entry"]:
+    """Return the expected rate, 1/ns, of afterpulses of earlier pulses of the same module."""
+    first = batch.pulse_offsets[batch.dom_of_pulse[index]]
+    earlier = index - first
+    entry = np.repeat(np.arange(len(index)), earlier)
+    cause = np.arange(len(entry)) - np.repeat(np.cumsum(earlier) - earlier - first, earlier)
+    delay = (batch.time_ns[index] + later)[entry] - batch.time_ns[cause]
+    rate = np.zeros(len(entry))
+    for mean in _AFTERPULSE_DELAY_NS:
+        width = _AFTERPULSE_SPREAD * mean
+        rate += np.exp(-0.5 * ((delay - mean) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+    rate *= number[cause] * (_AFTERPULSES_PER_PE / len(_AFTERPULSE_DELAY_NS))
+    return np.bincount(entry, rate, len(index))
+
+
+def _nearness(position_m: Float[ndarray, "sensor 3"]) -> Int[ndarray, "sensor sensor"]:
+    """Return 2 for pairs of modules that are close, 1 for near ones, else 0."""
+    square = (position_m**2).sum(1)
+    near = np.empty((len(square), len(square)), np.uint8)
+    for row in range(0, len(square), 512):
+        part = slice(row, row + 512)
+        distance = square[part, None] + square - 2.0 * position_m[part] @ position_m.T
+        near[part] = (distance < _NEAR_M**2).astype(np.uint8) + (distance < _CLOSE_M**2)
+    return near
+
+
+def _ladder(size: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
+    """Round sizes up to a geometric series, so that the padding of an event does not depend on others."""
+    step = np.ceil(np.log(np.maximum(size, _LEAST_SIZE) / _LEAST_SIZE) / np.log(_LADDER) - 1e-9)
+    return np.asarray(np.ceil(_LEAST_SIZE * _LADDER**step)).astype(np.int64)

@@ -1,0 +1,275 @@
+"""The likelihood of light sources: numbers of photo-electrons in all modules, hit or silent, and the times of pulses.
+
+With the expectation μ of each source s at module m, noise B, photo-electrons n and pulses j of weight w:
+
+    Λ_m = Σ_s μ_sm + B_m
+    log L = Σ_m [n_m log Λ_m − Λ_m] + Σ_j w_j log [(Σ_s μ_sm p(t_j − t₀ − T_sm; a_sm, τ_sm, σ) + b_m(t_j)) / Λ_m] + priors
+
+p is Pandel's density convolved with a Gaussian of width σ (`icereco.physics.likelihood.pandel`), T the time of direct
+light. A light model is never exact: with a relative error f of the expectation that is gamma distributed, the Poisson
+probability becomes a negative binomial one with r = 1/f².
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from icereco.physics.light.light import Expectation, LightModel
+from icereco.physics.likelihood.columns import each
+from icereco.physics.likelihood.frame import Frame
+from icereco.physics.likelihood.observation import Observation
+from icereco.physics.likelihood.pandel import ConvolvedPandel
+from icereco.physics.likelihood.sources import MOVES, Coordinates, Hypothesis, Sources
+
+__all__ = ["Curvature", "Likelihood"]
+
+_FAINTEST = 1e-30
+_LEAVES = tuple(field.name for field in fields(Coordinates))[:-1]
+"""Coordinates that depend on parameters: all but the position of the module."""
+
+_PRIOR_MEAN = {"log_yield": 1.0, "log_light": 7.0, "end_m": 500.0}
+_PRIOR_SIGMA = {"log_yield": 1.5, "log_light": 3.0, "end_m": 600.0}
+"""Weak Gaussian priors, which keep what an event does not measure within what neutrino telescopes see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    """The logarithm of the likelihood with its derivatives along the free moves of a hypothesis, float64.
+
+    Attributes:
+        value: log L of each job.
+        gradient: its first derivatives.
+        information: an estimate of −∂² log L that is nowhere negative.
+    """
+
+    value: Float[Tensor, "job"]
+    gradient: Float[Tensor, "job free"]
+    information: Float[Tensor, "job free free"]
+
+
+class Likelihood(nn.Module):
+    """log L of sources given observations; see the module.
+
+    Args:
+        light: expected photo-electrons and delays.
+        model_error: relative error f of the expectation, 0 for a model that is exact.
+    """
+
+    def __init__(self, light: LightModel, model_error: float) -> None:
+        super().__init__()
+        self.light = light
+        self.pandel = ConvolvedPandel()
+        self._inverse_size = model_error**2
+
+    def forward(
+        self, hypothesis: Hypothesis, sources: Sources, seen: Observation, jitter_ns: float
+    ) -> Float[Tensor, "job"]:
+        """Return log L of each job, up to a term that depends on the observation alone.
+
+        Args:
+            hypothesis: of all jobs.
+            sources: the parameters of each job.
+            seen: the observation of each job.
+            jitter_ns: standard deviation of the time of direct light.
+        """
+        expected = self._expected(hypothesis, Frame(sources, seen.module_m).leaves, seen)
+        arrivals = self._arrivals(hypothesis, Frame(sources, _position_of_pulse(seen)).leaves, seen)
+        log_density = _log_sum(arrivals.log_parts(self.pandel, jitter_ns)) - torch.log(arrivals.expected)
+        return (
+            _weighted_sum(self._log_poisson(expected, seen), seen.weight)
+            + _weighted_sum(log_density.unflatten(0, seen.time_ns.shape), seen.pulse_weight)
+            + _log_prior(hypothesis, sources)[0]
+        )
+
+    def curvature(
+        self, hypothesis: Hypothesis, sources: Sources, seen: Observation, jitter_ns: float
+    ) -> Curvature:
+        """Return log L of each job with its derivatives; arguments as above."""
+        charge = self._charge_curvature(hypothesis, sources, seen)
+        time = self._time_curvature(hypothesis, sources, seen, jitter_ns)
+        prior = Curvature(*_log_prior(hypothesis, sources))
+        return each(lambda *parts: torch.stack(parts).sum(0), charge, time, prior)
+
+    def _charge_curvature(self, hypothesis: Hypothesis, sources: Sources, seen: Observation) -> Curvature:
+        frame = Frame(sources, seen.module_m)
+        with torch.enable_grad():
+            leaves = _free(frame.leaves)
+            expected = self._expected(hypothesis, leaves, seen)
+        rows = frame.along(hypothesis, _slopes(expected, leaves))
+        expected = expected.detach()
+        variance = expected * (1.0 + self._inverse_size * expected)
+        return Curvature(
+            _weighted_sum(self._log_poisson(expected, seen), seen.weight),
+            _weighted_sum(rows, seen.weight * (seen.count - expected) / variance),
+            _outer(rows, seen.weight / variance),
+        )
+
+    def _time_curvature(
+        self, hypothesis: Hypothesis, sources: Sources, seen: Observation, jitter_ns: float
+    ) -> Curvature:
+        """Return the terms of the times; their curvature is that by the time of arrival alone, where it is positive.
+
+        Sums of products of first derivatives, which serve for the charges, are a bad guess of the curvature here: a pulse at the
+        sharp peak of its density has no slope and a large curvature, one on its edge the opposite.
+        """
+        frame = Frame(sources, _position_of_pulse(seen))
+        with torch.enable_grad():
+            leaves = _free(frame.leaves)
+            arrivals = self._arrivals(hypothesis, leaves, seen)
+            parts = arrivals.log_parts(self.pandel, jitter_ns)
+            log_rate = _log_sum(parts)
+            log_density = log_rate - torch.log(arrivals.expected)
+            share = [torch.exp(part - log_rate).detach() for part in parts]
+            arrival_ns = arrivals.mean_ns(share) + (1.0 - share[0]) * leaves["delay_ns"].flatten()
+        rows = frame.along(hypothesis, _slopes(log_density, leaves, retain=True))
+        arrival_rows = frame.along(hypothesis, _slopes(arrival_ns, leaves))
+        with torch.no_grad():
+            step = 0.5 * jitter_ns
+            around = [_log_sum(arrivals.log_parts(self.pandel, jitter_ns, later)) for later in (-step, step)]
+            bend = (2.0 * log_rate - around[0] - around[1]) / step**2
+        shape = seen.time_ns.shape
+        return Curvature(
+            _weighted_sum(log_density.detach().unflatten(0, shape), seen.pulse_weight),
+            _weighted_sum(rows, seen.pulse_weight),
+            _outer(arrival_rows, seen.pulse_weight * bend.detach().clamp(min=0.0).unflatten(0, shape)),
+        )
+
+    def brightened(self, hypothesis: Hypothesis, sources: Sources, seen: Observation) -> Sources:
+        """Return sources with the brightness that gives each job as many photo-electrons as were seen."""
+        at = Frame(sources, seen.module_m).leaves
+        light = self._expected(hypothesis, at, seen) - seen.noise
+        expected = (light * seen.weight).sum(1, dtype=torch.float64).clamp(min=1e-6)
+        number = ((seen.count - seen.noise) * seen.weight).sum(1, dtype=torch.float64).clamp(min=3.0)
+        factor = torch.log(number / expected).clamp(-6.0, 6.0)
+        return replace(sources, log_yield=sources.log_yield + factor, log_light=sources.log_light + factor)
+
+    def _expected(
+        self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation
+    ) -> Float[Tensor, "job module"]:
+        """Return the expected photo-electrons of each module, noise included."""
+        at = _coordinates(leaves, seen.module_m[..., 2])
+        light = sum(source.photo_electrons for source in hypothesis.light(self.light, at))
+        return seen.efficiency * torch.as_tensor(light).unflatten(0, seen.efficiency.shape) + seen.noise
+
+    def _log_poisson(
+        self, expected: Float[Tensor, "job module"], seen: Observation
+    ) -> Float[Tensor, "job module"]:
+        """log of the probability of the counts, of a Poisson or negative binomial distribution."""
+        log_mean = seen.count * torch.log(expected)
+        if not self._inverse_size:
+            return log_mean - expected
+        size = 1.0 / self._inverse_size
+        return log_mean - (seen.count + size) * torch.log1p(self._inverse_size * expected)
+
+    def _arrivals(self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation) -> "_Arrivals":
+        """Return the light that may have caused each pulse."""
+        at = _coordinates(leaves, _of_pulse(seen.module_m[..., 2], seen))
+        efficiency, noise = (_of_pulse(values, seen).flatten() for values in (seen.efficiency, seen.noise))
+        sources = hypothesis.light(self.light, at)
+        light = [efficiency * source.photo_electrons for source in sources]
+        return _Arrivals(
+            seen.time_ns.flatten() - leaves["delay_ns"].flatten(),
+            sources,
+            light,
+            seen.noise_per_ns.flatten(),
+            noise + torch.stack(light).sum(0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrivals:
+    """What may have caused each pulse.
+
+    Attributes:
+        since_ns: time of the pulse after that of the sources.
+        sources: expectations of the sources, at unit efficiency.
+        light: expected photo-electrons of each source.
+        noise_per_ns: rate of noise at the time of the pulse.
+        expected: photo-electrons of the module of all sources and noise.
+    """
+
+    since_ns: Float[Tensor, "pair"]
+    sources: list[Expectation]
+    light: list[Float[Tensor, "pair"]]
+    noise_per_ns: Float[Tensor, "pair"]
+    expected: Float[Tensor, "pair"]
+
+    def log_parts(
+        self, pandel: ConvolvedPandel, jitter_ns: float, later_ns: float = 0.0
+    ) -> list[Float[Tensor, "pair"]]:
+        """Return the log rates, 1/ns, of noise and of each source at some time after that of the pulse."""
+        return [torch.log(self.noise_per_ns)] + [
+            torch.log(light + _FAINTEST)
+            + pandel(self.since_ns + later_ns - source.time_ns, source.shape, source.scale_ns, jitter_ns)
+            for source, light in zip(self.sources, self.light, strict=True)
+        ]
+
+    def mean_ns(self, share: list[Float[Tensor, "pair"]]) -> Float[Tensor, "pair"]:
+        """Return the time of direct light of the sources, weighted with their shares of the pulse, the noise's first."""
+        return torch.stack([part * source.time_ns for part, source in zip(share[1:], self.sources, strict=True)]).sum(0)
+
+
+def _log_sum(parts: list[Float[Tensor, "pair"]]) -> Float[Tensor, "pair"]:
+    total = parts[0]
+    for part in parts[1:]:
+        total = torch.logaddexp(total, part)
+    return total
+
+
+def _coordinates(leaves: dict[str, Tensor], module_z_m: Float[Tensor, "job point"]) -> Coordinates:
+    return Coordinates(*(leaves[name].flatten() for name in _LEAVES), module_z_m.flatten())
+
+
+def _free(leaves: dict[str, Float[Tensor, "job point"]]) -> dict[str, Float[Tensor, "job point"]]:
+    return {name: leaf.detach().contiguous().requires_grad_() for name, leaf in leaves.items()}
+
+
+def _slopes(
+    value: Float[Tensor, "..."], leaves: dict[str, Float[Tensor, "job point"]], retain: bool = False
+) -> dict[str, Float[Tensor, "job point"]]:
+    """Return the derivatives of a function of each pair by the leaves of the same pair."""
+    slopes = torch.autograd.grad(
+        value.sum(), list(leaves.values()), allow_unused=True, materialize_grads=True, retain_graph=retain
+    )
+    return dict(zip(leaves, slopes, strict=True))
+
+
+def _position_of_pulse(seen: Observation) -> Float[Tensor, "job pulse 3"]:
+    index = seen.module_of_pulse[..., None].expand(-1, -1, 3)
+    return seen.module_m.gather(1, index)
+
+
+def _of_pulse(of_module: Float[Tensor, "job module"], seen: Observation) -> Float[Tensor, "job pulse"]:
+    return of_module.gather(1, seen.module_of_pulse)
+
+
+def _weighted_sum(
+    rows: Float[Tensor, "job point *free"], weight: Float[Tensor, "job point"]
+) -> Float[Tensor, "job *free"]:
+    weights = weight.unflatten(1, (-1, *[1] * (rows.dim() - 2)))
+    return (rows * weights).sum(1, dtype=torch.float64)
+
+
+def _outer(
+    rows: Float[Tensor, "job point free"], weight: Float[Tensor, "job point"]
+) -> Float[Tensor, "job free free"]:
+    product: Tensor = rows.transpose(1, 2) @ (rows * weight[..., None])
+    return product.double()
+
+
+def _log_prior(
+    hypothesis: Hypothesis, sources: Sources
+) -> tuple[Float[Tensor, "job"], Float[Tensor, "job free"], Float[Tensor, "job free free"]]:
+    """Return log density of the free parameters that have a prior, its gradient, and its curvature."""
+    value = torch.zeros_like(sources.time_ns)
+    gradient = value.new_zeros(len(value), len(hypothesis.moves))
+    information = value.new_zeros(len(hypothesis.moves))
+    for column, move in enumerate(hypothesis.moves):
+        if (name := MOVES[move]) in _PRIOR_MEAN:
+            pull = (getattr(sources, name) - _PRIOR_MEAN[name]) / _PRIOR_SIGMA[name]
+            value = value - 0.5 * pull.square()
+            gradient[:, column] = -pull / _PRIOR_SIGMA[name]
+            information[column] = _PRIOR_SIGMA[name] ** -2
+    return value, gradient, torch.diag(information).expand(len(value), -1, -1)

@@ -1,0 +1,90 @@
+"""Solutions of groups of events as the reconstruction of a batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from icereco.detector.detector import Detector
+from icereco.events.batch import EventBatch
+from icereco.events.observations import MOST_PULSES
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import EVENT_KINDS
+from icereco.events.vmf_mixture import VmfMixture
+from icereco.physics.light.yields import METRES_PER_GEV
+from icereco.physics.likelihood.sources import Hypothesis
+from icereco_reconstructors.likelihood.solutions import Solutions
+
+__all__ = ["CONVERGED", "NOT_CONVERGED", "TOO_FEW_MODULES", "Part", "reconstruction"]
+
+CONVERGED, NOT_CONVERGED, TOO_FEW_MODULES = "converged", "not converged", "too few modules"
+
+_LEAST_MODULES = 3
+_KIND = {"track": "through_track", "starting": "starting_track", "cascade": "cascade"}
+
+Part = tuple[Int[ndarray, "event"], Float[ndarray, "event"], Solutions]
+"""Rows of events in their batch, the times that their solutions count from, and the solutions."""
+
+
+def reconstruction(
+    batch: EventBatch, detector: Detector, hypotheses: Sequence[Hypothesis], parts: Sequence[Part]
+) -> Reconstruction:
+    """Assemble the reconstruction of a batch of which each event is in one of the parts."""
+    order = np.argsort(np.concatenate([rows for rows, _, _ in parts]))
+    columns = [_columns(solved, hypotheses, reference) for _, reference, solved in parts]
+    joined = {name: np.concatenate([part[name] for part in columns])[order] for name in columns[0]}
+    posterior = VmfMixture.joined([solved.posterior() for _, _, solved in parts])
+    modules = np.add.reduceat(detector.alive[batch.sensor_id].astype(np.int64), batch.dom_offsets[:-1])
+    fitted = (modules >= _LEAST_MODULES) & np.isfinite(joined["log_likelihood"])
+    status = np.where(joined.pop("converged"), CONVERGED, NOT_CONVERGED).astype(object)
+    status[~fitted] = TOO_FEW_MODULES
+    known = {name: np.where(fitted.reshape(-1, *[1] * (column.ndim - 1)), column, np.nan) for name, column in joined.items()}
+    free = [len(hypothesis.moves) for hypothesis in hypotheses]
+    return Reconstruction(
+        direction=known.pop("direction"),
+        posterior=posterior.take(np.where(fitted, order, -1)),
+        vertex_m=known.pop("vertex_m"),
+        kind_probability=known.pop("kind_probability") if len(hypotheses) > 1 else None,
+        pulses_used=np.minimum(batch.pulse_count, MOST_PULSES),
+        status=status,
+        extras={name: column for name, column in known.items() if column.ndim == 1},
+    )
+
+
+def _columns(
+    solved: Solutions, hypotheses: Sequence[Hypothesis], reference_ns: Float[ndarray, "event"]
+) -> dict[str, ndarray]:
+    """Return what is reported of the best maximum of each event, and the evidence of each kind."""
+    best = solved.best()
+    row = np.arange(len(best))
+    which = solved.hypothesis[row, best]
+    has_vertex, has_cascade = (
+        np.array([getattr(hypothesis, name) for hypothesis in hypotheses])[which] for name in ("starts", "has_cascade")
+    )
+    cascade = np.exp(solved.log_light[row, best])
+    return {
+        "direction": solved.direction[row, best],
+        "vertex_m": np.where((has_vertex | has_cascade)[:, None], solved.position_m[row, best], np.nan),
+        "kind_probability": _kinds(solved, hypotheses),
+        "converged": solved.converged[row, best],
+        "log_likelihood": solved.log_likelihood[row, best],
+        "vertex_time_ns": solved.time_ns[row, best] + reference_ns,
+        "cascade_energy_gev": np.where(has_cascade, cascade / METRES_PER_GEV, np.nan),
+        "track_yield": np.where(
+            np.array([hypothesis.has_track for hypothesis in hypotheses])[which],
+            np.exp(solved.log_yield[row, best]),
+            np.nan,
+        ),
+        "light_log10_sigma": solved.sigma_light[row, best] / np.log(10.0),
+    }
+
+
+def _kinds(solved: Solutions, hypotheses: Sequence[Hypothesis]) -> Float[ndarray, "event kind"]:
+    """Return the share of each kind of event in the evidence."""
+    highest = solved.log_evidence.max(1, keepdims=True)
+    share = np.exp(solved.log_evidence - highest)
+    kinds = np.zeros((len(share), len(EVENT_KINDS)))
+    for index, hypothesis in enumerate(hypotheses):
+        kinds[:, EVENT_KINDS.index(_KIND[hypothesis.name])] = (share * (solved.hypothesis == index)).sum(1)
+    return kinds / kinds.sum(1, keepdims=True)

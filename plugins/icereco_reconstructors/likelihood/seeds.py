@@ -1,0 +1,129 @@
+"""Starting points of the fits: directions on a grid and around first guesses, vertices and times that follow from them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from torch import Tensor
+
+from icereco.detector.detector import LIGHT_M_PER_NS
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.physics.likelihood.likelihood import Likelihood
+from icereco.physics.likelihood.observation import Observation
+from icereco.physics.likelihood.sources import CASCADE, STARTING, Hypothesis, Sources
+from icereco.physics.sphere import tangents
+from icereco_reconstructors.linefit import LineFit
+from icereco_reconstructors.options import LineFitOptions
+
+__all__ = ["first_directions", "given_directions", "starting_points"]
+
+_CONES = ((15.0, 4), (35.0, 6))
+"""Angles of cones around the line fit, degrees, and how many directions there are on each."""
+
+_EARLY = 0.2
+"""Quantile of the residuals of leading pulses at which direct light is assumed."""
+
+
+def first_directions(batch: EventBatch, count: int) -> Float[ndarray, "event seed 3"]:
+    """Return directions of origin to start from: the line fit, two cones around it, and a grid over the sky."""
+    line = LineFit(LineFitOptions(weight_by_charge=False))(batch).direction
+    line = np.where(np.isnan(line), [0.0, 0.0, 1.0], line)
+    cones = [_cone(line, angle, number) for angle, number in _CONES]
+    grid = np.broadcast_to(_grid(count), (len(line), count, 3))
+    return np.concatenate([line[:, None], *cones, grid], axis=1)
+
+
+def given_directions(
+    seeds: Sequence[Reconstruction], samples: int, events: int
+) -> tuple[Float[ndarray, "event seed 3"], Bool[ndarray, "event"]]:
+    """Return directions of origin from other reconstructions, and which events have any.
+
+    A posterior gives its mode and some samples. Where a seed has no direction, another one of the event takes its place.
+    """
+    parts = [np.empty((events, 0, 3))]
+    for seed in seeds:
+        parts.append(seed.direction[:, None])
+        if seed.posterior is not None:
+            parts.append(seed.posterior.sample(samples))
+    directions = np.concatenate(parts, axis=1)
+    known = np.isfinite(directions).all(2)
+    if not directions.shape[1]:
+        return directions, np.zeros(events, bool)
+    first = directions[np.arange(events), known.argmax(1)]
+    return np.where(known[..., None], directions, first[:, None]), known.any(1)
+
+
+def _grid(count: int) -> Float[ndarray, "direction 3"]:
+    """Return directions that cover the sphere evenly (González, Math. Geosci. 42 (2010) 49)."""
+    index = np.arange(count)
+    z = 1.0 - (2.0 * index + 1.0) / count
+    azimuth = index * (np.pi * (3.0 - np.sqrt(5.0)))
+    radius = np.sqrt(1.0 - z * z)
+    return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=1)
+
+
+def _cone(
+    direction: Float[ndarray, "event 3"], angle_deg: float, count: int
+) -> Float[ndarray, "event count 3"]:
+    """Return directions around each direction, all at one angle to it."""
+    angle, azimuth = np.radians(angle_deg), np.arange(count) * (2 * np.pi / count)
+    first, second = tangents(direction)
+    side = np.cos(azimuth)[:, None] * first[:, None] + np.sin(azimuth)[:, None] * second[:, None]
+    return np.asarray(np.cos(angle) * direction[:, None] + np.sin(angle) * side)
+
+
+def starting_points(
+    likelihood: Likelihood,
+    hypothesis: Hypothesis,
+    travel: Float[Tensor, "job 3"],
+    centre_m: Float[Tensor, "job 3"],
+    seen: Observation,
+) -> Sources:
+    """Return sources along given directions that roughly explain times and light of the leading pulses.
+
+    Args:
+        likelihood: of the detector.
+        hypothesis: of all jobs.
+        travel: unit vectors, float64.
+        centre_m: centre of the light, float64.
+        seen: observation of each job.
+    """
+    place = seen.module_m.gather(1, seen.module_of_pulse[..., None].expand(-1, -1, 3)).double()
+    along = ((place - centre_m[:, None]) * travel[:, None]).sum(2)
+    leading = seen.leading > 0
+    position, end = centre_m, torch.full_like(along[:, 0], 700.0)
+    if hypothesis is STARTING:
+        first, last = (_quantile(along, leading, q) for q in (0.1, 0.95))
+        position = centre_m + (first - 20.0)[:, None] * travel
+        end = (last - first + 40.0).clamp(min=50.0)
+    zeros = torch.zeros_like(end)
+    guess = Sources(travel, position, zeros, zeros + 1.0, zeros + 7.0, end)
+    delay = seen.time_ns.double() - _direct_ns(likelihood, hypothesis, guess, place)
+    guess = replace(guess, time_ns=_quantile(delay, leading, _EARLY))
+    return likelihood.brightened(hypothesis, guess, seen)
+
+
+def _direct_ns(
+    likelihood: Likelihood, hypothesis: Hypothesis, sources: Sources, place_m: Float[Tensor, "job pulse 3"]
+) -> Float[Tensor, "job pulse"]:
+    """Return the time of direct light at places, after the time of the sources."""
+    way = place_m - sources.position_m[:, None]
+    if hypothesis is CASCADE:
+        return way.norm(dim=2) * likelihood.light.slowness
+    along = (way * sources.travel[:, None]).sum(2)
+    across = (way.square().sum(2) - along.square()).clamp(min=0.0).sqrt()
+    return along / LIGHT_M_PER_NS + across * likelihood.light.cherenkov_delay
+
+
+def _quantile(
+    values: Float[Tensor, "job pulse"], chosen: Bool[Tensor, "job pulse"], quantile: float
+) -> Float[Tensor, "job"]:
+    """Return a quantile of the chosen values of each job, at least one."""
+    ordered = torch.where(chosen, values, math.inf).sort(1).values
+    index = (quantile * (chosen.sum(1) - 1)).round().long().clamp(min=0)
+    return ordered.gather(1, index[:, None])[:, 0]

@@ -1,0 +1,156 @@
+"""The solutions of events: maxima of the likelihood with their weights and errors, and the posterior that they make."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from icereco.events.vmf_mixture import VmfMixture
+from icereco.physics.likelihood.likelihood import Curvature
+from icereco.physics.likelihood.sources import MOVES, Hypothesis, tangents
+from icereco_reconstructors.likelihood.search import Maxima
+
+__all__ = ["Solutions", "joined", "solutions"]
+
+_PRIOR_WIDTH = {
+    "turn_first": math.sqrt(4 * math.pi), "turn_second": math.sqrt(4 * math.pi), "shift_first_m": 1000.0,
+    "shift_second_m": 1000.0, "shift_along_m": 1000.0, "delay_ns": 5000.0, "log_yield": 1.5 * math.sqrt(2 * math.pi),
+    "log_light": 3.0 * math.sqrt(2 * math.pi), "end_m": 600.0 * math.sqrt(2 * math.pi),
+}  # fmt: skip
+"""Ranges that parameters have before the event is seen, which make hypotheses of different numbers of them comparable:
+all directions, a cubic kilometre, 5 μs; √(2π) σ of the priors that are Gaussian."""
+
+_LEAST_SIGMA_RAD, _MOST_SIGMA_RAD = 1e-4, 1.0
+
+_SPLIT_PLACE, _SPLIT_WEIGHT = np.polynomial.hermite_e.hermegauss(5)
+"""Nodes and weights of the sum of round densities along the longer axis that an elliptic one is written as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solutions:
+    """Maxima of the likelihoods of events.
+
+    Attributes:
+        hypothesis: index of each maximum's hypothesis.
+        log_evidence: log of the weight in Laplace's approximation; −inf for a maximum that repeats a better one.
+        log_likelihood: log L.
+        direction: unit vectors to where the neutrino came from.
+        axis: unit vector along the longer axis of the direction's error ellipse.
+        sigma_rad: standard deviations along the longer and the shorter axis.
+        position_m: of the vertex, or of a point of the track.
+        time_ns: when the particle was there, after the event's reference time.
+        log_light: of the cascade's light in metres of a bare track.
+        log_yield: of the track's light per metre over that of a bare one.
+        sigma_light: standard deviation of the first of these two that is free.
+        converged: whether the climb ended.
+    """
+
+    hypothesis: Int[ndarray, "event maximum"]
+    log_evidence: Float[ndarray, "event maximum"]
+    log_likelihood: Float[ndarray, "event maximum"]
+    direction: Float[ndarray, "event maximum 3"]
+    axis: Float[ndarray, "event maximum 3"]
+    sigma_rad: Float[ndarray, "event maximum 2"]
+    position_m: Float[ndarray, "event maximum 3"]
+    time_ns: Float[ndarray, "event maximum"]
+    log_light: Float[ndarray, "event maximum"]
+    log_yield: Float[ndarray, "event maximum"]
+    sigma_light: Float[ndarray, "event maximum"]
+    converged: Bool[ndarray, "event maximum"]
+
+    def best(self) -> Int[ndarray, "event"]:
+        """Return the maximum with the highest likelihood of the hypothesis with the greatest evidence."""
+        total = np.stack(
+            [
+                np.logaddexp.reduce(np.where(self.hypothesis == index, self.log_evidence, -np.inf), axis=1)
+                for index in range(int(self.hypothesis.max()) + 1)
+            ],
+            axis=1,
+        )
+        of_best = self.hypothesis == total.argmax(1)[:, None]
+        return np.asarray(np.where(of_best, self.log_likelihood, -np.inf).argmax(1))
+
+    def posterior(self) -> VmfMixture:
+        """Return the mixture of all maxima, each an elliptic density around its direction."""
+        highest = self.log_evidence.max(1, keepdims=True)
+        share = np.exp(self.log_evidence - highest)
+        share /= share.sum(1, keepdims=True)
+        longer, shorter = self.sigma_rad[..., 0], self.sigma_rad[..., 1]
+        offset = np.sqrt(np.maximum(longer**2 - shorter**2, 0.0))[..., None] * _SPLIT_PLACE
+        mean = (
+            np.cos(offset)[..., None] * self.direction[:, :, None]
+            + np.sin(offset)[..., None] * self.axis[:, :, None]
+        )
+        weight = share[..., None] * (_SPLIT_WEIGHT / _SPLIT_WEIGHT.sum())
+        kappa = np.broadcast_to(shorter[..., None] ** -2, weight.shape)
+        events = len(weight)
+        return VmfMixture(weight.reshape(events, -1), mean.reshape(events, -1, 3), kappa.reshape(events, -1))
+
+
+def joined(parts: Sequence[Solutions]) -> Solutions:
+    """Join the maxima of several hypotheses of the same events."""
+    names = Solutions.__dataclass_fields__
+    return Solutions(*(np.concatenate([getattr(part, name) for part in parts], axis=1) for name in names))
+
+
+def solutions(maxima: Maxima, hypothesis: Hypothesis, index: int) -> Solutions:
+    """Describe the maxima of one hypothesis.
+
+    Args:
+        maxima: of each event.
+        hypothesis: of all of them.
+        index: its number among the hypotheses of the fit.
+    """
+    sources, curvature = maxima.maximum.sources, maxima.maximum.curvature
+    evidence, covariance = _laplace(hypothesis, curvature)
+    sigma, axis = _ellipse(covariance[:, :2, :2], sources.travel)
+    bright = [MOVES[move] for move in hypothesis.moves].index("log_light" if hypothesis.has_cascade else "log_yield")
+
+    def shaped(column: Tensor) -> ndarray:
+        return column.cpu().unflatten(0, (-1, maxima.kept)).numpy()
+
+    distinct = maxima.distinct.cpu().numpy()
+    return Solutions(
+        hypothesis=np.full(distinct.shape, index),
+        log_evidence=np.where(distinct, shaped(evidence), -np.inf),
+        log_likelihood=shaped(curvature.value),
+        direction=-shaped(sources.travel),
+        axis=shaped(axis),
+        sigma_rad=shaped(sigma),
+        position_m=shaped(sources.position_m),
+        time_ns=shaped(sources.time_ns),
+        log_light=shaped(sources.log_light),
+        log_yield=shaped(sources.log_yield),
+        sigma_light=shaped(covariance[:, bright, bright].sqrt()),
+        converged=shaped(maxima.maximum.converged),
+    )
+
+
+def _laplace(
+    hypothesis: Hypothesis, curvature: Curvature
+) -> tuple[Float[Tensor, "job"], Float[Tensor, "job free free"]]:
+    """Return the log evidence and the covariance of the parameters, in the Gaussian approximation."""
+    width = curvature.information.new_tensor([_PRIOR_WIDTH[MOVES[move]] for move in hypothesis.moves])
+    # In units of the prior's ranges, which also bound what an event does not measure.
+    precision = curvature.information * width[:, None] * width
+    precision = precision + torch.eye(len(width), dtype=precision.dtype, device=precision.device) * (2 * math.pi)
+    root = torch.linalg.cholesky_ex(precision)[0]
+    half_log_determinant = torch.diagonal(root, dim1=1, dim2=2).clamp(min=1e-30).log().sum(1)
+    evidence = curvature.value + 0.5 * len(width) * math.log(2 * math.pi) - half_log_determinant
+    return evidence, torch.cholesky_inverse(root) * width[:, None] * width
+
+
+def _ellipse(
+    covariance: Float[Tensor, "job 2 2"], travel: Float[Tensor, "job 3"]
+) -> tuple[Float[Tensor, "job 2"], Float[Tensor, "job 3"]]:
+    """Return the longer and the shorter standard deviation, and the direction of the longer one."""
+    variance, vector = torch.linalg.eigh(covariance)
+    first, second = tangents(travel)
+    axis = vector[:, :1, 1] * first + vector[:, 1:, 1] * second
+    sigma = variance.flip(1).clamp(min=0.0).sqrt().clamp(_LEAST_SIGMA_RAD, _MOST_SIGMA_RAD)
+    return sigma, axis
