@@ -33,10 +33,10 @@ _UNKNOWN_NOISE_HZ = 100.0
 """Rate in detectors whose card gives none: a stray pulse must stay possible."""
 
 _CLOSE_M, _NEAR_M = 80.0, 250.0
-_CLOSE_THINNING, _NEAR_THINNING = 2, 8
+_CLOSE_THINNING, _NEAR_THINNING = 1, 8
 """Of the silent modules within each distance of coincident hits, one in so many is used, in place of the others."""
 
-_LADDER = 2.0**0.5
+_LADDER = 2.0
 _LEAST_SIZE = 16
 
 

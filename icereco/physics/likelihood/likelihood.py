@@ -75,8 +75,8 @@ class Likelihood(nn.Module):
             jitter_ns: standard deviation of the time of direct light.
         """
         expected = self._expected(hypothesis, Frame(sources, seen.module_m).leaves, seen)
-        arrivals = self._arrivals(hypothesis, Frame(sources, _position_of_pulse(seen)).leaves, seen)
-        log_density = _log_sum(arrivals.log_parts(self.pandel, jitter_ns)) - torch.log(arrivals.expected)
+        pulses = Frame(sources, _position_of_pulse(seen)).leaves
+        log_density = self._arrivals(hypothesis, pulses, seen, jitter_ns).log_density
         return (
             _weighted_sum(self._log_poisson(expected, seen), seen.weight)
             + _weighted_sum(log_density.unflatten(0, seen.time_ns.shape), seen.pulse_weight)
@@ -117,23 +117,16 @@ class Likelihood(nn.Module):
         frame = Frame(sources, _position_of_pulse(seen))
         with torch.enable_grad():
             leaves = _free(frame.leaves)
-            arrivals = self._arrivals(hypothesis, leaves, seen)
-            parts = arrivals.log_parts(self.pandel, jitter_ns)
-            log_rate = _log_sum(parts)
-            log_density = log_rate - torch.log(arrivals.expected)
-            share = [torch.exp(part - log_rate).detach() for part in parts]
-            arrival_ns = arrivals.mean_ns(share) + (1.0 - share[0]) * leaves["delay_ns"].flatten()
-        rows = frame.along(hypothesis, _slopes(log_density, leaves, retain=True))
+            arrivals = self._arrivals(hypothesis, leaves, seen, jitter_ns)
+            arrival_ns = arrivals.mean_ns() + (1.0 - arrivals.noise_share) * leaves["delay_ns"].flatten()
+        rows = frame.along(hypothesis, _slopes(arrivals.log_density, leaves, retain=True))
         arrival_rows = frame.along(hypothesis, _slopes(arrival_ns, leaves))
-        with torch.no_grad():
-            step = 0.5 * jitter_ns
-            around = [_log_sum(arrivals.log_parts(self.pandel, jitter_ns, later)) for later in (-step, step)]
-            bend = (2.0 * log_rate - around[0] - around[1]) / step**2
         shape = seen.time_ns.shape
+        sharpness = arrivals.sharpness().clamp(min=0.0).unflatten(0, shape)
         return Curvature(
-            _weighted_sum(log_density.detach().unflatten(0, shape), seen.pulse_weight),
+            _weighted_sum(arrivals.log_density.detach().unflatten(0, shape), seen.pulse_weight),
             _weighted_sum(rows, seen.pulse_weight),
-            _outer(arrival_rows, seen.pulse_weight * bend.detach().clamp(min=0.0).unflatten(0, shape)),
+            _outer(arrival_rows, seen.pulse_weight * sharpness),
         )
 
     def brightened(self, hypothesis: Hypothesis, sources: Sources, seen: Observation) -> Sources:
@@ -163,19 +156,40 @@ class Likelihood(nn.Module):
         size = 1.0 / self._inverse_size
         return log_mean - (seen.count + size) * torch.log1p(self._inverse_size * expected)
 
-    def _arrivals(self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation) -> "_Arrivals":
+    def _arrivals(
+        self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation, jitter_ns: float
+    ) -> "_Arrivals":
         """Return the light that may have caused each pulse."""
         at = _coordinates(leaves, _of_pulse(seen.module_m[..., 2], seen))
         efficiency, noise = (_of_pulse(values, seen).flatten() for values in (seen.efficiency, seen.noise))
-        sources = hypothesis.light(self.light, at)
-        light = [efficiency * source.photo_electrons for source in sources]
-        return _Arrivals(
-            seen.time_ns.flatten() - leaves["delay_ns"].flatten(),
-            sources,
-            light,
-            seen.noise_per_ns.flatten(),
-            noise + torch.stack(light).sum(0),
-        )
+        since = seen.time_ns.flatten() - leaves["delay_ns"].flatten()
+        log_noise, expected = torch.log(seen.noise_per_ns.flatten()), noise
+        sources = []
+        for light in hypothesis.light(self.light, at):
+            number = efficiency * light.photo_electrons
+            density = self.pandel(since - light.time_ns, light.shape, light.scale_ns, jitter_ns)
+            expected = expected + number
+            sources.append(_Arrival(light.time_ns, torch.log(number + _FAINTEST) + density[0], *density[1:]))
+        log_rate = log_noise
+        for source in sources:
+            log_rate = torch.logaddexp(log_rate, source.log_rate)
+        return _Arrivals(sources, log_rate, torch.exp(log_noise - log_rate).detach(), log_rate - torch.log(expected))
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """The photo-electrons that a source may have at the times of pulses.
+
+    Attributes:
+        time_ns: of direct light, after the time of the sources.
+        log_rate: expected rate, 1/ns.
+        slope, bend: first and second derivative of its logarithm by the time.
+    """
+
+    time_ns: Float[Tensor, "pair"]
+    log_rate: Float[Tensor, "pair"]
+    slope: Float[Tensor, "pair"]
+    bend: Float[Tensor, "pair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,39 +197,33 @@ class _Arrivals:
     """What may have caused each pulse.
 
     Attributes:
-        since_ns: time of the pulse after that of the sources.
-        sources: expectations of the sources, at unit efficiency.
-        light: expected photo-electrons of each source.
-        noise_per_ns: rate of noise at the time of the pulse.
-        expected: photo-electrons of the module of all sources and noise.
+        sources: the photo-electrons of each source.
+        log_rate: expected rate of all sources and of noise, 1/ns.
+        noise_share: the part of noise in it.
+        log_density: of the time of the pulse, 1/ns.
     """
 
-    since_ns: Float[Tensor, "pair"]
-    sources: list[Expectation]
-    light: list[Float[Tensor, "pair"]]
-    noise_per_ns: Float[Tensor, "pair"]
-    expected: Float[Tensor, "pair"]
+    sources: list[_Arrival]
+    log_rate: Float[Tensor, "pair"]
+    noise_share: Float[Tensor, "pair"]
+    log_density: Float[Tensor, "pair"]
 
-    def log_parts(
-        self, pandel: ConvolvedPandel, jitter_ns: float, later_ns: float = 0.0
-    ) -> list[Float[Tensor, "pair"]]:
-        """Return the log rates, 1/ns, of noise and of each source at some time after that of the pulse."""
-        return [torch.log(self.noise_per_ns)] + [
-            torch.log(light + _FAINTEST)
-            + pandel(self.since_ns + later_ns - source.time_ns, source.shape, source.scale_ns, jitter_ns)
-            for source, light in zip(self.sources, self.light, strict=True)
-        ]
+    def mean_ns(self) -> Float[Tensor, "pair"]:
+        """Return the time of direct light of the sources, weighted with the probability that the pulse is theirs."""
+        times = [self._share(source) * source.time_ns for source in self.sources]
+        return torch.stack(times).sum(0)
 
-    def mean_ns(self, share: list[Float[Tensor, "pair"]]) -> Float[Tensor, "pair"]:
-        """Return the time of direct light of the sources, weighted with their shares of the pulse, the noise's first."""
-        return torch.stack([part * source.time_ns for part, source in zip(share[1:], self.sources, strict=True)]).sum(0)
+    def sharpness(self) -> Float[Tensor, "pair"]:
+        """Return minus the second derivative of the log rate by the time."""
+        share = [self._share(source) for source in self.sources]
+        mean = sum(part * source.slope for part, source in zip(share, self.sources, strict=True))
+        square = sum(
+            part * (source.bend + source.slope.square()) for part, source in zip(share, self.sources, strict=True)
+        )
+        return torch.as_tensor(mean).square() - square
 
-
-def _log_sum(parts: list[Float[Tensor, "pair"]]) -> Float[Tensor, "pair"]:
-    total = parts[0]
-    for part in parts[1:]:
-        total = torch.logaddexp(total, part)
-    return total
+    def _share(self, source: _Arrival) -> Float[Tensor, "pair"]:
+        return torch.exp(source.log_rate - self.log_rate).detach()
 
 
 def _coordinates(leaves: dict[str, Tensor], module_z_m: Float[Tensor, "job point"]) -> Coordinates:

@@ -11,6 +11,7 @@ its growth with z, is tabulated and interpolated by bicubic splines.
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,8 +48,10 @@ class ConvolvedPandel(nn.Module):
         shape: Float[Tensor, "*n"],
         scale_ns: Float[Tensor, "*n"],
         jitter_ns: float,
-    ) -> Float[Tensor, "*n"]:
-        """Return the logarithm of the density, 1/ns.
+    ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+        """Return the logarithm of the density in 1/ns, and its first and second derivative by the time.
+
+        The logarithm can be differentiated once, by all arguments; its derivatives cannot.
 
         Args:
             time_ns: after the arrival of direct light.
@@ -56,44 +59,89 @@ class ConvolvedPandel(nn.Module):
             scale_ns: of the gamma distribution.
             jitter_ns: standard deviation of the Gaussian.
         """
+        results: tuple[Tensor, Tensor, Tensor] = _LogDensity.apply(
+            time_ns, shape, scale_ns, jitter_ns, self.table
+        )
+        return results
+
+
+class _LogDensity(torch.autograd.Function):
+    """The density with its derivatives, which are cheap beside the look-up and need no graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, time_ns: Tensor, shape: Tensor, scale_ns: Tensor, jitter_ns: float, table: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        inside = (shape > SMALLEST_SHAPE) & (shape < LARGEST_SHAPE)
         shape = shape.clamp(SMALLEST_SHAPE, LARGEST_SHAPE)
-        ratio = jitter_ns / scale_ns
+        log_shape, root = torch.log(shape), torch.sqrt(shape)
+        per_scale = 1.0 / scale_ns
+        ratio = jitter_ns * per_scale
         z = time_ns / jitter_ns - ratio
-        log_growth = _log_growth(z)
-        smooth = self._interpolate(torch.log(shape) + torch.sqrt(shape), z)
-        return (
-            shape * torch.log(ratio)
-            + 0.5 * ratio.square()
-            - time_ns / scale_ns
+        log_growth = torch.asinh(0.5 * z)
+        smooth, by_place, by_z = _interpolated(table, log_shape + root, z)
+        log_ratio = torch.log(ratio)
+        value = (
+            shape * (log_ratio + log_growth)
+            + ratio * (0.5 * ratio)
+            - time_ns * per_scale
             + smooth
             - torch.lgamma(shape)
-            + (shape - 1.0) * log_growth
+            - log_growth
             - math.log(jitter_ns)
         )
+        # d log F / dz, and from Weber's equation F″ = (a − 1) F − z F′ the second derivative.
+        growing = by_z + (shape - 1.0) * torch.rsqrt(z * z + 4.0)
+        bending = (shape - 1.0) - growing * (z + growing)
+        slope = growing / jitter_ns - per_scale
+        by_shape = log_ratio + log_growth - torch.digamma(shape) + by_place * (1.0 / shape + 0.5 / root)
+        by_ratio = shape / ratio + ratio - growing - time_ns / jitter_ns
+        ctx.save_for_backward(slope, torch.where(inside, by_shape, 0.0), -by_ratio * ratio * per_scale)
+        curvature = bending / jitter_ns**2
+        ctx.mark_non_differentiable(slope, curvature)
+        return value, slope, curvature
 
-    def _interpolate(
-        self, shape_place: Float[Tensor, "*n"], z: Float[Tensor, "*n"]
-    ) -> Float[Tensor, "*n"]:
-        """Interpolate log F + log Γ(a) − (a − 1) log h(z), continued below the table by that of a Gaussian.
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        by_time, by_shape, by_scale = ctx.saved_tensors
+        return gradients[0] * by_time, gradients[0] * by_shape, gradients[0] * by_scale, None, None
 
-        Args:
-            shape_place: log a + √a, in which the function is smooth for small and for large shapes.
-            z: see above.
-        """
-        inside = z.clamp(_LEAST_Z, _MOST_Z)
-        shape_node, shape_weights = _spline((shape_place - _SHAPE_PLACES[0]) / _SHAPE_STEP, _SHAPE_NODES)
-        z_node, z_weights = _spline((torch.asinh(inside) - _ASINH_Z[0]) / _ASINH_STEP, _Z_NODES)
-        corner = shape_node * (_Z_NODES + 2) + z_node
-        rows = [
-            sum(
-                weight * self.table.take(corner + (row * (_Z_NODES + 2) + column))
-                for column, weight in enumerate(z_weights)
-            )
-            for row in range(4)
-        ]
-        value: Tensor = sum(weight * row for weight, row in zip(shape_weights, rows, strict=True))
-        below = (z - inside).clamp(max=0.0)
-        return value - below * (0.5 * below + _LEAST_Z)
+
+def _interpolated(
+    table: Float[Tensor, "coefficient"], shape_place: Float[Tensor, "*n"], z: Float[Tensor, "*n"]
+) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+    """Interpolate log F + log Γ(a) − (a − 1) log h(z), continued below the table by that of a Gaussian.
+
+    Args:
+        table: coefficients of the spline.
+        shape_place: log a + √a, in which the function is smooth for small and for large shapes.
+        z: see above.
+
+    Returns:
+        The function, and its derivatives by both arguments.
+    """
+    within = z.clamp(_LEAST_Z, _MOST_Z)
+    shape_node, shape_weights, shape_slopes = _spline(
+        (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES
+    )
+    z_node, z_weights, z_slopes = _spline(
+        (torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES
+    )
+    corner = shape_node * (_Z_NODES + 2) + z_node
+    value = by_place = by_asinh = torch.zeros_like(z)
+    for row in range(4):
+        along = across = torch.zeros_like(z)
+        for column in range(4):
+            coefficient = table.take(corner + (row * (_Z_NODES + 2) + column))
+            along = torch.addcmul(along, z_weights[column], coefficient)
+            across = torch.addcmul(across, z_slopes[column], coefficient)
+        value = torch.addcmul(value, shape_weights[row], along)
+        by_place = torch.addcmul(by_place, shape_slopes[row], along)
+        by_asinh = torch.addcmul(by_asinh, shape_weights[row], across)
+    below = (z - within).clamp(max=0.0)
+    by_z = by_asinh * (torch.rsqrt(within * within + 1.0) / _ASINH_STEP)
+    # log F is that of a Gaussian below the table, and the function lacks (a − 1) log h of it.
+    return value + below * by_z - 0.5 * below * below, by_place / _SHAPE_STEP, by_z - below
 
 
 _SHAPE_PLACES = tuple(math.log(shape) + math.sqrt(shape) for shape in (SMALLEST_SHAPE, LARGEST_SHAPE))
@@ -102,16 +150,11 @@ _ASINH_Z = (math.asinh(_LEAST_Z), math.asinh(_MOST_Z))
 _ASINH_STEP = (_ASINH_Z[1] - _ASINH_Z[0]) / (_Z_NODES - 1)
 
 
-def _log_growth(z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """log h with h = (z + √(z² + 4))/2, which is z far above zero and 1/|z| far below: asinh(z/2)."""
-    return torch.asinh(0.5 * z)
-
-
 def _spline(
     place: Float[Tensor, "*n"], nodes: int
-) -> tuple[Int[Tensor, "*n"], tuple[Float[Tensor, "*n"], ...]]:
-    """Return the first of the four coefficients of a uniform cubic B-spline, and their weights."""
-    cell = place.detach().floor().clamp(0, nodes - 2)
+) -> tuple[Int[Tensor, "*n"], tuple[Float[Tensor, "*n"], ...], tuple[Float[Tensor, "*n"], ...]]:
+    """Return the first of the four coefficients of a uniform cubic B-spline, their weights, and these weights' slopes."""
+    cell = place.floor().clamp(0, nodes - 2)
     part = place - cell
     rest = 1.0 - part
     square, rest_square = part * part, rest * rest
@@ -121,7 +164,13 @@ def _spline(
         2.0 / 3.0 - rest_square * (1.0 - 0.5 * rest),
         square * part / 6.0,
     )
-    return cell.long(), weights
+    slopes = (
+        -0.5 * rest_square,
+        part * (1.5 * part - 2.0),
+        rest * (2.0 - 1.5 * rest),
+        0.5 * square,
+    )
+    return cell.long(), weights, slopes
 
 
 @cache

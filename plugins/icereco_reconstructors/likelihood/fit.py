@@ -1,6 +1,7 @@
 """Likelihood fits of tracks, starting tracks and cascades with the light model of the detector's medium."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.physics.light.light import LightModel
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.sources import HYPOTHESES
+from icereco.system.processors import available_processors
 from icereco_reconstructors.likelihood.results import Part, reconstruction
 from icereco_reconstructors.likelihood.search import search
 from icereco_reconstructors.likelihood.seeds import first_directions, given_directions
@@ -39,6 +41,8 @@ class LikelihoodFit:
         self._observer = Observer(detector, options.time_error)
         # The terms hold in float32; parameters, sums and curvatures are float64.
         self._likelihood = Likelihood(LightModel(detector), options.model_error).to(self._device, torch.float32)
+        # Tensors here are small: one core each, and as many groups of events at once as there are cores.
+        self._workers = available_processors() if self._device.type == "cpu" else 1
         names = list(HYPOTHESES) if options.hypothesis == "auto" else [options.hypothesis]
         self._hypotheses = [HYPOTHESES[name] for name in names]
 
@@ -46,18 +50,20 @@ class LikelihoodFit:
         """Fit each event from a grid of directions, or from the seeds; see `Reconstruction`."""
         own = first_directions(batch, self._options.seed_count)
         given, seeded = given_directions(seeds, self._options.samples, len(batch))
-        parts: list[Part] = []
-        for observed in self._observer(batch):
-            for directions, usable in ((own, ~seeded), (given, seeded)):
-                rows = np.flatnonzero(usable[observed.event])
-                pairs = sum(column.shape[1] for column in (observed.observation.count, observed.observation.time_ns))
-                events = max(_PAIRS_AT_ONCE // max(pairs * directions.shape[1], 1), 1)
-                for start in range(0, len(rows), events):
-                    part = rows[start : start + events]
-                    chosen = observed.event[part]
-                    solved = self._solve(observed, part, directions[chosen])
-                    parts.append((chosen, observed.reference_ns[part], solved))
+        work = [
+            (observed, rows, directions[observed.event[rows]])
+            for observed in self._observer(batch)
+            for directions, usable in ((own, ~seeded), (given, seeded))
+            for rows in _pieces(observed, np.flatnonzero(usable[observed.event]), directions.shape[1])
+        ]
+        with ThreadPoolExecutor(self._workers) as pool:
+            parts = list(pool.map(lambda piece: self._part(*piece), work))
         return reconstruction(batch, self._detector, self._hypotheses, parts)
+
+    def _part(
+        self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
+    ) -> Part:
+        return observed.event[rows], observed.reference_ns[rows], self._solve(observed, rows, direction)
 
     def _solve(
         self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
@@ -72,6 +78,13 @@ class LikelihoodFit:
                 for index, hypothesis in enumerate(self._hypotheses)
             ]
         )
+
+
+def _pieces(observed: Observed, rows: Int[ndarray, "event"], seeds: int) -> list[Int[ndarray, "piece"]]:
+    """Cut events into pieces that fit the memory."""
+    seen = observed.observation
+    events = max(_PAIRS_AT_ONCE // ((seen.count.shape[1] + seen.time_ns.shape[1]) * max(seeds, 1)), 1)
+    return [rows[start : start + events] for start in range(0, len(rows), events)]
 
 
 def _device(name: str) -> torch.device:

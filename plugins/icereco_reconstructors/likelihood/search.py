@@ -32,7 +32,9 @@ class Stage:
     kept: int
 
 
-STAGES = (Stage(40.0, 6, 8), Stage(15.0, 6, 6), Stage(6.0, 6, 6), Stage(2.0, 25, 6))
+STAGES = (
+    Stage(40.0, 2, 12), Stage(40.0, 4, 8), Stage(15.0, 6, 6), Stage(6.0, 6, 6), Stage(2.0, 25, 6)
+)  # fmt: skip
 """The last jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139)."""
 
 _DISTINCT_RAD = math.radians(4.0)
