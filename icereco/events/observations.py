@@ -10,7 +10,6 @@ from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
-from icereco.events.segments import segment_of
 from icereco.physics.likelihood.observation import Observation
 
 __all__ = ["MOST_PULSES", "Observer", "Observed"]
@@ -78,8 +77,15 @@ class _Ragged:
         return filled
 
 
-_FILLING = {"weight": 0.0, "count": 0.0, "efficiency": 0.0, "noise": 1.0, "pulse_weight": 0.0, "noise_per_ns": 1.0,
-            "leading": 0.0}
+_FILLING = {
+    "weight": 0.0,
+    "count": 0.0,
+    "efficiency": 0.0,
+    "noise": 1.0,
+    "pulse_weight": 0.0,
+    "noise_per_ns": 1.0,
+    "leading": 0.0,
+}
 """Values that make padding count for nothing."""
 
 
@@ -180,7 +186,11 @@ class Observer:
                 "time_ns": batch.time_ns[index] - reference_ns[row[index]] + later,
                 "pulse_weight": times * trust * self._detector.alive[sensor],
                 "noise_per_ns": noise,
-                "leading": ((index == batch.pulse_offsets[dom[index]]) & (later == 0) & _coincident_doms(batch)[dom[index]]).astype(np.float64),
+                "leading": (
+                    (index == batch.pulse_offsets[dom[index]])
+                    & (later == 0)
+                    & _coincident_doms(batch)[dom[index]]
+                ).astype(np.float64),
             },
         )
 
@@ -194,9 +204,9 @@ def _photo_electrons(batch: EventBatch) -> Float[ndarray, "pulse"]:
 
 def _coincident_doms(batch: EventBatch) -> Bool[ndarray, "dom"]:
     """Return which DOMs have a pulse in local coincidence; all DOMs of an event that has none."""
-    coincident = np.maximum.reduceat(~batch.auxiliary, batch.pulse_offsets[:-1])
+    coincident: ndarray = np.maximum.reduceat(~batch.auxiliary, batch.pulse_offsets[:-1])
     some = np.maximum.reduceat(coincident, batch.dom_offsets[:-1])
-    return coincident | ~some[batch.event_of_dom]
+    return np.asarray(coincident | ~some[batch.event_of_dom])
 
 
 def _reference(batch: EventBatch) -> tuple[Float[ndarray, "event"], Float[ndarray, "event 3"]]:

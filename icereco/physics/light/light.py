@@ -142,9 +142,7 @@ class LightModel(nn.Module):
             module_m: position of the module.
         """
         way = module_m - position_m
-        return self.cascades_seen(
-            light_m, dot(way, way), dot(way, travel), position_m[:, 2], module_m[:, 2]
-        )
+        return self.cascades_seen(light_m, dot(way, way), dot(way, travel), position_m[:, 2], module_m[:, 2])
 
     def cascades_seen(
         self,

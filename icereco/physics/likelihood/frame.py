@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from icereco.physics.likelihood.sources import Hypothesis, Sources, tangents
+from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources, tangents
 
 __all__ = ["Frame"]
 
@@ -41,19 +41,18 @@ class Frame:
         self, hypothesis: Hypothesis, slopes: Mapping[str, Float[Tensor, "job point"]]
     ) -> Float[Tensor, "job point free"]:
         """Turn derivatives by the leaves into those along the free moves of a hypothesis."""
+        return torch.stack([self._along_move(MOVES[move], slopes) for move in hypothesis.moves], 2)
+
+    def _along_move(
+        self, move: str, slopes: Mapping[str, Float[Tensor, "job point"]]
+    ) -> Float[Tensor, "job point"]:
+        if move in slopes:
+            return slopes[move]
+        if move == "shift_along_m":
+            return -slopes["along_m"] - self._travel[:, 2:] * slopes["height_m"]
+        which = 0 if move in ("turn_first", "shift_first_m") else 1
+        side, rise = self._across[..., which], self._tangents[:, 2, which, None]
         across = slopes["across_square_m2"]
-        turning = slopes["along_m"] - 2.0 * self._along * across
-        by_move = {
-            4: lambda: -slopes["along_m"] - self._travel[:, 2:] * slopes["height_m"],
-            5: lambda: slopes["delay_ns"],
-            6: lambda: slopes["log_yield"],
-            7: lambda: slopes["log_light"],
-            8: lambda: slopes["end_m"],
-        }
-        for which in range(2):
-            side, rise = self._across[..., which], self._tangents[:, 2, which, None]
-            by_move[which] = lambda side=side, rise=rise: side * turning + rise * slopes["travel_z"]
-            by_move[2 + which] = (
-                lambda side=side, rise=rise: -2.0 * side * across - rise * slopes["height_m"]
-            )
-        return torch.stack([by_move[move]() for move in hypothesis.moves], 2)
+        if move.startswith("shift"):
+            return -2.0 * side * across - rise * slopes["height_m"]
+        return side * (slopes["along_m"] - 2.0 * self._along * across) + rise * slopes["travel_z"]

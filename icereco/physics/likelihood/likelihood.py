@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from icereco.physics.light.light import Expectation, LightModel
+from icereco.physics.light.light import LightModel
 from icereco.physics.likelihood.columns import each
 from icereco.physics.likelihood.frame import Frame
 from icereco.physics.likelihood.observation import Observation
@@ -143,13 +143,14 @@ class Likelihood(nn.Module):
     ) -> Float[Tensor, "job module"]:
         """Return the expected photo-electrons of each module, noise included."""
         at = _coordinates(leaves, seen.module_m[..., 2])
-        light = sum(source.photo_electrons for source in hypothesis.light(self.light, at))
-        return seen.efficiency * torch.as_tensor(light).unflatten(0, seen.efficiency.shape) + seen.noise
+        light = torch.stack([source.photo_electrons for source in hypothesis.light(self.light, at)]).sum(0)
+        expected: Tensor = seen.efficiency * light.unflatten(0, seen.efficiency.shape) + seen.noise
+        return expected
 
     def _log_poisson(
         self, expected: Float[Tensor, "job module"], seen: Observation
     ) -> Float[Tensor, "job module"]:
-        """log of the probability of the counts, of a Poisson or negative binomial distribution."""
+        """Log of the probability of the counts, of a Poisson or negative binomial distribution."""
         log_mean = seen.count * torch.log(expected)
         if not self._inverse_size:
             return log_mean - expected
@@ -173,7 +174,9 @@ class Likelihood(nn.Module):
         log_rate = log_noise
         for source in sources:
             log_rate = torch.logaddexp(log_rate, source.log_rate)
-        return _Arrivals(sources, log_rate, torch.exp(log_noise - log_rate).detach(), log_rate - torch.log(expected))
+        return _Arrivals(
+            sources, log_rate, torch.exp(log_noise - log_rate).detach(), log_rate - torch.log(expected)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,8 @@ class _Arrivals:
         share = [self._share(source) for source in self.sources]
         mean = sum(part * source.slope for part, source in zip(share, self.sources, strict=True))
         square = sum(
-            part * (source.bend + source.slope.square()) for part, source in zip(share, self.sources, strict=True)
+            part * (source.bend + source.slope.square())
+            for part, source in zip(share, self.sources, strict=True)
         )
         return torch.as_tensor(mean).square() - square
 
@@ -227,7 +231,7 @@ class _Arrivals:
 
 
 def _coordinates(leaves: dict[str, Tensor], module_z_m: Float[Tensor, "job point"]) -> Coordinates:
-    return Coordinates(*(leaves[name].flatten() for name in _LEAVES), module_z_m.flatten())
+    return Coordinates(**{name: leaves[name].flatten() for name in _LEAVES}, module_z_m=module_z_m.flatten())
 
 
 def _free(leaves: dict[str, Float[Tensor, "job point"]]) -> dict[str, Float[Tensor, "job point"]]:
@@ -256,7 +260,7 @@ def _of_pulse(of_module: Float[Tensor, "job module"], seen: Observation) -> Floa
 def _weighted_sum(
     rows: Float[Tensor, "job point *free"], weight: Float[Tensor, "job point"]
 ) -> Float[Tensor, "job *free"]:
-    weights = weight.unflatten(1, (-1, *[1] * (rows.dim() - 2)))
+    weights = weight.reshape(*weight.shape, *[1] * (rows.dim() - 2))
     return (rows * weights).sum(1, dtype=torch.float64)
 
 

@@ -59,7 +59,7 @@ class ConvolvedPandel(nn.Module):
             scale_ns: of the gamma distribution.
             jitter_ns: standard deviation of the Gaussian.
         """
-        results: tuple[Tensor, Tensor, Tensor] = _LogDensity.apply(
+        results: tuple[Tensor, Tensor, Tensor] = _LogDensity.apply(  # type: ignore[no-untyped-call]  # torch's own lacks types
             time_ns, shape, scale_ns, jitter_ns, self.table
         )
         return results
@@ -124,9 +124,7 @@ def _interpolated(
     shape_node, shape_weights, shape_slopes = _spline(
         (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES
     )
-    z_node, z_weights, z_slopes = _spline(
-        (torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES
-    )
+    z_node, z_weights, z_slopes = _spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES)
     corner = shape_node * (_Z_NODES + 2) + z_node
     value = by_place = by_asinh = torch.zeros_like(z)
     for row in range(4):
@@ -176,8 +174,8 @@ def _spline(
 @cache
 def _table() -> Float[ndarray, "shape_node z_node"]:
     """Return the coefficients of the bicubic spline, two more than nodes along each axis."""
-    shape = _shapes(np.linspace(*_SHAPE_PLACES, _SHAPE_NODES))
-    z = np.sinh(np.linspace(*_ASINH_Z, _Z_NODES))
+    shape = _shapes(np.linspace(_SHAPE_PLACES[0], _SHAPE_PLACES[1], _SHAPE_NODES))
+    z = np.sinh(np.linspace(_ASINH_Z[0], _ASINH_Z[1], _Z_NODES))
     growth = np.arcsinh(0.5 * z)
     values = _log_integral(shape, z) - (shape[:, None] - 1.0) * growth
     return _coefficients(_coefficients(values).T).T.copy()
@@ -192,10 +190,8 @@ def _shapes(place: Float[ndarray, "shape"]) -> Float[ndarray, "shape"]:
     return np.asarray(np.exp(log_shape))
 
 
-def _log_integral(
-    shape: Float[ndarray, "shape"], z: Float[ndarray, "z"]
-) -> Float[ndarray, "shape z"]:
-    """log ∫₀^∞ u^(a−1) φ(z − u) du, by the trapezoidal rule around the peak of the integrand in the logarithm of u.
+def _log_integral(shape: Float[ndarray, "shape"], z: Float[ndarray, "z"]) -> Float[ndarray, "shape z"]:
+    """Log ∫₀^∞ u^(a−1) φ(z − u) du, by the trapezoidal rule around the peak of the integrand in the logarithm of u.
 
     There the integrand a s − (z − e^s)²/2 falls like a Gaussian above its peak, and no slower than e^(a s) below it; the
     nodes step out exponentially on that side.

@@ -10,7 +10,17 @@ from torch import Tensor
 from icereco.physics.light.light import Expectation, LightModel
 from icereco.physics.likelihood.columns import each
 
-__all__ = ["CASCADE", "HYPOTHESES", "MOVES", "STARTING", "TRACK", "Coordinates", "Hypothesis", "Sources", "tangents"]
+__all__ = [
+    "CASCADE",
+    "HYPOTHESES",
+    "MOVES",
+    "STARTING",
+    "TRACK",
+    "Coordinates",
+    "Hypothesis",
+    "Sources",
+    "tangents",
+]
 
 MOVES = (
     "turn_first", "turn_second", "shift_first_m", "shift_second_m", "shift_along_m", "delay_ns", "log_yield", "log_light",

@@ -40,7 +40,9 @@ class LikelihoodFit:
         self._device = _device(options.device)
         self._observer = Observer(detector, options.time_error)
         # The terms hold in float32; parameters, sums and curvatures are float64.
-        self._likelihood = Likelihood(LightModel(detector), options.model_error).to(self._device, torch.float32)
+        self._likelihood = Likelihood(LightModel(detector), options.model_error).to(
+            self._device, torch.float32
+        )
         # Tensors here are small: one core each, and as many groups of events at once as there are cores.
         self._workers = available_processors() if self._device.type == "cpu" else 1
         names = list(HYPOTHESES) if options.hypothesis == "auto" else [options.hypothesis]
@@ -90,5 +92,7 @@ def _pieces(observed: Observed, rows: Int[ndarray, "event"], seeds: int) -> list
 def _device(name: str) -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise IcerecoError("device=cuda, and this machine has no GPU that torch can use; leave the option out")
+        raise IcerecoError(
+            "device=cuda, and this machine has no GPU that torch can use; leave the option out"
+        )
     return torch.device("cuda" if available and name != "cpu" else "cpu")

@@ -39,8 +39,10 @@ def reconstruction(
     fitted = (modules >= _LEAST_MODULES) & np.isfinite(joined["log_likelihood"])
     status = np.where(joined.pop("converged"), CONVERGED, NOT_CONVERGED).astype(object)
     status[~fitted] = TOO_FEW_MODULES
-    known = {name: np.where(fitted.reshape(-1, *[1] * (column.ndim - 1)), column, np.nan) for name, column in joined.items()}
-    free = [len(hypothesis.moves) for hypothesis in hypotheses]
+    known = {
+        name: np.where(fitted.reshape(-1, *[1] * (column.ndim - 1)), column, np.nan)
+        for name, column in joined.items()
+    }
     return Reconstruction(
         direction=known.pop("direction"),
         posterior=posterior.take(np.where(fitted, order, -1)),
@@ -60,7 +62,8 @@ def _columns(
     row = np.arange(len(best))
     which = solved.hypothesis[row, best]
     has_vertex, has_cascade = (
-        np.array([getattr(hypothesis, name) for hypothesis in hypotheses])[which] for name in ("starts", "has_cascade")
+        np.array([getattr(hypothesis, name) for hypothesis in hypotheses])[which]
+        for name in ("starts", "has_cascade")
     )
     cascade = np.exp(solved.log_light[row, best])
     return {
@@ -87,4 +90,4 @@ def _kinds(solved: Solutions, hypotheses: Sequence[Hypothesis]) -> Float[ndarray
     kinds = np.zeros((len(share), len(EVENT_KINDS)))
     for index, hypothesis in enumerate(hypotheses):
         kinds[:, EVENT_KINDS.index(_KIND[hypothesis.name])] = (share * (solved.hypothesis == index)).sum(1)
-    return kinds / kinds.sum(1, keepdims=True)
+    return np.asarray(kinds / kinds.sum(1, keepdims=True))

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from icereco.physics.likelihood.columns import each
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import Hypothesis, Sources

@@ -51,11 +51,11 @@ def given_directions(
         if seed.posterior is not None:
             parts.append(seed.posterior.sample(samples))
     directions = np.concatenate(parts, axis=1)
-    known = np.isfinite(directions).all(2)
+    known = np.asarray(np.isfinite(directions).all(axis=2))
     if not directions.shape[1]:
         return directions, np.zeros(events, bool)
     first = directions[np.arange(events), known.argmax(1)]
-    return np.where(known[..., None], directions, first[:, None]), known.any(1)
+    return np.where(known[..., None], directions, first[:, None]), np.asarray(known.any(axis=1))
 
 
 def _grid(count: int) -> Float[ndarray, "direction 3"]:
@@ -114,7 +114,8 @@ def _direct_ns(
     """Return the time of direct light at places, after the time of the sources."""
     way = place_m - sources.position_m[:, None]
     if hypothesis is CASCADE:
-        return way.norm(dim=2) * likelihood.light.slowness
+        distance: Tensor = way.norm(dim=2)
+        return distance * likelihood.light.slowness
     along = (way * sources.travel[:, None]).sum(2)
     across = (way.square().sum(2) - along.square()).clamp(min=0.0).sqrt()
     return along / LIGHT_M_PER_NS + across * likelihood.light.cherenkov_delay

@@ -124,10 +124,13 @@ def solutions(maxima: Maxima, hypothesis: Hypothesis, index: int) -> Solutions:
     evidence, _ = _laplace(hypothesis, curvature, 1.0)
     weight, covariance = _laplace(hypothesis, curvature, TEMPERATURE)
     sigma, axis = _ellipse(covariance[:, :2, :2], sources.travel)
-    bright = [MOVES[move] for move in hypothesis.moves].index("log_light" if hypothesis.has_cascade else "log_yield")
+    bright = [MOVES[move] for move in hypothesis.moves].index(
+        "log_light" if hypothesis.has_cascade else "log_yield"
+    )
 
     def shaped(column: Tensor) -> ndarray:
-        return column.cpu().unflatten(0, (-1, maxima.kept)).numpy()
+        values: ndarray = column.cpu().reshape(-1, maxima.kept, *column.shape[1:]).numpy()
+        return values
 
     distinct = maxima.distinct.cpu().numpy()
     return Solutions(
@@ -154,7 +157,9 @@ def _laplace(
     width = curvature.information.new_tensor([_PRIOR_WIDTH[MOVES[move]] for move in hypothesis.moves])
     # In units of the prior's ranges, which also bound what an event does not measure.
     precision = curvature.information * width[:, None] * width / temperature
-    precision = precision + torch.eye(len(width), dtype=precision.dtype, device=precision.device) * (2 * math.pi)
+    precision = precision + torch.eye(len(width), dtype=precision.dtype, device=precision.device) * (
+        2 * math.pi
+    )
     root = torch.linalg.cholesky_ex(precision)[0]
     half_log_determinant = torch.diagonal(root, dim1=1, dim2=2).clamp(min=1e-30).log().sum(1)
     evidence = curvature.value / temperature + 0.5 * len(width) * math.log(2 * math.pi) - half_log_determinant
