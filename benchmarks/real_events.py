@@ -1,7 +1,7 @@
-"""Real IceCube events: a trained model and the line fit compared with IceCube's own fits.
+"""Real IceCube events: a model or a method without training, and the line fit, compared with IceCube's own fits.
 
-Run: python benchmarks/real_events.py ../shared/data/icecube_real [RUN]
-The folder holds pulses.parquet, events.parquet and fits.parquet; without RUN the newest finished run is taken.
+Run: python benchmarks/real_events.py ../shared/data/icecube_real [RUN|METHOD]
+The folder holds pulses.parquet, events.parquet and fits.parquet; by default METHOD is likelihood.
 """
 
 import sys
@@ -16,8 +16,7 @@ from icereco.data.sources.source import open_source
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.physics.vmf import angular_sigma
-from icereco.reconstruction.methods import model_method, untrained_method
-from icereco.runs.folder import newest_finished, resolve, runs_dir
+from icereco.reconstruction.models import load_model
 from icereco.tables.assembly import event_batch
 
 TRACK_FITS = ("SplineMPE", "MPEFit", "SPEFit", "BestFit")
@@ -94,13 +93,12 @@ def print_simulated(events: pl.DataFrame, results: dict, order: dict[int, int]) 
         )
 
 
-def main(folder: Path, name: str | None) -> None:
+def main(folder: Path, name: str) -> None:
     """Reconstruct and print."""
     if not (folder / "pulses.parquet").is_file():
         raise IcerecoError(f"{folder} has no pulses.parquet; give the folder icecube_real")
-    run = resolve(name, runs_dir()) if name else newest_finished(runs_dir())
-    console.print(f"model: best checkpoint of {run.name}")
-    methods = {"model": model_method(run.best), "linefit": untrained_method("linefit", "icecube86")}
+    console.print(f"model: {name}")
+    methods = {"model": load_model(name), "linefit": load_model("linefit")}
     (table,) = open_source(folder / "pulses.parquet").batches(methods["model"].detector)
     batch = event_batch(table, methods["model"].detector)
     results = {name: method(batch) for name, method in methods.items()}
@@ -113,6 +111,6 @@ def main(folder: Path, name: str | None) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+        main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "likelihood")
     except (IcerecoError, IndexError) as error:
         sys.exit(f"error: {error}\n{__doc__}")
