@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
@@ -264,10 +264,10 @@ def _afterpulses(
         width = _AFTERPULSE_SPREAD * mean
         rate += np.exp(-0.5 * ((delay - mean) / width) ** 2) / (width * np.sqrt(2 * np.pi))
     rate *= number[cause] * (_AFTERPULSES_PER_PE / len(_AFTERPULSE_DELAY_NS))
-    return np.bincount(entry, rate, len(index))
+    return np.bincount(entry, rate, len(index)).astype(np.float64)
 
 
-def _nearness(position_m: Float[ndarray, "sensor 3"]) -> Int[ndarray, "sensor sensor"]:
+def _nearness(position_m: Float[ndarray, "sensor 3"]) -> UInt8[ndarray, "sensor sensor"]:
     """Return 2 for pairs of modules that are close, 1 for near ones, else 0."""
     square = (position_m**2).sum(1)
     near = np.empty((len(square), len(square)), np.uint8)

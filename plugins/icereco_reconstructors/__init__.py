@@ -20,4 +20,5 @@ def icereco_reconstructors() -> Iterator[Component]:
         factory="icereco_reconstructors.likelihood.fit:LikelihoodFit",
         options="icereco_reconstructors.options:LikelihoodOptions",
         summary="likelihood fit of a track, a starting track or a cascade, with the light model of the medium",
+        waives=("rotation",),  # ice has layers, and modules look down
     )
