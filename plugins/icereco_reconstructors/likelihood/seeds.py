@@ -43,11 +43,12 @@ def given_directions(
 ) -> tuple[Float[ndarray, "event seed 3"], Bool[ndarray, "event"]]:
     """Return directions of origin from other reconstructions, and which events have any.
 
-    A posterior gives its mode and some samples. Where a seed has no direction, another one of the event takes its place.
+    A direction comes with a cone around it, a posterior with some samples. Where a seed has no direction, another one of
+    the event takes its place.
     """
     parts = [np.empty((events, 0, 3))]
     for seed in seeds:
-        parts.append(seed.direction[:, None])
+        parts += [seed.direction[:, None], _cone(seed.direction, *_CONES[0])]
         if seed.posterior is not None:
             parts.append(seed.posterior.sample(samples))
     directions = np.concatenate(parts, axis=1)

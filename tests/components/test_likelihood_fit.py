@@ -1,0 +1,182 @@
+"""The reconstructor `likelihood`: how well it fits, and what it says of events that cannot be fitted."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from icereco_reconstructors.likelihood.fit import LikelihoodFit
+from icereco_reconstructors.likelihood.results import CONVERGED, NOT_CONVERGED, TOO_FEW_MODULES
+from icereco_reconstructors.linefit import LineFit
+from icereco_reconstructors.options import LikelihoodOptions, LineFitOptions
+
+from icereco.data.simulated import simulate
+from icereco.detector.detector import Detector, load_detector
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.physics.sphere import opening_angle
+
+Fit = Callable[..., Reconstruction]
+
+
+@pytest.fixture(scope="module")
+def tracks() -> EventBatch:
+    """Eight through-going tracks of at least 80 pulses."""
+    batch = simulate(150, seed=4)
+    assert batch.truth is not None
+    wanted = np.flatnonzero((batch.truth.kind == "through_track") & (batch.pulse_count >= 80))[:8]
+    chosen = [batch[int(event) : int(event) + 1] for event in wanted]
+    return joined(chosen)
+
+
+def joined(events: list[EventBatch]) -> EventBatch:
+    pulses = np.cumsum([0, *(len(event.time_ns) for event in events)])
+    columns = {
+        name: np.concatenate([getattr(event, name) for event in events])
+        for name in ("event_id", "sensor_id", "position_m", "time_ns", "charge_pe", "auxiliary")
+    }
+    directions = [event.truth.direction for event in events if event.truth is not None]
+    assert events[0].truth is not None
+    return EventBatch(
+        dom_offsets=np.cumsum([0, *(len(event.sensor_id) for event in events)]),
+        pulse_offsets=np.concatenate(
+            [[0], *(e.pulse_offsets[1:] + p for e, p in zip(events, pulses, strict=False))]
+        ),
+        truth=replace(
+            events[0].truth,
+            direction=np.concatenate(directions),
+            energy_gev=None,
+            kind=None,
+            vertex_m=None,
+            inelasticity=None,
+        ),
+        **columns,
+    )
+
+
+@pytest.fixture(scope="module")
+def fit(detector: Detector) -> Fit:
+    return LikelihoodFit(LikelihoodOptions(hypothesis="track", seed_count=8), detector)
+
+
+@pytest.fixture(scope="module")
+def fitted(fit: Fit, tracks: EventBatch) -> Reconstruction:
+    return fit(tracks)
+
+
+def errors(reconstruction: Reconstruction, events: EventBatch) -> np.ndarray:
+    assert events.truth is not None
+    return opening_angle(reconstruction.direction, events.truth.direction)
+
+
+def test_bright_tracks_are_fitted_far_better_than_by_a_line(
+    fitted: Reconstruction, tracks: EventBatch
+) -> None:
+    line = LineFit(LineFitOptions(weight_by_charge=False))(tracks)
+    assert np.median(errors(fitted, tracks)) < 0.4 * np.median(errors(line, tracks))
+
+
+def test_a_track_has_no_vertex_and_a_posterior_around_its_direction(fitted: Reconstruction) -> None:
+    assert fitted.vertex_m is not None
+    assert np.isnan(fitted.vertex_m).all()
+    assert fitted.posterior is not None
+    assert np.median(opening_angle(fitted.posterior.mode, fitted.direction)) < np.radians(2.0)
+    assert set(fitted.status) <= {CONVERGED, NOT_CONVERGED}
+
+
+def test_every_hypothesis_is_tried_and_weighed(detector: Detector, tracks: EventBatch) -> None:
+    every = LikelihoodFit(LikelihoodOptions(seed_count=8), detector)(tracks[:3])
+    assert every.kind_probability is not None
+    np.testing.assert_allclose(every.kind_probability.sum(axis=1), 1.0)
+    assert (every.kind_probability[:, 2] < 0.5).all()
+
+
+def test_seeds_are_used_and_seeds_without_direction_change_nothing(
+    fit: Fit, fitted: Reconstruction, tracks: EventBatch
+) -> None:
+    assert tracks.truth is not None
+    unknown = Reconstruction(np.full((len(tracks), 3), np.nan))
+    without = fit(tracks, seeds=[unknown])
+    np.testing.assert_array_equal(without.direction, fitted.direction)
+    seeded = fit(tracks, seeds=[Reconstruction(tracks.truth.direction)])
+    line = LineFit(LineFitOptions(weight_by_charge=False))(tracks)
+    assert np.median(errors(seeded, tracks)) < 0.4 * np.median(errors(line, tracks))
+    assert not np.array_equal(seeded.direction, fitted.direction)
+    partly = tracks.truth.direction.copy()
+    partly[0] = np.nan
+    mixed = fit(tracks, seeds=[Reconstruction(partly)])
+    np.testing.assert_allclose(mixed.direction[0], fitted.direction[0], atol=1e-4)
+    np.testing.assert_allclose(mixed.direction[1:], seeded.direction[1:], atol=1e-4)
+
+
+def test_pulses_in_one_module_are_too_few_modules(fit: Fit, tracks: EventBatch) -> None:
+    event = tracks[:1]
+    one_pulse = replace(
+        event,
+        dom_offsets=np.array([0, 1]),
+        pulse_offsets=np.array([0, 1]),
+        **{
+            name: getattr(event, name)[:1]
+            for name in ("sensor_id", "position_m", "time_ns", "charge_pe", "auxiliary")
+        },
+    )
+    one_module = replace(
+        one_pulse,
+        pulse_offsets=np.array([0, 30]),
+        time_ns=np.arange(30.0) * 10,
+        charge_pe=np.ones(30, np.float32),
+        auxiliary=np.zeros(30, bool),
+    )
+    for events in (one_pulse, one_module):
+        result = fit(events)
+        assert result.status.tolist() == [TOO_FEW_MODULES]
+        assert np.isnan(result.direction).all()
+        assert np.isnan(result.posterior.kappa).all()
+
+
+def test_an_event_in_dead_modules_only_is_not_fitted(detector: Detector, tracks: EventBatch) -> None:
+    alive = detector.alive.copy()
+    alive[tracks[:1].sensor_id] = False
+    result = LikelihoodFit(
+        LikelihoodOptions(hypothesis="track", seed_count=2), replace(detector, alive=alive)
+    )(tracks[:1])
+    assert result.status.tolist() == [TOO_FEW_MODULES]
+
+
+def test_times_of_another_event_and_absurd_charges_do_not_stop_a_fit(fit: Fit, tracks: EventBatch) -> None:
+    event = tracks[:1]
+    time, charge = event.time_ns.copy(), event.charge_pe.copy()
+    time[0] -= 1e6
+    charge[-1] = 1e5
+    result = fit(replace(event, time_ns=time, charge_pe=charge))
+    assert result.status[0] in (CONVERGED, NOT_CONVERGED)
+    assert np.isfinite(result.direction).all()
+
+
+def test_a_hundred_thousand_pulses_are_fitted(fit: Fit, tracks: EventBatch) -> None:
+    event = tracks[:1]
+    times = 100_000 // len(event.time_ns) + 1
+    result = fit(
+        replace(
+            event,
+            pulse_offsets=event.pulse_offsets * times,
+            time_ns=np.repeat(event.time_ns, times) + np.tile(np.arange(times) * 1e-3, len(event.time_ns)),
+            charge_pe=np.repeat(event.charge_pe, times),
+            auxiliary=np.repeat(event.auxiliary, times),
+        )
+    )
+    assert np.isfinite(result.direction).all()
+    assert result.pulses_used[0] < 100_000
+
+
+def test_a_card_without_scattering_is_refused() -> None:
+    with pytest.raises(IcerecoError, match="scattering_length_m"):
+        LikelihoodFit(LikelihoodOptions(), load_detector("pone"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_missing_is_reported(detector: Detector) -> None:
+    with pytest.raises(IcerecoError, match="no GPU"):
+        LikelihoodFit(LikelihoodOptions(device="cuda"), detector)

@@ -1,0 +1,137 @@
+"""Events as a likelihood needs them."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from icereco.data.simulated import simulate
+from icereco.detector.detector import Detector
+from icereco.events.batch import EventBatch
+from icereco.events.observations import MOST_PULSES, Observed, Observer
+from icereco.physics.likelihood.observation import Observation
+
+
+@pytest.fixture(scope="module")
+def batch() -> EventBatch:
+    return simulate(10, seed=8)
+
+
+@pytest.fixture(scope="module")
+def observer(detector: Detector) -> Observer:
+    return Observer(detector, time_error=0.3)
+
+
+def of_event(groups: list[Observed], event: int) -> Observation:
+    for group in groups:
+        if event in group.event:
+            return group.observation.take(torch.from_numpy(np.flatnonzero(group.event == event)))
+    raise AssertionError(f"event {event} is in no group")
+
+
+def test_every_event_is_in_one_group(observer: Observer, batch: EventBatch) -> None:
+    events = np.concatenate([group.event for group in observer(batch)])
+    assert sorted(events) == list(range(len(batch)))
+
+
+def test_an_event_alone_is_observed_as_in_company(observer: Observer, batch: EventBatch) -> None:
+    together = list(observer(batch))
+    for event in range(len(batch)):
+        alone = of_event(list(observer(batch[event : event + 1])), 0)
+        for field in fields(Observation):
+            assert torch.equal(getattr(alone, field.name), getattr(of_event(together, event), field.name)), (
+                field.name
+            )
+
+
+def test_counts_are_the_charge_and_no_hit_module_is_left_out(observer: Observer, batch: EventBatch) -> None:
+    groups = list(observer(batch))
+    for event in range(len(batch)):
+        seen = of_event(groups, event)
+        charge = batch[event].batch.charge_pe.sum()
+        assert int((seen.count[0] > 0).sum()) == batch.dom_count[event]
+        assert seen.count.sum().item() == pytest.approx(charge, rel=0.35)
+        assert seen.count.sum() >= batch.pulse_count[event]
+
+
+def test_silent_modules_stand_for_those_left_out(
+    observer: Observer, batch: EventBatch, detector: Detector
+) -> None:
+    position = detector.position_m.astype(np.float64)
+    groups = list(observer(batch))
+    for event in range(len(batch)):
+        doms = batch[event].batch
+        coincident = np.maximum.reduceat(~doms.auxiliary, doms.pulse_offsets[:-1])
+        hit = doms.position_m[coincident].astype(np.float64)
+        distance = np.linalg.norm(position[:, None] - hit, axis=2).min(axis=1)
+        near = (distance < 250.0) & detector.alive
+        near[doms.sensor_id] = False
+        seen = of_event(groups, event)
+        silent = seen.weight[0][seen.count[0] == 0].sum().item()
+        assert silent == pytest.approx(near.sum(), rel=0.1)
+
+
+def test_dead_modules_count_for_nothing(batch: EventBatch, detector: Detector) -> None:
+    dead = int(batch.sensor_id[0])
+    alive = detector.alive.copy()
+    alive[dead] = False
+    seen = of_event(list(Observer(replace(detector, alive=alive), 0.3)(batch[:1])), 0)
+    place = torch.from_numpy(detector.position_m[dead].astype(np.float64))
+    module = (seen.module_m[0] == place).all(1) & (seen.count[0] > 0)
+    assert module.any()
+    assert seen.weight[0][module].sum() == 0
+    assert seen.pulse_weight[0][module[seen.module_of_pulse[0]]].sum() == 0
+
+
+def test_of_very_many_pulses_the_first_of_each_module_and_the_largest_are_used(
+    observer: Observer, batch: EventBatch
+) -> None:
+    event = batch[:1]
+    times = 100_000 // len(event.time_ns) + 1
+    many = replace(
+        event,
+        pulse_offsets=event.pulse_offsets * times,
+        time_ns=np.repeat(event.time_ns, times) + np.tile(np.arange(times) * 1e-3, len(event.time_ns)),
+        charge_pe=np.repeat(event.charge_pe, times),
+        auxiliary=np.repeat(event.auxiliary, times),
+    )
+    seen = of_event(list(observer(many)), 0)
+    used = seen.pulse_weight[0] > 0
+    assert MOST_PULSES <= int(used.sum()) <= 2 * MOST_PULSES
+    first = many.time_ns[many.pulse_offsets[:-1]]
+    offset = event.time_ns.min() - seen.time_ns[0][used].min().item()
+    kept = np.sort(seen.time_ns[0][used].numpy()) + offset
+    assert np.isclose(kept[:, None], np.sort(first), atol=1e-6).any(axis=0).all()
+
+
+def test_absurd_charges_stay_finite(observer: Observer, batch: EventBatch) -> None:
+    bright = replace(batch, charge_pe=np.full_like(batch.charge_pe, 1e5))
+    for group in observer(bright):
+        for field in fields(Observation):
+            assert torch.isfinite(getattr(group.observation, field.name).double()).all()
+
+
+def test_afterpulses_raise_the_noise_after_a_pulse_only(observer: Observer, batch: EventBatch) -> None:
+    event = batch[:1]
+    late = event.time_ns.max() + 600.0
+    first = event.pulse_offsets[1]
+    more = replace(
+        event,
+        pulse_offsets=event.pulse_offsets + np.r_[0, np.ones(len(event.pulse_offsets) - 1, np.int64)],
+        time_ns=np.insert(event.time_ns, first, late),
+        charge_pe=np.insert(event.charge_pe, first, 1.0).astype(np.float32),
+        auxiliary=np.insert(event.auxiliary, first, True),
+    )
+    plain, added = (of_event(list(observer(one)), 0) for one in (event, more))
+    assert (plain.noise_per_ns[0][plain.pulse_weight[0] > 0] > 0).all()
+    before = added.module_of_pulse[0] == 0
+    dark = plain.noise_per_ns[0][plain.module_of_pulse[0] == 0].min()
+    assert added.noise_per_ns[0][before].min() == pytest.approx(dark.item())
+
+
+def test_another_clock_changes_nothing(observer: Observer, batch: EventBatch) -> None:
+    late = replace(batch, time_ns=batch.time_ns + 1e6)
+    for now, then in zip(observer(batch), observer(late), strict=True):
+        np.testing.assert_allclose(then.reference_ns, now.reference_ns + 1e6, atol=1e-6)
+        torch.testing.assert_close(then.observation.time_ns, now.observation.time_ns, rtol=0, atol=1e-6)
