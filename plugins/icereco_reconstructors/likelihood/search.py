@@ -31,9 +31,7 @@ class Stage:
     kept: int
 
 
-STAGES = (
-    Stage(40.0, 2, 12), Stage(40.0, 4, 8), Stage(15.0, 6, 6), Stage(6.0, 6, 6), Stage(2.0, 25, 6)
-)  # fmt: skip
+STAGES = (Stage(40.0, 2, 12), Stage(40.0, 4, 6), Stage(15.0, 6, 4), Stage(6.0, 6, 4), Stage(2.0, 30, 4))
 """The last jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139)."""
 
 _DISTINCT_RAD = math.radians(4.0)
