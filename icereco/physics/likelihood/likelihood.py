@@ -23,14 +23,14 @@ from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.pandel import ConvolvedPandel
 from icereco.physics.likelihood.sources import MOVES, Coordinates, Hypothesis, Sources
 
-__all__ = ["Curvature", "Likelihood"]
+__all__ = ["PRIOR_SIGMA", "Curvature", "Likelihood"]
 
 _FAINTEST = 1e-30
 _LEAVES = tuple(field.name for field in fields(Coordinates))[:-1]
 """Coordinates that depend on parameters: all but the position of the module."""
 
 _PRIOR_MEAN = {"log_yield": 1.0, "log_light": 7.0, "end_m": 500.0}
-_PRIOR_SIGMA = {"log_yield": 1.5, "log_light": 3.0, "end_m": 600.0}
+PRIOR_SIGMA = {"log_yield": 1.5, "log_light": 3.0, "end_m": 600.0}
 """Weak Gaussian priors, which keep what an event does not measure within what neutrino telescopes see."""
 
 
@@ -280,8 +280,8 @@ def _log_prior(
     information = value.new_zeros(len(hypothesis.moves))
     for column, move in enumerate(hypothesis.moves):
         if (name := MOVES[move]) in _PRIOR_MEAN:
-            pull = (getattr(sources, name) - _PRIOR_MEAN[name]) / _PRIOR_SIGMA[name]
+            pull = (getattr(sources, name) - _PRIOR_MEAN[name]) / PRIOR_SIGMA[name]
             value = value - 0.5 * pull.square()
-            gradient[:, column] = -pull / _PRIOR_SIGMA[name]
-            information[column] = _PRIOR_SIGMA[name] ** -2
+            gradient[:, column] = -pull / PRIOR_SIGMA[name]
+            information[column] = PRIOR_SIGMA[name] ** -2
     return value, gradient, torch.diag(information).expand(len(value), -1, -1)

@@ -11,17 +11,18 @@ from numpy import ndarray
 from torch import Tensor
 
 from icereco.events.vmf_mixture import VmfMixture
-from icereco.physics.likelihood.likelihood import Curvature
+from icereco.physics.likelihood.likelihood import PRIOR_SIGMA, Curvature
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, tangents
 from icereco_reconstructors.likelihood.search import Maxima
 
 __all__ = ["Solutions", "joined", "solutions"]
 
 _PRIOR_WIDTH = {
-    "turn_first": math.sqrt(4 * math.pi), "turn_second": math.sqrt(4 * math.pi), "shift_first_m": 1000.0,
-    "shift_second_m": 1000.0, "shift_along_m": 1000.0, "delay_ns": 5000.0, "log_yield": 1.5 * math.sqrt(2 * math.pi),
-    "log_light": 3.0 * math.sqrt(2 * math.pi), "end_m": 600.0 * math.sqrt(2 * math.pi),
-}  # fmt: skip
+    **dict.fromkeys(("turn_first", "turn_second"), math.sqrt(4 * math.pi)),
+    **dict.fromkeys(("shift_first_m", "shift_second_m", "shift_along_m"), 1000.0),
+    "delay_ns": 5000.0,
+    **{name: sigma * math.sqrt(2 * math.pi) for name, sigma in PRIOR_SIGMA.items()},
+}
 """Ranges that parameters have before the event is seen, which make hypotheses of different numbers of them comparable:
 all directions, a cubic kilometre, 5 μs; √(2π) σ of the priors that are Gaussian."""
 
