@@ -36,9 +36,10 @@ class LineMoments(Generic[Array]):
     variance: Array
 
     def residual(self, position: Array, time: Array, event: Array) -> Array:
-        """r − r̄ − v (t − t̄) `[P, 3]`: where each pulse is from the place that the line has reached at its time."""
+        """Return r − r̄ − v (t − t̄) `[P, 3]`, from the place that the line has reached at the time of each pulse."""
         velocity = self.covariance / self.variance
-        return position - self.centre[event] - velocity[event] * (time - self.time[event])
+        residual: Array = position - self.centre[event] - velocity[event] * (time - self.time[event])
+        return residual
 
 
 def line_moments(
@@ -66,4 +67,5 @@ def huber_weight(distance: Float[ndarray, "row"], limit: float) -> Float[ndarray
     >>> huber_weight(np.array([0.0, 10.0, 40.0]), 10.0)
     array([1.  , 1.  , 0.25])
     """
-    return limit / np.maximum(distance, limit)
+    weight: ndarray = limit / np.maximum(distance, limit)
+    return weight

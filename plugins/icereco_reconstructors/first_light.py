@@ -30,7 +30,7 @@ class FirstLight:
 
     def along_axes(self, vectors: Float[ndarray, "event 3"]) -> Float[ndarray, "event 3"]:
         """Components of a vector of each event along its axes."""
-        return np.einsum("eij,ei->ej", self.axes, vectors)
+        return np.asarray(np.einsum("eij,ei->ej", self.axes, vectors))
 
 
 def first_light(

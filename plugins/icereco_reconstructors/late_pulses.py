@@ -22,16 +22,26 @@ _PAIRS = 1 << 18
 
 
 def late_pulses(batch: EventBatch, chosen: Bool[ndarray, "pulse"]) -> Bool[ndarray, "pulse"]:
-    """Mark pulses that come more than 778 ns after a chosen one in the same DOM or in one within 156 m."""
-    earliest = _earliest_nearby(batch, first_time_of_dom(batch, chosen))
-    return batch.time_ns > np.repeat(earliest, np.diff(batch.pulse_offsets)) + LATENESS_NS
+    """Mark chosen pulses that come more than 778 ns after another one in the same DOM or in one within 156 m."""
+    first = first_time_of_dom(batch, chosen)
+    hit = np.isfinite(first)
+    count = np.bincount(batch.event_of_dom[hit], minlength=len(batch))
+    earliest = np.full(len(first), np.inf)
+    earliest[hit] = _earliest_nearby(batch.position_m[hit].astype(np.float64), first[hit], count)
+    return chosen & (batch.time_ns > np.repeat(earliest, np.diff(batch.pulse_offsets)) + LATENESS_NS)
 
 
-def _earliest_nearby(batch: EventBatch, first: Float[ndarray, "dom"]) -> Float[ndarray, "dom"]:
-    """Return the earliest first pulse within the neighbourhood of each DOM, itself included."""
-    position = batch.position_m.astype(np.float64)
-    event = batch.event_of_dom
-    neighbours, start = batch.dom_count[event], batch.dom_offsets[event]
+def _earliest_nearby(
+    position: Float[ndarray, "hit_dom 3"], first: Float[ndarray, "hit_dom"], count: Int[ndarray, "event"]
+) -> Float[ndarray, "hit_dom"]:
+    """Return the earliest first time within the neighbourhood of each DOM, itself included.
+
+    Args:
+        position: of the DOMs, one event after another.
+        first: time in ns of their first pulses.
+        count: how many of the DOMs each event has.
+    """
+    neighbours, start = np.repeat(count, count), np.repeat(np.cumsum(count) - count, count)
     earliest = np.empty(len(first))
     for rows in _steps(neighbours):
         begin = np.cumsum(neighbours[rows]) - neighbours[rows]
@@ -43,7 +53,7 @@ def _earliest_nearby(batch: EventBatch, first: Float[ndarray, "dom"]) -> Float[n
     return earliest
 
 
-def _steps(neighbours: Int[ndarray, "dom"]) -> Iterator[slice]:
+def _steps(neighbours: Int[ndarray, "hit_dom"]) -> Iterator[slice]:
     """Cut the DOMs into steps of at most `_PAIRS` pairs, or of one DOM that has more."""
     total, start = np.cumsum(neighbours), 0
     while start < len(total):

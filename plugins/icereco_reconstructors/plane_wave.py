@@ -20,7 +20,8 @@ __all__ = ["PlaneWave"]
 
 _FLAT_M = 1e-3
 """An extent below this is rounding of positions: a wavefront's direction across it cannot be seen."""
-_MOST_ACROSS = 1e-3
+_LEAST_SEEN = 0.999
+"""Where u is shorter than this along the other axes, it has a part across them whose sign is unknown."""
 _HALVINGS = 60
 
 
@@ -40,28 +41,31 @@ class PlaneWave:
     def _origin(self, batch: EventBatch, chosen: Bool[ndarray, "pulse"]) -> Float[ndarray, "event 3"]:
         light = first_light(batch, chosen, np.ones(len(batch.sensor_id)))
         along = _travel_along_axes(light, self.options.speed_m_per_ns)
-        return -np.einsum("eij,ej->ei", light.axes, along)
+        return np.asarray(-np.einsum("eij,ej->ei", light.axes, along))
 
 
 def _travel_along_axes(light: FirstLight, speed_m_per_ns: float) -> Float[ndarray, "event 3"]:
-    """The components of u along the axes, NaN where a part of it is not determined."""
+    """Return the components of u along the axes, NaN where the times do not determine all of it."""
     pull = speed_m_per_ns * light.along_axes(light.line.covariance)
     stiffness = light.extent_m**2 - light.extent_m[:, :1] ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         travel = pull / (stiffness + _multiplier(pull, stiffness)[:, None])
-        travel /= np.linalg.norm(travel, axis=1, keepdims=True)
-    across = np.sum(np.where(light.extent_m < _FLAT_M, travel, 0.0) ** 2, axis=1)
-    return np.where((across < _MOST_ACROSS)[:, None], travel, np.nan)
+        seen = np.where(light.extent_m > _FLAT_M, travel, 0.0)
+        length = np.linalg.norm(seen, axis=1)
+        return np.where((length > _LEAST_SEEN)[:, None], seen / length[:, None], np.nan)
 
 
 def _multiplier(
     pull: Float[ndarray, "event 3"], stiffness: Float[ndarray, "event 3"]
 ) -> Float[ndarray, "event"]:
-    """Return μ = λ + a₁ ≥ 0 with |pull / (stiffness + μ)| = 1, by bisection; |u| is ≥ 1 at |pull₁| and ≤ 1 at |pull|."""
+    """Return μ = λ + a₁ ≥ 0 with |u| = |pull / (stiffness + μ)| = 1, by bisection.
+
+    |u| falls with μ; it is at least 1 at |pull₁|, the stiffness of the first axis being 0, and at most 1 at |pull|.
+    """
     low, high = np.abs(pull[:, 0]), np.linalg.norm(pull, axis=1)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         with np.errstate(invalid="ignore", divide="ignore"):
             long = np.linalg.norm(pull / (stiffness + middle[:, None]), axis=1) > 1
         low, high = np.where(long, middle, low), np.where(long, high, middle)
-    return high
+    return np.asarray(high)
