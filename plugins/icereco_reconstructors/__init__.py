@@ -1,4 +1,4 @@
-"""The line fit: a direction from the pulses alone, without training."""
+"""Methods without training: a direction from the pulses alone."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,24 @@ def icereco_reconstructors() -> Iterator[Component]:
         factory="icereco_reconstructors.linefit:LineFit",
         options="icereco_reconstructors.options:LineFitOptions",
         summary="least-squares line through the positions and times of the pulses (Stenger 1990)",
+    )
+    yield Component(
+        name="robust-linefit",
+        factory="icereco_reconstructors.linefit:LineFit",
+        options="icereco_reconstructors.options:RobustLineFitOptions",
+        summary="linefit without late pulses and with Huber's penalty (IceCube, arXiv:1308.5501)",
+    )
+    yield Component(
+        name="tensor-of-inertia",
+        factory="icereco_reconstructors.inertia:TensorOfInertia",
+        options="icereco_reconstructors.options:InertiaOptions",
+        summary="longest axis of the charges, towards the earlier light (AMANDA, astro-ph/0407044)",
+    )
+    yield Component(
+        name="plane-wave",
+        factory="icereco_reconstructors.plane_wave:PlaneWave",
+        options="icereco_reconstructors.options:PlaneWaveOptions",
+        summary="plane wavefront with the speed of light, least squares on the first times of the DOMs",
     )
     yield Component(
         name="likelihood",

@@ -1,12 +1,19 @@
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from icereco_reconstructors.huber import PENALTY_LIMIT_M, huber_line
+from icereco_reconstructors.late_pulses import LATENESS_NS, NEIGHBOURHOOD_M, late_pulses
 from icereco_reconstructors.linefit import LineFit
 from icereco_reconstructors.options import LineFitOptions
+from icereco_reconstructors.pulses import event_zero
 
 from icereco.events.batch import EventBatch
+from icereco.physics.linefit import line_moments
 from icereco.physics.sphere import angles_from_direction, direction_from_angles, opening_angle
+from icereco.physics.weighted_mean import weighted_mean
 
 PPC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "icecube_ppc"
 SENSORS = 300
@@ -166,3 +173,101 @@ def test_says_how_many_pulses_it_used():
     some, none, all_ = np.arange(60) % 3 == 0, np.zeros(60, dtype=bool), np.ones(60, dtype=bool)
     batch = batch_of([(sensor, time, charge, auxiliary) for auxiliary in (some, none, all_)], positions())
     assert LineFit(LineFitOptions())(batch).pulses_used.tolist() == [40, 60, 60]
+
+
+def track():
+    """A line of light along x with one pulse every 20 m, at most 71 m from it, and the positions of its DOMs."""
+    path = np.arange(0.0, 800, 20)
+    place = np.random.default_rng(3).uniform(-50, 50, (len(path), 3))
+    place[:, 0] = path
+    size = len(path)
+    return (np.arange(size), path / 0.2998, np.ones(size), np.zeros(size, dtype=bool)), place
+
+
+def appended(event, sensor, time):
+    size = len(sensor)
+    more = (sensor, time, np.ones(size), np.zeros(size, dtype=bool))
+    return tuple(np.concatenate(pair) for pair in zip(event, more, strict=True))
+
+
+def test_robust_fit_of_a_clean_track_is_the_plain_one():
+    event, place = track()
+    batch = batch_of([event], place)
+    assert linefit(batch, robust=True) == pytest.approx(linefit(batch), abs=1e-12)
+
+
+def test_robust_fit_leaves_late_pulses_out():
+    event, place = track()
+    late = np.arange(10)
+    scattered = batch_of([appended(event, late, event[1][late] + LATENESS_NS + 400)], place)
+    robust = LineFit(LineFitOptions(robust=True))(scattered)
+    assert robust.direction == pytest.approx(linefit(batch_of([event], place)), abs=1e-9)
+    assert robust.pulses_used.tolist() == [len(event[0])]
+    assert opening_angle(linefit(scattered), robust.direction)[0] > 1e-3
+
+
+def test_robust_fit_keeps_late_pulses_where_there_is_no_line_without_them():
+    place = np.array([[0.0, 0, 0], [0, 0, 100]])
+    event = (np.arange(2), np.array([0.0, 2 * LATENESS_NS]), np.ones(2), np.zeros(2, dtype=bool))
+    assert linefit(batch_of([event], place), robust=True)[0] == pytest.approx([0, 0, -1])
+
+
+def test_robust_fit_of_each_event_does_not_depend_on_its_neighbours():
+    events = random_events([5, 900, 60, 2, 33])
+    together = linefit(batch_of(events, positions()), robust=True)
+    alone = np.concatenate([linefit(batch_of([event], positions()), robust=True) for event in events])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_robust_fit_minimizes_hubers_penalty():
+    batch = batch_of(random_events([60, 200]), positions())
+    line = huber_line(batch, np.ones(len(batch.time_ns)))
+    event, place = batch.event_of_pulse, batch.position_m[batch.dom_of_pulse].astype(np.float64)
+    time = (batch.time_ns - event_zero(batch)[event])[:, None]
+
+    def penalty(line):
+        distance = np.linalg.norm(line.residual(place, time, event), axis=1)
+        outside = PENALTY_LIMIT_M * (2 * distance - PENALTY_LIMIT_M)
+        return np.bincount(event, np.where(distance > PENALTY_LIMIT_M, outside, distance**2))
+
+    least, random = penalty(line), np.random.default_rng(2)
+    assert (least < penalty(_plain(batch))).all()
+    for _ in range(50):
+        centre = line.centre + random.normal(0, 5, (2, 3))
+        covariance = line.covariance + line.variance * random.normal(0, 0.01, (2, 3))
+        assert (penalty(replace(line, centre=centre, covariance=covariance)) > least).all()
+
+
+def _plain(batch):
+    event = batch.event_of_pulse
+    place = batch.position_m[batch.dom_of_pulse].astype(np.float64)
+    time = (batch.time_ns - event_zero(batch)[event])[:, None]
+    return line_moments(
+        place, time, event, lambda values: weighted_mean(values, np.ones(len(event)), event, len(batch))
+    )
+
+
+@pytest.mark.parametrize("pairs", [1, 1000, 1 << 18])
+def test_late_pulses_are_those_of_all_pairs_of_pulses(pairs, monkeypatch):
+    monkeypatch.setattr("icereco_reconstructors.late_pulses._PAIRS", pairs)
+    batch = batch_of(random_events([80, 1, 0, 400]), positions())
+    chosen = ~batch.auxiliary
+    place, event = batch.position_m[batch.dom_of_pulse].astype(float), batch.event_of_pulse
+    near = np.linalg.norm(place[:, None] - place, axis=2) < NEIGHBOURHOOD_M
+    pair = near & (event[:, None] == event) & chosen & chosen[:, None]
+    expected = (pair & (batch.time_ns[:, None] - batch.time_ns > LATENESS_NS)).any(axis=1)
+    np.testing.assert_array_equal(late_pulses(batch, chosen), expected)
+    assert 0 < expected.sum() < chosen.sum()
+
+
+def test_late_pulses_of_a_bright_event_take_little_memory():
+    doms, random = 5160, np.random.default_rng(0)
+    sensor = np.repeat(np.arange(doms), 20)
+    size = len(sensor)
+    event = (sensor, random.uniform(0, 9_000, size), np.ones(size), np.zeros(size, dtype=bool))
+    batch = batch_of([event], random.uniform(-500, 500, (doms, 3)))
+    tracemalloc.start()
+    late_pulses(batch, ~batch.auxiliary)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * doms**2, "more than 2 bytes for each pair of DOMs, of whose places alone one takes 24"
