@@ -61,24 +61,21 @@ def _columns(
     best = solved.best()
     row = np.arange(len(best))
     which = solved.hypothesis[row, best]
-    has_vertex, has_cascade = (
+    has_track, has_cascade, starts = (
         np.array([getattr(hypothesis, name) for hypothesis in hypotheses])[which]
-        for name in ("starts", "has_cascade")
+        for name in ("has_track", "has_cascade", "starts")
     )
+    with_vertex = starts | has_cascade
     cascade = np.exp(solved.log_light[row, best])
     return {
         "direction": solved.direction[row, best],
-        "vertex_m": np.where((has_vertex | has_cascade)[:, None], solved.position_m[row, best], np.nan),
+        "vertex_m": np.where(with_vertex[:, None], solved.position_m[row, best], np.nan),
         "kind_probability": _kinds(solved, hypotheses),
         "converged": solved.converged[row, best],
         "log_likelihood": solved.log_likelihood[row, best],
-        "vertex_time_ns": solved.time_ns[row, best] + reference_ns,
+        "vertex_time_ns": np.where(with_vertex, solved.time_ns[row, best] + reference_ns, np.nan),
         "cascade_energy_gev": np.where(has_cascade, cascade / METRES_PER_GEV, np.nan),
-        "track_yield": np.where(
-            np.array([hypothesis.has_track for hypothesis in hypotheses])[which],
-            np.exp(solved.log_yield[row, best]),
-            np.nan,
-        ),
+        "track_yield": np.where(has_track, np.exp(solved.log_yield[row, best]), np.nan),
         "light_log10_sigma": solved.sigma_light[row, best] / np.log(10.0),
     }
 

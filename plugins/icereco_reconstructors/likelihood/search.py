@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from icereco.physics.likelihood.climb import Maximum, climb
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import Hypothesis, Sources
-from icereco_reconstructors.likelihood.climb import Maximum, climb
 from icereco_reconstructors.likelihood.seeds import starting_points
 
 __all__ = ["STAGES", "Maxima", "Stage", "search"]

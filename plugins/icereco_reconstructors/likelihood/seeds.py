@@ -1,8 +1,6 @@
 """Starting points of the fits: directions on a grid and around first guesses, vertices and times that follow from them."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,12 +8,12 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from icereco.detector.detector import LIGHT_M_PER_NS
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
-from icereco.physics.likelihood.sources import CASCADE, STARTING, Hypothesis, Sources
+from icereco.physics.likelihood.sources import STARTING, Hypothesis, Sources
+from icereco.physics.likelihood.timing import leading_quantile, timed
 from icereco.physics.sphere import tangents
 from icereco_reconstructors.linefit import LineFit
 from icereco_reconstructors.options import LineFitOptions
@@ -25,13 +23,10 @@ __all__ = ["first_directions", "given_directions", "starting_points"]
 _CONES = ((15.0, 4), (35.0, 6))
 """Angles of cones around the line fit, degrees, and how many directions there are on each."""
 
-_EARLY = 0.2
-"""Quantile of the residuals of leading pulses at which direct light is assumed."""
-
 
 def first_directions(batch: EventBatch, count: int) -> Float[ndarray, "event seed 3"]:
-    """Return directions of origin to start from: the line fit, two cones around it, and a grid over the sky."""
-    line = LineFit(LineFitOptions(weight_by_charge=False))(batch).direction
+    """Return directions of origin to start from: the robust line fit, two cones around it, and a grid over the sky."""
+    line = LineFit(LineFitOptions(weight_by_charge=False, robust=True))(batch).direction
     line = np.where(np.isnan(line), [0.0, 0.0, 1.0], line)
     cones = [_cone(line, angle, number) for angle, number in _CONES]
     grid = np.broadcast_to(_grid(count), (len(line), count, 3))
@@ -99,33 +94,9 @@ def starting_points(
     leading = seen.leading > 0
     position, end = centre_m, torch.full_like(along[:, 0], 700.0)
     if hypothesis is STARTING:
-        first, last = (_quantile(along, leading, q) for q in (0.1, 0.95))
+        first, last = (leading_quantile(along, leading, q) for q in (0.1, 0.95))
         position = centre_m + (first - 20.0)[:, None] * travel
         end = (last - first + 40.0).clamp(min=50.0)
     zeros = torch.zeros_like(end)
     guess = Sources(travel, position, zeros, zeros + 1.0, zeros + 7.0, end)
-    delay = seen.time_ns.double() - _direct_ns(likelihood, hypothesis, guess, place)
-    guess = replace(guess, time_ns=_quantile(delay, leading, _EARLY))
-    return likelihood.brightened(hypothesis, guess, seen)
-
-
-def _direct_ns(
-    likelihood: Likelihood, hypothesis: Hypothesis, sources: Sources, place_m: Float[Tensor, "job pulse 3"]
-) -> Float[Tensor, "job pulse"]:
-    """Return the time of direct light at places, after the time of the sources."""
-    way = place_m - sources.position_m[:, None]
-    if hypothesis is CASCADE:
-        distance: Tensor = way.norm(dim=2)
-        return distance * likelihood.light.slowness
-    along = (way * sources.travel[:, None]).sum(2)
-    across = (way.square().sum(2) - along.square()).clamp(min=0.0).sqrt()
-    return along / LIGHT_M_PER_NS + across * likelihood.light.cherenkov_delay
-
-
-def _quantile(
-    values: Float[Tensor, "job pulse"], chosen: Bool[Tensor, "job pulse"], quantile: float
-) -> Float[Tensor, "job"]:
-    """Return a quantile of the chosen values of each job, at least one."""
-    ordered = torch.where(chosen, values, math.inf).sort(1).values
-    index = (quantile * (chosen.sum(1) - 1)).round().long().clamp(min=0)
-    return ordered.gather(1, index[:, None])[:, 0]
+    return likelihood.brightened(hypothesis, timed(likelihood.light, hypothesis, guess, seen), seen)

@@ -1,6 +1,5 @@
 """The solutions of events: maxima of the likelihood with their weights and errors, and the posterior that they make."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,20 +10,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from icereco.events.vmf_mixture import VmfMixture
-from icereco.physics.likelihood.likelihood import PRIOR_SIGMA, Curvature
+from icereco.physics.likelihood.evidence import laplace
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, tangents
 from icereco_reconstructors.likelihood.search import Maxima
 
 __all__ = ["Solutions", "joined", "solutions"]
-
-_PRIOR_WIDTH = {
-    **dict.fromkeys(("turn_first", "turn_second"), math.sqrt(4 * math.pi)),
-    **dict.fromkeys(("shift_first_m", "shift_second_m", "shift_along_m"), 1000.0),
-    "delay_ns": 5000.0,
-    **{name: sigma * math.sqrt(2 * math.pi) for name, sigma in PRIOR_SIGMA.items()},
-}
-"""Ranges that parameters have before the event is seen, which make hypotheses of different numbers of them comparable:
-all directions, a cubic kilometre, 5 μs; √(2π) σ of the priors that are Gaussian."""
 
 TEMPERATURE = 3.0
 """The likelihood is raised to 1/TEMPERATURE for the posterior: losses of muons are not in the model, and not every maximum is
@@ -114,8 +104,8 @@ def solutions(maxima: Maxima, hypothesis: Hypothesis, index: int) -> Solutions:
         index: its number among the hypotheses of the fit.
     """
     sources, curvature = maxima.maximum.sources, maxima.maximum.curvature
-    evidence, _ = _laplace(hypothesis, curvature, 1.0)
-    weight, covariance = _laplace(hypothesis, curvature, TEMPERATURE)
+    evidence, _ = laplace(hypothesis, curvature, 1.0)
+    weight, covariance = laplace(hypothesis, curvature, TEMPERATURE)
     sigma, axis = _ellipse(covariance[:, :2, :2], sources.travel)
     bright = [MOVES[move] for move in hypothesis.moves].index(
         "log_light" if hypothesis.has_cascade else "log_yield"
@@ -141,22 +131,6 @@ def solutions(maxima: Maxima, hypothesis: Hypothesis, index: int) -> Solutions:
         sigma_light=shaped(covariance[:, bright, bright].sqrt()),
         converged=shaped(maxima.maximum.converged),
     )
-
-
-def _laplace(
-    hypothesis: Hypothesis, curvature: Curvature, temperature: float
-) -> tuple[Float[Tensor, "job"], Float[Tensor, "job free free"]]:
-    """Return the log evidence and the covariance of the parameters, in the Gaussian approximation."""
-    width = curvature.information.new_tensor([_PRIOR_WIDTH[MOVES[move]] for move in hypothesis.moves])
-    # In units of the prior's ranges, which also bound what an event does not measure.
-    precision = curvature.information * width[:, None] * width / temperature
-    precision = precision + torch.eye(len(width), dtype=precision.dtype, device=precision.device) * (
-        2 * math.pi
-    )
-    root = torch.linalg.cholesky_ex(precision)[0]
-    half_log_determinant = torch.diagonal(root, dim1=1, dim2=2).clamp(min=1e-30).log().sum(1)
-    evidence = curvature.value / temperature + 0.5 * len(width) * math.log(2 * math.pi) - half_log_determinant
-    return evidence, torch.cholesky_inverse(root) * width[:, None] * width
 
 
 def _ellipse(
