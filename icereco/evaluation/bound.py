@@ -11,6 +11,7 @@ the position of through-going tracks, time and light are fitted. The inverse pro
 Dim events have likelihoods of several maxima, and no method reaches their bound.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -78,26 +79,24 @@ class Bound:
                 "the bound needs the true direction and kind of the events, which these do not have"
             )
         bound = np.full(len(batch), np.nan)
-        work = self._work(batch, truth) if batch.dom_count.any() else []
+        work = list(self._pieces(batch, truth)) if batch.dom_count.any() else []
         # Tensors here are small: one core each, and as many pieces at once as there are cores.
         with ThreadPoolExecutor(available_processors()) as pool:
-            for (*_, event), errors in zip(work, pool.map(lambda piece: self._of_piece(*piece), work), strict=True):
-                bound[event] = errors
+            errors = pool.map(lambda piece: self._of_piece(*piece), work)
+            for (*_, event), error in zip(work, errors, strict=True):
+                bound[event] = error
         return bound
 
-    def _work(self, batch: EventBatch, truth: Truth) -> list["_Piece"]:
-        """Return events of one kind and of similar size each, few enough for the memory."""
+    def _pieces(self, batch: EventBatch, truth: Truth) -> Iterator["_Piece"]:
+        """Yield events of one kind and of similar size each, few enough for the memory."""
         hit = np.flatnonzero(batch.dom_count)
-        work = []
         for observed in self._observer(_with_pulses(batch)):
-            size = observed.observation.count.shape[1] + observed.observation.time_ns.shape[1]
-            most = max(_PAIRS_AT_ONCE // size, 1)
+            seen = observed.observation
+            most = max(_PAIRS_AT_ONCE // (seen.count.shape[1] + seen.time_ns.shape[1]), 1)
             for kind, hypothesis in _HYPOTHESES.items():
-                usable = _usable(truth, kind, hypothesis)[hit[observed.event]]
-                rows = np.flatnonzero(usable)
-                for part in np.split(rows, range(most, len(rows), most)):
-                    work.append(_piece(hypothesis, observed, part, truth, hit[observed.event[part]]))
-        return work
+                rows = np.flatnonzero(_usable(truth, kind, hypothesis)[hit[observed.event]])
+                for part in (rows[start : start + most] for start in range(0, len(rows), most)):
+                    yield _piece(hypothesis, observed, part, truth, hit[observed.event[part]])
 
     def _of_piece(
         self, hypothesis: Hypothesis, start: Sources, seen: Observation, event: Int[ndarray, "event"]
@@ -118,11 +117,11 @@ _Piece = tuple[Hypothesis, Sources, Observation, Int[ndarray, "event"]]
 
 def _usable(truth: Truth, kind: str, hypothesis: Hypothesis) -> Bool[ndarray, "event"]:
     """Return which events are of a kind and have the truth that its bound needs."""
-    assert truth.kind is not None
-    usable = (truth.kind == kind) & truth.known("direction")
+    usable = np.asarray(truth.kind == kind) & truth.known("direction")
     if hypothesis is TRACK:
         return usable
-    return usable & (truth.known("vertex_m") if truth.vertex_m is not None else False)
+    placed = np.zeros(len(usable), bool) if truth.vertex_m is None else truth.known("vertex_m")
+    return np.asarray(usable & placed)
 
 
 def _piece(
@@ -181,7 +180,11 @@ def information(
     of a cascade know its direction.
 
     Args:
-        likelihood, hypothesis, sources, seen, jitter_ns: as of `Likelihood.curvature`.
+        likelihood: of the detector.
+        hypothesis: of all events.
+        sources: the parameters of each event.
+        seen: the observation of each event.
+        jitter_ns: standard deviation of the time of direct light.
     """
     there = likelihood.curvature(hypothesis, sources, seen, jitter_ns)
     timeless = replace(seen, pulse_weight=torch.zeros_like(seen.pulse_weight))
