@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["compared_with_bound", "print_over_bound"]
 
 _ROWS = 512
+_FIGURES = ("error", "/ bound", "95 %")
+_MOST_WITH_ERROR = 3
+"""Methods of which both the error and the error over the bound have room."""
 
 
 def compared_with_bound(what: str, path: Path) -> "OverBound":
@@ -99,25 +102,32 @@ def print_over_bound(compared: "OverBound", console: Console) -> None:
 def _table(compared: "OverBound") -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-        caption="medians: bound and error in degrees; error over bound event by event (95 % interval)",
+        padding=0,
+        caption="medians: bound and error in degrees; error over bound of each event",
         caption_justify="left",
     )
     methods = list(compared.groups[0].methods) if compared.groups else []
-    headings = [cell for name in methods for cell in (f"{name}\nerror", "\nover bound")]
-    table.add_column("\ngroup", no_wrap=True)
-    for heading in ("\nevents", "\nbound", *headings):
-        table.add_column(heading, justify="right", no_wrap=True)
+    # A terminal has room for the interval of the file's own method; those of the others are in the JSON.
+    others = _FIGURES[:2] if len(methods) <= _MOST_WITH_ERROR else _FIGURES[1:2]
+    columns = {name: others if row else _FIGURES for row, name in enumerate(methods)}
+    headings = [
+        f"{name if not place else ''}\n{figure}"
+        for name, figures in columns.items()
+        for place, figure in enumerate(figures)
+    ]
+    table.add_column("pulses", no_wrap=True)
+    for heading in ("events", "bound", *headings):
+        table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
     for group in compared.groups:
-        whole = group.pulses == "all"
-        label = group.kind if whole else f"  {group.pulses} pulses"
-        cells = [cell for method in group.methods.values() for cell in _cells(method)]
+        label = group.kind if group.pulses == "all" else f"  {group.pulses}"
+        cells = [_cells(group.methods[name])[figure] for name in methods for figure in columns[name]]
         table.add_row(label, f"{group.events:,}", f"{group.bound_deg:.2f}", *cells)
     return table
 
 
-def _cells(method: "MethodOverBound") -> tuple[str, str]:
-    if method.median_deg is None or method.ratio is None:
-        return "-", "-"
-    interval = "" if method.ratio_low is None else f" ({method.ratio_low:.3g} to {method.ratio_high:.3g})"
-    return f"{method.median_deg:.2f}", f"{method.ratio:.3g}{interval}"
+def _cells(method: "MethodOverBound") -> dict[str, str]:
+    figures = (method.median_deg, method.ratio)
+    cells = ["-" if figure is None else f"{figure:.2f}" for figure in figures]
+    ends = (method.ratio_low, method.ratio_high)
+    interval = [f"{end:.0f}" if end >= 10 else f"{end:.1f}" for end in ends if end is not None]
+    return dict(zip(_FIGURES, (*cells, " to ".join(interval)), strict=True))

@@ -8,7 +8,7 @@ photo-electrons that were there:
 
 of all parameters of the true kind of event, at the true direction and the true vertex of starting tracks and cascades, where
 the position of through-going tracks, time and light are fitted. The inverse profiles all of them out of the direction's part.
-Dim events have likelihoods of several maxima, and no method reaches their bound.
+The likelihoods of dim events have several maxima, and errors there are larger than this local bound.
 """
 
 from collections.abc import Iterator
@@ -117,11 +117,10 @@ _Piece = tuple[Hypothesis, Sources, Observation, Int[ndarray, "event"]]
 
 def _usable(truth: Truth, kind: str, hypothesis: Hypothesis) -> Bool[ndarray, "event"]:
     """Return which events are of a kind and have the truth that its bound needs."""
-    usable = np.asarray(truth.kind == kind) & truth.known("direction")
-    if hypothesis is TRACK:
-        return usable
-    placed = np.zeros(len(usable), bool) if truth.vertex_m is None else truth.known("vertex_m")
-    return np.asarray(usable & placed)
+    usable: ndarray = truth.known("direction") & np.asarray(truth.kind == kind)
+    if hypothesis is not TRACK:
+        usable &= np.zeros(len(usable), bool) if truth.vertex_m is None else truth.known("vertex_m")
+    return usable
 
 
 def _piece(

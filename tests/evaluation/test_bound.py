@@ -156,7 +156,7 @@ def test_evaluate_shows_error_over_bound_of_each_group(reconstructed: Path, boun
 def test_the_table_has_kinds_and_methods(reconstructed: Path) -> None:
     result = CliRunner().invoke(main, ["evaluate", str(reconstructed), "--bound"])
     assert result.exit_code == 0, result.output
-    for text in ("over bound", "through_track", "linefit"):
+    for text in ("/ bound", "through_track", "linefit"):
         assert text in result.output
 
 
