@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.over_bound import compared_with_bound, print_over_bound
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ _MOST_IN_FULL = 2
 
 @click.command("evaluate")
 @click.argument("what", metavar="OUT|RUN")
+@click.option(
+    "--bound", is_flag=True,
+    help="Compare with the smallest error that the light of each event allows: the Cramér-Rao bound, which needs the events "
+    "and a detector whose medium is known.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(what: str, as_json: bool) -> None:
+def command(what: str, bound: bool, as_json: bool) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
@@ -34,11 +40,17 @@ def command(what: str, as_json: bool) -> None:
     """
     from icereco.evaluation.evaluate import evaluate
 
-    evaluation = evaluate(reconstructions_of(what))
+    path = reconstructions_of(what)
+    evaluation = evaluate(path)
+    compared = compared_with_bound(what, path) if bound else None
     if as_json:
-        click.echo(json.dumps(evaluation.to_json(), indent=2, allow_nan=False))
-    else:
-        _print(evaluation, Console(highlight=False))
+        document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    _print(evaluation, console)
+    if compared is not None:
+        print_over_bound(compared, console)
 
 
 def show(path: Path) -> None:
