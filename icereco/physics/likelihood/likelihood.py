@@ -267,8 +267,10 @@ def _weighted_sum(
 def _outer(
     rows: Float[Tensor, "job point free"], weight: Float[Tensor, "job point"]
 ) -> Float[Tensor, "job free free"]:
-    product: Tensor = rows.transpose(1, 2) @ (rows * weight[..., None])
-    return product.double()
+    weighted = rows * weight[..., None]
+    # Sums, since the rounding of a batched matrix product depends on how many jobs there are.
+    columns = [(weighted * rows[..., free, None]).sum(1) for free in range(rows.shape[2])]
+    return torch.stack(columns, 2).double()
 
 
 def _log_prior(
