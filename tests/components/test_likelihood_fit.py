@@ -111,6 +111,11 @@ def test_seeds_are_used_and_seeds_without_direction_change_nothing(
     np.testing.assert_allclose(mixed.direction[1:], seeded.direction[1:], atol=1e-4)
 
 
+def test_an_event_alone_is_fitted_as_in_company(fit: Fit, fitted: Reconstruction, tracks: EventBatch) -> None:
+    for event in (0, 3):
+        np.testing.assert_array_equal(fit(tracks[event : event + 1]).direction[0], fitted.direction[event])
+
+
 def test_pulses_in_one_module_are_too_few_modules(fit: Fit, tracks: EventBatch) -> None:
     event = tracks[:1]
     one_pulse = replace(

@@ -112,22 +112,80 @@ def test_absurd_charges_stay_finite(observer: Observer, batch: EventBatch) -> No
             assert torch.isfinite(getattr(group.observation, field.name).double()).all()
 
 
-def test_afterpulses_raise_the_noise_after_a_pulse_only(observer: Observer, batch: EventBatch) -> None:
-    event = batch[:1]
-    late = event.time_ns.max() + 600.0
-    first = event.pulse_offsets[1]
-    more = replace(
-        event,
-        pulse_offsets=event.pulse_offsets + np.r_[0, np.ones(len(event.pulse_offsets) - 1, np.int64)],
-        time_ns=np.insert(event.time_ns, first, late),
-        charge_pe=np.insert(event.charge_pe, first, 1.0).astype(np.float32),
-        auxiliary=np.insert(event.auxiliary, first, True),
+def in_modules(detector: Detector, sensor: list[int], pulses: list[tuple[float, float]]) -> EventBatch:
+    """One event with the same pulses, (time in ns, charge in photo-electrons), in each of some modules."""
+    time, charge = np.array(pulses).T
+    doms = len(sensor)
+    return EventBatch(
+        event_id=np.array([7]),
+        dom_offsets=np.array([0, doms]),
+        sensor_id=np.array(sensor, np.int32),
+        position_m=detector.position_m[sensor].astype(np.float32),
+        pulse_offsets=np.arange(doms + 1) * len(time),
+        time_ns=np.tile(time, doms),
+        charge_pe=np.tile(charge, doms).astype(np.float32),
+        auxiliary=np.zeros(doms * len(time), bool),
     )
-    plain, added = (of_event(list(observer(one)), 0) for one in (event, more))
-    assert (plain.noise_per_ns[0][plain.pulse_weight[0] > 0] > 0).all()
-    before = added.module_of_pulse[0] == 0
-    dark = plain.noise_per_ns[0][plain.module_of_pulse[0] == 0].min()
-    assert added.noise_per_ns[0][before].min() == pytest.approx(dark.item())
+
+
+def count_of(observer: Observer, detector: Detector, charge_pe: float) -> float:
+    """Return the photo-electrons of a module with one pulse."""
+    return of_event(list(observer(in_modules(detector, [100], [(0.0, charge_pe)]))), 0).count[0, 0].item()
+
+
+def test_small_pulses_are_one_photo_electron_and_bright_ones_more_than_the_saturated_charge(
+    observer: Observer, detector: Detector
+) -> None:
+    assert count_of(observer, detector, 0.01) == 1
+    ten, hundred, thousand = (count_of(observer, detector, charge) for charge in (10.0, 100.0, 1000.0))
+    assert ten == pytest.approx(10, abs=1)
+    assert hundred == pytest.approx(10 * ten, rel=0.1)
+    assert thousand > 15 * hundred
+
+
+def test_the_pulses_of_a_module_count_as_its_photo_electrons_over_the_distrust(detector: Detector) -> None:
+    event = in_modules(detector, [100], [(0.0, 0.3), (50.0, 30.0), (700.0, 5.0)])
+    for time_error in (0.0, 0.3):
+        seen = of_event(list(Observer(detector, time_error)(event)), 0)
+        count = seen.count[0, 0].item()
+        assert seen.pulse_weight.sum().item() == pytest.approx(count / (1 + time_error**2 * count))
+
+
+def test_further_photo_electrons_of_a_pulse_come_after_the_first(
+    observer: Observer, detector: Detector
+) -> None:
+    seen = of_event(list(observer(in_modules(detector, [100], [(0.0, 1.0), (50.0, 30.0)]))), 0)
+    used = seen.pulse_weight[0] > 0
+    time, weight = seen.time_ns[0][used], seen.pulse_weight[0][used]
+    assert len(time) == 3
+    assert time[1] - time[0] == 50.0
+    assert 0 < time[2] - time[1] < 50.0
+    assert weight[2] / weight[1] == seen.count[0, 0] - 2
+
+
+@pytest.mark.parametrize("delay", [600.0, 2000.0, 8000.0])
+def test_a_bright_pulse_raises_the_noise_of_its_own_module_afterwards(
+    observer: Observer, detector: Detector, delay: float
+) -> None:
+    pulses = [(-delay, 1.0), (0.0, 1.0), (delay, 1.0)]
+    dim = of_event(list(observer(in_modules(detector, [100], pulses))), 0)
+    pulses[1] = (0.0, 1350.0)
+    bright = of_event(list(observer(in_modules(detector, [100], pulses))), 0)
+    assert detector.noise_rate_hz is not None
+    dark = detector.noise_rate_hz[100] * 1e-9
+    for seen in (dim, bright):
+        assert seen.noise_per_ns[0, 0].item() == pytest.approx(dark)
+    last_dim, last_bright = (one.noise_per_ns[0][one.pulse_weight[0] > 0][-1] for one in (dim, bright))
+    assert last_bright > 100 * last_dim > 100 * dark
+    assert bright.noise[0, 0] > 10 * dim.noise[0, 0]
+
+
+def test_pulses_of_other_modules_leave_the_noise_as_it_is(observer: Observer, detector: Detector) -> None:
+    event = in_modules(detector, [100, 101], [(0.0, 500.0)])
+    seen = of_event(list(observer(replace(event, time_ns=np.array([0.0, 600.0])))), 0)
+    assert detector.noise_rate_hz is not None
+    first = torch.stack([seen.noise_per_ns[0][seen.module_of_pulse[0] == module][0] for module in (0, 1)])
+    np.testing.assert_allclose(first, detector.noise_rate_hz[[100, 101]] * 1e-9)
 
 
 def test_another_clock_changes_nothing(observer: Observer, batch: EventBatch) -> None:

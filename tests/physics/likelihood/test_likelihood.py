@@ -96,6 +96,21 @@ def test_company_and_order_change_nothing(
         torch.testing.assert_close(alone.gradient[0], together.gradient[event], rtol=1e-10, atol=1e-8)
 
 
+@every_hypothesis
+def test_in_single_precision_company_changes_not_a_bit(
+    detector: Detector, observed: Observed, sources: Sources, hypothesis: Hypothesis
+) -> None:
+    single = Likelihood(LightModel(detector), model_error=0.3).float()
+    seen = observed.observation.to(torch.device("cpu"), torch.float32)
+    jobs = torch.arange(len(sources)).repeat_interleave(9)
+    together = single.curvature(hypothesis, sources.take(jobs), seen.take(jobs), JITTER_NS)
+    for first, last in ((0, 1), (1, 3), (2, 9), (0, 18)):
+        few = jobs[first:last]
+        alone = single.curvature(hypothesis, sources.take(few), seen.take(few), JITTER_NS)
+        for name in ("value", "gradient", "information"):
+            assert torch.equal(getattr(alone, name), getattr(together, name)[first:last]), name
+
+
 def test_single_precision_agrees_with_double(
     detector: Detector, likelihood: Likelihood, observed: Observed, sources: Sources
 ) -> None:

@@ -9,7 +9,7 @@ from numpy import ndarray
 from icereco.physics.likelihood.pandel import LARGEST_SHAPE, SMALLEST_SHAPE, ConvolvedPandel
 
 SHAPES = np.geomspace(SMALLEST_SHAPE, LARGEST_SHAPE, 13)
-Z = np.array([-8.9, -4.2, -1.3, -0.2, 0.4, 1.7, 3.1, 8.0, 40.0, 900.0])
+Z = np.array([-8.9, -4.2, -1.3, -0.2, 0.4, 1.7, 3.1, 8.0, 40.0, 900.0, 3000.0])
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,16 @@ def test_derivatives_by_the_time_are_those_of_differences(pandel: ConvolvedPande
     before, here, after = (density(pandel, time + shift, 0.6, 300.0, 2.0) for shift in (-step, 0.0, step))
     np.testing.assert_allclose(slope.numpy(), (after - before) / (2 * step), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(bend.numpy(), (after - 2 * here + before) / step**2, rtol=1e-2, atol=1e-4)
+
+
+def test_long_before_direct_light_the_density_falls_like_a_gaussian(pandel: ConvolvedPandel) -> None:
+    jitter, step = 2.0, 0.1
+    time = jitter * np.array([-12.0, -20.0, -400.0])
+    like = torch.ones(len(time), dtype=torch.float64)
+    _, slope, _ = pandel(torch.from_numpy(time), 0.6 * like, 300.0 * like, jitter)
+    before, here, after = (density(pandel, time + shift, 0.6, 300.0, jitter) for shift in (-step, 0.0, step))
+    np.testing.assert_allclose(slope.numpy(), (after - before) / (2 * step), rtol=1e-6)
+    np.testing.assert_allclose((after - 2 * here + before) / step**2, -1.0 / jitter**2, rtol=1e-2)
 
 
 def test_the_density_is_continuous_where_the_table_ends(pandel: ConvolvedPandel) -> None:
