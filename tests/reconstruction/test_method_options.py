@@ -4,6 +4,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from icereco_reconstructors.options import LineFitOptions
 from reconstruct_driver import SIZES, written
 
 import icereco
@@ -156,9 +157,8 @@ def test_columns_that_a_table_cannot_hold_are_refused_and_name_the_plugin(fresh,
 
 
 def test_a_model_is_loaded_with_options():
-    assert icereco.load_model("linefit:weight_by_charge=true").provenance["method_options"] == {
-        "weight_by_charge": True
-    }
+    options = icereco.load_model("linefit:weight_by_charge=true").provenance["method_options"]
+    assert options == LineFitOptions(weight_by_charge=True, robust=False).model_dump()
     with pytest.raises(IcerecoError, match=r"did you mean 'weight_by_charge'\?"):
         icereco.load_model("linefit:weigh_by_charge=true")
     with pytest.raises(IcerecoError, match="did you mean 'linefit'"):

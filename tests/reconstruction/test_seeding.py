@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from icereco_reconstructors.options import LineFitOptions
 from reconstruct_driver import SIZES, events_of, written
 
 from icereco.detector.detector import load_detector
@@ -83,7 +84,10 @@ def test_seeds_are_what_the_other_method_says_of_each_event(follower):
     )
     assert pq.read_table(path)["seed_count"].to_pylist() == [2 if size else None for size in SIZES]
     assert provenance_of(path)["seeds"] == [
-        {"name": f"linefit{text}", "method_options": {"weight_by_charge": bool(text)}}
+        {
+            "name": f"linefit{text}",
+            "method_options": LineFitOptions(weight_by_charge=bool(text), robust=False).model_dump(),
+        }
         for text in (":weight_by_charge=true", "")
     ]
 
@@ -110,7 +114,7 @@ def test_without_seeds_a_method_that_takes_them_gets_none(follower):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--seed", "spline"], ["events.parquet has no fit of that name; did you mean 'splined'?", "fits there: splined", "methods: follower, linefit"]),
+        (["--seed", "spline"], ["events.parquet has no fit of that name; did you mean 'splined'?", "fits there: splined", "methods: follower, "]),
         (["--seed", "linefit:weight=true"], ["weight is not an option of the reconstructor 'linefit'"]),
         (["--seed", "gone.safetensors"], ["gone.safetensors"]),
         (["--method", "linefit", "--seed", "splined"], ["'linefit' takes no seeds"]),
