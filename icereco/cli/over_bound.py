@@ -58,12 +58,15 @@ def _data(what: str, path: Path) -> "Sequence[DataSet]":
 
     data = inputs_of(path)
     if not data and Path(what).is_file():
-        raise IcerecoError(f"{path} does not say which events it was made from, and the bound needs them")
+        raise IcerecoError(
+            f"{path} does not say which events it was made from, and the bound needs them; reconstruct them again"
+        )
     data = data or [opened(what).data]
     for one in data:
         if not one.path.exists():
             raise IcerecoError(
-                f"{path} was made from {one.path}, which does not exist any more, and the bound needs these events"
+                f"{path} was made from {one.path}, which does not exist any more, and the bound needs these events; put it "
+                "back, or reconstruct them again from where they are"
             )
     return data
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.events.batch import EventBatch
+from icereco.events.batch import EventBatch, hit_events
 from icereco.events.observations import Observed, Observer
 from icereco.events.truth import Truth
 from icereco.physics.light.light import LightModel
@@ -76,7 +76,7 @@ class Bound:
         truth = batch.truth
         if truth is None or truth.kind is None:
             raise IcerecoError(
-                "the bound needs the true direction and kind of the events, which these do not have"
+                "the bound needs the true direction and kind of the events, which these do not have; take simulated events"
             )
         bound = np.full(len(batch), np.nan)
         work = list(self._pieces(batch, truth)) if batch.dom_count.any() else []
@@ -90,7 +90,7 @@ class Bound:
     def _pieces(self, batch: EventBatch, truth: Truth) -> Iterator["_Piece"]:
         """Yield events of one kind and of similar size each, few enough for the memory."""
         hit = np.flatnonzero(batch.dom_count)
-        for observed in self._observer(_with_pulses(batch)):
+        for observed in self._observer(hit_events(batch)):
             seen = observed.observation
             most = max(_PAIRS_AT_ONCE // (seen.count.shape[1] + seen.time_ns.shape[1]), 1)
             for kind, hypothesis in _HYPOTHESES.items():
@@ -160,13 +160,6 @@ def _fitted(hypothesis: Hypothesis) -> Hypothesis:
     """Return the hypothesis with those parameters free that the truth does not say."""
     known = _TURNS if hypothesis is TRACK else _TURNS | _VERTEX
     return replace(hypothesis, moves=tuple(move for move in hypothesis.moves if MOVES[move] not in known))
-
-
-def _with_pulses(batch: EventBatch) -> EventBatch:
-    """Select the events that have pulses; the others have no DOMs, so the lower levels are unchanged."""
-    hit = batch.dom_count > 0
-    offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
-    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras={})
 
 
 def information(

@@ -62,7 +62,8 @@ def truth_with_kinds(saved: SavedReconstructions) -> Truth:
     truth = require_truth(saved)
     if truth.kind is None:
         raise IcerecoError(
-            f"{saved.path}: the true kinds of the events are not known, and the bound of an event depends on its kind"
+            f"{saved.path}: the true kinds of the events are not known, and the bound of an event depends on its kind; "
+            "evaluate without --bound"
         )
     return truth
 
@@ -85,11 +86,16 @@ def _require_same(
 ) -> None:
     """Check that events are those that were reconstructed, and none of them was there before."""
     if batch.truth is None:
-        raise IcerecoError(f"{saved.path}: the data that it was made from have no truth any more")
+        raise IcerecoError(
+            f"{saved.path}: the data that it was made from have no truth any more; evaluate without --bound"
+        )
     again = done[row] | (np.bincount(row, minlength=len(done))[row] > 1)
     apart = opening_angle(batch.truth.direction, truth.direction[row]) > _SAME_DIRECTION_RAD
     for wrong, what in (
-        (again, "occurs more than once in the data, so it does not identify an event"),
+        (
+            again,
+            "occurs more than once in the data, so it does not identify an event; evaluate without --bound",
+        ),
         (apart, "has another true direction in the data now; reconstruct the events again"),
     ):
         if wrong.any():

@@ -5,7 +5,7 @@ Everything below an `EventBatch` is a view: `batch[3].doms[0].pulses` copies not
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -20,7 +20,7 @@ from icereco.physics.sphere import direction_from_angles
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["EventBatch", "Event", "Dom", "Doms", "Pulses"]
+__all__ = ["EventBatch", "Event", "Dom", "Doms", "Pulses", "hit_events"]
 
 _SHOWN_ROWS = 12
 _FIT_AZIMUTH = re.compile(r"fit_(.+)_azimuth")
@@ -323,6 +323,14 @@ class EventBatch(_Shown):
         charge = float(event.batch.charge_pe.sum())
         counts = f"{len(event.doms):,}", f"{len(event.batch.time_ns):,}", f"{charge:,.1f}"
         return (str(event.event_id), *counts, str(event.truth or ""))
+
+
+def hit_events(batch: EventBatch) -> EventBatch:
+    """Select the events that have pulses, without truth. The others have no DOMs, so the lower levels are unchanged."""
+    hit = batch.dom_count > 0
+    offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
+    extras = {name: column[hit] for name, column in batch.event_extras.items()}
+    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras=extras)
 
 
 def _cut(columns: Mapping[str, ndarray], span: slice) -> dict[str, ndarray]:

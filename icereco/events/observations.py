@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,6 +12,13 @@ from numpy import ndarray
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
 from icereco.physics.likelihood.observation import Observation
+from icereco.physics.photomultiplier import (
+    AFTERPULSE_DELAY_NS,
+    AFTERPULSE_SPREAD,
+    AFTERPULSES_PER_PE,
+    FINE_NS,
+    SATURATION_PE,
+)
 
 __all__ = ["MOST_PULSES", "Observer", "Observed"]
 
@@ -20,14 +28,12 @@ MOST_PULSES = 1500
 _CHARGE_PE = 0.97
 """Mean charge of a photo-electron."""
 
-_SATURATION_PE = 2100.0
-"""Charge in one bin of the digitizer at which a module gives half the signal of a linear one."""
+_AFTER_FINE_NS, _AFTER_COARSE_NS = 4.0, 17.0
+"""Half a bin of the digitizers: a pulse has the time of its first photo-electron, and the others arrive so much later."""
 
-_FINE_NS, _AFTER_FINE_NS, _AFTER_COARSE_NS = 400.0, 4.0, 17.0
-"""A pulse's later photo-electrons arrive half a bin of the digitizer after its time, which is that of the first."""
+_PAIRS_AT_ONCE = 1 << 20
+"""Pairs of pulses of one module, which bounds the memory however many pulses a module has."""
 
-_AFTERPULSES_PER_PE, _AFTERPULSE_SPREAD = 0.06, 0.25
-_AFTERPULSE_DELAY_NS = (600.0, 2000.0, 8000.0)
 _UNKNOWN_NOISE_HZ = 100.0
 """Rate in detectors whose card gives none: a stray pulse must stay possible."""
 
@@ -139,7 +145,7 @@ class Observer:
             "efficiency": self._detector.quantum_efficiency[sensor].astype(np.float64) * alive,
             "count": counts,
             "weight": np.concatenate([np.ones(len(batch.sensor_id)), weight])[order] * alive,
-            "noise": self._noise_per_ns[sensor] * window_ns[rows] + _AFTERPULSES_PER_PE * counts,
+            "noise": self._noise_per_ns[sensor] * window_ns[rows] + AFTERPULSES_PER_PE * counts,
         }
         return _Ragged(rows, columns)
 
@@ -197,8 +203,8 @@ class Observer:
 
 def _photo_electrons(batch: EventBatch) -> Float[ndarray, "pulse"]:
     """Return the number of photo-electrons of each pulse, with the saturation of the photomultiplier undone."""
-    charge = np.clip(batch.charge_pe.astype(np.float64), 0.0, 0.95 * _SATURATION_PE)
-    linear = charge / (1.0 - charge / _SATURATION_PE)
+    charge = np.clip(batch.charge_pe.astype(np.float64), 0.0, 0.95 * SATURATION_PE)
+    linear = charge / (1.0 - charge / SATURATION_PE)
     return np.asarray(np.maximum(np.rint(linear / _CHARGE_PE), 1.0))
 
 
@@ -245,25 +251,51 @@ def _chosen(batch: EventBatch, number: Float[ndarray, "pulse"]) -> Bool[ndarray,
 
 
 def _later(batch: EventBatch, dom: Int[ndarray, "pulse"]) -> Float[ndarray, "pulse"]:
-    """Return how long after a pulse its further photo-electrons arrive on average."""
+    """Return how long after a pulse, whose time is that of the first, its further photo-electrons arrive."""
     since = batch.time_ns - batch.time_ns[batch.pulse_offsets[:-1]][dom]
-    return np.where(since < _FINE_NS, _AFTER_FINE_NS, _AFTER_COARSE_NS)
+    return np.where(since < FINE_NS, _AFTER_FINE_NS, _AFTER_COARSE_NS)
 
 
 def _afterpulses(
-    batch: EventBatch, number: Float[ndarray, "pulse"], index: Int[ndarray, "entry"], later: ndarray
+    batch: EventBatch,
+    number: Float[ndarray, "pulse"],
+    index: Int[ndarray, "entry"],
+    later: Float[ndarray, "entry"],
 ) -> Float[ndarray, "entry"]:
-    """Return the expected rate, 1/ns, of afterpulses of earlier pulses of the same module."""
-    first = batch.pulse_offsets[batch.dom_of_pulse[index]]
-    earlier = index - first
+    """Return the expected rate, 1/ns, of afterpulses of earlier pulses of the same module.
+
+    Args:
+        batch: the events.
+        number: photo-electrons of each pulse.
+        index: the pulse of each entry.
+        later: how long after its pulse the entry is, ns.
+    """
+    earlier = index - batch.pulse_offsets[batch.dom_of_pulse[index]]
+    rate = np.empty(len(index))
+    step = np.cumsum(earlier) // _PAIRS_AT_ONCE
+    edges = np.flatnonzero(np.diff(step, prepend=-1, append=-1))
+    for first, last in pairwise(edges.tolist()):
+        part = slice(first, last)
+        rate[part] = _rate_after(batch.time_ns, number, index[part], later[part], earlier[part])
+    return rate
+
+
+def _rate_after(
+    time_ns: Float[ndarray, "pulse"],
+    number: Float[ndarray, "pulse"],
+    index: Int[ndarray, "entry"],
+    later: Float[ndarray, "entry"],
+    earlier: Int[ndarray, "entry"],
+) -> Float[ndarray, "entry"]:
+    """Return the rate at entries, each with so many earlier pulses in its module, which are those before it."""
     entry = np.repeat(np.arange(len(index)), earlier)
-    cause = np.arange(len(entry)) - np.repeat(np.cumsum(earlier) - earlier - first, earlier)
-    delay = (batch.time_ns[index] + later)[entry] - batch.time_ns[cause]
+    cause = np.arange(len(entry)) - np.repeat(np.cumsum(earlier) - index, earlier)
+    delay = (time_ns[index] + later)[entry] - time_ns[cause]
     rate = np.zeros(len(entry))
-    for mean in _AFTERPULSE_DELAY_NS:
-        width = _AFTERPULSE_SPREAD * mean
+    for mean in AFTERPULSE_DELAY_NS:
+        width = AFTERPULSE_SPREAD * mean
         rate += np.exp(-0.5 * ((delay - mean) / width) ** 2) / (width * np.sqrt(2 * np.pi))
-    rate *= number[cause] * (_AFTERPULSES_PER_PE / len(_AFTERPULSE_DELAY_NS))
+    rate *= number[cause] * (AFTERPULSES_PER_PE / len(AFTERPULSE_DELAY_NS))
     return np.bincount(entry, rate, len(index)).astype(np.float64)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.events.batch import EventBatch
+from icereco.events.batch import EventBatch, hit_events
 from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.attribution import attributing, described
@@ -61,7 +61,7 @@ class Method:
     def __call__(self, batch: EventBatch) -> Reconstruction:
         """Reconstruct a batch of any size, in its order, with NaN for events without pulses."""
         hit = batch.dom_count > 0
-        parts = [self.reconstruct(part) for part in _parts(_with_pulses(batch), self.pulses_per_call)]
+        parts = [self.reconstruct(part) for part in _parts(hit_events(batch), self.pulses_per_call)]
         return spread(joined(parts) if parts else self.nothing(), hit)
 
 
@@ -185,14 +185,6 @@ def _with_sound_columns(result: Reconstruction, events: int, declaration: Declar
                 "is needed"
             )
     return replace(result, extras=extras, status=status)
-
-
-def _with_pulses(batch: EventBatch) -> EventBatch:
-    """Select the events that have pulses, without truth. The others have no DOMs, so the lower levels are unchanged."""
-    hit = batch.dom_count > 0
-    offsets = np.concatenate([[0], batch.dom_offsets[1:][hit]])
-    extras = {name: column[hit] for name, column in batch.event_extras.items()}
-    return replace(batch, event_id=batch.event_id[hit], dom_offsets=offsets, truth=None, event_extras=extras)
 
 
 def _parts(batch: EventBatch, pulses_per_call: int) -> list[EventBatch]:

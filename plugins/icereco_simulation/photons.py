@@ -15,6 +15,7 @@ from icereco.physics.light.acceptance import MODULE_AREA_M2
 from icereco.physics.light.density import cascade_density
 from icereco.physics.light.light import ABSORPTION_SCALE, Expectation, LightModel
 from icereco.physics.light.yields import PHOTONS_PER_M
+from icereco.physics.photomultiplier import JITTER_NS
 from icereco_simulation.muons import STEP_M
 from icereco_simulation.pairs import StringIndex, expand
 from icereco_simulation.primaries import Cascades, Tracks
@@ -25,7 +26,6 @@ _FAINTEST = 4e-3  # expected photo-electrons below which a pair of source and mo
 _LEAST_SHARE = 0.01  # of an endless track's light; modules too far beyond its ends to see so much are skipped
 _TIMES_PER_PAIR = 128  # a brighter pair draws this many times, each standing for several photo-electrons
 _PAIRS_PER_CHUNK = 1 << 16  # fits the caches; part of what the seed means
-_JITTER_NS = 2.0  # transit time spread of the photomultiplier (Abbasi et al., NIM A 618 (2010) 139)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class PhotonSampler:
         each = np.repeat(hit, draws)
         time = (light.time_ns.numpy() + start_ns)[each]
         time += light.scale_ns.numpy()[each] * rng.standard_gamma(light.shape.numpy()[each], dtype=np.float32)
-        time += np.float32(_JITTER_NS) * rng.standard_normal(each.size, dtype=np.float32)
+        time += np.float32(JITTER_NS) * rng.standard_normal(each.size, dtype=np.float32)
         weight = np.repeat((number / draws).astype(np.float32), draws)
         return PhotoElectrons(primary[each], self._index.sensor[module.numpy()[each]], time, weight)
 

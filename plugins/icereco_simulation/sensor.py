@@ -7,6 +7,15 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
+from icereco.physics.photomultiplier import (
+    AFTERPULSE_DELAY_NS,
+    AFTERPULSE_SPREAD,
+    AFTERPULSES_PER_PE,
+    COARSE_BIN_NS,
+    FINE_BIN_NS,
+    FINE_NS,
+    SATURATION_PE,
+)
 from icereco_simulation.photons import PhotoElectrons
 
 __all__ = ["Coincidence", "DarkNoise", "Pulses", "afterpulses", "merge", "single_charges"]
@@ -20,19 +29,9 @@ _EXPONENTIAL_PE = 0.357
 _GAUSSIAN_PE = 1.02
 _GAUSSIAN_WIDTH_PE = 0.29
 
-# Pulses are resolved by the fine digitizer for its 427 ns, then by the coarse one (IceCube, JINST 12 (2017) P03012).
-FINE_NS = 400.0
-FINE_BIN_NS = 8.0
-COARSE_BIN_NS = 35.0
 _TICKS_PER_NS = 4
 
-_AFTERPULSES_PER_PE = 0.06
-_AFTERPULSE_DELAY_NS = (600.0, 2000.0, 8000.0)  # ions of different mass
-_AFTERPULSE_SPREAD = 0.25
 _AFTERPULSE_DRAWS = 4  # per hit; more afterpulses than that arrive in groups
-
-_SATURATION_PE_PER_NS = 60.0
-"""Current at which the photomultiplier gives half the signal of a linear one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +82,14 @@ class DarkNoise:
 
 def afterpulses(rng: np.random.Generator, hits: PhotoElectrons) -> PhotoElectrons:
     """Return hits and the afterpulses of the photomultiplier that they cause (Abbasi et al., NIM A 618 (2010) 139)."""
-    count = rng.poisson(_AFTERPULSES_PER_PE * hits.weight)
+    count = rng.poisson(AFTERPULSES_PER_PE * hits.weight)
     cause = np.flatnonzero(count)
     count = count[cause]
     draws = np.minimum(count, _AFTERPULSE_DRAWS)
     each = np.repeat(cause, draws)
-    group = rng.integers(0, len(_AFTERPULSE_DELAY_NS), each.size)
-    delay = np.array(_AFTERPULSE_DELAY_NS, np.float32)[group]
-    delay *= 1.0 + np.float32(_AFTERPULSE_SPREAD) * rng.standard_normal(each.size, dtype=np.float32)
+    group = rng.integers(0, len(AFTERPULSE_DELAY_NS), each.size)
+    delay = np.array(AFTERPULSE_DELAY_NS, np.float32)[group]
+    delay *= 1.0 + np.float32(AFTERPULSE_SPREAD) * rng.standard_normal(each.size, dtype=np.float32)
     weight = np.repeat((count / draws).astype(np.float32), draws)
     late = PhotoElectrons(hits.primary[each], hits.sensor[each], hits.time_ns[each] + np.abs(delay), weight)
     return PhotoElectrons.concatenate([hits, late])
@@ -115,7 +114,7 @@ def merge(rng: np.random.Generator, hits: PhotoElectrons, sensors: int) -> Pulse
 
 
 def _saturate(charge: Float[ndarray, "pulse"]) -> Float[ndarray, "pulse"]:
-    return charge / (1.0 + charge / (_SATURATION_PE_PER_NS * COARSE_BIN_NS))
+    return charge / (1.0 + charge / SATURATION_PE)
 
 
 def _pulse_starts(module: Int[ndarray, "hit"], time: Float[ndarray, "hit"]) -> Int[ndarray, "pulse"]:

@@ -1,5 +1,6 @@
 """Events as a likelihood needs them."""
 
+import tracemalloc
 from dataclasses import fields, replace
 
 import numpy as np
@@ -193,3 +194,24 @@ def test_another_clock_changes_nothing(observer: Observer, batch: EventBatch) ->
     for now, then in zip(observer(batch), observer(late), strict=True):
         np.testing.assert_allclose(then.reference_ns, now.reference_ns + 1e6, atol=1e-6)
         torch.testing.assert_close(then.observation.time_ns, now.observation.time_ns, rtol=0, atol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_pulses_of_a_module(observer: Observer, batch: EventBatch) -> None:
+    count = 30_000
+    random = np.random.default_rng(0)
+    crowded = replace(
+        batch[:1],
+        dom_offsets=np.array([0, 1]),
+        sensor_id=batch.sensor_id[:1],
+        position_m=batch.position_m[:1],
+        pulse_offsets=np.array([0, count]),
+        time_ns=np.arange(count, dtype=np.float64),
+        charge_pe=random.exponential(3.0, count).astype(np.float32),
+        auxiliary=np.zeros(count, bool),
+    )
+    tracemalloc.start()
+    list(observer(crowded))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Every pair of a used pulse and one before it would take eight bytes at least.
+    assert peak < MOST_PULSES * count / 2 * 8

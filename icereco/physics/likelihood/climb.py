@@ -1,4 +1,4 @@
-"""Maxima of the likelihood: Levenberg-Marquardt for many starting points of many events at once."""
+"""Maxima of the likelihood: the method of Levenberg and Marquardt (Marquardt, J. SIAM 11 (1963) 431), for many jobs at once."""
 
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,8 @@ _LARGEST_MOVE = {
 
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-7, 1e6
 _RELAX, _TIGHTEN = 0.2, 6.0
+"""Factors on the damping after a step that raises log L, and after one that does not and is taken back."""
+
 _GAIN = 0.01
 """Expected gain of log L below which a maximum is reached."""
 
@@ -34,7 +36,7 @@ class Maximum:
     Attributes:
         sources: the parameters.
         curvature: log L there, with its derivatives.
-        converged: whether no further gain is expected.
+        converged: whether no further gain is expected, or no step however small has one.
     """
 
     sources: Sources
@@ -127,10 +129,11 @@ def _step(
     hypothesis: Hypothesis, curvature: Curvature, damping: Float[Tensor, "job"]
 ) -> Float[Tensor, "job free"]:
     diagonal = torch.diagonal(curvature.information, dim1=1, dim2=2)
-    least = curvature.information.new_tensor([_LARGEST_MOVE[MOVES[move]] for move in hypothesis.moves])
-    matrix = curvature.information + torch.diag_embed(diagonal * damping[:, None] + 0.01 / least.square())
+    largest = curvature.information.new_tensor([_LARGEST_MOVE[MOVES[move]] for move in hypothesis.moves])
+    # What an event does not measure has no curvature; a little keeps the matrix from being singular.
+    matrix = curvature.information + torch.diag_embed(diagonal * damping[:, None] + 0.01 / largest.square())
     step = torch.linalg.solve_ex(matrix, curvature.gradient[..., None])[0][..., 0]
-    too_long = (step.abs() / least).amax(1, keepdim=True).clamp(min=1.0)
+    too_long = (step.abs() / largest).amax(1, keepdim=True).clamp(min=1.0)
     return torch.nan_to_num(step / too_long)
 
 

@@ -75,7 +75,7 @@ class Likelihood(nn.Module):
             jitter_ns: standard deviation of the time of direct light.
         """
         expected = self._expected(hypothesis, Frame(sources, seen.module_m).leaves, seen)
-        pulses = Frame(sources, _position_of_pulse(seen)).leaves
+        pulses = Frame(sources, seen.of_pulses(seen.module_m)).leaves
         log_density = self._arrivals(hypothesis, pulses, seen, jitter_ns).log_density
         return (
             _weighted_sum(self._log_poisson(expected, seen), seen.weight)
@@ -114,7 +114,7 @@ class Likelihood(nn.Module):
         Sums of products of first derivatives, which serve for the charges, are a bad guess of the curvature here: a pulse at the
         sharp peak of its density has no slope and a large curvature, one on its edge the opposite.
         """
-        frame = Frame(sources, _position_of_pulse(seen))
+        frame = Frame(sources, seen.of_pulses(seen.module_m))
         with torch.enable_grad():
             leaves = _free(frame.leaves)
             arrivals = self._arrivals(hypothesis, leaves, seen, jitter_ns)
@@ -130,7 +130,10 @@ class Likelihood(nn.Module):
         )
 
     def brightened(self, hypothesis: Hypothesis, sources: Sources, seen: Observation) -> Sources:
-        """Return sources with the brightness that gives each job as many photo-electrons as were seen."""
+        """Return sources with the brightness that gives each job as many photo-electrons as were seen.
+
+        The light of track and cascade changes by the same factor, at most e^6 either way.
+        """
         at = Frame(sources, seen.module_m).leaves
         light = self._expected(hypothesis, at, seen) - seen.noise
         expected = (light * seen.weight).sum(1, dtype=torch.float64).clamp(min=1e-6)
@@ -161,8 +164,8 @@ class Likelihood(nn.Module):
         self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation, jitter_ns: float
     ) -> "_Arrivals":
         """Return the light that may have caused each pulse."""
-        at = _coordinates(leaves, _of_pulse(seen.module_m[..., 2], seen))
-        efficiency, noise = (_of_pulse(values, seen).flatten() for values in (seen.efficiency, seen.noise))
+        at = _coordinates(leaves, seen.of_pulses(seen.module_m[..., 2]))
+        efficiency, noise = (seen.of_pulses(values).flatten() for values in (seen.efficiency, seen.noise))
         since = seen.time_ns.flatten() - leaves["delay_ns"].flatten()
         log_noise, expected = torch.log(seen.noise_per_ns.flatten()), noise
         sources = []
@@ -246,15 +249,6 @@ def _slopes(
         value.sum(), list(leaves.values()), allow_unused=True, materialize_grads=True, retain_graph=retain
     )
     return dict(zip(leaves, slopes, strict=True))
-
-
-def _position_of_pulse(seen: Observation) -> Float[Tensor, "job pulse 3"]:
-    index = seen.module_of_pulse[..., None].expand(-1, -1, 3)
-    return seen.module_m.gather(1, index)
-
-
-def _of_pulse(of_module: Float[Tensor, "job module"], seen: Observation) -> Float[Tensor, "job pulse"]:
-    return of_module.gather(1, seen.module_of_pulse)
 
 
 def _weighted_sum(

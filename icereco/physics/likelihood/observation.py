@@ -47,6 +47,12 @@ class Observation:
         """Select events, with repetitions."""
         return each(lambda column: column.index_select(0, event), self)
 
+    def of_pulses(self, of_module: Float[Tensor, "event module *more"]) -> Float[Tensor, "event pulse *more"]:
+        """Return of each pulse what is given of its module."""
+        more = of_module.shape[2:]
+        index = self.module_of_pulse.reshape(*self.module_of_pulse.shape, *[1] * len(more))
+        return of_module.gather(1, index.expand(-1, -1, *more))
+
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move to a device, and convert the values."""
         return each(

@@ -20,7 +20,7 @@ _EARLY = 0.2
 
 def timed(light: LightModel, hypothesis: Hypothesis, sources: Sources, seen: Observation) -> Sources:
     """Return sources at the time that makes the earliest leading pulses direct light."""
-    place = seen.module_m.gather(1, seen.module_of_pulse[..., None].expand(-1, -1, 3)).double()
+    place = seen.of_pulses(seen.module_m).double()
     delay = seen.time_ns.double() - _direct_ns(light, hypothesis, sources, place)
     return replace(sources, time_ns=leading_quantile(delay, seen.leading > 0, _EARLY))
 

@@ -89,7 +89,7 @@ def starting_points(
         centre_m: centre of the light, float64.
         seen: observation of each job.
     """
-    place = seen.module_m.gather(1, seen.module_of_pulse[..., None].expand(-1, -1, 3)).double()
+    place = seen.of_pulses(seen.module_m).double()
     along = ((place - centre_m[:, None]) * travel[:, None]).sum(2)
     leading = seen.leading > 0
     position, end = centre_m, torch.full_like(along[:, 0], 700.0)
