@@ -8,6 +8,7 @@ import pytest
 import torch
 from icereco_reconstructors.likelihood.fit import LikelihoodFit
 from icereco_reconstructors.likelihood.results import CONVERGED, NOT_CONVERGED, TOO_FEW_MODULES
+from icereco_reconstructors.likelihood.solutions import Solutions
 from icereco_reconstructors.linefit import LineFit
 from icereco_reconstructors.options import LikelihoodOptions, LineFitOptions
 
@@ -185,3 +186,21 @@ def test_a_card_without_scattering_is_refused() -> None:
 def test_a_gpu_that_is_missing_is_reported(detector: Detector) -> None:
     with pytest.raises(IcerecoError, match="no GPU"):
         LikelihoodFit(LikelihoodOptions(device="cuda"), detector)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5, 0.25])
+def test_the_posterior_of_one_maximum_is_an_ellipse(ratio: float) -> None:
+    longer = np.radians(2.0)
+    one, zenith, along = np.ones((1, 1)), np.array([[[0.0, 0.0, 1.0]]]), np.array([[[1.0, 0.0, 0.0]]])
+    sigma = longer * np.array([[[1.0, ratio]]])
+    known = {"direction": zenith, "axis": along, "position_m": zenith, "sigma_rad": sigma}
+    columns = {name: known.get(name, 0.0 * one) for name in Solutions.__dataclass_fields__}
+    columns |= {"hypothesis": np.zeros((1, 1), np.int64), "converged": one > 0}
+    posterior = Solutions(**columns).posterior()
+    x, y = posterior.sample(20_000)[0, :, :2].T
+    assert np.std(x) == pytest.approx(longer, rel=0.03)
+    assert np.std(y) == pytest.approx(ratio * longer, rel=0.03)
+    # Along the longer axis the density only falls: no round component stands apart.
+    angle = np.linspace(0.0, 2.5 * longer, 60)
+    path = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
+    assert (np.diff(posterior.log_density(path[None])[0]) < 1e-3).all()
