@@ -74,10 +74,11 @@ class LikelihoodFit:
         seen = observed.observation.take(torch.from_numpy(rows)).to(self._device, torch.float32)
         travel = torch.from_numpy(-direction).to(self._device)
         centre = torch.from_numpy(observed.centre_m[rows]).to(self._device)
+        found = search(self._likelihood, self._hypotheses, travel, centre, seen, self._options.hops)
         return joined(
             [
-                solutions(search(self._likelihood, hypothesis, travel, centre, seen), hypothesis, index)
-                for index, hypothesis in enumerate(self._hypotheses)
+                solutions(maxima, hypothesis, index)
+                for index, (maxima, hypothesis) in enumerate(zip(found, self._hypotheses, strict=True))
             ]
         )
 

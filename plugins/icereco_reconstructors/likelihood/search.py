@@ -1,6 +1,7 @@
-"""The search for the maxima of an event's likelihood: from wide jitter to narrow, keeping the best distinct ones."""
+"""The search for the maxima of an event's likelihoods: from wide jitter to narrow, then by random steps from the best one."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,16 +9,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from icereco.physics.likelihood.climb import Maximum, climb
+from icereco.physics.likelihood.columns import each
+from icereco.physics.likelihood.evidence import laplace
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
-from icereco.physics.likelihood.sources import Hypothesis, Sources
+from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 from icereco_reconstructors.likelihood.seeds import starting_points
 
-__all__ = ["STAGES", "Maxima", "Stage", "search"]
+__all__ = ["Maxima", "search"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class _Stage:
     """One round of climbs.
 
     Attributes:
@@ -31,8 +34,21 @@ class Stage:
     kept: int
 
 
-STAGES = (Stage(40.0, 2, 12), Stage(40.0, 4, 6), Stage(15.0, 6, 4), Stage(6.0, 6, 4), Stage(2.0, 30, 4))
+_KEPT = 8
+
+_APPROACH = (_Stage(40.0, 4, 16), _Stage(40.0, 10, 10), _Stage(15.0, 10, _KEPT), _Stage(6.0, 10, _KEPT))
+_LAST = (_Stage(2.0, 30, _KEPT),)
 """The last jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139)."""
+
+_AFTER_HOP = (_Stage(15.0, 6, _KEPT), _Stage(6.0, 6, _KEPT), _Stage(2.0, 25, _KEPT))
+
+_HOPS, _HOP_SIGMAS = 6, 6.0
+"""How many random steps there are at once, and how long they are: standard deviations of the fitted parameters."""
+
+_LONGEST_TURN_RAD = 1.0
+
+_HOPELESS = 30.0
+"""A hypothesis whose log L is so far below that of another one after the approach is not followed any further."""
 
 _DISTINCT_RAD = math.radians(4.0)
 _SAME_RAD = math.radians(1.0)
@@ -55,38 +71,125 @@ class Maxima:
 
 def search(
     likelihood: Likelihood,
+    hypotheses: Sequence[Hypothesis],
+    travel: Float[Tensor, "event seed 3"],
+    centre_m: Float[Tensor, "event 3"],
+    seen: Observation,
+    rounds: int,
+) -> list[Maxima]:
+    """Find the best maxima that can be reached from all seeds, of each hypothesis.
+
+    Args:
+        likelihood: of the detector.
+        hypotheses: what may have shone.
+        travel: directions of travel to start from, float64.
+        centre_m: centre of the light of each event, float64.
+        seen: observation of each event.
+        rounds: how many times random steps from the best maximum are tried.
+    """
+    events = len(seen)
+    near = [_approach(likelihood, hypothesis, travel, centre_m, seen) for hypothesis in hypotheses]
+    highest = torch.stack([_values(maximum, events).amax(1) for maximum in near], 1)
+    hopeful = highest > highest.amax(1, keepdim=True) - _HOPELESS
+    finished = []
+    for index, (hypothesis, maximum) in enumerate(zip(hypotheses, near, strict=True)):
+        event = hopeful[:, index].nonzero()[:, 0]
+        done = _settle(likelihood, hypothesis, maximum, events, event, seen, rounds)
+        finished.append(Maxima(done, _distinct(done.sources, events), len(done.sources) // events))
+    return finished
+
+
+def _approach(
+    likelihood: Likelihood,
     hypothesis: Hypothesis,
     travel: Float[Tensor, "event seed 3"],
     centre_m: Float[Tensor, "event 3"],
     seen: Observation,
-) -> Maxima:
-    """Find the best maxima that climbs from all seeds reach.
-
-    Args:
-        likelihood: of the detector.
-        hypothesis: of all events.
-        travel: directions of travel to start from, float64.
-        centre_m: centre of the light of each event, float64.
-        seen: observation of each event.
-    """
-    count, seeds = travel.shape[:2]
-    event = _rows(count, seeds, centre_m.device)
+) -> Maximum:
+    """Climb from all seeds, with jitter that narrows down."""
+    event = _rows(*travel.shape[:2], centre_m.device)
     start = starting_points(likelihood, hypothesis, travel.flatten(0, 1), centre_m[event], seen.take(event))
-    for stage in STAGES:
-        maximum = climb(likelihood, hypothesis, start, seen, event, stage.jitter_ns, stage.steps)
-        chosen = _best(maximum, count, min(stage.kept, seeds))
-        maximum, seeds = maximum.take(chosen.flatten()), chosen.shape[1]
-        event, start = _rows(count, seeds, event.device), maximum.sources
-    return Maxima(maximum, _distinct(maximum.sources, count), seeds)
+    return _climbs(likelihood, hypothesis, start, seen, _APPROACH)
+
+
+def _settle(
+    likelihood: Likelihood,
+    hypothesis: Hypothesis,
+    maximum: Maximum,
+    events: int,
+    event: Int[Tensor, "chosen"],
+    seen: Observation,
+    rounds: int,
+) -> Maximum:
+    """Finish the climbs of the chosen events, and hop."""
+    if not len(event):
+        return maximum
+    kept = len(maximum.sources) // events
+    job = (event[:, None] * kept + torch.arange(kept, device=event.device)).flatten()
+    of_event = seen.take(event)
+    done = _climbs(likelihood, hypothesis, maximum.sources.take(job), of_event, _LAST)
+    for hop in range(rounds):
+        done = _hop(likelihood, hypothesis, done, of_event, hop)
+    return each(lambda whole, part: whole.index_copy(0, job, part), maximum, done)
+
+
+def _hop(
+    likelihood: Likelihood, hypothesis: Hypothesis, maximum: Maximum, seen: Observation, seed: int
+) -> Maximum:
+    """Climb from places around the best maximum, and keep what is better (Wales and Doye, J. Phys. Chem. A 101 (1997) 5111)."""
+    events = len(seen)
+    kept = len(maximum.sources) // events
+    best = maximum.take(_best(maximum, events, 1)[:, 0])
+    _, covariance = laplace(hypothesis, best.curvature, 1.0)
+    step = torch.linalg.cholesky_ex(covariance)[0] @ _normal(len(hypothesis.moves), seed).to(covariance)
+    move = step.new_zeros(events, _HOPS, len(MOVES))
+    move[..., list(hypothesis.moves)] = _HOP_SIGMAS * step.transpose(1, 2)
+    move[..., :2] = move[..., :2].clamp(-_LONGEST_TURN_RAD, _LONGEST_TURN_RAD)
+    start = best.sources.take(_rows(events, _HOPS, step.device)).moved(move.flatten(0, 1))
+    found = _climbs(likelihood, hypothesis, start, seen, _AFTER_HOP)
+    both = each(lambda *parts: _side_by_side(parts, events), maximum, found)
+    return both.take(_best(both, events, kept).flatten())
+
+
+def _climbs(
+    likelihood: Likelihood,
+    hypothesis: Hypothesis,
+    start: Sources,
+    seen: Observation,
+    stages: Sequence[_Stage],
+) -> Maximum:
+    """Climb stage by stage from some places of each event, and keep the best distinct maxima."""
+    events = len(seen)
+    for stage in stages:
+        each_one = len(start) // events
+        event = _rows(events, each_one, start.time_ns.device)
+        climbed = climb(likelihood, hypothesis, start, seen, event, stage.jitter_ns, stage.steps)
+        maximum = climbed.take(_best(climbed, events, min(stage.kept, each_one)).flatten())
+        start = maximum.sources
+    return maximum
+
+
+def _normal(parameters: int, seed: int) -> Float[Tensor, "parameter hop"]:
+    """Return random numbers that are the same for every event, so that a fit does not depend on others."""
+    return torch.randn(parameters, _HOPS, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _side_by_side(parts: Sequence[Tensor], events: int) -> Tensor:
+    """Join the rows that two sets of maxima have of each event."""
+    return torch.cat([part.unflatten(0, (events, -1)) for part in parts], 1).flatten(0, 1)
 
 
 def _rows(events: int, each_one: int, device: torch.device) -> Int[Tensor, "job"]:
     return torch.arange(events, device=device).repeat_interleave(each_one)
 
 
+def _values(maximum: Maximum, events: int) -> Float[Tensor, "event each"]:
+    return torch.nan_to_num(maximum.curvature.value, nan=-math.inf).view(events, -1)
+
+
 def _best(maximum: Maximum, events: int, kept: int) -> Int[Tensor, "event kept"]:
     """Return the rows of the best maxima of each event, in descending order; those of new directions go first."""
-    value = torch.nan_to_num(maximum.curvature.value, nan=-math.inf).view(events, -1)
+    value = _values(maximum, events)
     travel = maximum.sources.travel.view(events, -1, 3)
     left, chosen = value.clone(), []
     row = torch.arange(events, device=value.device)
