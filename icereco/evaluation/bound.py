@@ -107,7 +107,7 @@ class Bound:
         for jitter_ns in _JITTERS_NS:
             start = climb(self._likelihood, fitted, start, seen, rows, jitter_ns, _STEPS).sources
         there = information(self._likelihood, hypothesis, start, seen, _JITTERS_NS[-1])
-        _, covariance = laplace(hypothesis, there, temperature=1.0)
+        _, covariance = laplace(hypothesis, there)
         return median_error(torch.linalg.eigvalsh(covariance[:, :2, :2]).numpy())
 
 

@@ -69,7 +69,7 @@ class LikelihoodOptions(BaseModel):
         8, ge=1, le=1000, description="directions drawn from each posterior that is given as a seed"
     )
     hops: int = Field(
-        2, ge=0, le=100,
+        1, ge=0, le=100,
         description="how many times random steps from the best maximum are tried, to find a better one",
     )  # fmt: skip
     model_error: float = Field(

@@ -63,7 +63,7 @@ def test_four_times_the_light_halves_the_bound(detector: Detector) -> None:
     bright = replace(dim, **{name: 4.0 * getattr(dim, name) for name in more})
 
     def error(seen: object) -> float:
-        _, covariance = laplace(TRACK, information(likelihood, TRACK, sources, seen, 2.0), 1.0)
+        _, covariance = laplace(TRACK, information(likelihood, TRACK, sources, seen, 2.0))
         return float(median_error(torch.linalg.eigvalsh(covariance[:, :2, :2]).numpy())[0])
 
     assert error(bright) == pytest.approx(0.5 * error(dim), rel=0.1)

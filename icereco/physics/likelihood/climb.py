@@ -11,9 +11,9 @@ from icereco.physics.likelihood.likelihood import Curvature, Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 
-__all__ = ["Maximum", "climb"]
+__all__ = ["LARGEST_MOVE", "Maximum", "climb"]
 
-_LARGEST_MOVE = {
+LARGEST_MOVE = {
     "turn_first": 0.5, "turn_second": 0.5, "shift_first_m": 60.0, "shift_second_m": 60.0, "shift_along_m": 60.0,
     "delay_ns": 200.0, "log_yield": 1.5, "log_light": 1.5, "end_m": 200.0,
 }  # fmt: skip
@@ -129,7 +129,7 @@ def _step(
     hypothesis: Hypothesis, curvature: Curvature, damping: Float[Tensor, "job"]
 ) -> Float[Tensor, "job free"]:
     diagonal = torch.diagonal(curvature.information, dim1=1, dim2=2)
-    largest = curvature.information.new_tensor([_LARGEST_MOVE[MOVES[move]] for move in hypothesis.moves])
+    largest = curvature.information.new_tensor([LARGEST_MOVE[MOVES[move]] for move in hypothesis.moves])
     # What an event does not measure has no curvature; a little keeps the matrix from being singular.
     matrix = curvature.information + torch.diag_embed(diagonal * damping[:, None] + 0.01 / largest.square())
     step = torch.linalg.solve_ex(matrix, curvature.gradient[..., None])[0][..., 0]

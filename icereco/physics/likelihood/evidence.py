@@ -22,21 +22,20 @@ all directions, a cubic kilometre, 5 μs; √(2π) σ of the priors that are Gau
 
 
 def laplace(
-    hypothesis: Hypothesis, curvature: Curvature, temperature: float
+    hypothesis: Hypothesis, curvature: Curvature
 ) -> tuple[Float[Tensor, "job"], Float[Tensor, "job free free"]]:
     """Return the log evidence and the covariance of the parameters, in Laplace's approximation.
 
     Args:
         hypothesis: of all jobs.
         curvature: at maxima of the likelihood.
-        temperature: the likelihood is raised to its inverse.
     """
     width = curvature.information.new_tensor([_PRIOR_WIDTH[MOVES[move]] for move in hypothesis.moves])
     # In units of the ranges, which bound what an event does not measure; Gaussian priors are in the curvature already.
     bounded = width.new_tensor([MOVES[move] not in PRIOR_SIGMA for move in hypothesis.moves]) * (2 * math.pi)
-    precision = curvature.information * width[:, None] * width / temperature
+    precision = curvature.information * width[:, None] * width
     precision = precision + torch.diag(bounded)
     root = torch.linalg.cholesky_ex(precision)[0]
     half_log_determinant = torch.diagonal(root, dim1=1, dim2=2).clamp(min=1e-30).log().sum(1)
-    evidence = curvature.value / temperature + 0.5 * len(width) * math.log(2 * math.pi) - half_log_determinant
+    evidence = curvature.value + 0.5 * len(width) * math.log(2 * math.pi) - half_log_determinant
     return evidence, torch.cholesky_inverse(root) * width[:, None] * width

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from icereco.physics.likelihood.climb import Maximum, climb
+from icereco.physics.likelihood.climb import LARGEST_MOVE, Maximum, climb
 from icereco.physics.likelihood.columns import each
 from icereco.physics.likelihood.evidence import laplace
 from icereco.physics.likelihood.likelihood import Likelihood
@@ -34,18 +34,17 @@ class _Stage:
     kept: int
 
 
-_KEPT = 8
+_KEPT = 5
 
-_APPROACH = (_Stage(40.0, 4, 16), _Stage(40.0, 10, 10), _Stage(15.0, 10, _KEPT), _Stage(6.0, 10, _KEPT))
+_APPROACH = (_Stage(40.0, 3, 12), _Stage(40.0, 8, 8), _Stage(15.0, 8, 6), _Stage(6.0, 8, _KEPT))
 _LAST = (_Stage(2.0, 30, _KEPT),)
 """The last jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139)."""
 
-_AFTER_HOP = (_Stage(15.0, 6, _KEPT), _Stage(6.0, 6, _KEPT), _Stage(2.0, 25, _KEPT))
+_AFTER_HOP = (_Stage(15.0, 5, 6), _Stage(6.0, 5, 3), _Stage(2.0, 8, 2), _Stage(2.0, 25, 2))
 
-_HOPS, _HOP_SIGMAS = 6, 6.0
-"""How many random steps there are at once, and how long they are: standard deviations of the fitted parameters."""
-
-_LONGEST_TURN_RAD = 1.0
+_HOPS, _HOP_SIGMAS, _HOP_LIMIT = 6, 6.0, 2.0
+"""How many random steps there are at once, and how long: in standard deviations of the fitted parameters, and at most, in
+longest steps of a climb."""
 
 _HOPELESS = 30.0
 """A hypothesis whose log L is so far below that of another one after the approach is not followed any further."""
@@ -140,11 +139,12 @@ def _hop(
     events = len(seen)
     kept = len(maximum.sources) // events
     best = maximum.take(_best(maximum, events, 1)[:, 0])
-    _, covariance = laplace(hypothesis, best.curvature, 1.0)
-    step = torch.linalg.cholesky_ex(covariance)[0] @ _normal(len(hypothesis.moves), seed).to(covariance)
+    _, covariance = laplace(hypothesis, best.curvature)
+    root = _HOP_SIGMAS * torch.linalg.cholesky_ex(covariance)[0]
+    longest = _HOP_LIMIT * root.new_tensor([LARGEST_MOVE[MOVES[move]] for move in hypothesis.moves])
+    step = (root @ _normal(len(hypothesis.moves), seed).to(root)).transpose(1, 2)
     move = step.new_zeros(events, _HOPS, len(MOVES))
-    move[..., list(hypothesis.moves)] = _HOP_SIGMAS * step.transpose(1, 2)
-    move[..., :2] = move[..., :2].clamp(-_LONGEST_TURN_RAD, _LONGEST_TURN_RAD)
+    move[..., list(hypothesis.moves)] = torch.nan_to_num(step).clamp(-longest, longest)
     start = best.sources.take(_rows(events, _HOPS, step.device)).moved(move.flatten(0, 1))
     found = _climbs(likelihood, hypothesis, start, seen, _AFTER_HOP)
     both = each(lambda *parts: _side_by_side(parts, events), maximum, found)

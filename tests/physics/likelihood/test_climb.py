@@ -50,7 +50,7 @@ def test_of_a_sharp_maximum_laplace_gives_the_covariance_and_the_integral() -> N
     curvature = Curvature(
         torch.tensor([3.0], dtype=torch.float64), torch.zeros(1, free), torch.diag(sigma**-2)[None]
     )
-    log_evidence, covariance = laplace(CASCADE, curvature, 1.0)
+    log_evidence, covariance = laplace(CASCADE, curvature)
     torch.testing.assert_close(torch.diagonal(covariance[0]), sigma**2, rtol=1e-4, atol=0)
     widths = [1.0 / math.sqrt(4 * math.pi)] * 2 + [1e-3] * 3 + [1.0 / 5000.0]
     widths += [1.0 / (math.sqrt(2 * math.pi) * PRIOR_SIGMA[MOVES[CASCADE.moves[-1]]])]
@@ -64,7 +64,7 @@ def test_what_an_event_does_not_measure_is_bounded_by_its_range() -> None:
     free = len(CASCADE.moves)
     flat = torch.zeros(1, free, free, dtype=torch.float64)
     flat[0, -1, -1] = PRIOR_SIGMA["log_light"] ** -2
-    _, covariance = laplace(CASCADE, Curvature(torch.zeros(1), torch.zeros(1, free), flat), 1.0)
+    _, covariance = laplace(CASCADE, Curvature(torch.zeros(1), torch.zeros(1, free), flat))
     # A Gaussian that is as high as a uniform density over a range W has the standard deviation W/√(2π).
     assert covariance[0, 2, 2].sqrt().item() == pytest.approx(1000.0 / math.sqrt(2 * math.pi))
     assert covariance[0, -1, -1].sqrt().item() == pytest.approx(PRIOR_SIGMA["log_light"])
