@@ -1,0 +1,155 @@
+"""The profile likelihood of the direction of one event: log L maximised over everything else, at any directions."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from icereco.events.reconstruction import Reconstruction
+from icereco.physics.likelihood.climb import Maximum, climb
+from icereco.physics.likelihood.columns import each
+from icereco.physics.likelihood.evidence import laplace
+from icereco.physics.likelihood.likelihood import Curvature, Likelihood
+from icereco.physics.likelihood.observation import Observation
+from icereco.physics.likelihood.sources import Hypothesis, Sources
+from icereco.protocols import Peaks
+from icereco_reconstructors.likelihood.search import Maxima, Stage
+from icereco_reconstructors.likelihood.seeds import starting_points
+from icereco_reconstructors.likelihood.solutions import TEMPERATURE, Solutions
+
+__all__ = ["DirectionProfile"]
+
+_STAGES = (Stage(15.0, 5, 2), Stage(6.0, 4, 1))
+_LAST = Stage(2.0, 8, 1)
+"""Rounds of climbs at each direction; jitters are those of the fit but for the first, as the starting points are better."""
+
+_NEAREST = 3
+"""So many maxima at the nearest directions are starting points, besides one from the pulses alone."""
+
+_MORE_STEPS = 40
+_HOPELESS = 12.0
+"""Density, e^−12 of the greatest, below which neither a direction nor a hypothesis matters to the map."""
+
+
+class DirectionProfile:
+    """See `icereco.protocols.ProfileLikelihood`.
+
+    At each direction the best hypothesis counts, of log L less its penalty. This is minus θ times the logarithm of the
+    integral of L^(1/θ) over everything but the direction, at the highest maximum of the hypothesis, by Laplace's approximation
+    as for the posterior of the fit, and relative to that of the best hypothesis.
+
+    Args:
+        likelihood: of the detector.
+        seen: observation of the event.
+        centre_m: centre of its light, float64.
+        searched: the maxima of the ordinary fit, by hypothesis.
+        solved: what they say.
+        fitted: the ordinary reconstruction.
+    """
+
+    temperature = TEMPERATURE
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        seen: Observation,
+        centre_m: Float[Tensor, "1 3"],
+        searched: Sequence[tuple[Hypothesis, Maxima]],
+        solved: Solutions,
+        fitted: Reconstruction,
+    ) -> None:
+        penalty = _penalties(searched)
+        value = solved.log_likelihood[0] - penalty[solved.hypothesis[0]]
+        self.fitted = fitted
+        self.peaks = Peaks(solved.direction[0], value, solved.sigma_rad[0, :, 1])
+        self._branches = [
+            _Branch(likelihood, hypothesis, seen, centre_m, maxima.maximum, penalty[index])
+            for index, (hypothesis, maxima) in enumerate(searched)
+            if value[solved.hypothesis[0] == index].max() > value.max() - _HOPELESS * TEMPERATURE
+        ]
+
+    def __call__(self, direction: Float[ndarray, "point 3"]) -> Float[ndarray, "point"]:
+        """Return the greatest log L less penalty of all hypotheses at directions of origin."""
+        travel = torch.from_numpy(-direction).to(self._branches[0].device)
+        with ThreadPoolExecutor(len(self._branches)) as pool:
+            values = list(pool.map(lambda branch: branch(travel), self._branches))
+        return np.asarray(torch.stack(values).amax(0).cpu().numpy())
+
+
+def _penalties(searched: Sequence[tuple[Hypothesis, Maxima]]) -> Float[ndarray, "hypothesis"]:
+    """Return the penalty of each hypothesis."""
+    weights, penalties = [], []
+    for hypothesis, maxima in searched:
+        fixed = hypothesis.of_fixed_direction()
+        kept = [place for place, move in enumerate(hypothesis.moves) if move in fixed.moves]
+        found = maxima.maximum.curvature
+        best = found.value.argmax()[None]
+        curvature = Curvature(found.value[best], found.gradient[best][:, kept], found.information[best][:, kept][:, :, kept])
+        weights.append(TEMPERATURE * laplace(fixed, curvature, TEMPERATURE)[0].item())
+        penalties.append(curvature.value.item() - weights[-1])
+    return np.array(penalties) - penalties[int(np.argmax(weights))]
+
+
+class _Branch:
+    """The maxima of one hypothesis at the directions that were asked for, from which further climbs start."""
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        hypothesis: Hypothesis,
+        seen: Observation,
+        centre_m: Float[Tensor, "1 3"],
+        known: Maximum,
+        penalty: float,
+    ) -> None:
+        self._likelihood, self._hypothesis, self._seen = likelihood, hypothesis, seen
+        self._centre_m, self._penalty = centre_m, penalty
+        self._fixed = hypothesis.of_fixed_direction()
+        self._sources, self._value = known.sources, known.curvature.value
+        self.device = centre_m.device
+
+    def __call__(self, travel: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
+        reached = self._maximised(travel)
+        self._sources = _joined(self._sources, reached.sources)
+        self._value = torch.cat([self._value, reached.curvature.value])
+        return reached.curvature.value - self._penalty
+
+    def _maximised(self, travel: Float[Tensor, "point 3"]) -> Maximum:
+        starts = _joined(self._from_pulses(travel), *self._from_nearest(travel))
+        for stage in _STAGES:
+            starts = self._climbed(starts, stage, len(travel)).sources
+        direct = self._from_nearest(travel)
+        reached = self._climbed(_joined(starts, *direct), _LAST, len(travel))
+        hopeful = (self._value.max() - reached.curvature.value < _HOPELESS * TEMPERATURE).nonzero()[:, 0]
+        further = climb(self._likelihood, self._fixed, reached.sources.take(hopeful), self._seen, torch.zeros_like(hopeful), _LAST.jitter_ns, _MORE_STEPS)
+        return each(lambda old, new: old.index_copy(0, hopeful, new), reached, further) if len(hopeful) else reached
+
+    def _from_pulses(self, travel: Float[Tensor, "point 3"]) -> Sources:
+        seen = self._seen.take(torch.zeros(len(travel), dtype=torch.long, device=self.device))
+        return starting_points(
+            self._likelihood, self._hypothesis, travel, self._centre_m.expand(len(travel), 3), seen
+        )
+
+    def _from_nearest(self, travel: Float[Tensor, "point 3"]) -> list[Sources]:
+        cosine = travel @ self._sources.travel.T
+        nearest = cosine.topk(min(_NEAREST, cosine.shape[1]), 1).indices
+        return [replace(self._sources.take(one), travel=travel) for one in nearest.T]
+
+    def _climbed(self, starts: Sources, stage: Stage, points: int) -> Maximum:
+        event = torch.zeros(len(starts), dtype=torch.long, device=self.device)
+        reached = climb(
+            self._likelihood, self._fixed, starts, self._seen, event, stage.jitter_ns, stage.steps
+        )
+        value = torch.nan_to_num(reached.curvature.value, nan=-math.inf).view(-1, points)
+        best = value.topk(min(stage.kept, len(value)), 0).indices * points
+        return reached.take((best + torch.arange(points, device=self.device)).flatten())
+
+
+def _joined(*parts: Sources) -> Sources:
+    return each(lambda *columns: torch.cat(columns), *parts)
