@@ -11,7 +11,8 @@ from icereco.physics import healpix
 
 __all__ = ["SkyMap"]
 
-_SQUARE_DEGREES = np.degrees(1.0) ** 2
+_SQUARE_DEGREES = float(np.degrees(1.0)) ** 2
+_FAINTEST = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class SkyMap:
     @property
     def density(self) -> Float[ndarray, "pixel"]:
         """The probability per steradian."""
-        return self.probability / healpix.area_sr(self.order)
+        return np.asarray(self.probability / healpix.area_sr(self.order))
 
     @property
     def best(self) -> int:
@@ -58,7 +59,7 @@ class SkyMap:
 
     @property
     def _above_peak(self) -> Float[ndarray, "pixel"]:
-        return self.log_likelihood - self.log_likelihood.max()
+        return np.asarray(self.log_likelihood - self.log_likelihood.max())
 
     @cached_property
     def content(self) -> Float[ndarray, "pixel"]:
@@ -74,7 +75,7 @@ class SkyMap:
 
     def area_square_deg(self, probability: float) -> float:
         """Return the solid angle of that region, square degrees."""
-        return float(healpix.area_sr(self.order[self.region(probability)]).sum()) * _SQUARE_DEGREES
+        return float(healpix.area_sr(self.order[self.region(probability)]).sum() * _SQUARE_DEGREES)
 
     def radius_deg(self, probability: float) -> float:
         """Return the radius of a circle on the sphere of the same area, degrees."""
@@ -91,3 +92,23 @@ class SkyMap:
         finest = int(self.order.max())
         first = self.pixel << 2 * (finest - self.order)
         return np.searchsorted(first, healpix.pixels_at(finest, direction), side="right") - 1
+
+    def content_at(self, direction: Float[ndarray, "3"]) -> float:
+        """Return the content of a direction."""
+        return float(self.content[self.rows_at(direction[None])[0]])
+
+    @property
+    def mode(self) -> Float[ndarray, "1 3"]:
+        """The centre of the best pixel."""
+        return self.direction[[self.best]]
+
+    def log_density(self, directions: Float[ndarray, "1 point 3"]) -> Float[ndarray, "1 point"]:
+        """Return the log density per steradian at directions, NaN where they are."""
+        known = np.isfinite(directions).all(axis=2)
+        rows = self.rows_at(np.where(known[..., None], directions, self.mode)[0])
+        return np.where(known, np.log(np.maximum(self.density[rows], _FAINTEST)), np.nan)
+
+    def contour_level(self, probability: float) -> Float[ndarray, "1"]:
+        """Return a log density that is exceeded within the smallest region of a probability only."""
+        least = np.log(np.maximum(self.density[self.region(probability)].min(keepdims=True), _FAINTEST))
+        return np.asarray(np.nextafter(least, -np.inf))

@@ -11,7 +11,17 @@ from numpy import ndarray
 
 from icereco.physics.sphere import direction_from_angles
 
-__all__ = ["area_sr", "borders", "centres", "from_uniq", "neighbours", "outlines", "parts", "pixels_at", "uniq"]
+__all__ = [
+    "area_sr",
+    "borders",
+    "centres",
+    "from_uniq",
+    "neighbours",
+    "outlines",
+    "parts",
+    "pixels_at",
+    "uniq",
+]
 
 
 def area_sr(order: Int[ndarray, "pixel"]) -> Float[ndarray, "pixel"]:
@@ -55,7 +65,8 @@ def neighbours(order: int, pixel: Int[ndarray, "pixel"]) -> Int[ndarray, "8 pixe
     """Return the pixels of the same order that touch each pixel, −1 where a corner has none."""
     from astropy_healpix import neighbours as touching
 
-    return np.asarray(touching(pixel, 2**order, order="nested"), np.int64)
+    with np.errstate(invalid="ignore"):  # of a corner without a pixel
+        return np.asarray(touching(pixel, 2**order, order="nested"), np.int64)
 
 
 def outlines(order: int, pixel: Int[ndarray, "pixel"], steps: int) -> Float[ndarray, "pixel point 3"]:
@@ -66,16 +77,15 @@ def outlines(order: int, pixel: Int[ndarray, "pixel"], steps: int) -> Float[ndar
     return direction_from_angles(azimuth.rad, np.pi / 2 - latitude.rad)
 
 
-def borders(
-    order: Int[ndarray, "pixel"], pixel: Int[ndarray, "pixel"]
-) -> list[Float[ndarray, "point 3"]]:
+def borders(order: Int[ndarray, "pixel"], pixel: Int[ndarray, "pixel"]) -> list[Float[ndarray, "point 3"]]:
     """Return the closed lines around a region of pixels that do not overlap; the last point of each repeats the first.
 
     Every side of a pixel is cut into sides of the smallest pixels, so that those within the region occur twice, once in each
     direction, and cancel.
     """
     lines = [
-        outlines(int(k), pixel[order == k], 2 ** int(order.max() - k)).swapaxes(0, 1) for k in np.unique(order)
+        outlines(int(k), pixel[order == k], 2 ** int(order.max() - k)).swapaxes(0, 1)
+        for k in np.unique(order)
     ]
     start = np.concatenate([line.reshape(-1, 3) for line in lines] or [np.empty((0, 3))])
     end = np.concatenate([np.roll(line, -1, axis=0).reshape(-1, 3) for line in lines] or [np.empty((0, 3))])
@@ -89,7 +99,7 @@ def borders(
 
 def _rounded(point: Float[ndarray, "point 3"]) -> Int[ndarray, "point 3"]:
     """Return integers that are the same for points that differ by rounding; the offset keeps them off round numbers."""
-    return np.floor(point * 2.0**24 + np.sqrt(0.5)).astype(np.int64)
+    return np.asarray(np.floor(point * 2.0**24 + np.sqrt(0.5)), np.int64)
 
 
 def _loops(first: list[int], last: list[int]) -> list[list[int]]:

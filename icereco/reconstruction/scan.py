@@ -53,9 +53,7 @@ class Scan:
     seconds: float
 
 
-def scan(
-    profile: Callable[[], ProfileLikelihood], nside: int, progress: Progress = lambda *_: None
-) -> Scan:
+def scan(profile: Callable[[], ProfileLikelihood], nside: int, progress: Progress = lambda *_: None) -> Scan:
     """Scan the sky: all pixels of nside 8, then again and again the parts of those that hold the probability.
 
     Args:

@@ -72,7 +72,9 @@ class LikelihoodFit:
         seen, centre = self._placed(observed, row)
         searched = self._searched(seen, centre, first_directions(batch, self._options.seed_count))
         solved = _solved(searched)
-        fitted = reconstruction(batch, self._detector, self._hypotheses, [(row, observed.reference_ns, solved)])
+        fitted = reconstruction(
+            batch, self._detector, self._hypotheses, [(row, observed.reference_ns, solved)]
+        )
         return DirectionProfile(self._likelihood, seen, centre, searched, solved, fitted)
 
     def _part(

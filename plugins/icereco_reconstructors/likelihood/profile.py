@@ -27,12 +27,12 @@ __all__ = ["DirectionProfile"]
 
 _STAGES = (Stage(15.0, 5, 2), Stage(6.0, 4, 1))
 _LAST = Stage(2.0, 8, 1)
-"""Rounds of climbs at each direction; jitters are those of the fit but for the first, as the starting points are better."""
+_FURTHER = Stage(2.0, 40, 1)
+"""Rounds of climbs at each direction: as those of the fit without the widest jitter, as the starting points are better."""
 
 _NEAREST = 3
 """So many maxima at the nearest directions are starting points, besides one from the pulses alone."""
 
-_MORE_STEPS = 40
 _HOPELESS = 12.0
 """Density, e^−12 of the greatest, below which neither a direction nor a hypothesis matters to the map."""
 
@@ -40,9 +40,10 @@ _HOPELESS = 12.0
 class DirectionProfile:
     """See `icereco.protocols.ProfileLikelihood`.
 
-    At each direction the best hypothesis counts, of log L less its penalty. This is minus θ times the logarithm of the
-    integral of L^(1/θ) over everything but the direction, at the highest maximum of the hypothesis, by Laplace's approximation
-    as for the posterior of the fit, and relative to that of the best hypothesis.
+    At each direction the hypothesis counts whose log L less its penalty is greatest. The penalty makes hypotheses with
+    different numbers of parameters comparable: log L − θ log ∫ L^(1/θ), the integral over everything but the direction, at the
+    highest maximum of the hypothesis and by Laplace's approximation, as for the posterior of the fit. Only differences of
+    penalties matter, and the hypothesis with the greatest integral has none.
 
     Args:
         likelihood: of the detector.
@@ -88,9 +89,11 @@ def _penalties(searched: Sequence[tuple[Hypothesis, Maxima]]) -> Float[ndarray, 
     for hypothesis, maxima in searched:
         fixed = hypothesis.of_fixed_direction()
         kept = [place for place, move in enumerate(hypothesis.moves) if move in fixed.moves]
-        found = maxima.maximum.curvature
-        best = found.value.argmax()[None]
-        curvature = Curvature(found.value[best], found.gradient[best][:, kept], found.information[best][:, kept][:, :, kept])
+        known = maxima.maximum.curvature
+        best = known.value.argmax()[None]
+        curvature = Curvature(
+            known.value[best], known.gradient[best][:, kept], known.information[best][:, kept][:, :, kept]
+        )
         weights.append(TEMPERATURE * laplace(fixed, curvature, TEMPERATURE)[0].item())
         penalties.append(curvature.value.item() - weights[-1])
     return np.array(penalties) - penalties[int(np.argmax(weights))]
@@ -115,20 +118,26 @@ class _Branch:
         self.device = centre_m.device
 
     def __call__(self, travel: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
-        reached = self._maximised(travel)
+        reached = self._further(self._maximised(travel))
+        value = torch.nan_to_num(reached.curvature.value, nan=-math.inf)
         self._sources = _joined(self._sources, reached.sources)
-        self._value = torch.cat([self._value, reached.curvature.value])
-        return reached.curvature.value - self._penalty
+        self._value = torch.cat([self._value, value])
+        return value - self._penalty
 
     def _maximised(self, travel: Float[Tensor, "point 3"]) -> Maximum:
+        """Climb from wide jitter to narrow, and at narrow jitter from the nearest directions alone; keep the best."""
         starts = _joined(self._from_pulses(travel), *self._from_nearest(travel))
         for stage in _STAGES:
             starts = self._climbed(starts, stage, len(travel)).sources
-        direct = self._from_nearest(travel)
-        reached = self._climbed(_joined(starts, *direct), _LAST, len(travel))
+        return self._climbed(_joined(starts, *self._from_nearest(travel)), _LAST, len(travel))
+
+    def _further(self, reached: Maximum) -> Maximum:
+        """Climb on where it matters."""
         hopeful = (self._value.max() - reached.curvature.value < _HOPELESS * TEMPERATURE).nonzero()[:, 0]
-        further = climb(self._likelihood, self._fixed, reached.sources.take(hopeful), self._seen, torch.zeros_like(hopeful), _LAST.jitter_ns, _MORE_STEPS)
-        return each(lambda old, new: old.index_copy(0, hopeful, new), reached, further) if len(hopeful) else reached
+        if not len(hopeful):
+            return reached
+        further = self._climbed(reached.sources.take(hopeful), _FURTHER, len(hopeful))
+        return each(lambda old, new: old.index_copy(0, hopeful, new), reached, further)
 
     def _from_pulses(self, travel: Float[Tensor, "point 3"]) -> Sources:
         seen = self._seen.take(torch.zeros(len(travel), dtype=torch.long, device=self.device))
