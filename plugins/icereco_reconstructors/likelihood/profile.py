@@ -26,7 +26,7 @@ from icereco_reconstructors.likelihood.solutions import TEMPERATURE, Solutions
 __all__ = ["DirectionProfile"]
 
 _STAGES = (Stage(15.0, 5, 2), Stage(6.0, 4, 1))
-_LAST = Stage(2.0, 8, 1)
+_LAST = Stage(2.0, 5, 1)
 _FURTHER = Stage(2.0, 40, 1)
 """Rounds of climbs at each direction: as those of the fit without the widest jitter, as the starting points are better."""
 
