@@ -146,9 +146,10 @@ def _profile(method: "Method", batch: "EventBatch") -> "ProfileLikelihood":
     profile = method.profile(batch)
     if not np.isfinite(profile.fitted.direction).all():
         status = "" if profile.fitted.status is None else f" ({profile.fitted.status[0]})"
-        modules = len(batch.sensor_id)
+        counts = ((len(batch.time_ns), "pulse"), (len(batch.sensor_id), "module"))
+        light = " in ".join(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts)
         raise IcerecoError(
-            f"event {batch.event_id[0]}, with {len(batch.time_ns)} pulses in {modules} modules, cannot be fitted{status}"
+            f"event {batch.event_id[0]}, with {light}, cannot be fitted{status}, so there is nothing to scan"
         )
     return profile
 

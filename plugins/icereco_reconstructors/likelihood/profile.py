@@ -66,7 +66,7 @@ class DirectionProfile:
         fitted: Reconstruction,
     ) -> None:
         penalty = _penalties(searched)
-        value = solved.log_likelihood[0] - penalty[solved.hypothesis[0]]
+        value = np.nan_to_num(solved.log_likelihood[0] - penalty[solved.hypothesis[0]], nan=-np.inf)
         self.fitted = fitted
         self.peaks = Peaks(solved.direction[0], value, solved.sigma_rad[0, :, 1])
         self._branches = [
@@ -114,7 +114,8 @@ class _Branch:
         self._likelihood, self._hypothesis, self._seen = likelihood, hypothesis, seen
         self._centre_m, self._penalty = centre_m, penalty
         self._fixed = hypothesis.of_fixed_direction()
-        self._sources, self._value = known.sources, known.curvature.value
+        self._sources = known.sources
+        self._value = torch.nan_to_num(known.curvature.value, nan=-math.inf)
         self.device = centre_m.device
 
     def __call__(self, travel: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
