@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -25,16 +25,16 @@ from icereco_reconstructors.likelihood.solutions import TEMPERATURE, Solutions
 
 __all__ = ["DirectionProfile"]
 
-_STAGES = (Stage(15.0, 5, 2), Stage(6.0, 4, 1))
-_LAST = Stage(2.0, 5, 1)
-_FURTHER = Stage(2.0, 40, 1)
+_ROUGH, _FINER, _LAST = Stage(15.0, 5, 2), Stage(6.0, 4, 1), Stage(2.0, 5, 1)
+_FURTHER, _VALUE = Stage(2.0, 40, 1), Stage(2.0, 0, 1)
 """Rounds of climbs at each direction: as those of the fit without the widest jitter, as the starting points are better."""
 
 _NEAREST = 3
 """So many maxima at the nearest directions are starting points, besides one from the pulses alone."""
 
 _HOPELESS = 12.0
-"""Density, e^−12 of the greatest, below which neither a direction nor a hypothesis matters to the map."""
+"""Density, e^−12 of the greatest, below which neither a direction nor a hypothesis matters to the map; the square of it after
+rough climbs, which leave a direction at less than it is worth."""
 
 
 class DirectionProfile:
@@ -117,28 +117,35 @@ class _Branch:
         self._sources = known.sources
         self._value = torch.nan_to_num(known.curvature.value, nan=-math.inf)
         self.device = centre_m.device
+        self._rough = self._climbed(known.sources, _ROUGH, len(self._value)).curvature.value.max()
 
     def __call__(self, travel: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
-        reached = self._further(self._maximised(travel))
+        reached = self._maximised(travel)
         value = torch.nan_to_num(reached.curvature.value, nan=-math.inf)
         self._sources = _joined(self._sources, reached.sources)
         self._value = torch.cat([self._value, value])
         return value - self._penalty
 
     def _maximised(self, travel: Float[Tensor, "point 3"]) -> Maximum:
-        """Climb from wide jitter to narrow, and at narrow jitter from the nearest directions alone; keep the best."""
+        """Climb roughly at all directions, and on where it matters."""
+        points = len(travel)
         starts = _joined(self._from_pulses(travel), *self._from_nearest(travel))
-        for stage in _STAGES:
-            starts = self._climbed(starts, stage, len(travel)).sources
-        return self._climbed(_joined(starts, *self._from_nearest(travel)), _LAST, len(travel))
+        rough = self._climbed(starts, _ROUGH, points)
+        reached = self._climbed(rough.sources.take(torch.arange(points, device=self.device)), _VALUE, points)
+        rows = _near(rough.curvature.value[:points], self._rough, 2 * _HOPELESS)
+        if len(rows):
+            starts = rough.sources.take(torch.cat([rows, rows + points]))
+            reached = _replaced(reached, rows, self._refined(starts, travel[rows]))
+        rows = _near(reached.curvature.value, self._value.max(), _HOPELESS)
+        if len(rows):
+            further = self._climbed(reached.sources.take(rows), _FURTHER, len(rows))
+            reached = _replaced(reached, rows, further)
+        return reached
 
-    def _further(self, reached: Maximum) -> Maximum:
-        """Climb on where it matters."""
-        hopeful = (self._value.max() - reached.curvature.value < _HOPELESS * TEMPERATURE).nonzero()[:, 0]
-        if not len(hopeful):
-            return reached
-        further = self._climbed(reached.sources.take(hopeful), _FURTHER, len(hopeful))
-        return each(lambda old, new: old.index_copy(0, hopeful, new), reached, further)
+    def _refined(self, starts: Sources, travel: Float[Tensor, "point 3"]) -> Maximum:
+        """Climb with narrower jitter, at the end also from the nearest directions alone; keep the best."""
+        finer = self._climbed(starts, _FINER, len(travel))
+        return self._climbed(_joined(finer.sources, *self._from_nearest(travel)), _LAST, len(travel))
 
     def _from_pulses(self, travel: Float[Tensor, "point 3"]) -> Sources:
         seen = self._seen.take(torch.zeros(len(travel), dtype=torch.long, device=self.device))
@@ -159,6 +166,15 @@ class _Branch:
         value = torch.nan_to_num(reached.curvature.value, nan=-math.inf).view(-1, points)
         best = value.topk(min(stage.kept, len(value)), 0).indices * points
         return reached.take((best + torch.arange(points, device=self.device)).flatten())
+
+
+def _near(value: Float[Tensor, "point"], highest: Float[Tensor, ""], apart: float) -> Int[Tensor, "near"]:
+    """Return where the tempered log L is not too far below the highest one."""
+    return (highest - value < apart * TEMPERATURE).nonzero()[:, 0]
+
+
+def _replaced(whole: Maximum, rows: Int[Tensor, "row"], part: Maximum) -> Maximum:
+    return each(lambda old, new: old.index_copy(0, rows, new), whole, part)
 
 
 def _joined(*parts: Sources) -> Sources:
