@@ -205,7 +205,7 @@ class ProfileLikelihood(Protocol):
     fitted: Reconstruction
 
     def __call__(self, direction: Float[ndarray, "point 3"]) -> Float[ndarray, "point"]:
-        """Return the log likelihood at directions of origin; climbs start also from what was found at earlier ones near by."""
+        """Return the log likelihood at directions of origin; climbs start also from the maxima at earlier ones near by."""
         ...
 
 

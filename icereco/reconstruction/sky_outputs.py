@@ -67,7 +67,7 @@ def _header(scan: Scan, facts: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
         "MOCORDER": (int(sky.order.max()), "order of the smallest pixels"),
         "FRAME": ("DETECTOR", "theta = zenith, phi = azimuth of the origin"),
         "CREATOR": (f"icereco {__version__}", "program"),
-        "DATE": (facts["created"], "when it was made"),
+        "DATE": (facts["created"][: len("2026-01-01T00:00:00")], "when it was made, UTC"),
         "OBJECT": (f"event {facts['event_id']}", "what is mapped"),
         "EVENTID": (facts["event_id"], "event_id in the file"),
         "FILE": (_ascii(facts["inputs"][0]["path"]), ""),

@@ -114,11 +114,11 @@ def test_the_summary_says_where_the_truth_lies(track: Path) -> None:
 
 
 def test_files_that_exist_are_not_replaced(track: Path) -> None:
-    Path("scan.fits").write_text("mine")
+    Path("scan.fits").write_text("kept")
     message = complaint("track.parquet", 7, "-o", "scan.fits")
     assert "already exists" in message
     assert "--force" in message
-    assert Path("scan.fits").read_text() == "mine"
+    assert Path("scan.fits").read_text() == "kept"
     result = scan("track.parquet", 7, "-o", "scan.fits", "--force", "--hypothesis", "track", "--nside", 16)
     assert result.exit_code == 0, result.output
     assert len(QTable.read("scan.fits"))

@@ -208,8 +208,9 @@ def _print(made: "Scan", truth: "ndarray | None", outputs: Sequence[Path]) -> No
     console.print(f"best pixel  {_angles(document['best'])}  log L {document['best']['log_likelihood']:.2f}")
     console.print(f"fit         {_angles(document['fit'])}  at the {document['fit']['content']:.1%} contour")
     for contour, size in document["contours"].items():
+        area = size["area_square_deg"]
         console.print(
-            f"{contour} region  {size['area_square_deg']:,.4g} square degrees, "
+            f"{contour} region  {area:,.{2 if area < 100 else 0}f} square degrees, "
             f"the area of a circle of radius {size['radius_deg']:.3g}°"
         )
     if document["truth"] is not None:

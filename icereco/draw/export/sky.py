@@ -66,5 +66,5 @@ def _radius(sky: SkyMap, truth: Float[ndarray, "3"] | None) -> float:
 
 
 def _areas(sky: SkyMap) -> str:
-    areas = (f"{contour:.0%}: {sky.area_square_deg(contour):,.3g} deg²" for contour in CONTOURS)
-    return "  ".join(areas)
+    areas = ((contour, sky.area_square_deg(contour)) for contour in CONTOURS)
+    return "  ".join(f"{contour:.0%}: {area:,.{1 if area < 100 else 0}f} deg²" for contour, area in areas)
