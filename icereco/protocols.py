@@ -2,7 +2,7 @@
 
 Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
 `LimitsPulses`, a reader may be `Divisible`, an aggregator or encoder may ask for the raw batch (`takes_batch`), and a
-reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`).
+reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one with a likelihood may be `Scannable`.
 """
 
 import inspect
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
+from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
@@ -37,6 +38,9 @@ __all__ = [
     "Fittable",
     "LimitsPulses",
     "Divisible",
+    "Peaks",
+    "ProfileLikelihood",
+    "Scannable",
     "detector_for",
     "takes_batch",
     "takes_seeds",
@@ -168,6 +172,49 @@ class Reconstructor(Protocol):
         A method with an argument `seeds: Sequence[Reconstruction]` also receives what other methods say of these events,
         to start from: in any number, also none, with NaN for an event where that method failed.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Maxima of the likelihood of one event.
+
+    Attributes:
+        direction: unit vectors to where the neutrino came from.
+        log_likelihood: as of `ProfileLikelihood`.
+        sigma_rad: standard deviation of the direction where it is determined best, of the tempered likelihood.
+    """
+
+    direction: Float[ndarray, "peak 3"]
+    log_likelihood: Float[ndarray, "peak"]
+    sigma_rad: Float[ndarray, "peak"]
+
+
+@runtime_checkable
+class ProfileLikelihood(Protocol):
+    """The log likelihood of one event as a function of its direction, maximised over everything else.
+
+    Attributes:
+        temperature: the likelihood is raised to its inverse for the probability of a direction.
+        peaks: the maxima that the ordinary fit reached; the profile is at least as high there, and falls from there.
+        fitted: the ordinary reconstruction of the event; its direction is NaN if the event cannot be fitted.
+    """
+
+    temperature: float
+    peaks: Peaks
+    fitted: Reconstruction
+
+    def __call__(self, direction: Float[ndarray, "point 3"]) -> Float[ndarray, "point"]:
+        """Return the log likelihood at directions of origin; climbs start also from the maxima at earlier ones near by."""
+        ...
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A reconstructor with a likelihood that can be scanned over the sky."""
+
+    def profile(self, batch: EventBatch) -> ProfileLikelihood:
+        """Return the profile likelihood of a batch of one event, which has pulses."""
         ...
 
 

@@ -1,11 +1,11 @@
-"""The progress bar of commands that pass over events."""
+"""The progress bars of commands: over events, and over stages of work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 
-__all__ = ["event_progress"]
+__all__ = ["event_progress", "stage_progress"]
 
 
 @contextmanager
@@ -27,3 +27,18 @@ def event_progress(total: int) -> Iterator[Callable[[int], object]]:
             progress.update(task, rate=f"{speed:,.0f} events/s" if speed else "")
 
         yield advance
+
+
+@contextmanager
+def stage_progress() -> Iterator[Callable[[str, int, int], object]]:
+    """Show a bar for each stage, if standard error is a terminal; call it with the stage, and how many of its steps are done."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda *_: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda stage, done, total: progress.update(task, description=stage, completed=done, total=total)

@@ -8,26 +8,16 @@ from numpy import ndarray
 if TYPE_CHECKING:
     from icereco.events.vmf_mixture import VmfMixture
 
-__all__ = ["Posterior"]
+__all__ = ["Density", "Posterior"]
 
 
 @runtime_checkable
-class Posterior(Protocol):
-    """Densities of the directions of `E` events, per steradian; direction is to where the neutrino came from.
-
-    Everything about an event is independent of the other events of the batch. An event without a density has NaN.
-    """
-
-    def __len__(self) -> int: ...
+class Density(Protocol):
+    """What a picture needs of the densities of directions of `E` events, per steradian."""
 
     @property
     def mode(self) -> Float[ndarray, "event 3"]:
         """The maximum of each density: unit vectors."""
-        ...
-
-    @property
-    def kappa(self) -> Float[ndarray, "event"]:
-        """The concentration of each density: κ of the von Mises-Fisher density with the same mean cosine to the mode."""
         ...
 
     def log_density(self, directions: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point"]:
@@ -36,6 +26,21 @@ class Posterior(Protocol):
 
     def contour_level(self, probability: float) -> Float[ndarray, "event"]:
         """Return the log density on the border of the smallest region that holds a probability."""
+        ...
+
+
+@runtime_checkable
+class Posterior(Density, Protocol):
+    """Densities of the directions of `E` events, per steradian; direction is to where the neutrino came from.
+
+    Everything about an event is independent of the other events of the batch. An event without a density has NaN.
+    """
+
+    def __len__(self) -> int: ...
+
+    @property
+    def kappa(self) -> Float[ndarray, "event"]:
+        """The concentration of each density: κ of the von Mises-Fisher density with the same mean cosine to the mode."""
         ...
 
     def content(self, direction: Float[ndarray, "event 3"]) -> Float[ndarray, "event"]:

@@ -18,7 +18,7 @@ from icereco.plugins.built import Built, build
 from icereco.plugins.discovery import registry
 from icereco.plugins.options import named_options, options_from
 from icereco.plugins.registry import Declaration
-from icereco.protocols import Reconstructor, detector_for, takes_seeds
+from icereco.protocols import ProfileLikelihood, Reconstructor, Scannable, detector_for, takes_seeds
 from icereco.tables.reconstruction_columns import is_reserved
 
 __all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
@@ -43,6 +43,7 @@ class Method:
         pulses_per_call: a batch is cut, between events, so that no call gets more pulses; one event alone may have more.
         events_per_batch: how many events are read at once; progress is reported after each batch.
         with_seeds: the method, started from what others say of the same events; None if it takes no seeds.
+        profile: the profile likelihood of a batch of one event; None if the method has no likelihood to scan.
         nothing: the reconstruction of zero events, which gives the columns of a file without pulses.
         needed_fits: names of fits that have to come with the events, as the method starts from them.
         provenance: JSON-able facts for the output.
@@ -54,6 +55,7 @@ class Method:
     pulses_per_call: int
     events_per_batch: int
     with_seeds: Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction] | None = None
+    profile: Callable[[EventBatch], ProfileLikelihood] | None = None
     nothing: Callable[[], Reconstruction] = lambda: Reconstruction(np.empty((0, 3)))
     needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -131,6 +133,7 @@ def untrained_method(
         pulses_per_call=getattr(built.component, "pulses_per_call", pulses),
         events_per_batch=getattr(built.component, "events_per_batch", events),
         with_seeds=reconstruct if takes_seeds(built.component) else None,
+        profile=_profiling(built),
         provenance={"method_options": options.model_dump(mode="json")},
     )
 
@@ -162,6 +165,19 @@ def _reconstructing(built: Built[Reconstructor]) -> Callable[..., Reconstruction
             return _with_sound_columns(result, len(batch), built.declaration)
 
     return reconstruct
+
+
+def _profiling(built: Built[Reconstructor]) -> Callable[[EventBatch], ProfileLikelihood] | None:
+    """Return a function that makes profile likelihoods, and whose errors name the plugin; None if there are none."""
+    component = built.component
+    if not isinstance(component, Scannable):
+        return None
+
+    def profile(event: EventBatch) -> ProfileLikelihood:
+        with built.attributing("when it was given an event to scan"):
+            return component.profile(event)
+
+    return profile
 
 
 def _with_sound_columns(result: Reconstruction, events: int, declaration: Declaration) -> Reconstruction:

@@ -18,7 +18,7 @@ from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
 from icereco.system import log
 
-HEAVY = ("torch", "polars", "pyarrow", "textual", "wandb")
+HEAVY = ("astropy", "torch", "polars", "pyarrow", "textual", "wandb")
 
 
 def run(*arguments, **environment):
@@ -209,7 +209,16 @@ def test_no_color_is_respected(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train"], ["simulate"], ["compare"], ["sweep"], ["plugins", "check"], ["plugins", "new"]]
+    "arguments",
+    [
+        ["train"],
+        ["simulate"],
+        ["compare"],
+        ["sweep"],
+        ["plugins", "check"],
+        ["plugins", "new"],
+        ["likelihood", "scan"],
+    ],
 )
 def test_examples_in_the_help_stay_on_lines_of_their_own(arguments):
     lines = run(*arguments, "--help").stdout.splitlines()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from icereco_reconstructors.likelihood.fit import LikelihoodFit
 from icereco_reconstructors.likelihood.results import CONVERGED, NOT_CONVERGED, TOO_FEW_MODULES
-from icereco_reconstructors.likelihood.solutions import Solutions
+from icereco_reconstructors.likelihood.solutions import TEMPERATURE, Solutions
 from icereco_reconstructors.linefit import LineFit
 from icereco_reconstructors.options import LikelihoodOptions, LineFitOptions
 
@@ -192,7 +192,7 @@ def test_a_gpu_that_is_missing_is_reported(detector: Detector) -> None:
 def test_the_posterior_of_one_maximum_is_an_ellipse(ratio: float) -> None:
     longer = np.radians(2.0)
     one, zenith, along = np.ones((1, 1)), np.array([[[0.0, 0.0, 1.0]]]), np.array([[[1.0, 0.0, 0.0]]])
-    sigma = longer * np.array([[[1.0, ratio]]])
+    sigma = longer / np.sqrt(TEMPERATURE) * np.array([[[1.0, ratio]]])
     known = {"direction": zenith, "axis": along, "position_m": zenith, "sigma_rad": sigma}
     columns = {name: known.get(name, 0.0 * one) for name in Solutions.__dataclass_fields__}
     columns |= {"hypothesis": np.zeros((1, 1), np.int64), "converged": one > 0}

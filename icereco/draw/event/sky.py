@@ -8,11 +8,22 @@ from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.sky import AllSky, Zoom
 from icereco.draw.event.state import MOST_LINES, EventState, radius_of
 from icereco.evaluation.calibration import CONTOURS
-from icereco.events.posterior import Posterior
+from icereco.events.posterior import Density
 from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import opening_angle
 
-__all__ = ["draw_all_sky", "draw_sky_zoom", "mark_of", "zoom_radius"]
+__all__ = [
+    "draw_all_sky",
+    "draw_contours",
+    "draw_density",
+    "draw_grid",
+    "draw_sky_zoom",
+    "mark_of",
+    "write_mark",
+    "write_size",
+    "write_truth",
+    "zoom_radius",
+]
 
 _GRID, _CONTOUR = range(2)  # layers
 _SMALLEST = np.radians(0.5)
@@ -37,7 +48,7 @@ def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
             center, zoom_radius(estimates, true), canvas.width, canvas.height, canvas.marker.dot_aspect
         )
         _draw_sky(canvas, sky, state, palette)
-        _write_size(canvas, sky, palette)
+        write_size(canvas, sky, palette)
 
 
 def _estimates(state: EventState) -> list[Estimate]:
@@ -69,18 +80,14 @@ def _draw_sky(canvas: Canvas, sky: AllSky | Zoom, state: EventState, palette: Pa
     numbered = enumerate(state.estimates[:MOST_LINES])
     known = [(number, estimate) for number, estimate in numbered if estimate.direction is not None]
     if known and known[0][1].posterior is not None:
-        _draw_density(canvas, sky, known[0][1].posterior, palette)
-    if isinstance(sky, AllSky):
-        for line in sky.grid():
-            canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
-    else:
-        canvas.lines([0, canvas.width / 2], [canvas.height / 2, 0], [canvas.width, canvas.width / 2],
-                     [canvas.height / 2, canvas.height], palette.faint, _GRID, dash=1)  # fmt: skip
+        draw_density(canvas, sky, known[0][1].posterior, palette)
+    draw_grid(canvas, sky, palette)
     for number, estimate in known:
-        _draw_contours(canvas, sky, estimate, palette.method(number))
+        if estimate.posterior is not None:
+            draw_contours(canvas, sky, estimate.posterior, palette.method(number))
     for number, estimate in reversed(known):
-        _write_mark(canvas, sky, estimate.direction, mark_of(number), palette.method(number))
-    _write_mark(canvas, sky, _truth(state), "×" if canvas.marker.name != "ascii" else "x", palette.truth)
+        write_mark(canvas, sky, estimate.direction, mark_of(number), palette.method(number))
+    write_truth(canvas, sky, _truth(state), palette)
 
 
 def mark_of(number: int) -> str:
@@ -88,7 +95,17 @@ def mark_of(number: int) -> str:
     return "+" if number == 0 else str(number + 1)
 
 
-def _draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Posterior, palette: Palette) -> None:
+def draw_grid(canvas: Canvas, sky: AllSky | Zoom, palette: Palette) -> None:
+    """Draw lines of equal zenith and azimuth on the whole sphere, or a cross in the middle of a zoom."""
+    if isinstance(sky, AllSky):
+        for line in sky.grid():
+            canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
+    else:
+        canvas.lines([0, canvas.width / 2], [canvas.height / 2, 0], [canvas.width, canvas.width / 2],
+                     [canvas.height / 2, canvas.height], palette.faint, _GRID, dash=1)  # fmt: skip
+
+
+def draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Density, palette: Palette) -> None:
     """Draw the density relative to its maximum, two pixels to a cell."""
     marker = canvas.marker
     column, row = np.meshgrid(np.arange(canvas.columns) + 0.5, (np.arange(2 * canvas.rows) + 0.5) / 2)
@@ -103,10 +120,8 @@ def _draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Posterior, pale
     canvas.image(np.where(shown, heat(density, palette.background), -1))
 
 
-def _draw_contours(canvas: Canvas, sky: AllSky | Zoom, estimate: Estimate, color: int) -> None:
-    posterior = estimate.posterior
-    if posterior is None:
-        return
+def draw_contours(canvas: Canvas, sky: AllSky | Zoom, posterior: Density, color: int) -> None:
+    """Draw the borders of the smallest regions of 50 % and, with gaps, of 90 %."""
     column, row = np.meshgrid(np.arange(canvas.width) + 0.5, np.arange(canvas.height) + 0.5)
     height = _log_density(posterior, sky.directions(column, row))
     for contour, sparse in zip(CONTOURS, (False, True), strict=True):
@@ -115,7 +130,7 @@ def _draw_contours(canvas: Canvas, sky: AllSky | Zoom, estimate: Estimate, color
         canvas.points(x + 0.5, y + 0.5, color, _CONTOUR)
 
 
-def _log_density(posterior: Posterior, directions: np.ndarray) -> np.ndarray:
+def _log_density(posterior: Density, directions: np.ndarray) -> np.ndarray:
     """The logarithm of one event's density on a map; NaN outside the sphere."""
     height: np.ndarray = posterior.log_density(directions.reshape(1, -1, 3))[0].reshape(directions.shape[:-1])
     return height
@@ -139,9 +154,15 @@ def _joined(x: np.ndarray, y: np.ndarray, canvas: Canvas) -> tuple[np.ndarray, n
     return np.where(jump, np.nan, x), y
 
 
-def _write_mark(
+def write_truth(canvas: Canvas, sky: AllSky | Zoom, direction: np.ndarray | None, palette: Palette) -> None:
+    """Write the mark of the true direction, if it is known and within the picture."""
+    write_mark(canvas, sky, direction, "×" if canvas.marker.name != "ascii" else "x", palette.truth)
+
+
+def write_mark(
     canvas: Canvas, sky: AllSky | Zoom, direction: np.ndarray | None, mark: str, color: int
 ) -> None:
+    """Write a letter at a direction, if there is one and it is within the picture."""
     if direction is None:
         return
     x, y = (float(part[0]) for part in sky.place(direction[None]))
@@ -149,6 +170,7 @@ def _write_mark(
         canvas.text(int(x // canvas.marker.across), int(y // canvas.marker.down), mark, color | BOLD)
 
 
-def _write_size(canvas: Canvas, sky: Zoom, palette: Palette) -> None:
+def write_size(canvas: Canvas, sky: Zoom, palette: Palette) -> None:
+    """Write the radius of a zoom into its corner."""
     text = f"±{np.degrees(sky.radius):.3g}°"
     canvas.text(canvas.columns - len(text), canvas.rows - 1, text, palette.label)

@@ -29,6 +29,8 @@ MOVES = (
 """Directions in which parameters move: turns (rad) and shifts along the tangents and along the direction of travel, and
 additions to the time and to the last three parameters."""
 
+_TURNS = ("turn_first", "turn_second")
+
 _ENDLESS_M = 4000.0
 """Distance before its reference point at which a track of infinite length starts."""
 
@@ -128,6 +130,10 @@ class Hypothesis:
     has_track: bool
     has_cascade: bool
     starts: bool
+
+    def of_fixed_direction(self) -> Self:
+        """Return the hypothesis with a direction that stays as it is; everything else remains free."""
+        return replace(self, moves=tuple(move for move in self.moves if MOVES[move] not in _TURNS))
 
     def light(self, model: LightModel, at: Coordinates) -> list[Expectation]:
         """Return the expectation of each source at modules of unit efficiency."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
+from torch import Tensor
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
@@ -15,10 +16,12 @@ from icereco.events.observations import Observed, Observer
 from icereco.events.reconstruction import Reconstruction
 from icereco.physics.light.light import LightModel
 from icereco.physics.likelihood.likelihood import Likelihood
-from icereco.physics.likelihood.sources import HYPOTHESES
+from icereco.physics.likelihood.observation import Observation
+from icereco.physics.likelihood.sources import HYPOTHESES, Hypothesis
 from icereco.system.processors import available_processors
+from icereco_reconstructors.likelihood.profile import DirectionProfile
 from icereco_reconstructors.likelihood.results import Part, reconstruction
-from icereco_reconstructors.likelihood.search import search
+from icereco_reconstructors.likelihood.search import Maxima, search
 from icereco_reconstructors.likelihood.seeds import first_directions, given_directions
 from icereco_reconstructors.likelihood.solutions import Solutions, joined, solutions
 from icereco_reconstructors.options import LikelihoodOptions
@@ -62,25 +65,44 @@ class LikelihoodFit:
             parts = list(pool.map(lambda piece: self._part(*piece), work))
         return reconstruction(batch, self._detector, self._hypotheses, parts)
 
+    def profile(self, batch: EventBatch) -> DirectionProfile:
+        """Return log L of one event as a function of the direction alone; see `icereco.protocols.Scannable`."""
+        (observed,) = self._observer(batch)
+        row = np.zeros(1, np.int64)
+        seen, centre = self._placed(observed, row)
+        searched = self._searched(seen, centre, first_directions(batch, self._options.seed_count))
+        solved = _solved(searched)
+        fitted = reconstruction(
+            batch, self._detector, self._hypotheses, [(row, observed.reference_ns, solved)]
+        )
+        return DirectionProfile(self._likelihood, seen, centre, searched, solved, fitted)
+
     def _part(
         self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
     ) -> Part:
-        return observed.event[rows], observed.reference_ns[rows], self._solve(observed, rows, direction)
+        solved = _solved(self._searched(*self._placed(observed, rows), direction))
+        return observed.event[rows], observed.reference_ns[rows], solved
 
-    def _solve(
-        self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
-    ) -> Solutions:
-        """Fit some of the events of a group with every hypothesis."""
+    def _placed(
+        self, observed: Observed, rows: Int[ndarray, "event"]
+    ) -> tuple[Observation, Float[Tensor, "event 3"]]:
+        """Return some of the events of a group, and the centres of their light, on the device."""
         seen = observed.observation.take(torch.from_numpy(rows)).to(self._device, torch.float32)
+        return seen, torch.from_numpy(observed.centre_m[rows]).to(self._device)
+
+    def _searched(
+        self, seen: Observation, centre_m: Float[Tensor, "event 3"], direction: Float[ndarray, "event seed 3"]
+    ) -> list[tuple[Hypothesis, Maxima]]:
+        """Search the maxima of every hypothesis from directions of origin."""
         travel = torch.from_numpy(-direction).to(self._device)
-        centre = torch.from_numpy(observed.centre_m[rows]).to(self._device)
-        found = search(self._likelihood, self._hypotheses, travel, centre, seen, self._options.hops)
-        return joined(
-            [
-                solutions(maxima, hypothesis, index)
-                for index, (maxima, hypothesis) in enumerate(zip(found, self._hypotheses, strict=True))
-            ]
-        )
+        found = search(self._likelihood, self._hypotheses, travel, centre_m, seen, self._options.hops)
+        return list(zip(self._hypotheses, found, strict=True))
+
+
+def _solved(searched: Sequence[tuple[Hypothesis, Maxima]]) -> Solutions:
+    return joined(
+        [solutions(maxima, hypothesis, index) for index, (hypothesis, maxima) in enumerate(searched)]
+    )
 
 
 def _pieces(observed: Observed, rows: Int[ndarray, "event"], seeds: int) -> list[Int[ndarray, "piece"]]:

@@ -16,11 +16,11 @@ from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 from icereco_reconstructors.likelihood.seeds import starting_points
 
-__all__ = ["Maxima", "search"]
+__all__ = ["Maxima", "Stage", "search"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
+class Stage:
     """One round of climbs.
 
     Attributes:
@@ -36,11 +36,11 @@ class _Stage:
 
 _KEPT = 5
 
-_APPROACH = (_Stage(40.0, 3, 12), _Stage(40.0, 8, 8), _Stage(15.0, 8, 6), _Stage(6.0, 8, _KEPT))
-_LAST = (_Stage(2.0, 30, _KEPT),)
+_APPROACH = (Stage(40.0, 3, 12), Stage(40.0, 8, 8), Stage(15.0, 8, 6), Stage(6.0, 8, _KEPT))
+_LAST = (Stage(2.0, 30, _KEPT),)
 """The last jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139)."""
 
-_AFTER_HOP = (_Stage(15.0, 5, 6), _Stage(6.0, 5, 3), _Stage(2.0, 8, 2), _Stage(2.0, 25, 2))
+_AFTER_HOP = (Stage(15.0, 5, 6), Stage(6.0, 5, 3), Stage(2.0, 8, 2), Stage(2.0, 25, 2))
 
 _HOPS, _HOP_SIGMAS, _HOP_LIMIT = 6, 6.0, 2.0
 """How many random steps there are at once, and how long: in standard deviations of the fitted parameters, and at most, in
@@ -156,7 +156,7 @@ def _climbs(
     hypothesis: Hypothesis,
     start: Sources,
     seen: Observation,
-    stages: Sequence[_Stage],
+    stages: Sequence[Stage],
 ) -> Maximum:
     """Climb stage by stage from some places of each event, and keep the best distinct maxima."""
     events = len(seen)

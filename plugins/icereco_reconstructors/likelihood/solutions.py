@@ -133,7 +133,7 @@ def solutions(maxima: Maxima, hypothesis: Hypothesis, index: int) -> Solutions:
         time_ns=shaped(sources.time_ns),
         log_light=shaped(sources.log_light),
         log_yield=shaped(sources.log_yield),
-        sigma_light=shaped(covariance[:, bright, bright].sqrt()),
+        sigma_light=shaped((TEMPERATURE * covariance[:, bright, bright]).sqrt()),
         converged=shaped(maxima.maximum.converged),
     )
 

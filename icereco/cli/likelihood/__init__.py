@@ -1,0 +1,1 @@
+"""`icereco likelihood` and its commands."""
