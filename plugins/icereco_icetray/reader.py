@@ -1,0 +1,135 @@
+"""IceTray's files: every sub-event (frame P) of the deep ice becomes an event."""
+
+import math
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icereco.detector.detector import Detector
+from icereco.system.log import get_logger
+from icereco_icetray.compression import CutError, read_chunks
+from icereco_icetray.events import SubEvent, SubEvents, read_sub_event
+from icereco_icetray.frames import read_frames
+from icereco_icetray.geometry import Geometry, Sensors, card_geometry, geometry_of_file
+from icereco_icetray.options import IcetrayOptions
+from icereco_icetray.table import Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["IcetrayReader"]
+
+logger = get_logger(__name__)
+
+_SUFFIXES = (".i3", ".i3.gz", ".i3.bz2", ".i3.zst", ".i3.xz")
+_GCD = re.compile(r"(?i).*(gcd|GeoCalibDetectorStatus).*")
+_EVENTS_AT_ONCE = 256
+
+
+class IcetrayReader:
+    """Reads a file, the files of a folder by name, or those that a pattern such as `level2/*.i3.zst` names."""
+
+    def __init__(self, options: IcetrayOptions | None = None) -> None:
+        self.options = options or IcetrayOptions()
+        self._reported: set[Path] = set()
+
+    def sniff(self, path: Path) -> bool:
+        """Return whether there are files of this name, or whose first bytes are those of a frame."""
+        files = self.files(path)
+        return bool(files) and all(_is_ours(file) for file in files)
+
+    def files(self, path: Path) -> list[Path]:
+        """The file, or the files of a folder or a pattern but for GCD files, by name."""
+        if path.is_file():
+            return [path]
+        entries = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
+        return sorted(entry for entry in entries if entry.name.endswith(_SUFFIXES) and not _is_gcd(entry))
+
+    def parts(self, path: Path) -> list[Path]:
+        """The files, each of which can be read separately."""
+        return self.files(path)
+
+    def count(self, path: Path) -> int:
+        """The number of sub-events that have the pulses.
+
+        Raises:
+            IcerecoError: a file is damaged, or none of its sub-events has the pulses.
+        """
+        return sum(
+            sum(1 for _ in SubEvents(file, self.options.pulses).find(read_frames(file)))
+            for file in self.files(path)
+        )
+
+    def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> "Iterator[pa.RecordBatch]":
+        """Yield the sub-events of one file after the other.
+
+        Raises:
+            IcerecoError: a file is damaged, none of its sub-events has the pulses, or its modules are not the detector's.
+        """
+        for file in self.files(path):
+            yield from self._read(file, detector, rows_per_batch)
+
+    def _read(self, file: Path, detector: Detector, rows: int) -> "Iterator[pa.RecordBatch]":
+        found = SubEvents(file, self.options.pulses)
+        events = self._events(found)
+        first = list(islice(events, _EVENTS_AT_ONCE))
+        if not first:
+            return
+        columns = self._columns(file, detector, first)
+        while first:
+            for start in range(0, len(first), rows):
+                yield columns.batch(first[start : start + rows])
+            first = list(islice(events, _EVENTS_AT_ONCE))
+        self._report(found, columns)
+
+    def _columns(self, file: Path, detector: Detector, first: list[SubEvent]) -> Columns:
+        """The columns of a file, which are those of its first events."""
+        truth = [event.truth for event in first if event.truth is not None]
+        return Columns(
+            file=file,
+            detector=detector,
+            sensors=Sensors(self._geometry(file), detector, file),
+            fits=tuple(sorted({name for event in first for name in event.fits})),
+            with_truth=bool(truth),
+            with_inelasticity=any(math.isfinite(one.inelasticity) for one in truth),
+        )
+
+    def _events(self, found: SubEvents) -> Iterator[SubEvent]:
+        for frame, header in found.find(read_frames(found.file)):
+            yield read_sub_event(frame, header, found.key or "", self.options.fits, found.file)
+
+    def _geometry(self, file: Path) -> Geometry:
+        """That of the option, of the file itself, or of a GCD file in its folder; else the card."""
+        if self.options.gcd is not None:
+            return geometry_of_file(self.options.gcd)
+        beside = next((entry for entry in sorted(file.parent.iterdir()) if _is_gcd(entry)), None)
+        return card_geometry() if beside is None else geometry_of_file(beside)
+
+    def _report(self, found: SubEvents, columns: Columns) -> None:
+        """Say once for each file what was read and what was left out."""
+        if found.file in self._reported:
+            return
+        self._reported.add(found.file)
+        lacks = [f"{count} sub-events {name}" for name, count in sorted(found.left_out.items())]
+        if found.without_pulses:
+            lacks.append(f"{found.without_pulses} sub-events without these pulses")
+        if columns.icetop:
+            lacks.append(f"{columns.icetop} pulses of IceTop")
+        left_out = f"; left out: {', '.join(lacks)}" if lacks else ""
+        logger.info("%s: %d events with the pulses %s%s", found.file, found.events, found.key, left_out)
+
+
+def _is_gcd(file: Path) -> bool:
+    return file.name.endswith(_SUFFIXES) and _GCD.fullmatch(file.name) is not None
+
+
+def _is_ours(file: Path) -> bool:
+    if file.name.endswith(_SUFFIXES):
+        return True
+    try:
+        first = next(read_chunks(file, 4), b"")
+    except (OSError, CutError):
+        return False
+    return first == b"[i3]"
