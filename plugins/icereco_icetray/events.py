@@ -59,6 +59,7 @@ class SubEvents:
         left_out: frames P of streams that hold no event of the deep ice, by stream.
         without_pulses: frames P that lack the key of the pulses.
         events: frames P that are events.
+        geometry: the frame with the geometry before the first event, if the file has one.
     """
 
     file: Path
@@ -66,6 +67,7 @@ class SubEvents:
     left_out: Counter[str] = field(default_factory=Counter)
     without_pulses: int = 0
     events: int = 0
+    geometry: Frame | None = None
     _candidates: Counter[str] = field(default_factory=Counter)
 
     def find(self, frames: Iterable[Frame]) -> Iterator[tuple[Mixed, EventHeader]]:
@@ -75,6 +77,8 @@ class SubEvents:
             IcerecoError: the file is damaged, or none of its sub-events has the pulses; lists what there is instead.
         """
         for frame in Mixer().mix(frames):
+            if frame.own.stream == "G" and not self.events:
+                self.geometry = frame.own
             header = self.header(frame)
             if header is not None:
                 yield frame, header

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icereco.errors import IcerecoError
+from icereco_icetray.alerts import alert_chunks, is_alert
 from icereco_icetray.compression import CutError, read_chunks
 
 __all__ = ["Frame", "frames_of", "read_frames"]
@@ -80,12 +81,12 @@ class _ShortError(Exception):
 
 
 def read_frames(path: Path) -> Iterator[Frame]:
-    """Yield the frames of a file in order. Memory does not grow with their number.
+    """Yield the frames of a file, or of an alert, in order. Memory does not grow with their number.
 
     Raises:
         IcerecoError: the file is cut or damaged, after its last whole frame; or is older than frames of version 5.
     """
-    return frames_of(read_chunks(path), path)
+    return frames_of(alert_chunks(path) if is_alert(path) else read_chunks(path), path)
 
 
 def frames_of(chunks: Iterator[bytes], path: Path) -> Iterator[Frame]:

@@ -12,10 +12,18 @@ from icereco.detector.detector import Detector, load_detector
 from icereco.detector.sensor_finder import SensorFinder, finder_for
 from icereco.errors import IcerecoError
 from icereco_icetray.archive import Archive, BlobError
-from icereco_icetray.frames import read_frames
+from icereco_icetray.frames import Frame, read_frames
 from icereco_icetray.pulses import om_key, parts_of_key
 
-__all__ = ["DEEPEST_OM", "Geometry", "Sensors", "card_geometry", "geometry_of_file", "read_geometry"]
+__all__ = [
+    "DEEPEST_OM",
+    "Geometry",
+    "Sensors",
+    "card_geometry",
+    "geometry_of_file",
+    "geometry_of_frame",
+    "read_geometry",
+]
 
 DEEPEST_OM = 60
 """Modules with higher numbers are in the tanks of IceTop."""
@@ -56,12 +64,24 @@ def geometry_of_file(path: Path) -> Geometry:
     if not path.is_file():
         raise IcerecoError(f"{path}: no such file, from which to take the geometry")
     for frame in read_frames(path):
-        if frame.stream == "G" and _KEY in frame.slots:
-            try:
-                return read_geometry(frame.blob(_KEY), str(path))
-            except BlobError as error:
-                raise IcerecoError(f"{path}: frame {frame.number}: {_KEY}: {error}") from None
+        geometry = geometry_of_frame(frame, path)
+        if geometry is not None:
+            return geometry
     raise IcerecoError(f"{path}: has no frame G with an {_KEY}, so it is not a GCD file")
+
+
+def geometry_of_frame(frame: Frame, path: Path) -> Geometry | None:
+    """That of a frame G of a file; None if it has none, as those of alerts.
+
+    Raises:
+        IcerecoError: it is damaged, or of a version that is not supported.
+    """
+    if frame.stream != "G" or _KEY not in frame.slots:
+        return None
+    try:
+        return read_geometry(frame.blob(_KEY), str(path))
+    except BlobError as error:
+        raise IcerecoError(f"{path}: frame {frame.number}: {_KEY}: {error}") from None
 
 
 def read_geometry(blob: bytes, source: str) -> Geometry:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
+from icereco_icetray.alerts import is_alert
+from icereco_icetray.checksum import is_intact
 from icereco_icetray.compression import CutError, read_chunks
 from icereco_icetray.events import SubEvent, SubEvents, read_sub_event
 from icereco_icetray.frames import read_frames
-from icereco_icetray.geometry import Geometry, Sensors, card_geometry, geometry_of_file
+from icereco_icetray.geometry import Geometry, Sensors, card_geometry, geometry_of_file, geometry_of_frame
 from icereco_icetray.options import IcetrayOptions
 from icereco_icetray.table import Columns
 
@@ -45,7 +48,7 @@ class IcetrayReader:
         if path.is_file():
             return [path]
         entries = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
-        return sorted(entry for entry in entries if entry.name.endswith(_SUFFIXES) and not _is_gcd(entry))
+        return sorted(entry for entry in entries if _is_ours(entry) and not _is_gcd(entry))
 
     def parts(self, path: Path) -> list[Path]:
         """The files, each of which can be read separately."""
@@ -62,6 +65,25 @@ class IcetrayReader:
             for file in self.files(path)
         )
 
+    def preface(self, path: Path) -> str | None:
+        """The option with which the files after a GCD file are read; None for any other file."""
+        if not path.is_file() or not (_is_gcd(path) or _is_geometry(path)):
+            return None
+        return f"gcd={path.resolve()}"
+
+    def damaged(self, path: Path) -> list[str]:
+        """The frames that differ from their checksums.
+
+        Raises:
+            IcerecoError: a file is cut, or what is in it are not frames.
+        """
+        return [
+            f"{file}: frame {frame.number}, of stream {frame.stream}"
+            for file in self.files(path)
+            for frame in read_frames(file)
+            if not is_intact(frame)
+        ]
+
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> "Iterator[pa.RecordBatch]":
         """Yield the sub-events of one file after the other.
 
@@ -77,20 +99,21 @@ class IcetrayReader:
         first = list(islice(events, _EVENTS_AT_ONCE))
         if not first:
             return
-        columns = self._columns(file, detector, first)
+        columns = self._columns(found, detector, first)
         while first:
             for start in range(0, len(first), rows):
                 yield columns.batch(first[start : start + rows])
             first = list(islice(events, _EVENTS_AT_ONCE))
         self._report(found, columns)
 
-    def _columns(self, file: Path, detector: Detector, first: list[SubEvent]) -> Columns:
+    def _columns(self, found: SubEvents, detector: Detector, first: list[SubEvent]) -> Columns:
         """The columns of a file, which are those of its first events."""
+        file = found.file
         truth = [event.truth for event in first if event.truth is not None]
         return Columns(
             file=file,
             detector=detector,
-            sensors=Sensors(self._geometry(file), detector, file),
+            sensors=Sensors(self._geometry(found), detector, file),
             fits=tuple(sorted({name for event in first for name in event.fits})),
             with_truth=bool(truth),
             with_inelasticity=any(math.isfinite(one.inelasticity) for one in truth),
@@ -100,11 +123,14 @@ class IcetrayReader:
         for frame, header in found.find(read_frames(found.file)):
             yield read_sub_event(frame, header, found.key or "", self.options.fits, found.file)
 
-    def _geometry(self, file: Path) -> Geometry:
+    def _geometry(self, found: SubEvents) -> Geometry:
         """That of the option, of the file itself, or of a GCD file in its folder; else the card."""
         if self.options.gcd is not None:
             return geometry_of_file(self.options.gcd)
-        beside = next((entry for entry in sorted(file.parent.iterdir()) if _is_gcd(entry)), None)
+        own = None if found.geometry is None else geometry_of_frame(found.geometry, found.file)
+        if own is not None:
+            return own
+        beside = next((entry for entry in sorted(found.file.parent.iterdir()) if _is_gcd(entry)), None)
         return card_geometry() if beside is None else geometry_of_file(beside)
 
     def _report(self, found: SubEvents, columns: Columns) -> None:
@@ -126,10 +152,25 @@ def _is_gcd(file: Path) -> bool:
 
 
 def _is_ours(file: Path) -> bool:
-    if file.name.endswith(_SUFFIXES):
+    if file.name.endswith(_SUFFIXES) or is_alert(file):
         return True
+    if file.suffix:
+        return False
     try:
         first = next(read_chunks(file, 4), b"")
     except (OSError, CutError):
         return False
     return first == b"[i3]"
+
+
+def _is_geometry(file: Path) -> bool:
+    """Whether a file has a geometry, and no event."""
+    streams = set[str]()
+    try:
+        for frame in read_frames(file):
+            streams.add(frame.stream)
+            if streams & {"Q", "P"} or (frame.stream not in "IG" and "G" not in streams):
+                return False
+    except IcerecoError:
+        return False
+    return "G" in streams
