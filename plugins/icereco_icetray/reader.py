@@ -1,8 +1,10 @@
 """IceTray's files: every sub-event (frame P) of the deep ice becomes an event."""
 
+import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ from icereco_icetray.frames import read_frames
 from icereco_icetray.geometry import Geometry, Sensors, card_geometry, geometry_of_file, geometry_of_frame
 from icereco_icetray.options import IcetrayOptions
 from icereco_icetray.table import Columns
+from icereco_icetray.write_back import AnnotatedCopy, annotated_copy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,6 +87,21 @@ class IcetrayReader:
             if not is_intact(frame)
         ]
 
+    def annotated(
+        self, paths: Sequence[Path], output: Path, method: str
+    ) -> AbstractContextManager[AnnotatedCopy]:
+        """Open a copy of all files, in which each sub-event gets what a method says of it (`write_back.py`).
+
+        Raises:
+            IcerecoError: the output would not be an .i3 file.
+        """
+        if not output.name.endswith(_SUFFIXES):
+            raise IcerecoError(
+                f"{output}: give a name that ends with {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} with -o"
+            )
+        files = [file for path in paths for file in self.files(path)]
+        return annotated_copy(files, self.options.pulses, output, method)
+
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> "Iterator[pa.RecordBatch]":
         """Yield the sub-events of one file after the other.
 
@@ -134,17 +152,19 @@ class IcetrayReader:
         return card_geometry() if beside is None else geometry_of_file(beside)
 
     def _report(self, found: SubEvents, columns: Columns) -> None:
-        """Say once for each file what was read and what was left out."""
+        """Say once for each file what was read and left out; of hundreds of files only of the first, or of what is amiss."""
         if found.file in self._reported:
             return
+        level = logging.DEBUG if self._reported else logging.INFO
         self._reported.add(found.file)
         lacks = [f"{count} sub-events {name}" for name, count in sorted(found.left_out.items())]
         if found.without_pulses:
+            level = logging.WARNING
             lacks.append(f"{found.without_pulses} sub-events without these pulses")
         if columns.icetop:
             lacks.append(f"{columns.icetop} pulses of IceTop")
         left_out = f"; left out: {', '.join(lacks)}" if lacks else ""
-        logger.info("%s: %d events with the pulses %s%s", found.file, found.events, found.key, left_out)
+        logger.log(level, "%s: %d events with the pulses %s%s", found.file, found.events, found.key, left_out)
 
 
 def _is_gcd(file: Path) -> bool:

@@ -10,6 +10,8 @@ from icereco.errors import IcerecoError, did_you_mean
 
 __all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 
+_PATTERN = frozenset("*?[")
+
 
 def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
     """Whether the file is of this reader; a reader that fails is left out, so that the other readers still work."""
@@ -27,12 +29,12 @@ def first_line(error: Exception) -> str:
 
 
 def require_exists(path: Path) -> None:
-    """Check that there is such a file or folder.
+    """Check that there is such a file or folder, or one that a pattern such as `level2/*.i3.zst` names.
 
     Raises:
         IcerecoError: there is none; with the nearest name.
     """
-    if path.exists():
+    if path.exists() or (_PATTERN & set(path.name) and any(path.parent.glob(path.name))):
         return
     parent = path.parent
     if not parent.is_dir():
