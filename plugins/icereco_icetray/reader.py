@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,18 +39,20 @@ class IcetrayReader:
     def __init__(self, options: IcetrayOptions | None = None) -> None:
         self.options = options or IcetrayOptions()
         self._reported: set[Path] = set()
+        self._geometries: dict[Path, Geometry] = {}
 
     def sniff(self, path: Path) -> bool:
         """Return whether there are files of this name, or whose first bytes are those of a frame."""
-        files = self.files(path)
-        return bool(files) and all(_is_ours(file) for file in files)
+        return (
+            _begins_with_a_frame(path) if path.is_file() and not _is_named(path) else bool(self.files(path))
+        )
 
     def files(self, path: Path) -> list[Path]:
         """The file, or the files of a folder or a pattern but for GCD files, by name."""
         if path.is_file():
             return [path]
         entries = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
-        return sorted(entry for entry in entries if _is_ours(entry) and not _is_gcd(entry))
+        return sorted(entry for entry in entries if _is_named(entry) and not _is_gcd(entry))
 
     def parts(self, path: Path) -> list[Path]:
         """The files, each of which can be read separately."""
@@ -113,16 +114,13 @@ class IcetrayReader:
 
     def _read(self, file: Path, detector: Detector, rows: int) -> "Iterator[pa.RecordBatch]":
         found = SubEvents(file, self.options.pulses)
-        events = self._events(found)
-        first = list(islice(events, _EVENTS_AT_ONCE))
-        if not first:
-            return
-        columns = self._columns(found, detector, first)
-        while first:
-            for start in range(0, len(first), rows):
-                yield columns.batch(first[start : start + rows])
-            first = list(islice(events, _EVENTS_AT_ONCE))
-        self._report(found, columns)
+        columns: Columns | None = None
+        for block in _blocks(self._events(found)):
+            columns = columns or self._columns(found, detector, block)
+            for start in range(0, len(block), rows):
+                yield columns.batch(block[start : start + rows])
+        if columns is not None:
+            self._report(found, columns)
 
     def _columns(self, found: SubEvents, detector: Detector, first: list[SubEvent]) -> Columns:
         """The columns of a file, which are those of its first events."""
@@ -144,12 +142,18 @@ class IcetrayReader:
     def _geometry(self, found: SubEvents) -> Geometry:
         """That of the option, of the file itself, or of a GCD file in its folder; else the card."""
         if self.options.gcd is not None:
-            return geometry_of_file(self.options.gcd)
+            return self._of_file(self.options.gcd)
         own = None if found.geometry is None else geometry_of_frame(found.geometry, found.file)
         if own is not None:
             return own
         beside = next((entry for entry in sorted(found.file.parent.iterdir()) if _is_gcd(entry)), None)
-        return card_geometry() if beside is None else geometry_of_file(beside)
+        return card_geometry() if beside is None else self._of_file(beside)
+
+    def _of_file(self, path: Path) -> Geometry:
+        """The geometry of a GCD file, which is read once for all files that need it."""
+        if path not in self._geometries:
+            self._geometries[path] = geometry_of_file(path)
+        return self._geometries[path]
 
     def _report(self, found: SubEvents, columns: Columns) -> None:
         """Say once for each file what was read and left out; of hundreds of files only of the first, or of what is amiss."""
@@ -167,20 +171,37 @@ class IcetrayReader:
         logger.log(level, "%s: %d events with the pulses %s%s", found.file, found.events, found.key, left_out)
 
 
+def _blocks(events: Iterator[SubEvent]) -> Iterator[list[SubEvent]]:
+    """Events in blocks; those before a damaged place come before its error."""
+    block = list[SubEvent]()
+    try:
+        for event in events:
+            block.append(event)
+            if len(block) == _EVENTS_AT_ONCE:
+                yield block
+                block = []
+    except IcerecoError:
+        if block:
+            yield block
+        raise
+    if block:
+        yield block
+
+
 def _is_gcd(file: Path) -> bool:
     return file.name.endswith(_SUFFIXES) and _GCD.fullmatch(file.name) is not None
 
 
-def _is_ours(file: Path) -> bool:
-    if file.name.endswith(_SUFFIXES) or is_alert(file):
-        return True
-    if file.suffix:
-        return False
+def _is_named(file: Path) -> bool:
+    """Whether a file has the name of one, or is an alert."""
+    return file.name.endswith(_SUFFIXES) or is_alert(file)
+
+
+def _begins_with_a_frame(file: Path) -> bool:
     try:
-        first = next(read_chunks(file, 4), b"")
+        return next(read_chunks(file, 4), b"") == b"[i3]"
     except (OSError, CutError):
         return False
-    return first == b"[i3]"
 
 
 def _is_geometry(file: Path) -> bool:

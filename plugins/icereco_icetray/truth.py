@@ -30,7 +30,7 @@ _WEIGHTS = ("I3MCWeightDict",)
 _CURRENTS = {1.0: 1.0, 2.0: 0.0}
 _PRIMARY_SHAPE = 10
 _USUAL = re.compile(
-    r"(MPEFit|SPEFit2)(IC|_HV)?|SplineMPE(IC)?|OnlineL2_(BestFit|SplineMPE)|l2_online_(BestFit|SplineMPE)|"
+    r"icereco_\w+|(MPEFit|SPEFit2)(IC|_HV)?|SplineMPE(IC)?|OnlineL2_(BestFit|SplineMPE)|l2_online_(BestFit|SplineMPE)|"
     r"HESE_(SPEFit2|CascadeLlhVertexFit)|L7_reconstructed_neutrino|(Millipede|Monopod|Taupede|EventGenerator)\w*Fit\w*"
 )
 """The last and best fits of a chain; level 5 has eighty others, of halves of the pulses or with several energies."""

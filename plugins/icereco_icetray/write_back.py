@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def annotated_copy(
 class AnnotatedCopy:
     """Copies frames up to the sub-event of each row that is written."""
 
-    def __init__(self, files: Sequence[Path], pulses: str | None, output: BinaryIO, method: str) -> None:
+    def __init__(self, files: Sequence[Path], pulses: str | None, output: Any, method: str) -> None:
         self._frames = _frames(files, pulses)
         self._output = output
         self._key = f"icereco_{re.sub('[^A-Za-z0-9_]', '_', method)}"
