@@ -177,4 +177,5 @@ class Sensors:
                 f"not in {self.geometry.source}; the GCD file of this production has their positions: "
                 "--reader icetray:gcd=PATH, with --detector for a card that has them"
             )
-        return self.geometry.place_m[at]
+        place: ndarray = self.geometry.place_m[at]
+        return place

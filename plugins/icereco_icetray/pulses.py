@@ -61,7 +61,8 @@ class PulseMap:
 
 def om_key(string: ndarray, om: ndarray, pmt: ndarray) -> Int[ndarray, "module"]:
     """One number for (string, om, pmt), in the order of IceTray's OMKey."""
-    return string.astype(np.int64) * _STRING_STEP + om.astype(np.int64) * _OM_STEP + pmt
+    key: ndarray = string.astype(np.int64) * _STRING_STEP + om.astype(np.int64) * _OM_STEP + pmt
+    return key
 
 
 def parts_of_key(key: Int[ndarray, "module"]) -> tuple[ndarray, ndarray, ndarray]:

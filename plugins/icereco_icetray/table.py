@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns"]
 
-_NOTHING = Simulated(*[float("nan")] * 3, 0, (float("nan"),) * 3, float("nan"), float("nan"))
+_NAN = float("nan")
+_NOTHING = Simulated(_NAN, _NAN, _NAN, 0, (_NAN, _NAN, _NAN), _NAN, _NAN)
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Columns:
         return {**columns, "kind": kinds, **{f"vertex_{axis}": vertex[:, i] for i, axis in enumerate("xyz")}}
 
     def _fits(self, events: Sequence[SubEvent]) -> dict[str, ndarray]:
-        nowhere = (float("nan"), float("nan"))
+        nowhere = (_NAN, _NAN)
         angles = {name: np.array([one.fits.get(name, nowhere) for one in events]) for name in self.fits}
         return {
             f"fit_{name}_{angle}": columns[:, i]

@@ -55,8 +55,16 @@ class Tree:
         one = self.particles[index]
         zenith, azimuth = map(float, one["angles"])
         x, y, z = map(float, one["place"])
-        numbers = (int(one[name]) for name in ("pdg", "shape", "status"))
-        return Particle(*numbers, (x, y, z), zenith, azimuth, float(one["energy"]), int(one["location"]))
+        return Particle(
+            pdg=int(one["pdg"]),
+            shape=int(one["shape"]),
+            fit_status=int(one["status"]),
+            position_m=(x, y, z),
+            zenith=zenith,
+            azimuth=azimuth,
+            energy_gev=float(one["energy"]),
+            location=int(one["location"]),
+        )
 
     def __len__(self) -> int:
         return len(self.particles)

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,11 @@ def small_file(tmp_path) -> Path:
 def invoke(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def messages(caplog, monkeypatch):
+    """What is logged, also after the command line has taken the log over."""
+    monkeypatch.setattr(logging.getLogger("icereco"), "propagate", True)
+    caplog.set_level(logging.INFO, logger="icereco")
+    return caplog

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ def superdst(readouts: Sequence[tuple[int, int, bool, Sequence[tuple[int, int, i
 
 def _runs(widths: Sequence[int]) -> list[int]:
     """Every code once: neighbours must differ, as a repeated byte would be another digit of the run length."""
-    assert all(first != second for first, second in zip(widths, widths[1:], strict=False)), widths
+    assert all(first != second for first, second in pairwise(widths)), widths
     return list(widths)
 
 

@@ -1,6 +1,5 @@
 """The reader of .i3 files: which frames are events, which pulses, whose truth, where the modules are."""
 
-import logging
 import math
 import struct
 
@@ -115,22 +114,18 @@ def test_simulations_without_numbers_of_files_have_ids_of_their_own(tmp_path, th
     assert len({row["event_id"] for row in rows(tmp_path)}) == 4
 
 
-def test_splits_without_deep_events_are_left_out_and_counted(tmp_path, three_pulses, caplog):
-    frames = [*event_frames(three_pulses)]
-    for stream in ("NullSplit", "IceTopSplit", "NullSplit"):
-        frames.append(frame("P", {HEADER: (HEADER, header(stream=stream))}))
-    with caplog.at_level(logging.INFO, logger="icereco"):
-        logging.getLogger("icereco").propagate = True
-        assert len(rows(write(tmp_path / "a.i3", frames))) == 1
-    assert "1 sub-events IceTopSplit, 2 sub-events NullSplit" in caplog.text
+def test_splits_without_deep_events_are_left_out_and_counted(tmp_path, three_pulses, messages):
+    others = ("NullSplit", "IceTopSplit", "NullSplit")
+    frames = [frame("P", {HEADER: (HEADER, header(stream=stream))}) for stream in others]
+    frames += event_frames(three_pulses)
+    assert len(rows(write(tmp_path / "a.i3", frames))) == 1
+    assert "1 sub-events IceTopSplit, 2 sub-events NullSplit" in messages.text
 
 
-def test_frames_without_the_pulses_are_skipped_and_counted(tmp_path, three_pulses, caplog):
+def test_frames_without_the_pulses_are_skipped_and_counted(tmp_path, three_pulses, messages):
     frames = event_frames(three_pulses) + event_frames(three_pulses, key="Others", event=2)
-    with caplog.at_level(logging.WARNING, logger="icereco"):
-        logging.getLogger("icereco").propagate = True
-        assert len(rows(write(tmp_path / "a.i3", frames))) == 1
-    assert "1 sub-events without these pulses" in caplog.text
+    assert len(rows(write(tmp_path / "a.i3", frames))) == 1
+    assert "1 sub-events without these pulses" in messages.text
 
 
 def test_pulses_are_chosen_by_their_name(tmp_path, three_pulses):
@@ -203,13 +198,11 @@ def test_superdst_is_read_with_every_overflow(tmp_path):
     assert row["auxiliary"] == [False, False, False, True, True]
 
 
-def test_modules_of_icetop_are_left_out_and_counted(tmp_path, three_pulses, caplog):
+def test_modules_of_icetop_are_left_out_and_counted(tmp_path, three_pulses, messages):
     surface = {**three_pulses, (21, 61, 0): [(1.0, 1.0, 8.0, 1)] * 2}
-    with caplog.at_level(logging.INFO, logger="icereco"):
-        logging.getLogger("icereco").propagate = True
-        row = one(write(tmp_path / "a.i3", event_frames(surface)))
+    row = one(write(tmp_path / "a.i3", event_frames(surface)))
     assert row["first_pulse_ns"] == 9_990.25
-    assert "2 pulses of IceTop" in caplog.text
+    assert "2 pulses of IceTop" in messages.text
 
 
 def test_an_event_without_pulses_keeps_its_place(tmp_path, three_pulses):
