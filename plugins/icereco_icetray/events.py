@@ -3,6 +3,7 @@
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,9 @@ _DEFAULTS = (
 """Whole readouts of a sub-event with their noise, as of Kaggle's events; later ones where there is no split."""
 _STREAMS_LEFT_OUT = ("NullSplit", "IceTopSplit")
 _HEADER = "I3EventHeader"
-_FRAMES_LISTED = 100
+_FRAMES_LISTED = 20
+_DAMAGE = (BlobError, ValueError, IndexError, OverflowError, MemoryError, struct.error)
+"""What a damaged blob raises."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,8 @@ class SubEvents:
     without_pulses: int = 0
     events: int = 0
     geometry: Frame | None = None
-    _candidates: Counter[str] = field(default_factory=Counter)
+    _frames_of: Counter[str] = field(default_factory=Counter)
+    _pulses_of: Counter[str] = field(default_factory=Counter)
 
     def find(self, frames: Iterable[Frame]) -> Iterator[tuple[Mixed, EventHeader]]:
         """Yield the frames P that are events, each with its parents, and their headers; no pulse is read.
@@ -108,22 +112,25 @@ class SubEvents:
     def _count_missing(self, frame: Mixed) -> None:
         self.without_pulses += 1
         if self.without_pulses <= _FRAMES_LISTED:
-            self._candidates.update(frame.keys_of(PULSE_CLASSES))
+            for key in frame.keys_of(PULSE_CLASSES):
+                with suppress(*_DAMAGE):
+                    self._pulses_of[key] += len(frame.pulses(key))
+                    self._frames_of[key] += 1
 
     def _nothing_to_read(self) -> IcerecoError:
         wanted = repr(self.key) if self.key else f"any of {', '.join(_DEFAULTS)}"
-        looked_at = min(self.without_pulses, _FRAMES_LISTED)
         listed = ", ".join(
-            f"{key} (in {count} of {looked_at} frames)" for key, count in sorted(self._candidates.items())
+            f"{key} ({pulses} pulses in {self._frames_of[key]} sub-events)"
+            for key, pulses in sorted(self._pulses_of.items())
         )
-        hint = did_you_mean(self.key, list(self._candidates)) if self.key else ""
+        hint = did_you_mean(self.key, list(self._pulses_of)) if self.key else ""
         advice = (
-            f"it has: {listed}; choose with --reader icetray:pulses=NAME"
+            f"choose others with --reader icetray:pulses=NAME; it has: {listed}"
             if listed
-            else "nor any other pulses"
+            else "nor any others"
         )
         return IcerecoError(
-            f"{self.file}: none of its {self.without_pulses} sub-events has pulses {wanted}{hint}; {advice}"
+            f"{self.file}: none of its {self.without_pulses} sub-events has the pulses {wanted}; {advice}{hint}"
         )
 
 
@@ -156,6 +163,6 @@ class _explaining:  # noqa: N801 -- reads as the context manager that it is; a g
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (BlobError, ValueError, IndexError, OverflowError, MemoryError, struct.error)):
+        if isinstance(error, _DAMAGE):
             file, number, what = self._place
             raise IcerecoError(f"{file}: frame {number}, {what}: cannot be read: {error}") from None

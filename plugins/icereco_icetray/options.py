@@ -19,8 +19,8 @@ class IcetrayOptions(BaseModel):
     )
     fits: str = Field(
         default="usual",
-        description="official reconstructions to compare with, by their keys: usual, all, or names joined by +, such as "
-        "SplineMPE+MPEFit",
+        description="official reconstructions to compare with, by their keys: usual, all, none, or names joined by +, "
+        "such as SplineMPE+MPEFit",
     )
     gcd: Path | None = Field(
         default=None,

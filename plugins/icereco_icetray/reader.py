@@ -1,7 +1,6 @@
 """IceTray's files: every sub-event (frame P) of the deep ice becomes an event."""
 
 import logging
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from icereco_icetray.frames import read_frames
 from icereco_icetray.geometry import Geometry, Sensors, card_geometry, geometry_of_file, geometry_of_frame
 from icereco_icetray.options import IcetrayOptions
 from icereco_icetray.table import Columns
+from icereco_icetray.truth import named_fits
 from icereco_icetray.write_back import AnnotatedCopy, annotated_copy
 
 if TYPE_CHECKING:
@@ -125,14 +125,13 @@ class IcetrayReader:
     def _columns(self, found: SubEvents, detector: Detector, first: list[SubEvent]) -> Columns:
         """The columns of a file, which are those of its first events."""
         file = found.file
-        truth = [event.truth for event in first if event.truth is not None]
+        named = named_fits(self.options.fits)
         return Columns(
             file=file,
             detector=detector,
             sensors=Sensors(self._geometry(found), detector, file),
-            fits=tuple(sorted({name for event in first for name in event.fits})),
-            with_truth=bool(truth),
-            with_inelasticity=any(math.isfinite(one.inelasticity) for one in truth),
+            fits=tuple(named or sorted({name for event in first for name in event.fits})),
+            with_truth=any(event.truth is not None for event in first),
         )
 
     def _events(self, found: SubEvents) -> Iterator[SubEvent]:

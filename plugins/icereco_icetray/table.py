@@ -36,7 +36,6 @@ class Columns:
         sensors: finds the sensors of modules.
         fits: names of the official fits, of the first events.
         with_truth: whether there is truth, in the first events.
-        with_inelasticity: whether the truth has it.
         icetop: pulses of IceTop that were left out so far.
     """
 
@@ -45,7 +44,6 @@ class Columns:
     sensors: Sensors
     fits: tuple[str, ...]
     with_truth: bool
-    with_inelasticity: bool
     icetop: int = 0
 
     def batch(self, events: Sequence[SubEvent]) -> "pa.RecordBatch":
@@ -82,8 +80,7 @@ class Columns:
         if not self.with_truth:
             return {}
         truth = [one.truth or _NOTHING for one in events]
-        names = ["azimuth", "zenith", "energy_gev", "charged_current", "pdg"]
-        names += ["inelasticity"] * self.with_inelasticity
+        names = ("azimuth", "zenith", "energy_gev", "inelasticity", "charged_current", "pdg")
         columns = {name: np.array([getattr(one, name) for one in truth], np.float64) for name in names}
         columns["energy"] = columns.pop("energy_gev")
         columns["pdg"][columns["pdg"] == 0] = np.nan

@@ -22,7 +22,7 @@ from icereco_icetray.objects import (
 )
 from icereco_icetray.tree import read_tree
 
-__all__ = ["Simulated", "official_fits", "simulated"]
+__all__ = ["Simulated", "named_fits", "official_fits", "simulated"]
 
 _PRIMARIES = ("MCInIcePrimary", "MCPrimary1", "MCPrimary", "NuGPrimary", "PolyplopiaPrimary")
 _TREES = ("I3MCTree_preMuonProp", "I3MCTree", "I3LinearizedMCTree")
@@ -132,19 +132,22 @@ def _interaction(frame: Mixed) -> tuple[float, float, float]:
     return math.nan, math.nan, math.nan
 
 
+def named_fits(wanted: str) -> list[str]:
+    """The fits that are wanted by their names, whether or not they are there; empty for "usual", "all" and "none"."""
+    return [] if wanted in _GROUPS else wanted.split("+")
+
+
 def official_fits(frame: Mixed, wanted: str) -> dict[str, tuple[float, float]]:
     """Azimuth and zenith of the reconstructions of a sub-event that ended well, by key.
 
     Args:
         frame: the sub-event.
-        wanted: "usual", "all", or keys joined by "+".
+        wanted: "usual", "all", "none", or keys joined by "+".
     """
     own, fits = frame.own, {}
-    names = wanted.split("+")
+    chosen = _GROUPS.get(wanted) or named_fits(wanted).__contains__
     for key, (start, stop) in own.slots.items():
-        if stop - start != PARTICLE_BYTES or not (
-            key in names if wanted not in _GROUPS else _GROUPS[wanted](key)
-        ):
+        if stop - start != PARTICLE_BYTES or not chosen(key):
             continue
         values = particle_fields(own.data[start:stop])
         if values is None or values[2] != FIT_OK or values[1] == _PRIMARY_SHAPE:
@@ -158,4 +161,5 @@ def official_fits(frame: Mixed, wanted: str) -> dict[str, tuple[float, float]]:
 _GROUPS = {
     "usual": lambda key: _USUAL.fullmatch(key) is not None,
     "all": lambda key: _MC.fullmatch(key) is None,
+    "none": lambda _key: False,
 }

@@ -139,9 +139,9 @@ def test_pulses_that_are_nowhere_are_refused_with_what_there_is(tmp_path, three_
     path = write(tmp_path / "a.i3", event_frames(three_pulses))
     message = complaint(path, "icetray:pulses=SplitInIcePulse")
     assert "did you mean 'SplitInIcePulses'" in message
-    assert "InIcePulses (in 1 of 1 frames), SplitInIcePulses (in 1 of 1 frames)" in message
+    assert "InIcePulses (4 pulses in 1 sub-events), SplitInIcePulses (4 pulses in 1 sub-events)" in message
     other = {HEADER: (HEADER, header()), "Mine": ("", pulse_map(three_pulses))}
-    assert "Mine (in 1 of 1 frames)" in complaint(write(tmp_path / "b.i3", [frame("P", other)]))
+    assert "Mine (4 pulses in 1 sub-events)" in complaint(write(tmp_path / "b.i3", [frame("P", other)]))
 
 
 def test_masks_choose_through_masks_unions_and_empty_modules(tmp_path):
@@ -299,6 +299,8 @@ def test_fits_that_ended_well_are_columns_and_the_others_null(tmp_path, three_pu
     assert second["fit_MPEFit_zenith"] is None
     assert "fit_Mine_zenith" not in first
     assert rows(path, "icetray:fits=all")[0]["fit_Mine_zenith"] == 0.1
+    assert rows(path, "icetray:fits=Absent")[0]["fit_Absent_zenith"] is None
+    assert not any("fit" in name for name in rows(path, "icetray:fits=none")[0])
     assert set(rows(path, "icetray:fits=Mine")[0]) & {"fit_Mine_zenith", "fit_MPEFit_zenith"} == {
         "fit_Mine_zenith"
     }

@@ -7,10 +7,9 @@ import pyarrow.parquet as pq
 
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.system.files import is_there
 
 __all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
-
-_PATTERN = frozenset("*?[")
 
 
 def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
@@ -29,12 +28,12 @@ def first_line(error: Exception) -> str:
 
 
 def require_exists(path: Path) -> None:
-    """Check that there is such a file or folder, or one that a pattern such as `level2/*.i3.zst` names.
+    """Check that there is such a file or folder (`icereco.system.files.is_there`).
 
     Raises:
         IcerecoError: there is none; with the nearest name.
     """
-    if path.exists() or (_PATTERN & set(path.name) and any(path.parent.glob(path.name))):
+    if is_there(path):
         return
     parent = path.parent
     if not parent.is_dir():
