@@ -2,6 +2,7 @@
 
 import math
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -366,6 +367,21 @@ def test_frames_see_the_last_of_every_other_stream_but_of_p_and_i(small_file):
     for mixed in Mixer().mix(_frames(small_file)):
         seen = [(parent.stream, parent.number) for parent in mixed.parents]
         assert seen == ([("Q", mixed.own.number - 1)] if mixed.own.stream == "P" else [])
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, three_pulses):
+    def peak(copies: int) -> int:
+        path = write(
+            tmp_path / f"{copies}.i3.zst",
+            [b"".join(event_frames(three_pulses, {"Big": ("", bytes(50_000))}))] * copies,
+        )
+        tracemalloc.start()
+        assert sum(1 for _ in Mixer().mix(_frames(path))) == 2 * copies
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(800) < 1.2 * peak(100), "40 MB and 5 MB"
 
 
 def _frames(path):
