@@ -1,12 +1,14 @@
 """The protocol of each kind of component. Factories are called with the options first, then what the kind needs.
 
 Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
-`LimitsPulses`, a reader may be `Divisible`, an aggregator or encoder may ask for the raw batch (`takes_batch`), and a
-reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one with a likelihood may be `Scannable`.
+`LimitsPulses`, a reader may be `Divisible`, `Checksummed`, `Annotating` or one with a `Preface`, an aggregator or encoder may
+ask for the raw batch (`takes_batch`), and a reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one
+with a likelihood may be `Scannable`.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -41,6 +43,9 @@ __all__ = [
     "Peaks",
     "ProfileLikelihood",
     "Scannable",
+    "Checksummed",
+    "Annotating",
+    "Preface",
     "detector_for",
     "takes_batch",
     "takes_seeds",
@@ -240,6 +245,33 @@ class Divisible(Protocol):
 
     def parts(self, path: Path) -> Sequence[Path]:
         """Return paths that, read in this order, give the events of `path`."""
+        ...
+
+
+@runtime_checkable
+class Checksummed(Protocol):
+    """A reader whose files have checksums that it does not look at while it reads."""
+
+    def damaged(self, path: Path) -> Sequence[str]:
+        """Read everything, and name each piece that differs from its checksum."""
+        ...
+
+
+@runtime_checkable
+class Annotating(Protocol):
+    """A reader that can write its files again, with what a method says of each event in them."""
+
+    def annotated(self, paths: Sequence[Path], output: Path, method: str) -> AbstractContextManager[Any]:
+        """Open a copy of all `paths` in one file; it has `write(rows)` for rows of reconstructions, in input order."""
+        ...
+
+
+@runtime_checkable
+class Preface(Protocol):
+    """A reader of files that need another one, such as one with the geometry, which may be given before them."""
+
+    def preface(self, path: Path) -> str | None:
+        """Return the option, KEY=VALUE, with which the files after this one are read; None if it has events of its own."""
         ...
 
 

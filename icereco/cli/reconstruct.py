@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from icereco.data.split.rule import Part
     from icereco.evaluation.streaming import RunningError
     from icereco.reconstruction.methods import Method
-    from icereco.reconstruction.outputs import Format
+    from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
 
 __all__ = ["command"]
@@ -57,8 +58,8 @@ __all__ = ["command"]
     "with --method, such as linefit.weight_by_charge=true: an option of the method; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["parquet", "kaggle"]), default="parquet", show_default=True,
-    help="A table with everything, or the CSV of the Kaggle competition.",
+    "--format", "form", type=click.Choice(["parquet", "kaggle", "i3"]), default="parquet", show_default=True,
+    help="A table with everything, the CSV of the Kaggle competition, or a copy of .i3 files with the results in their frames.",
 )  # fmt: skip
 @click.option(
     "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
@@ -90,22 +91,24 @@ def command(
     """Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
 
     Reads every format that `icereco plugins --kind reader` lists: icereco's own, Kaggle's, GraphNeT's, Prometheus',
-    KM3NeT's.
+    IceTray's, KM3NeT's.
 
     \b
     icereco reconstruct events.parquet
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
+    icereco reconstruct level2.i3.zst --method linefit --format i3 -o level2.reco.i3.zst
     icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
+    from icereco.data.sources.preface import after_prefaces
     from icereco.reconstruction.outputs import default_output, require_safe
 
-    data = [_read_with(find(file), reader) for file in files]
+    data = after_prefaces([_read_with(find(file), reader) for file in files])
     paths = [data_set.path for data_set in data]
     given, options = _output_and_options(outputs, method)
     output = given or default_output(Path(data[0].name or paths[0]), form)
     sources = [data_set.open(part) for data_set in data]
-    require_safe(output, paths)
+    require_safe(output, paths, form)
     used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options)
     if seeds:
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds)
@@ -206,15 +209,24 @@ def _choose_run(run: str | None) -> tuple[str, "Method"]:
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
-    from icereco.reconstruction.outputs import open_output
     from icereco.reconstruction.pipeline import reconstruct
 
     with (
         interrupted_by_sigterm(),
-        open_output(output, form, _provenance(sources, method)) as opened,
+        _opened(sources, method, output, form) as opened,
         event_progress(sum(source.count() for source in sources)) as advance,
     ):
         return reconstruct(sources, method, opened, advance)
+
+
+def _opened(
+    sources: Sequence["Source"], method: "Method", output: Path, form: "Format"
+) -> "AbstractContextManager[Output]":
+    from icereco.reconstruction.outputs import annotated_output, open_output
+
+    if form == "i3":
+        return annotated_output(sources, output, method.name)
+    return open_output(output, form, _provenance(sources, method))
 
 
 def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:
@@ -250,11 +262,11 @@ def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> Non
 
 
 def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
-    where = (
-        "null in the file"
-        if form == "parquet"
-        else "the direction of another method, else azimuth 0 at the horizon, in the file"
-    )
+    where = {
+        "parquet": "null in the file",
+        "kaggle": "the direction of another method, else azimuth 0 at the horizon, in the file",
+        "i3": "particles with a failed fit in the file",
+    }[form]
     console.print(
         f"[yellow]{outcome.without_direction:,} events got no direction[/] "
         f"({outcome.without_pulses:,} of them have no pulses): {where}"

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from icereco.data.split.rule import Part, SplitRule
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.settings import add_table, read_settings, remove_table, settings_file
+from icereco.system.files import is_there
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
@@ -84,7 +85,7 @@ class DataSet(BaseModel):
         from icereco.data.sources.source import open_source
         from icereco.data.split.selection import Selection
 
-        if self.name is not None and not self.path.exists():
+        if self.name is not None and not is_there(self.path):
             raise IcerecoError(
                 f"data set {self.name!r} should be at {self.path}, but nothing is there; give its new path:\n"
                 f"  icereco data add {self.name} PATH --replace"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from icereco.doctor.checksums import check_checksums
 from icereco.doctor.direction import check_direction
 from icereco.doctor.events import check_borders, check_empty, check_ids, check_leakage
 from icereco.doctor.finding import Finding
@@ -38,7 +39,7 @@ CHECKS: tuple[Check, ...] = (
 
 def examine(sample: Sample) -> list[Finding]:
     """Return the findings of every check, after that of reading."""
-    findings = [_reading(sample)]
+    findings = [_reading(sample), *check_checksums(sample)]
     for check in CHECKS if len(sample) else ():
         findings += _listed(check(sample))
     return findings

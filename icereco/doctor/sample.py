@@ -18,7 +18,7 @@ from icereco.tables.assembly import event_batch
 from icereco.tables.columns import Ragged, one_batch, ragged
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
 
-__all__ = ["Sample", "take_sample"]
+__all__ = ["Sample", "some_parts", "take_sample"]
 
 _MOST_PARTS = 8
 _MOST_PULSES = 10_000_000
@@ -118,13 +118,18 @@ def take_sample(source: Source, detector: Detector, events: int) -> Sample:
     return Sample(source, detector, one_batch(table), max(total, table.num_rows), seconds, problem)
 
 
+def some_parts(source: Source) -> list[Source]:
+    """Up to eight of the parts of a source, from all over it."""
+    parts = source.parts()
+    return parts[:: max(-(-len(parts) // _MOST_PARTS), 1)]
+
+
 def _batches(
     source: Source, detector: Detector, events: int, *, everywhere: bool
 ) -> Iterator[pa.RecordBatch]:
-    parts = source.parts()
-    chosen = parts if everywhere else parts[:: max(-(-len(parts) // _MOST_PARTS), 1)]
+    chosen = source.parts() if everywhere else some_parts(source)
     if everywhere:
-        events *= len(parts)
+        events *= len(chosen)
     each, pulses = -(-events // max(len(chosen), 1)), 0
     for part in chosen:
         left = each

@@ -1,5 +1,6 @@
-"""Outputs of a reconstruction: our parquet table, or a submission to the Kaggle competition."""
+"""Outputs of a reconstruction: our parquet table, a submission to the Kaggle competition, or a copy of the input."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,14 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from icereco.data.sources.source import Source
 from icereco.errors import IcerecoError
+from icereco.protocols import Annotating
 from icereco.system.files import explaining, replacing
 from icereco.tables.reconstructions import provenance_of, reconstruction_writer
 
-__all__ = ["FALLBACK_ZENITH_RAD", "Format", "Output", "default_output", "open_output", "require_safe"]
+__all__ = [
+    "FALLBACK_ZENITH_RAD",
+    "Format",
+    "Output",
+    "annotated_output",
+    "default_output",
+    "open_output",
+    "require_safe",
+]
 
-Format = Literal["parquet", "kaggle"]
-_SUFFIX: dict[Format, str] = {"parquet": ".reco.parquet", "kaggle": ".reco.csv"}
+Format = Literal["parquet", "kaggle", "i3"]
+_SUFFIX: dict[Format, str] = {"parquet": ".reco.parquet", "kaggle": ".reco.csv", "i3": ".reco.i3.zst"}
 
 FALLBACK_ZENITH_RAD = np.pi / 2
 """Kaggle takes no empty values: an event without a direction gets that of another method, as the line fit, else azimuth 0
@@ -38,7 +49,8 @@ class Output(Protocol):
 
 def default_output(first_input: Path, form: Format) -> Path:
     """Return a path in the working directory, named after the first input."""
-    return Path(first_input.resolve().stem + _SUFFIX[form])
+    stem = re.sub(r"\.i3$", "", first_input.resolve().stem)
+    return Path(stem + _SUFFIX[form])
 
 
 def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> AbstractContextManager[Output]:
@@ -48,6 +60,26 @@ def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> Abst
         IcerecoError: the file cannot be written.
     """
     return reconstruction_writer(path, provenance) if form == "parquet" else _submission_writer(path)
+
+
+def annotated_output(sources: Sequence[Source], path: Path, method: str) -> AbstractContextManager[Output]:
+    """Open a copy of what is read, with the reconstructions in it.
+
+    Raises:
+        IcerecoError: it is of a format that has no place for them, or bad events are left out.
+    """
+    first = sources[0]
+    if any(source.skips or source.selection for source in sources):
+        raise IcerecoError("--format i3 copies whole files: leave out --skip-bad and --part")
+    if not isinstance(first.reader, Annotating) or any(
+        one.reader_name != first.reader_name for one in sources
+    ):
+        other = next((one for one in sources if not isinstance(one.reader, Annotating)), sources[-1])
+        raise IcerecoError(
+            f"{other.path}: --format i3 writes copies of .i3 files, and this is read by {other.reader_name}; "
+            "write a table instead, with --format parquet"
+        )
+    return first.reader.annotated([source.path for source in sources], path, method)
 
 
 @contextmanager
@@ -76,8 +108,8 @@ def _filled(rows: pa.RecordBatch, name: str, otherwise: float) -> pa.Array:
     return pc.coalesce(*(rows.column(column) for column in (name, *compared)), pa.scalar(otherwise))
 
 
-def require_safe(path: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to overwrite an input, or any file that is not a reconstruction.
+def require_safe(path: Path, inputs: Sequence[Path], form: Format = "parquet") -> None:
+    """Refuse to overwrite an input, or any file that is not a reconstruction; a copy of the input overwrites nothing.
 
     Raises:
         IcerecoError: `path` is, or is inside, an input, is a folder, or is another file.
@@ -90,6 +122,8 @@ def require_safe(path: Path, inputs: Sequence[Path]) -> None:
             raise IcerecoError(f"{path} is inside the input folder {one}; choose another place with -o")
     if path.is_dir():
         raise IcerecoError(f"{path} is a folder; give the name of a file with -o")
+    if path.exists() and form == "i3":
+        raise IcerecoError(f"{path} exists and is not overwritten; choose another name with -o")
     if path.exists() and not _is_reconstruction(path):
         raise IcerecoError(
             f"{path} exists and is not a reconstruction, so it is not overwritten; choose another name with -o"

@@ -19,6 +19,7 @@ from icereco.reconstruction.methods import Method, comparison_methods
 from icereco.reconstruction.outputs import Output
 from icereco.reconstruction.seeding import require_fits
 from icereco.tables.assembly import event_batch
+from icereco.tables.columns import identity_columns
 from icereco.tables.reconstruction_columns import reconstruction_rows
 
 __all__ = ["Outcome", "reconstruct"]
@@ -71,22 +72,22 @@ def reconstruct(
     _require_fits(sources, method)
     methods = comparison_methods()
     tally = _Tally()
-    for batch in _batches(sources, method):
+    for rows, batch in _batches(sources, method):
         result = method(batch)
         comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
-        output.write(reconstruction_rows(batch, result, comparisons))
+        output.write(reconstruction_rows(batch, result, comparisons, identity_columns(rows)))
         tally.add(batch, result, comparisons)
         advance(len(batch))
     return tally.outcome()
 
 
-def _batches(sources: Sequence[Source], method: Method) -> Iterator[EventBatch]:
+def _batches(sources: Sequence[Source], method: Method) -> Iterator[tuple[pa.RecordBatch, EventBatch]]:
     """Read every event of every source; where one source has truth, the others get NaN, so that the columns agree."""
     with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
     for source in sources:
         for rows in source.checked(method.detector, method.events_per_batch):
             batch = event_batch(rows, method.detector)
-            yield replace(batch, truth=_whole_truth(batch)) if with_truth else batch
+            yield rows, replace(batch, truth=_whole_truth(batch)) if with_truth else batch
 
 
 def _require_fits(sources: Sequence[Source], method: Method) -> None:

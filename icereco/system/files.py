@@ -7,7 +7,9 @@ from pathlib import Path
 
 from icereco.errors import IcerecoError
 
-__all__ = ["explaining", "replacing", "write_text"]
+__all__ = ["explaining", "is_there", "replacing", "write_text"]
+
+_PATTERN = frozenset("*?[")
 
 
 @contextmanager
@@ -44,6 +46,11 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary, explaining(path):
         temporary.write_text(text, encoding="utf-8")
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is such a file or folder, or one that a pattern such as `level2/*.i3.zst` names."""
+    return path.exists() or bool(_PATTERN & set(path.name) and any(path.parent.glob(path.name)))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, STORE_COLUMNS
+from icereco.tables.schema import IDENTITY_FIELDS, PULSE_COLUMNS, SCHEMA, STORE_COLUMNS
 
 __all__ = [
     "FILE_KEY",
@@ -19,6 +19,7 @@ __all__ = [
     "conform",
     "event_columns",
     "file_of",
+    "identity_columns",
     "is_own_layout",
     "is_sorted",
     "lengths",
@@ -99,10 +100,17 @@ def is_own_layout(schema: pa.Schema) -> bool:
 
 
 def own_fields(schema: pa.Schema) -> list[pa.Field]:
-    """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns of numbers."""
+    """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns of numbers.
+
+    Of text only what identifies an event (`IDENTITY_FIELDS`) is taken.
+    """
     further = [field for field in schema if field.name not in (*SCHEMA.names, *STORE_COLUMNS)]
     lists = [field.with_type(pa.list_(pa.float32())) for field in further if _is_list_of_numbers(field.type)]
-    scalars = [field.with_type(pa.float64()) for field in further if _is_number(field.type)]
+    scalars = [
+        field.with_type(field.type if _is_identity(field) else pa.float64())
+        for field in further
+        if _is_number(field.type) or _is_identity(field)
+    ]
     return [*(field for field in SCHEMA if field.name in schema.names), *lists, *scalars]
 
 
@@ -114,8 +122,13 @@ def pulse_columns(schema: pa.Schema) -> tuple[str, ...]:
 
 def event_columns(schema: pa.Schema) -> tuple[str, ...]:
     """Names of further columns with a value per event, besides those of `SCHEMA`."""
-    names = (field.name for field in own_fields(schema) if not _is_list(field.type))
+    names = (field.name for field in own_fields(schema) if _is_number(field.type))
     return tuple(name for name in names if name not in SCHEMA.names)
+
+
+def identity_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    """What identifies the events besides their ids, as far as it is known: columns of `IDENTITY_FIELDS` by name."""
+    return {field.name: batch.column(field.name) for field in batch.schema if _is_identity(field)}
 
 
 def require_columns(present: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
@@ -166,6 +179,11 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_identity(field: pa.Field) -> bool:
+    known = IDENTITY_FIELDS.get(field.name)
+    return known is not None and bool(field.type == known.type)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.physics.sphere import angles_from_direction
 from icereco.tables.posteriors import posterior_columns
+from icereco.tables.schema import IDENTITY_FIELDS
 
 __all__ = ["ALWAYS", "is_reserved", "reconstruction_rows", "rows_without_events"]
 
@@ -39,6 +40,7 @@ _FIELDS = {
     field.name: field
     for field in (
         _field("event_id", pa.int64(), "", "as in the input"),
+        *IDENTITY_FIELDS.values(),
         _field("azimuth", _NUMBER, "rad", "of the origin, in [0, 2π); null without a direction"),
         _field("zenith", _NUMBER, "rad", "of the origin, in [0, π]; null without a direction"),
         _field("direction_x", _NUMBER, "", "cos azimuth · sin zenith"),
@@ -83,7 +85,10 @@ def is_reserved(name: str) -> bool:
 
 
 def reconstruction_rows(
-    batch: EventBatch, result: Reconstruction, comparisons: Mapping[str, Reconstruction] | None = None
+    batch: EventBatch,
+    result: Reconstruction,
+    comparisons: Mapping[str, Reconstruction] | None = None,
+    identity: Mapping[str, pa.Array] | None = None,
 ) -> pa.RecordBatch:
     """One row per event of the batch; columns of what is not there (posterior, energy, truth, …) are left out.
 
@@ -91,8 +96,9 @@ def reconstruction_rows(
         batch: the events.
         result: what the method says of them.
         comparisons: what other methods say, by name; their columns begin with it, as linefit_azimuth.
+        identity: what identifies the events besides their ids, by the names of `icereco.tables.schema.IDENTITY_FIELDS`.
     """
-    columns: dict[str, ndarray | pa.Array] = {"event_id": batch.event_id}
+    columns: dict[str, ndarray | pa.Array] = {"event_id": batch.event_id, **(identity or {})}
     columns |= dict(zip(("azimuth", "zenith"), angles_from_direction(result.direction), strict=True))
     columns |= _axes("direction", result.direction)
     columns |= posterior_columns(result.posterior) | _targets(result)

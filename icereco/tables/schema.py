@@ -8,6 +8,7 @@ from icereco.events.truth import Target
 
 __all__ = [
     "EXTRA_PULSE_FIELDS",
+    "IDENTITY_FIELDS",
     "PULSE_COLUMNS",
     "SCHEMA",
     "STORE_COLUMNS",
@@ -73,3 +74,16 @@ EXTRA_PULSE_FIELDS = {
     )
 }
 """Names, units and meanings of further columns of pulses that several detectors have."""
+
+IDENTITY_FIELDS = {
+    field.name: field
+    for field in (
+        _field("run", pa.int64(), "", "number of the run; of simulations often that of the data set"),
+        _field("subrun", pa.int64(), "", "number of the file in the run"),
+        _field("event", pa.int64(), "", "number of the event in the run"),
+        _field("subevent", pa.int64(), "", "number of the sub-event in the event and its stream"),
+        _field("subevent_stream", pa.string(), "", "what split the event, such as InIceSplit"),
+        _field("start_mjd", pa.float64(), "d", "when the event begins: modified Julian day, UTC"),
+    )
+}
+"""What identifies an event in IceCube's own files; as it is read, so it is written with its reconstruction."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from icereco.data.catalog import DataSet, data_sets, find
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
+from icereco.system.files import is_there
 from icereco.watch.reconstructions import companions, inputs_of, read_reconstructions
 
 __all__ = ["Opened", "found_here", "names_known", "opened"]
@@ -58,7 +59,7 @@ def opened(what: str | Path, more: Sequence[Path] = ()) -> Opened:
 
 
 def _of_output(path: Path, inputs: Sequence[DataSet], more: Sequence[Path]) -> Opened:
-    data = next((source for source in inputs if source.path.exists()), None)
+    data = next((source for source in inputs if is_there(source.path)), None)
     if data is None:
         raise IcerecoError(
             f"{path} was made from {inputs[0].path}, which does not exist any more; "
@@ -80,7 +81,7 @@ def _companions(data: Path, but: Path | None = None) -> list[Path]:
 def _of_run(run: RunFolder, more: Sequence[Path]) -> Opened:
     """The validation events, from the data that the run's provenance names."""
     sources = list(_sources(run))
-    data, skip_bad = next((source for source in sources if source[0].path.exists()), (None, False))
+    data, skip_bad = next((source for source in sources if is_there(source[0].path)), (None, False))
     if not run.validation.is_file():
         raise IcerecoError(
             f"run {run.name!r} has not validated yet: its events can be opened as soon as {run.validation} exists"

@@ -27,6 +27,12 @@ SHARED = {
     "prometheus": ("prometheus/raw/22980001_photons.parquet", "arca"),
     "kaggle": ("icecube_ppc/train/batch_1.parquet", "icecube86"),
 }
+ICETRAY = [
+    "graphnet/oscNext_genie_level3_v02_first_5_frames.i3.gz",
+    "compressed/oscNext_noise_level3_v02_first_5_frames.i3",
+    "realtime/138632_31747601.json",
+    "realtime/run00136662-evt000035405932-BRONZE.pkl",
+]
 MUTATIONS = 25
 
 
@@ -88,6 +94,11 @@ def all_are_read_or_refused(file: Path, folder: Path, detector_name: str) -> Non
 def test_damage_to_files_of_other_formats_is_reported(tmp_path, shared_data, kind):
     place, detector = SHARED[kind]
     all_are_read_or_refused(shared_data / place, tmp_path, detector)
+
+
+@pytest.mark.parametrize("name", ICETRAY)
+def test_damage_to_files_of_icetray_is_reported(tmp_path, shared_data, name):
+    all_are_read_or_refused(shared_data / "i3" / name, tmp_path, "icecube86")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])

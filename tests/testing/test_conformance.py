@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from i3_files import event_frames, write
 
 from icereco.plugins.component import KINDS
 from icereco.plugins.discovery import registry
@@ -19,6 +20,16 @@ def write_own(folder):
     return folder / "events.parquet"
 
 
+def write_icetray(folder):
+    pulses = {
+        (1, 1, 0): [(5_000.0, 1.0, 8.0, 1)],
+        (30, 7, 0): [(5_100.5, 0.5, 8.0, 4), (6_000.0, 2.5, 8.0, 7)],
+    }
+    return write(
+        folder / "events.i3.zst", [raw for event in range(10) for raw in event_frames(pulses, event=event)]
+    )
+
+
 def write_kaggle(folder):
     from icereco.data.write.kaggle import KaggleWriter
 
@@ -32,6 +43,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 GRAPHNET = "oscNext_genie_level7_v02"
 EXAMPLES = {
     "icereco": Example(write_own, event_table()),
+    "icetray": Example(write_icetray),
     "kaggle": Example(write_kaggle, event_table()),
     "graphnet-sqlite": Example(SHARED / "graphnet" / "sqlite" / GRAPHNET / f"{GRAPHNET}_first_5_frames.db"),
     "graphnet-parquet": Example(SHARED / "graphnet" / "parquet" / GRAPHNET / "merged"),

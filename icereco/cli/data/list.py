@@ -11,6 +11,7 @@ from rich.table import Table
 
 from icereco.data.catalog import DataSet, data_sets
 from icereco.settings import settings_file
+from icereco.system.files import is_there
 
 __all__ = ["command", "show_list"]
 
@@ -41,7 +42,7 @@ def _table(known: dict[str, DataSet]) -> Table:
     for heading in ("reader", "detector", "split"):
         table.add_column(heading)
     for name, data_set in known.items():
-        there = data_set.path.exists()
+        there = is_there(data_set.path)
         path = escape(str(data_set.path)) if there else f"[red]{escape(str(data_set.path))} (missing)[/]"
         split = data_set.split.short if data_set.split else ""
         table.add_row(
@@ -51,4 +52,4 @@ def _table(known: dict[str, DataSet]) -> Table:
 
 
 def _document(data_set: DataSet) -> dict[str, Any]:
-    return {"name": data_set.name, **data_set.table(), "there": data_set.path.exists()}
+    return {"name": data_set.name, **data_set.table(), "there": is_there(data_set.path)}

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.system.files import is_there
 
 __all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 
@@ -27,12 +28,12 @@ def first_line(error: Exception) -> str:
 
 
 def require_exists(path: Path) -> None:
-    """Check that there is such a file or folder.
+    """Check that there is such a file or folder (`icereco.system.files.is_there`).
 
     Raises:
         IcerecoError: there is none; with the nearest name.
     """
-    if path.exists():
+    if is_there(path):
         return
     parent = path.parent
     if not parent.is_dir():

@@ -1,0 +1,129 @@
+"""A copy of .i3 files with a reconstruction in each sub-event: the frames are copied byte for byte, and slots are added."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from icereco.errors import IcerecoError
+from icereco.physics.vmf import radius_holding
+from icereco.system.files import explaining, replacing
+from icereco_icetray.compression import open_to_write
+from icereco_icetray.encoding import double_blob, particle_blob, with_slots
+from icereco_icetray.events import SubEvents
+from icereco_icetray.frames import Frame, read_frames
+from icereco_icetray.identity import event_id
+from icereco_icetray.mixing import Mixer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["AnnotatedCopy", "annotated_copy"]
+
+_OK, _FAILED, _TOO_FEW_HITS = 0, 10, 20
+_MINOR = 1
+_NAN = float("nan")
+_HELD = {"r50": 0.5, "r90": 0.9}
+
+
+@contextmanager
+def annotated_copy(
+    files: Sequence[Path], pulses: str | None, output: Path, method: str
+) -> Iterator["AnnotatedCopy"]:
+    """Open a copy of some files, one after the other in one, that appears when the block ends.
+
+    Args:
+        files: what is copied.
+        pulses: key of the pulses, as the reader has it: it decides which frames are events.
+        output: the file to write, compressed as its suffix says.
+        method: what made the reconstructions; `icereco_METHOD` becomes the key of the particle.
+
+    Raises:
+        IcerecoError: a file is damaged or has such a key already, or the copy cannot be written.
+    """
+    with replacing(output) as temporary, explaining(output), open_to_write(temporary, output) as opened:
+        copy = AnnotatedCopy(files, pulses, opened, method)
+        yield copy
+        copy.finish()
+
+
+class AnnotatedCopy:
+    """Copies frames up to the sub-event of each row that is written."""
+
+    def __init__(self, files: Sequence[Path], pulses: str | None, output: Any, method: str) -> None:
+        self._frames = _frames(files, pulses)
+        self._output = output
+        self._key = f"icereco_{re.sub('[^A-Za-z0-9_]', '_', method)}"
+
+    def write(self, rows: "pa.RecordBatch") -> None:
+        """Add reconstructions, rows of `icereco.tables.reconstruction_columns.reconstruction_rows`, in the order of the files."""
+        for row in rows.to_pylist():
+            frame, file = self._copy_until(row["event_id"])
+            slots = _slots(row, self._key, frame.number)
+            if taken := sorted(slots.keys() & frame.slots.keys()):
+                raise IcerecoError(
+                    f"{file}: frame {frame.number} has the key {taken[0]} already, and what is there is kept: "
+                    "write from the file without it"
+                )
+            self._output.write(with_slots(frame, slots))
+
+    def finish(self) -> None:
+        """Copy what follows the last row."""
+        for frame, _event, _file in self._frames:
+            self._output.write(frame.raw)
+
+    def _copy_until(self, wanted: int) -> tuple[Frame, Path]:
+        """Copy the frames before that of an event, and return the frame."""
+        for frame, event, file in self._frames:
+            if event == wanted:
+                return frame, file
+            self._output.write(frame.raw)
+        raise AssertionError(f"event {wanted} was read from these files")
+
+
+def _frames(files: Sequence[Path], pulses: str | None) -> Iterator[tuple[Frame, int | None, Path]]:
+    """Every frame of every file, and the id of its event if it is one."""
+    for file in files:
+        found = SubEvents(file, pulses)
+        for mixed in Mixer().mix(read_frames(file)):
+            header = found.header(mixed)
+            yield mixed.own, None if header is None else event_id(header, file, mixed.own.number), file
+
+
+def _slots(row: Mapping[str, Any], key: str, number: int) -> dict[str, tuple[str, bytes]]:
+    """The particle and the figures of its uncertainty, of which those are left out that the method does not give."""
+    known = row["zenith"] is not None
+    status = _OK if known else _FAILED if row["pulses_total"] else _TOO_FEW_HITS
+    vertex = tuple(_number(row.get(f"vertex_{axis}")) for axis in "xyz")
+    particle = particle_blob(
+        (number + _MINOR, row["event_id"]),
+        status,
+        _number(row["zenith"]),
+        _number(row["azimuth"]),
+        _number(row.get("energy")),
+        (vertex[0], vertex[1], vertex[2]),
+    )
+    slots = {key: ("I3Particle", particle)}
+    for name, value in _uncertainty(row).items():
+        slots[f"{key}_{name}"] = ("I3PODHolder<double>", double_blob(value))
+    return slots
+
+
+def _uncertainty(row: Mapping[str, Any]) -> dict[str, float]:
+    """Sigma and kappa, and the radii that hold 50 and 90 % of the von Mises-Fisher density of that kappa, rad."""
+    if "kappa" not in row:
+        return {}
+    kappa = _number(row["kappa"])
+    radii = {
+        name: float(radius_holding(held, np.array(kappa))) if math.isfinite(kappa) else _NAN
+        for name, held in _HELD.items()
+    }
+    return {"sigma": _number(row["sigma"]), "kappa": kappa, **radii}
+
+
+def _number(value: float | None) -> float:
+    return _NAN if value is None else float(value)
