@@ -106,7 +106,7 @@ def _approach(
     seen: Observation,
 ) -> Maximum:
     """Climb from all seeds, with jitter that narrows down."""
-    event = _rows(*travel.shape[:2], centre_m.device)
+    event = _rows(travel.shape[0], travel.shape[1], centre_m.device)
     start = starting_points(likelihood, hypothesis, travel.flatten(0, 1), centre_m[event], seen.take(event))
     return _climbs(likelihood, hypothesis, start, seen, _APPROACH)
 
