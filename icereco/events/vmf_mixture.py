@@ -15,7 +15,7 @@ __all__ = ["VmfMixture", "unit"]
 
 _CLIMBS = 30
 _CONVERGED = 1e-6
-_LIKELY, _STARTS = 32, 2
+_LIKELY, _STARTS = 32, 4
 """Components with the highest peaks, near which a mode may lie, and how many of them start a search for it."""
 
 _POINTS = 1024
