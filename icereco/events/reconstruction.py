@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 else:  # torch is slow to import and most commands never need it
     Tensor = Any
 
-__all__ = ["Estimate", "Estimates", "Reconstruction"]
+__all__ = ["NOT_CONVERGED", "Estimate", "Estimates", "Reconstruction"]
+
+NOT_CONVERGED = "not converged"
+"""The status of a direction that a fit has, but should not be relied upon; the only one that programs look for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,7 +167,8 @@ class IcetrayReader:
         if columns.icetop:
             lacks.append(f"{columns.icetop} pulses of IceTop")
         left_out = f"; left out: {', '.join(lacks)}" if lacks else ""
-        logger.log(level, "%s: %d events with the pulses %s%s", found.file, found.events, found.key, left_out)
+        what = f"{found.events} events with the pulses {found.key}, modules as in {columns.sensors.geometry.source}"
+        logger.log(level, "%s: %s%s", found.file, what, left_out)
 
 
 def _blocks(events: Iterator[SubEvent]) -> Iterator[list[SubEvent]]:

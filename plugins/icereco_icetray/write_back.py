@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icereco.errors import IcerecoError
+from icereco.events.reconstruction import NOT_CONVERGED
 from icereco.physics.vmf import radius_holding
 from icereco.system.files import explaining, replacing
 from icereco_icetray.compression import open_to_write
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnnotatedCopy", "annotated_copy"]
 
-_OK, _FAILED, _TOO_FEW_HITS = 0, 10, 20
+_OK, _FAILED, _TOO_FEW_HITS, _FAILED_TO_CONVERGE = 0, 10, 20, 30
 _MINOR = 1
 _NAN = float("nan")
 _HELD = {"r50": 0.5, "r90": 0.9}
@@ -96,12 +97,10 @@ def _frames(files: Sequence[Path], pulses: str | None) -> Iterator[tuple[Frame, 
 
 def _slots(row: Mapping[str, Any], key: str, number: int) -> dict[str, tuple[str, bytes]]:
     """The particle and the figures of its uncertainty, of which those are left out that the method does not give."""
-    known = row["zenith"] is not None
-    status = _OK if known else _FAILED if row["pulses_total"] else _TOO_FEW_HITS
     vertex = tuple(_number(row.get(f"vertex_{axis}")) for axis in "xyz")
     particle = particle_blob(
         (number + _MINOR, row["event_id"]),
-        status,
+        _status(row),
         _number(row["zenith"]),
         _number(row["azimuth"]),
         _number(row.get("energy")),
@@ -111,6 +110,13 @@ def _slots(row: Mapping[str, Any], key: str, number: int) -> dict[str, tuple[str
     for name, value in _uncertainty(row).items():
         slots[f"{key}_{name}"] = ("I3PODHolder<double>", double_blob(value))
     return slots
+
+
+def _status(row: Mapping[str, Any]) -> int:
+    """IceTray's number for how the fit ended."""
+    if row["zenith"] is not None:
+        return _FAILED_TO_CONVERGE if row.get("status") == NOT_CONVERGED else _OK
+    return _FAILED if row["pulses_total"] else _TOO_FEW_HITS
 
 
 def _uncertainty(row: Mapping[str, Any]) -> dict[str, float]:

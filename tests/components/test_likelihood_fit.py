@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from icereco_reconstructors.likelihood.fit import LikelihoodFit
-from icereco_reconstructors.likelihood.results import CONVERGED, NOT_CONVERGED, TOO_FEW_MODULES
+from icereco_reconstructors.likelihood.results import CONVERGED, TOO_FEW_MODULES
 from icereco_reconstructors.likelihood.solutions import TEMPERATURE, Solutions
 from icereco_reconstructors.linefit import LineFit
 from icereco_reconstructors.options import LikelihoodOptions, LineFitOptions
@@ -16,7 +16,7 @@ from icereco.data.simulated import simulate
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Reconstruction
+from icereco.events.reconstruction import NOT_CONVERGED, Reconstruction
 from icereco.physics.sphere import opening_angle
 
 Fit = Callable[..., Reconstruction]

@@ -117,6 +117,20 @@ def test_uncertainties_are_doubles(tmp_path, small_file):
     assert read_particle(last.blob("icereco_my_run")).energy_gev == 5e3
 
 
+@pytest.mark.parametrize(("status", "number"), [("not converged", 30), ("converged", 0), (None, 0)])
+def test_a_fit_that_did_not_converge_is_marked(tmp_path, small_file, status, number):
+    import pyarrow as pa
+    from icereco_icetray.reader import IcetrayReader
+
+    (batch,) = open_source(small_file).checked(load_detector("icecube86"))
+    one = {"zenith": 1.0, "azimuth": 2.0, "pulses_total": 4, "status": status}
+    rows = pa.RecordBatch.from_pylist([{"event_id": event, **one} for event in batch["event_id"].to_pylist()])
+    with IcetrayReader().annotated([small_file], tmp_path / "out.i3", "fit") as copy:
+        copy.write(rows)
+    last = list(read_frames(tmp_path / "out.i3"))[-1]
+    assert read_particle(last.blob("icereco_fit")).fit_status == number
+
+
 def test_several_files_become_one(tmp_path, three_pulses, invoke):
     paths = [
         write(tmp_path / f"{name}.i3.gz", event_frames(three_pulses, run=run))

@@ -9,16 +9,16 @@ from numpy import ndarray
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
 from icereco.events.observations import MOST_PULSES
-from icereco.events.reconstruction import Reconstruction
+from icereco.events.reconstruction import NOT_CONVERGED, Reconstruction
 from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.light.yields import METRES_PER_GEV
 from icereco.physics.likelihood.sources import Hypothesis
 from icereco_reconstructors.likelihood.solutions import Solutions
 
-__all__ = ["CONVERGED", "NOT_CONVERGED", "TOO_FEW_MODULES", "Part", "reconstruction"]
+__all__ = ["CONVERGED", "TOO_FEW_MODULES", "Part", "reconstruction"]
 
-CONVERGED, NOT_CONVERGED, TOO_FEW_MODULES = "converged", "not converged", "too few modules"
+CONVERGED, TOO_FEW_MODULES = "converged", "too few modules"
 
 _LEAST_MODULES = 3
 _KIND = {"track": "through_track", "starting": "starting_track", "cascade": "cascade"}
