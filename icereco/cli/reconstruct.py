@@ -232,14 +232,7 @@ def _opened(
 def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:
     from icereco.runs.provenance import provenance
 
-    inputs = [
-        {
-            "path": str(source.path.resolve()),
-            "reader": source.reader_text,
-            "fingerprint": source.fingerprint(),
-        }
-        for source in sources
-    ]
+    inputs = [source.facts() for source in sources]
     detector = {"name": method.detector.name, "fingerprint": method.detector.fingerprint}
     return provenance(method=method.name, **method.provenance, detector=detector, inputs=inputs)
 

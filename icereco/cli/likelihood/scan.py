@@ -166,16 +166,9 @@ def _truth(batch: "EventBatch") -> "ndarray | None":
 def _facts(source: "Source", method: "Method", event_id: int) -> dict[str, Any]:
     from icereco.runs.provenance import provenance
 
-    inputs = [
-        {
-            "path": str(source.path.resolve()),
-            "reader": source.reader_text,
-            "fingerprint": source.fingerprint(),
-        }
-    ]
     detector = {"name": method.detector.name, "fingerprint": method.detector.fingerprint}
     return provenance(
-        method=method.name, **method.provenance, detector=detector, inputs=inputs, event_id=event_id
+        method=method.name, **method.provenance, detector=detector, inputs=[source.facts()], event_id=event_id
     )
 
 

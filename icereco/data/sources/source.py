@@ -155,6 +155,14 @@ class Source:
         part = "" if self.selection is None else self.selection.text
         return hashlib.sha256(f"{contents} {self.reader_text} {self.skips}{part}".encode()).hexdigest()
 
+    def facts(self) -> dict[str, str]:
+        """What the provenance of results says of a source: its path, reader and fingerprint."""
+        return {
+            "path": str(self.path.resolve()),
+            "reader": self.reader_text,
+            "fingerprint": self.fingerprint(),
+        }
+
 
 def open_source(path: str | Path, reader: str | None = None) -> Source:
     """Open a file or folder with the reader that recognises it.
