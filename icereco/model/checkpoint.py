@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
+from icereco.system.files import replacing
 
 __all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
 
@@ -96,18 +96,14 @@ def _facts(
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file under a temporary name, and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a safetensors file, whole or not at all; see `icereco.system.files.replacing`."""
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     metadata = metadata | {"format": FORMAT}
-    try:
-        save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
-        temporary.replace(path)
-    except SafetensorError as error:  # the library wraps the OSError of a full disk
-        raise OSError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
+        except SafetensorError as error:  # the library wraps the OSError of a full disk
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -28,7 +28,7 @@ from typing import Any, Self, Unpack
 
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.metrics import append_line, read_lines, rewind
-from icereco.runs.status import Phase, Progress, State, Status
+from icereco.runs.status import FINAL, Phase, Progress, State, Status
 from icereco.system.files import explaining, write_text
 from icereco.system.json_lines import plain
 from icereco.system.locks import locked_if_free, process_with
@@ -186,9 +186,8 @@ class RunFolder:
         kept = {
             name: getattr(before, name) for name in Progress.__annotations__ if before and name != "message"
         }
-        write_text(
-            self.path / "status.json", json.dumps(plain(asdict(own) | kept | progress), indent=2) + "\n"
-        )
+        text = json.dumps(plain(asdict(own) | kept | progress), indent=2) + "\n"
+        write_text(self.path / "status.json", text, durable=phase in FINAL)
 
     def status(self) -> Status | None:
         """Read the last written status; None where the file is missing or broken."""

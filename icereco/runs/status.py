@@ -14,6 +14,8 @@ __all__ = ["SILENT_SECONDS", "Phase", "Progress", "State", "Status", "age"]
 Phase = Literal["starting", "preparing", "training", "validating", "paused", "finished", "stopped", "failed"]
 """The phase that a run writes; the last three are final."""
 
+FINAL: tuple[Phase, ...] = ("finished", "stopped", "failed")
+
 State = Literal["running", "finished", "stopped", "failed", "crashed"]
 """The actual state of a run: one whose status is "training" although its process has died has crashed."""
 
@@ -89,7 +91,7 @@ class Status:
 
         The clock of another machine may be wrong by hours; that of the shared file system hardly is.
         """
-        if self.phase in ("finished", "stopped", "failed"):
+        if self.phase in ("finished", "stopped", "failed"):  # not `FINAL`, by which mypy cannot narrow
             return self.phase
         return "running" if self._process_lives(written) else "crashed"
 

@@ -89,7 +89,7 @@ def blocks_of(batches: Iterable[pa.RecordBatch], events: int) -> Iterator[pa.Rec
 def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema) -> Shard:
     """Write sorted blocks as an Arrow file that appears whole or not at all."""
     events = pulses = doms = without = 0
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:  # the manifest is, and waits for all shards
         with pa.ipc.new_file(str(temporary), schema) as writer:
             for block in blocks:
                 writer.write_batch(block)

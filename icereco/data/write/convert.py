@@ -24,7 +24,7 @@ from icereco.data.write.parquet import COMPRESSION, OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.runs.provenance import provenance
-from icereco.system.files import explaining, replacing, write_text
+from icereco.system.files import clear_left_over, explaining, replacing, write_text
 from icereco.tables.columns import file_of
 from icereco.tables.schema import SCHEMA
 from icereco.tables.validation import EventChecker
@@ -250,8 +250,8 @@ class _Target:
         elif self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise IcerecoError(f"{self._folder} already exists and holds something else; give a new folder")
         self._note(None)
-        for left in self._folder.rglob(".*.partial"):
-            left.unlink()
+        for folder in (self._folder, *(self._folder / name for name in ("train", "test", _META))):
+            clear_left_over(folder)
         return None
 
     def _noted(self) -> dict[str, Any]:
