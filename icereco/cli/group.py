@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 
 import click
 
-from icereco.errors import IcerecoError, did_you_mean
+from icereco.errors import INTERRUPTED, IcerecoError, did_you_mean
 from icereco.system.log import get_logger
 
 __all__ = ["LazyGroup"]
 
-_USER_ERROR, _SYSTEM_ERROR, _INTERRUPTED = 2, 1, 130
+_USER_ERROR, _SYSTEM_ERROR = 2, 1
 
 logger = get_logger(__name__)
 
@@ -20,7 +20,8 @@ logger = get_logger(__name__)
 class LazyGroup(click.Group):
     """Commands from a table of module names; listing them imports none.
 
-    Exit codes: 2 for what the user can fix, 1 for what the system refuses, 130 after Ctrl-C.
+    Exit codes: 2 for what the user can fix, 1 for what the system refuses, 130 after Ctrl-C and for a training that
+    was stopped before its end.
     """
 
     def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **settings: Any) -> None:
@@ -60,14 +61,14 @@ class LazyGroup(click.Group):
         except IcerecoError as error:
             _fail(str(error), _USER_ERROR, error)
         except KeyboardInterrupt as error:
-            _fail("interrupted", _INTERRUPTED, error)
+            _fail("interrupted", INTERRUPTED, error)
         except BrokenPipeError:  # the reader of our output has left: click ends quietly
             raise
         except click.exceptions.Exit:  # of a nested group, which has printed the message
             raise
         except Exception as error:
             if _comes_of_interruption(error):
-                _fail("interrupted", _INTERRUPTED, error)
+                _fail("interrupted", INTERRUPTED, error)
             if isinstance(error, OSError):
                 _fail(_describe(error), _SYSTEM_ERROR, error)
             raise

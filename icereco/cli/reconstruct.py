@@ -15,7 +15,7 @@ from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.data.split.rule import PARTS
 from icereco.errors import IcerecoError
 from icereco.plugins.options import named_options
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
@@ -210,7 +210,7 @@ def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, fo
     from icereco.reconstruction.pipeline import reconstruct
 
     with (
-        interrupted_by_sigterm(),
+        interrupted_by_signals(),
         open_output(output, form, _provenance(sources, method)) as opened,
         event_progress(sum(source.count() for source in sources)) as advance,
     ):

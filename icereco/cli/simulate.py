@@ -15,7 +15,7 @@ from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.system.processors import available_processors
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -152,7 +152,7 @@ def _simulate(
 
     brightness = Brightness()
     with ExitStack() as stack:
-        stack.enter_context(interrupted_by_sigterm())
+        stack.enter_context(interrupted_by_signals())
         advance = stack.enter_context(event_progress(events))
         writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
         for batch in simulation.events(events, workers):

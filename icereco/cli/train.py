@@ -17,10 +17,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from icereco.errors import IcerecoError
+from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
 from icereco.system.log import get_logger
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
@@ -100,7 +100,8 @@ def command(
     """Train a model.
 
     Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
-    training writes is in runs/NAME. Ctrl-C finishes the step, saves, and says how to continue.
+    training writes is in runs/NAME. Ctrl-C, or a signal that ends programs, finishes the step, saves, and says how to
+    continue; the exit status is then 130.
 
     \b
     icereco train                                      the reference model on simulated events
@@ -122,12 +123,14 @@ def command(
         if resumed
         else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), runs_dir, name, progress)
     )
-    with interrupted_by_sigterm(), _stopped(progress), opened as session:
+    with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
         )
         finished = _train(session, tracker, progress)
     _say_what_next(session, finished)
+    if not finished:  # `icereco train && icereco evaluate` must not go on with half a model
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":

@@ -1,7 +1,6 @@
 """A small grid of trainings: its settings, the trainings still to run, and the ranking of the results."""
 
 import re
-import shutil
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from icereco.errors import IcerecoError
 from icereco.profiles import Problem, Profile, ProfileError, load_profile, parse_profile
 from icereco.profiles.toml_format import format_value
-from icereco.runs.folder import RunFolder
+from icereco.runs.folder import RunFolder, is_run_name
 
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import GroupComparison
@@ -74,6 +73,8 @@ def grid(profile: str, overrides: Sequence[str], name: str, root: Path) -> list[
         )
     fixed = [override for override in overrides if override.partition("=")[0].strip() not in values]
     names = [f"{name}-{_slug(cell)}" for cell in cells]
+    if not all(map(is_run_name, names)):
+        raise IcerecoError(f"{name!r} cannot begin the name of a run: use letters, digits, '.', '_' and '-'")
     twice = [one for one, count in Counter(names).items() if count > 1]
     if twice:
         raise IcerecoError(f"two trainings would be called {twice[0]}; is a value in the list twice?")
@@ -141,12 +142,9 @@ def prepare_cell(cell: Cell, data: "Sequence[DataChoice]") -> str:
     _require_same(cell, data)
     if run.state() in ("finished", "running"):
         return "done" if run.state() == "finished" else "running"
-    if run.training_state.is_file():
+    if run.training_state.is_file() or run.training_state_before.is_file():
         return "resume"
-    if any(run.checkpoints.glob("*")):
-        return "left"
-    shutil.rmtree(run.path)
-    return "begin"
+    return "begin" if run.reclaim() else "left"
 
 
 def _require_same(cell: Cell, data: "Sequence[DataChoice]") -> None:

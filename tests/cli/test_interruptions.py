@@ -19,7 +19,7 @@ from icereco.data.simulated import Simulation
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.plugins.discovery import registry
-from icereco.system.signals import interrupted_by_sigterm, interrupts_kept_from_children
+from icereco.system.signals import interrupted_by_signals, interrupts_kept_from_children
 from icereco.system.worker_processes import working
 from icereco.testing.random_events import random_events
 
@@ -31,7 +31,7 @@ def test_an_interruption_while_workers_start_waits_until_they_have(number):
     steps: list[str] = []
     other = threading.Event()  # a thread that takes the signal when this one has it blocked
     threading.Thread(target=other.wait, daemon=True).start()
-    with interrupted_by_sigterm():
+    with interrupted_by_signals():
         handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
         try:
             with interrupts_kept_from_children():
@@ -171,3 +171,19 @@ def test_data_that_are_refused_while_they_are_prepared_leave_no_run(tmp_path, ev
     assert complaint in stderr
     assert "Traceback" not in stderr
     assert not (tmp_path / "runs" / "it").exists()
+
+
+@pytest.mark.parametrize("module", ["click", "struct", "random"])
+def test_no_process_that_a_command_starts_imports_from_the_working_folder(tmp_path, module):
+    """The folder may be an unpacked archive, or have a random.py of its own; the installed command does not look there."""
+    (tmp_path / f"{module}.py").write_text(
+        f"open({str(tmp_path / 'imported')!r}, 'w')\nraise SystemExit(7)\n"
+    )
+    entry = [sys.executable, "-P", "-c", "from icereco.cli import main; main()"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    arguments = ["simulate", "--events", "3", "--workers", "2", "-o", "made"]
+    done = subprocess.run(
+        [*entry, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "imported").exists()

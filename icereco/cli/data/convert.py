@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
@@ -79,7 +79,7 @@ def command(
     conversion = Conversion(source, card, output, layout, events_per_file)
     started = time.perf_counter()
     with (
-        interrupted_by_sigterm(),
+        interrupted_by_signals(),
         event_progress(source.count()) as advance,
         _saying_how_to_continue(conversion),
     ):
