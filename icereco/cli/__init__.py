@@ -41,5 +41,6 @@ def main(no_plugins: bool, verbose: bool) -> None:
     # sleep at once make the short operations of a training step half as fast on one of its own: spin for some µs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # no child imports from the working folder
     if no_plugins:
         os.environ["ICERECO_NO_PLUGINS"] = "1"

@@ -5,9 +5,10 @@ import platform
 import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Literal, Self, TypedDict, get_args
+from typing import Literal, Self, TypedDict
 
 from icereco.system.process_identity import is_alive
+from icereco.system.typed_fields import has_declared_types
 
 __all__ = ["SILENT_SECONDS", "Phase", "Progress", "State", "Status", "age"]
 
@@ -73,11 +74,10 @@ class Status:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Parse a status file; None if the text is not a status. Keys of later versions are ignored."""
-        with suppress(ValueError, TypeError, AttributeError):
+        with suppress(ValueError, TypeError, AttributeError, RecursionError):
             known = {field.name for field in fields(cls)}
             status = cls(**{key: value for key, value in json.loads(text).items() if key in known})
-            numbers = type(status.pid) is int and type(status.answered) is int
-            if status.phase in get_args(Phase) and numbers and status.heartbeat > 0:
+            if has_declared_types(status) and status.heartbeat > 0:
                 return status
         return None
 
