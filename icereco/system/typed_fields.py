@@ -14,7 +14,8 @@ _LARGEST = 1 << 63
 
 def has_declared_types(instance: Any) -> bool:
     """Whether every field of a dataclass has its declared type: numbers finite, texts in Unicode, literals among theirs."""
-    return all(_fits(getattr(instance, name), kind) for name, kind in _declared(type(instance)).items())
+    declared: type = type(instance)
+    return all(_fits(getattr(instance, name), kind) for name, kind in _declared(declared).items())
 
 
 @cache

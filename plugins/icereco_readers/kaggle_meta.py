@@ -95,7 +95,7 @@ def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
     An event whose pulses are not contiguous gives several events of the same id, which the validation of
     event ids refuses.
     """
-    with pq.ParquetFile(file) as opened:
+    with pq.ParquetFile(file, page_checksum_verification=True) as opened:
         batches = opened.iter_batches(batch_size=1 << 20, columns=[event])
         runs = _Runs()
         for batch in batches:

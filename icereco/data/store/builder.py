@@ -243,7 +243,7 @@ class Preparation:
             require_unique(Store(self.folder, manifest), [part.path for part in self.parts])
         for shard in shards:  # a power cut must not leave the manifest of files that are not there
             sync(self.folder / shard.file)
-        write_text(self.folder / MANIFEST, manifest.model_dump_json(indent=1))
+        write_text(self.folder / MANIFEST, manifest.model_dump_json())
         for part in range(len(self.parts)):
             (self.folder / record_name(part)).unlink()
         (self.folder / _PLAN).unlink()

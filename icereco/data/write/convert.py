@@ -309,10 +309,10 @@ class _Target:
         with (
             replacing(path) as temporary,
             explaining(path),
-            pq.ParquetWriter(temporary, schema, compression=COMPRESSION) as whole,
+            pq.ParquetWriter(temporary, schema, compression=COMPRESSION, write_page_checksum=True) as whole,
         ):
             for piece in pieces:
-                whole.write_table(pq.read_table(piece))
+                whole.write_table(pq.read_table(piece, page_checksum_verification=True))
 
     def _open(self, number: int, first: pa.RecordBatch, facts: dict[str, Any]) -> "OwnWriter | KaggleBatch":
         if not self._kaggle:
