@@ -82,6 +82,7 @@ def read_reconstructions(path: Path) -> SavedReconstructions:
 
 
 def _read(path: Path) -> pa.Table:
+    _require_once(pq.read_schema(path).names, path)
     try:
         return pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
@@ -96,8 +97,7 @@ def _checked(table: pa.Table, path: Path) -> pa.Table:
         IcerecoError: a column has a type that means something else, occurs twice, or lacks values that it must have.
     """
     names = table.column_names
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise IcerecoError(f"{path} is not a file of reconstructions: it has the column {twice[0]} twice")
+    _require_once(names, path)
     columns = [_as_declared(table.column(name), name, path) for name in names]
     table = pa.table(dict(zip(names, columns, strict=True)))
     for name in ("event_id", "pulses_total"):
@@ -108,6 +108,11 @@ def _checked(table: pa.Table, path: Path) -> pa.Table:
     if any(not one.equals(lengths[0]) for one in lengths):
         raise IcerecoError(f"{path}: {', '.join(COMPONENT_COLUMNS)} differ in length, and belong together")
     return table
+
+
+def _require_once(names: list[str], path: Path) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise IcerecoError(f"{path} is not a file of reconstructions: it has the column {twice[0]} twice")
 
 
 def _as_declared(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
