@@ -4,7 +4,6 @@ It is TOML, for people to edit too: a table is added at the end or taken out, an
 """
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from icereco.errors import IcerecoError
 from icereco.profiles.toml_format import format_key, format_value
+from icereco.system.documents import parse_toml
 from icereco.system.files import explaining, write_text
 from icereco.system.locks import locked
 
@@ -52,7 +52,7 @@ def add_table(section: str, name: str, values: Mapping[str, Any]) -> None:
         return f"{kept}\n\n{table}" if kept else f"{_HEAD}\n{table}"
 
     def expected(settings: dict[str, Any]) -> dict[str, Any]:
-        tables = {**settings.get(section, {}), name: tomllib.loads(table)[section][name]}
+        tables = {**settings.get(section, {}), name: parse_toml(table)[section][name]}
         return {**settings, section: tables}
 
     _rewrite(change, expected)
@@ -113,15 +113,15 @@ def _text() -> str:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise IcerecoError(f"{settings_file()}: not valid TOML: {error}; fix it by hand") from None
 
 
 def _settings_or_none(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return parse_toml(text)
+    except ValueError:
         return None
 
 

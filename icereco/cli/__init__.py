@@ -5,6 +5,7 @@ import os
 import click
 
 from icereco import __version__
+from icereco.cli.echo import write_what_can_be_encoded
 from icereco.cli.group import LazyGroup
 from icereco.system import log
 
@@ -36,6 +37,7 @@ COMMANDS = {
 @click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")
 def main(no_plugins: bool, verbose: bool) -> None:
     """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
+    write_what_can_be_encoded()
     log.configure(verbose=verbose)
     # Threads that spin while they wait make torch many times slower on a machine that others use too, and threads that
     # sleep at once make the short operations of a training step half as fast on one of its own: spin for some µs.

@@ -9,6 +9,7 @@ import click
 
 from icereco.errors import INTERRUPTED, IcerecoError, did_you_mean
 from icereco.system.log import get_logger
+from icereco.system.terminal_text import printable
 
 __all__ = ["LazyGroup"]
 
@@ -77,7 +78,7 @@ class LazyGroup(click.Group):
 def _fail(message: str, exit_code: int, cause: BaseException) -> NoReturn:
     logger.debug("where the error came from", exc_info=cause)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.secho(f"error: {message}", fg="red", err=True, color=colour)
+    click.secho(f"error: {printable(message)}", fg="red", err=True, color=colour)
     raise click.exceptions.Exit(exit_code) from cause
 
 

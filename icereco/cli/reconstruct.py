@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.data.split.rule import PARTS
@@ -117,7 +118,7 @@ def command(
         sources = _without_bad(sources, chosen, output)
     outcome = _reconstruct(sources, chosen, output, form)
     if as_json:
-        click.echo(json.dumps(_document(outcome, output, used), indent=2))
+        echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
 

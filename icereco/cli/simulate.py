@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.system.log import get_logger
 from icereco.system.signals import interrupted_by_signals
 
@@ -126,7 +127,7 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
             }
             for cell in unfinished
         ]
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        echo(json.dumps(document, indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     if ranked:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -17,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
 from icereco.system.log import get_logger
@@ -260,4 +261,4 @@ def _say_what_next(session: "Session", finished: bool) -> None:
     if best is not None:
         error = f"median angular error {best:.2f}° at the lowest validation loss"
     logger.info("finished: %s; everything is in %s", error, run.path)
-    click.echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")
+    echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")

@@ -1,7 +1,6 @@
 """The files of a detector card: how they are found, and how their entries and tables are read."""
 
 import csv
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy import ndarray
 
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.discovery import CARD, registry
+from icereco.system.documents import parse_toml
 from icereco.system.resources import data_dir
 
 __all__ = [
@@ -31,8 +31,8 @@ class Card:
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / CARD
         try:
-            self._entries = tomllib.loads(self.path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self._entries = parse_toml(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
             raise IcerecoError(f"{self.path}: not valid TOML: {error}") from None
 
     def require_known(self, allowed: Sequence[str], key: str = "") -> None:
@@ -150,7 +150,7 @@ def read_table(
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             header, *rows = csv.reader(lines)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise IcerecoError(f"{path}: cannot read this table of the detector card: {error}") from None
     if not rows or any(name not in header for name in columns):
         raise IcerecoError(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
+from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import replacing
 
 __all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
@@ -83,11 +83,11 @@ def _facts(
     if "profile" not in metadata:
         raise IcerecoError(f"{path} holds no model; give best.safetensors or last.safetensors of a run")
     try:
-        detector = _detector_from(tensors, json.loads(metadata["detector"]))
+        detector = _detector_from(tensors, parse_json(metadata["detector"]))
         # The detector is in the file, so that its card need not be installed here.
-        used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
+        used = parse_toml(metadata["profile"]).get("detector", {}).get("use")
         profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
-        return detector, profile, dict(json.loads(metadata["provenance"]))
+        return detector, profile, dict(parse_json(metadata["provenance"]))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise IcerecoError(
             f"{path} is damaged: the description of its model cannot be read ({type(error).__name__}: {error}); "

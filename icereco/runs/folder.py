@@ -20,7 +20,6 @@ import platform
 import re
 import shutil
 import time
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from typing import Any, Self, Unpack
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.metrics import append_line, read_lines, rewind
 from icereco.runs.status import FINAL, Phase, Progress, State, Status
+from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import explaining, write_text
 from icereco.system.json_lines import plain
 from icereco.system.locks import locked_if_free, process_with
@@ -160,9 +160,21 @@ class RunFolder:
     def profile_name(self) -> str | None:
         """The name in the resolved profile; None where it is missing or broken."""
         with suppress(OSError, ValueError):
-            name = tomllib.loads(self.profile.read_text(encoding="utf-8")).get("name")
+            name = parse_toml(self.profile.read_text(encoding="utf-8")).get("name")
             return name if isinstance(name, str) else None
         return None
+
+    def profile_text(self) -> str:
+        """Read the resolved profile.
+
+        Raises:
+            IcerecoError: the file is missing, or is not text.
+        """
+        try:
+            return self.profile.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = "damaged" if isinstance(error, UnicodeDecodeError) else error.strerror
+            raise IcerecoError(f"{self.profile}: cannot be read: {reason}; start a new training") from error
 
     def write_profile(self, resolved_toml: str) -> None:
         """Write the resolved profile."""
@@ -175,7 +187,7 @@ class RunFolder:
     def provenance(self) -> dict[str, Any]:
         """Read the stored provenance; empty where it is missing or broken."""
         with suppress(OSError, ValueError):
-            facts = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
+            facts = parse_json((self.path / "provenance.json").read_text(encoding="utf-8"))
             return facts if isinstance(facts, dict) else {}
         return {}
 

@@ -26,6 +26,7 @@ from typing import Literal, Self
 from icereco.errors import INTERRUPTED, IcerecoError, message_in
 from icereco.runs.commands import program, start
 from icereco.runs.folder import is_run_name
+from icereco.system.documents import parse_json
 from icereco.system.files import write_text
 from icereco.system.locks import locked_if_free
 from icereco.system.process_identity import birth_mark, is_alive
@@ -69,8 +70,8 @@ class Job:
     @classmethod
     def parse(cls, text: str, identity: str) -> Self | None:
         """Parse the file of the job `identity`; None if the text is not that job."""
-        with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            fields = json.loads(text)
+        with suppress(ValueError, LookupError, TypeError, AttributeError):
+            fields = parse_json(text)
             job = cls(**fields | {"arguments": tuple(fields["arguments"])})
             valid = (
                 isinstance(fields["arguments"], list)

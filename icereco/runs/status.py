@@ -1,12 +1,12 @@
 """The status that a run writes, and the actual state of its process."""
 
-import json
 import platform
 import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Literal, Self, TypedDict
 
+from icereco.system.documents import parse_json
 from icereco.system.process_identity import is_alive
 from icereco.system.typed_fields import has_declared_types
 
@@ -74,9 +74,9 @@ class Status:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Parse a status file; None if the text is not a status. Keys of later versions are ignored."""
-        with suppress(ValueError, TypeError, AttributeError, RecursionError):
+        with suppress(ValueError, TypeError, AttributeError):
             known = {field.name for field in fields(cls)}
-            status = cls(**{key: value for key, value in json.loads(text).items() if key in known})
+            status = cls(**{key: value for key, value in parse_json(text).items() if key in known})
             if has_declared_types(status) and status.heartbeat > 0:
                 return status
         return None

@@ -30,11 +30,19 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, one) for one in inner)
     if origin is Literal:
         return isinstance(value, str) and value in inner
-    if origin is tuple:  # of any length, as `tuple[str, ...]`
-        return isinstance(value, tuple) and all(_fits(one, inner[0]) for one in value)
+    if origin in (list, tuple, dict):
+        return isinstance(value, origin) and _fits_inside(value, inner)
     if kind is NoneType:
         return value is None
     return _is_plain(value, kind)
+
+
+def _fits_inside(value: Any, inner: tuple[Any, ...]) -> bool:
+    if isinstance(value, dict):
+        return all(_fits(key, inner[0]) and _fits(one, inner[1]) for key, one in value.items())
+    if isinstance(value, tuple) and inner[-1] is not Ellipsis:
+        return len(value) == len(inner) and all(map(_fits, value, inner))
+    return all(_fits(one, inner[0]) for one in value)
 
 
 def _is_plain(value: Any, kind: Any) -> bool:

@@ -198,7 +198,7 @@ def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
 
 
 def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
-    profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
+    profile = parse_profile(run.profile_text(), run.profile_name() or run.name)
     facts = run.provenance()
     data = DataChoice.recorded(facts.get("data_sets", []))
     material = stack.enter_context(

@@ -1,7 +1,6 @@
 """A small grid of trainings: its settings, the trainings still to run, and the ranking of the results."""
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from icereco.errors import IcerecoError
 from icereco.profiles import Problem, Profile, ProfileError, load_profile, parse_profile
 from icereco.profiles.toml_format import format_value
 from icereco.runs.folder import RunFolder, is_run_name
+from icereco.system.documents import parse_toml
 
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import GroupComparison
@@ -91,8 +91,8 @@ def _list(override: str) -> list[Any] | None:
             f"-o {override}: the list is not closed; write it as -o role.key=[a,b], without spaces"
         )
     try:
-        values = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:  # names need no quotes, as after -o elsewhere
+        values = parse_toml(f"value = {text}")["value"]
+    except ValueError:  # names need no quotes, as after -o elsewhere
         values = [part.strip() for part in text[1:-1].split(",") if part.strip()]
     return values if isinstance(values, list) else None
 
@@ -151,7 +151,7 @@ def _require_same(cell: Cell, data: "Sequence[DataChoice]") -> None:
     run = cell.run
     hint = f"give the sweep another --name, or remove {run.path}"
     if run.profile.is_file():
-        stored = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
+        stored = parse_profile(run.profile_text(), run.profile_name() or run.name)
         if stored != cell.profile:
             raise IcerecoError(f"run {run.name!r} exists with another profile; {hint}")
     facts = run.provenance()

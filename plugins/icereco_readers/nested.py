@@ -1,6 +1,5 @@
 """Parquet files with one row per event and a struct column for each table, whose pulses are lists."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
+from icereco.system.documents import parse_json
 from icereco.tables.columns import Ragged
 from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
@@ -93,7 +93,7 @@ class NestedFile:
     def first_id(self) -> int:
         """The id of the first event in files without event numbers: Prometheus' run number in millions."""
         try:
-            config = json.loads((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
+            config = parse_json((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
             return int(config["run"]["run number"]) * _IDS_PER_RUN
         except (ValueError, KeyError, TypeError):
             return 0

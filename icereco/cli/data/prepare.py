@@ -4,9 +4,9 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.system.signals import interrupted_by_signals

@@ -30,10 +30,16 @@ def require_exists(path: Path) -> None:
     """Check that there is such a file or folder.
 
     Raises:
-        IcerecoError: there is none; with the nearest name.
+        IcerecoError: there is none (with the nearest name), or it is a pipe or a device, which would be waited for.
     """
-    if path.exists():
+    if path.is_file() or path.is_dir():
         return
+    if path.exists():
+        raise IcerecoError(
+            f"{path}: is a pipe or a device, and events are read from files; write them to one first"
+        )
+    if path.is_symlink():
+        raise IcerecoError(f"{path}: is a link to {path.readlink()}, which is not there")
     parent = path.parent
     if not parent.is_dir():
         raise IcerecoError(f"{path}: no such file, nor is there a folder {parent}")

@@ -24,6 +24,7 @@ from icereco.data.write.parquet import COMPRESSION, OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.runs.provenance import provenance
+from icereco.system.documents import parse_json
 from icereco.system.files import clear_left_over, explaining, replacing, write_text
 from icereco.tables.columns import file_of
 from icereco.tables.schema import SCHEMA
@@ -257,7 +258,7 @@ class _Target:
     def _noted(self) -> dict[str, Any]:
         file = self._folder / _PLAN
         try:
-            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            document: dict[str, Any] = parse_json(file.read_text(encoding="utf-8"))
             return {"plan": dict(document["plan"]), "finished": document["finished"]}
         except (ValueError, LookupError, TypeError) as error:
             raise IcerecoError(f"{file}: damaged; remove {self._folder}, or give another folder") from error
