@@ -23,5 +23,5 @@ install_import_hook(PACKAGES, f"{beartype.__name__}.beartype(conf={CONFIGURATION
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the tests of endurance go on; see `nox -s endurance`."""
     parser.addoption(
-        "--endurance-seconds", type=float, default=2.0, help="for each test of endurance [default: 2]"
+        "--endurance-seconds", type=float, default=0.5, help="for each test of endurance [default: 0.5]"
     )

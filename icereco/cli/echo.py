@@ -9,9 +9,9 @@ from icereco.system.terminal_text import printable
 __all__ = ["echo", "write_what_can_be_encoded"]
 
 
-def echo(text: str, *, end_line: bool = True) -> None:
-    """Print to standard output."""
-    click.echo(printable(text), nl=end_line)
+def echo(text: str, *, end_line: bool = True, err: bool = False) -> None:
+    """Print to standard output, or to standard error."""
+    click.echo(printable(text), nl=end_line, err=err)
 
 
 def write_what_can_be_encoded() -> None:

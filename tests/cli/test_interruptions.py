@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.data.simulated import Simulation
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
@@ -187,3 +189,28 @@ def test_no_process_that_a_command_starts_imports_from_the_working_folder(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("layout", ["both", "kaggle"])
+def test_a_simulation_that_was_killed_while_its_files_took_their_names_is_made_again(tmp_path, layout):
+    def simulate(*more):
+        words = [
+            "simulate",
+            "--events",
+            "3",
+            "--workers",
+            "1",
+            "--layout",
+            layout,
+            "-o",
+            str(tmp_path / "made"),
+            *more,
+        ]
+        return CliRunner().invoke(main, words)
+
+    assert simulate().exit_code == 0
+    (tmp_path / "made" / "train_meta.parquet").unlink()
+    (tmp_path / "made" / "events.parquet").unlink(missing_ok=True)
+    assert "already exists" in simulate("--seed", "8").output  # of another simulation
+    assert simulate().exit_code == 0
+    assert "already exists" in simulate().output
