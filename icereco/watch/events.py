@@ -192,7 +192,7 @@ class EventFeed:
         return skip_bad(source, self.detector)[0] if self._skip_bad else source
 
     def _read_into(self, kept: _Kept, source: Source) -> None:
-        for batch in source.batches(self.detector, _ROWS):
+        for batch in source.shaped(self.detector, _ROWS):
             if self._only is not None:
                 batch = batch.filter(pc.is_in(batch.column("event_id"), self._only))
             if self._stop.is_set() or kept.starts[-1] >= MOST_EVENTS:
