@@ -3,7 +3,6 @@
 It is TOML, for people to edit too: a table is added at the end or taken out, and everything else stays as it was written.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from icereco.errors import IcerecoError
 from icereco.profiles.toml_format import format_key, format_value
+from icereco.system.cache import config_dir
 from icereco.system.documents import parse_toml
 from icereco.system.files import explaining, write_text
 from icereco.system.locks import locked
@@ -21,20 +21,24 @@ _HEAD = "# Settings of icereco on this machine. Data sets are added with: icerec
 
 
 def settings_file() -> Path:
-    """settings.toml in $ICERECO_CONFIG, or in icereco in $XDG_CONFIG_HOME or in ~/.config."""
-    own = os.environ.get("ICERECO_CONFIG")
-    if own:
-        return Path(own) / "settings.toml"
-    base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "icereco" / "settings.toml"
+    """settings.toml in the folder of `icereco.system.cache.config_dir`.
+
+    Raises:
+        IcerecoError: there is no such folder, as the user has no home.
+    """
+    return config_dir() / "settings.toml"
 
 
 def read_settings() -> dict[str, Any]:
-    """Return everything in the file; an empty dictionary if there is no file.
+    """Return everything in the file; an empty dictionary if there is no file, or no place for one.
 
     Raises:
         IcerecoError: it cannot be read, or is not valid TOML.
     """
+    try:
+        settings_file()
+    except IcerecoError:
+        return {}
     return _parsed(_text())
 
 

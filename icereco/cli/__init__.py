@@ -8,6 +8,7 @@ from icereco import __version__
 from icereco.cli.echo import write_what_can_be_encoded
 from icereco.cli.group import LazyGroup
 from icereco.system import log
+from icereco.system.open_files import allow_many_open_files
 
 __all__ = ["main"]
 
@@ -38,6 +39,7 @@ COMMANDS = {
 def main(no_plugins: bool, verbose: bool) -> None:
     """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
     write_what_can_be_encoded()
+    allow_many_open_files()
     log.configure(verbose=verbose)
     # Threads that spin while they wait make torch many times slower on a machine that others use too, and threads that
     # sleep at once make the short operations of a training step half as fast on one of its own: spin for some µs.

@@ -115,9 +115,10 @@ def command(
         raise IcerecoError(
             "--resume continues a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
         )
-    from icereco.training.wandb import PROJECT, Tracker, choose_mode
+    from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
-    mode = choose_mode(tracking)
+    recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
+    mode, project = recorded or (choose_mode(tracking), PROJECT)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resumed, runs_dir, progress)
@@ -126,7 +127,7 @@ def command(
     )
     with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
-            mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
+            mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
         )
         finished = _train(session, tracker, progress)
     _say_what_next(session, finished)

@@ -64,6 +64,19 @@ class Card:
             raise IcerecoError(f"{self.path}: {key} must be a text, not {value!r}")
         return value
 
+    def file(self, key: str) -> Path:
+        """Return the file of the card's folder that an entry names; another place is refused.
+
+        Raises:
+            IcerecoError: as `text`, or it is a path.
+        """
+        name = self.text(key)
+        if name != Path(name).name or "\\" in name:
+            raise IcerecoError(
+                f"{self.path}: {key} must be the name of a file in the card's folder, not {name!r}"
+            )
+        return self.folder / name
+
     def number(self, key: str) -> float:
         """Return an entry that is a number; raises as `text`."""
         return self._as_number(key, self._entry(key))

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import replacing
 
 __all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
+
+Shapes = dict[str, tuple[int, ...]]
+"""Of tensors, by name."""
 
 FORMAT = "icereco-checkpoint-1"
 _CHECKSUM = "sha256"
@@ -69,10 +74,11 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     """
     tensors, metadata = read_tensors(path)
     detector, profile, provenance = _facts(tensors, metadata, path)
+    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
+    _require_same_shapes(_shapes_of_model(profile, detector), weights, path)
     model = build_model(profile, detector)
-    _load_weights(
-        model, {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}, path
-    )
+    _require_same_shapes(_shapes(model.state_dict()), weights, path)
+    model.load_state_dict(weights)
     model = model.to(device) if device is not None else model
     return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
 
@@ -159,11 +165,23 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
-def _load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    stored = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected == stored:
-        model.load_state_dict(weights)
+def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(value.shape) for name, value in tensors.items()}
+
+
+def _shapes_of_model(profile: Profile, detector: Detector) -> Shapes | None:
+    """The shapes of the weights without memory for them: a damaged or planted profile may ask for any amount.
+
+    None for a component that cannot be built without memory.
+    """
+    with suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+        return _shapes(build_model(profile, detector).state_dict())
+    return None
+
+
+def _require_same_shapes(expected: Shapes | None, weights: dict[str, Tensor], path: Path) -> None:
+    stored = _shapes(weights)
+    if expected is None or expected == stored:
         return
     odd = [
         f"{name}: model {expected.get(name, 'lacks it')}, file {stored.get(name, 'lacks it')}"

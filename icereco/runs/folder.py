@@ -297,8 +297,10 @@ class RunFolder:
         return not any(path.suffix != ".partial" for path in self.checkpoints.glob("*"))
 
     def discard(self) -> None:
-        """Remove the folder, ignoring errors; for the process that created it."""
+        """Remove the folder, and that of the runs if it is empty then, ignoring errors; for the process that created it."""
         shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # other runs are there
+            self.path.parent.rmdir()
 
     def _in_use(self, pid: int | None, host: str) -> IcerecoError:
         return IcerecoError(

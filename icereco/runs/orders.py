@@ -112,6 +112,6 @@ def _size(path: Path) -> int:
 
 
 def _who() -> str:
-    with suppress(KeyError, OSError):  # a container's user may have no name
+    with suppress(KeyError, OSError, ImportError):  # a container's user may have no name
         return f"{getpass.getuser()}@{platform.node()}"
     return platform.node()

@@ -43,12 +43,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             if durable:
                 clear_left_over(path.parent, path.name)
             temporary, descriptor, mode = _create(path)
-        try:
+        with _held(descriptor):
             yield temporary
             with explaining(path):
                 _put_in_place(temporary, path, mode, durable=durable)
-        finally:
-            os.close(descriptor)
     except BaseException:
         with suppress(OSError):
             if temporary is not None:
@@ -119,6 +117,19 @@ def _create(path: Path) -> tuple[Path, int, int]:
         with suppress(OSError):  # another writer took it for left over before it was locked
             if os.path.samestat(os.fstat(descriptor), temporary.stat()):
                 return temporary, descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode)
+        os.close(descriptor)
+
+
+@contextmanager
+def _held(descriptor: int) -> Iterator[None]:
+    """Keep a file open, and so locked; Windows, which has no such locks, renames no open file."""
+    if os.name == "nt":
+        os.close(descriptor)
+        yield
+        return
+    try:
+        yield
+    finally:
         os.close(descriptor)
 
 

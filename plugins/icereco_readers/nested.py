@@ -15,6 +15,7 @@ from icereco.errors import IcerecoError
 from icereco.system.documents import parse_json
 from icereco.tables.columns import Ragged
 from icereco.tables.from_columns import float_column, int_column
+from icereco_readers.bounds import bounded_parquet
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
 from icereco_readers.foreign import ForeignEvents
 
@@ -113,7 +114,7 @@ class NestedFile:
             IcerecoError: lists differ in length, or a column does not hold numbers.
         """
         row = 0
-        with pq.ParquetFile(self.path, page_checksum_verification=True) as opened:
+        with bounded_parquet(self.path) as opened:
             columns = [name for name in (self.pulses, self.truth) if name]
             for batch in opened.iter_batches(batch_size=rows, columns=columns):
                 yield self._events(batch, row, sign)

@@ -8,6 +8,7 @@ without it is not a store. `icereco.data.store.prepare` makes one.
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -199,7 +200,13 @@ def open_store(folder: str | Path) -> Store:
     return Store(folder, manifest)
 
 
+def _is_cached(folder: Path) -> bool:
+    with suppress(IcerecoError):  # no home, and so no cache
+        return cache_dir().resolve() in folder.resolve().parents
+    return False
+
+
 def _again(folder: Path, source: str = "the files that it was made from") -> str:
-    if cache_dir().resolve() in folder.resolve().parents:
+    if _is_cached(folder):
         return f"delete {folder} and start again: the events are prepared again"
     return f"give {source} as data in its place: the events are prepared again"
