@@ -1,6 +1,7 @@
 """The files of a detector card: how they are found, and how their entries and tables are read."""
 
 import csv
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,15 +66,17 @@ class Card:
         return value
 
     def file(self, key: str) -> Path:
-        """Return the file of the card's folder that an entry names; another place is refused.
+        """Return the file that an entry names, in the card's folder or in that of a card beside it; no other is read.
 
         Raises:
-            IcerecoError: as `text`, or it is a path.
+            IcerecoError: as `text`, or it is elsewhere.
         """
-        name = self.text(key)
-        if name != Path(name).name or "\\" in name:
+        name, folder = self.text(key), self.folder.absolute()
+        path = Path(os.path.normpath(folder / name))
+        beside = path.parents[1:2] == folder.parents[:1] and is_card_folder(path.parent)
+        if path.parent != folder and not beside:
             raise IcerecoError(
-                f"{self.path}: {key} must be the name of a file in the card's folder, not {name!r}"
+                f"{self.path}: {key} must be a file in the card's folder, or in that of a card beside it, not {name!r}"
             )
         return self.folder / name
 

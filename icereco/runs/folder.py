@@ -269,7 +269,8 @@ class RunFolder:
         """
         if self.is_live():
             raise IcerecoError(f"run {self.name!r} is running; stop it first: icereco runs stop {self.name}")
-        if not is_run_name(self.name) or sum((self.path / name).is_file() for name in _FILES) < 2:
+        few = sum((self.path / name).is_file() for name in _FILES) < 2
+        if not is_run_name(self.name) or (few and self.status() is None):
             raise IcerecoError(f"{self.path} is not the folder of a run; nothing is deleted")
         try:
             shutil.rmtree(self.path)
