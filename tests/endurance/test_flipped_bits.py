@@ -26,6 +26,8 @@ from icereco.tables.reconstructions import reconstruction_writer
 from icereco.tables.saved_reconstructions import read_reconstructions
 from icereco.testing.random_events import random_events
 
+pytestmark = pytest.mark.timeout(3600)
+
 FLIPS = 300
 """Of each kind of file, in a whole session."""
 

@@ -19,9 +19,9 @@ from icereco.model.checkpoint import read_tensors
 from icereco.runs.folder import RunFolder
 from icereco.testing.random_events import random_events
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-KILLS = 16
+KILLS = 17
 """Of each command, in a whole session; 100 and more in all."""
 
 EVENTS = 240

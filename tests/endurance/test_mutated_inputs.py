@@ -31,6 +31,8 @@ from icereco.testing.random_events import random_events
 from icereco.training.optimizer import build_optimizers
 from icereco.training.resume_state import Position, load_state, save_state
 
+pytestmark = pytest.mark.timeout(3600)
+
 INPUTS = 700
 """Of each kind, in a whole session; 10,000 and more in all."""
 
@@ -250,7 +252,6 @@ def mutants(whole: bytes, numbers: Iterator[int]) -> Iterator[tuple[str, bytes]]
         yield f"{way.__name__} {number}", bytes(content)
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_damaged_input_is_a_result_or_one_message(tmp_path, budget, monkeypatch, kind):
     (tmp_path / "in").mkdir()
