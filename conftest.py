@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import beartype.typing
+import pytest
 from jaxtyping import install_import_hook
 
 PACKAGES = ["icereco", *(folder.name for folder in (Path(__file__).parent / "plugins").iterdir())]
@@ -17,3 +18,10 @@ CONFIGURATION = """beartype.BeartypeConf(
 
 # Here, before anything imports the packages: the workers of xdist do not see pytest's own option for it.
 install_import_hook(PACKAGES, f"{beartype.__name__}.beartype(conf={CONFIGURATION})")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the tests of endurance go on; see `nox -s endurance`."""
+    parser.addoption(
+        "--endurance-seconds", type=float, default=0.5, help="for each test of endurance [default: 0.5]"
+    )

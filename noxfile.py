@@ -3,6 +3,7 @@
 nox                    lint, types and tests
 nox -s tests -- -k dom    some tests
 nox -s slow            the tests that take longer
+nox -s endurance       kills at random moments, damaged inputs of every kind, flipped bits; -- --endurance-seconds 60
 nox -s wheel           the tests against the built wheel, in an environment of its own
 
 All but `wheel` run in the environment that nox itself is installed in: `pip install -e '.[dev]'`.
@@ -42,6 +43,15 @@ def tests(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """What is marked slow."""
     session.run(sys.executable, "-m", "pytest", "-m", "slow", *session.posargs, external=True)
+
+
+@nox.session
+def endurance(session: nox.Session) -> None:
+    """100 kills, 10,000 damaged inputs and 1,800 flipped bits, for at most ten minutes of each kind unless told otherwise."""
+    time = session.posargs or ("--endurance-seconds", "600")
+    session.run(
+        sys.executable, "-m", "pytest", "-m", "slow or not slow", "tests/endurance", *time, external=True
+    )
 
 
 @nox.session(venv_backend="uv|virtualenv")

@@ -3,7 +3,11 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["IcerecoError", "nearest", "did_you_mean", "message_in"]
+__all__ = ["INTERRUPTED", "IcerecoError", "nearest", "did_you_mean", "message_in"]
+
+
+INTERRUPTED = 130
+"""Exit status of a command that was stopped before its end."""
 
 
 class IcerecoError(Exception):

@@ -3,8 +3,6 @@
 It is TOML, for people to edit too: a table is added at the end or taken out, and everything else stays as it was written.
 """
 
-import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import Any
 
 from icereco.errors import IcerecoError
 from icereco.profiles.toml_format import format_key, format_value
+from icereco.system.cache import config_dir
+from icereco.system.documents import parse_toml
 from icereco.system.files import explaining, write_text
 from icereco.system.locks import locked
 
@@ -21,20 +21,24 @@ _HEAD = "# Settings of icereco on this machine. Data sets are added with: icerec
 
 
 def settings_file() -> Path:
-    """settings.toml in $ICERECO_CONFIG, or in icereco in $XDG_CONFIG_HOME or in ~/.config."""
-    own = os.environ.get("ICERECO_CONFIG")
-    if own:
-        return Path(own) / "settings.toml"
-    base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "icereco" / "settings.toml"
+    """settings.toml in the folder of `icereco.system.cache.config_dir`.
+
+    Raises:
+        IcerecoError: there is no such folder, as the user has no home.
+    """
+    return config_dir() / "settings.toml"
 
 
 def read_settings() -> dict[str, Any]:
-    """Return everything in the file; an empty dictionary if there is no file.
+    """Return everything in the file; an empty dictionary if there is no file, or no place for one.
 
     Raises:
         IcerecoError: it cannot be read, or is not valid TOML.
     """
+    try:
+        settings_file()
+    except IcerecoError:
+        return {}
     return _parsed(_text())
 
 
@@ -52,7 +56,7 @@ def add_table(section: str, name: str, values: Mapping[str, Any]) -> None:
         return f"{kept}\n\n{table}" if kept else f"{_HEAD}\n{table}"
 
     def expected(settings: dict[str, Any]) -> dict[str, Any]:
-        tables = {**settings.get(section, {}), name: tomllib.loads(table)[section][name]}
+        tables = {**settings.get(section, {}), name: parse_toml(table)[section][name]}
         return {**settings, section: tables}
 
     _rewrite(change, expected)
@@ -113,15 +117,15 @@ def _text() -> str:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise IcerecoError(f"{settings_file()}: not valid TOML: {error}; fix it by hand") from None
 
 
 def _settings_or_none(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return parse_toml(text)
+    except ValueError:
         return None
 
 

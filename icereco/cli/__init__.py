@@ -5,8 +5,10 @@ import os
 import click
 
 from icereco import __version__
+from icereco.cli.echo import write_what_can_be_encoded
 from icereco.cli.group import LazyGroup
 from icereco.system import log
+from icereco.system.open_files import allow_many_open_files
 
 __all__ = ["main"]
 
@@ -37,10 +39,13 @@ COMMANDS = {
 @click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")
 def main(no_plugins: bool, verbose: bool) -> None:
     """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
+    write_what_can_be_encoded()
+    allow_many_open_files()
     log.configure(verbose=verbose)
     # Threads that spin while they wait make torch many times slower on a machine that others use too, and threads that
     # sleep at once make the short operations of a training step half as fast on one of its own: spin for some µs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # no child imports from the working folder
     if no_plugins:
         os.environ["ICERECO_NO_PLUGINS"] = "1"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 
@@ -56,7 +57,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     with _reconstructed(names, data) as (first, *others):
         comparisons = [compare(first, other) for other in others]
     if as_json:
-        click.echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
+        echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     for comparison in comparisons:

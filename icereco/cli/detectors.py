@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.detector.cards import Card, find_card
 from icereco.detector.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
@@ -37,7 +38,7 @@ def command(context: click.Context, as_json: bool) -> None:
         except IcerecoError as error:
             broken.append(str(error))
     if as_json:
-        click.echo(json.dumps(documents, indent=2))
+        echo(json.dumps(documents, indent=2))
     else:
         Console().print(_table(documents))
     for problem in broken:
@@ -50,7 +51,7 @@ def command(context: click.Context, as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Draw the detector NAME from above and from the side, with its medium and sources."""
     if as_json:
-        click.echo(json.dumps(_document(name), indent=2))
+        echo(json.dumps(_document(name), indent=2))
         return
     _print(load_detector(name), find_card(name), Console(highlight=False))
 

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def command(
     examined = [(sample, _examined(sample, step)) for sample in samples]
     shared = shared_events(samples)
     if as_json:
-        click.echo(json.dumps(_document(examined, shared), indent=2))
+        echo(json.dumps(_document(examined, shared), indent=2))
     else:
         _print(examined, shared)
     everything = [finding for _, findings in examined for finding in findings] + shared

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
 from icereco.errors import IcerecoError
 
@@ -45,7 +46,7 @@ def command(what: str, bound: bool, as_json: bool) -> None:
     compared = compared_with_bound(what, path) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        echo(json.dumps(document, indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     _print(evaluation, console)

@@ -7,12 +7,13 @@ from typing import Any, NoReturn
 
 import click
 
-from icereco.errors import IcerecoError, did_you_mean
+from icereco.errors import INTERRUPTED, IcerecoError, did_you_mean
 from icereco.system.log import get_logger
+from icereco.system.terminal_text import printable
 
 __all__ = ["LazyGroup"]
 
-_USER_ERROR, _SYSTEM_ERROR, _INTERRUPTED = 2, 1, 130
+_USER_ERROR, _SYSTEM_ERROR = 2, 1
 
 logger = get_logger(__name__)
 
@@ -20,7 +21,8 @@ logger = get_logger(__name__)
 class LazyGroup(click.Group):
     """Commands from a table of module names; listing them imports none.
 
-    Exit codes: 2 for what the user can fix, 1 for what the system refuses, 130 after Ctrl-C.
+    Exit codes: 2 for what the user can fix, 1 for what the system refuses, 130 after Ctrl-C and for a training that
+    was stopped before its end.
     """
 
     def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **settings: Any) -> None:
@@ -60,14 +62,14 @@ class LazyGroup(click.Group):
         except IcerecoError as error:
             _fail(str(error), _USER_ERROR, error)
         except KeyboardInterrupt as error:
-            _fail("interrupted", _INTERRUPTED, error)
+            _fail("interrupted", INTERRUPTED, error)
         except BrokenPipeError:  # the reader of our output has left: click ends quietly
             raise
         except click.exceptions.Exit:  # of a nested group, which has printed the message
             raise
         except Exception as error:
             if _comes_of_interruption(error):
-                _fail("interrupted", _INTERRUPTED, error)
+                _fail("interrupted", INTERRUPTED, error)
             if isinstance(error, OSError):
                 _fail(_describe(error), _SYSTEM_ERROR, error)
             raise
@@ -76,7 +78,7 @@ class LazyGroup(click.Group):
 def _fail(message: str, exit_code: int, cause: BaseException) -> NoReturn:
     logger.debug("where the error came from", exc_info=cause)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.secho(f"error: {message}", fg="red", err=True, color=colour)
+    click.secho(f"error: {printable(message)}", fg="red", err=True, color=colour)
     raise click.exceptions.Exit(exit_code) from cause
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.errors import IcerecoError
 

@@ -2,10 +2,11 @@
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
 from icereco.profiles import load_profile, profile_comment, profile_names, read_profile
 from icereco.system.resources import data_dir
@@ -34,7 +35,7 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
     """Print the resolved profile NAME (or file): its comment, and each value with its origin."""
     text = load_profile(name, overrides).resolved_toml()
     comment = "".join(f"# {line}".rstrip() + "\n" for line in profile_comment(name).splitlines())
-    click.echo(comment + text, nl=False)
+    echo(comment + text, end_line=False)
 
 
 @command.command("check")
@@ -48,6 +49,6 @@ def check(names: tuple[str, ...]) -> None:
         except IcerecoError as error:
             failures.append(str(error))
         else:
-            click.echo(f"{name}: ok")
+            echo(f"{name}: ok")
     if failures:
         raise IcerecoError("\n".join(failures))

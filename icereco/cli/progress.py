@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from icereco.cli.console import Console
 
 __all__ = ["event_progress", "stage_progress"]
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.data.split.rule import PARTS
 from icereco.errors import IcerecoError
 from icereco.plugins.options import named_options
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
@@ -120,7 +121,7 @@ def command(
         sources = _without_bad(sources, chosen, output)
     outcome = _reconstruct(sources, chosen, output, form)
     if as_json:
-        click.echo(json.dumps(_document(outcome, output, used), indent=2))
+        echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
 
@@ -212,7 +213,7 @@ def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, fo
     from icereco.reconstruction.pipeline import reconstruct
 
     with (
-        interrupted_by_sigterm(),
+        interrupted_by_signals(),
         _opened(sources, method, output, form) as opened,
         event_progress(sum(source.count() for source in sources)) as advance,
     ):

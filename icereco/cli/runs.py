@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
+from icereco.errors import IcerecoError
+from icereco.runs.folder import RunFolder, is_run_name, list_runs, resolve, runs_dir
 from icereco.runs.orders import Order, give_order, wait_for_answer
 from icereco.runs.status import State, Status, age
 
@@ -65,9 +67,9 @@ def command(context: click.Context, runs_dir: Path, as_json: bool) -> None:
         return
     runs = list_runs(runs_dir)
     if as_json:
-        click.echo(json.dumps([_document(run) for run in runs], indent=2))
+        echo(json.dumps([_document(run) for run in runs], indent=2))
     elif not runs:
-        click.echo(f"no runs in {runs_dir}; train one with: icereco train")
+        echo(f"no runs in {runs_dir}; train one with: icereco train")
     else:
         _print(runs, Console())
 
@@ -110,16 +112,26 @@ def checkpoint(root: Path, name: str) -> None:
 @click.pass_obj
 def delete(root: Path, name: str, yes: bool) -> None:
     """Delete a run, with its weights, for good."""
-    run = resolve(name, root)
+    run = _to_delete(name, root)
     if not yes:
         click.confirm(f"delete {run.path} with everything in it?", abort=True)
     run.delete()
-    click.echo(f"{run.path} is deleted")
+    echo(f"{run.path} is deleted")
+
+
+def _to_delete(name: str, root: Path) -> RunFolder:
+    """The run of this name; a path such as `.` may be a slip, and never names what is deleted."""
+    if not is_run_name(name):
+        raise IcerecoError(f"{name!r} is not the name of a run; list them with: icereco runs")
+    run = resolve(name, root)
+    if run.path != root / name:
+        raise IcerecoError(f"{run.path} is not in {root}; give its folder with --runs-dir")
+    return run
 
 
 def _order(root: Path, name: str, order: Order) -> None:
     receipt = give_order(resolve(name, root), order)
-    click.echo(f"{receipt.run.name}: {wait_for_answer(receipt, ANSWER_SECONDS)}")
+    echo(f"{receipt.run.name}: {wait_for_answer(receipt, ANSWER_SECONDS)}")
 
 
 def _document(run: RunFolder) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`icereco simulate`: events of a detector, so that training needs no download."""
 
+import json
 import shlex
 import time
 from collections.abc import Sequence
@@ -8,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.system.processors import available_processors
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -100,21 +101,45 @@ def command(
     from icereco.detector.detector import load_detector
     from icereco.plugins.discovery import registry
 
-    _require_new(output, layout)
     declaration = registry().find("simulator", simulator)
     options = _options(declaration.component.load_options(), settings, simulator)
     simulation = Simulation(declaration, options, load_detector(detector), seed)
+    _require_new(output, layout, simulation)
     started = time.perf_counter()
     brightness = _simulate(simulation, events, output, layout, workers or _default_workers())
     _print(brightness, output, layout, time.perf_counter() - started)
 
 
-def _require_new(output: Path, layout: Layout) -> None:
+def _require_new(output: Path, layout: Layout, simulation: "Simulation") -> None:
     names = [] if layout == "kaggle" else [_OWN_FILE]
     names += [] if layout == "icereco" else list(_KAGGLE_FILES)
-    for name in names:
-        if (output / name).exists():
-            raise IcerecoError(f"{output / name} already exists; give another folder with -o, or remove it")
+    existing = [output / name for name in names if (output / name).exists()]
+    if existing and not _killed_before_its_end(output, layout, simulation):
+        raise IcerecoError(f"{existing[0]} already exists; give another folder with -o, or remove it")
+
+
+def _killed_before_its_end(output: Path, layout: Layout, simulation: "Simulation") -> bool:
+    """Whether the same simulation was killed while its files took their names: the last one is missing.
+
+    What is there is written again, with the same bytes.
+    """
+    last = output / (_KAGGLE_FILES[1] if layout == "kaggle" else _OWN_FILE)
+    made = [path for path in (output / "train", output / _KAGGLE_FILES[1]) if path.exists()]
+    batches = [file for path in made for file in (path.iterdir() if path.is_dir() else [path])]
+    return bool(batches) and not last.exists() and all(_is_of(file, simulation) for file in batches)
+
+
+def _is_of(file: Path, simulation: "Simulation") -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from icereco.data.write.parquet import PROVENANCE_KEY
+
+    try:
+        note = (pq.read_schema(file).metadata or {}).get(PROVENANCE_KEY)
+    except (OSError, pa.ArrowException):
+        return file.name.startswith(".") and file.suffix == ".partial"
+    return bool(note == json.dumps(simulation.provenance(), sort_keys=True).encode())
 
 
 def _default_workers() -> int:
@@ -152,7 +177,7 @@ def _simulate(
 
     brightness = Brightness()
     with ExitStack() as stack:
-        stack.enter_context(interrupted_by_sigterm())
+        stack.enter_context(interrupted_by_signals())
         advance = stack.enter_context(event_progress(events))
         writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
         for batch in simulation.events(events, workers):

@@ -1,7 +1,6 @@
 """`icereco sweep`: a small grid of trainings, one after the other or several at once, and their ranking."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.system.log import get_logger
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.training.data_choice import DataChoice
@@ -76,9 +76,8 @@ def command(
     cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
     data_options = [word for text in data for word in ("--data", text)]
     data_options += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
-    failures = _train(
-        cells, chosen, TrainingArguments(jobs, data_options, ["--wandb", wandb] if wandb else [])
-    )
+    always = ["--wandb", wandb] if wandb else []
+    failures = _train(cells, chosen, TrainingArguments(profile, jobs, data_options, always))
     _report(cells, failures, as_json=as_json)
     if failures:
         raise click.exceptions.Exit(1)
@@ -96,8 +95,8 @@ def _train(
     logger.info("%d trainings, %d of them to do; watch them with: icereco runs", len(cells), len(waiting))
     if arguments.jobs > 1:
         _prepare_data([cell for cell, _ in waiting], data)
-    with tempfile.TemporaryDirectory(prefix="icereco-sweep-") as folder, interrupted_by_sigterm():
-        return train_side_by_side(waiting, arguments, Path(folder))
+    with interrupted_by_signals():
+        return train_side_by_side(waiting, arguments)
 
 
 def _prepare_data(cells: "Sequence[Cell]", data: "Sequence[DataChoice]") -> None:
@@ -128,7 +127,7 @@ def _report(cells: "Sequence[Cell]", failures: "dict[str, str]", *, as_json: boo
             }
             for cell in unfinished
         ]
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        echo(json.dumps(document, indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     if ranked:

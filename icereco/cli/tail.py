@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from icereco.cli.echo import echo
 from icereco.runs.folder import RunFolder, resolve, runs_dir
 from icereco.runs.metrics import POSITIONS
 from icereco.system.json_lines import plain, row_of
@@ -42,10 +43,10 @@ def command(name: str, runs_dir: Path, once: bool, as_json: bool) -> None:
     run = resolve(name, runs_dir)
     if once:
         document = _document(run)
-        click.echo(json.dumps(document, indent=2) if as_json else _text(document))
+        echo(json.dumps(document, indent=2) if as_json else _text(document))
         return
     for change in _changes(run):
-        click.echo(json.dumps(plain(change)) if as_json else _line(change))
+        echo(json.dumps(plain(change)) if as_json else _line(change))
 
 
 def _document(run: RunFolder) -> dict[str, Any]:

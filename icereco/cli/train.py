@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -17,10 +16,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from icereco.errors import IcerecoError
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
+from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
 from icereco.system.log import get_logger
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.profiles import Profile
@@ -100,7 +101,8 @@ def command(
     """Train a model.
 
     Without --data it simulates the events that the profile asks for and keeps them for the next time. Everything the
-    training writes is in runs/NAME. Ctrl-C finishes the step, saves, and says how to continue.
+    training writes is in runs/NAME. Ctrl-C, or a signal that ends programs, finishes the step, saves, and says how to
+    continue; the exit status is then 130.
 
     \b
     icereco train                                      the reference model on simulated events
@@ -113,21 +115,24 @@ def command(
         raise IcerecoError(
             "--resume continues a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
         )
-    from icereco.training.wandb import PROJECT, Tracker, choose_mode
+    from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
-    mode = choose_mode(tracking)
+    recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
+    mode, project = recorded or (choose_mode(tracking), PROJECT)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resumed, runs_dir, progress)
         if resumed
         else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), runs_dir, name, progress)
     )
-    with interrupted_by_sigterm(), _stopped(progress), opened as session:
+    with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
-            mode, session.run.path, session.run.name, _config(session.profile), wandb_project or PROJECT, tags
+            mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
         )
         finished = _train(session, tracker, progress)
     _say_what_next(session, finished)
+    if not finished:  # `icereco train && icereco evaluate` must not go on with half a model
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
@@ -257,4 +262,4 @@ def _say_what_next(session: "Session", finished: bool) -> None:
     if best is not None:
         error = f"median angular error {best:.2f}° at the lowest validation loss"
     logger.info("finished: %s; everything is in %s", error, run.path)
-    click.echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")
+    echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")

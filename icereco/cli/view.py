@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
 
@@ -103,7 +104,7 @@ def command(
         session.close()
     for path in filter(None, (png, svg)):
         save_picture(path, lines, columns, background)
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
     if png is None and svg is None:
         _print(lines, columns)
 
@@ -130,8 +131,9 @@ def _row_of(session: "EventSession", event_id: int) -> int:
 
 def _print(lines: "list[list[Segment]]", columns: int) -> None:
     """Print the figure in the colours of the terminal, without wrapping its lines."""
-    from rich.console import Console
     from rich.segment import Segment, Segments
+
+    from icereco.cli.console import Console
 
     console = Console(width=columns, soft_wrap=True, highlight=False)
     for line in lines:

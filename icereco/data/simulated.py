@@ -27,7 +27,7 @@ from icereco.plugins.discovery import registry
 from icereco.plugins.options import options_from
 from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
-from icereco.system.cache import cache_dir
+from icereco.system.cache import cache_folder
 from icereco.system.worker_processes import working
 from icereco.tables.assembly import event_batch
 
@@ -199,7 +199,7 @@ def simulated_events(
     """
     simulation = Simulation(choice.declaration, choice.options, detector, seed)
     path = (
-        cache_dir() / "simulated" / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
+        cache_folder("simulated") / f"{detector.name}-{events}-{simulation.fingerprint(events)[:16]}.parquet"
     )
     if path.is_file():
         return path

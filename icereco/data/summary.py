@@ -32,7 +32,7 @@ def sample(source: Source, detector: Detector, events: int) -> Iterator[pa.Recor
     share = -(-events // len(chosen))
     for part in chosen:
         left = share
-        for batch in part.batches(detector, min(share, 4096)):
+        for batch in part.shaped(detector, min(share, 4096)):
             yield batch.slice(0, left)
             left -= batch.num_rows
             if left <= 0:

@@ -1,7 +1,7 @@
 """The files of a detector card: how they are found, and how their entries and tables are read."""
 
 import csv
-import tomllib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.discovery import CARD, registry
+from icereco.system.documents import parse_toml
 from icereco.system.resources import data_dir
 
 __all__ = [
@@ -31,8 +32,8 @@ class Card:
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / CARD
         try:
-            self._entries = tomllib.loads(self.path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self._entries = parse_toml(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
             raise IcerecoError(f"{self.path}: not valid TOML: {error}") from None
 
     def require_known(self, allowed: Sequence[str], key: str = "") -> None:
@@ -63,6 +64,21 @@ class Card:
         if not isinstance(value, str):
             raise IcerecoError(f"{self.path}: {key} must be a text, not {value!r}")
         return value
+
+    def file(self, key: str) -> Path:
+        """Return the file that an entry names, in the card's folder or in that of a card beside it; no other is read.
+
+        Raises:
+            IcerecoError: as `text`, or it is elsewhere.
+        """
+        name, folder = self.text(key), self.folder.absolute()
+        path = Path(os.path.normpath(folder / name))
+        beside = path.parents[1:2] == folder.parents[:1] and is_card_folder(path.parent)
+        if path.parent != folder and not beside:
+            raise IcerecoError(
+                f"{self.path}: {key} must be a file in the card's folder, or in that of a card beside it, not {name!r}"
+            )
+        return self.folder / name
 
     def number(self, key: str) -> float:
         """Return an entry that is a number; raises as `text`."""
@@ -150,7 +166,7 @@ def read_table(
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             header, *rows = csv.reader(lines)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise IcerecoError(f"{path}: cannot read this table of the detector card: {error}") from None
     if not rows or any(name not in header for name in columns):
         raise IcerecoError(

@@ -143,7 +143,7 @@ def load_detector(name: str | Path) -> Detector:
     """
     card = find_card(name)
     card.require_known(_ENTRIES)
-    path = card.folder / card.text("sensors")
+    path = card.file("sensors")
     sensors = read_table(path, _SENSOR_COLUMNS, ("quantum_efficiency", "alive", "dom_id"))
     count = len(sensors["string"])
     efficiency = sensors.get("quantum_efficiency", np.ones(count))
@@ -201,7 +201,7 @@ def _medium(card: Card) -> tuple[Medium, list[Path]]:
     if not card.has("medium.layers"):
         scattering, absorption = (_constant(card, f"medium.{name}") for name in _LAYER_COLUMNS[1:])
         return Medium(phase, group, np.zeros(1), scattering, absorption, kind), []
-    path = card.folder / card.text("medium.layers")
+    path = card.file("medium.layers")
     layers = read_table(path, _LAYER_COLUMNS)
     require(path, "z_m", np.diff(layers["z_m"], prepend=-np.inf) > 0, "above that of the row before")
     for name in _LAYER_COLUMNS[1:]:

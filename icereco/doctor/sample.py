@@ -133,7 +133,7 @@ def _batches(
     each, pulses = -(-events // max(len(chosen), 1)), 0
     for part in chosen:
         left = each
-        for batch in part.batches(detector, min(_ROWS_AT_ONCE, each)):
+        for batch in part.shaped(detector, min(_ROWS_AT_ONCE, each)):
             some = batch.slice(0, left)
             yield some
             left -= some.num_rows

@@ -13,6 +13,7 @@ from icereco.events.listing import Listing
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
+from icereco.system.terminal_text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,7 +49,7 @@ class ResolutionTable:
 
         text = StringIO()
         Console(file=text, width=_COLUMNS, color_system=None, highlight=False).print(self._listing().rich())
-        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+        return "\n".join(line.rstrip() for line in printable(text.getvalue()).rstrip().splitlines())
 
     def _listing(self) -> Listing:
         rows = [_row(label, group) for label, group in by_label(self.summary).items()]

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import os
-import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,13 @@ from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
+from icereco.system.documents import parse_json, parse_toml
+from icereco.system.files import replacing
 
 __all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
+
+Shapes = dict[str, tuple[int, ...]]
+"""Of tensors, by name."""
 
 FORMAT = "icereco-checkpoint-1"
 _CHECKSUM = "sha256"
@@ -69,10 +74,11 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     """
     tensors, metadata = read_tensors(path)
     detector, profile, provenance = _facts(tensors, metadata, path)
+    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
+    _require_same_shapes(_shapes_of_model(profile, detector), weights, path)
     model = build_model(profile, detector)
-    _load_weights(
-        model, {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}, path
-    )
+    _require_same_shapes(_shapes(model.state_dict()), weights, path)
+    model.load_state_dict(weights)
     model = model.to(device) if device is not None else model
     return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
 
@@ -83,11 +89,11 @@ def _facts(
     if "profile" not in metadata:
         raise IcerecoError(f"{path} holds no model; give best.safetensors or last.safetensors of a run")
     try:
-        detector = _detector_from(tensors, json.loads(metadata["detector"]))
+        detector = _detector_from(tensors, parse_json(metadata["detector"]))
         # The detector is in the file, so that its card need not be installed here.
-        used = tomllib.loads(metadata["profile"]).get("detector", {}).get("use")
+        used = parse_toml(metadata["profile"]).get("detector", {}).get("use")
         profile = parse_profile(metadata["profile"], metadata["profile_name"], detector=used)
-        return detector, profile, dict(json.loads(metadata["provenance"]))
+        return detector, profile, dict(parse_json(metadata["provenance"]))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise IcerecoError(
             f"{path} is damaged: the description of its model cannot be read ({type(error).__name__}: {error}); "
@@ -96,18 +102,14 @@ def _facts(
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file under a temporary name, and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a safetensors file, whole or not at all; see `icereco.system.files.replacing`."""
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     metadata = metadata | {"format": FORMAT}
-    try:
-        save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
-        temporary.replace(path)
-    except SafetensorError as error:  # the library wraps the OSError of a full disk
-        raise OSError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata | {_CHECKSUM: _checksum(plain, metadata)})
+        except SafetensorError as error:  # the library wraps the OSError of a full disk
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -163,11 +165,23 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
-def _load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    stored = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected == stored:
-        model.load_state_dict(weights)
+def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(value.shape) for name, value in tensors.items()}
+
+
+def _shapes_of_model(profile: Profile, detector: Detector) -> Shapes | None:
+    """The shapes of the weights without memory for them: a damaged or planted profile may ask for any amount.
+
+    None for a component that cannot be built without memory.
+    """
+    with suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+        return _shapes(build_model(profile, detector).state_dict())
+    return None
+
+
+def _require_same_shapes(expected: Shapes | None, weights: dict[str, Tensor], path: Path) -> None:
+    stored = _shapes(weights)
+    if expected is None or expected == stored:
         return
     odd = [
         f"{name}: model {expected.get(name, 'lacks it')}, file {stored.get(name, 'lacks it')}"

@@ -1,12 +1,12 @@
 """The settings of a profile, each with its origin: read from TOML, from overrides, and merged."""
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from icereco.profiles.problems import Origin, Problem, ProfileError
+from icereco.system.documents import parse_toml
 
 __all__ = ["LOSSES", "Setting", "Settings", "Table", "merge", "read_overrides", "read_settings"]
 
@@ -63,8 +63,8 @@ def read_settings(text: str, source: str) -> Settings:
         ProfileError: it is not TOML.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(text)
+    except ValueError as error:
         raise ProfileError([_syntax_problem(str(error), text, source)]) from error
     lines = _lines(text, {key for key, value in document.items() if isinstance(value, dict)})
     settings = Settings()
@@ -141,8 +141,8 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Settings, list[Problem]]:
 def _value(text: str) -> Any:
     """Parse a value as TOML, else return the text itself, so that names need no quotes."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
     return value if isinstance(value, str | int | float | bool | list | dict) else text
 

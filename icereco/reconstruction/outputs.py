@@ -124,6 +124,10 @@ def require_safe(path: Path, inputs: Sequence[Path], form: Format = "parquet") -
         raise IcerecoError(f"{path} is a folder; give the name of a file with -o")
     if path.exists() and form == "i3":
         raise IcerecoError(f"{path} exists and is not overwritten; choose another name with -o")
+    if path.name == "-" or (path.exists() and not path.is_file()):
+        raise IcerecoError(
+            f"{path} is not a file but a pipe or a device; the output is a file that appears whole: give a name with -o"
+        )
     if path.exists() and not _is_reconstruction(path):
         raise IcerecoError(
             f"{path} exists and is not a reconstruction, so it is not overwritten; choose another name with -o"

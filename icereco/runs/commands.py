@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import IO
 
 from icereco.runs.folder import RunFolder, runs_dir
+from icereco.system.worker_processes import SAFE_PATH
 
 __all__ = ["program", "resume_arguments", "start", "train_arguments"]
 
@@ -31,13 +34,16 @@ def resume_arguments(run: RunFolder) -> list[str]:
 
 
 def program(*arguments: str, module: str = "icereco") -> list[str]:
-    """Return the command line of a module of this installation, independent of the shell's search path."""
-    return [sys.executable, "-m", module, *arguments]
+    """Return the command line of a module of this installation, independent of the shell's search path.
+
+    The working folder lends it no modules (-P): a `click.py` or `random.py` there is the user's, or somebody else's.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def start(
     command: Sequence[str],
-    output: Path,
+    output: Path | IO[bytes],
     *,
     folder: Path | None = None,
     threads: int | None = None,
@@ -47,7 +53,7 @@ def start(
 
     Args:
         command: see `program`.
-        output: a file, or the null device.
+        output: a file, the null device, or an open file.
         folder: its working directory, by default that of this process.
         threads: of its arithmetic, unless the user has set OMP_NUM_THREADS.
         detached: in a session of its own, which Ctrl-C and the end of the terminal do not reach.
@@ -56,11 +62,11 @@ def start(
         OSError: the folder is gone, or `output` cannot be written to.
     """
     limits = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    with output.open("ab") as file:
+    with output.open("ab") if isinstance(output, Path) else nullcontext(output) as file:
         return subprocess.Popen(
             command,
             cwd=folder,
-            env={**limits, **os.environ},
+            env={**limits, **os.environ, **SAFE_PATH},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

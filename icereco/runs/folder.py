@@ -7,7 +7,8 @@
         status.json              phase, progress, and the process that writes it
         control.jsonl            orders to the training (`icereco.runs.orders`)
         log.txt
-        checkpoints/             best.safetensors, last.safetensors, and state.safetensors to resume from
+        checkpoints/             best.safetensors, last.safetensors, and to resume from state.safetensors or,
+                                 where that is damaged, the state before it, state-before.safetensors
         validation.parquet       reconstructions of the validation events
 
 Training writes; the terminal app, reports and `icereco runs` only read, and append orders.
@@ -19,7 +20,6 @@ import platform
 import re
 import shutil
 import time
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -28,10 +28,12 @@ from typing import Any, Self, Unpack
 
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.metrics import append_line, read_lines, rewind
-from icereco.runs.status import Phase, Progress, State, Status
+from icereco.runs.status import FINAL, Phase, Progress, State, Status
+from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import explaining, write_text
 from icereco.system.json_lines import plain
 from icereco.system.locks import locked_if_free, process_with
+from icereco.system.log import get_logger
 from icereco.system.process_identity import birth_mark
 
 __all__ = [
@@ -47,8 +49,16 @@ __all__ = [
     "runs_dir",
 ]
 
+logger = get_logger(__name__)
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LOCK = ".lock"
+_FILES = ("profile.toml", "provenance.json", "metrics.jsonl", "status.json", "log.txt")
+"""Every training has written these by its first step."""
+_OWN_NAMES = {
+    *(*_FILES, _LOCK, "control.jsonl", "skipped.jsonl", "validation.parquet", "checkpoints"),
+    *("wandb", "wandb-id", "wandb-mode"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, name: str) -> Self:
-        """Create a new, empty run `root/name`.
+        """Create a new, empty run `root/name`; one of that name that ended before it saved anything makes room.
 
         Raises:
             IcerecoError: the name is not a valid run name, the folder is not empty, or it cannot be written.
@@ -68,7 +78,8 @@ class RunFolder:
             raise IcerecoError(f"{name!r} cannot be the name of a run: use letters, digits, '.', '_' and '-'")
         run = cls(root / name)
         with explaining(run.path):
-            if any(path.is_file() and path.name != _LOCK for path in run.path.rglob("*")):
+            holds_files = any(path.is_file() and path.name != _LOCK for path in run.path.rglob("*"))
+            if holds_files and not run.reclaim():
                 raise IcerecoError(
                     f"the run folder {run.path} is not empty; continue it with: icereco train --resume {name}, "
                     "or choose another --name"
@@ -132,6 +143,16 @@ class RunFolder:
         return self.checkpoints / "state.safetensors"
 
     @property
+    def training_state_before(self) -> Path:
+        """The training state that was saved before the newest."""
+        return self.checkpoints / "state-before.safetensors"
+
+    @property
+    def saved(self) -> bool:
+        """Whether there are weights, or a state to resume from."""
+        return any(self.checkpoints.glob("*.safetensors"))
+
+    @property
     def exists(self) -> bool:
         """Return whether a training has written here."""
         return any((self.path / name).is_file() for name in ("status.json", "profile.toml", "metrics.jsonl"))
@@ -139,9 +160,21 @@ class RunFolder:
     def profile_name(self) -> str | None:
         """The name in the resolved profile; None where it is missing or broken."""
         with suppress(OSError, ValueError):
-            name = tomllib.loads(self.profile.read_text(encoding="utf-8")).get("name")
+            name = parse_toml(self.profile.read_text(encoding="utf-8")).get("name")
             return name if isinstance(name, str) else None
         return None
+
+    def profile_text(self) -> str:
+        """Read the resolved profile.
+
+        Raises:
+            IcerecoError: the file is missing, or is not text.
+        """
+        try:
+            return self.profile.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = "damaged" if isinstance(error, UnicodeDecodeError) else error.strerror
+            raise IcerecoError(f"{self.profile}: cannot be read: {reason}; start a new training") from error
 
     def write_profile(self, resolved_toml: str) -> None:
         """Write the resolved profile."""
@@ -154,7 +187,7 @@ class RunFolder:
     def provenance(self) -> dict[str, Any]:
         """Read the stored provenance; empty where it is missing or broken."""
         with suppress(OSError, ValueError):
-            facts = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
+            facts = parse_json((self.path / "provenance.json").read_text(encoding="utf-8"))
             return facts if isinstance(facts, dict) else {}
         return {}
 
@@ -186,9 +219,8 @@ class RunFolder:
         kept = {
             name: getattr(before, name) for name in Progress.__annotations__ if before and name != "message"
         }
-        write_text(
-            self.path / "status.json", json.dumps(plain(asdict(own) | kept | progress), indent=2) + "\n"
-        )
+        text = json.dumps(plain(asdict(own) | kept | progress), indent=2) + "\n"
+        write_text(self.path / "status.json", text, durable=phase in FINAL)
 
     def status(self) -> Status | None:
         """Read the last written status; None where the file is missing or broken."""
@@ -237,16 +269,39 @@ class RunFolder:
         """
         if self.is_live():
             raise IcerecoError(f"run {self.name!r} is running; stop it first: icereco runs stop {self.name}")
-        if not self.exists:
+        few = sum((self.path / name).is_file() for name in _FILES) < 2
+        if not is_run_name(self.name) or (few and self.status() is None):
             raise IcerecoError(f"{self.path} is not the folder of a run; nothing is deleted")
         try:
             shutil.rmtree(self.path)
         except OSError as error:
             raise IcerecoError(f"cannot delete {error.filename or self.path}: {error.strerror}") from error
 
+    def reclaim(self) -> bool:
+        """Remove what a training left that ended before it saved anything; False where there is anything else.
+
+        Raises:
+            IcerecoError: another process holds the lock.
+        """
+        if self.is_live() or not self._saved_nothing():
+            return False
+        with self.lock():
+            logger.info("run %s had saved nothing; its name is used again", self.name)
+            shutil.rmtree(self.path)
+        return True
+
+    def _saved_nothing(self) -> bool:
+        """Whether a training began here and left only files of its own, and no checkpoint."""
+        names = {path.name for path in self.path.iterdir() if path.suffix != ".partial"}
+        if not self.exists or self.path.is_symlink() or not names <= _OWN_NAMES:
+            return False
+        return not any(path.suffix != ".partial" for path in self.checkpoints.glob("*"))
+
     def discard(self) -> None:
-        """Remove the folder, ignoring errors; for the process that created it."""
+        """Remove the folder, and that of the runs if it is empty then, ignoring errors; for the process that created it."""
         shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # other runs are there
+            self.path.parent.rmdir()
 
     def _in_use(self, pid: int | None, host: str) -> IcerecoError:
         return IcerecoError(

@@ -7,25 +7,34 @@
 
 Each job runs in a session of its own, detached from the terminal: closing that, or losing the connection, does not stop it.
 The queue has no server: adding a job starts a worker, and a worker that finds another running ends immediately.
+
+A folder of runs may be shared by a group. A job file is data: its place is its own name and nothing that it says, and
+only jobs of this user are run.
 """
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
-from icereco.errors import IcerecoError, message_in
+from icereco.errors import INTERRUPTED, IcerecoError, message_in
 from icereco.runs.commands import program, start
+from icereco.runs.folder import is_run_name
+from icereco.system.documents import parse_json
 from icereco.system.files import write_text
 from icereco.system.locks import locked_if_free
 from icereco.system.process_identity import birth_mark, is_alive
+from icereco.system.typed_fields import has_declared_types
 
 __all__ = ["Job", "JobFolder", "JobState"]
+
+_IDENTITY = re.compile(r"[0-9]+-[A-Za-z0-9][A-Za-z0-9._-]*")
 
 JobState = Literal["waiting", "running", "done", "failed", "lost"]
 """lost: its process died without recording an end, for example when the machine was switched off."""
@@ -59,12 +68,19 @@ class Job:
     left_run: bool = True
 
     @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """Parse a job file; None if the text is not a job."""
-        with suppress(ValueError, LookupError, TypeError):
-            fields = json.loads(text)
-            if fields["state"] in get_args(JobState):
-                return cls(**fields | {"arguments": tuple(map(str, fields["arguments"]))})
+    def parse(cls, text: str, identity: str) -> Self | None:
+        """Parse the file of the job `identity`; None if the text is not that job."""
+        with suppress(ValueError, LookupError, TypeError, AttributeError):
+            fields = parse_json(text)
+            job = cls(**fields | {"arguments": tuple(fields["arguments"])})
+            valid = (
+                isinstance(fields["arguments"], list)
+                and has_declared_types(job)
+                and is_run_name(job.run)
+                and _IDENTITY.fullmatch(identity)
+            )
+            if valid and job.identity == identity:
+                return job
         return None
 
     @property
@@ -130,7 +146,7 @@ class JobFolder:
     def work(self, identity: str | None = None) -> None:
         """Work through one job, or through the whole queue unless another worker does so."""
         if identity is not None:
-            if job := self._read(identity):
+            if (job := self._read(identity)) and self._is_own(job):
                 self._run(job)
             return
         while self._next() is not None:
@@ -143,14 +159,15 @@ class JobFolder:
             # The worker of a job submitted since the last check found the lock taken and ended: check again without it.
 
     def _next(self) -> Job | None:
-        return next((job for job in self.all() if job.queued and job.state == "waiting"), None)
+        waiting = (job for job in self.all() if job.queued and job.state == "waiting")
+        return next((job for job in waiting if self._is_own(job)), None)
 
     def _run(self, job: Job) -> None:
         running = replace(job, state="running", pid=os.getpid(), mark=birth_mark(), began=time.time())
         self._write(running)
         code = _call(job, self.output(job))
         left_run = (self.runs / job.run).is_dir()
-        state: JobState = "failed" if code else "done"
+        state: JobState = "done" if code in (0, INTERRUPTED) else "failed"  # who stopped it knows
         self._write(replace(running, state=state, exit_code=code, ended=time.time(), left_run=left_run))
 
     def _start_worker(self, job: Job) -> None:
@@ -162,8 +179,14 @@ class JobFolder:
 
     def _read(self, identity: str) -> Job | None:
         with suppress(OSError, UnicodeDecodeError):
-            return Job.parse(self._file(identity).read_text(encoding="utf-8"))
+            return Job.parse(self._file(identity).read_text(encoding="utf-8"), identity)
         return None
+
+    def _is_own(self, job: Job) -> bool:
+        """Whether this user wrote the job's file; Windows does not say."""
+        with suppress(OSError):
+            return not hasattr(os, "getuid") or self._file(job.identity).lstat().st_uid == os.getuid()
+        return False
 
     def _write(self, job: Job) -> None:
         write_text(self._file(job.identity), json.dumps(asdict(job), indent=2) + "\n")

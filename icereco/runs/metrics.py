@@ -105,8 +105,9 @@ def append_line(path: Path, metrics: Mapping[str, Any]) -> None:
     line = _line(metrics).encode()
     with explaining(path), path.open("ab+", buffering=0) as file:
         # A process that died in the middle of a line must not spoil the next one.
-        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-            line = b"\n" + line
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else b"\n" + line
         file.write(line)
 
 

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
+from icereco.system.documents import parse_json
 from icereco.system.files import explaining
 
 __all__ = ["Order", "OrderReader", "Receipt", "give_order", "wait_for_answer"]
@@ -98,7 +99,7 @@ class OrderReader:
 
 def _order(line: str) -> Order | None:
     with suppress(ValueError, AttributeError):
-        order = json.loads(line).get("order")
+        order = parse_json(line).get("order")
         return order if order in get_args(Order) else None
     return None
 
@@ -111,6 +112,6 @@ def _size(path: Path) -> int:
 
 
 def _who() -> str:
-    with suppress(KeyError, OSError):  # a container's user may have no name
+    with suppress(KeyError, OSError, ImportError):  # a container's user may have no name
         return f"{getpass.getuser()}@{platform.node()}"
     return platform.node()

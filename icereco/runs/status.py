@@ -1,18 +1,21 @@
 """The status that a run writes, and the actual state of its process."""
 
-import json
 import platform
 import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Literal, Self, TypedDict, get_args
+from typing import Literal, Self, TypedDict
 
+from icereco.system.documents import parse_json
 from icereco.system.process_identity import is_alive
+from icereco.system.typed_fields import has_declared_types
 
 __all__ = ["SILENT_SECONDS", "Phase", "Progress", "State", "Status", "age"]
 
 Phase = Literal["starting", "preparing", "training", "validating", "paused", "finished", "stopped", "failed"]
 """The phase that a run writes; the last three are final."""
+
+FINAL: tuple[Phase, ...] = ("finished", "stopped", "failed")
 
 State = Literal["running", "finished", "stopped", "failed", "crashed"]
 """The actual state of a run: one whose status is "training" although its process has died has crashed."""
@@ -73,9 +76,8 @@ class Status:
         """Parse a status file; None if the text is not a status. Keys of later versions are ignored."""
         with suppress(ValueError, TypeError, AttributeError):
             known = {field.name for field in fields(cls)}
-            status = cls(**{key: value for key, value in json.loads(text).items() if key in known})
-            numbers = type(status.pid) is int and type(status.answered) is int
-            if status.phase in get_args(Phase) and numbers and status.heartbeat > 0:
+            status = cls(**{key: value for key, value in parse_json(text).items() if key in known})
+            if has_declared_types(status) and status.heartbeat > 0:
                 return status
         return None
 
@@ -89,7 +91,7 @@ class Status:
 
         The clock of another machine may be wrong by hours; that of the shared file system hardly is.
         """
-        if self.phase in ("finished", "stopped", "failed"):
+        if self.phase in ("finished", "stopped", "failed"):  # not `FINAL`, by which mypy cannot narrow
             return self.phase
         return "running" if self._process_lives(written) else "crashed"
 

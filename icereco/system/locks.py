@@ -14,11 +14,15 @@ from typing import IO
 
 from icereco.system.log import get_logger
 
-__all__ = ["locked", "locked_if_free", "process_with"]
+__all__ = ["NoLocksError", "locked", "locked_if_free", "process_with", "take"]
 
 logger = get_logger(__name__)
 
 _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+
+
+class NoLocksError(OSError):
+    """The file system, or Windows, locks no files."""
 
 
 @contextmanager
@@ -56,25 +60,39 @@ def process_with(path: Path) -> int | None:
     return None
 
 
-def _is_taken(file: IO[str], *, wait: bool) -> bool:
-    """Take the lock; True also where there are no locks."""
+def take(descriptor: int, *, wait: bool) -> bool:
+    """Take the lock of an open file, which ends with its descriptor; False while another process holds it.
+
+    Raises:
+        NoLocksError: files cannot be locked there.
+        OSError: the file system reports another error.
+    """
     try:
-        _flock(file, wait=wait)
+        _flock(descriptor, wait=wait)
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in _WITHOUT_LOCKS:
-            raise
-        _warn(Path(file.name).parent, error.strerror or str(error))
+        if error.errno in _WITHOUT_LOCKS:
+            raise NoLocksError(error.errno, error.strerror or str(error)) from error
+        raise
     return True
 
 
-def _flock(file: IO[str], *, wait: bool) -> None:
+def _is_taken(file: IO[str], *, wait: bool) -> bool:
+    """Take the lock; True also where there are no locks."""
+    try:
+        return take(file.fileno(), wait=wait)
+    except NoLocksError as error:
+        _warn(Path(file.name).parent, error.strerror)
+        return True
+
+
+def _flock(descriptor: int, *, wait: bool) -> None:
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
     except ImportError as error:  # Windows
         raise OSError(errno.ENOSYS, "this system has no fcntl") from error
-    flock(file, LOCK_EX if wait else LOCK_EX | LOCK_NB)
+    flock(descriptor, LOCK_EX if wait else LOCK_EX | LOCK_NB)
 
 
 def _sign(file: IO[str]) -> None:

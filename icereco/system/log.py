@@ -4,6 +4,8 @@ import logging
 import os
 import sys
 
+from icereco.system.terminal_text import printable
+
 __all__ = ["configure", "get_logger"]
 
 _ROOT = "icereco"
@@ -55,7 +57,7 @@ class _Formatter(logging.Formatter):
         self.colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = printable(super().format(record))
         if not self.colour:
             return text
         level = record.levelname

@@ -1,4 +1,8 @@
-"""What Ctrl-C and SIGTERM do to a command, and to the processes that it starts."""
+"""What Ctrl-C and the signals that end programs do to a command, and to the processes that it starts.
+
+Besides Ctrl-C (SIGINT) and SIGTERM these are SIGHUP, when the terminal or its connection is closed, and SIGUSR1 and
+SIGUSR2, which batch systems send some time before they kill a job (SLURM: `--signal=USR1@90`).
+"""
 
 import signal
 from collections.abc import Iterator
@@ -6,22 +10,32 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from threading import current_thread, main_thread
 
-__all__ = ["interrupted_by_sigterm", "interrupts_kept_from_children"]
+__all__ = ["ending_signals", "interrupted_by_signals", "interrupts_kept_from_children"]
+
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+
+
+def ending_signals() -> list[signal.Signals]:
+    """Those that this system has, without a SIGHUP that is ignored, as under `nohup`."""
+    known = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    return [one for one in known if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]
 
 
 @contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM interrupt as Ctrl-C does, so that unfinished files are removed then, too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def interrupted_by_signals() -> Iterator[None]:
+    """Let every signal that ends programs interrupt as Ctrl-C does, so that unfinished files are removed then, too."""
+    others = [number for number in ending_signals() if number != signal.SIGINT]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in others}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def interrupts_kept_from_children() -> Iterator[None]:
-    """Processes that are started in this block never see Ctrl-C; here it, and SIGTERM, wait until the block ends.
+    """Processes that are started in this block never see Ctrl-C; here it, and what ends programs, wait until the block ends.
 
     A child that is interrupted while it starts prints a traceback, and so does one whose parent is interrupted before
     it has sent the child its work.
@@ -36,8 +50,9 @@ def interrupts_kept_from_children() -> Iterator[None]:
 def _put_off() -> Iterator[None]:
     """The mask alone is not enough: the kernel hands the signal to another thread, and Python acts in this one."""
     caught: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda it, _frame: caught.append(it)) for number in numbers}
+    before = {
+        number: signal.signal(number, lambda it, _frame: caught.append(it)) for number in ending_signals()
+    }
     try:
         with _blocked():
             yield

@@ -1,6 +1,7 @@
 """Worker processes that run while a block lasts, and leave Ctrl-C to the process that started them."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -9,10 +10,28 @@ from typing import Any
 
 from icereco.system.signals import interrupts_kept_from_children
 
-__all__ = ["CONTEXT", "working"]
+__all__ = ["CONTEXT", "SAFE_PATH", "importing_safely", "working"]
+
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Environment of every process that is started here: none imports from the working folder, nor do those it starts."""
 
 # Spawned, not forked: a fork would copy the threads' locks of a parent that has loaded torch.
 CONTEXT = multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def importing_safely() -> Iterator[None]:
+    """Processes that are started in this block import nothing from the working folder; see `SAFE_PATH`."""
+    before = {name: os.environ.get(name) for name in SAFE_PATH}
+    os.environ.update(SAFE_PATH)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -31,7 +50,7 @@ def working(
         for _, worker_end in pipes
     ]
     try:
-        with interrupts_kept_from_children():
+        with importing_safely(), interrupts_kept_from_children():
             for worker in workers:
                 worker.start()
         for _, worker_end in pipes:

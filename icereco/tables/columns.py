@@ -157,7 +157,27 @@ def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
     kept = {
         key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
     }
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, kept))
+    conformed = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, kept))
+    if is_sorted(conformed.schema) and not _in_order(conformed):  # a file may say so and not be
+        kept.pop(SORTED_KEY)
+        return conformed.replace_schema_metadata(kept)
+    return conformed
+
+
+def _in_order(batch: pa.RecordBatch) -> bool:
+    """Whether the pulses of each event are in order of (sensor_id, time)."""
+    columns = [batch.column(name) for name in ("sensor_id", "time")]
+    if any(column.null_count or column.flatten().null_count for column in columns):
+        return False
+    sensor, times = map(ragged, columns)
+    if not np.array_equal(sensor.offsets, times.offsets):
+        return False
+    falls = (sensor.values[1:] < sensor.values[:-1]) | (
+        (sensor.values[1:] == sensor.values[:-1]) & (times.values[1:] < times.values[:-1])
+    )
+    starts = sensor.offsets[1:-1]
+    falls[starts[(starts > 0) & (starts < len(sensor.values))] - 1] = False
+    return not falls.any()
 
 
 def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:

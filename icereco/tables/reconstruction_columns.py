@@ -14,7 +14,7 @@ from icereco.physics.sphere import angles_from_direction
 from icereco.tables.posteriors import posterior_columns
 from icereco.tables.schema import IDENTITY_FIELDS
 
-__all__ = ["ALWAYS", "is_reserved", "reconstruction_rows", "rows_without_events"]
+__all__ = ["ALWAYS", "declared_field", "is_reserved", "reconstruction_rows", "rows_without_events"]
 
 ALWAYS = (
     "event_id",
@@ -82,6 +82,11 @@ _OF_OTHERS = re.compile(r"true_.*|.*_(azimuth|zenith|kappa)")
 def is_reserved(name: str) -> bool:
     """Return whether a column of this name has, or may have, another meaning than a further figure of the method."""
     return name in _FIELDS or _OF_OTHERS.fullmatch(name) is not None
+
+
+def declared_field(name: str) -> pa.Field | None:
+    """What a column of this name holds; None for a further figure of a method."""
+    return _field_of(name) if is_reserved(name) else None
 
 
 def reconstruction_rows(

@@ -1,6 +1,7 @@
 """The table of reconstructions: one row per event, in input order, with provenance in the schema's metadata."""
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ CONTENT = "reconstruction"
 TABLE_VERSION = 2
 """Of the columns. Files of version 1, which do not say so, have the truth's energy and kind as energy and kind."""
 
+_COLUMNS, _CHECKSUM = "columns", "crc32"
 _ROWS_PER_GROUP = 1 << 16
 
 
@@ -51,7 +53,7 @@ class ReconstructionTable:
     def __init__(self, path: Path, temporary: Path, provenance: Mapping[str, Any]) -> None:
         self._path = path
         self._temporary = temporary
-        self._metadata = {METADATA_KEY: json.dumps(provenance)}
+        self._provenance = json.loads(json.dumps(provenance))  # as it is read back
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pa.RecordBatch] = []
 
@@ -87,8 +89,12 @@ class ReconstructionTable:
         if not self._held:
             return
         if self._writer is None:
-            schema = pa.schema(_every_field(self._held), self._metadata)
-            self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+            fields = _every_field(self._held)
+            facts = self._provenance | {_COLUMNS: [field.name for field in fields]}
+            schema = pa.schema(fields, {METADATA_KEY: json.dumps(facts | {_CHECKSUM: _checksum(facts)})})
+            self._writer = pq.ParquetWriter(
+                self._temporary, schema, compression="zstd", write_page_checksum=True
+            )
         conforming = [_conform(rows, self._writer.schema) for rows in self._held]
         self._writer.write_table(pa.Table.from_batches(conforming))
         self._held.clear()
@@ -120,14 +126,37 @@ def provenance_of(path: Path) -> dict[str, Any] | None:
         IcerecoError: no such file, or not a parquet file.
     """
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        schema = pq.read_schema(path)
     except FileNotFoundError:
         raise IcerecoError(f"there is no file {path}") from None
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise IcerecoError(f"{path} is damaged or not a parquet file: {reason}") from error
     try:
-        facts = json.loads(metadata.get(METADATA_KEY, b"null"))
-    except ValueError:
+        facts = json.loads((schema.metadata or {}).get(METADATA_KEY, b"null"))
+    except (ValueError, RecursionError):
         return None
-    return facts if isinstance(facts, dict) and facts.get("content") == CONTENT else None
+    if not isinstance(facts, dict) or facts.get("content") != CONTENT:
+        return None
+    _require_undamaged(facts, schema.names, path)
+    return {name: value for name, value in facts.items() if name not in (_COLUMNS, _CHECKSUM)}
+
+
+def _require_undamaged(facts: Mapping[str, Any], names: Sequence[str], path: Path) -> None:
+    """Compare the checksum of the facts, and the names of the columns: parquet has no checksum of its footer.
+
+    Other programs may have added or removed columns, but not both.
+    """
+    said = {name: value for name, value in facts.items() if name != _CHECKSUM}
+    if _CHECKSUM in facts and facts[_CHECKSUM] != _checksum(said):
+        raise IcerecoError(f"{path} is damaged: its provenance is not what was written; copy it again")
+    written = said.get(_COLUMNS, [])
+    lost, new = (sorted(set(one) - set(other)) for one, other in ((written, names), (names, written)))
+    if written and lost and new:
+        raise IcerecoError(
+            f"{path} is damaged: it was written with the column {lost[0]}, and has {new[0]}; copy it again"
+        )
+
+
+def _checksum(facts: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())

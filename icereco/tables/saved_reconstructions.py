@@ -16,8 +16,8 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
-from icereco.tables.posteriors import posterior_of
-from icereco.tables.reconstruction_columns import is_reserved
+from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
+from icereco.tables.reconstruction_columns import declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
 
 __all__ = ["SavedReconstructions", "read_reconstructions"]
@@ -62,14 +62,14 @@ def read_reconstructions(path: Path) -> SavedReconstructions:
         IcerecoError: no such file, or not a file of reconstructions.
     """
     provenance = provenance_of(path)
-    table = pq.read_table(path)
+    table = _read(path)
     missing = [name for name in _NEEDED if name not in table.column_names]
     if missing:
         raise IcerecoError(
             f"{path} is not a file of reconstructions: it lacks {', '.join(missing)}; found: "
             f"{', '.join(table.column_names)}. To reconstruct events: icereco reconstruct {path}"
         )
-    table = _named_as_now(table, provenance or {})
+    table = _checked(_named_as_now(table, provenance or {}), path)
     return SavedReconstructions(
         path=path,
         provenance=provenance or {},
@@ -78,6 +78,59 @@ def read_reconstructions(path: Path) -> SavedReconstructions:
         reconstruction=_reconstruction(table),
         comparisons={name: _compared(table, name) for name in _compared_names(table)},
         truth=_truth(table),
+    )
+
+
+def _read(path: Path) -> pa.Table:
+    _require_once(pq.read_schema(path).names, path)
+    try:
+        return pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise IcerecoError(f"{path} is damaged: {reason}; copy it again, or reconstruct again") from error
+
+
+def _checked(table: pa.Table, path: Path) -> pa.Table:
+    """The columns with their declared types; a file of other software may have others that mean the same.
+
+    Raises:
+        IcerecoError: a column has a type that means something else, occurs twice, or lacks values that it must have.
+    """
+    names = table.column_names
+    _require_once(names, path)
+    columns = [_as_declared(table.column(name), name, path) for name in names]
+    table = pa.table(dict(zip(names, columns, strict=True)))
+    for name in ("event_id", "pulses_total"):
+        if table.column(name).null_count:
+            raise IcerecoError(f"{path}: a row has no {name}, which every event needs")
+    parts = [table.column(name).combine_chunks() for name in COMPONENT_COLUMNS if name in names]
+    lengths = [part.value_lengths().fill_null(0) for part in parts]
+    if any(not one.equals(lengths[0]) for one in lengths):
+        raise IcerecoError(f"{path}: {', '.join(COMPONENT_COLUMNS)} differ in length, and belong together")
+    return table
+
+
+def _require_once(names: list[str], path: Path) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise IcerecoError(f"{path} is not a file of reconstructions: it has the column {twice[0]} twice")
+
+
+def _as_declared(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    declared = declared_field(name)
+    if declared is None or column.type == declared.type:
+        return column
+    try:
+        if _is_text(column.type) == _is_text(declared.type) or pa.types.is_null(column.type):
+            return column.cast(declared.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a list as number, or a number that is too large
+        pass
+    raise IcerecoError(f"{path}: the column {name} must be {declared.type}, and is {column.type}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) or pa.types.is_list(kind) else kind
+    return any(
+        test(plain) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     )
 
 

@@ -69,14 +69,7 @@ class EventChecker:
             IcerecoError: a null, lists of different length, a sensor outside the detector, a time or charge that is
                 NaN or infinite, a negative charge, or an event_id that occurs twice. Names file, row and event_id.
         """
-        file = file_of(batch, self.source)
-        if file != self.file and self.total:
-            self.next_row = 0  # the reader went on to the next file of a folder
-        self.file = file
-        rows = _Rows(batch, file, self.next_row)
-        rows.require_no_nulls()
-        pulses = {name: ragged(batch.column(name)) for name in self._pulse_columns(batch.schema, file)}
-        rows.require_equal_lengths(pulses)
+        rows, pulses = self._shape(batch)
         rows.require_sensors(pulses["sensor_id"], self.detector)
         rows.require_finite("time", pulses["time"], "ns")
         rows.require_finite("charge", pulses["charge"], "p.e.")
@@ -88,6 +81,27 @@ class EventChecker:
         self._require_new_ids(rows, batch.column("event_id").to_numpy())
         self.next_row += batch.num_rows
         self.total += batch.num_rows
+
+    def check_shape(self, batch: pa.RecordBatch) -> None:
+        """Check the next rows only for what makes them events at all: no nulls, and lists of equal length.
+
+        Raises:
+            IcerecoError: as `check`.
+        """
+        self._shape(batch)
+        self.next_row += batch.num_rows
+        self.total += batch.num_rows
+
+    def _shape(self, batch: pa.RecordBatch) -> tuple["_Rows", dict[str, Ragged]]:
+        file = file_of(batch, self.source)
+        if file != self.file and self.total:
+            self.next_row = 0  # the reader went on to the next file of a folder
+        self.file = file
+        rows = _Rows(batch, file, self.next_row)
+        rows.require_no_nulls()
+        pulses = {name: ragged(batch.column(name)) for name in self._pulse_columns(batch.schema, file)}
+        rows.require_equal_lengths(pulses)
+        return rows, pulses
 
     def remember(self, event_id: Int[ndarray, "event"]) -> None:
         """Ids of events that were checked before, such as by an earlier run that this one continues."""

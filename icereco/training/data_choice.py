@@ -61,8 +61,21 @@ class DataChoice:
 
     @classmethod
     def recorded(cls, records: Sequence[Mapping[str, Any]]) -> list[Self]:
-        """Rebuild the choices from a run's provenance, independently of the user's current settings."""
-        return [cls(DataSet(**one["data"]), one["weight"], one.get("skip_bad", False)) for one in records]
+        """Rebuild the choices from a run's provenance, independently of the user's current settings.
+
+        Raises:
+            IcerecoError: the records are not those that `record` makes.
+        """
+        try:
+            return [
+                cls(DataSet(**one["data"]), float(one["weight"]), bool(one.get("skip_bad", False)))
+                for one in records
+            ]
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise IcerecoError(
+                f"the provenance of the run does not say what it was trained on ({type(error).__name__}); "
+                "start a new training"
+            ) from error
 
     def open(self) -> "Source":
         """Return the events with the reader of their format; opened once and reused afterwards.

@@ -9,7 +9,12 @@ from torch import Tensor, nn
 
 from icereco.errors import IcerecoError
 from icereco.model.checkpoint import read_tensors, write_tensors
+from icereco.system.documents import parse_json
+from icereco.system.log import get_logger
+from icereco.system.typed_fields import has_declared_types
 from icereco.training.optimizer import Optimizers
+
+logger = get_logger(__name__)
 
 __all__ = ["Position", "load_state", "save_state"]
 
@@ -91,15 +96,18 @@ def load_state(
 
 def _position(metadata: dict[str, str], path: Path) -> Position:
     try:
-        stored = json.loads(metadata["position"])
+        stored = parse_json(metadata["position"])
         stored["losses"] = [  # version 0.1.0 knew one loss, and wrote its number alone
             (one if isinstance(one, dict) else {"loss": one}, events) for one, events in stored["losses"]
         ]
-        return Position(**stored)
+        position = Position(**stored)
+        if has_declared_types(position):
+            return position
     except (ValueError, LookupError, TypeError) as error:
-        raise IcerecoError(
-            f"{path} is not the state of a training: the position is missing or cannot be read; start a new training"
-        ) from error
+        logger.debug("the position cannot be read", exc_info=error)
+    raise IcerecoError(
+        f"{path} is not the state of a training: the position is missing or cannot be read; start a new training"
+    )
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

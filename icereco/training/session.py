@@ -20,12 +20,13 @@ from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
 from icereco.protocols import Fittable
 from icereco.runs.folder import RunFolder
+from icereco.runs.metrics import numbers_of
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
 from icereco.system.log import get_logger
 from icereco.tables.schema import TARGET_COLUMNS
 from icereco.training.averaging import AveragedModel, running_average
-from icereco.training.checkpoints import Checkpoints
+from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
 from icereco.training.observer import Observers, TrainingObserver
@@ -93,7 +94,7 @@ class Session:
         orders = Orders(self.orders, stop, recorder, records)
         recorder.say("training")
         try:
-            ended = self.trainer(Observers(records, display, orders)).run(stop)
+            ended = self.trainer(Observers(records, display, TimedCheckpoints(records), orders)).run(stop)
         except BaseException as error:
             recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _message(error))
             raise
@@ -173,7 +174,7 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             raise IcerecoError(
                 f"run {run.name!r} has finished; train a new one, or evaluate it: icereco evaluate {run.name}"
             )
-        if not run.training_state.is_file():
+        if not _states(run):
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); start a new training"
             )
@@ -197,7 +198,7 @@ def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
 
 
 def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
-    profile = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
+    profile = parse_profile(run.profile_text(), run.profile_name() or run.name)
     facts = run.provenance()
     data = DataChoice.recorded(facts.get("data_sets", []))
     material = stack.enter_context(
@@ -206,10 +207,37 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
     session = _assemble(run, profile, material, facts, orders)
-    position = load_state(run.training_state, session.model, session.optimizers, session.average)
+    position = _newest_state(run, session)
     run.rewind_metrics(position.step)
+    _report_gap(run, position.step, profile.train.log_every_steps)
     logger.info("going on from step %s", f"{position.step:,}")
     return replace(session, position=position)
+
+
+def _states(run: RunFolder) -> list[Path]:
+    """The saved states of a training, the newest first."""
+    return [path for path in (run.training_state, run.training_state_before) if path.is_file()]
+
+
+def _newest_state(run: RunFolder, session: Session) -> Position:
+    """Restore the newest state that is whole."""
+    newest, *older = _states(run)
+    try:
+        return load_state(newest, session.model, session.optimizers, session.average)
+    except IcerecoError as error:
+        if not older:
+            raise
+        logger.warning("%s; the state before it is used", error)
+        return load_state(older[0], session.model, session.optimizers, session.average)
+
+
+def _report_gap(run: RunFolder, step: int, log_every_steps: int) -> None:
+    """Warn where metrics before the saved state are missing, as after a power cut: they are not written again."""
+    last = max((numbers_of(row).get("step", 0.0) for row in run.read_metrics()), default=0.0)
+    if last < step - step % log_every_steps:
+        logger.warning(
+            "the metrics of steps %s to %s are missing from %s", f"{last + 1:,.0f}", f"{step:,}", run.metrics
+        )
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""Ctrl-C and SIGTERM request a stop; training finishes its step and saves."""
+"""Ctrl-C and the other signals that end programs request a stop; training finishes its step and saves."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from icereco.system.signals import ending_signals
 
 __all__ = ["StopRequest", "stop_on_signals"]
 
@@ -20,7 +22,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request; a second SIGINT interrupts at once."""
+    """Turn the first signal of `ending_signals` into a request; a second SIGINT interrupts at once."""
     request = StopRequest()
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
@@ -28,7 +30,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
             raise KeyboardInterrupt
         request.reason = signal.Signals(number).name
 
-    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request_stop) for number in ending_signals()}
     try:
         yield request
     finally:

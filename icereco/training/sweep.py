@@ -1,8 +1,6 @@
 """A small grid of trainings: its settings, the trainings still to run, and the ranking of the results."""
 
 import re
-import shutil
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from icereco.errors import IcerecoError
 from icereco.profiles import Problem, Profile, ProfileError, load_profile, parse_profile
 from icereco.profiles.toml_format import format_value
-from icereco.runs.folder import RunFolder
+from icereco.runs.folder import RunFolder, is_run_name
+from icereco.system.documents import parse_toml
 
 if TYPE_CHECKING:
     from icereco.evaluation.comparison import GroupComparison
@@ -74,6 +73,8 @@ def grid(profile: str, overrides: Sequence[str], name: str, root: Path) -> list[
         )
     fixed = [override for override in overrides if override.partition("=")[0].strip() not in values]
     names = [f"{name}-{_slug(cell)}" for cell in cells]
+    if not all(map(is_run_name, names)):
+        raise IcerecoError(f"{name!r} cannot begin the name of a run: use letters, digits, '.', '_' and '-'")
     twice = [one for one, count in Counter(names).items() if count > 1]
     if twice:
         raise IcerecoError(f"two trainings would be called {twice[0]}; is a value in the list twice?")
@@ -90,8 +91,8 @@ def _list(override: str) -> list[Any] | None:
             f"-o {override}: the list is not closed; write it as -o role.key=[a,b], without spaces"
         )
     try:
-        values = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:  # names need no quotes, as after -o elsewhere
+        values = parse_toml(f"value = {text}")["value"]
+    except ValueError:  # names need no quotes, as after -o elsewhere
         values = [part.strip() for part in text[1:-1].split(",") if part.strip()]
     return values if isinstance(values, list) else None
 
@@ -141,19 +142,16 @@ def prepare_cell(cell: Cell, data: "Sequence[DataChoice]") -> str:
     _require_same(cell, data)
     if run.state() in ("finished", "running"):
         return "done" if run.state() == "finished" else "running"
-    if run.training_state.is_file():
+    if run.training_state.is_file() or run.training_state_before.is_file():
         return "resume"
-    if any(run.checkpoints.glob("*")):
-        return "left"
-    shutil.rmtree(run.path)
-    return "begin"
+    return "begin" if run.reclaim() else "left"
 
 
 def _require_same(cell: Cell, data: "Sequence[DataChoice]") -> None:
     run = cell.run
     hint = f"give the sweep another --name, or remove {run.path}"
     if run.profile.is_file():
-        stored = parse_profile(run.profile.read_text(encoding="utf-8"), run.profile_name() or run.name)
+        stored = parse_profile(run.profile_text(), run.profile_name() or run.name)
         if stored != cell.profile:
             raise IcerecoError(f"run {run.name!r} exists with another profile; {hint}")
     facts = run.provenance()

@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from icereco.errors import message_in
@@ -27,19 +27,19 @@ class TrainingArguments:
     """How trainings are started: how many side by side, and with which arguments of `icereco train`.
 
     Attributes:
+        profile: name or path, as the overrides of the cells change it.
         jobs: trainings side by side.
         data: arguments of a new training, which say what it trains on.
         always: arguments of a new and of a resumed training.
     """
 
+    profile: str
     jobs: int
     data: list[str]
     always: list[str]
 
 
-def train_side_by_side(
-    waiting: "Sequence[tuple[Cell, str]]", arguments: TrainingArguments, folder: Path
-) -> dict[str, str]:
+def train_side_by_side(waiting: "Sequence[tuple[Cell, str]]", arguments: TrainingArguments) -> dict[str, str]:
     """Run the trainings of cells, each with "begin" or "resume"; return the error messages by run.
 
     Ctrl-C stops the running trainings, which save, and is raised again.
@@ -47,7 +47,6 @@ def train_side_by_side(
     Args:
         waiting: cells and what to do with them.
         arguments: how many run at once, and their command-line arguments.
-        folder: for profiles and output of the trainings.
     """
     queue, done = list(waiting), 0
     running: list[_Training] = []
@@ -55,7 +54,7 @@ def train_side_by_side(
     try:
         while queue or running:
             while queue and len(running) < arguments.jobs:
-                running.append(_start(*queue.pop(0), arguments, folder))
+                running.append(_start(*queue.pop(0), arguments))
                 logger.info("[%d/%d] %s", done + len(running), len(waiting), running[-1].cell.label)
             time.sleep(_POLL_SECONDS)
             for training in [one for one in running if one.ended()]:
@@ -75,10 +74,11 @@ def train_side_by_side(
 class _Training:
     """The process that trains a cell."""
 
-    def __init__(self, cell: "Cell", words: Sequence[str], threads: int | None, output: Path) -> None:
-        self.cell, self._output = cell, output
+    def __init__(self, cell: "Cell", words: Sequence[str], threads: int | None) -> None:
+        self.cell = cell
+        self._output = TemporaryFile()  # noqa: SIM115 -- without a name: nothing is left of a sweep that is killed
         # Detached: Ctrl-C reaches the sweep alone, which then stops every training once.
-        self._process = start(program(*words), output, threads=threads)
+        self._process = start(program(*words), self._output, threads=threads)
 
     def ended(self) -> bool:
         """Return whether the process has ended."""
@@ -91,7 +91,8 @@ class _Training:
         status = self.cell.run.status()
         if status is not None and status.message:
             return status.message.partition("\n")[0]
-        output = self._output.read_text(encoding="utf-8", errors="replace")
+        self._output.seek(0)
+        output = self._output.read().decode(errors="replace")
         return message_in(output) or f"exit code {self._process.returncode}"
 
     def stop(self) -> None:
@@ -100,17 +101,10 @@ class _Training:
         self._process.wait()
 
 
-def _start(cell: "Cell", action: str, arguments: TrainingArguments, folder: Path) -> _Training:
+def _start(cell: "Cell", action: str, arguments: TrainingArguments) -> _Training:
     if action == "resume":
         words = resume_arguments(cell.run)
     else:
-        words = [*train_arguments(_profile_file(cell, folder), cell.run), *arguments.data]
+        words = train_arguments(arguments.profile, cell.run, overrides=cell.overrides) + arguments.data
     threads = max(available_processors() // arguments.jobs, 1) if arguments.jobs > 1 else None
-    return _Training(cell, [*words, *arguments.always], threads, folder / f"{cell.run.name}.log")
-
-
-def _profile_file(cell: "Cell", folder: Path) -> str:
-    """Write the resolved profile of the cell, so that exactly the checked profile is trained."""
-    path = folder / f"{cell.run.name}.toml"
-    path.write_text(cell.profile.resolved_toml(), encoding="utf-8")
-    return str(path)
+    return _Training(cell, [*words, *arguments.always], threads)

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 
-__all__ = ["PROJECT", "Mode", "Tracker", "choose_mode", "is_logged_in"]
+__all__ = ["PROJECT", "Mode", "Tracker", "choose_mode", "is_logged_in", "mode_of_run"]
 
 Mode = Literal["online", "offline", "disabled"]
 
 PROJECT = "icereco"
 
-_ID_FILE = "wandb-id"
+_ID_FILE, _MODE_FILE = "wandb-id", "wandb-mode"
 _START_SECONDS, _FINISH_SECONDS = 30.0, 60.0
 
 logger = get_logger(__name__)
@@ -37,6 +37,23 @@ def choose_mode(requested: Mode | None) -> Mode:
             "not logged in to Weights & Biases; log in once with: wandb login, or train with --wandb offline"
         )
     return wanted
+
+
+def mode_of_run(folder: Path) -> tuple[Mode, str] | None:
+    """Return the mode and project of a run that is resumed, so that its curves do not end where it was stopped.
+
+    None for a run that was not tracked, or where `WANDB_MODE` decides; disabled, with a warning, where tracking cannot go on.
+    """
+    if _mode_of_environment() or not (folder / _ID_FILE).exists():
+        return None
+    with suppress(OSError, UnicodeDecodeError, ValueError):
+        mode, project = (folder / _MODE_FILE).read_text(encoding="utf-8").split(maxsplit=1)
+        if mode == "offline" or (mode == "online" and is_logged_in()):
+            return ("offline" if mode == "offline" else "online"), project.strip()
+    logger.warning(
+        "the run was tracked with Weights & Biases, and is not from here on; to go on: --wandb online or offline"
+    )
+    return "disabled", PROJECT
 
 
 def _mode_of_environment() -> Mode | None:
@@ -57,17 +74,18 @@ def is_logged_in() -> bool:
     if settings.get("api_key"):
         return True
     server = os.environ.get("WANDB_BASE_URL") or settings.get("base_url") or "https://api.wandb.ai"
-    with suppress(OSError, netrc.NetrcParseError):
+    with suppress(OSError, netrc.NetrcParseError, RuntimeError):
         credentials = netrc.netrc(_netrc_file()).authenticators(urlsplit(server).netloc)
         return bool(credentials and credentials[2])
     return False
 
 
 def _settings() -> dict[str, str]:
-    folder = os.environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb"
+    """Of the user; a wandb/settings in the working folder may be somebody else's, and decides nothing."""
     parser = configparser.ConfigParser(interpolation=None)
-    with suppress(configparser.Error, OSError, UnicodeDecodeError):
-        parser.read([Path(folder) / "settings", Path("wandb") / "settings"])
+    with suppress(configparser.Error, OSError, UnicodeDecodeError, RuntimeError):  # the user may have no home
+        folder = os.environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb"
+        parser.read(Path(folder) / "settings")
     return dict(parser["default"]) if parser.has_section("default") else {}
 
 
@@ -139,6 +157,7 @@ def _start(
         console="off",
         **{key: value for key, value in limits.items() if key in wandb.Settings.model_fields},
     )
+    (folder / _MODE_FILE).write_text(f"{mode} {project}\n", encoding="utf-8")
     return wandb.init(
         mode=mode,
         project=project,

@@ -25,6 +25,7 @@ from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import Event
 from icereco.events.segments import segment_of
+from icereco.system.scratch import ScratchFolder
 from icereco.tables.assembly import event_batch
 from icereco.tables.columns import ragged
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
@@ -118,8 +119,8 @@ class EventFeed:
         self._changed = changed
         self._source: Source | None = None
         self._stop = threading.Event()
-        self._temporary = tempfile.TemporaryDirectory(prefix="icereco-events-")
-        self._kept = _Kept(Path(self._temporary.name))
+        self._temporary = ScratchFolder("icereco-events-")
+        self._kept = _Kept(self._temporary.path)
         self._thread = threading.Thread(target=self._follow, name=f"events of {data.label}", daemon=True)
 
     def start(self) -> None:
@@ -131,7 +132,7 @@ class EventFeed:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
-        self._temporary.cleanup()
+        self._temporary.close()
 
     @property
     def summary(self) -> pl.DataFrame:
@@ -170,7 +171,7 @@ class EventFeed:
     def _read(self) -> Signature:
         """Read everything; return the signature of the files from before, so that later changes are noticed."""
         self.reading, problem = True, None
-        kept = _Kept(Path(tempfile.mkdtemp(dir=self._temporary.name)))
+        kept = _Kept(Path(tempfile.mkdtemp(dir=self._temporary.path)))
         before = self._signature()
         try:
             self._source = self._opened()
@@ -192,7 +193,7 @@ class EventFeed:
         return skip_bad(source, self.detector)[0] if self._skip_bad else source
 
     def _read_into(self, kept: _Kept, source: Source) -> None:
-        for batch in source.batches(self.detector, _ROWS):
+        for batch in source.shaped(self.detector, _ROWS):
             if self._only is not None:
                 batch = batch.filter(pc.is_in(batch.column("event_id"), self._only))
             if self._stop.is_set() or kept.starts[-1] >= MOST_EVENTS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from icereco.system.terminal_text import printable
 from icereco.watch.tail import Tail
 
 __all__ = ["Log", "LogLine"]
@@ -54,7 +55,7 @@ class Log:
 
 
 def _line(text: str) -> LogLine:
-    text = "".join(char if char.isprintable() or char == "\t" else "�" for char in text).expandtabs(4)
+    text = printable(text).expandtabs(4)
     if form := _FORM.match(text):
         with suppress(ValueError):
             when = datetime.strptime(form[1], "%Y-%m-%d %H:%M:%S").timestamp()

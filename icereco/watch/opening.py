@@ -1,6 +1,5 @@
 """What a name or path denotes on the event screen: a data set, an output of `icereco reconstruct`, or a run."""
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,9 @@ from pathlib import Path
 from icereco.data.catalog import DataSet, data_sets, find
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
+from icereco.system.documents import parse_toml
 from icereco.system.files import is_there
+from icereco.training.data_choice import DataChoice
 from icereco.watch.reconstructions import companions, inputs_of, read_reconstructions
 
 __all__ = ["Opened", "found_here", "names_known", "opened"]
@@ -100,15 +101,15 @@ def _sources(run: RunFolder) -> Iterator[tuple[DataSet, bool]]:
     facts = run.provenance()
     if store := facts.get("store"):
         yield DataSet(path=store), False
-    for entry in facts.get("data_sets", [])[:1]:
-        yield DataSet(**entry["data"]), entry.get("skip_bad", False)
+    for choice in DataChoice.recorded(facts.get("data_sets", []))[:1]:
+        yield choice.data, choice.skip_bad
     if (data := facts.get("data")) and not facts.get("data_sets"):
         yield DataSet(path=data[0] if isinstance(data, list) else data), False
 
 
 def _detector_of(run: RunFolder) -> str | None:
     try:
-        name = tomllib.loads(run.profile.read_text(encoding="utf-8"))["detector"]["use"]
+        name = parse_toml(run.profile.read_text(encoding="utf-8"))["detector"]["use"]
     except (OSError, ValueError, KeyError, TypeError):  # the events can be shown in the default detector
         return None
     return str(name)

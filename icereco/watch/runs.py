@@ -1,8 +1,6 @@
 """The runs of a folder and the state of each, also of those on another machine with another clock."""
 
-import json
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 from icereco.runs.folder import RunFolder
 from icereco.runs.status import SILENT_SECONDS, State, Status
+from icereco.system.documents import parse_json, parse_toml
 
 __all__ = ["RunView", "RunsFeed", "differences", "flat_settings"]
 
@@ -91,7 +90,7 @@ class _Watched:
         if self.status is not None:
             return None
         try:
-            document = json.loads((self.folder.path / "status.json").read_text(encoding="utf-8"))
+            document = parse_json((self.folder.path / "status.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return "its status.json is missing"
         except (OSError, ValueError):
@@ -177,7 +176,7 @@ def _order(run: RunView) -> tuple[bool, float, str]:
 def flat_settings(path: Path) -> dict[str, Any]:
     """A resolved profile, flat, without its own name and summary; empty where it is missing or damaged."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     tables = {name: table for name, table in document.items() if isinstance(table, dict)}

@@ -49,7 +49,7 @@ class Tail:
             self._skip(file, facts.st_size)
         if facts.st_size <= self._offset:
             return Tailed(b"", restarted, False) if restarted else None
-        whole, newline, _ = os.pread(file, CHUNK_BYTES, self._offset).rpartition(b"\n")
+        whole, newline, _ = _bytes_at(file, self._offset, CHUNK_BYTES).rpartition(b"\n")
         self._offset += len(whole) + len(newline)
         if not newline and not restarted:
             return None
@@ -60,5 +60,10 @@ class Tail:
         if self.last_bytes is None or size <= self.last_bytes:
             return
         start = size - self.last_bytes
-        cut = os.pread(file, min(self.last_bytes, 1 << 16), start).find(b"\n")
+        cut = _bytes_at(file, start, min(self.last_bytes, 1 << 16)).find(b"\n")
         self._offset = start + cut + 1 if cut >= 0 else start
+
+
+def _bytes_at(file: int, offset: int, most: int) -> bytes:
+    os.lseek(file, offset, os.SEEK_SET)  # Windows has no pread
+    return os.read(file, most)

@@ -16,6 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.tables.columns import require_columns
 from icereco.tables.from_columns import float_column, int_column
+from icereco_readers.bounds import bounded_parquet
 from icereco_readers.foreign import ForeignEvents, Interactions
 
 __all__ = ["FlatFile", "is_flat"]
@@ -129,7 +130,8 @@ class FlatFile:
         return Interactions(pdg, np.full(len(pdg), np.nan))
 
     def _of_source(self, file: Path, needed: tuple[str, ...]) -> pa.Table:
-        table = pq.read_table(file, page_checksum_verification=True)
+        with bounded_parquet(file) as opened:
+            table = opened.read()
         require_columns(table.column_names, file, needed)
         if "source" not in table.column_names:
             return table

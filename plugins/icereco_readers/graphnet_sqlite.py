@@ -1,5 +1,6 @@
 """GraphNeT's SQLite databases: a table of pulses per pulse map, and a table of truth, joined by event_no."""
 
+import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -30,6 +31,7 @@ logger = get_logger(__name__)
 _MAGIC = b"SQLite format 3\0"
 _TRUTH = ("truth", "mc_truth")
 _WAIT_SECONDS = 1.0
+_STEPS_BETWEEN_SIGNALS = 1_000_000
 
 
 class GraphnetSqliteReader:
@@ -84,9 +86,14 @@ class GraphnetSqliteReader:
             return next(self._tables(database, part).events(SAMPLE_EVENTS, 1), None)
 
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
-        columns = _columns(database)
+        columns, views = _columns(database), _columns(database, "view")
         wanted = self.options.pulse_map
         maps = [name for name, names in columns.items() if _holds_pulses(names)]
+        if wanted in views or (not maps and any(map(_holds_pulses, views.values()))):
+            raise IcerecoError(
+                f"{file}: {wanted or next(iter(views))!r} is a view, a query that may never end; make it a table: "
+                "CREATE TABLE … AS SELECT * FROM …"
+            )
         if wanted is not None and wanted not in maps:
             raise IcerecoError(f"{file}: no pulse map {wanted!r}; found: {', '.join(maps) or 'none'}")
         pulses = wanted or require_one("pulse map", "pulse_map", maps, file)
@@ -125,10 +132,13 @@ class _Tables:
             self.database.execute(f"PRAGMA index_info({_quoted(row[1])})").fetchone() for row in indices
         ]
         if not any(row and row[2] == EVENT for row in leading):
+            statement = f"CREATE INDEX by_event ON {table} ({EVENT})"
             logger.warning(
-                "%s: %s has no index on event_no, so every batch scans the whole table; create one with: "
-                'sqlite3 %s "CREATE INDEX by_event ON %s (event_no)"', self.file, self.pulses, self.file, self.pulses,
-            )  # fmt: skip
+                "%s: %s has no index on event_no, so every batch scans the whole table; create one with: %s",
+                self.file,
+                self.pulses,
+                shlex.join(["sqlite3", str(self.file), statement]),
+            )
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
         cursor = self.database.execute(f"{self.ids} ORDER BY {EVENT}")
@@ -192,9 +202,15 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     """
     try:
         address = f"file:{quote(str(file.resolve()))}?mode=ro"
+        _require_whole(file)
         with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as database:
+            database.execute("PRAGMA trusted_schema = OFF")
+            # A query that runs long returns to Python every so often, so that a signal can end it.
+            database.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)
             yield database
     except (sqlite3.Error, UnicodeDecodeError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from error  # what was raised in the progress handler
         locked = "locked" in str(error)
         advice = (
             "close the program that writes to it"
@@ -202,6 +218,23 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
             else "it may be truncated or damaged: copy it again"
         )
         raise IcerecoError(f"{file}: cannot be read as an SQLite database: {error}; {advice}") from error
+
+
+def _require_whole(file: Path) -> None:
+    """Refuse a database that is shorter than its header says: SQLite reads what is left of it, with other truth.
+
+    The header has the size of a page and the number of pages (https://www.sqlite.org/fileformat2.html#the_database_header).
+    """
+    with file.open("rb") as opened:
+        header = opened.read(100)
+    if len(header) < 100 or header[24:28] != header[92:96]:  # the number of pages is valid only then
+        return
+    page = int.from_bytes(header[16:18], "big")
+    needed = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if file.stat().st_size < needed:
+        raise IcerecoError(
+            f"{file}: has {file.stat().st_size:,} of {needed:,} bytes: it is truncated; copy it again"
+        )
 
 
 def _databases(path: Path) -> list[Path]:
@@ -223,13 +256,14 @@ def _is_ours(file: Path) -> bool:
         return False
     try:
         with _opened(file) as database:
-            return any(map(_holds_pulses, _columns(database).values()))
+            found = _columns(database) | _columns(database, "view")  # reading explains why views are refused
+            return any(map(_holds_pulses, found.values()))
     except IcerecoError:
         return True
 
 
-def _columns(database: sqlite3.Connection) -> dict[str, list[str]]:
-    names = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
+def _columns(database: sqlite3.Connection, kind: str = "table") -> dict[str, list[str]]:
+    names = database.execute("SELECT name FROM sqlite_master WHERE type = ?", (kind,)).fetchall()
     tables = [name for (name,) in names]
     return {
         name: [row[1] for row in database.execute(f"PRAGMA table_info({_quoted(name)})")] for name in tables

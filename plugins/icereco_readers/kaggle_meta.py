@@ -12,6 +12,7 @@ from numpy import ndarray
 from icereco.errors import IcerecoError
 from icereco.tables.from_columns import int_column
 from icereco.tables.schema import TRUTH_COLUMNS
+from icereco_readers.bounds import require_few_pulses
 
 __all__ = ["META_COLUMNS", "META_TRUTH", "EventIndex", "index_from_meta", "index_from_pulses"]
 
@@ -60,6 +61,9 @@ class EventIndex:
         Raises:
             IcerecoError: an event's rows are not in the file.
         """
+        counts = self.end - self.first
+        if len(counts):
+            require_few_pulses(int(counts.max()), int(self.event_id[np.argmax(counts)]), file)
         bad = (self.first < 0) | (self.end < self.first) | (self.end > pulses)
         if bad.any():
             row = int(np.argmax(bad))
@@ -95,7 +99,7 @@ def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
     An event whose pulses are not contiguous gives several events of the same id, which the validation of
     event ids refuses.
     """
-    with pq.ParquetFile(file) as opened:
+    with pq.ParquetFile(file, page_checksum_verification=True) as opened:
         batches = opened.iter_batches(batch_size=1 << 20, columns=[event])
         runs = _Runs()
         for batch in batches:

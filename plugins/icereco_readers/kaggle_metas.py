@@ -62,12 +62,16 @@ def _state(meta: Path) -> State:
     return meta, status.st_mtime_ns, status.st_size
 
 
+def _opened(meta: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+
+
 def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
     """Read the rows of some batches, `counts` of each, found in one pass that ends when all are.
 
     The competition's meta table has row groups of tens of millions of rows, so it must be read in small pieces.
     """
-    with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
+    with _opened(meta) as opened:
         names = opened.schema_arrow.names
         columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in names)]
         schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
@@ -101,7 +105,7 @@ def events_per_batch(meta: Path) -> dict[int, int]:
     Raises:
         IcerecoError: it has no batch_id.
     """
-    with pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
+    with _opened(meta) as opened:
         require_columns(opened.schema_arrow.names, meta, META_COLUMNS)
         events: Counter[int] = Counter()
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=["batch_id"]):

@@ -1,6 +1,5 @@
 """Parquet files with one row per event and a struct column for each table, whose pulses are lists."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +12,10 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
+from icereco.system.documents import parse_json
 from icereco.tables.columns import Ragged
 from icereco.tables.from_columns import float_column, int_column
+from icereco_readers.bounds import bounded_parquet
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
 from icereco_readers.foreign import ForeignEvents
 
@@ -93,7 +94,7 @@ class NestedFile:
     def first_id(self) -> int:
         """The id of the first event in files without event numbers: Prometheus' run number in millions."""
         try:
-            config = json.loads((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
+            config = parse_json((pq.read_schema(self.path).metadata or {}).get(b"config_prometheus", b"{}"))
             return int(config["run"]["run number"]) * _IDS_PER_RUN
         except (ValueError, KeyError, TypeError):
             return 0
@@ -113,7 +114,7 @@ class NestedFile:
             IcerecoError: lists differ in length, or a column does not hold numbers.
         """
         row = 0
-        with pq.ParquetFile(self.path, page_checksum_verification=True) as opened:
+        with bounded_parquet(self.path) as opened:
             columns = [name for name in (self.pulses, self.truth) if name]
             for batch in opened.iter_batches(batch_size=rows, columns=columns):
                 yield self._events(batch, row, sign)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from icereco.detector.detector import Detector
 from icereco.tables.columns import FILE_KEY, is_own_layout, require_columns, with_metadata
 from icereco.tables.dom_level import has_dom_columns, with_sensor_ids
+from icereco_readers.bounds import bounded_parquet
 from icereco_readers.options import OwnOptions
 
 __all__ = ["OwnReader"]
@@ -108,7 +109,7 @@ def _batches(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
 
 def _as_they_are(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
     if not _is_arrow(file):
-        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
+        with bounded_parquet(file) as opened:
             yield from opened.iter_batches(batch_size=rows)
         return
     with pa.memory_map(str(file)) as source:

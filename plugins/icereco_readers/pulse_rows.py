@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.tables.columns import require_columns
+from icereco_readers.bounds import bounded_parquet
 from icereco_readers.kaggle_meta import EventIndex
 
 __all__ = ["PulseRows", "event_rows"]
@@ -22,7 +22,7 @@ class PulseRows:
     """A parquet file of pulses, read once from front to back, or held in memory if events are not in order."""
 
     def __init__(self, file: Path, columns: tuple[str, ...], *, in_order: bool) -> None:
-        self._opened = pq.ParquetFile(file, page_checksum_verification=True)
+        self._opened = bounded_parquet(file)
         require_columns(self._opened.schema_arrow.names, file, columns)
         self.count: int = self._opened.metadata.num_rows
         size = _ROWS_AT_ONCE if in_order else max(self.count, 1)

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.data.simulated import Simulation
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.plugins.discovery import registry
-from icereco.system.signals import interrupted_by_sigterm, interrupts_kept_from_children
+from icereco.system.signals import interrupted_by_signals, interrupts_kept_from_children
 from icereco.system.worker_processes import working
 from icereco.testing.random_events import random_events
 
@@ -31,7 +33,7 @@ def test_an_interruption_while_workers_start_waits_until_they_have(number):
     steps: list[str] = []
     other = threading.Event()  # a thread that takes the signal when this one has it blocked
     threading.Thread(target=other.wait, daemon=True).start()
-    with interrupted_by_sigterm():
+    with interrupted_by_signals():
         handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
         try:
             with interrupts_kept_from_children():
@@ -171,3 +173,44 @@ def test_data_that_are_refused_while_they_are_prepared_leave_no_run(tmp_path, ev
     assert complaint in stderr
     assert "Traceback" not in stderr
     assert not (tmp_path / "runs" / "it").exists()
+
+
+@pytest.mark.parametrize("module", ["click", "struct", "random"])
+def test_no_process_that_a_command_starts_imports_from_the_working_folder(tmp_path, module):
+    """The folder may be an unpacked archive, or have a random.py of its own; the installed command does not look there."""
+    (tmp_path / f"{module}.py").write_text(
+        f"open({str(tmp_path / 'imported')!r}, 'w')\nraise SystemExit(7)\n"
+    )
+    entry = [sys.executable, "-P", "-c", "from icereco.cli import main; main()"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    arguments = ["simulate", "--events", "3", "--workers", "2", "-o", "made"]
+    done = subprocess.run(
+        [*entry, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("layout", ["both", "kaggle"])
+def test_a_simulation_that_was_killed_while_its_files_took_their_names_is_made_again(tmp_path, layout):
+    def simulate(*more):
+        words = [
+            "simulate",
+            "--events",
+            "3",
+            "--workers",
+            "1",
+            "--layout",
+            layout,
+            "-o",
+            str(tmp_path / "made"),
+            *more,
+        ]
+        return CliRunner().invoke(main, words)
+
+    assert simulate().exit_code == 0
+    (tmp_path / "made" / "train_meta.parquet").unlink()
+    (tmp_path / "made" / "events.parquet").unlink(missing_ok=True)
+    assert "already exists" in simulate("--seed", "8").output  # of another simulation
+    assert simulate().exit_code == 0
+    assert "already exists" in simulate().output

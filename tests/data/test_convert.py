@@ -15,6 +15,8 @@ from icereco.data.sources.source import open_source
 from icereco.data.write import convert as converting
 from icereco.data.write.convert import Conversion, convert
 from icereco.errors import IcerecoError
+from icereco.system.files import replacing
+from icereco.testing.random_events import random_events
 
 
 @pytest.fixture
@@ -245,3 +247,19 @@ def test_a_name_of_another_format_is_refused(events, tmp_path, name):
     assert result.exit_code != 0
     assert "a name that ends in .parquet" in result.stderr
     assert not (tmp_path / name).exists()
+
+
+def test_a_conversion_leaves_the_unfinished_file_of_another_that_is_at_work_alone(tmp_path, detector):
+    pq.write_table(random_events(np.full(20, 9), seed=3), tmp_path / "events.parquet")
+    conversion = Conversion(open_source(tmp_path / "events.parquet"), detector, tmp_path / "converted")
+    convert(conversion)
+    (tmp_path / "converted" / ".conversion.json").write_text(
+        (tmp_path / "converted" / ".conversion.json").read_text().partition('"finished"')[0]
+        + '"finished": null}'
+    )
+    with replacing(tmp_path / "converted" / "events-00001.parquet") as other:
+        left = other.with_name(".events-00002.parquet.0123.partial")
+        left.touch()
+        convert(conversion)
+        assert other.is_file()
+        assert not left.exists()

@@ -298,6 +298,41 @@ def test_a_changed_bit_is_found_by_the_checksum(source, detector, tmp_path):
         store.verify()
 
 
+@pytest.mark.parametrize("block", [0, 3])
+def test_a_flipped_bit_is_noticed_when_its_block_is_first_used(source, detector, tmp_path, block):
+    store = prepare(source, detector, tmp_path / "store", block_events=64, blocks_per_shard=2)
+    name, index = store.geometry.place(block)
+    path, shard = store.folder / name, next(one for one in store.manifest.shards if one.file == name)
+    content = bytearray(path.read_bytes())
+    content[shard.pieces[index][0] - 40] ^= 1
+    path.write_bytes(content)
+    opened = open_store(store.folder)
+    opened.blocks([one for one in range(len(store.block_offsets) - 1) if one != block])
+    with pytest.raises(IcerecoError, match="damaged: its checksum differs"):
+        opened.blocks([block])
+
+
+def test_a_store_without_checksums_of_blocks_is_read(source, detector, tmp_path):
+    """As earlier versions made them."""
+    store = prepare(source, detector, tmp_path / "store")
+    manifest = json.loads((store.folder / "store.json").read_text())
+    for shard in manifest["shards"]:
+        del shard["pieces"]
+    (store.folder / "store.json").write_text(json.dumps(manifest))
+    assert open_store(store.folder).blocks([0])[0].equals(store.blocks([0])[0])
+
+
+def test_too_many_open_files_are_not_taken_for_damage(source, detector, tmp_path, monkeypatch):
+    store = prepare(source, detector, tmp_path / "store")
+
+    def refuse(_path):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(pa, "memory_map", refuse)
+    with pytest.raises(IcerecoError, match="allow more open files: ulimit -n"):
+        store.blocks([0])
+
+
 def test_a_folder_without_manifest_is_not_a_store_and_is_prepared_again(source, detector, tmp_path):
     folder = prepare(source, detector, tmp_path / "store").folder
     (folder / "store.json").unlink()

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
 from icereco.runs.names import default_name
@@ -305,3 +307,33 @@ def test_a_run_in_use_on_another_machine_is_refused(run):
     edit_status(run, host="elsewhere", pid=77)
     with pytest.raises(IcerecoError, match="process 77 on elsewhere"), run.lock():
         pass
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            {"best_median_deg": "x"},
+            {"step": "1"},
+            {"epoch": None},
+            {"pid": True},
+            {"heartbeat": float("inf")},
+        ),
+        *(
+            {"steps": 10**4000},
+            {"message": ["a"]},
+            {"phase": ["training"]},
+            {"host": 5},
+            {"message": "\udc80"},
+        ),
+    ],
+    ids=str,
+)
+def test_a_status_with_values_of_other_types_is_none_and_other_runs_are_listed(tmp_path, changes):
+    for name in ("bad", "good"):
+        RunFolder.create(tmp_path, name).write_status("finished")
+    edit_status(RunFolder(tmp_path / "bad"), **changes)
+    assert RunFolder(tmp_path / "bad").status() is None
+    result = CliRunner().invoke(main, ["runs", "--runs-dir", str(tmp_path)])
+    assert result.exit_code == 0, result.exception
+    assert "good" in result.stdout

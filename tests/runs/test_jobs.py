@@ -84,3 +84,69 @@ def test_a_folder_that_is_gone_fails_the_job_with_a_message(jobs, tmp_path):
     job = jobs.submit(["--version"], "one", tmp_path / "nowhere", queued=False)
     wait_for(jobs, "failed")
     assert "no such file" in jobs.output(job).read_text().lower()
+
+
+# Files of others
+
+
+def planted(jobs, tmp_path, name="1-a", **changes):
+    facts = {
+        "identity": "1-a",
+        "arguments": ["--version"],
+        "folder": str(tmp_path),
+        "run": "a",
+        "queued": True,
+    }
+    jobs.path.mkdir(parents=True, exist_ok=True)
+    path = jobs.path / f"{name}.json"
+    path.write_text(json.dumps(facts | {"state": "waiting"} | changes))
+    return path
+
+
+@pytest.mark.parametrize("identity", ["../../victim", "2-b", "/victim", ""])
+def test_a_job_whose_file_names_another_place_is_none(jobs, tmp_path, identity):
+    victim = tmp_path / "victim.json"
+    victim.write_text("private")
+    planted(jobs, tmp_path, identity=identity)
+    assert jobs.all() == []
+    jobs.work()  # and ends
+    assert victim.read_text() == "private"
+    assert not (tmp_path / "victim.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            {"began": "x"},
+            {"ended": []},
+            {"run": 5},
+            {"run": "../a"},
+            {"folder": None},
+            {"arguments": "train"},
+        ),
+        *({"arguments": [1]}, {"pid": "1"}, {"pid": True}, {"exit_code": 10**4000}, {"queued": "yes"}),
+        *({"state": "odd"}, {"began": float("nan")}, {"run": "\ud800"}, {"more": 1}),
+    ],
+    ids=str,
+)
+def test_a_job_file_with_values_of_other_types_is_no_job(jobs, tmp_path, changes):
+    planted(jobs, tmp_path, "2-a", identity="2-a")
+    planted(jobs, tmp_path, **changes)
+    assert [job.identity for job in jobs.all()] == ["2-a"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root gives files away")
+def test_a_job_of_another_user_is_shown_but_not_run(jobs, tmp_path):
+    os.chown(planted(jobs, tmp_path), 65534, 65534)
+    jobs.work()
+    jobs.work("1-a")
+    assert [job.state for job in jobs.all()] == ["waiting"]
+
+
+def test_a_job_imports_nothing_from_its_folder(jobs, tmp_path):
+    for module in ("click", "random", "struct"):
+        (tmp_path / f"{module}.py").write_text("open('imported', 'w')\nraise SystemExit(7)\n")
+    jobs.submit(["profiles"], "one", tmp_path, queued=False)
+    wait_for(jobs, "done")
+    assert not (tmp_path / "imported").exists()

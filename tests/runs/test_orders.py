@@ -213,6 +213,7 @@ def test_the_command_line_gives_orders_too(tmp_path, events):
 def test_a_run_is_deleted_only_when_said_and_never_while_it_runs(tmp_path):
     run = RunFolder.create(tmp_path, "old")
     run.write_status("training")
+    run.write_profile('name = "any"\n')
     assert "is running" in ask("--runs-dir", str(tmp_path), "delete", "--yes", "old")[1]
     run.write_status("finished")
     result = CliRunner().invoke(command, ["--runs-dir", str(tmp_path), "delete", "old"], input="n\n")
@@ -220,3 +221,27 @@ def test_a_run_is_deleted_only_when_said_and_never_while_it_runs(tmp_path):
     assert json.loads((run.path / "status.json").read_text())["phase"] == "finished"
     assert ask("--runs-dir", str(tmp_path), "delete", "--yes", "old")[0] == 0
     assert not run.path.exists()
+
+
+@pytest.mark.parametrize("name", [".", "..", "", "../victim", "/victim", "runs"])
+def test_nothing_but_a_run_in_the_folder_of_runs_is_deleted(tmp_path, monkeypatch, name):
+    """A project folder may hold a profile.toml of its own."""
+    folders = (tmp_path, tmp_path / "victim", tmp_path / "runs")
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        for file in ("profile.toml", "log.txt", "thesis.txt"):
+            (folder / file).write_text("years of work")
+    monkeypatch.chdir(tmp_path)
+    code, said = ask("delete", "--yes", name)
+    assert code != 0, said
+    assert all((folder / "thesis.txt").is_file() for folder in folders)
+
+
+def test_a_folder_with_one_file_of_a_run_is_not_deleted(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "profile.toml").write_text("")
+    assert (
+        "not the folder of a run; nothing is deleted"
+        in ask("--runs-dir", str(tmp_path), "delete", "--yes", "notes")[1]
+    )
+    assert (tmp_path / "notes" / "profile.toml").is_file()

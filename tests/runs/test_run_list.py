@@ -124,8 +124,7 @@ def invoke(*arguments):
 def test_the_list_shows_every_name_in_one_piece(tmp_path, columns):
     from io import StringIO
 
-    from rich.console import Console
-
+    from icereco.cli.console import Console
     from icereco.cli.runs import _print
 
     name = "hierarchical-simulated-v12-strong-neutron"

@@ -150,3 +150,46 @@ def test_a_column_that_the_first_rows_lack_is_null_there_and_kept(tmp_path, batc
 def test_names_of_other_columns_are_reserved(name):
     assert is_reserved(name)
     assert not is_reserved(f"log_{name}_ratio")
+
+
+def complaint(path, otherwise):
+    try:
+        read_reconstructions(path)
+    except IcerecoError as error:
+        return str(error)
+    return otherwise
+
+
+OTHER_TYPES = {
+    "text": pa.array(["1"] * EVENTS),
+    "lists": pa.array([[1.0]] * EVENTS),
+    "flags": pa.array([True] * EVENTS),
+    "structures": pa.array([{"a": 1}] * EVENTS),
+    "nothing": pa.nulls(EVENTS),
+    "decimals": pa.array([1] * EVENTS, pa.decimal128(30, 2)),
+}
+
+
+@pytest.mark.parametrize("values", OTHER_TYPES)
+@pytest.mark.parametrize(
+    "column", ["event_id", "azimuth", "pulses_total", "kappa", "posterior_weight", "true_kind", "true_energy"]
+)
+def test_a_column_of_another_type_means_the_same_or_is_refused_in_one_line(tmp_path, batch, column, values):
+    path = tmp_path / "out.parquet"
+    with reconstruction_writer(path, {"method": "any"}) as table:
+        table.write(reconstruction_rows(batch, everything(3)))
+    stored = pq.read_table(path)
+    pq.write_table(stored.set_column(stored.column_names.index(column), column, OTHER_TYPES[values]), path)
+    assert column in complaint(path, otherwise=column)
+
+
+def test_a_column_that_occurs_twice_is_refused(tmp_path, batch):
+    path = tmp_path / "out.parquet"
+    with reconstruction_writer(path, {"method": "any"}) as table:
+        table.write(reconstruction_rows(batch, everything(1)))
+    stored = pq.read_table(path)
+    pq.write_table(stored.append_column("mine", stored["zenith"]), path)
+    assert read_reconstructions(path).provenance["method"] == "any"
+    pq.write_table(stored.append_column("azimuth", stored["zenith"]), path)
+    with pytest.raises(IcerecoError, match="has the column azimuth twice"):
+        read_reconstructions(path)

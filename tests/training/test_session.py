@@ -18,13 +18,14 @@ from click.testing import CliRunner
 from icereco.cli import main
 from icereco.data.simulated import simulated_events
 from icereco.detector.detector import load_detector
-from icereco.errors import IcerecoError
+from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.events.tensors import to_tensors
 from icereco.model.checkpoint import read_tensors, write_tensors
 from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
 from icereco.runs.metrics import SCHEMA
+from icereco.system.signals import ending_signals
 from icereco.training import session as sessions
 from icereco.training.data_choice import DataChoice
 from icereco.training.observer import TrainingObserver
@@ -347,20 +348,99 @@ def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_
 
 
 def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, events):
-    """Begun and ended by SIGTERM, then resumed and ended by SIGINT."""
+    """Begun and ended by SIGTERM, then resumed and ended by one signal after the other; a run that stopped has not succeeded."""
     options = [part for override in (*SMALL, "train.epochs=1000") for part in ("-o", override)]
     begin, run = ["--data", str(events), "--name", "mine", *options], RunFolder(tmp_path / "runs" / "mine")
     step = -1
-    for arguments, name in ((begin, "SIGTERM"), (["--resume", "mine"], "SIGINT")):
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        arguments = begin if step < 0 else ["--resume", "mine"]
         command = [sys.executable, "-m", "icereco", "train", *arguments]
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         wait_until(lambda before=step: run.metrics.is_file() and last_step(run) > before)
         process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=90)
-        assert process.returncode == 0, said
+        assert process.returncode == INTERRUPTED, said
         assert "icereco train --resume mine" in said
         assert run.state() == "stopped"
         step = last_step(run)
+
+
+def test_under_nohup_the_end_of_the_terminal_does_not_stop_a_training(monkeypatch):
+    assert signal.SIGHUP in ending_signals()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in ending_signals()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_training_saves_every_so_often_without_a_validation_and_keeps_the_state_before(
+    tmp_path, events, monkeypatch
+):
+    monkeypatch.setattr("icereco.training.checkpoints.SAVE_SECONDS", 0.0)
+    run, steps = RunFolder.create(tmp_path, "timed"), []
+
+    class Killed(TrainingObserver):
+        def on_step(self, position, loss):
+            if run.training_state_before.is_file():
+                states = (run.training_state_before, run.training_state)
+                steps.extend(json.loads(read_tensors(state)[1]["position"])["step"] for state in states)
+                raise KeyboardInterrupt
+
+    with (
+        sessions.begin(small_profile(), events, run, silently) as session,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        session.train(StopRequest(), Tracker(None), Killed())
+    assert steps == [1, 2]
+    assert run.status().saved_step == 2
+
+
+def test_a_damaged_state_is_replaced_by_the_one_before_to_the_same_bits(tmp_path, events, caplog):
+    straight, cut = (RunFolder.create(tmp_path, name) for name in ("straight", "cut"))
+    with sessions.begin(small_profile(), events, straight, silently) as session:
+        assert train(session)
+    with sessions.begin(small_profile(), events, cut, silently) as session:
+        assert not train(session, steps=3)
+    with sessions.resume(cut, silently) as session:
+        assert not train(session, steps=2)
+    cut.training_state.write_bytes(bytes(cut.training_state.stat().st_size))  # as XFS leaves it
+    with sessions.resume(cut, silently) as session:
+        assert session.position.step == 4  # of the validation
+        assert train(session)
+    assert "the state before it is used" in caplog.text
+    first, second = (torch_state(run) for run in (straight, cut))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_metrics_lost_before_the_saved_state_are_reported_on_resuming(tmp_path, events, caplog):
+    run = RunFolder.create(tmp_path, "cut")
+    with sessions.begin(small_profile(), events, run, silently) as session:
+        assert not train(session, steps=5)
+    run.metrics.write_text("".join(run.metrics.read_text().splitlines(keepends=True)[:2]))
+    with sessions.resume(run, silently) as session:
+        assert not train(session, steps=1)
+    assert "the metrics of steps 3 to 5 are missing" in caplog.text
+
+
+def test_a_name_is_free_again_after_a_training_that_saved_nothing(tmp_path, events):
+    run = RunFolder.create(tmp_path, "killed")
+    with sessions.begin(small_profile(), events, run, silently):
+        run.write_status("training")
+    status = json.loads((run.path / "status.json").read_text())
+    (run.path / "status.json").write_text(json.dumps(status | {"started": "another process"}))
+    assert run.state() == "crashed"
+    assert not any(RunFolder.create(tmp_path, "killed").path.glob("*.*"))
+
+
+@pytest.mark.parametrize("kept", ["checkpoints/last.safetensors", "thesis.txt"])
+def test_a_name_is_not_free_where_there_is_anything_to_lose(tmp_path, events, kept):
+    run = RunFolder.create(tmp_path, "killed")
+    run.write_status("failed")
+    (run.path / kept).write_text("kept")
+    with pytest.raises(IcerecoError, match="not empty"):
+        RunFolder.create(tmp_path, "killed")
+    assert (run.path / kept).read_text() == "kept"
 
 
 def last_step(run: RunFolder) -> int:

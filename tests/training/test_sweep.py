@@ -206,3 +206,19 @@ def _status(run: Path):
 
 def _step(run: Path):
     return _status(run)["step"]
+
+
+@pytest.mark.parametrize("name", ["../other", "/other", "", ".", "a/b"])
+def test_the_runs_of_a_sweep_have_names_and_no_places(tmp_path, name):
+    (tmp_path / "other-layers-2").mkdir()
+    (tmp_path / "other-layers-2" / "metrics.jsonl").write_text("mine\n")
+    with pytest.raises(IcerecoError, match="cannot begin the name of a run"):
+        grid("quick", ["encoder.layers=[2]"], name, tmp_path / "runs")
+
+
+def test_a_folder_with_other_files_is_not_removed_to_begin_again(cell):
+    begin(cell)
+    cell.run.write_status("stopped")
+    (cell.run.path / "thesis.txt").write_text("years of work")
+    assert prepare_cell(cell, []) == "left"
+    assert (cell.run.path / "thesis.txt").is_file()

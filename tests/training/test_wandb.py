@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from icereco.errors import IcerecoError
-from icereco.training.wandb import Tracker, choose_mode, is_logged_in
+from icereco.training.wandb import PROJECT, Tracker, choose_mode, is_logged_in, mode_of_run
 
 KEY = "0123456789abcdef" * 3
 
@@ -127,3 +127,27 @@ def test_offline_keeps_a_run_to_upload_and_resumes_it(tmp_path):
     assert len(files) == 2
     assert {file.stem for file in files} == {f"run-{(folder / 'wandb-id').read_text()}"}
     assert all(file.stat().st_size for file in files)
+
+
+def test_a_resumed_run_is_tracked_as_it_was(tmp_path, monkeypatch, caplog):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert mode_of_run(folder) is None  # never tracked
+    Tracker.open("offline", folder, "quick-simulated-v1", {}, "my project").finish()
+    assert mode_of_run(folder) == ("offline", "my project")
+    (folder / "wandb-mode").write_text(f"online {PROJECT}\n")
+    assert mode_of_run(folder) == ("disabled", PROJECT)  # not logged in any more
+    assert "is not from here on" in caplog.text
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert mode_of_run(folder) == ("online", PROJECT)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert mode_of_run(folder) is None
+
+
+def test_settings_in_the_working_folder_are_no_login(tmp_path):
+    """They may have come with somebody's archive."""
+    (tmp_path / "home" / "wandb").mkdir()
+    (tmp_path / "home" / "wandb" / "settings").write_text(
+        f"[default]\napi_key = {KEY}\nbase_url = https://wandb.example.org\n"
+    )
+    assert choose_mode(None) == "disabled"

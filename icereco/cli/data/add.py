@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, add
 from icereco.data.split.rule import PARTS, SplitRule
 from icereco.errors import IcerecoError

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
@@ -79,14 +80,14 @@ def command(
     conversion = Conversion(source, card, output, layout, events_per_file)
     started = time.perf_counter()
     with (
-        interrupted_by_sigterm(),
+        interrupted_by_signals(),
         event_progress(source.count()) as advance,
         _saying_how_to_continue(conversion),
     ):
         outcome = convert(conversion, advance)
     seconds = time.perf_counter() - started
     if as_json:
-        click.echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))
+        echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))
     else:
         _print(outcome, output, seconds)
 
@@ -110,9 +111,7 @@ def _saying_how_to_continue(conversion: "Conversion") -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if not conversion.to_one_file:
-            click.echo(
-                f"what is finished in {conversion.output} is kept; the same command continues", err=True
-            )
+            echo(f"what is finished in {conversion.output} is kept; the same command continues", err=True)
         raise
 
 

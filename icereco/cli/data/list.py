@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.data.catalog import DataSet, data_sets
 from icereco.settings import settings_file
 from icereco.system.files import is_there
@@ -27,9 +28,9 @@ def show_list(*, as_json: bool) -> None:
     """Print the data sets."""
     known = data_sets()
     if as_json:
-        click.echo(json.dumps([_document(one) for one in known.values()], indent=2))
+        echo(json.dumps([_document(one) for one in known.values()], indent=2))
     elif not known:
-        click.echo(f"no data sets in {settings_file()}; add one with: icereco data add NAME PATH")
+        echo(f"no data sets in {settings_file()}; add one with: icereco data add NAME PATH")
     else:
         Console().print(_table(known))
         Console(highlight=False).print(f"kept in {escape(str(settings_file()))}", soft_wrap=True)

@@ -4,12 +4,12 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
@@ -61,7 +61,7 @@ def command(data: str, detector: str | None, reader: str | None, processes: int 
 def _prepare(source: "Source", detector: "Detector", processes: int | None) -> "Store":
     from icereco.data.store.prepare import prepared
 
-    with interrupted_by_sigterm(), event_progress(source.count()) as advance:
+    with interrupted_by_signals(), event_progress(source.count()) as advance:
         before = 0
 
         def report(done: int, _total: int) -> None:

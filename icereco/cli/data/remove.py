@@ -2,6 +2,7 @@
 
 import click
 
+from icereco.cli.echo import echo
 from icereco.data.catalog import remove
 
 __all__ = ["command"]
@@ -12,4 +13,4 @@ __all__ = ["command"]
 def command(name: str) -> None:
     """Take the data set NAME out of your settings. Its events stay where they are."""
     removed = remove(name)
-    click.echo(f"{name} is forgotten; its events are still in {removed.path}")
+    echo(f"{name} is forgotten; its events are still in {removed.path}")

@@ -5,10 +5,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, find
 
@@ -53,7 +54,7 @@ def command(data: str, reader: str | None, detector: str | None, events: int, as
             advance(batch.num_rows)
     facts = _facts(data_set, source, total) | {"detector": card.name}
     if as_json:
-        click.echo(json.dumps(facts | {"looked_at": summary.document()}, indent=2))
+        echo(json.dumps(facts | {"looked_at": summary.document()}, indent=2))
     else:
         _print(facts, summary, Console(highlight=False))
 

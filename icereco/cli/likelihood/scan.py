@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.progress import stage_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.system.signals import interrupted_by_sigterm
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -86,7 +87,7 @@ def command(
     used = untrained_method(method, detector or data.detector or DEFAULT_DETECTOR, options)
     data.require_detector(used.detector)
     batch = _event(source, used, event)
-    with interrupted_by_sigterm(), stage_progress() as progress:
+    with interrupted_by_signals(), stage_progress() as progress:
         made = scan(lambda: _profile(used, batch), int(nside), progress)
     truth = _truth(batch)
     facts = _facts(source, used, event)
@@ -96,7 +97,7 @@ def command(
         from icereco.reconstruction.sky_outputs import scan_document
 
         files = {"event_id": event, "outputs": [str(path) for path in outputs]}
-        click.echo(json.dumps(files | scan_document(made, truth), indent=2))
+        echo(json.dumps(files | scan_document(made, truth), indent=2))
     else:
         _print(made, truth, outputs)
 

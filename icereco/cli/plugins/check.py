@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import KINDS, Kind
@@ -69,7 +70,7 @@ def command(name: str | None, kind: Kind | None, example: str | None, detector: 
         for declaration in chosen
     }
     if as_json:
-        click.echo(json.dumps([_document(*item) for item in outcomes.items()], indent=2))
+        echo(json.dumps([_document(*item) for item in outcomes.items()], indent=2))
     else:
         _print(outcomes, Console(highlight=False))
     if any(outcome.state == "broken" for results in outcomes.values() for outcome in results):

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
 from icereco.cli.group import LazyGroup
 from icereco.plugins.component import KINDS, Kind
 from icereco.plugins.discovery import Declaration, Plugin, Registry, registry
@@ -39,9 +40,7 @@ def command(context: click.Context, kind: Kind | None, as_json: bool) -> None:
     kinds = KINDS if kind is None else (kind,)
     cards = known.cards if kind is None else ()
     if as_json:
-        click.echo(
-            json.dumps(_document(known, kinds) | {"detectors": [_card(card) for card in cards]}, indent=2)
-        )
+        echo(json.dumps(_document(known, kinds) | {"detectors": [_card(card) for card in cards]}, indent=2))
         return
     console = Console()
     console.print(_table(known, kinds, cards))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from icereco.cli.echo import echo
 from icereco.plugins.scaffold import PLUGIN_KINDS, PluginKind, write_plugin
 
 __all__ = ["command"]
@@ -36,6 +37,6 @@ def command(name: str, kind: PluginKind, output: Path) -> None:
     """  # noqa: D301 -- \b is click's
     folder = write_plugin(name, kind, output)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        click.echo(f"  {path}")
+        echo(f"  {path}")
     last = f"detectors show {name}" if kind == "detector" else f"plugins check {folder.name}"
-    click.echo(f"next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest\n  icereco {last}")
+    echo(f"next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest\n  icereco {last}")

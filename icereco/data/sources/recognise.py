@@ -31,10 +31,16 @@ def require_exists(path: Path) -> None:
     """Check that there is such a file or folder (`icereco.system.files.is_there`).
 
     Raises:
-        IcerecoError: there is none; with the nearest name.
+        IcerecoError: there is none (with the nearest name), or it is a pipe or a device, which would be waited for.
     """
-    if is_there(path):
+    if is_there(path) and (path.is_file() or path.is_dir() or not path.exists()):
         return
+    if path.exists():
+        raise IcerecoError(
+            f"{path}: is a pipe or a device, and events are read from files; write them to one first"
+        )
+    if path.is_symlink():
+        raise IcerecoError(f"{path}: is a link to {path.readlink()}, which is not there")
     parent = path.parent
     if not parent.is_dir():
         raise IcerecoError(f"{path}: no such file, nor is there a folder {parent}")

@@ -120,6 +120,17 @@ class Source:
                 for batch in self.reader.read(part.path, detector, rows):
                     yield conform(batch, file_of(batch, part.path))
 
+    def shaped(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """As `batches`, for what looks at bad events too: only checked for nulls and lists of different length.
+
+        Raises:
+            IcerecoError: as `batches`; a null, or lists of different length.
+        """
+        checker = EventChecker(detector, self.path)
+        for batch in self.batches(detector, rows):
+            checker.check_shape(batch)
+            yield batch
+
     def checked(
         self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
     ) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,7 @@ from icereco.data.store.unique_ids import require_unique
 from icereco.data.store.worker_pool import KilledError, run_tasks
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.system.files import replacing
+from icereco.system.files import clear_left_over, sync, write_text
 from icereco.system.locks import locked
 from icereco.system.processors import available_processors
 
@@ -206,8 +206,7 @@ class Preparation:
         plan = self.folder / _PLAN
         wanted = self.manifest().model_dump_json()
         if plan.is_file() and plan.read_text(encoding="utf-8") == wanted:
-            for left in self.folder.glob(".*.partial"):
-                left.unlink()
+            clear_left_over(self.folder)
             return
         self._say_if_older()
         other_files = [entry.name for entry in self.folder.iterdir() if not _is_store_file(entry)]
@@ -216,8 +215,7 @@ class Preparation:
                 f"{self.folder} holds other files ({other_files[0]}); choose an empty or a new folder for the store"
             )
         self._clear()
-        with replacing(plan) as temporary:
-            temporary.write_text(wanted, encoding="utf-8")
+        write_text(plan, wanted)
 
     def _say_if_older(self) -> None:
         for folder in (self.folder, self.source.path):
@@ -243,8 +241,9 @@ class Preparation:
         manifest = self.manifest().model_copy(update={"columns": columns, "shards": shards})
         if len(self.parts) > 1:  # the check of one part has seen all of its ids
             require_unique(Store(self.folder, manifest), [part.path for part in self.parts])
-        with replacing(self.folder / MANIFEST) as temporary:
-            temporary.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        for shard in shards:  # a power cut must not leave the manifest of files that are not there
+            sync(self.folder / shard.file)
+        write_text(self.folder / MANIFEST, manifest.model_dump_json())
         for part in range(len(self.parts)):
             (self.folder / record_name(part)).unlink()
         (self.folder / _PLAN).unlink()

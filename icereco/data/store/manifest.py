@@ -1,6 +1,5 @@
 """The manifest of a store: which block lies where, and what its events were made from."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from icereco import __version__
 from icereco.data.store.shards import Shard
+from icereco.system.documents import parse_json
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "Geometry", "Manifest", "older_format", "shard_name"]
 
@@ -131,7 +131,7 @@ class Manifest(BaseModel):
 def older_format(folder: Path) -> int | None:
     """The format of a store that an earlier icereco wrote there; None where there is no such store."""
     try:
-        document = json.loads((folder / MANIFEST).read_bytes())
+        document = parse_json((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return None
     version = (

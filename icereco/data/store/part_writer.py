@@ -14,7 +14,7 @@ from icereco.data.store.manifest import shard_name
 from icereco.data.store.shards import Shard, blocks_of, sorted_block, store_schema, write_shard
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.system.files import replacing
+from icereco.system.files import write_text
 
 __all__ = ["PartRecord", "PartTask", "prepare_part", "record_name"]
 
@@ -45,9 +45,8 @@ class PartRecord(BaseModel):
             return cls()
 
     def write(self, path: Path) -> None:
-        """Replace the file."""
-        with replacing(path) as temporary:
-            temporary.write_text(self.model_dump_json(), encoding="utf-8")
+        """Replace the file; what a power cut takes is prepared again."""
+        write_text(path, self.model_dump_json(), durable=False)
 
 
 def record_name(part: int) -> str:

@@ -24,6 +24,8 @@ class Shard(BaseModel):
         file: its name in the store's folder.
         bytes: its size.
         crc32: of its contents.
+        pieces: where each piece of the file ends, and its CRC-32: each block, and the footer, which has the columns; none in
+            stores of earlier versions.
         events: all its events.
         pulses: all its pulses.
         doms: all its hit DOMs.
@@ -39,11 +41,21 @@ class Shard(BaseModel):
     pulses: int
     doms: int
     without_truth: int
+    pieces: tuple[tuple[int, int], ...] = ()
 
     def is_in(self, folder: Path) -> bool:
         """Whether the file is there, to the last bit."""
         path = folder / self.file
         return path.is_file() and path.stat().st_size == self.bytes and checksum(path) == self.crc32
+
+    def is_whole(self, content: pa.Buffer, piece: int) -> bool:
+        """Whether a block of the file's content is as it was written; -1 for the footer."""
+        if not self.pieces:
+            return True
+        number = piece % len(self.pieces)
+        start = self.pieces[number - 1][0] if number else 0
+        end, crc32 = self.pieces[number]
+        return end <= content.size and zlib.crc32(content.slice(start, end - start)) == crc32
 
 
 def store_schema(source: pa.Schema) -> pa.Schema:
@@ -89,15 +101,18 @@ def blocks_of(batches: Iterable[pa.RecordBatch], events: int) -> Iterator[pa.Rec
 def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema) -> Shard:
     """Write sorted blocks as an Arrow file that appears whole or not at all."""
     events = pulses = doms = without = 0
-    with replacing(path) as temporary:
-        with pa.ipc.new_file(str(temporary), schema) as writer:
+    ends: list[int] = []
+    with replacing(path, durable=False) as temporary:  # the manifest is, and waits for all shards
+        with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, schema) as writer:
             for block in blocks:
                 writer.write_batch(block)
+                ends.append(file.tell())
                 events += block.num_rows
                 pulses += int(lengths(block.column("time")).sum())
                 doms += int(lengths(block.column("dom_sensor_id")).sum())
                 without += int(np.count_nonzero(bad_truth(block)))
         size, crc32 = temporary.stat().st_size, checksum(temporary)
+        pieces = _pieces(temporary, [*ends, size])
     return Shard(
         file=path.name,
         bytes=size,
@@ -106,7 +121,16 @@ def write_shard(path: Path, blocks: Iterable[pa.RecordBatch], schema: pa.Schema)
         pulses=pulses,
         doms=doms,
         without_truth=without,
+        pieces=pieces,
     )
+
+
+def _pieces(path: Path, ends: list[int]) -> tuple[tuple[int, int], ...]:
+    with path.open("rb") as file:
+        return tuple(
+            (end, zlib.crc32(file.read(end - start)))
+            for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        )
 
 
 def checksum(path: Path) -> int:

@@ -6,8 +6,11 @@ dom_sensor_id, and dom_pulses, how many of the next pulses are theirs) and `stor
 without it is not a store. `icereco.data.store.prepare` makes one.
 """
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +30,23 @@ from icereco.tables.validation import check_truth
 __all__ = ["Store", "open_store"]
 
 
+_FOOTER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenShard:
+    """The content of a shard, memory-mapped, and what reads its blocks."""
+
+    content: pa.Buffer
+    reader: pa.RecordBatchFileReader
+
+
 @dataclass(frozen=True)
 class Store:
     """A prepared store. Events have a row number, from 0 in the order of the source; blocks are runs of rows.
 
-    It holds no file open, so that any number of threads may use it and memory is that of the blocks in use.
+    It holds no file open, so that any number of threads may use it and memory is that of the blocks in use. The checksum
+    of each block is verified when it is first used.
 
     Attributes:
         folder: where it is.
@@ -43,6 +58,7 @@ class Store:
     folder: Path
     manifest: Manifest
     wait: Callable[[int, int], None] | None = None
+    _verified: set[tuple[str, int]] = field(default_factory=set, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.manifest.events
@@ -69,16 +85,40 @@ class Store:
             for part, events in self.geometry.needed(numbers).items():
                 self.wait(part, events)
         files = {name: self._open(name) for name in dict.fromkeys(name for name, _ in places)}
-        return [files[name].get_batch(index) for name, index in places]
+        for name, index in places:
+            self._verify(name, files[name].content, index)
+        return [files[name].reader.get_batch(index) for name, index in places]
 
-    def _open(self, name: str) -> pa.RecordBatchFileReader:
+    def _open(self, name: str) -> "_OpenShard":
+        path = self.folder / name
         try:
-            return pa.ipc.open_file(pa.memory_map(str(self.folder / name)))
+            content = pa.memory_map(str(path)).read_buffer()
+            self._verify(name, content, _FOOTER)
+            return _OpenShard(content, pa.ipc.open_file(content))
         except (pa.ArrowException, OSError) as error:
             again = _again(self.folder, self.manifest.source)
-            raise IcerecoError(
-                f"{self.folder / name}: cannot be read: {str(error).splitlines()[0]}; {again}"
-            ) from error
+            if isinstance(error, OSError) and error.errno == errno.EMFILE:
+                again = "allow more open files: ulimit -n"
+            raise IcerecoError(f"{path}: cannot be read: {str(error).splitlines()[0]}; {again}") from error
+
+    def _verify(self, name: str, content: pa.Buffer, piece: int) -> None:
+        """Compare the checksum of a block, or of the footer, once; a store that is growing has just written them."""
+        shard = self._shards.get(name)
+        if shard is None or (name, piece) in self._verified:
+            return
+        if not shard.is_whole(content, piece):
+            raise self._damaged(name)
+        self._verified.add((name, piece))
+
+    @cached_property
+    def _shards(self) -> dict[str, Shard]:
+        return {shard.file: shard for shard in self.manifest.shards}
+
+    def _damaged(self, name: str) -> IcerecoError:
+        return IcerecoError(
+            f"{self.folder / name}: damaged: its checksum differs from that in the manifest; "
+            f"{_again(self.folder, self.manifest.source)}"
+        )
 
     def column(self, name: str) -> ndarray:
         """A column with one value per event, of all events, such as event_id."""
@@ -87,7 +127,7 @@ class Store:
     def each(self, name: str) -> Iterator[ndarray]:
         """The same column shard by shard."""
         for shard in self.manifest.shards:
-            opened = self._open(shard.file)
+            opened = self._open(shard.file).reader
             blocks = (opened.get_batch(index) for index in range(opened.num_record_batches))
             yield np.concatenate([block.column(name).to_numpy(zero_copy_only=False) for block in blocks])
 
@@ -110,7 +150,7 @@ class Store:
             row += shard.events
 
     def _find_bad_truth(self, shard: Shard, row: int, targets: Sequence[Target]) -> None:
-        opened = self._open(shard.file)
+        opened = self._open(shard.file).reader
         for index in range(opened.num_record_batches):
             batch = opened.get_batch(index)
             check_truth(batch, Path(self.manifest.source), row, targets)
@@ -124,10 +164,7 @@ class Store:
         """
         for shard in self.manifest.shards:
             if checksum(self.folder / shard.file) != shard.crc32:
-                raise IcerecoError(
-                    f"{self.folder / shard.file}: damaged: its checksum differs from that in the manifest; "
-                    f"{_again(self.folder, self.manifest.source)}"
-                )
+                raise self._damaged(shard.file)
 
 
 def open_store(folder: str | Path) -> Store:
@@ -163,7 +200,13 @@ def open_store(folder: str | Path) -> Store:
     return Store(folder, manifest)
 
 
+def _is_cached(folder: Path) -> bool:
+    with suppress(IcerecoError):  # no home, and so no cache
+        return cache_dir().resolve() in folder.resolve().parents
+    return False
+
+
 def _again(folder: Path, source: str = "the files that it was made from") -> str:
-    if cache_dir().resolve() in folder.resolve().parents:
+    if _is_cached(folder):
         return f"delete {folder} and start again: the events are prepared again"
     return f"give {source} as data in its place: the events are prepared again"

@@ -24,7 +24,8 @@ from icereco.data.write.parquet import COMPRESSION, OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.runs.provenance import provenance
-from icereco.system.files import explaining, replacing, write_text
+from icereco.system.documents import parse_json
+from icereco.system.files import clear_left_over, explaining, replacing, write_text
 from icereco.tables.columns import file_of
 from icereco.tables.schema import SCHEMA
 from icereco.tables.validation import EventChecker
@@ -250,14 +251,14 @@ class _Target:
         elif self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise IcerecoError(f"{self._folder} already exists and holds something else; give a new folder")
         self._note(None)
-        for left in self._folder.rglob(".*.partial"):
-            left.unlink()
+        for folder in (self._folder, *(self._folder / name for name in ("train", "test", _META))):
+            clear_left_over(folder)
         return None
 
     def _noted(self) -> dict[str, Any]:
         file = self._folder / _PLAN
         try:
-            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            document: dict[str, Any] = parse_json(file.read_text(encoding="utf-8"))
             return {"plan": dict(document["plan"]), "finished": document["finished"]}
         except (ValueError, LookupError, TypeError) as error:
             raise IcerecoError(f"{file}: damaged; remove {self._folder}, or give another folder") from error
@@ -309,10 +310,10 @@ class _Target:
         with (
             replacing(path) as temporary,
             explaining(path),
-            pq.ParquetWriter(temporary, schema, compression=COMPRESSION) as whole,
+            pq.ParquetWriter(temporary, schema, compression=COMPRESSION, write_page_checksum=True) as whole,
         ):
             for piece in pieces:
-                whole.write_table(pq.read_table(piece))
+                whole.write_table(pq.read_table(piece, page_checksum_verification=True))
 
     def _open(self, number: int, first: pa.RecordBatch, facts: dict[str, Any]) -> "OwnWriter | KaggleBatch":
         if not self._kaggle:

@@ -165,7 +165,7 @@ def write_meta(path: Path, rows: list[pa.RecordBatch], provenance: dict[str, Any
     """
     note = {PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()}
     table = pa.Table.from_batches(rows).replace_schema_metadata(note)
-    pq.write_table(table, path, compression=COMPRESSION)
+    pq.write_table(table, path, compression=COMPRESSION, write_page_checksum=True)
 
 
 def geometry_csv(detector: Detector) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from icereco.draw.export.shapes import Shapes, Text
+from icereco.system.terminal_text import printable
 
 __all__ = ["svg_of"]
 
@@ -57,5 +58,5 @@ def _text(text: Text) -> str:
     return (
         f'<text x="{text.column * _WIDTH:g}" y="{(text.row + 0.76) * _HEIGHT:g}" '
         f'textLength="{len(text.text) * _WIDTH:g}" lengthAdjust="spacingAndGlyphs" xml:space="preserve" '
-        f'fill="#{text.color:06x}"{style}>{escape(text.text)}</text>'
+        f'fill="#{text.color:06x}"{style}>{escape(printable(text.text))}</text>'
     )

@@ -1,0 +1,149 @@
+"""What another machine lacks: modules of Unix, a home folder, a high limit on open files."""
+
+import os
+import pkgutil
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import icereco
+from icereco.cli import main
+from icereco.system.open_files import allow_many_open_files
+from icereco.testing.random_events import random_events
+
+WITHOUT_UNIX = """
+import builtins, importlib, pkgutil, sys
+UNIX = {"fcntl", "termios", "resource", "pwd", "grp", "tty", "pty"}
+real = builtins.__import__
+def refuse(name, globals=None, locals=None, fromlist=(), level=0):
+    importer = (globals or {}).get("__name__", "")
+    if level == 0 and name in UNIX and importer.partition(".")[0].startswith("icereco"):
+        raise ImportError(f"{importer} imports {name}")
+    return real(name, globals, locals, fromlist, level)
+builtins.__import__ = refuse
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+"""
+
+
+def run(*arguments, folder, **variables):
+    return subprocess.run(
+        [sys.executable, "-P", *map(str, arguments)],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+@pytest.fixture
+def events(tmp_path) -> Path:
+    pq.write_table(random_events(np.full(40, 12), seed=3), tmp_path / "events.parquet")
+    return tmp_path / "events.parquet"
+
+
+def test_every_module_can_be_imported_where_unix_modules_are_missing(tmp_path):
+    modules = [module.name for module in pkgutil.walk_packages(icereco.__path__, "icereco.")]
+    assert len(modules) > 100
+    done = run(
+        "-c",
+        WITHOUT_UNIX,
+        *(name for name in modules if not name.endswith("__main__")),
+        folder=tmp_path,
+        **os.environ,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def no_home(tmp_path, monkeypatch):
+    """A user without home and name, as a container's with a number alone."""
+
+    def refuse():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("ICERECO_CACHE", "ICERECO_CONFIG", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "WANDB_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", refuse)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("no_home")
+@pytest.mark.parametrize(
+    "command",
+    [("data", "show"), ("reconstruct", "--method", "linefit", "-o", "out.parquet"), ("doctor",)],
+    ids=lambda words: words[0],
+)
+def test_a_user_without_home_reads_events(events, command):
+    result = CliRunner().invoke(main, [*command, str(events)])
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    assert "error:" not in result.output
+    assert "40" in result.output
+
+
+@pytest.mark.usefixtures("no_home")
+@pytest.mark.parametrize(
+    "command", [("train", "--profile", "quick"), ("data", "add", "mine")], ids=lambda words: words[0]
+)
+def test_what_needs_a_place_of_its_own_says_how_to_give_one(tmp_path, events, command):
+    words = [*command, str(events)] if command[0] == "data" else list(command)
+    result = CliRunner().invoke(main, words)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert ("set ICERECO_CACHE" if command[0] == "train" else "set ICERECO_CONFIG") in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_cache_that_cannot_be_written_to_says_how_to_give_another(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "file"))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["train", "--profile", "quick"])
+    assert "set ICERECO_CACHE to a folder that can be written to" in " ".join(result.output.split())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_as_many_files_may_be_open_as_the_system_lets_us():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        allow_many_open_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(before[1], 65_536)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_link_to_nothing_is_called_so(tmp_path):
+    (tmp_path / "events.parquet").symlink_to("/nowhere/events.parquet")
+    result = CliRunner().invoke(
+        main, ["reconstruct", str(tmp_path / "events.parquet"), "--method", "linefit"]
+    )
+    assert "is a link to /nowhere/events.parquet, which is not there" in " ".join(result.output.split())
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "command",
+    [("data", "show"), ("doctor",), ("reconstruct", "--method", "linefit")],
+    ids=lambda words: words[0],
+)
+def test_a_pipe_is_not_waited_for(tmp_path, command):
+    os.mkfifo(tmp_path / "events.parquet")
+    result = CliRunner().invoke(main, [*command, str(tmp_path / "events.parquet")])
+    assert "is a pipe or a device" in " ".join(result.output.split())
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("output", ["pipe", "-", "/dev/null"])
+def test_an_output_that_is_no_file_is_refused_at_once(tmp_path, events, monkeypatch, output):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.chdir(tmp_path)
+    words = ["reconstruct", str(events), "--method", "linefit", "--format", "kaggle", "-o", output]
+    assert "is not a file but a pipe or a device" in " ".join(CliRunner().invoke(main, words).output.split())
