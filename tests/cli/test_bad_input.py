@@ -159,7 +159,12 @@ def test_a_file_damaged_in_the_middle_is_an_error_of_that_file(tmp_path, rows, d
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "the file is empty"), (b"a,b\n1,2\n", "neither a parquet nor")]
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"a,b\n1,2\n", "neither a parquet nor"),
+        (b"root:x:0:0:root:/root:/bin/bash\n", "neither a parquet nor"),
+    ],
 )
 def test_a_file_of_another_format_is_named_as_such(tmp_path, content, words):
     path = tmp_path / "events.parquet"
