@@ -93,20 +93,6 @@ def _limited(service: type[Any]) -> type[Any]:
     return Limited
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    >>> [is_loopback(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "example.org")]
-    [True, True, True, False, False]
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _guarded(server: type[Any], service: type[Any], token: str) -> type[Any]:
     """The server with an access check on every path, the websocket included, and with limited apps."""
 

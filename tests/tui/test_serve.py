@@ -108,7 +108,9 @@ def test_the_token_is_required_also_by_other_users_of_this_machine(serve, host):
 
 def test_the_page_has_a_title_fits_phones_and_asks_no_other_server(serve):
     served = serve("127.0.0.1")
-    with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/?token={served.token}", timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{served.port}/?token={served.token}", timeout=10
+    ) as answer:
         page = answer.read().decode()
     assert "<title>icereco</title>" in page
     assert 'name="viewport"' in page

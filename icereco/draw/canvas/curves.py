@@ -123,7 +123,8 @@ def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float
     The place is that of the last value in the column. None without a cursor or values, or where the cursor is
     farther from the curve's ends than its values are from each other.
     """
-    if view.cursor is None or not _reaches(curve.points.x, view.cursor):
+    cursor = view.cursor
+    if cursor is None or not _reaches(curve.points.x, cursor):
         return None
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
@@ -131,7 +132,7 @@ def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float
     filled = np.flatnonzero(bins.count)
     if not len(filled):
         return None
-    wanted = np.searchsorted(edges, view.cursor, side="right") - 1
+    wanted = np.searchsorted(edges, cursor, side="right") - 1
     at = filled[np.abs(filled - wanted).argmin()]
     last = curve.points.cuts(edges)[at + 1] - 1
     return float(curve.points.x[last]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])

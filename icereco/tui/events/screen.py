@@ -7,7 +7,6 @@ from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Static
 
 from icereco.detector.detector import Detector
@@ -22,6 +21,7 @@ from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.files import runs_to_use, save_event
 from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
+from icereco.tui.events.layout import EventLayout
 from icereco.tui.events.messages import Answered, DataSeen
 from icereco.tui.events.welcome import Welcome
 from icereco.tui.host import may
@@ -34,13 +34,12 @@ from icereco.watch.worker import Workers
 __all__ = ["EVENT_KEYS", "EventScreen"]
 
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
-_CARD_SETS = 3
 _OF_EVENTS = frozenset({"next_event", "filter", "sort", "toggle_list", "add", "reconstruct", "next_method",
                         "next_cards", "picture"})  # fmt: skip
 """Actions that need events."""
 
 
-class EventScreen(Screen[None]):
+class EventScreen(EventLayout):
     """The events of one data set, one of them drawn.
 
     Attributes:
@@ -50,17 +49,6 @@ class EventScreen(Screen[None]):
 
     KEYS = EVENT_KEYS
     BINDINGS = bindings(SCREEN_KEYS)
-    CSS_PATH = "screen.tcss"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
-        (0, "-narrow"),
-        (100, "-normal"),
-        (160, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
-        (0, "-low"),
-        (34, "-medium"),
-        (50, "-tall"),
-    ]
 
     def __init__(
         self,
@@ -90,9 +78,7 @@ class EventScreen(Screen[None]):
         self._marker = marker
         self._next_list, self._list_due = 0.0, False
         self._generation = (0, 0)
-        self._card_set = 0
         self._complaint: str | None = None
-        self._low: bool | None = None
 
     def compose(self) -> ComposeResult:
         """Show problems, then a welcome or the event."""
@@ -108,8 +94,6 @@ class EventScreen(Screen[None]):
     def on_mount(self) -> None:
         """Open what the screen was created with, or show the welcome."""
         self.set_interval(_POLL_SECONDS, self._poll)
-        self.watch(self, "focused", self._keep_focus, init=False)
-        self.add_class("-cards-0")
         if self._wanted is not None:
             self.open(self._wanted, self._beside)
         else:
@@ -127,28 +111,6 @@ class EventScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Resume the animations."""
         self.body.rest(resting=False)
-
-    def on_resize(self) -> None:
-        """Leave all the room to the detector where there is very little."""
-        self.set_class(self.size.width < 50 or self.size.height < 12, "-tiny")
-        low = self.size.height < self.VERTICAL_BREAKPOINTS[1][0]
-        if low != self._low:  # l shows the list where it is hidden by default, and hides it where it is not
-            self._low = low
-            self.remove_class("-flip-list")
-            if self.focused is not None and not self._empty:
-                self.query_one("#view").focus()
-
-    def _keep_focus(self) -> None:
-        """Give the focus to a visible part after the one that had it was hidden, as keys go to the focus."""
-        self.call_after_refresh(self._focus_visible)
-
-    def _focus_visible(self) -> None:
-        if not self.is_attached or (self.focused is not None and self.focused.region.area):
-            return
-        for name in ("#view", "EventList", "Welcome OptionList"):
-            if (part := self.query(name).first()).region.area:
-                part.focus()
-                return
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action is possible now: without events many are not."""
@@ -336,28 +298,6 @@ class EventScreen(Screen[None]):
             self.query_one(EventList).move(-self.session.total)
         else:
             self.notify(f"cannot sort by {column}: it needs the truth and a file of reconstructions")
-
-    def action_filter(self) -> None:
-        """Show the list, and move the focus to its filter."""
-        panel = self.query_one(ListPanel)
-        if not panel.display:
-            self.toggle_class("-flip-list")
-        panel.focus_filter()
-
-    # Which parts have room
-
-    def action_toggle_list(self) -> None:
-        """Show or hide the list of events."""
-        self.toggle_class("-flip-list")
-        self.query_one(EventList if self.query_one(ListPanel).display else "#view").focus()
-
-    def action_next_cards(self) -> None:
-        """Show the next set of cards, where there is no room for all."""
-        self.remove_class(f"-cards-{self._card_set}")
-        self._card_set = (self._card_set + 1) % _CARD_SETS
-        self.add_class(f"-cards-{self._card_set}")
-        if self.focused is self.query_one("#pulses"):
-            self.query_one("#view").focus()
 
     # Files and methods
 

@@ -12,6 +12,7 @@ __all__ = ["RunReading", "fitting_names", "runs_read", "write_readings"]
 
 _LEAST = 3  # characters of a name
 _VALUE = 6
+_WIDE = 60  # columns of a chart in which names of curves are written in full
 
 Read = tuple[float, float, float, float]
 """Place, mean, lowest and highest value."""
@@ -32,7 +33,7 @@ def fitting_names(names: Sequence[str], room: int) -> tuple[list[str], int]:
     >>> fitting_names(["cascade", "starting"], 20), fitting_names(["cascade", "starting"], 15)
     ((['cascade', 'starting'], 0), (['cascade', 'sta…ing'], 0))
     """
-    for width in range(max(map(len, names), default=0), _LEAST - 1, -1):
+    for width in range(max([_LEAST, *map(len, names)]), _LEAST - 1, -1):
         short = short_names(names, width)
         if len(" ".join(short)) <= room:
             return short, 0
@@ -53,15 +54,16 @@ def write_readings(canvas: Canvas, runs: Sequence[RunReading], *, at_left: bool)
     """Write a table into a chart: a row for each run, under the names of the curves."""
     labels = list(dict.fromkeys(label for run in runs for label in reversed(run.values)))
     room, rows = canvas.columns - GUTTER, canvas.rows - 2
-    labels = labels[: max((room - _LEAST - 1) // (_VALUE + 1), 1)]
-    width = min(max(len(run.run) for run in runs), room - len(labels) * (_VALUE + 1) - 1)
+    cell = max(_VALUE, *map(len, labels)) if room > _WIDE else _VALUE
+    labels = labels[: max((room - _LEAST - 1) // (cell + 1), 1)]
+    width = min(max(len(run.run) for run in runs), room - len(labels) * (cell + 1) - 1)
     names = short_names([run.run for run in runs], max(width, _LEAST))
-    column = GUTTER if at_left else max(canvas.columns - width - len(labels) * (_VALUE + 1) - 1, GUTTER)
-    heads = [f"{head:>{_VALUE}}" for head in short_names(labels, _VALUE)]
+    column = GUTTER if at_left else max(canvas.columns - width - len(labels) * (cell + 1) - 1, GUTTER)
+    heads = [f"{head:>{cell}}" for head in short_names(labels, cell)]
     canvas.text(column, 0, " ".join(["".ljust(width), *heads]), runs[0].color)
     for row, (run, name) in enumerate(zip(runs, names, strict=True), start=1):
         if row >= rows and row < len(runs):
             canvas.text(column, row, f"+{len(runs) - row + 1} more", run.color)
             return
-        cells = [f"{run.values.get(label, '–'):>{_VALUE}}" for label in labels]
+        cells = [f"{run.values.get(label, '–'):>{cell}}" for label in labels]
         canvas.text(column, row, " ".join([name.ljust(width), *cells]), run.color | BOLD)

@@ -26,10 +26,10 @@ from icereco.tui.runs.chart import Chart
 from icereco.tui.runs.chart_grid import Charted, ChartGrid
 from icereco.tui.runs.difference_card import DifferenceCard
 from icereco.tui.runs.differences_screen import DifferencesScreen
-from icereco.tui.runs.gauges import Gauges
+from icereco.tui.runs.gauges import Gauges, load_of
 from icereco.tui.runs.keys import KEYS, WELCOME
 from icereco.tui.runs.launch_screen import LaunchScreen
-from icereco.tui.runs.log_view import LogView
+from icereco.tui.runs.log_view import LogView, step_problem
 from icereco.tui.runs.overlay import SIGNS, Numbering, Overlay, Shown, dash_of, facts_of
 from icereco.tui.runs.progress import ProgressCard
 from icereco.tui.runs.run_control import RunControl
@@ -38,10 +38,10 @@ from icereco.tui.settings import Settings
 from icereco.tui.themes import background, curve_color
 from icereco.watch.alerts import metric_alerts
 from icereco.watch.follower import Follower
-from icereco.watch.metrics import Followed, MetricsFeed
+from icereco.watch.metrics import MetricsFeed
 from icereco.watch.runs import RunView
 from icereco.watch.series import AXES
-from icereco.watch.system import Load, SystemView
+from icereco.watch.system import SystemView
 
 __all__ = ["KEYS", "TrainScreen"]
 
@@ -66,7 +66,7 @@ class TrainScreen(Screen[None]):
         self.zoomed = False
         self.wanted_runs = ""
         self._wanted_run = settings.run
-        self._follower = Follower(self.feed.look, self._report)
+        self._follower = Follower(self.feed.look, lambda followed: self.post_message(MetricsSeen(followed)))
 
     def compose(self) -> ComposeResult:
         """Show runs and machine on the left, charts, progress and log on the right."""
@@ -129,9 +129,6 @@ class TrainScreen(Screen[None]):
         self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
         self._show_run(self.list.current)
 
-    def _report(self, followed: Followed) -> None:
-        self.post_message(MetricsSeen(followed))
-
     def _take_system(self, system: SystemView | None) -> None:
         self.query_one(Gauges).system = system
 
@@ -144,15 +141,9 @@ class TrainScreen(Screen[None]):
 
     def _show_run(self, run: RunView | None) -> None:
         self.query_one(ProgressCard).run = run
-        self.query_one(Gauges).load = self._load_of(run)
+        self.query_one(Gauges).load = load_of(run, host_of(self).system)
         baseline = next((view for view in host_of(self).runs if view.path == self.list.baseline), None)
         self.query_one(DifferenceCard).pair = (run, baseline)
-
-    def _load_of(self, run: RunView | None) -> Load | None:
-        system = host_of(self).system
-        if system is None or run is None or run.status is None or run.state != "running":
-            return None
-        return system.loads.get(run.status.pid) if run.status.local else None
 
     def _follow(self) -> None:
         """Follow the runs on the charts, and draw what has been read of them."""
@@ -386,7 +377,7 @@ class TrainScreen(Screen[None]):
     @work(group="questions")
     async def action_go_to_step(self) -> None:
         """Ask for a step, and go there in the log and on the charts."""
-        text = await self.app.push_screen_wait(AskScreen("go to step", problem=_step_problem))
+        text = await self.app.push_screen_wait(AskScreen("go to step", problem=step_problem))
         if text is None or (run := self.list.current) is None:
             return
         series = self.feed.series(run.path)
@@ -405,7 +396,3 @@ class TrainScreen(Screen[None]):
     def action_large_log(self) -> None:
         """Show the log instead of the charts, or both."""
         self.toggle_class("-large-log")
-
-
-def _step_problem(text: str) -> str | None:
-    return None if text.strip().isdigit() else "a step is a whole number"

@@ -124,7 +124,7 @@ def test_the_cursor_shows_the_place_and_values_of_a_row(tmp_path):
         await until(
             pilot,
             lambda: re.search(
-                r"─ (190|200) step train [\d.]+( \([\d.…]+\))? validation [\d.]+ ─╯", text_of(pilot)
+                r"─ (180|190|200) step train [\d.]+( \([\d.…]+\))? validation [\d.]+ ─╯", text_of(pilot)
             ),
         )
         await pilot.press("y", "X")
