@@ -206,7 +206,10 @@ class IcerecoApp(App[None]):
         self.notify(self.theme, title="theme", timeout=2)
 
     def action_screenshot_here(self) -> None:
-        """Save what is on the screen as SVG in the working directory."""
+        """Save what is on the screen as SVG in the working directory, or with the user of a browser."""
+        if self.is_web:
+            self.deliver_screenshot()
+            return
         with suppress(OSError):
             self.notify(self.save_screenshot(path="."), title="saved")
             return

@@ -81,6 +81,16 @@ def test_a_duplicate_event_id_is_refused_even_batches_apart(tmp_path, rows, dete
     assert f"row {second}, event_id {rows[first]['event_id']}: this event_id occurs more than once" in error
 
 
+def test_the_same_id_in_two_files_that_are_read_together_is_refused_in_these_words(tmp_path, rows, detector):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, rows).rename(tmp_path / f"{name}.parquet")
+        (tmp_path / name).rmdir()
+    error = complaint(tmp_path, detector)
+    assert "b.parquet: row 0" in error
+    assert "unique in all files that are read together" in error
+
+
 def test_unsorted_event_ids_are_fine_and_keep_their_order(tmp_path, rows, detector):
     path = written(tmp_path, rows[::-1])
     ids = [

@@ -1,7 +1,9 @@
 """Runs to reconstruct with, and pictures of events as files."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from icereco.draw.event.state import EventState
 from icereco.draw.event.titles import titles_of
@@ -10,7 +12,7 @@ from icereco.draw.export.save import save_picture
 from icereco.runs.folder import RunFolder, list_runs
 from icereco.watch.event_session import EventSession
 
-__all__ = ["runs_to_use", "save_event"]
+__all__ = ["event_picture", "runs_to_use", "save_event"]
 
 
 def runs_to_use(runs: Path, used: Sequence[str]) -> list[tuple[str, str]]:
@@ -32,3 +34,11 @@ def save_event(path: Path, state: EventState, session: EventSession) -> None:
     """
     titles = titles_of(state, session.title, session.detector)
     save_picture(path, *event_figure(state, titles), DARK)
+
+
+def event_picture(state: EventState, session: EventSession) -> BytesIO:
+    """The same picture in memory, as SVG."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "event.svg"
+        save_event(path, state, session)
+        return BytesIO(path.read_bytes())

@@ -19,7 +19,7 @@ from icereco.tui.common.dialogs import AskPath, Choose
 from icereco.tui.common.list_panel import ListPanel
 from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
-from icereco.tui.events.files import runs_to_use, save_event
+from icereco.tui.events.files import event_picture, runs_to_use, save_event
 from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
 from icereco.tui.events.layout import EventLayout
 from icereco.tui.events.messages import Answered, DataSeen
@@ -369,11 +369,14 @@ class EventScreen(EventLayout):
             self._show_estimates()
 
     def action_picture(self) -> None:
-        """Save the event as a figure in the working directory."""
+        """Save the event as a figure in the working directory, or with the user of a browser."""
         shown = self.body.state.shown
         if shown is None:
             return
         path = Path(f"event-{shown.event_id}.svg")
+        if self.app.is_web:
+            self.app.deliver_binary(event_picture(self.body.state, self.session), save_filename=path.name)
+            return
         try:
             save_event(path, self.body.state, self.session)
         except IcerecoError as error:

@@ -9,6 +9,7 @@ from tui_driver import answer, drive, make_run, notified, text_of, until, with_r
 
 from icereco.runs.jobs import JobFolder
 from icereco.testing.random_events import random_events
+from icereco.tui.app import IcerecoApp
 from icereco.tui.common.dialogs import AskPath
 from icereco.tui.common.list_panel import FilterLine
 from icereco.tui.events.event_list import EventList
@@ -268,6 +269,29 @@ def test_read_only_offers_and_does_nothing_that_changes_anything(tmp_path, monke
         path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"
     }
     assert now == files
+
+
+def test_in_a_browser_pictures_go_to_its_user_and_not_to_the_servers_folder(tmp_path, monkeypatch, events):
+    delivered = []
+    monkeypatch.setattr(IcerecoApp, "is_web", True)
+    monkeypatch.setattr(IcerecoApp, "deliver_screenshot", lambda _self: delivered.append("screen"))
+    monkeypatch.setattr(
+        IcerecoApp,
+        "deliver_binary",
+        lambda _self, file, save_filename: delivered.append((save_filename, file.read())),
+    )
+
+    async def scenario(pilot):
+        await with_events(pilot)
+        await pilot.press("f3", "P")
+        await until(pilot, lambda: len(delivered) == 2)
+        assert delivered[0] == "screen"
+        name, picture = delivered[1]
+        assert name.endswith(".svg")
+        assert b"<svg" in picture
+
+    drive(scenario, events=events)
+    assert not list(tmp_path.glob("*.svg"))
 
 
 def test_the_key_for_the_next_method_is_offered_only_where_there_is_another(tmp_path, events):
