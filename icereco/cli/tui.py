@@ -29,13 +29,17 @@ __all__ = ["command"]
     metavar="NAME",
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
+@click.option(
+    "--reader",
+    metavar="READER",
+    help="What reads the events, such as km3net:uncalibrated=true  [default: as declared, or detected automatically].",
+)
 @click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
 @click.option(
     "--marker",
     type=click.Choice(["braille", "quadrant", "block", "ascii"]),
-    default="braille",
-    show_default=True,
-    help="What dots are drawn with.",
+    help="What dots are drawn with; ascii keeps frames and signs to ASCII, too  "
+    "[default: braille, or ascii where the terminal has no Unicode].",
 )
 @click.option(
     "--picture", type=click.Path(path_type=Path), metavar="OUT",
@@ -46,7 +50,13 @@ __all__ = ["command"]
     "--press", default="", metavar="KEYS", help="With --picture: keys to press before, such as 'b,j,wait'."
 )
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
-@click.option("--serve", is_flag=True, help="Serve the app to a browser instead.")
+@click.option(
+    "--read-only", is_flag=True,
+    help="Only look: nothing is started, ordered, deleted, edited or written.",
+)  # fmt: skip
+@click.option(
+    "--serve", is_flag=True, help="Serve the app to a browser instead, to those who have its address."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --serve: where to listen.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="With --serve.")
 def command(
@@ -54,12 +64,14 @@ def command(
     runs_dir: Path,
     reconstructions: tuple[Path, ...],
     detector: str | None,
+    reader: str | None,
     theme: str,
-    marker: str,
+    marker: str | None,
     picture: Path | None,
     size: str,
     press: str,
     no_mouse: bool,
+    read_only: bool,
     serve: bool,
     host: str,
     port: int,
@@ -73,12 +85,14 @@ def command(
     icereco tui RUN                   one run, also of another folder
     icereco tui tracks                a data set, as icereco data add calls it
     icereco tui events.parquet        events, or reconstructions
-    icereco tui --serve               in a browser, on this machine only
+    icereco tui --serve --read-only   in a browser, only to look
     """  # noqa: D301 -- \b is click's mark for lines to keep
-    arguments = ["--runs-dir", str(runs_dir), "--theme", theme, "--marker", marker]
-    arguments += [part for file in reconstructions for part in ("--with", str(file))]
-    arguments += ["--detector", detector] if detector else []
     if serve:
+        chosen = {"--runs-dir": runs_dir, "--theme": theme, "--marker": marker or "braille", "--detector": detector,
+                  "--reader": reader}  # fmt: skip
+        arguments = [part for name, value in chosen.items() if value for part in (name, str(value))]
+        arguments += [part for file in reconstructions for part in ("--with", str(file))]
+        arguments += ["--read-only"] if read_only else []
         from icereco.tui.serve import serve_app
 
         serve_app([*arguments, *([what] if what else [])], host, port)
@@ -87,12 +101,29 @@ def command(
         from icereco.detector.detector import load_detector
 
         load_detector(detector)  # reports a wrong name before the app fills the terminal
+    if reader is not None:
+        from icereco.data.sources.reader_choice import choices
+
+        choices(reader)  # likewise
     run, events = _what(what, runs_dir)
+    if picture is None:
+        from icereco.tui.terminal import require_terminal
+
+        require_terminal()
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 
-    app = IcerecoApp(Settings(runs_dir, run, events, marker, theme, reconstructions, detector))
+    if marker is None:
+        from icereco.tui.terminal import marker_for_terminal
+
+        marker = "braille" if picture else marker_for_terminal()
+    app = IcerecoApp(
+        Settings(runs_dir, run, events, marker, theme, reconstructions, detector, reader, read_only)
+    )
     if picture is None:
+        from icereco.tui.terminal import watch_for_end
+
+        watch_for_end(lambda: app.call_from_thread(app.exit))
         app.run(mouse=not no_mouse)
         return
     from icereco.draw.export.screen import picture_of_app, size_named

@@ -35,6 +35,11 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
+    "--reader",
+    metavar="READER",
+    help="What reads the events, such as km3net:uncalibrated=true  [default: as declared, or detected automatically].",
+)
+@click.option(
     "--turn",
     type=float,
     default=None,
@@ -67,6 +72,7 @@ def command(
     svg: Path | None,
     reconstructions: tuple[Path, ...],
     detector: str | None,
+    reader: str | None,
     turn: float | None,
     tilt: float | None,
     zoom: float,
@@ -92,7 +98,7 @@ def command(
     card = load_detector(detector) if detector else None
     session = EventSession(card, comparison_methods(), lambda: None)
     try:
-        session.open(file, reconstructions)
+        session.open(file, reconstructions, reader)
         shown, estimates = session.shown(_row_of(session, event))
         camera = Camera.around(session.detector.position_m).zoomed(zoom).looking(turn, tilt)
         state = EventState(frame_of(session.detector), camera, style=Style(colormap=colors, marker=marker))

@@ -154,7 +154,7 @@ def _lone(sample: Sample) -> Bool[ndarray, "dom"]:
     """Modules whose pulses are all auxiliary, as noise is; none where this is true of every module or of none."""
     batch = sample.events
     flagged = np.minimum.reduceat(batch.auxiliary, batch.pulse_offsets[:-1])
-    return flagged if 0 < flagged.mean() < 1 else np.zeros(len(flagged), bool)
+    return flagged if flagged.any() and not flagged.all() else np.zeros(len(flagged), bool)
 
 
 def _on_string(

@@ -66,12 +66,20 @@ def _explained(known: dict[str, Float[ndarray, "event"]]) -> tuple[str, str]:
     return "another definition of the angles, or damaged rows", "see the definition in docs/architecture.md"
 
 
+_OF_FITS = ("_azimuth", "_zenith")
+"""Columns of official fits, which have no value where a fit failed or a file has none: no model reads them."""
+
+
 def check_columns(sample: Sample) -> list[Finding]:
     """A model learns nothing from a column that is constant or has gaps, which may also hide a mistake."""
     columns = {name: _numbers(sample.table.column(name)) for name in sample.table.schema.names}
     known = {name: values for name, values in columns.items() if values is not None and len(values)}
     missing = {name: int(np.isnan(values).sum()) for name, values in known.items()}
-    gaps = {name: count for name, count in missing.items() if count and name not in TRUTH_COLUMNS}
+    gaps = {
+        name: count
+        for name, count in missing.items()
+        if count and name not in TRUTH_COLUMNS and not name.endswith(_OF_FITS)
+    }
     constant = [name for name, values in known.items() if not missing[name] and _is_constant(name, values)]
     findings = []
     if gaps:

@@ -97,7 +97,7 @@ class Truth:
             raise KeyError(target)
         if values.dtype == object:
             return np.array([value is not None for value in values], bool)
-        return np.asarray(np.isfinite(values).reshape(len(values), -1).all(-1))
+        return np.asarray(np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
 
     @overload
     def __getitem__(self, index: int) -> EventTruth: ...

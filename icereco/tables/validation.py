@@ -124,7 +124,10 @@ class EventChecker:
         duplicate = self._seen.add(event_id)
         if duplicate is not None:
             row = int(np.flatnonzero(event_id == duplicate)[-1])
-            raise rows.error(row, "this event_id occurs more than once; event ids must be unique in a file")
+            raise rows.error(
+                row,
+                "this event_id occurs more than once; event ids must be unique in all files that are read together",
+            )
 
 
 def check_truth(

@@ -14,17 +14,19 @@ from textual.events import Resize
 from textual.reactive import var
 
 from icereco.runs.jobs import JobFolder
+from icereco.tui.ascii import AsciiFilter
 from icereco.tui.command_palette import KeyCommands
 from icereco.tui.common.ask import ConfirmScreen
 from icereco.tui.common.help import HelpScreen
 from icereco.tui.common.tiny import TinyScreen, is_tiny
-from icereco.tui.keys import APP_KEYS, bindings, keymap_path, read_keymap, remapped
+from icereco.tui.host import may
+from icereco.tui.keys import APP_KEYS, bindings, clashes, keymap_path, read_keymap, remapped
 from icereco.tui.messages import JobAlertsSeen, RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys
 from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
 from icereco.tui.ssh import sparing_driver
-from icereco.tui.themes import THEMES
+from icereco.tui.themes import TERMINAL_THEMES, THEMES
 from icereco.watch.alerts import Alert, disk_alerts, job_alerts, run_alerts
 from icereco.watch.follower import Follower
 from icereco.watch.runs import RunsFeed, RunView
@@ -52,11 +54,13 @@ class IcerecoApp(App[None]):
         super().__init__(driver_class=sparing_driver())
         self.settings = settings
         self.drafts = Drafts()
+        if settings.marker == "ascii":
+            self._filters.append(AsciiFilter())
         self.keymap: dict[str, str] = {}
         self._in_metrics: dict[str, list[Alert]] = {}
         self._of_jobs: tuple[Alert, ...] = ()
         self._unseen = {"runs", "jobs"}
-        for theme in THEMES:
+        for theme in (*THEMES, *TERMINAL_THEMES):
             self.register_theme(theme)
         self.theme = settings.theme
         for name, mode in MODES.items():
@@ -87,6 +91,8 @@ class IcerecoApp(App[None]):
 
     def _take_keymap(self) -> None:
         self.keymap, problems = read_keymap(keymap_path(), all_keys())
+        screens = [(*mode.bound_keys(), *APP_KEYS) for mode in MODES.values()]
+        problems += [f"{keymap_path()}: {problem}" for problem in clashes(self.keymap, screens)]
         self.set_keymap(self.keymap)
         for problem in problems:
             self.notify(problem, title="keymap", severity="warning", timeout=15, markup=False)
@@ -157,6 +163,11 @@ class IcerecoApp(App[None]):
         if is_tiny(event.size) and not isinstance(self.screen, TinyScreen):
             self.push_screen(TinyScreen())
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is allowed."""
+        del parameters
+        return may(self, action)
+
     def action_mode(self, name: str) -> None:
         """Switch to another screen."""
         if name != self.current_mode:
@@ -195,7 +206,10 @@ class IcerecoApp(App[None]):
         self.notify(self.theme, title="theme", timeout=2)
 
     def action_screenshot_here(self) -> None:
-        """Save what is on the screen as SVG in the working directory."""
+        """Save what is on the screen as SVG in the working directory, or with the user of a browser."""
+        if self.is_web:
+            self.deliver_screenshot()
+            return
         with suppress(OSError):
             self.notify(self.save_screenshot(path="."), title="saved")
             return

@@ -3,14 +3,21 @@
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from icereco.tui.profiles.drafts import Drafts
+from icereco.tui.settings import Settings
 from icereco.watch.alerts import Alert
 from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
-__all__ = ["Host", "host_of"]
+__all__ = ["WRITING", "Host", "host_of", "may"]
+
+WRITING = frozenset(
+    {"again", "cancel", "copy", "delete", "new", "order", "picture", "save", "screenshot_here", "train"}
+)
+"""Actions that start, order, change or write something."""
 
 
 @runtime_checkable
@@ -29,6 +36,12 @@ class Host(Protocol):
     def note_metrics(self, name: str, alerts: list[Alert]) -> None:
         """Set the alerts about the metrics of a run that is shown."""
         ...
+
+
+def may(node: DOMNode, action: str) -> bool:
+    """Whether an action is allowed: with `--read-only` those that change something are not."""
+    settings = getattr(node.app, "settings", None)
+    return not (action in WRITING and isinstance(settings, Settings) and settings.read_only)
 
 
 def host_of(screen: "Screen[None]") -> Host:

@@ -13,7 +13,7 @@ from icereco.errors import did_you_mean
 if TYPE_CHECKING:
     from textual.binding import BindingType
 
-__all__ = ["APP_KEYS", "Key", "bindings", "keymap_path", "read_keymap", "remapped"]
+__all__ = ["APP_KEYS", "Key", "bindings", "clashes", "keymap_path", "read_keymap", "remapped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Key:
         description: as the footer and the help show it.
         group: heading in the help.
         shown: whether the footer shows it.
+        brief: what the footer shows in place of the description where there is little room.
     """
 
     keys: str
@@ -34,6 +35,7 @@ class Key:
     description: str
     group: str
     shown: bool = False
+    brief: str = ""
 
     @property
     def identity(self) -> str:
@@ -99,6 +101,24 @@ def read_keymap(path: Path, keys: Sequence[Key]) -> tuple[dict[str, str], list[s
         else:
             keymap[name] = value
     return keymap, problems
+
+
+def clashes(keymap: Mapping[str, str], screens: Iterable[Sequence[Key]]) -> list[str]:
+    """Messages about keys that a keymap gives to an action while another of the same screen has them already."""
+    found: dict[str, None] = {}
+    for keys in screens:
+        owners: dict[str, list[Key]] = {}
+        for key in remapped(keys, keymap):
+            for name in key.keys.split(","):
+                owners.setdefault(name.strip(), []).append(key)
+        for name, several in owners.items():
+            changed = [key.identity for key in several if key.identity in keymap]
+            others = [key.identity for key in several if key.identity not in changed[:1]]
+            if changed and others:
+                found[
+                    f"the key {name} of {changed[0]} is also that of {', '.join(others)}: give one of them another"
+                ] = None
+    return list(found)
 
 
 def _flat(document: dict[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:

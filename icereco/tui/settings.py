@@ -18,6 +18,8 @@ class Settings:
         theme: name of a colour theme.
         beside: files of reconstructions to show with the events.
         detector: the card of the detector that recorded the events; None = as the data say.
+        reader: what reads `events`, maybe with options; None = as declared, or detected.
+        read_only: whether nothing may be started, ordered, changed or written.
     """
 
     runs: Path
@@ -27,3 +29,5 @@ class Settings:
     theme: str = "icereco-dark"
     beside: tuple[Path, ...] = ()
     detector: str | None = None
+    reader: str | None = None
+    read_only: bool = False

@@ -1,14 +1,16 @@
 """Colour themes, and colours of curves that are distinct also for colour-blind users."""
 
+from dataclasses import replace
+
 from textual.app import App
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 from textual.widget import Widget
 
 from icereco.draw.canvas.colormap import blended, packed, readable
 from icereco.draw.canvas.curves import Ink
 
-__all__ = ["CURVES", "THEMES", "band_color", "background", "curve_color", "ink", "themed"]
+__all__ = ["CURVES", "TERMINAL_THEMES", "THEMES", "band_color", "background", "curve_color", "ink", "themed"]
 
 THEMES = (
     Theme(
@@ -57,6 +59,16 @@ THEMES = (
         variables={"border": "#ffffff", "border-blurred": "#a8a8a8", "footer-key-foreground": "#ffff00"},
     ),
 )
+
+_TERMINAL = {"border": "ansi_bright_black", "border-blurred": "ansi_bright_black"}
+"""Textual's frames around what has no focus have the colour of the background."""
+
+TERMINAL_THEMES = (
+    replace(BUILTIN_THEMES["ansi-dark"], primary="ansi_cyan", variables={
+        **BUILTIN_THEMES["ansi-dark"].variables, **_TERMINAL, "footer-key-foreground": "ansi_yellow"}),
+    replace(BUILTIN_THEMES["ansi-light"], variables={**BUILTIN_THEMES["ansi-light"].variables, **_TERMINAL}),
+)  # fmt: skip
+"""The terminal's own colours."""
 
 CURVES = (0x56B4E9, 0xE69F00, 0xCC79A7, 0x2EB88A, 0xF0E442, 0xD55E00, 0x8F7BE0, 0x9AA5B1)
 """After Okabe and Ito (2008): distinct also with deuteranopia and protanopia."""

@@ -70,13 +70,20 @@ class EventSession:
         self._made: dict[str, dict[int, Estimate]] = {}
         self._main = ""
 
-    def open(self, what: str | Path, more: Sequence[Path] = ()) -> None:
+    def open(self, what: str | Path, more: Sequence[Path] = (), reader: str | None = None) -> None:
         """Open a data set, a run or a file of reconstructions in place of what is open.
+
+        Args:
+            what: a path, or the name of a data set.
+            more: files of reconstructions besides those found in the same folders.
+            reader: what reads it, maybe with options; None = as declared, or detected automatically.
 
         Raises:
             IcerecoError: see `icereco.watch.opening.opened`; or there is no such detector.
         """
         new = opened(what, more)
+        if reader is not None:
+            new = replace(new, data=new.data.model_copy(update={"reader": reader}))
         self.detector = self._chosen_detector or load_detector(new.data.detector or DEFAULT_DETECTOR)
         self.close()
         self.opened, self._files, self._made = new, new.reconstructions, {}

@@ -8,10 +8,15 @@ from pathlib import Path
 from icereco.data.catalog import DataSet, data_sets
 from icereco.errors import IcerecoError
 
-__all__ = ["FileView", "event_files", "kept_events", "named_data"]
+__all__ = ["EVENT_SUFFIXES", "FileView", "event_files", "kept_events", "named_data"]
 
 MOST_FILES = 200
 DEPTH = 3
+
+EVENT_SUFFIXES = frozenset(
+    {".parquet", ".arrow", ".feather", ".h5", ".hdf5", ".root", ".i3", ".csv", ".db", ".sqlite"}
+)
+"""How files that may hold events are named."""
 
 _LEFT_OUT = {"node_modules", "site-packages", "__pycache__", "checkpoints"}
 
@@ -84,14 +89,8 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
         if entry.is_dir():
             if depth > 1:
                 yield from _candidates(entry, depth - 1)
-        elif entry.suffix in _suffixes():
+        elif entry.suffix in EVENT_SUFFIXES:
             yield entry
-
-
-def _suffixes() -> frozenset[str]:
-    return frozenset(
-        {".parquet", ".arrow", ".feather", ".h5", ".hdf5", ".root", ".i3", ".csv", ".db", ".sqlite"}
-    )
 
 
 def _view(path: Path) -> FileView | None:

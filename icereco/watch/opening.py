@@ -7,6 +7,7 @@ from pathlib import Path
 from icereco.data.catalog import DataSet, data_sets, find
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
+from icereco.system.cache import cache_dir
 from icereco.system.documents import parse_toml
 from icereco.system.files import is_there
 from icereco.training.data_choice import DataChoice
@@ -124,13 +125,14 @@ def names_known() -> list[str]:
 
 
 def found_here(folder: Path, runs: Path) -> list[Path]:
-    """What can be opened in a folder and one level below: outputs, data, and runs with validation events."""
+    """What can be opened in a folder and one level below: outputs, data, runs with validation events, and simulated events in the cache."""
     files = sorted(_readable(folder), key=lambda file: (not file.name.endswith(".reco.parquet"), str(file)))
     below = [place for place in sorted(folder.iterdir()) if place.is_dir() and not place.name.startswith(".")]
     sets = [place for place in below if (place / "train_meta.parquet").is_file()]
     deeper = [file for place in below if place != runs and place not in sets for file in _readable(place)]
     validated = [file.parent for file in sorted(runs.glob("*/validation.parquet"))] if runs.is_dir() else []
-    return [*files, *sets, *deeper, *validated][:_MOST_PATHS]
+    simulated = list(_readable(cache_dir() / "simulated"))
+    return [*files, *sets, *deeper, *validated, *simulated][:_MOST_PATHS]
 
 
 def _readable(folder: Path) -> list[Path]:

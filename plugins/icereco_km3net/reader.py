@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icereco.data.sources.recognise import is_root
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import sensors_of_modules
 from icereco.errors import IcerecoError
@@ -89,7 +90,7 @@ class Km3netReader:
 def _is_root(file: Path) -> bool:
     try:
         with file.open("rb") as opened:
-            return opened.read(4) == b"root"
+            return is_root(opened.read(12))
     except OSError:
         return False
 

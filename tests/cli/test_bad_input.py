@@ -81,6 +81,16 @@ def test_a_duplicate_event_id_is_refused_even_batches_apart(tmp_path, rows, dete
     assert f"row {second}, event_id {rows[first]['event_id']}: this event_id occurs more than once" in error
 
 
+def test_the_same_id_in_two_files_that_are_read_together_is_refused_in_these_words(tmp_path, rows, detector):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, rows).rename(tmp_path / f"{name}.parquet")
+        (tmp_path / name).rmdir()
+    error = complaint(tmp_path, detector)
+    assert "b.parquet: row 0" in error
+    assert "unique in all files that are read together" in error
+
+
 def test_unsorted_event_ids_are_fine_and_keep_their_order(tmp_path, rows, detector):
     path = written(tmp_path, rows[::-1])
     ids = [
@@ -159,7 +169,12 @@ def test_a_file_damaged_in_the_middle_is_an_error_of_that_file(tmp_path, rows, d
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "the file is empty"), (b"a,b\n1,2\n", "neither a parquet nor")]
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"a,b\n1,2\n", "neither a parquet nor"),
+        (b"root:x:0:0:root:/root:/bin/bash\n", "neither a parquet nor"),
+    ],
 )
 def test_a_file_of_another_format_is_named_as_such(tmp_path, content, words):
     path = tmp_path / "events.parquet"

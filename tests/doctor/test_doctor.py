@@ -21,6 +21,7 @@ from icereco.doctor.sample import take_sample
 from icereco.doctor.speed import check_speed, compare_rates
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.plugins.discovery import registry
+from icereco.testing.random_events import random_events
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,21 @@ def test_empty_events_and_constant_columns_give_warnings(ppc, tmp_path, detector
         "the same value for all events in energy",
     ]
     assert not wrong(findings)
+
+
+def test_a_file_without_any_pulse_is_examined_without_a_warning_of_numpy(tmp_path, detector):
+    table = random_events(np.zeros(20, dtype=np.int64), seed=3)
+    for some in (table, table[:0]):
+        examined(some, tmp_path, detector)  # warnings are errors in tests
+
+
+def test_fits_that_a_file_does_not_have_are_not_gaps_but_other_columns_are(tmp_path, detector):
+    table = random_events(np.full(20, 30), seed=3)
+    none = pa.array(np.full(len(table), np.nan))
+    for name in ("fit_shower_azimuth", "fit_shower_zenith", "weight"):
+        table = table.append_column(name, none)
+    (gaps,) = [one.what for one in examined(table, tmp_path, detector) if "missing" in one.what]
+    assert gaps == "values are missing in weight"
 
 
 def with_vertex(table: pa.Table, change) -> pa.Table:

@@ -12,7 +12,7 @@ from icereco.draw.canvas.colormap import COLORMAPS, blended, heat, luminance, re
 from icereco.draw.canvas.curves import GUTTER, Curve, Ink, View, draw
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.palette import palette_on
-from icereco.draw.canvas.scale import compact, placed, span_of, ticks
+from icereco.draw.canvas.scale import by_weight, compact, placed, span_of, ticks
 from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
 from icereco.draw.canvas.sky import AllSky, Zoom, ring
 from icereco.physics.sphere import direction_from_angles, opening_angle
@@ -281,3 +281,79 @@ def test_labels_of_an_axis_are_distinct_however_near_its_marks_are():
     ]
     marks = [mark for mark in marks if mark]
     assert len(set(marks)) == len(marks) >= 3
+
+
+@given(st.floats(0.5, 1e4), st.floats(1.5, 1e5), st.integers(27, 140))
+def test_a_logarithmic_axis_has_labels_at_any_width_of_a_chart(low, ratio, columns):
+    steps = np.geomspace(low, low * ratio, 30)
+    curve = Curve("loss", Points(steps, np.arange(30, dtype=np.int32), np.linspace(3, 1, 30)), 0xFFFFFF)
+    view = View(low, low * ratio, log_x=True)
+    canvas = draw([curve], view, (columns, 9), Ink(1, 2, 3), "braille", "step").canvas
+    labels = "".join(map(chr, canvas.cells().character[-1])).split()
+    assert labels[-1] == "step"
+    assert len(labels) > (2 if len(by_weight(low, low * ratio)) > 3 and columns > 40 else 1)
+
+
+def colors_of(time_ns: np.ndarray, charge_pe: np.ndarray, detector) -> tuple[float, float]:
+    import pyarrow as pa
+
+    table = random_events(np.array([len(time_ns)]), seed=1)
+    for name, values in (
+        ("time", time_ns),
+        ("charge", charge_pe),
+        ("auxiliary", np.zeros(len(time_ns), bool)),
+    ):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(
+            place, table.schema.field(place), pa.array([values], table.schema.field(place).type)
+        )
+    return hits_of(event_batch(table.to_batches()[0], detector)[0]).colors_ns
+
+
+def test_few_late_pulses_do_not_use_up_the_colours(detector):
+    muon, late = np.linspace(0, 3000, 95), np.linspace(4000, 90_000, 5)
+    low, high = colors_of(np.concatenate([muon, late]), np.ones(100), detector)
+    assert low < 300
+    assert 2700 < high < 5000
+
+
+def test_light_that_comes_evenly_has_all_the_colours(detector):
+    low, high = colors_of(np.linspace(0, 1000, 200), np.ones(200), detector)
+    assert low < 30
+    assert high > 970
+
+
+@pytest.mark.parametrize("background", [0x000000, LIGHT])
+def test_with_16_colours_the_order_of_times_can_be_seen(background):
+    from rich.color import Color, ColorSystem
+
+    colors = COLORMAPS["sixteen"](np.linspace(0, 1, 60), background)
+    shown = [Color.parse(f"#{color:06x}").downgrade(ColorSystem.STANDARD).number for color in colors.tolist()]
+    runs = [number for place, number in enumerate(shown) if not place or shown[place - 1] != number]
+    assert len(runs) == len(set(runs)) == 5
+
+
+@pytest.mark.parametrize("background", [DARK, LIGHT])
+def test_without_colours_hits_are_stronger_than_modules_without_hits(background):
+    palette = palette_on(background)
+    weakest = min(contrast(color, background) for color in COLORMAPS["gray"].table(background).tolist())
+    assert weakest > 1.3 * contrast(palette.near, background)
+
+
+def test_a_name_is_at_the_visible_end_of_its_line(detector):
+    frame = frame_of(detector)
+    for yaw in np.linspace(0, 6, 13):
+        canvas = Canvas(*SIZE)
+        camera = Camera.around(detector.position_m).zoomed(3.0).turned(float(yaw), 0)
+        line = Line("here", direction_from_angles(np.array(0.3), np.array(1.1)), np.zeros(3), 0x123456)
+        look = Look(COLORMAPS["ember"], (0.0, 1.0))
+        draw_scene(canvas, Scene(frame, lines=[line]), camera, look, palette_on(DARK))
+        cells = canvas.cells()
+        (row, column), *_ = [
+            (row, "".join(map(chr, text)).find("here"))
+            for row, text in enumerate(cells.character)
+            if "here" in "".join(map(chr, text))
+        ]
+        own = np.argwhere((cells.foreground & 0xFFFFFF == 0x123456) & (cells.character >= 0x2800))
+        away = np.maximum(np.abs(own[:, 0] - row), np.abs(own[:, 1] - np.clip(own[:, 1], column, column + 3)))
+        assert away.min() <= 2

@@ -157,6 +157,14 @@ def test_view_reports_a_missing_file_of_reconstructions(events):
     assert "none.parquet" in result.output
 
 
+def test_view_reads_with_the_reader_that_is_named(events):
+    event = events["event_id"][0].as_py()
+    assert view(event, "--reader", "icereco").exit_code == 0
+    result = view(event, "--reader", "kaggel")
+    assert result.exit_code == 2
+    assert "kaggle" in result.output
+
+
 def test_view_draws_an_event_without_pulses_in_the_terminal(events):
     result = view(events["event_id"][1].as_py(), "--marker", "ascii")
     assert result.exit_code == 0, result.output

@@ -1,7 +1,9 @@
 """The app in a browser: who has access, and that it works there."""
 
+import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,10 +14,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
-from icereco.tui.serve import is_loopback
+from icereco.tui.serve import LARGEST, within_limits
 
 pytest.importorskip("textual_serve", reason="needs textual-serve: pip install 'icereco[serve]'")
 
@@ -49,6 +54,7 @@ class Served:
         ]
         self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
         self.line = self.process.stdout.readline()
+        self.token = self.line.split("token=")[1].split()[0]
         wait_for(lambda: self.status("/static/images/background.png") in (200, 403, 404))
 
     def status(self, path: str = "/", **headers: str) -> int:
@@ -87,29 +93,59 @@ def serve(tmp_path):
         served.end()
 
 
-def test_on_this_machine_pages_of_other_sites_are_refused(serve):
-    served = serve("127.0.0.1")
-    assert f"http://127.0.0.1:{served.port}/ " in served.line
-    assert served.status() == 200
-    assert served.status(Host="evil.example") == 403
-    assert served.status("/ws", Origin="http://evil.example") == 403
-
-
-def test_from_other_machines_the_token_is_required(serve):
-    served = serve("0.0.0.0")
-    token = served.line.split("token=")[1].split()[0]
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_token_is_required_also_by_other_users_of_this_machine(serve, host):
+    served = serve(host)
     assert served.status() == 403
     assert served.status("/ws") == 403
     assert served.status("/?token=guess") == 403
-    assert served.status(f"/?token={token}") == 200
-    assert served.status(Cookie=f"icereco_token={token}") == 200
+    assert served.status(Host="evil.example") == 403
+    assert served.status(f"/?token={served.token}") == 200
+    cookie = f"icereco_token={served.token}"
+    assert served.status(Cookie=cookie) == 200
+    assert served.status("/ws", Origin="http://evil.example", Cookie=cookie) == 403
 
 
-@pytest.mark.parametrize(
-    ("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("cluster.example", False)]
-)
-def test_only_the_loopback_address_needs_no_token(host, loopback):
-    assert is_loopback(host) == loopback
+def test_the_page_has_a_title_fits_phones_and_asks_no_other_server(serve):
+    served = serve("127.0.0.1")
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{served.port}/?token={served.token}", timeout=10
+    ) as answer:
+        page = answer.read().decode()
+    assert "<title>icereco</title>" in page
+    assert 'name="viewport"' in page
+    hosts = set(re.findall(r"(?:https?|wss?)://([^/\"]+)", page))
+    assert hosts == {f"127.0.0.1:{served.port}"}
+
+
+@given(st.integers() | st.text(), st.integers() | st.text())
+def test_no_visitor_gets_a_larger_app_than_is_allowed(width, height):
+    columns, rows = within_limits(width, height)
+    assert 1 <= columns <= LARGEST[0]
+    assert 1 <= rows <= LARGEST[1]
+
+
+def children(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def test_a_visitors_app_has_a_limited_size_and_ends_with_the_visit(serve):
+    import aiohttp
+
+    served = serve("127.0.0.1")
+    cookies = {"icereco_token": served.token}
+
+    async def visit() -> str:
+        address = f"http://127.0.0.1:{served.port}/ws?width=100000&height=100000"
+        async with aiohttp.ClientSession(cookies=cookies) as session, session.ws_connect(address) as socket_:
+            drawn = b""
+            while b"No runs yet" not in drawn:
+                drawn += (await socket_.receive(timeout=60)).data
+            (app,) = children(served.process.pid)
+            return app.environ()["COLUMNS"], app.environ()["ROWS"]
+
+    assert asyncio.run(visit()) == tuple(map(str, LARGEST))
+    wait_for(lambda: not children(served.process.pid))
 
 
 def test_without_textual_serve_it_says_what_to_install(monkeypatch):
@@ -174,11 +210,9 @@ def browser(tmp_path):
 @pytest.mark.slow
 def test_keys_work_in_a_browser(tmp_path, serve, browser):
     served = serve("127.0.0.1")
-    browser.call("POST", "/url", {"url": f"http://127.0.0.1:{served.port}/"})
+    browser.call("POST", "/url", {"url": f"http://127.0.0.1:{served.port}/?token={served.token}"})
     script = "return document.body.className + ' ' + document.querySelectorAll('.xterm').length"
     wait_for(lambda: "1" in browser.call("POST", "/execute/sync", {"script": script, "args": []}))
-    focus = "document.querySelector('.xterm-helper-textarea').focus()"
-    browser.call("POST", "/execute/sync", {"script": focus, "args": []})
     time.sleep(3)  # the app starts behind the page
     browser.press("6")
     time.sleep(1)

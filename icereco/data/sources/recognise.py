@@ -9,7 +9,10 @@ from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.system.files import is_there
 
-__all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
+__all__ = ["first_line", "is_root", "not_recognised", "recognises", "require_exists"]
+
+_HEADER = 12
+"""Bytes that tell formats apart."""
 
 
 def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
@@ -20,6 +23,11 @@ def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
     except IcerecoError as error:
         failures.append(f"reader {choice.component.name!r} is left out: {error}")
         return False
+
+
+def is_root(header: bytes) -> bool:
+    """Whether a file that begins so is a ROOT file: its data begin at byte 100 at the latest, which no text says."""
+    return header[:4] == b"root" and 0 < int.from_bytes(header[8:12], "big") <= 100
 
 
 def first_line(error: Exception) -> str:
@@ -70,17 +78,17 @@ def _what_it_is(path: Path) -> str:
 def _what_file_is(file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            magic = opened.read(6)
+            magic = opened.read(_HEADER)
         if magic[:4] == b"PAR1":
             return _columns(pq.read_schema(file))
-        if magic == b"ARROW1":
+        if magic[:6] == b"ARROW1":
             with pa.memory_map(str(file)) as source:
                 return _columns(pa.ipc.open_file(source).schema)
     except Exception as error:  # Arrow names damage in many ways
         return f"truncated or damaged, it cannot be opened ({first_line(error)}); copy or make it again"
-    if magic == b"SQLite":
+    if magic[:6] == b"SQLite":
         return "an SQLite database, in whose tables no reader finds pulses"
-    if magic[:4] == b"root":
+    if is_root(magic):
         return "a ROOT file, in which no reader finds events"
     return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
 

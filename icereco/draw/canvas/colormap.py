@@ -73,17 +73,27 @@ class Colormap:
     Attributes:
         name: as the user writes it.
         summary: what it is good for.
+        steps: number of its colours at most.
+        contrast: least contrast with the background.
     """
 
-    def __init__(self, name: str, summary: str, anchors: Sequence[int]) -> None:
-        self.name, self.summary = name, summary
+    def __init__(
+        self,
+        name: str,
+        summary: str,
+        anchors: Sequence[int],
+        *,
+        steps: int = _STEPS,
+        contrast: float = _CONTRAST,
+    ) -> None:
+        self.name, self.summary, self.steps, self.contrast = name, summary, steps, contrast
         self._fine = _between(anchors, _FINE)
 
     def __call__(
         self, part: Float[ndarray, "*n"], background: int, steps: int | None = None
     ) -> Int[ndarray, "*n"]:
         """At most `steps` colours for numbers 0 to 1; others count as the nearer end, NaN as 0."""
-        count = steps or _STEPS
+        count = min(steps or _STEPS, self.steps)
         step = np.clip(np.nan_to_num(part) * count, 0, count - 1).astype(np.int64)
         return np.asarray(self.table(background)[step * (_STEPS - 1) // max(count - 1, 1)])
 
@@ -126,7 +136,14 @@ COLORMAPS = {
             "even in brightness; the same to colour-blind eyes",
             (0x00224E, 0x1F386B, 0x434E6C, 0x61656F, 0x7C7B78, 0x9B9476, 0xBCAF6F, 0xE1CC55, 0xFEE838),
         ),
-        Colormap("gray", "no colour at all", (0x505050, 0xFFFFFF)),
+        Colormap(
+            "sixteen",
+            "early red, late blue; in this order also in a terminal with 16 colours",
+            (0xFF0000, 0xFFFF00, 0x00FF00, 0x00FFFF, 0x0000FF),
+            steps=5,
+        ),
+        # Brighter than DOMs without hits.
+        Colormap("gray", "no colour at all", (0x000000, 0xFFFFFF), contrast=5.5),
     )
 }
 """The maps by name; the first is the default."""
@@ -134,10 +151,11 @@ COLORMAPS = {
 
 @lru_cache(maxsize=64)
 def _readable_table(name: str, background: int) -> Int[ndarray, "step"]:
-    fine = COLORMAPS[name]._fine
+    colormap = COLORMAPS[name]
+    fine = colormap._fine
     if (np.diff(luminance(fine)) > -1e-3).all():
         over, under = luminance(fine) + 0.05, float(luminance(background)) + 0.05
-        seen = np.flatnonzero(np.maximum(over, under) / np.minimum(over, under) >= _CONTRAST)
+        seen = np.flatnonzero(np.maximum(over, under) / np.minimum(over, under) >= colormap.contrast)
         return _between(fine[seen], _STEPS)
     return readable(_between(fine, _STEPS), background)
 

@@ -9,7 +9,7 @@ from numpy import ndarray
 from icereco.draw.canvas.bins import Bins, Points, bin_curve, edges_of, smoothed
 from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.markers import Marker
-from icereco.draw.canvas.scale import compact, log_ticks, placed, span_of, ticks
+from icereco.draw.canvas.scale import by_weight, compact, log_ticks, placed, span_of, ticks
 
 __all__ = ["Curve", "Ink", "Plot", "View", "draw", "reading"]
 
@@ -19,13 +19,14 @@ GUTTER = 7
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve; `band` shows the range of its values behind the mean."""
+    """One curve; `band` shows the range of its values behind the mean, `run` is its run where there are several."""
 
     label: str
     points: Points
     color: int
     band: int | None = None
     dash: int = 0
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +120,30 @@ def draw(
 def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float, float] | None:
     """Place, mean, lowest and highest value of the column at the cursor, or of the nearest column with values.
 
-    The place is that of the last value in the column. None without a cursor or values.
+    The place is that of the last value in the column. None without a cursor or values, or where the cursor is
+    farther from the curve's ends than its values are from each other.
     """
+    cursor = view.cursor
+    if cursor is None or not _reaches(curve.points.x, cursor):
+        return None
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
     bins = bin_curve(curve.points, edges)
     filled = np.flatnonzero(bins.count)
-    if view.cursor is None or not len(filled):
+    if not len(filled):
         return None
-    wanted = np.searchsorted(edges, view.cursor, side="right") - 1
+    wanted = np.searchsorted(edges, cursor, side="right") - 1
     at = filled[np.abs(filled - wanted).argmin()]
     last = curve.points.cuts(edges)[at + 1] - 1
     return float(curve.points.x[last]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])
+
+
+def _reaches(x: ndarray, place: float) -> bool:
+    if not len(x):
+        return False
+    first, last = float(x[0]), float(x[-1])
+    between = (last - first) / (len(x) - 1) if len(x) > 1 else abs(first)
+    return first - between <= place <= last + between
 
 
 def _drawable(view: View, curves: Sequence[Curve]) -> View:
@@ -197,16 +210,20 @@ def _label(value: float, digits: int) -> str:
 
 
 def _horizontal_axis(canvas: Canvas, view: View, columns: int, row: int, ink: Ink, unit: str) -> None:
-    free = 0
+    taken = np.zeros(canvas.columns, dtype=bool)
     end = canvas.columns - len(unit) - 1
     canvas.text(end + 1, row, unit, ink.text)
-    for value in _marks(view.first, view.last, max(columns // 8, 3), log=view.log_x):
+    marks = (
+        by_weight(view.first, view.last) if view.log_x else ticks(view.first, view.last, max(columns // 8, 3))
+    )
+    for value in marks:
         text = compact(value, 4)
         column = GUTTER + int(placed(value, view.first, view.last, columns, log=view.log_x)) - len(text) // 2
         column = max(column, 0)
-        if column >= free and column + len(text) <= end:
+        around = slice(max(column - 1, 0), column + len(text) + 1)
+        if not taken[around].any() and column + len(text) <= end:
             canvas.text(column, row, text, ink.text)
-            free = column + len(text) + 2
+            taken[around] = True
 
 
 def _marks(low: float, high: float, count: int, *, log: bool) -> list[float]:

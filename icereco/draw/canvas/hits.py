@@ -12,7 +12,11 @@ from icereco.physics.weighted_mean import weighted_mean
 __all__ = ["DomState", "Hits", "hits_of"]
 
 _EARLY, _LATE = 0.02, 0.98
-"""The colours cover the times between these shares of the charge, so that early and late noise does not use them up."""
+"""The colours cover at most the times between these shares of the charge."""
+
+_CORE, _AROUND = 0.8, 0.5
+"""And at most the shortest time with this share of the charge, and half as much on either side: noise and late pulses
+that are few but far away do not use up the colours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +112,18 @@ def _colors(time_ns: Float[ndarray, "pulse"], weight: Float[ndarray, "pulse"]) -
     if not weight.sum() > 0:
         return (float(time_ns.min()), float(time_ns.max()) + 1.0) if time_ns.size else (0.0, 1.0)
     order = np.argsort(time_ns)
-    share = np.cumsum(weight[order]) / weight.sum()
-    low, high = (float(time_ns[order][np.searchsorted(share, part)]) for part in (_EARLY, _LATE))
+    times, share = time_ns[order], np.cumsum(weight[order]) / weight.sum()
+    low, high = (float(times[np.searchsorted(share, part)]) for part in (_EARLY, _LATE))
+    begin, end = _core(times, share)
+    margin = _AROUND * (end - begin)
+    low, high = max(low, begin - margin), min(high, end + margin)
     return low, max(high, low + 1.0)
+
+
+def _core(times: Float[ndarray, "pulse"], share: Float[ndarray, "pulse"]) -> tuple[float, float]:
+    """The shortest time, from one pulse to another, in which the core's share of the charge arrived."""
+    before = np.concatenate([[0.0], share[:-1]])
+    last = np.searchsorted(share, before + _CORE - 1e-9)
+    first = np.flatnonzero(last < len(times))
+    shortest = first[np.argmin(times[last[first]] - times[first])]
+    return float(times[shortest]), float(times[last[shortest]])

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-__all__ = ["compact", "log_ticks", "placed", "span_of", "ticks"]
+__all__ = ["by_weight", "compact", "log_ticks", "placed", "span_of", "ticks"]
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -45,6 +45,24 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
             return inside if len(inside) > 2 else ticks(low, high, count)
     every = -(-len(inside) // count)
     return inside[::every]
+
+
+def by_weight(low: float, high: float) -> list[float]:
+    """Marks for a logarithmic axis, those first that are to be written where there is no room for all.
+
+    >>> by_weight(5, 200)
+    [10.0, 100.0, 5.0, 20.0, 50.0, 200.0]
+    >>> by_weight(21, 29)
+    [22.0, 24.0, 26.0, 28.0]
+    """
+    if not 0 < low < high < np.inf:
+        return []
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    marks = [
+        factor * 10.0**power for factors in ((1.0,), (2.0, 5.0)) for power in powers for factor in factors
+    ]
+    inside = [mark for mark in marks if low <= mark <= high]
+    return inside if len(inside) > 1 else ticks(low, high, 5)
 
 
 def placed(

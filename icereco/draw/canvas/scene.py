@@ -239,20 +239,37 @@ def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> 
 
 
 def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
-    """Write names next to the ends of their lines, or in another row where a name is already."""
+    """Write names next to the visible ends of their lines, or in another row where a name is already."""
     taken: list[tuple[int, int, int]] = []
     for line, name in zip(lines, short_names([line.name for line in lines], _LABEL), strict=True):
-        seen = _project(canvas, camera, (line.through_m + _REACH * camera.radius_m * line.direction)[None])
-        if not np.isfinite(seen.x[0]):
+        reach = _REACH * camera.radius_m * line.direction
+        seen = _project(canvas, camera, np.stack([line.through_m - reach, line.through_m + reach]))
+        end = _visible_end(canvas, *_segment(seen, 0, 1))
+        if end is None:
             continue
-        column = int(np.clip(seen.x[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
-        near = int(np.clip(seen.y[0] / canvas.marker.down, 0, canvas.rows - 1))
+        column = int(np.clip(end[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
+        near = int(np.clip(end[1] / canvas.marker.down, 0, canvas.rows - 1))
         for row in sorted(range(canvas.rows), key=lambda row: abs(row - near)):
             place = row, column, column + len(name)
             if not any(row == other and first <= place[2] and column <= last for other, first, last in taken):
                 taken.append(place)
                 canvas.text(column, row, name, line.color | BOLD)
                 break
+
+
+def _visible_end(canvas: Canvas, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float] | None:
+    """The last point of a segment, in dots, that is on the canvas; None where none is (after Liang and Barsky, 1984)."""
+    if not np.isfinite([x0, y0, x1, y1]).all():
+        return None
+    enters, leaves = 0.0, 1.0
+    for start, step, size in ((x0, x1 - x0, canvas.width - 1), (y0, y1 - y0, canvas.height - 1)):
+        if step == 0:
+            if not 0 <= start <= size:
+                return None
+            continue
+        near, far = sorted((-start / step, (size - start) / step))
+        enters, leaves = max(enters, near), min(leaves, far)
+    return None if enters > leaves else (x0 + leaves * (x1 - x0), y0 + leaves * (y1 - y0))
 
 
 def nearest_dom(

@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from icereco.tui.keys import Key, bindings
+from icereco.watch.files import EVENT_SUFFIXES
 
 __all__ = ["AskPath", "Choose"]
 
@@ -112,7 +113,9 @@ def _matching(typed: str) -> list[Path]:
         paths = [
             path
             for path in folder.iterdir()
-            if path.name.startswith(start) and (start or path.name[0] != ".")
+            if path.name.startswith(start)
+            and (start or path.name[0] != ".")
+            and (path.suffix in EVENT_SUFFIXES or path.is_dir())
         ]
     except OSError:
         return []

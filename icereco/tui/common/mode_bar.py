@@ -1,5 +1,6 @@
 """The line at the top: the screens, and alerts."""
 
+from rich.style import Style
 from rich.text import Text
 from textual.events import Click
 from textual.reactive import reactive
@@ -26,16 +27,22 @@ class ModeBar(Widget):
 
     def render(self) -> Text:
         """Return the line, as long as the terminal is wide."""
+        line = self._modes("  ", brand=True)
+        if line.cell_len > self.size.width:
+            line = self._modes(" ", brand=False)
+        return self._with_alerts(line, themed(self.app, "error"))
+
+    def _modes(self, between: str, *, brand: bool) -> Text:
         primary = themed(self.app, "primary")
         line = Text(no_wrap=True)
-        line.append(" ✱ icereco ", style=f"bold reverse {primary}")
-        line.append("  ")
+        if brand:
+            line.append(" ✱ icereco ", style=f"bold reverse {primary}").append("  ")
         for number, (name, mode) in enumerate(MODES.items(), start=1):
             here = name == self.app.current_mode
-            line.append(f"{number} ", style=primary if here else "dim")
-            line.append(mode.title, style="bold underline" if here else "dim")
-            line.append("  ")
-        return self._with_alerts(line, themed(self.app, "error"))
+            key = Style.parse(primary if here else "dim") + Style(meta={"mode": name})
+            title = Style.parse("bold underline" if here else "dim") + Style(meta={"mode": name})
+            line.append(f"{number} ", style=key).append(mode.title, style=title).append(between)
+        return line
 
     def _with_alerts(self, line: Text, color: str) -> Text:
         if not self.alerts:
@@ -50,8 +57,5 @@ class ModeBar(Widget):
 
     def on_click(self, event: Click) -> None:
         """Switch to the screen whose title was clicked."""
-        column = 13
-        for name, mode in MODES.items():
-            if column <= event.x < column + len(mode.title) + 2:
-                self.app.call_later(self.app.run_action, f"mode('{name}')")
-            column += len(mode.title) + 4
+        if name := event.style.meta.get("mode"):
+            self.app.call_later(self.app.run_action, f"mode('{name}')")

@@ -45,6 +45,7 @@ class DataScreen(Screen[None]):
         super().__init__()
         self.settings = settings
         self.rows: list[str | FileView] = []
+        self._report = False  # whether the user has asked for the search
 
     def compose(self) -> ComposeResult:
         """Show the table on the left, and what is under its cursor on the right."""
@@ -62,10 +63,15 @@ class DataScreen(Screen[None]):
         table = self.query_one(FitTable)
         table.border_title = "data sets, files, detectors"
         table.focus()
-        self.action_search()
+        self.search()
+
+    def action_search(self) -> None:
+        """Search again, and report what there is."""
+        self._report = True
+        self.search()
 
     @work(thread=True, group="search", exclusive=True)
-    def action_search(self) -> None:
+    def search(self) -> None:
         """Search the settings file, the working directory and the cache of simulated events."""
         files = (*event_files(Path()), *kept_events())
         try:
@@ -80,7 +86,11 @@ class DataScreen(Screen[None]):
         table.fill([_cells(row) for row in self.rows])
         kept = sum(file.kept for file in event.files)
         counts = {"data sets": len(event.named), "files here": len(event.files) - kept, "kept": kept}
-        table.border_subtitle = " · ".join(f"{name}: {count}" for name, count in counts.items())
+        summary = " · ".join(f"{name}: {count}" for name, count in counts.items())
+        table.border_subtitle = summary
+        if self._report:
+            self.notify(summary, title="searched again")
+            self._report = False
         self.query_one("#how", Static).update(event.problem or _HOW_TO_ADD)
         self._show()
 

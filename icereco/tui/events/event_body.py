@@ -111,6 +111,8 @@ class EventBody(Horizontal):
         """Prepare the animation, and show the detector without an event."""
         rate = _FRAMES_OVER_SSH if self._over_ssh else _FRAMES_PER_SECOND
         self._ticker = self.set_interval(1 / rate, self._tick, pause=True)
+        if self.app.console.color_system in ("standard", "windows") and "NO_COLOR" not in os.environ:
+            self._restyle(lambda style: replace(style, colormap="sixteen"))
         self.watch_state(self.state)
 
     def watch_state(self, state: EventState) -> None:
@@ -129,6 +131,11 @@ class EventBody(Horizontal):
             self.detector = self.query_one(PulseTable).detector = detector
             self._change(frame=frame_of(detector), camera=Camera.around(detector.position_m))
         self.state = self.state.showing(None, ())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is possible now: they change the picture of the detector, which the list may cover."""
+        del action, parameters
+        return self.query_one("#view").display
 
     def title(self, titles: dict[str, tuple[str, str]]) -> None:
         """Set the titles and subtitles in the frames of the parts."""
@@ -206,6 +213,7 @@ class EventBody(Horizontal):
     def action_hurry(self, factor: float) -> None:
         """Let time run faster or slower."""
         self.speed = min(max(self.speed * factor, _SLOWEST), _FASTEST)
+        self.notify(f"the event takes {1 / self.speed:g} s", title="play", timeout=2)
 
     def action_stretch(self, factor: float) -> None:
         """Let the colours cover more time, or less."""

@@ -22,7 +22,9 @@ class FramedEventScreen(EventScreen):
 
     def __init__(self, settings: Settings) -> None:
         detector = load_detector(settings.detector) if settings.detector else None
-        super().__init__(settings.events, settings.beside, detector, settings.runs, settings.marker)
+        super().__init__(
+            settings.events, settings.beside, detector, settings.runs, settings.marker, settings.reader
+        )
 
     def compose(self) -> ComposeResult:
         """Show the events between both bars."""

@@ -19,8 +19,8 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("l", "toggle_list", "List", "Events", shown=True),
     Key("o", "open", "Open", "Events", shown=True),
     Key("O", "add", "Add reconstructions", "Events"),
-    Key("g", "reconstruct", "Reconstruct", "Methods", shown=True),
-    Key("v", "next_method", "Next method", "Methods", shown=True),
+    Key("g", "reconstruct", "Reconstruct", "Methods", shown=True, brief="Reco"),
+    Key("v", "next_method", "Next method", "Methods", shown=True, brief="Method"),
     Key("h", "next_cards", "Cards", "Looks", shown=True),
     Key("P", "picture", "Picture of the event", "Looks"),
 )

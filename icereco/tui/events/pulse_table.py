@@ -48,6 +48,12 @@ class PulseTable(RowTable):
         if now.pulse is not None and (before is None or before.pulse != now.pulse):
             self.point(int(self._place[now.pulse]))
 
+    def notify_style_update(self) -> None:
+        """Colour the times for another theme's background."""
+        super().notify_style_update()
+        if self.state is not None and self.is_attached:
+            self._refill(self.state)
+
     def _refill(self, state: EventState) -> None:
         if state.shown is None:
             self.fill((), ())

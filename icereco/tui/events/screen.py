@@ -7,24 +7,24 @@ from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Static
 
 from icereco.detector.detector import Detector
 from icereco.draw.event.state import MOST_LINES, after
 from icereco.draw.event.titles import titles_of
-from icereco.draw.export.event import DARK, event_figure
-from icereco.draw.export.save import save_picture
 from icereco.errors import IcerecoError
 from icereco.reconstruction.methods import comparison_methods
-from icereco.runs.folder import RunFolder, list_runs, runs_dir
+from icereco.runs.folder import RunFolder, runs_dir
 from icereco.tui.common.dialogs import AskPath, Choose
 from icereco.tui.common.list_panel import ListPanel
 from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
+from icereco.tui.events.files import event_picture, runs_to_use, save_event
 from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
+from icereco.tui.events.layout import EventLayout
 from icereco.tui.events.messages import Answered, DataSeen
 from icereco.tui.events.welcome import Welcome
+from icereco.tui.host import may
 from icereco.tui.keys import bindings
 from icereco.watch.choose import Order
 from icereco.watch.event_session import EventSession
@@ -34,10 +34,12 @@ from icereco.watch.worker import Workers
 __all__ = ["EVENT_KEYS", "EventScreen"]
 
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
-_CARD_SETS = 3
+_OF_EVENTS = frozenset({"next_event", "filter", "sort", "toggle_list", "add", "reconstruct", "next_method",
+                        "next_cards", "picture"})  # fmt: skip
+"""Actions that need events."""
 
 
-class EventScreen(Screen[None]):
+class EventScreen(EventLayout):
     """The events of one data set, one of them drawn.
 
     Attributes:
@@ -47,17 +49,6 @@ class EventScreen(Screen[None]):
 
     KEYS = EVENT_KEYS
     BINDINGS = bindings(SCREEN_KEYS)
-    CSS_PATH = "screen.tcss"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
-        (0, "-narrow"),
-        (100, "-normal"),
-        (160, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
-        (0, "-low"),
-        (34, "-medium"),
-        (50, "-tall"),
-    ]
 
     def __init__(
         self,
@@ -66,6 +57,7 @@ class EventScreen(Screen[None]):
         detector: Detector | None = None,
         runs: Path | None = None,
         marker: str = "braille",
+        reader: str | None = None,
     ) -> None:
         """Create the screen; nothing is read before it is shown.
 
@@ -75,16 +67,17 @@ class EventScreen(Screen[None]):
             detector: the detector that recorded the events; None = as the data say, or IceCube's.
             runs: the folder of runs.
             marker: how dots are drawn.
+            reader: what reads `what`, maybe with options; None = as declared, or detected automatically.
         """
         super().__init__()
         self.runs = runs or runs_dir()
         self.session = EventSession(detector, comparison_methods(), self._data_changed)
         self.reconstructors = Workers(lambda answer: self.post_message(Answered(answer)))
-        self._wanted, self._beside = what, tuple(reconstructions)
+        self._wanted, self._beside, self._reader = what, tuple(reconstructions), reader
+        self._readable = what  # by that reader
         self._marker = marker
         self._next_list, self._list_due = 0.0, False
         self._generation = (0, 0)
-        self._card_set = 0
         self._complaint: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -101,7 +94,6 @@ class EventScreen(Screen[None]):
     def on_mount(self) -> None:
         """Open what the screen was created with, or show the welcome."""
         self.set_interval(_POLL_SECONDS, self._poll)
-        self.add_class("-cards-0")
         if self._wanted is not None:
             self.open(self._wanted, self._beside)
         else:
@@ -120,17 +112,24 @@ class EventScreen(Screen[None]):
         """Resume the animations."""
         self.body.rest(resting=False)
 
-    def on_resize(self) -> None:
-        """Leave all the room to the detector where there is very little."""
-        self.set_class(self.size.width < 50 or self.size.height < 12, "-tiny")
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is possible now: without events many are not."""
+        del parameters
+        if not may(self, action):
+            return False
+        if action == "next_method":
+            return len(self.body.state.estimates) > 1
+        return action not in _OF_EVENTS or (self.is_attached and not self.query_one(Welcome).display)
 
     # What is open
 
     def open(self, what: str | Path, beside: Sequence[Path] = ()) -> None:
         """Show the events of a data set, an output or a run; what is wrong with it is shown on the screen."""
         self._wanted, self._beside = what, tuple(beside)
+        if not self.query("#pulses"):  # it is opened as soon as there are widgets to show it
+            return
         try:
-            self.session.open(what, beside)
+            self.session.open(what, beside, self._reader if what == self._readable else None)
         except IcerecoError as error:
             self._complain(str(error))
         else:
@@ -139,13 +138,20 @@ class EventScreen(Screen[None]):
             self.query_one(ListPanel).clear_filter()
         self._show_welcome()
 
+    @property
+    def _empty(self) -> bool:
+        """Whether nothing is open, or nothing that could be read."""
+        return self.session.opened is None or bool(self.session.problem and not self.session.total)
+
     def _show_welcome(self) -> None:
-        empty, welcome = self.session.opened is None, self.query_one(Welcome)
-        welcome.display, self.body.display = empty, not empty
-        if empty:
+        welcome = self.query_one(Welcome)
+        welcome.display, self.body.display = self._empty, not self._empty
+        if self._empty:
             welcome.list_files(Path(), self.runs)
+            self.set_focus(welcome.files if welcome.files.display else None)
         else:
             self.query_one("#view").focus()
+        self.refresh_bindings()
 
     @on(Welcome.Opened)
     def _open_chosen(self, event: Welcome.Opened) -> None:
@@ -174,6 +180,8 @@ class EventScreen(Screen[None]):
         if self.session.generation != self._generation:
             self._find_again()
         self._show_list()
+        if self._empty != self.query_one(Welcome).display:
+            self._show_welcome()
         # Showing a list takes at most a tenth of the time, however long the list is.
         now = time.monotonic()
         self._next_list = now + max(_LIST_SECONDS, 10 * (now - began))
@@ -237,6 +245,7 @@ class EventScreen(Screen[None]):
             return
         self._complain(None)
         self.body.state = self.body.state.showing(shown, estimates)
+        self.refresh_bindings()  # there may be other methods to choose from
         self._ask()
 
     def _show_estimates(self) -> None:
@@ -290,26 +299,6 @@ class EventScreen(Screen[None]):
         else:
             self.notify(f"cannot sort by {column}: it needs the truth and a file of reconstructions")
 
-    def action_filter(self) -> None:
-        """Show the list, and move the focus to its filter."""
-        panel = self.query_one(ListPanel)
-        if not panel.display:
-            self.toggle_class("-flip-list")
-        panel.focus_filter()
-
-    # Which parts have room
-
-    def action_toggle_list(self) -> None:
-        """Show or hide the list of events."""
-        self.toggle_class("-flip-list")
-        self.query_one(EventList if self.query_one(ListPanel).display else "#view").focus()
-
-    def action_next_cards(self) -> None:
-        """Show the next set of cards, where there is no room for all."""
-        self.remove_class(f"-cards-{self._card_set}")
-        self._card_set = (self._card_set + 1) % _CARD_SETS
-        self.add_class(f"-cards-{self._card_set}")
-
     # Files and methods
 
     @work(group="dialogs")
@@ -354,7 +343,7 @@ class EventScreen(Screen[None]):
     @work(group="dialogs")
     async def action_reconstruct(self) -> None:
         """Ask for a run, and reconstruct with it every event that is shown from now on, or no longer."""
-        choices = [(run.name, self._about(run)) for run in list_runs(self.runs) if run.best.is_file()]
+        choices = runs_to_use(self.runs, self.reconstructors.names)
         if not choices:
             self.notify(f"no run in {self.runs} has weights yet; train one with: icereco train")
             return
@@ -363,11 +352,6 @@ class EventScreen(Screen[None]):
         if name is not None:
             self.reconstructors.toggle(RunFolder(self.runs / name))
             self._ask()
-
-    def _about(self, run: RunFolder) -> str:
-        status = run.status()
-        median = f", median {status.best_median_deg:.1f}°" if status and status.best_median_deg else ""
-        return f"{run.state()}{median}{' · in use' if run.name in self.reconstructors.names else ''}"
 
     def _ask(self) -> None:
         shown = self.body.state.shown
@@ -385,14 +369,16 @@ class EventScreen(Screen[None]):
             self._show_estimates()
 
     def action_picture(self) -> None:
-        """Save the event as a figure in the working directory."""
+        """Save the event as a figure in the working directory, or with the user of a browser."""
         shown = self.body.state.shown
         if shown is None:
             return
         path = Path(f"event-{shown.event_id}.svg")
+        if self.app.is_web:
+            self.app.deliver_binary(event_picture(self.body.state, self.session), save_filename=path.name)
+            return
         try:
-            titles = titles_of(self.body.state, self.session.title, self.session.detector)
-            save_picture(path, *event_figure(self.body.state, titles), DARK)
+            save_event(path, self.body.state, self.session)
         except IcerecoError as error:
             self._complain(str(error))
         else:

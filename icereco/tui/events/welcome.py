@@ -44,9 +44,14 @@ class Welcome(Vertical):
         yield Static(_TEXT)
         yield OptionList()
 
+    @property
+    def files(self) -> OptionList:
+        """The list of what can be opened."""
+        return self.query_one(OptionList)
+
     def list_files(self, folder: Path, runs: Path) -> None:
         """List what can be opened from a folder, and the runs that have validated."""
-        files = self.query_one(OptionList)
+        files = self.files
         files.clear_options()
         files.add_options([Option(str(path), id=str(path)) for path in found_here(folder, runs)])
         files.display = files.option_count > 0

@@ -17,6 +17,7 @@ from icereco.runs.jobs import Job, JobFolder
 from icereco.tui.common.ask import ConfirmScreen
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
+from icereco.tui.host import may
 from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import JobsSeen
 from icereco.tui.runs.progress import clock
@@ -103,6 +104,7 @@ class JobsScreen(Screen[None]):
                     table.update_cell(job.identity, name, cell)
         self.listed = event.jobs
         self._show_output()
+        self.refresh_bindings()
 
     def _cells(self, job: Job) -> tuple[Text, ...]:
         color = themed(self.app, _COLORS[job.state])
@@ -137,6 +139,11 @@ class JobsScreen(Screen[None]):
 
     # Keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is possible now: most need a job."""
+        del parameters
+        return may(self, action) and (action not in {"cancel", "again", "run"} or bool(self.listed))
+
     def action_new(self) -> None:
         """Open the form for a new training."""
         from icereco.tui.runs.launch_screen import LaunchScreen
@@ -157,8 +164,10 @@ class JobsScreen(Screen[None]):
 
     def action_again(self) -> None:
         """Ask, then queue the same command again."""
-        job = self.current
-        if job is None or job.state in ("waiting", "running"):
+        if (job := self.current) is None:
+            return
+        if job.state in ("waiting", "running"):
+            self.notify(f"it is {job.state}: it can be run again when it has ended", title=job.run)
             return
 
         def answered(yes: bool | None) -> None:

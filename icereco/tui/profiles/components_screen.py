@@ -67,6 +67,10 @@ class ComponentsScreen(Screen[None]):
         table.border_title = "components and plugins"
         self._fill()
         table.focus()
+        self.watch(self.app, "theme", self._theme_changed, init=False)
+
+    def _theme_changed(self) -> None:
+        self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
         listed = [(row, _cells(row, themed(self.app, "error"))) for row in _everything()]

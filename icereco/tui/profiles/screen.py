@@ -21,7 +21,7 @@ from icereco.system.files import write_text
 from icereco.tui.common.ask import AskScreen, ConfirmScreen
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
-from icereco.tui.host import host_of
+from icereco.tui.host import host_of, may
 from icereco.tui.keys import Key, bindings
 from icereco.tui.profiles.drafts import Drafts, Listed, copy_problem, listed_profiles
 from icereco.tui.runs.launch_screen import LaunchScreen
@@ -115,7 +115,7 @@ class ProfilesScreen(Screen[None]):
                 text, title = load_profile(listed.path).resolved_toml(), f"{listed.name}, resolved"
             except IcerecoError as error:
                 text = str(error)
-        self.text.read_only = listed.shipped or self.whole
+        self.text.read_only = listed.shipped or self.whole or self.settings.read_only
         self.text.load_text(text)
         self.text.border_title = title
         self._check()
@@ -181,6 +181,8 @@ class ProfilesScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether the footer shows an action: only if it is possible now."""
         del parameters
+        if not may(self, action):
+            return False
         if action == "leave":
             return self.focused is not self.query_one("#profiles")
         return not self.text.read_only if action == "save" else True

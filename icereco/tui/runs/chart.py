@@ -12,13 +12,18 @@ from textual.widget import Widget
 from icereco.draw.canvas.curves import Curve, Plot, View, draw, reading
 from icereco.draw.canvas.scale import compact
 from icereco.tui.common.strips import strips_of
+from icereco.tui.runs.overlay import SIGNS
+from icereco.tui.runs.readings import fitting_names, runs_read, write_readings
 from icereco.tui.themes import background, ink
 
 __all__ = ["Chart"]
 
 
-_SIGNS = {0: "━", 1: "┈", 2: "╍", 4: "╌"}
-"""What a curve's dashes look like in the legend."""
+_VALUE = 7  # characters of a value and the blank before it
+
+
+def _middle(view: View) -> float:
+    return (view.first + view.last) / 2
 
 
 def _place(place: float) -> str:
@@ -50,6 +55,11 @@ class Chart(Widget, can_focus=True):
         self._plot: Plot | None = None
         self._strips: list[Strip] = []
 
+    @property
+    def columns(self) -> int:
+        """The width of the curves in characters."""
+        return self._plot.columns if self._plot else 1
+
     def show(self, title: str, curves: Sequence[Curve], view: View, unit: str) -> None:
         """Show other curves, or another view of them."""
         self._title, self._curves, self._view, self._unit = title, curves, view, unit
@@ -78,41 +88,48 @@ class Chart(Widget, can_focus=True):
         self._plot = draw(
             self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit
         )
-        self._strips = strips_of(self._plot.canvas, under)
         self.border_title = Text(self._title)
-        self.border_subtitle = self._reading() or self._legend()
+        self.border_subtitle = self._reading(self._plot) or self._legend()
+        self._strips = strips_of(self._plot.canvas, under)
         self.refresh()
 
     def _legend(self) -> Text:
         """The names of the curves in their colours, with signs for their dashes if there are any and room for them."""
-        named = [curve for curve in self._curves if curve.label]
+        named = {
+            curve.label: curve for curve in reversed(self._curves)
+        }  # those of the first run were drawn last
+        curves = list(reversed(named.values())) if self._several else list(named.values())[::-1]
         room = self.size.width - 6
-        signed = [f"{_SIGNS[curve.dash]} {curve.label}" for curve in named]
-        plain = [curve.label for curve in named]
+        signed = [f"{SIGNS[curve.dash]} {curve.label}" for curve in curves]
         dashed = any(curve.dash for curve in self._curves) and len(" ".join(signed)) <= room
-        line = Text()
-        for curve, name in zip(named, signed if dashed else plain, strict=True):
-            if line.cell_len + len(name) + 1 > room + 1:
-                break
-            line.append(f"{' ' if line else ''}{name}", style=f"#{curve.color:06x}")
-        return line
+        names, more = (signed, 0) if dashed else fitting_names([curve.label for curve in curves], room)
+        words = [(name, f"#{curve.color:06x}") for curve, name in zip(curves, names, strict=False)]
+        line = Text(" ").join(Text(*word) for word in words)
+        return line.append(f" +{more}", style="dim") if more else line
 
-    def _reading(self) -> Text:
-        """The values of the curves at the cursor."""
-        line, room = Text(), self.size.width - 6
-        if self._view.cursor is None or self._plot is None:
-            return line
-        for curve in self._curves:
-            if (values := reading(curve, self._view, self._plot.columns)) is None:
-                continue
-            place, mean, low, high = values
-            if not line:
-                line.append(f"{_place(place)}{'' if room < 40 else f' {self._unit}'}", style="dim")
-            text = f" {compact(mean, 4)}"
-            if curve.band is not None and high > low and room - line.cell_len > 30:
+    @property
+    def _several(self) -> bool:
+        return any(curve.run for curve in self._curves)
+
+    def _reading(self, plot: Plot) -> Text:
+        """The values of the curves at the cursor, by name where there is room; those of several runs are in the chart."""
+        read = [(curve, reading(curve, self._view, plot.columns)) for curve in self._curves]
+        values = [(curve, value) for curve, value in read if value is not None]
+        if self._view.cursor is None or not values:
+            return Text()
+        room = self.size.width - 6
+        unit = "" if room < 40 else f" {self._unit}"
+        if self._several:
+            write_readings(plot.canvas, runs_read(read), at_left=self._view.cursor > _middle(self._view))
+            return Text(f"{_place(self._view.cursor)}{unit}", style="dim")
+        line = Text(f"{_place(values[0][1][0])}{unit}", style="dim")
+        names = sum(len(curve.label) + 1 + _VALUE for curve, _ in values) <= room - line.cell_len
+        for curve, (_, mean, low, high) in values:
+            text = f" {curve.label} {compact(mean, 4)}" if names else f" {compact(mean, 4)}"
+            if curve.band is not None and high > low and room - line.cell_len > 30 + len(text):
                 text += f" ({compact(low)}…{compact(high)})"
             if line.cell_len + len(text) > room:
-                break
+                return line.append(" …", style="dim")
             line.append(text, style=f"#{curve.color:06x}")
         return line
 

@@ -73,6 +73,12 @@ class ChartGrid(Grid):
         first = self.page * columns * rows
         return range(first, min(first + columns * rows, self.count))
 
+    @property
+    def chart_columns(self) -> int:
+        """Columns of dots' cells of a chart, by which a cursor moves visibly."""
+        columns = [chart.columns for chart in self.query(Chart)]
+        return max([*columns[:1], 1])
+
     def focused_number(self) -> int | None:
         """The number of the chart that has the focus."""
         charts = list(self.query(Chart))

@@ -8,9 +8,17 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from icereco.tui.themes import themed
+from icereco.watch.runs import RunView
 from icereco.watch.system import Load, SystemView
 
-__all__ = ["Gauge", "Gauges", "gauges_of"]
+__all__ = ["Gauge", "Gauges", "gauges_of", "load_of"]
+
+
+def load_of(run: RunView | None, system: SystemView | None) -> Load | None:
+    """What a run takes of this machine; None where it does not run here."""
+    if system is None or run is None or run.status is None or run.state != "running":
+        return None
+    return system.loads.get(run.status.pid) if run.status.local else None
 
 
 @dataclass(frozen=True, slots=True)

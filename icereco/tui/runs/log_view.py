@@ -13,7 +13,7 @@ from textual.strip import Strip
 from icereco.tui.themes import themed
 from icereco.watch.log import LogLine
 
-__all__ = ["LogView"]
+__all__ = ["LogView", "step_problem"]
 
 _COLORS = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "error", "DEBUG": "foreground"}
 
@@ -114,6 +114,11 @@ class LogView(ScrollView, can_focus=True):
             return " " * (17 if self._with_steps else 9)
         step = self._step_at(line.time) if line.time and self._with_steps else None
         return f"{line.clock} {'' if step is None else step:>7} " if self._with_steps else f"{line.clock} "
+
+
+def step_problem(text: str) -> str | None:
+    """What is wrong with a step to go to; None where nothing is."""
+    return None if text.strip().isdigit() else "a step is a whole number"
 
 
 def _text(line: LogLine) -> str:

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from icereco.draw.canvas.bins import Points
-from icereco.draw.canvas.curves import Curve
+from icereco.draw.canvas.curves import Curve, View
 from icereco.tui.runs.panels import Panel, panels_of
 from icereco.tui.themes import band_color, curve_color
 from icereco.watch.series import Series
 
-__all__ = ["Overlay", "Shown"]
+__all__ = ["SIGNS", "Numbering", "Overlay", "Shown", "dash_of", "facts_of"]
 
 _DASHES = (0, 2, 4, 1)
+SIGNS = {0: "━", 1: "┈", 2: "╍", 4: "╌"}
+"""What a curve's dashes look like in the legend and in the list of runs."""
+
 _TIMES = (
     (2 * 86_400.0, 86_400.0, "days"),
     (2 * 3_600.0, 3_600.0, "h"),
@@ -29,13 +35,56 @@ class Shown:
     series: Series
     color: int
 
+    def step_at(self, time: float) -> int | None:
+        """The step of the training at a time in Unix seconds; None before its first metrics."""
+        times, steps = self.series.positions("time"), self.series.positions("step")
+        index = int(np.searchsorted(times, time, side="right")) - 1
+        return int(steps[index]) if index >= 0 else None
+
+
+def facts_of(view: View, *, zoomed: bool) -> list[str]:
+    """How a view differs from the usual one, in words."""
+    smooth = [f"smoothed {view.weight:g}"] if view.weight else []
+    words = {"log y": view.log_y, "log x": view.log_x, "fitted": view.tight, "zoomed (0 = all)": zoomed}
+    return smooth + [word for word, on in words.items() if on]
+
+
+def dash_of(color: int) -> int:
+    """The dashes by which a run is distinguished where there are no colours."""
+    return _DASHES[color % len(_DASHES)]
+
+
+class Numbering:
+    """A number, and with it a colour, for each run on the charts, wherever the cursor goes.
+
+    A run keeps its number while it is shown, and gets it back later if no other has it.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[Path, int] = {}
+        self._shown: tuple[Path, ...] = ()
+
+    def of(self, paths: Sequence[Path]) -> dict[Path, int]:
+        """The numbers of the runs that are shown now."""
+        numbers = {path: self._given[path] for path in paths if path in self._shown}
+        for path in paths:
+            if path not in numbers:
+                taken = set(numbers.values())
+                free = next(number for number in count() if number not in taken)
+                before = self._given.get(path, free)
+                numbers[path] = free if before in taken else before
+        self._given |= numbers
+        self._shown = tuple(paths)
+        return {path: numbers[path] for path in paths}
+
 
 class Overlay:
-    """Runs on a common axis; the first is the one under the cursor."""
+    """Runs on a common axis; the first is the one under the cursor. Without colours runs differ by their dashes."""
 
-    def __init__(self, runs: Sequence[Shown], axis: str) -> None:
+    def __init__(self, runs: Sequence[Shown], axis: str, *, colored: bool = True) -> None:
         self.runs = runs
         self.axis = axis
+        self.colored = colored
         self.scale, self.unit = self._scale()
 
     def panels(self) -> list[Panel]:
@@ -58,8 +107,7 @@ class Overlay:
     def curves(self, panel: Panel, under: int) -> list[Curve]:
         """The curves of a chart: each in its own colour if there is one run, else each run in its own colour.
 
-        With several runs, curves are distinguished by their dashes, and labelled once, at the first run that has the
-        curve: the list of runs shows the colours.
+        With several runs, curves of a run are distinguished by their dashes: the list of runs shows the colours.
         """
         alone = len(self.runs) == 1
         curves = []
@@ -68,16 +116,15 @@ class Overlay:
                 points = self._points(run.series, curve.metric)
                 if not len(points):
                     continue
-                color = curve_color(number if alone else run.color, under)
+                color = curve_color(curve.color if alone else run.color, under)
                 band = band_color(color, under) if run is self.runs[0] and curve.training else None
                 solid = alone or not curve.training
                 dash = 0 if solid and (alone or len(panel.curves) < 3) else _DASHES[(number + 1) % 4]
-                label = curve.label if run is self._first_with(curve.metric) else ""
-                curves.append(Curve(label, points, color, band, dash))
+                if not (alone or self.colored):
+                    dash = dash_of(run.color)
+                name = "" if alone else run.path.name
+                curves.append(Curve(curve.label, points, color, band, dash, name))
         return curves
-
-    def _first_with(self, metric: str) -> Shown | None:
-        return next((run for run in self.runs if metric in run.series.names()), None)
 
     def _points(self, series: Series, metric: str) -> Points:
         return replace(series.curve(metric, self.axis), zero=self._zero(series), scale=self.scale)

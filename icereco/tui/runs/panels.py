@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from icereco.runs.metrics import split_key
 from icereco.watch.series import THROUGHPUT
@@ -10,6 +10,7 @@ from icereco.watch.series import THROUGHPUT
 __all__ = ["CurveOf", "Panel", "panels_of"]
 
 _FIGURES = {"median_deg": "median", "mean_deg": "mean", "containment68_deg": "68 %"}
+_PARTS = ("train", "validation")
 _PULSES = re.compile(r"[<>≥≤\d]")
 _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
           "throughput [events/s]", "learning rate")  # fmt: skip
@@ -17,11 +18,19 @@ _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by
 
 @dataclass(frozen=True, slots=True)
 class CurveOf:
-    """One curve: its metric, its label in the legend, and whether it is of training, which is noisier."""
+    """One curve of a chart.
+
+    Attributes:
+        metric: whose values it shows.
+        label: in the legend.
+        training: whether it is of training, which is noisier.
+        color: the number of its colour where there is one run: the same in every run, whatever came first in it.
+    """
 
     metric: str
     label: str
     training: bool = False
+    color: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,34 @@ class Panel:
 
 
 def panels_of(metrics: Iterable[str]) -> list[Panel]:
-    """The charts of all metrics, the most important first."""
+    """The charts of all metrics, the most important first; the order of the metrics does not matter."""
     charts: dict[str, list[CurveOf]] = {}
-    for metric in dict.fromkeys(metrics):
+    for metric in sorted(set(metrics), key=_metric_rank):
         title, curve = _place(metric)
         charts.setdefault(title, []).append(curve)
-    return [Panel(title, tuple(charts[title])) for title in sorted(charts, key=_rank)]
+    return [Panel(title, _colored(charts[title])) for title in sorted(charts, key=_rank)]
+
+
+def _colored(curves: list[CurveOf]) -> tuple[CurveOf, ...]:
+    """Training has the first colour and validation the second, also while one of them is missing."""
+    return tuple(
+        replace(curve, color=_PARTS.index(curve.label) if curve.label in _PARTS else number)
+        for number, curve in enumerate(curves)
+    )
+
+
+def _metric_rank(metric: str) -> tuple[object, ...]:
+    """Training before validation; figures in a fixed order; slices by their numbers, then by name."""
+    part, figure, slice_name = split_key(metric)
+    parts, figures = list(_PARTS), list(_FIGURES)
+    number = re.search(r"\d+", slice_name or "")
+    below = (slice_name or "").startswith("<")
+    return (
+        parts.index(part) if part in parts else len(parts),
+        figures.index(figure) if figure in figures else len(figures),
+        (int(number[0]) - below) if number else -1,
+        metric,
+    )
 
 
 def _place(metric: str) -> tuple[str, CurveOf]:

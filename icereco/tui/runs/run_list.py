@@ -78,8 +78,9 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
     runs: reactive[tuple[RunView, ...]] = reactive(())
     cursor: reactive[int] = reactive(0)
-    curve_colors: reactive[Mapping[Path, int]] = reactive({})
+    curve_marks: reactive[Mapping[Path, tuple[str, int]]] = reactive({})
     baseline: reactive[Path | None] = reactive(None)
+    overlaid: reactive[frozenset[Path]] = reactive(frozenset())
 
     @dataclass
     class Moved(Message):
@@ -117,8 +118,12 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
         self.post_message(self.Moved(self.current))
 
-    def watch_curve_colors(self) -> None:
+    def watch_curve_marks(self) -> None:
         """Draw the signs of the curves again."""
+        self.refresh()
+
+    def watch_overlaid(self) -> None:
+        """Draw the signs of the runs that stay on the charts again."""
         self.refresh()
 
     def watch_baseline(self) -> None:
@@ -150,11 +155,10 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         )
 
     def _name_line(self, run: RunView, style: Style) -> list[Segment]:
-        color = self.curve_colors.get(run.path)
-        sign = Segment("━ " if color is not None else "  ", style)
-        if color is not None:
-            sign = Segment("━ ", style + Style(color=f"#{color:06x}", bold=True))
-        pinned = "⚑ " if run.path == self.baseline else ""
+        sign = Segment("  ", style)
+        if (mark := self.curve_marks.get(run.path)) is not None:
+            sign = Segment(f"{mark[0]} ", style + Style(color=f"#{mark[1]:06x}", bold=True))
+        pinned = "⚑ " * (run.path == self.baseline) + "◆ " * (run.path in self.overlaid)
         room = self.size.width - 3 - len(pinned)
         name = shortened(run.name, room)
         return [sign, Segment(pinned, style + Style(bold=True)), Segment(name, style + Style(bold=True))]

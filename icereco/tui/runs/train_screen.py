@@ -1,5 +1,6 @@
 """The training screen: runs, their curves, their log, and orders to them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from icereco.runs.orders import Order
 from icereco.tui.common.ask import AskScreen
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
-from icereco.tui.host import host_of
+from icereco.tui.host import host_of, may
 from icereco.tui.keys import bindings
 from icereco.tui.messages import MetricsSeen
 from icereco.tui.runs.alerts_screen import AlertsScreen
@@ -25,11 +26,11 @@ from icereco.tui.runs.chart import Chart
 from icereco.tui.runs.chart_grid import Charted, ChartGrid
 from icereco.tui.runs.difference_card import DifferenceCard
 from icereco.tui.runs.differences_screen import DifferencesScreen
-from icereco.tui.runs.gauges import Gauges
+from icereco.tui.runs.gauges import Gauges, load_of
 from icereco.tui.runs.keys import KEYS, WELCOME
 from icereco.tui.runs.launch_screen import LaunchScreen
-from icereco.tui.runs.log_view import LogView
-from icereco.tui.runs.overlay import Overlay, Shown
+from icereco.tui.runs.log_view import LogView, step_problem
+from icereco.tui.runs.overlay import SIGNS, Numbering, Overlay, Shown, dash_of, facts_of
 from icereco.tui.runs.progress import ProgressCard
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
@@ -37,10 +38,10 @@ from icereco.tui.settings import Settings
 from icereco.tui.themes import background, curve_color
 from icereco.watch.alerts import metric_alerts
 from icereco.watch.follower import Follower
-from icereco.watch.metrics import Followed, MetricsFeed
+from icereco.watch.metrics import MetricsFeed
 from icereco.watch.runs import RunView
 from icereco.watch.series import AXES
-from icereco.watch.system import Load, SystemView
+from icereco.watch.system import SystemView
 
 __all__ = ["KEYS", "TrainScreen"]
 
@@ -58,12 +59,14 @@ class TrainScreen(Screen[None]):
         self.settings = settings
         self.feed = MetricsFeed()
         self.overlaid: list[Path] = []
+        self.numbering = Numbering()
+        self.colored = "NO_COLOR" not in os.environ
         self.axis = AXES[0]
         self.view = View()
         self.zoomed = False
         self.wanted_runs = ""
         self._wanted_run = settings.run
-        self._follower = Follower(self.feed.look, self._report)
+        self._follower = Follower(self.feed.look, lambda followed: self.post_message(MetricsSeen(followed)))
 
     def compose(self) -> ComposeResult:
         """Show runs and machine on the left, charts, progress and log on the right."""
@@ -96,7 +99,11 @@ class TrainScreen(Screen[None]):
         self.watch(self.app, "theme", self._theme_changed, init=False)
 
     def _theme_changed(self) -> None:
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._recolor)
+
+    def _recolor(self) -> None:
+        self._mark_runs()
+        self._draw()
 
     def on_unmount(self) -> None:
         """End the thread that follows metrics."""
@@ -122,9 +129,6 @@ class TrainScreen(Screen[None]):
         self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
         self._show_run(self.list.current)
 
-    def _report(self, followed: Followed) -> None:
-        self.post_message(MetricsSeen(followed))
-
     def _take_system(self, system: SystemView | None) -> None:
         self.query_one(Gauges).system = system
 
@@ -137,27 +141,28 @@ class TrainScreen(Screen[None]):
 
     def _show_run(self, run: RunView | None) -> None:
         self.query_one(ProgressCard).run = run
-        self.query_one(Gauges).load = self._load_of(run)
+        self.query_one(Gauges).load = load_of(run, host_of(self).system)
         baseline = next((view for view in host_of(self).runs if view.path == self.list.baseline), None)
         self.query_one(DifferenceCard).pair = (run, baseline)
-
-    def _load_of(self, run: RunView | None) -> Load | None:
-        system = host_of(self).system
-        if system is None or run is None or run.status is None or run.state != "running":
-            return None
-        return system.loads.get(run.status.pid) if run.status.local else None
 
     def _follow(self) -> None:
         """Follow the runs on the charts, and draw what has been read of them."""
         paths = self._paths()
         self.feed.follow(paths)
-        self.list.curve_colors = (
-            {path: curve_color(number, background(self.list)) for number, path in enumerate(paths)}
-            if len(paths) > 1
-            else {}
-        )
+        self.list.overlaid = frozenset(self.overlaid)
+        self._mark_runs()
         self._follower.poke()
         self._draw()
+
+    def _mark_runs(self) -> None:
+        """Show in the list which runs are on the charts, in the colours of their curves."""
+        numbers = self.numbering.of(self._paths())
+        under = background(self.list)
+        self.list.curve_marks = {
+            path: (SIGNS[0 if self.colored else dash_of(number)], curve_color(number, under))
+            for path, number in numbers.items()
+            if len(numbers) > 1
+        }
 
     def _paths(self) -> list[Path]:
         """The run under the cursor, the baseline, and those that are overlaid."""
@@ -178,8 +183,9 @@ class TrainScreen(Screen[None]):
     @property
     def overlay(self) -> Overlay:
         """The runs that are shown, as far as they have been read."""
-        paths = self._paths()
-        return Overlay([Shown(path, self.feed.series(path), n) for n, path in enumerate(paths)], self.axis)
+        numbers = self.numbering.of(self._paths())
+        runs = [Shown(path, self.feed.series(path), number) for path, number in numbers.items()]
+        return Overlay(runs, self.axis, colored=self.colored)
 
     @on(ChartGrid.Reshaped)
     def _draw(self) -> None:
@@ -202,28 +208,24 @@ class TrainScreen(Screen[None]):
         self._draw_log(overlay.runs)
 
     def _draw_titles(self, grid: ChartGrid, overlay: Overlay) -> None:
-        facts = []
-        if grid.pages > 1:
-            facts.append(f"charts {grid.page + 1}/{grid.pages} \\[ ]")
-        if self.view.weight:
-            facts.append(f"smoothed {self.view.weight:g}")
-        facts += [word for word, on in (("log y", self.view.log_y), ("log x", self.view.log_x),
-                                        ("fitted", self.view.tight), ("zoomed (0 = all)", self.zoomed)) if on]  # fmt: skip
+        facts = [f"charts {grid.page + 1}/{grid.pages} \\[ ]"] if grid.pages > 1 else []
+        facts += facts_of(self.view, zoomed=self.zoomed)
         if damaged := sum(run.series.damaged for run in overlay.runs):
             facts.append(f"{damaged} damaged lines left out")
         self.query_one(ProgressCard).border_subtitle = " · ".join(facts)
 
     def _draw_log(self, runs: Sequence[Shown]) -> None:
         log = self.feed.log(runs[0].path) if runs else None
-        times, steps = (runs[0].series.positions(axis) for axis in ("time", "step")) if runs else ((), ())
-
-        def step_at(time: float) -> int | None:
-            index = int(np.searchsorted(times, time, side="right")) - 1
-            return int(steps[index]) if index >= 0 else None
-
-        self.query_one(LogView).show(log.lines if log else [], step_at)
+        self.query_one(LogView).show(
+            log.lines if log else [], runs[0].step_at if runs else lambda _time: None
+        )
 
     # Keys: runs
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is allowed and possible now."""
+        del parameters
+        return may(self, action) and (action != "page" or self.query_one(ChartGrid).pages > 1)
 
     def action_move(self, rows: int) -> None:
         """Select another run."""
@@ -321,7 +323,8 @@ class TrainScreen(Screen[None]):
     def action_cursor(self, steps: int) -> None:
         """Move the cursor of the charts, which starts from the end."""
         view = self.view
-        place = view.last if view.cursor is None else view.cursor + steps * (view.last - view.first) / 60
+        column = (view.last - view.first) / self.query_one(ChartGrid).chart_columns
+        place = view.last if view.cursor is None else view.cursor + steps * column
         self._look(cursor=min(max(place, view.first), view.last))
 
     def action_zoom(self, factor: float) -> None:
@@ -374,7 +377,7 @@ class TrainScreen(Screen[None]):
     @work(group="questions")
     async def action_go_to_step(self) -> None:
         """Ask for a step, and go there in the log and on the charts."""
-        text = await self.app.push_screen_wait(AskScreen("go to step", problem=_step_problem))
+        text = await self.app.push_screen_wait(AskScreen("go to step", problem=step_problem))
         if text is None or (run := self.list.current) is None:
             return
         series = self.feed.series(run.path)
@@ -393,7 +396,3 @@ class TrainScreen(Screen[None]):
     def action_large_log(self) -> None:
         """Show the log instead of the charts, or both."""
         self.toggle_class("-large-log")
-
-
-def _step_problem(text: str) -> str | None:
-    return None if text.strip().isdigit() else "a step is a whole number"

@@ -100,7 +100,7 @@ def test_keys_change_the_view_of_the_curves(tmp_path):
         await pilot.press("y", "e", "o", "left", "left", "plus")
         view = screen.view
         assert (view.log_y, view.weight, view.tight) == (True, 0.6, True)
-        assert view.cursor == pytest.approx(200 - 190 / 60)
+        assert view.cursor == pytest.approx(200 - 190 / screen.query_one(ChartGrid).chart_columns)
         assert view.last - view.first == pytest.approx(95)
         assert "zoomed" in text_of(pilot)
         await pilot.press("0", "x", "x", "x")
@@ -119,7 +119,14 @@ def test_the_cursor_shows_the_place_and_values_of_a_row(tmp_path):
         screen = await with_runs(pilot, 1)
         await until(pilot, lambda: screen.view.last == 200)
         await pilot.press("left", "left", "left")
-        await until(pilot, lambda: re.search(r" (190|200) [\d.]+ [\d.]+ ─╯", text_of(pilot)))
+        await until(pilot, lambda: re.search(r"─ (190|200) [\d.]+ [\d.]+ ─╯", text_of(pilot)))
+        await pilot.press("z")
+        await until(
+            pilot,
+            lambda: re.search(
+                r"─ (180|190|200) step train [\d.]+( \([\d.…]+\))? validation [\d.]+ ─╯", text_of(pilot)
+            ),
+        )
         await pilot.press("y", "X")
         await until(pilot, lambda: "log y · log x" in text_of(pilot))
 
@@ -176,7 +183,7 @@ def test_runs_are_overlaid_and_compared(tmp_path):
         screen = await with_runs(pilot, 2)
         await pilot.press("b", "down", "space")
         await until(pilot, lambda: len(screen.overlay.runs) == 2)
-        assert len(screen.query_one(RunList).curve_colors) == 2
+        assert len(screen.query_one(RunList).curve_marks) == 2
         await until(
             pilot, lambda: "train.epochs 5 (3)" in text_of(pilot) or "train.epochs 3 (5)" in text_of(pilot)
         )
