@@ -133,7 +133,7 @@ class Likelihood(nn.Module):
         rows = frame.along(hypothesis, _slopes(log_probability, leaves, retain=True))
         arrival_rows = frame.along(hypothesis, _slopes(arrival_ns, leaves))
         shape = seen.time_ns.shape
-        sharpness = arrivals.sharpness().clamp(min=0.0).unflatten(0, shape)
+        sharpness = arrivals.sharpness().unflatten(0, shape)
         return Curvature(
             _weighted_sum(log_probability.detach().unflatten(0, shape), seen.pulse_weight),
             _weighted_sum(rows, seen.pulse_weight),
@@ -258,19 +258,19 @@ class _Arrivals:
         return torch.stack(times).sum(0)
 
     def sharpness(self) -> Float[Tensor, "pair"]:
-        """Return minus the second derivative of the log probability by the time."""
+        """Return minus the second derivative of the log rate by the time, and that of log (1 − F), where they are positive."""
         share = [self._share(source) for source in self.sources]
         mean = sum(part * source.slope for part, source in zip(share, self.sources, strict=True))
         square = sum(
             part * (source.bend + source.slope.square())
             for part, source in zip(share, self.sources, strict=True)
         )
-        sharpness = torch.as_tensor(mean).square() - square
+        sharpness = (torch.as_tensor(mean).square() - square).clamp(min=0.0)
         if self.first is None:
             return sharpness
         # d log(1 − F)/dt = −λ with the hazard λ = f/(1 − F), and dλ/dt = λ (d log f/dt + λ).
         hazard = torch.exp(self.log_rate - self.first.log_left).detach()
-        return sharpness + self.first.later * hazard * (mean + hazard)
+        return sharpness + self.first.later * (hazard * (mean + hazard)).clamp(min=0.0)
 
     def _share(self, source: _Arrival) -> Float[Tensor, "pair"]:
         return torch.exp(source.log_rate - self.log_rate).detach()
