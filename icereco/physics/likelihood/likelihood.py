@@ -178,8 +178,8 @@ class Likelihood(nn.Module):
         at = _coordinates(leaves, seen.of_pulses(seen.module_m[..., 2]))
         efficiency, noise = (seen.of_pulses(values).flatten() for values in (seen.efficiency, seen.noise))
         since = seen.time_ns.flatten() - leaves["delay_ns"].flatten()
-        log_noise, log_left = torch.log(seen.noise_per_ns.flatten()), torch.log(seen.later_noise.flatten())
-        expected, sources = noise, []
+        log_noise, expected, left = torch.log(seen.noise_per_ns.flatten()), noise, seen.later_noise.flatten()
+        sources = []
         for light in hypothesis.light(self.light, at):
             number = efficiency * light.photo_electrons
             log_number = torch.log(number + _FAINTEST)
@@ -188,13 +188,13 @@ class Likelihood(nn.Module):
             expected = expected + number
             sources.append(_Arrival(light.time_ns, log_number + density[0], *density[1:]))
             if self.survival is not None:
-                log_left = torch.logaddexp(log_left, log_number + self.survival(*delay))
+                left = left + number * torch.exp(self.survival(*delay))
         log_rate = log_noise
         for source in sources:
             log_rate = torch.logaddexp(log_rate, source.log_rate)
-        first_of = None if self.survival is None else _First(seen.later.flatten(), log_left)
+        first = None if self.survival is None else _First(seen.later.flatten(), torch.log(left / expected))
         return _Arrivals(
-            sources, log_rate, torch.exp(log_noise - log_rate).detach(), torch.log(expected), first_of
+            sources, log_rate, torch.exp(log_noise - log_rate).detach(), log_rate - torch.log(expected), first
         )
 
 
@@ -220,11 +220,11 @@ class _First:
 
     Attributes:
         later: how many photo-electrons came later.
-        log_left: logarithm of the expected photo-electrons after the pulse.
+        log_survival: log (1 − F), F the distribution of the time of a photo-electron.
     """
 
     later: Float[Tensor, "pair"]
-    log_left: Float[Tensor, "pair"]
+    log_survival: Float[Tensor, "pair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,22 +235,21 @@ class _Arrivals:
         sources: the photo-electrons of each source.
         log_rate: expected rate of all sources and of noise, 1/ns.
         noise_share: the part of noise in it.
-        log_expected: of photo-electrons at any time.
+        log_density: of the time of the pulse, 1/ns.
         first: where only first pulses are used.
     """
 
     sources: list[_Arrival]
     log_rate: Float[Tensor, "pair"]
     noise_share: Float[Tensor, "pair"]
-    log_expected: Float[Tensor, "pair"]
+    log_density: Float[Tensor, "pair"]
     first: _First | None
 
     def log_probability(self) -> Float[Tensor, "pair"]:
         """Return the logarithm of the density, 1/ns, of the time of the pulse and of all later ones of which no more is known."""
-        log_density = self.log_rate - self.log_expected
         if self.first is None:
-            return log_density
-        return log_density + self.first.later * (self.first.log_left - self.log_expected)
+            return self.log_density
+        return self.log_density + self.first.later * self.first.log_survival
 
     def mean_ns(self) -> Float[Tensor, "pair"]:
         """Return the time of direct light of the sources, weighted with the probability that the pulse is theirs."""
@@ -269,7 +268,7 @@ class _Arrivals:
         if self.first is None:
             return sharpness
         # d log(1 − F)/dt = −λ with the hazard λ = f/(1 − F), and dλ/dt = λ (d log f/dt + λ).
-        hazard = torch.exp(self.log_rate - self.first.log_left).detach()
+        hazard = torch.exp(self.log_density - self.first.log_survival).detach()
         return sharpness + self.first.later * (hazard * (mean + hazard)).clamp(min=0.0)
 
     def _share(self, source: _Arrival) -> Float[Tensor, "pair"]:

@@ -32,7 +32,7 @@ def reconstruction(
     detector: Detector,
     hypotheses: Sequence[Hypothesis],
     parts: Sequence[Part],
-    times: Int[ndarray, "event"],
+    times: Int[ndarray, "whole"],
 ) -> Reconstruction:
     """Assemble the reconstruction of a batch of which each event is in one of the parts; `times` counts those it could use."""
     order = np.argsort(np.concatenate([rows for rows, _, _ in parts]))
