@@ -11,7 +11,7 @@ from icereco.testing.conformance.samples import detector, event_table
 
 SETTINGS = {
     ("simulator", "ice-telescope"): [{"primaries_per_block": 64}],
-    ("reconstructor", "likelihood"): [{}, {"form": "first"}],
+    ("reconstructor", "likelihood"): [{}, {"form": "first", "hypothesis": "track"}],
 }
 """Options to check a component with, where those by default do not say it all."""
 

@@ -123,10 +123,11 @@ def _interpolated(
         The function, and its derivatives by both arguments.
     """
     within = z.clamp(_LEAST_Z, _MOST_Z)
-    shape_node, *along_shape = spline((shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES)
-    z_node, *along_z = spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES)
-    corner = shape_node * (_Z_NODES + 2) + z_node
-    value, by_place, by_asinh = blended(table, corner, [(_Z_NODES + 2, *along_shape), (1, *along_z)])
+    row, along_shape = spline(
+        (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES, _Z_NODES + 2
+    )
+    column, along_z = spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES, 1)
+    value, by_place, by_asinh = blended(table, row + column, [along_shape, along_z])
     below = (z - within).clamp(max=0.0)
     by_z = by_asinh * (torch.rsqrt(within * within + 1.0) / _ASINH_STEP)
     # log F is that of a Gaussian below the table, and the function lacks (a − 1) log h of it.

@@ -14,14 +14,13 @@ Axis = tuple[int, tuple[Float[Tensor, "*n"], ...], tuple[Float[Tensor, "*n"], ..
 """Of one variable of a table: how far apart its coefficients are in memory, their weights, and these weights' slopes."""
 
 
-def spline(
-    place: Float[Tensor, "*n"], nodes: int
-) -> tuple[Int[Tensor, "*n"], tuple[Float[Tensor, "*n"], ...], tuple[Float[Tensor, "*n"], ...]]:
-    """Return the first of the four coefficients of a uniform cubic B-spline, their weights, and these weights' slopes.
+def spline(place: Float[Tensor, "*n"], nodes: int, stride: int) -> tuple[Int[Tensor, "*n"], Axis]:
+    """Return where the first of the four coefficients of a uniform cubic B-spline lies, and how the four are blended.
 
     Args:
         place: in steps from the first node.
         nodes: how many there are.
+        stride: how far apart the coefficients are in memory.
     """
     cell = place.floor().clamp(0, nodes - 2)
     part = place - cell
@@ -39,7 +38,7 @@ def spline(
         rest * (2.0 - 1.5 * rest),
         0.5 * square,
     )
-    return cell.long(), weights, slopes
+    return cell.long() * stride, (stride, weights, slopes)
 
 
 def blended(
@@ -49,7 +48,7 @@ def blended(
 
     Args:
         table: coefficients, flat.
-        corner: index of the first coefficient of each place.
+        corner: index of the first coefficient of each place: the sum of those of the variables.
         axes: of each variable.
     """
     if not axes:

@@ -37,7 +37,7 @@ _BUILT_FROM = -8.0
 
 
 class PandelSurvival(nn.Module):
-    """log S(t; a, τ, σ), differentiable; −log S is exact to 1e-3 of itself from t = −5 σ on.
+    """log S(t; a, τ, σ), differentiable; −log S is exact to 1 % where it is between 1e-5 and 20, mostly to 0.1 %.
 
     The table is a buffer: float64 at first, and in float32 after `.float()`.
     """
@@ -82,20 +82,20 @@ class _LogSurvival(torch.autograd.Function):
         log_ratio = torch.log(ratio.clamp(SMALLEST_RATIO, LARGEST_RATIO))
         s = (time_ns / jitter_ns).clamp(min=_EARLIEST)
         u = torch.asinh(s) + log_ratio
-        place, root = torch.log(shape) + torch.sqrt(shape), torch.sqrt(shape)
-        smooth, by_place, by_u, by_ratio = _interpolated(table, place, u.clamp(*_U), log_ratio)
+        root = torch.sqrt(shape)
+        smooth, by_place, by_u, by_ratio = _interpolated(
+            table, torch.log(shape) + root, u.clamp(*_U), log_ratio
+        )
         by_u = torch.where((u > _U[0]) & (u < _U[1]), by_u, 0.0)
         growth = torch.exp(smooth)
         hazard = 0.5 * torch.erfc(-math.sqrt(0.5) * s) * growth
-        by_s = math.sqrt(0.5 / math.pi) * torch.exp(-0.5 * s * s) * growth + hazard * by_u * torch.rsqrt(
-            s * s + 1.0
-        )
+        normal_density = math.sqrt(0.5 / math.pi) * torch.exp(-0.5 * s * s)
+        by_s = normal_density * growth + hazard * by_u * torch.rsqrt(s * s + 1.0)
         by_shape = hazard * by_place * (1.0 / shape + 0.5 / root)
-        by_scale = -hazard * (by_u + by_ratio) / scale_ns
-        within = (ratio > SMALLEST_RATIO) & (ratio < LARGEST_RATIO)
-        ctx.save_for_backward(
-            -by_s / jitter_ns, -torch.where(inside, by_shape, 0.0), -torch.where(within, by_scale, 0.0)
-        )
+        by_scale = hazard * (by_u + by_ratio) / -scale_ns
+        by_shape = torch.where(inside, by_shape, 0.0)
+        by_scale = torch.where((ratio > SMALLEST_RATIO) & (ratio < LARGEST_RATIO), by_scale, 0.0)
+        ctx.save_for_backward(-by_s / jitter_ns, -by_shape, -by_scale)
         return -hazard
 
     @staticmethod
@@ -104,7 +104,10 @@ class _LogSurvival(torch.autograd.Function):
         return gradients[0] * by_time, gradients[0] * by_shape, gradients[0] * by_scale, None, None
 
 
-_PLACES = tuple(math.log(shape) + math.sqrt(shape) for shape in (SMALLEST_SHAPE, LARGEST_SHAPE))
+_PLACES = (
+    math.log(SMALLEST_SHAPE) + math.sqrt(SMALLEST_SHAPE),
+    math.log(LARGEST_SHAPE) + math.sqrt(LARGEST_SHAPE),
+)
 _LOG_RATIO = (math.log(SMALLEST_RATIO), math.log(LARGEST_RATIO))
 _U = (math.asinh(_EARLIEST) + _LOG_RATIO[0], math.log(2.0 * 400.0))
 """Up to 400 scales after direct light, where S is e⁻⁴⁰⁰ or, of the largest shapes, not much more."""
@@ -122,14 +125,14 @@ def _interpolated(
     log_ratio: Float[Tensor, "*n"],
 ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
     """Return R and its derivatives by log a + √a, u and log r."""
-    shape_node, *along_shape = spline((place - _PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES)
-    u_node, *along_u = spline((u - _U[0]) * (1.0 / _U_STEP), _U_NODES)
-    ratio_node, *along_ratio = spline((log_ratio - _LOG_RATIO[0]) * (1.0 / _RATIO_STEP), _RATIO_NODES)
-    row, plane = _RATIO_NODES + 2, (_U_NODES + 2) * (_RATIO_NODES + 2)
-    corner = shape_node * plane + u_node * row + ratio_node
-    value, by_place, by_u, by_ratio = blended(
-        table, corner, [(plane, *along_shape), (row, *along_u), (1, *along_ratio)]
+    row = _RATIO_NODES + 2
+    axes = (
+        spline((place - _PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES, (_U_NODES + 2) * row),
+        spline((u - _U[0]) * (1.0 / _U_STEP), _U_NODES, row),
+        spline((log_ratio - _LOG_RATIO[0]) * (1.0 / _RATIO_STEP), _RATIO_NODES, 1),
     )
+    corner = axes[0][0] + axes[1][0] + axes[2][0]
+    value, by_place, by_u, by_ratio = blended(table, corner, [along for _, along in axes])
     return value, by_place / _SHAPE_STEP, by_u / _U_STEP, by_ratio / _RATIO_STEP
 
 

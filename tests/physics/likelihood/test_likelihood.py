@@ -27,7 +27,15 @@ def rows(seen: Observation, chosen: list[int]) -> Observation:
 
 def padded(seen: Observation, more: int) -> Observation:
     """Modules and pulses of weight 0 after those that there are, as an `Observer` fills them up."""
-    of_pulse = {"module_of_pulse", "time_ns", "pulse_weight", "noise_per_ns", "later", "later_noise", "leading"}
+    of_pulse = {
+        "module_of_pulse",
+        "time_ns",
+        "pulse_weight",
+        "noise_per_ns",
+        "later",
+        "later_noise",
+        "leading",
+    }
     columns = {}
     for field in fields(Observation):
         column = getattr(seen, field.name)
