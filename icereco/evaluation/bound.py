@@ -213,7 +213,8 @@ def _single(seen: Observation, event: Int[Tensor, "pulse"], pulse: Int[Tensor, "
     one = torch.ones_like(seen.time_ns[event, pulse])
     columns = (
         seen.module_m[event, module], seen.efficiency[event, module], 0 * one, 0 * one, seen.noise[event, module],
-        torch.zeros_like(module), seen.time_ns[event, pulse], one, seen.noise_per_ns[event, pulse], one,
+        torch.zeros_like(module), seen.time_ns[event, pulse], one, seen.noise_per_ns[event, pulse], 0 * one, one,
+        one,
     )  # fmt: skip
     return Observation(*(column[:, None] for column in columns))
 

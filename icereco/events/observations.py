@@ -90,6 +90,8 @@ _FILLING = {
     "noise": 1.0,
     "pulse_weight": 0.0,
     "noise_per_ns": 1.0,
+    "later": 0.0,
+    "later_noise": 1.0,
     "leading": 0.0,
 }
 """Values that make padding count for nothing."""
@@ -101,12 +103,14 @@ class Observer:
     Args:
         detector: with noise rates if the card has them.
         time_error: how much the times of bright modules are trusted: pulses of a module with n photo-electrons count
-            1/(1 + time_error² n) each.
+            1/(1 + time_error² n) each. It says nothing of first pulses alone, which count in full.
+        first_only: whether only the time of the first pulse of each module is used.
     """
 
-    def __init__(self, detector: Detector, time_error: float) -> None:
+    def __init__(self, detector: Detector, time_error: float, first_only: bool = False) -> None:
         self._detector = detector
         self._time_error = time_error
+        self._first_only = first_only
         self._position_m = detector.position_m.astype(np.float64)
         self._nearness = _nearness(self._position_m)
         known = detector.noise_rate_hz
@@ -175,15 +179,17 @@ class Observer:
         row = batch.event_of_dom[dom]
         number = _photo_electrons(batch)
         per_dom = np.add.reduceat(number, batch.pulse_offsets[:-1])
-        kept = np.flatnonzero(_chosen(batch, number))
-        more = kept[number[kept] > 1]
+        chosen = _chosen(batch, number)
+        kept = np.flatnonzero(chosen & _first(batch) if self._first_only else chosen)
+        more = kept[:0] if self._first_only else kept[number[kept] > 1]
         index = np.concatenate([kept, more])
         later = np.concatenate([np.zeros(len(kept)), _later(batch, dom)[more]])
         times = np.concatenate([np.ones(len(kept)), number[more] - 1.0])
         order = np.lexsort((later > 0, index))
         index, later, times = index[order], later[order], times[order]
         sensor = batch.sensor_id[dom[index]]
-        trust = 1.0 / (1.0 + self._time_error**2 * per_dom[dom[index]])
+        count = per_dom[dom[index]]
+        trust = 1.0 if self._first_only else 1.0 / (1.0 + self._time_error**2 * count)
         noise = self._noise_per_ns[sensor] + _afterpulses(batch, number, index, later)
         return _Ragged(
             row[index],
@@ -192,6 +198,8 @@ class Observer:
                 "time_ns": batch.time_ns[index] - reference_ns[row[index]] + later,
                 "pulse_weight": times * trust * self._detector.alive[sensor],
                 "noise_per_ns": noise,
+                "later": count - 1.0 if self._first_only else np.zeros(len(index)),
+                "later_noise": self._noise_per_ns[sensor] * _left(batch)[index] + AFTERPULSES_PER_PE * count,
                 "leading": (
                     (index == batch.pulse_offsets[dom[index]])
                     & (later == 0)
@@ -239,8 +247,7 @@ def _window(batch: EventBatch) -> Float[ndarray, "event"]:
 def _chosen(batch: EventBatch, number: Float[ndarray, "pulse"]) -> Bool[ndarray, "pulse"]:
     """Return which pulses are used of events with more than `MOST_PULSES`."""
     chosen = np.ones(len(number), bool)
-    first = np.zeros(len(number), bool)
-    first[batch.pulse_offsets[:-1]] = True
+    first = _first(batch)
     edges = batch.pulse_offsets[batch.dom_offsets]
     for event in np.flatnonzero(np.diff(edges) > MOST_PULSES):
         pulses = slice(*edges[event : event + 2].tolist())
@@ -248,6 +255,20 @@ def _chosen(batch: EventBatch, number: Float[ndarray, "pulse"]) -> Bool[ndarray,
         chosen[pulses] = False
         chosen[pulses.start + rank[:MOST_PULSES]] = True
     return chosen
+
+
+def _first(batch: EventBatch) -> Bool[ndarray, "pulse"]:
+    """Return which pulses are the first ones of their modules."""
+    first = np.zeros(len(batch.time_ns), bool)
+    first[batch.pulse_offsets[:-1]] = True
+    return first
+
+
+def _left(batch: EventBatch) -> Float[ndarray, "pulse"]:
+    """Return how much of the window of the event is left after each pulse, ns."""
+    begin = np.minimum.reduceat(batch.time_ns, batch.pulse_offsets[batch.dom_offsets[:-1]])
+    end = begin + _window(batch)
+    return np.asarray(end[batch.event_of_dom[batch.dom_of_pulse]] - batch.time_ns)
 
 
 def _later(batch: EventBatch, dom: Int[ndarray, "pulse"]) -> Float[ndarray, "pulse"]:

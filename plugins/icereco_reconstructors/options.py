@@ -68,6 +68,11 @@ class LikelihoodOptions(BaseModel):
     samples: int = Field(
         8, ge=1, le=1000, description="directions drawn from each posterior that is given as a seed"
     )
+    form: Literal["all", "first"] = Field(
+        "all",
+        description="all: every pulse's time counts; first: only the first one of each module, which a wrong light "
+        "model moves less",
+    )
     hops: int = Field(
         1, ge=0, le=100,
         description="how many times random steps from the best maximum are tried, to find a better one",

@@ -117,6 +117,16 @@ def test_an_event_alone_is_fitted_as_in_company(fit: Fit, fitted: Reconstruction
         np.testing.assert_array_equal(fit(tracks[event : event + 1]).direction[0], fitted.direction[event])
 
 
+def test_first_pulses_alone_fit_bright_tracks_too(detector: Detector, tracks: EventBatch) -> None:
+    first = LikelihoodFit(LikelihoodOptions(hypothesis="track", seed_count=8, form="first"), detector)
+    dim = joined([tracks[event : event + 1] for event in np.argsort(tracks.pulse_count)[:4].tolist()])
+    fitted = first(dim)
+    line = LineFit(LineFitOptions(weight_by_charge=False, robust=False))(dim)
+    assert np.median(errors(fitted, dim)) < 0.4 * np.median(errors(line, dim))
+    np.testing.assert_array_equal(fitted.pulses_used, dim.dom_count)
+    np.testing.assert_array_equal(first(dim[1:2]).direction[0], fitted.direction[1])
+
+
 def test_pulses_in_one_module_are_too_few_modules(fit: Fit, tracks: EventBatch) -> None:
     event = tracks[:1]
     one_pulse = replace(

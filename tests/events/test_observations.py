@@ -24,6 +24,12 @@ def observer(detector: Detector) -> Observer:
     return Observer(detector, time_error=0.3)
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["all", "first"])
+def either(request: pytest.FixtureRequest, detector: Detector) -> Observer:
+    """Observers of all pulses, and of the first ones alone."""
+    return Observer(detector, 0.3, first_only=bool(request.param))
+
+
 def of_event(groups: list[Observed], event: int) -> Observation:
     for group in groups:
         if event in group.event:
@@ -36,10 +42,10 @@ def test_every_event_is_in_one_group(observer: Observer, batch: EventBatch) -> N
     assert sorted(events) == list(range(len(batch)))
 
 
-def test_an_event_alone_is_observed_as_in_company(observer: Observer, batch: EventBatch) -> None:
-    together = list(observer(batch))
+def test_an_event_alone_is_observed_as_in_company(either: Observer, batch: EventBatch) -> None:
+    together = list(either(batch))
     for event in range(len(batch)):
-        alone = of_event(list(observer(batch[event : event + 1])), 0)
+        alone = of_event(list(either(batch[event : event + 1])), 0)
         for field in fields(Observation):
             assert torch.equal(getattr(alone, field.name), getattr(of_event(together, event), field.name)), (
                 field.name
@@ -106,9 +112,9 @@ def test_of_very_many_pulses_the_first_of_each_module_and_the_largest_are_used(
     assert np.isclose(kept[:, None], np.sort(first), atol=1e-6).any(axis=0).all()
 
 
-def test_absurd_charges_stay_finite(observer: Observer, batch: EventBatch) -> None:
+def test_absurd_charges_stay_finite(either: Observer, batch: EventBatch) -> None:
     bright = replace(batch, charge_pe=np.full_like(batch.charge_pe, 1e5))
-    for group in observer(bright):
+    for group in either(bright):
         for field in fields(Observation):
             assert torch.isfinite(getattr(group.observation, field.name).double()).all()
 
@@ -164,6 +170,26 @@ def test_further_photo_electrons_of_a_pulse_come_after_the_first(
     assert weight[2] / weight[1] == seen.count[0, 0] - 2
 
 
+def test_of_first_pulses_the_others_are_known_to_be_later(detector: Detector) -> None:
+    event = in_modules(detector, [100, 101], [(0.0, 3.0), (50.0, 30.0), (700.0, 5.0)])
+    event = replace(event, time_ns=event.time_ns + np.repeat([0.0, 400.0], 3))
+    seen = of_event(list(Observer(detector, 0.3, first_only=True)(event)), 0)
+    used = seen.pulse_weight[0] > 0
+    assert (seen.time_ns[0][used] - seen.time_ns[0][0]).tolist() == [0.0, 400.0]
+    assert seen.pulse_weight[0][used].tolist() == [1.0, 1.0]
+    assert torch.equal(seen.later[0][used], seen.count[0][seen.count[0] > 0] - 1)
+    # The window ends with the last pulse; all expected noise is later than the event's first pulse.
+    assert detector.noise_rate_hz is not None
+    before = 400.0 * detector.noise_rate_hz[101] * 1e-9
+    expected = seen.noise[0][seen.module_of_pulse[0]][used] - torch.tensor([0.0, before])
+    torch.testing.assert_close(seen.later_noise[0][used], expected, rtol=1e-6, atol=0.0)
+
+
+def test_of_all_pulses_none_is_only_known_to_be_later(observer: Observer, batch: EventBatch) -> None:
+    for group in observer(batch):
+        assert not group.observation.later.any()
+
+
 @pytest.mark.parametrize("delay", [600.0, 2000.0, 8000.0])
 def test_a_bright_pulse_raises_the_noise_of_its_own_module_afterwards(
     observer: Observer, detector: Detector, delay: float
@@ -189,9 +215,9 @@ def test_pulses_of_other_modules_leave_the_noise_as_it_is(observer: Observer, de
     np.testing.assert_allclose(first, detector.noise_rate_hz[[100, 101]] * 1e-9)
 
 
-def test_another_clock_changes_nothing(observer: Observer, batch: EventBatch) -> None:
+def test_another_clock_changes_nothing(either: Observer, batch: EventBatch) -> None:
     late = replace(batch, time_ns=batch.time_ns + 1e6)
-    for now, then in zip(observer(batch), observer(late), strict=True):
+    for now, then in zip(either(batch), either(late), strict=True):
         np.testing.assert_allclose(then.reference_ns, now.reference_ns + 1e6, atol=1e-6)
         torch.testing.assert_close(then.observation.time_ns, now.observation.time_ns, rtol=0, atol=1e-6)
 

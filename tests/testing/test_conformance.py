@@ -10,7 +10,11 @@ from icereco.plugins.discovery import registry
 from icereco.testing.conformance import Example, checks_of
 from icereco.testing.conformance.samples import detector, event_table
 
-SETTINGS = {("simulator", "ice-telescope"): {"primaries_per_block": 64}}
+SETTINGS = {
+    ("simulator", "ice-telescope"): [{"primaries_per_block": 64}],
+    ("reconstructor", "likelihood"): [{}, {"form": "first", "hypothesis": "track"}],
+}
+"""Options to check a component with, where those by default do not say it all."""
 
 
 def write_own(folder):
@@ -59,9 +63,11 @@ def every_check():
         example = EXAMPLES.get(name) if kind == "reader" else None
         if example and not callable(example.path) and not example.path.exists():
             example = None  # the folder of shared data is not beside this checkout
-        for check in checks_of(declaration, example, SETTINGS.get((kind, name))):
-            if not check.waived:
-                yield pytest.param(check, id=f"{kind} {check}")
+        for settings in SETTINGS.get((kind, name), [{}]):
+            chosen = "".join(f" {key}={value}" for key, value in settings.items())
+            for check in checks_of(declaration, example, settings or None):
+                if not check.waived:
+                    yield pytest.param(check, id=f"{kind} {check}{chosen}")
 
 
 @pytest.mark.parametrize("check", list(every_check()))

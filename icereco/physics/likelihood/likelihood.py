@@ -8,6 +8,13 @@ With the expectation μ of each source s at module m, noise B, photo-electrons n
 p is Pandel's density convolved with a Gaussian of width σ (`icereco.physics.likelihood.pandel`), T the time of direct
 light. A light model is never exact: with a relative error f of the expectation that is gamma distributed, the Poisson
 probability becomes a negative binomial one with r = 1/f².
+
+If only the first pulse of each module is used, the time of the first of n photo-electrons has the density (Ahrens et al., NIM A
+524 (2004) 169, astro-ph/0407044)
+
+    n f(t) (1 − F(t))^(n−1),   1 − F_m(t) = [Σ_s μ_sm S(t − t₀ − T_sm; a_sm, τ_sm, σ) + noise after t] / Λ_m
+
+with f that of one photo-electron as above, and the survival S of p (`icereco.physics.likelihood.survival`).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -22,6 +29,7 @@ from icereco.physics.likelihood.frame import Frame
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.pandel import ConvolvedPandel
 from icereco.physics.likelihood.sources import MOVES, Coordinates, Hypothesis, Sources
+from icereco.physics.likelihood.survival import PandelSurvival
 
 __all__ = ["PRIOR_SIGMA", "Curvature", "Likelihood"]
 
@@ -55,12 +63,14 @@ class Likelihood(nn.Module):
     Args:
         light: expected photo-electrons and delays.
         model_error: relative error f of the expectation, 0 for a model that is exact.
+        first_only: whether observations have only the first pulse of each module.
     """
 
-    def __init__(self, light: LightModel, model_error: float) -> None:
+    def __init__(self, light: LightModel, model_error: float, first_only: bool = False) -> None:
         super().__init__()
         self.light = light
         self.pandel = ConvolvedPandel()
+        self.survival = PandelSurvival() if first_only else None
         self._inverse_size = model_error**2
 
     def forward(
@@ -76,7 +86,7 @@ class Likelihood(nn.Module):
         """
         expected = self._expected(hypothesis, Frame(sources, seen.module_m).leaves, seen)
         pulses = Frame(sources, seen.of_pulses(seen.module_m)).leaves
-        log_density = self._arrivals(hypothesis, pulses, seen, jitter_ns).log_density
+        log_density = self._arrivals(hypothesis, pulses, seen, jitter_ns).log_probability()
         return (
             _weighted_sum(self._log_poisson(expected, seen), seen.weight)
             + _weighted_sum(log_density.unflatten(0, seen.time_ns.shape), seen.pulse_weight)
@@ -118,13 +128,14 @@ class Likelihood(nn.Module):
         with torch.enable_grad():
             leaves = _free(frame.leaves)
             arrivals = self._arrivals(hypothesis, leaves, seen, jitter_ns)
+            log_probability = arrivals.log_probability()
             arrival_ns = arrivals.mean_ns() + (1.0 - arrivals.noise_share) * leaves["delay_ns"].flatten()
-        rows = frame.along(hypothesis, _slopes(arrivals.log_density, leaves, retain=True))
+        rows = frame.along(hypothesis, _slopes(log_probability, leaves, retain=True))
         arrival_rows = frame.along(hypothesis, _slopes(arrival_ns, leaves))
         shape = seen.time_ns.shape
-        sharpness = arrivals.sharpness().clamp(min=0.0).unflatten(0, shape)
+        sharpness = arrivals.sharpness().unflatten(0, shape)
         return Curvature(
-            _weighted_sum(arrivals.log_density.detach().unflatten(0, shape), seen.pulse_weight),
+            _weighted_sum(log_probability.detach().unflatten(0, shape), seen.pulse_weight),
             _weighted_sum(rows, seen.pulse_weight),
             _outer(arrival_rows, seen.pulse_weight * sharpness),
         )
@@ -167,18 +178,23 @@ class Likelihood(nn.Module):
         at = _coordinates(leaves, seen.of_pulses(seen.module_m[..., 2]))
         efficiency, noise = (seen.of_pulses(values).flatten() for values in (seen.efficiency, seen.noise))
         since = seen.time_ns.flatten() - leaves["delay_ns"].flatten()
-        log_noise, expected = torch.log(seen.noise_per_ns.flatten()), noise
+        log_noise, expected, left = torch.log(seen.noise_per_ns.flatten()), noise, seen.later_noise.flatten()
         sources = []
         for light in hypothesis.light(self.light, at):
             number = efficiency * light.photo_electrons
-            density = self.pandel(since - light.time_ns, light.shape, light.scale_ns, jitter_ns)
+            log_number = torch.log(number + _FAINTEST)
+            delay = (since - light.time_ns, light.shape, light.scale_ns, jitter_ns)
+            density = self.pandel(*delay)
             expected = expected + number
-            sources.append(_Arrival(light.time_ns, torch.log(number + _FAINTEST) + density[0], *density[1:]))
+            sources.append(_Arrival(light.time_ns, log_number + density[0], *density[1:]))
+            if self.survival is not None:
+                left = left + number * torch.exp(self.survival(*delay))
         log_rate = log_noise
         for source in sources:
             log_rate = torch.logaddexp(log_rate, source.log_rate)
+        first = None if self.survival is None else _First(seen.later.flatten(), torch.log(left / expected))
         return _Arrivals(
-            sources, log_rate, torch.exp(log_noise - log_rate).detach(), log_rate - torch.log(expected)
+            sources, log_rate, torch.exp(log_noise - log_rate).detach(), log_rate - torch.log(expected), first
         )
 
 
@@ -199,6 +215,19 @@ class _Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class _First:
+    """That a pulse is the first of its module.
+
+    Attributes:
+        later: how many photo-electrons came later.
+        log_survival: log (1 − F), F the distribution of the time of a photo-electron.
+    """
+
+    later: Float[Tensor, "pair"]
+    log_survival: Float[Tensor, "pair"]
+
+
+@dataclass(frozen=True, slots=True)
 class _Arrivals:
     """What may have caused each pulse.
 
@@ -207,12 +236,20 @@ class _Arrivals:
         log_rate: expected rate of all sources and of noise, 1/ns.
         noise_share: the part of noise in it.
         log_density: of the time of the pulse, 1/ns.
+        first: where only first pulses are used.
     """
 
     sources: list[_Arrival]
     log_rate: Float[Tensor, "pair"]
     noise_share: Float[Tensor, "pair"]
     log_density: Float[Tensor, "pair"]
+    first: _First | None
+
+    def log_probability(self) -> Float[Tensor, "pair"]:
+        """Return the logarithm of the density, 1/ns, of the time of the pulse and of all later ones of which no more is known."""
+        if self.first is None:
+            return self.log_density
+        return self.log_density + self.first.later * self.first.log_survival
 
     def mean_ns(self) -> Float[Tensor, "pair"]:
         """Return the time of direct light of the sources, weighted with the probability that the pulse is theirs."""
@@ -220,14 +257,19 @@ class _Arrivals:
         return torch.stack(times).sum(0)
 
     def sharpness(self) -> Float[Tensor, "pair"]:
-        """Return minus the second derivative of the log rate by the time."""
+        """Return minus the second derivative of the log rate by the time, and that of log (1 − F), where they are positive."""
         share = [self._share(source) for source in self.sources]
         mean = sum(part * source.slope for part, source in zip(share, self.sources, strict=True))
         square = sum(
             part * (source.bend + source.slope.square())
             for part, source in zip(share, self.sources, strict=True)
         )
-        return torch.as_tensor(mean).square() - square
+        sharpness = (torch.as_tensor(mean).square() - square).clamp(min=0.0)
+        if self.first is None:
+            return sharpness
+        # d log(1 − F)/dt = −λ with the hazard λ = f/(1 − F), and dλ/dt = λ (d log f/dt + λ).
+        hazard = torch.exp(self.log_density - self.first.log_survival).detach()
+        return sharpness + self.first.later * (hazard * (mean + hazard)).clamp(min=0.0)
 
     def _share(self, source: _Arrival) -> Float[Tensor, "pair"]:
         return torch.exp(source.log_rate - self.log_rate).detach()

@@ -26,6 +26,9 @@ class Observation:
         time_ns: of each pulse, after a reference time of the event.
         pulse_weight: how many photo-electrons of this time the pulse counts as.
         noise_per_ns: expected rate of noise and afterpulses at the time of each pulse.
+        later: further photo-electrons of the module that are known only to be later than the pulse: all of them if only first
+            pulses are used, else none.
+        later_noise: expected photo-electrons of noise and afterpulses of the module after the pulse.
         leading: 1 for the first pulse of each module in local coincidence, which a first guess is made from, else 0.
     """
 
@@ -38,6 +41,8 @@ class Observation:
     time_ns: Float[Tensor, "event pulse"]
     pulse_weight: Float[Tensor, "event pulse"]
     noise_per_ns: Float[Tensor, "event pulse"]
+    later: Float[Tensor, "event pulse"]
+    later_noise: Float[Tensor, "event pulse"]
     leading: Float[Tensor, "event pulse"]
 
     def __len__(self) -> int:

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
 
-__all__ = ["LARGEST_SHAPE", "SMALLEST_SHAPE", "ConvolvedPandel"]
+from icereco.physics.likelihood.splines import blended, coefficients, spline
+
+__all__ = ["LARGEST_SHAPE", "SMALLEST_SHAPE", "ConvolvedPandel", "shapes"]
 
 SMALLEST_SHAPE, LARGEST_SHAPE = 0.03, 150.0
 """Shapes beyond these have the density of the nearest."""
@@ -121,21 +123,11 @@ def _interpolated(
         The function, and its derivatives by both arguments.
     """
     within = z.clamp(_LEAST_Z, _MOST_Z)
-    shape_node, shape_weights, shape_slopes = _spline(
-        (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES
+    row, along_shape = spline(
+        (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES, _Z_NODES + 2
     )
-    z_node, z_weights, z_slopes = _spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES)
-    corner = shape_node * (_Z_NODES + 2) + z_node
-    value = by_place = by_asinh = torch.zeros_like(z)
-    for row in range(4):
-        along = across = torch.zeros_like(z)
-        for column in range(4):
-            coefficient = table.take(corner + (row * (_Z_NODES + 2) + column))
-            along = torch.addcmul(along, z_weights[column], coefficient)
-            across = torch.addcmul(across, z_slopes[column], coefficient)
-        value = torch.addcmul(value, shape_weights[row], along)
-        by_place = torch.addcmul(by_place, shape_slopes[row], along)
-        by_asinh = torch.addcmul(by_asinh, shape_weights[row], across)
+    column, along_z = spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES, 1)
+    value, by_place, by_asinh = blended(table, row + column, [along_shape, along_z])
     below = (z - within).clamp(max=0.0)
     by_z = by_asinh * (torch.rsqrt(within * within + 1.0) / _ASINH_STEP)
     # log F is that of a Gaussian below the table, and the function lacks (a − 1) log h of it.
@@ -148,40 +140,17 @@ _ASINH_Z = (math.asinh(_LEAST_Z), math.asinh(_MOST_Z))
 _ASINH_STEP = (_ASINH_Z[1] - _ASINH_Z[0]) / (_Z_NODES - 1)
 
 
-def _spline(
-    place: Float[Tensor, "*n"], nodes: int
-) -> tuple[Int[Tensor, "*n"], tuple[Float[Tensor, "*n"], ...], tuple[Float[Tensor, "*n"], ...]]:
-    """Return the first of the four coefficients of a uniform cubic B-spline, their weights, and these weights' slopes."""
-    cell = place.floor().clamp(0, nodes - 2)
-    part = place - cell
-    rest = 1.0 - part
-    square, rest_square = part * part, rest * rest
-    weights = (
-        rest_square * rest / 6.0,
-        2.0 / 3.0 - square * (1.0 - 0.5 * part),
-        2.0 / 3.0 - rest_square * (1.0 - 0.5 * rest),
-        square * part / 6.0,
-    )
-    slopes = (
-        -0.5 * rest_square,
-        part * (1.5 * part - 2.0),
-        rest * (2.0 - 1.5 * rest),
-        0.5 * square,
-    )
-    return cell.long(), weights, slopes
-
-
 @cache
 def _table() -> Float[ndarray, "shape_node z_node"]:
     """Return the coefficients of the bicubic spline, two more than nodes along each axis."""
-    shape = _shapes(np.linspace(_SHAPE_PLACES[0], _SHAPE_PLACES[1], _SHAPE_NODES))
+    shape = shapes(np.linspace(_SHAPE_PLACES[0], _SHAPE_PLACES[1], _SHAPE_NODES))
     z = np.sinh(np.linspace(_ASINH_Z[0], _ASINH_Z[1], _Z_NODES))
     growth = np.arcsinh(0.5 * z)
     values = _log_integral(shape, z) - (shape[:, None] - 1.0) * growth
-    return _coefficients(_coefficients(values).T).T.copy()
+    return coefficients(coefficients(values).T).T.copy()
 
 
-def _shapes(place: Float[ndarray, "shape"]) -> Float[ndarray, "shape"]:
+def shapes(place: Float[ndarray, "shape"]) -> Float[ndarray, "shape"]:
     """Return the shapes a with log a + √a at some values, by Newton's method in the logarithm."""
     log_shape = np.minimum(place, 2.0 * np.log(np.maximum(place, 1.0)))
     for _ in range(20):
@@ -219,17 +188,3 @@ _NODES = (-9.5, 5.0, _STEP)
 def _stepping_out(x: float) -> tuple[float, float]:
     """Map of the nodes to distances in widths, and its derivative: exponential on the lower side."""
     return x - math.exp(-x) + 1.0, 1.0 + math.exp(-x)
-
-
-def _coefficients(values: Float[ndarray, "node *more"]) -> Float[ndarray, "coefficient *more"]:
-    """Return the coefficients of the cubic spline through values at uniform nodes, with not-a-knot ends."""
-    count = len(values)
-    matrix = np.zeros((count + 2, count + 2))
-    node = np.arange(count)
-    for offset, weight in enumerate((1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0)):
-        matrix[node + 1, node + offset] = weight
-    fifth = np.array([1.0, -4.0, 6.0, -4.0, 1.0])  # no jump of the third derivative at the second node
-    matrix[0, :5] = fifth
-    matrix[-1, -5:] = fifth
-    right = np.concatenate([np.zeros_like(values[:1]), values, np.zeros_like(values[:1])])
-    return np.linalg.solve(matrix, right)

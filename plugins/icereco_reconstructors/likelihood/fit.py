@@ -41,9 +41,10 @@ class LikelihoodFit:
         self._options = options
         self._detector = detector
         self._device = _device(options.device)
-        self._observer = Observer(detector, options.time_error)
+        self._first_only = options.form == "first"
+        self._observer = Observer(detector, options.time_error, self._first_only)
         # The terms hold in float32; parameters, sums and curvatures are float64.
-        self._likelihood = Likelihood(LightModel(detector), options.model_error).to(
+        self._likelihood = Likelihood(LightModel(detector), options.model_error, self._first_only).to(
             self._device, torch.float32
         )
         # Tensors here are small: one core each, and as many groups of events at once as there are cores.
@@ -63,7 +64,8 @@ class LikelihoodFit:
         ]
         with ThreadPoolExecutor(self._workers) as pool:
             parts = list(pool.map(lambda piece: self._part(*piece), work))
-        return reconstruction(batch, self._detector, self._hypotheses, parts)
+        times = batch.dom_count if self._first_only else batch.pulse_count
+        return reconstruction(batch, self._detector, self._hypotheses, parts, times)
 
     def profile(self, batch: EventBatch) -> DirectionProfile:
         """Return log L of one event as a function of the direction alone; see `icereco.protocols.Scannable`."""

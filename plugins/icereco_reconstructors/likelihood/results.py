@@ -28,9 +28,13 @@ Part = tuple[Int[ndarray, "event"], Float[ndarray, "event"], Solutions]
 
 
 def reconstruction(
-    batch: EventBatch, detector: Detector, hypotheses: Sequence[Hypothesis], parts: Sequence[Part]
+    batch: EventBatch,
+    detector: Detector,
+    hypotheses: Sequence[Hypothesis],
+    parts: Sequence[Part],
+    times: Int[ndarray, "whole"],
 ) -> Reconstruction:
-    """Assemble the reconstruction of a batch of which each event is in one of the parts."""
+    """Assemble the reconstruction of a batch of which each event is in one of the parts; `times` counts those it could use."""
     order = np.argsort(np.concatenate([rows for rows, _, _ in parts]))
     columns = [_columns(solved, hypotheses, reference) for _, reference, solved in parts]
     joined = {name: np.concatenate([part[name] for part in columns])[order] for name in columns[0]}
@@ -48,7 +52,7 @@ def reconstruction(
         posterior=posterior.take(np.where(fitted, order, -1)),
         vertex_m=known.pop("vertex_m"),
         kind_probability=known.pop("kind_probability") if len(hypotheses) > 1 else None,
-        pulses_used=np.minimum(batch.pulse_count, MOST_PULSES),
+        pulses_used=np.minimum(times, MOST_PULSES),
         status=status,
         extras={name: column for name, column in known.items() if column.ndim == 1},
     )

@@ -17,15 +17,28 @@ def simulated() -> EventBatch:
     return simulate(12, seed=3)
 
 
+@pytest.fixture(scope="session", params=[False, True], ids=["all", "first"])
+def first_only(request: pytest.FixtureRequest) -> bool:
+    """Both forms: all pulses, and only the first of each module."""
+    return bool(request.param)
+
+
 @pytest.fixture(scope="session")
-def observed(simulated: EventBatch, detector: Detector) -> Observed:
+def observed(simulated: EventBatch, detector: Detector, first_only: bool) -> Observed:
     """The largest group of events of similar size."""
-    return max(Observer(detector, time_error=0.3)(simulated), key=lambda group: len(group.event))
+    observer = Observer(detector, time_error=0.3, first_only=first_only)
+    return max(observer(simulated), key=lambda group: len(group.event))
 
 
 @pytest.fixture(scope="session")
-def likelihood(detector: Detector) -> Likelihood:
-    return Likelihood(LightModel(detector), model_error=0.3)
+def likelihood(detector: Detector, first_only: bool) -> Likelihood:
+    return Likelihood(LightModel(detector), 0.3, first_only)
+
+
+@pytest.fixture(scope="session")
+def single(detector: Detector, first_only: bool) -> Likelihood:
+    """The same in single precision."""
+    return Likelihood(LightModel(detector), 0.3, first_only).float()
 
 
 @pytest.fixture(scope="session")

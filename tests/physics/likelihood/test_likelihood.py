@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icereco.detector.detector import Detector
-from icereco.events.observations import Observed
+from icereco.events.batch import EventBatch
+from icereco.events.observations import Observed, Observer
 from icereco.physics.light.light import LightModel
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import HYPOTHESES, MOVES, TRACK, Hypothesis, Sources, tangents
+from icereco.physics.likelihood.timing import timed
 
 JITTER_NS = 15.0
 every_hypothesis = pytest.mark.parametrize("hypothesis", HYPOTHESES.values(), ids=list(HYPOTHESES))
@@ -25,12 +27,20 @@ def rows(seen: Observation, chosen: list[int]) -> Observation:
 
 def padded(seen: Observation, more: int) -> Observation:
     """Modules and pulses of weight 0 after those that there are, as an `Observer` fills them up."""
-    of_pulse = {"module_of_pulse", "time_ns", "pulse_weight", "noise_per_ns", "leading"}
+    of_pulse = {
+        "module_of_pulse",
+        "time_ns",
+        "pulse_weight",
+        "noise_per_ns",
+        "later",
+        "later_noise",
+        "leading",
+    }
     columns = {}
     for field in fields(Observation):
         column = getattr(seen, field.name)
         filling = column[:, -1:].expand(-1, more, *column.shape[2:])
-        if field.name in ("weight", "pulse_weight", "count", "efficiency", "leading"):
+        if field.name in ("weight", "pulse_weight", "count", "efficiency", "later", "leading"):
             filling = torch.zeros_like(filling)
         columns[field.name] = torch.cat([column, filling], 1)
     assert of_pulse < set(columns)
@@ -98,9 +108,8 @@ def test_company_and_order_change_nothing(
 
 @every_hypothesis
 def test_in_single_precision_company_changes_not_a_bit(
-    detector: Detector, observed: Observed, sources: Sources, hypothesis: Hypothesis
+    single: Likelihood, observed: Observed, sources: Sources, hypothesis: Hypothesis
 ) -> None:
-    single = Likelihood(LightModel(detector), model_error=0.3).float()
     seen = observed.observation.to(torch.device("cpu"), torch.float32)
     jobs = torch.arange(len(sources)).repeat_interleave(9)
     together = single.curvature(hypothesis, sources.take(jobs), seen.take(jobs), JITTER_NS)
@@ -112,9 +121,8 @@ def test_in_single_precision_company_changes_not_a_bit(
 
 
 def test_single_precision_agrees_with_double(
-    detector: Detector, likelihood: Likelihood, observed: Observed, sources: Sources
+    single: Likelihood, likelihood: Likelihood, observed: Observed, sources: Sources
 ) -> None:
-    single = Likelihood(LightModel(detector), model_error=0.3).float()
     seen = observed.observation.to(torch.device("cpu"), torch.float32)
     short = single.curvature(TRACK, sources, seen, JITTER_NS)
     long = likelihood.curvature(TRACK, sources, observed.observation, JITTER_NS)
@@ -133,10 +141,72 @@ def test_the_true_direction_is_more_likely_than_its_opposite(
     likelihood: Likelihood, observed: Observed, sources: Sources
 ) -> None:
     seen = observed.observation
-    opposite = likelihood.brightened(TRACK, replace(sources, travel=-sources.travel), seen)
-    true = likelihood.brightened(TRACK, sources, seen)
-    difference = likelihood(TRACK, true, seen, 40.0) - likelihood(TRACK, opposite, seen, 40.0)
-    assert difference.median() > 0
+    values = []
+    for start in (sources, replace(sources, travel=-sources.travel)):
+        at = likelihood.brightened(TRACK, timed(likelihood.light, TRACK, start, seen), seen)
+        values.append(likelihood(TRACK, at, seen, JITTER_NS))
+    assert (values[0] - values[1]).median() > 0
+
+
+@pytest.mark.parametrize("count", [1, 7, 400])
+@every_hypothesis
+def test_the_density_of_the_first_photo_electron_is_normalised(
+    detector: Detector, sources: Sources, observed: Observed, hypothesis: Hypothesis, count: int
+) -> None:
+    jitter_ns, points = 5.0, 40_000
+    time = torch.linspace(-500.0, 20_000.0, points, dtype=torch.float64)
+    # One module, 30 m beside the track, hit at each of the times; noise of one photo-electron in all.
+    module = sources.position_m[:1] + 30.0 * tangents(sources.travel[:1])[0]
+    one = torch.ones(1, 1, dtype=torch.float64)
+    seen = Observation(
+        module_m=module[:, None],
+        efficiency=one,
+        count=count * one,
+        weight=0 * one,
+        noise=one,
+        module_of_pulse=torch.zeros(1, 1, dtype=torch.int64),
+        time_ns=0 * one,
+        pulse_weight=one,
+        noise_per_ns=one / (time[-1] - time[0]),
+        later=(count - 1) * one,
+        later_noise=one,
+        leading=one,
+    ).take(torch.zeros(points, dtype=torch.int64))
+    seen = replace(
+        seen, time_ns=time[:, None], later_noise=((time[-1] - time) / (time[-1] - time[0]))[:, None] + 1e-300
+    )
+    start = sources.take(torch.zeros(1, dtype=torch.int64))
+    prior = Likelihood(LightModel(detector), 0.3)(
+        hypothesis, start, replace(seen.take(torch.tensor([0])), pulse_weight=0 * one), jitter_ns
+    )
+    likelihood = Likelihood(LightModel(detector), 0.3, first_only=True)
+    log_density = likelihood(hypothesis, start.take(torch.zeros(points, dtype=torch.int64)), seen, jitter_ns)
+    integral = torch.trapezoid(count * torch.exp(log_density - prior), time)
+    assert integral.item() == pytest.approx(1.0, abs=5e-3)
+
+
+def test_of_modules_with_one_photo_electron_first_pulses_are_all_pulses(
+    detector: Detector, simulated: EventBatch
+) -> None:
+    first = np.zeros(len(simulated.time_ns), bool)
+    first[simulated.pulse_offsets[:-1]] = True
+    dim = replace(
+        simulated,
+        pulse_offsets=np.arange(first.sum() + 1),
+        **{name: getattr(simulated, name)[first] for name in ("time_ns", "auxiliary")},
+        charge_pe=np.ones(first.sum(), np.float32),
+    )
+    values = []
+    for first_only in (False, True):
+        likelihood = Likelihood(LightModel(detector), 0.3, first_only)
+        for group in Observer(detector, 0.0, first_only)(dim):
+            travel = torch.from_numpy(group.centre_m / np.linalg.norm(group.centre_m, axis=1, keepdims=True))
+            zero = torch.zeros(len(travel), dtype=torch.float64)
+            source = Sources(travel, torch.from_numpy(group.centre_m), zero, zero, zero, zero + 500.0)
+            values.append(likelihood(TRACK, source, group.observation, JITTER_NS))
+    half = len(values) // 2
+    assert half
+    torch.testing.assert_close(torch.cat(values[:half]), torch.cat(values[half:]), rtol=1e-12, atol=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
