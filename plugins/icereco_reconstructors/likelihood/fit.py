@@ -64,8 +64,7 @@ class LikelihoodFit:
         ]
         with ThreadPoolExecutor(self._workers) as pool:
             parts = list(pool.map(lambda piece: self._part(*piece), work))
-        times = batch.dom_count if self._first_only else batch.pulse_count
-        return reconstruction(batch, self._detector, self._hypotheses, parts, times)
+        return self._result(batch, parts)
 
     def profile(self, batch: EventBatch) -> DirectionProfile:
         """Return log L of one event as a function of the direction alone; see `icereco.protocols.Scannable`."""
@@ -74,10 +73,12 @@ class LikelihoodFit:
         seen, centre = self._placed(observed, row)
         searched = self._searched(seen, centre, first_directions(batch, self._options.seed_count))
         solved = _solved(searched)
-        fitted = reconstruction(
-            batch, self._detector, self._hypotheses, [(row, observed.reference_ns, solved)]
-        )
+        fitted = self._result(batch, [(row, observed.reference_ns, solved)])
         return DirectionProfile(self._likelihood, seen, centre, searched, solved, fitted)
+
+    def _result(self, batch: EventBatch, parts: Sequence[Part]) -> Reconstruction:
+        times = batch.dom_count if self._first_only else batch.pulse_count
+        return reconstruction(batch, self._detector, self._hypotheses, parts, times)
 
     def _part(
         self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
