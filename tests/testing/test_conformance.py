@@ -12,9 +12,12 @@ from icereco.testing.conformance.samples import detector, event_table
 
 SETTINGS = {
     ("simulator", "ice-telescope"): [{"primaries_per_block": 64}],
-    ("reconstructor", "likelihood"): [{}, {"form": "first", "hypothesis": "track"}],
+    ("reconstructor", "likelihood"): [
+        {"seed_count": 6, "hops": 0},
+        {"seed_count": 6, "hops": 0, "form": "first", "hypothesis": "track"},
+    ],
 }
-"""Options to check a component with, where those by default do not say it all."""
+"""Options to check a component with, where those by default do not say it all, or take long."""
 
 
 def write_own(folder):

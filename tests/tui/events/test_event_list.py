@@ -136,7 +136,8 @@ def test_a_data_set_chosen_by_name_is_shown_in_its_detector(tmp_path, file, monk
     play(EventScreen(runs=tmp_path / "runs"), act)
 
 
-def test_without_data_the_screen_offers_files_to_open(tmp_path, file, detector):
+def test_without_data_the_screen_offers_files_to_open(tmp_path, file, detector, monkeypatch):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))  # without simulated events of other tests
     screen = EventScreen(detector=detector, runs=tmp_path / "runs")
 
     async def act(pilot, screen):
