@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_WITHOUT_MODEL = "likelihood"
+"""The method where nothing has been trained and nothing is named: more accurate than a trained model, and slower."""
+
 
 @click.command("reconstruct")
 @click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
 @click.option(
-    "--run", metavar="RUN", help="Name or folder of a training run  [default: the newest finished one]."
-)
+    "--run", metavar="RUN",
+    help="Name or folder of a training run  [default: the newest finished one; without any run, --method likelihood].",
+)  # fmt: skip
 @click.option(
     "--model", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint file instead."
 )
@@ -51,7 +55,7 @@ __all__ = ["command"]
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"With --method: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
+    help=f"With a method without training: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
 )
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="OUT|METHOD.OPTION=VALUE",
@@ -94,6 +98,9 @@ def command(
     Reads every format that `icereco plugins --kind reader` lists: icereco's own, Kaggle's, GraphNeT's, Prometheus',
     IceTray's, KM3NeT's.
 
+    Where no model has been trained, each event is fitted by the method `likelihood`, which needs no training; for
+    other detectors than IceCube see --detector.
+
     \b
     icereco reconstruct events.parquet
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
@@ -105,6 +112,8 @@ def command(
     from icereco.reconstruction.outputs import default_output, require_safe
 
     data = after_prefaces([_read_with(find(file), reader) for file in files])
+    untrained = run is None and model is None and method is None and _nothing_trained()
+    method = _WITHOUT_MODEL if untrained else method
     paths = [data_set.path for data_set in data]
     given, options = _output_and_options(outputs, method)
     output = given or default_output(Path(data[0].name or paths[0]), form)
@@ -115,6 +124,8 @@ def command(
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds)
     for data_set in data:
         data_set.require_detector(chosen.detector)
+    if untrained:
+        used += ", as no model has been trained here"
     if not as_json:
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
     if skip_bad:
@@ -198,6 +209,12 @@ def _choose(
     if model is not None:
         return f"checkpoint {model}", model_method(model)
     return _choose_run(run)
+
+
+def _nothing_trained() -> bool:
+    from icereco.runs.folder import list_runs, runs_dir
+
+    return not list_runs(runs_dir())
 
 
 def _choose_run(run: str | None) -> tuple[str, "Method"]:

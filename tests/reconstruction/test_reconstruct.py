@@ -203,6 +203,17 @@ def test_the_newest_finished_run_is_taken_and_named(folder_with_run, checkpoint)
     assert max(map(len, table.stdout.split("angular error in degrees")[0].splitlines())) <= 80
 
 
+def test_where_nothing_was_trained_events_are_fitted(tmp_path):
+    written(tmp_path / "events.parquet", [30, 1])
+    done = icereco("reconstruct", "events.parquet", "-o", "likelihood.hops=0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "method likelihood, hops=0, as no model has been trained here" in done.stderr
+    assert provenance_of(tmp_path / "events.reco.parquet")["method"] == "likelihood"
+    with_card = icereco("reconstruct", "events.parquet", "--detector", "icecube86-plain", cwd=tmp_path)
+    assert with_card.returncode == 2
+    assert "icecube86-plain" in with_card.stderr
+
+
 def test_a_run_or_a_checkpoint_can_be_named(folder_with_run, checkpoint, invoke):
     by_run = icereco(
         "reconstruct", "events.parquet", "--run", "older", "-o", "a.out", "--json", cwd=folder_with_run

@@ -69,7 +69,6 @@ def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, sp
     ("args", "words"),
     [
         (["gone.parquet"], "no such file"),
-        (["events.parquet"], "icereco train"),
         (["events.parquet", "--run", "unknown"], "no run"),
         (["events.parquet", "--model", "gone.safetensors"], "gone.safetensors"),
         (["events.parquet", "--model", "events.parquet"], "not a checkpoint"),
