@@ -3,8 +3,10 @@
 import os
 
 import click
+from click.shell_completion import add_completion_class
 
 from icereco import __version__
+from icereco.cli.bash import BashWithAssignments
 from icereco.cli.echo import write_what_can_be_encoded
 from icereco.cli.group import LazyGroup
 from icereco.system import log
@@ -31,6 +33,8 @@ COMMANDS = {
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),
 }
 """Name of a command: its module, which has the click command as `command`, and its line in the help."""
+
+add_completion_class(BashWithAssignments)
 
 
 @click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

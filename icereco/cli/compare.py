@@ -12,6 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
@@ -28,11 +29,14 @@ logger = get_logger(__name__)
 
 
 @click.command("compare")
-@click.argument("names", nargs=-1, required=True, metavar="RUN|FILE...")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="RUN|FILE...", shell_complete=completion.runs_or_files
+)
 @click.option(
     "--data",
     metavar="NAME|PATH",
     help="Events with truth to reconstruct with each run  [default: what each run validated on].",
+    shell_complete=completion.data,
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.detector.cards import Card, find_card
@@ -46,7 +47,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name", metavar="NAME|FOLDER")
+@click.argument("name", metavar="NAME|FOLDER", shell_complete=completion.detectors)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def show(name: str, as_json: bool) -> None:
     """Draw the detector NAME from above and from the side, with its medium and sources."""

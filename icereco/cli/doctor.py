@@ -9,6 +9,7 @@ import click
 from rich.markup import escape
 from rich.padding import Padding
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
@@ -25,7 +26,7 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 
 
 @click.command("doctor")
-@click.argument("data", nargs=-1, required=True, metavar="DATA...")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...", shell_complete=completion.data)
 @click.option(
     "--events", type=click.IntRange(min=1), default=20_000, show_default=True, help="Events to look at."
 )
@@ -33,11 +34,18 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
     "--detector",
     metavar="NAME",
     help=f"Detector that the events should be of  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
-@click.option("--reader", metavar="NAME", help="Read with this reader  [default: detected automatically].")
+@click.option(
+    "--reader",
+    metavar="NAME",
+    help="Read with this reader  [default: detected automatically].",
+    shell_complete=completion.readers,
+)
 @click.option(
     "--profile", "profile_name", default="hierarchical", show_default=True, metavar="NAME|FILE",
     help="Profile of the model whose training speed is compared with that of reading.",
+    shell_complete=completion.profiles,
 )  # fmt: skip
 @click.option(
     "--no-speed", is_flag=True, help="Leave out the measurement of speed, which takes some seconds."

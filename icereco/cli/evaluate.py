@@ -9,6 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
@@ -26,7 +27,7 @@ _MOST_IN_FULL = 2
 
 
 @click.command("evaluate")
-@click.argument("what", metavar="OUT|RUN")
+@click.argument("what", metavar="OUT|RUN", shell_complete=completion.runs_or_files)
 @click.option(
     "--bound", is_flag=True,
     help="Compare with the smallest error that the light of each event allows: the Cramér-Rao bound, which needs the events "

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from icereco.errors import INTERRUPTED, IcerecoError, did_you_mean
 from icereco.system.log import get_logger
@@ -50,10 +51,20 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or name the nearest."""
-        if args and not args[0].startswith("-") and args[0] not in self.lazy_commands:
+        unknown = args and not args[0].startswith("-") and args[0] not in self.lazy_commands
+        if unknown and not ctx.resilient_parsing:  # the shell that completes a line wants no error
             near = did_you_mean(args[0], self.lazy_commands)
             raise click.UsageError(f"no command is called {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands and options, from the table alone, too."""
+        names = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in self.lazy_commands.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and report what went wrong in one message."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
@@ -32,9 +33,12 @@ __all__ = ["command"]
 
 
 @click.command("reconstruct")
-@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completion.data)
 @click.option(
-    "--run", metavar="RUN", help="Name or folder of a training run  [default: the newest finished one]."
+    "--run",
+    metavar="RUN",
+    help="Name or folder of a training run  [default: the newest finished one].",
+    shell_complete=completion.runs_or_files,
 )
 @click.option(
     "--model", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint file instead."
@@ -42,21 +46,25 @@ __all__ = ["command"]
 @click.option(
     "--method", metavar="METHOD",
     help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option.",
+    shell_complete=completion.methods,
 )  # fmt: skip
 @click.option(
     "--seed", "seeds", multiple=True, metavar="SEED",
     help="With a method that takes seeds: start from what SEED gives for the same events. A method without training, a run, "
     "a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
+    shell_complete=completion.seeds,
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
     help=f"With --method: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="OUT|METHOD.OPTION=VALUE",
     help="The file to write  [default: <first file>.reco.parquet in the current folder]. If it begins with the name given "
     "with --method, such as linefit.weight_by_charge=true: an option of the method; may be repeated.",
+    shell_complete=completion.output_or_method_options,
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["parquet", "kaggle", "i3"]), default="parquet", show_default=True,
@@ -69,6 +77,7 @@ __all__ = ["command"]
     "--reader", metavar="READER",
     help="What reads the files, such as prometheus or prometheus:direction=travel  "
     "[default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )  # fmt: skip
 @click.option(
     "--skip-bad", is_flag=True,

@@ -11,6 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.system.log import get_logger
@@ -27,7 +28,7 @@ logger = get_logger(__name__)
 
 
 @click.command("sweep")
-@click.argument("profile")
+@click.argument("profile", shell_complete=completion.profiles)
 @click.option(
     "-o",
     "overrides",
@@ -35,11 +36,16 @@ logger = get_logger(__name__)
     required=True,
     metavar="ROLE.KEY=[VALUE,…]",
     help="Values to try; with one value and no brackets the same for all. May be repeated.",
+    shell_complete=completion.overrides,
 )
 @click.option(
-    "--data", multiple=True, metavar="NAME|PATH[=WEIGHT]", help="As for icereco train  [default: simulated]."
+    "--data",
+    multiple=True,
+    metavar="NAME|PATH[=WEIGHT]",
+    help="As for icereco train  [default: simulated].",
+    shell_complete=completion.data,
 )
-@click.option("--reader", metavar="READER", help="As for icereco train.")
+@click.option("--reader", metavar="READER", help="As for icereco train.", shell_complete=completion.readers)
 @click.option("--skip-bad", is_flag=True, help="As for icereco train.")
 @click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at once.")

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import INTERRUPTED, IcerecoError
@@ -42,6 +43,7 @@ logger = get_logger(__name__)
     show_default=True,
     metavar="NAME|FILE",
     help="What to train and how; list them with: icereco profiles.",
+    shell_complete=completion.profiles,
 )
 @click.option(
     "--data",
@@ -49,12 +51,14 @@ logger = get_logger(__name__)
     metavar="NAME|PATH[=WEIGHT]",
     help="Events with truth: a data set by name (icereco data) or a path; may be repeated, with a weight: how often an epoch sees each event  "
     "[default: simulate what the profile asks for, once].",
+    shell_complete=completion.data,
 )
 @click.option(
     "--reader",
     metavar="READER",
     help="What reads --data, such as graphnet-sqlite or graphnet-sqlite:pulse_map=NAME  "
     "[default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )
 @click.option(
     "--skip-bad",
@@ -67,6 +71,7 @@ logger = get_logger(__name__)
     multiple=True,
     metavar="ROLE.KEY=VALUE",
     help="Change a value of the profile, such as -o train.epochs=2; may be repeated.",
+    shell_complete=completion.overrides,
 )
 @click.option("--name", metavar="NAME", help="Name of the run  [default: profile-data-version-words].")
 @click.option(
@@ -76,7 +81,13 @@ logger = get_logger(__name__)
     show_default="runs",
     help="Folder of the runs.",
 )
-@click.option("--resume", "resumed", metavar="RUN", help="Continue a run that was stopped.")
+@click.option(
+    "--resume",
+    "resumed",
+    metavar="RUN",
+    help="Continue a run that was stopped.",
+    shell_complete=completion.runs,
+)
 @click.option(
     "--wandb",
     "tracking",

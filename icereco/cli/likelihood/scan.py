@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import stage_progress
@@ -30,7 +31,7 @@ _SUFFIXES = (".fits", ".json", ".png", ".svg")
 
 
 @click.command("scan")
-@click.argument("file", metavar="NAME|FILE")
+@click.argument("file", metavar="NAME|FILE", shell_complete=completion.data)
 @click.argument("event", type=int)
 @click.option(
     "-o", "--output", "outputs", type=click.Path(path_type=Path), multiple=True, metavar="OUT",
@@ -47,11 +48,13 @@ _SUFFIXES = (".fits", ".json", ".png", ".svg")
 @click.option(
     "--method", default="likelihood", show_default=True, metavar="METHOD",
     help="A method with a likelihood, or likelihood:model_error=0.2 with an option.",
+    shell_complete=completion.methods,
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
