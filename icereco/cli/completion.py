@@ -163,12 +163,9 @@ def _simulator_options(context: click.Context, typed: str) -> Iterator[str]:
 
 
 def _devices(_: click.Context, __: str) -> list[str]:
-    return ["auto", "cpu", *sorted({*_nvidia(), "cuda", "mps"})]
-
-
-def _nvidia() -> list[str]:
     """CUDA's devices, as far as they are known without torch."""
-    return [f"cuda:{index}" for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
+    gpus = [f"cuda:{index}" for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
+    return ["cpu", "cuda", *gpus]
 
 
 profiles = _completer(_profiles, files=True)

@@ -11,6 +11,7 @@ import click
 from rich.markup import escape
 
 from icereco.cli import completion
+from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
@@ -83,6 +84,8 @@ __all__ = ["command"]
     "--skip-bad", is_flag=True,
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
 )  # fmt: skip
+@device_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     files: tuple[str, ...],
@@ -96,6 +99,8 @@ def command(
     part: "Part | None",
     reader: str | None,
     skip_bad: bool,
+    device: str | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
@@ -119,9 +124,10 @@ def command(
     output = given or default_output(Path(data[0].name or paths[0]), form)
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
-    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options)
+    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options, device)
     if seeds:
-        used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds)
+        used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
+    computing_with(threads)
     for data_set in data:
         data_set.require_detector(chosen.detector)
     if not as_json:
@@ -164,10 +170,10 @@ def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path 
     return (Path(outputs[0]) if outputs else None), options
 
 
-def _seeded(method: "Method", seeds: Sequence[str]) -> "Method":
+def _seeded(method: "Method", seeds: Sequence[str], device: str | None) -> "Method":
     from icereco.reconstruction.seeding import seeded
 
-    return seeded(method, seeds)
+    return seeded(method, seeds, device)
 
 
 def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
@@ -187,6 +193,7 @@ def _choose(
     method: str | None,
     detector: str | None,
     method_options: Mapping[str, str],
+    device: str | None,
 ) -> tuple[str, "Method"]:
     """What is used, in words, and the method itself."""
     chosen = [
@@ -202,20 +209,20 @@ def _choose(
 
     if method is not None:
         options = "".join(f", {key}={value}" for key, value in method_options.items())
-        used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options)
+        used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options, device)
         return f"method {method}{options}", used
     if model is not None:
-        return f"checkpoint {model}", model_method(model)
-    return _choose_run(run)
+        return f"checkpoint {model}", model_method(model, device)
+    return _choose_run(run, device)
 
 
-def _choose_run(run: str | None) -> tuple[str, "Method"]:
+def _choose_run(run: str | None, device: str | None) -> tuple[str, "Method"]:
     from icereco.reconstruction.models import run_method
     from icereco.runs.folder import newest_finished, resolve, runs_dir
 
     folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
     newest = ", the newest finished one" if run is None else ""
-    return f"run {folder.name}{newest}", run_method(folder)
+    return f"run {folder.name}{newest}", run_method(folder, device)
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":

@@ -1,5 +1,6 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,14 +18,19 @@ from rich.progress import (
 )
 
 from icereco.cli import completion
+from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
+from icereco.system.devices import find_device
 from icereco.system.log import get_logger
+from icereco.system.processors import available_processors, use_threads
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
+    import torch
+
     from icereco.profiles import Profile
     from icereco.training.data_choice import DataChoice
     from icereco.training.session import Session
@@ -96,6 +102,8 @@ logger = get_logger(__name__)
 )
 @click.option("--wandb-project", metavar="NAME", help="Project of Weights & Biases  [default: icereco].")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag in Weights & Biases; may be repeated.")
+@device_option
+@threads_option
 def command(
     profile_name: str,
     data: tuple[str, ...],
@@ -108,6 +116,8 @@ def command(
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
+    device: str | None,
+    threads: int | None,
 ) -> None:
     """Train a model.
 
@@ -128,14 +138,24 @@ def command(
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
+    device_used = find_device(device)
     recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
     mode, project = recorded or (choose_mode(tracking), PROJECT)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
-        _resume(resumed, runs_dir, progress)
+        _resume(resolve(resumed, runs_dir), progress, device_used)
         if resumed
-        else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), runs_dir, name, progress)
+        else _begin(
+            profile_name,
+            overrides,
+            chosen_data(data, reader, skip_bad),
+            runs_dir,
+            name,
+            progress,
+            device_used,
+        )
     )
+    use_threads(threads or _threads_of(resumed, runs_dir))
     with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
@@ -165,6 +185,7 @@ def _begin(
     root: Path,
     name: str | None,
     progress: Progress,
+    device: "torch.device",
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.runs.names import default_name
@@ -177,15 +198,22 @@ def _begin(
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, chosen, run, _stages(progress))
+    return begin(profile, chosen, run, _stages(progress), device)
 
 
-def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManager[Session]":
+def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "AbstractContextManager[Session]":
     from icereco.training.session import resume
 
-    run = resolve(name, root)
     logger.info("continuing %s", run.path)
-    return resume(run, _stages(progress))
+    return resume(run, _stages(progress), device)
+
+
+def _threads_of(resumed: str | None, root: Path) -> int | None:
+    """The threads that a run began with: with others, sums have other roundings."""
+    if resumed is None or os.environ.get("OMP_NUM_THREADS"):
+        return None
+    threads = resolve(resumed, root).provenance().get("threads")
+    return min(threads, available_processors()) if isinstance(threads, int) and threads > 0 else None
 
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:

@@ -205,7 +205,17 @@ def parameters(command, path=()):
             yield from parameters(command.get_command(context, name), (*path, name))
 
 
-NAMED = ("--profile", "--data", "--reader", "--detector", "--method", "--resume", "--run", "--simulator")
+NAMED = (
+    "--profile",
+    "--data",
+    "--reader",
+    "--detector",
+    "--method",
+    "--resume",
+    "--run",
+    "--simulator",
+    "--device",
+)
 
 
 @pytest.mark.parametrize("option", NAMED)
