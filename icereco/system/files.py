@@ -15,6 +15,7 @@ from icereco.system.locks import NoLocksError, take
 __all__ = ["clear_left_over", "explaining", "is_there", "replacing", "sync", "write_text"]
 
 _PATTERN = frozenset("*?[")
+_RENAMES_OPEN_FILES = os.name != "nt"
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _ABANDONED_SECONDS = 86_400.0
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
@@ -128,8 +129,8 @@ def _create(path: Path) -> tuple[Path, int, int]:
 
 @contextmanager
 def _held(descriptor: int) -> Iterator[None]:
-    """Keep a file open, and so locked; Windows, which has no such locks, renames no open file."""
-    if os.name == "nt":
+    """Keep a file open, and so locked, where a file that is open can be renamed."""
+    if not _RENAMES_OPEN_FILES:
         os.close(descriptor)
         yield
         return
@@ -150,7 +151,9 @@ def _put_in_place(temporary: Path, path: Path, mode: int, *, durable: bool) -> N
 
 
 def _is_left_over(path: Path) -> bool:
-    """Whether nobody holds the lock of a temporary file; without locks, whether it has not changed for a day."""
+    """Whether nobody holds the lock of a temporary file; where it cannot be held, whether it has not changed for a day."""
+    if not _RENAMES_OPEN_FILES:
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
     descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT)
     try:
         return take(descriptor, wait=False)

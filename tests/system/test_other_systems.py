@@ -5,6 +5,7 @@ import pkgutil
 import resource
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 import icereco
 from icereco.cli import main
+from icereco.plugins.discovery import registry
 from icereco.system.open_files import allow_many_open_files
 from icereco.testing.random_events import random_events
 
@@ -50,15 +52,67 @@ def events(tmp_path) -> Path:
     return tmp_path / "events.parquet"
 
 
+PLUGINS = sorted({declared.plugin.entry for declared in registry().declarations})
+
+
+def modules_of(package):
+    return [
+        package.__name__,
+        *(one.name for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")),
+    ]
+
+
 def test_every_module_can_be_imported_where_unix_modules_are_missing(tmp_path):
-    modules = [module.name for module in pkgutil.walk_packages(icereco.__path__, "icereco.")]
-    assert len(modules) > 100
+    shipped = [import_module(f"icereco_{name}") for name in PLUGINS]
+    modules = [name for package in (icereco, *shipped) for name in modules_of(package)]
+    assert len(modules) > 200
+    assert {name.partition(".")[0] for name in modules} == {
+        "icereco",
+        *(f"icereco_{name}" for name in PLUGINS),
+    }
     done = run(
         "-c",
         WITHOUT_UNIX,
         *(name for name in modules if not name.endswith("__main__")),
         folder=tmp_path,
         **os.environ,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+COMMAND_WITHOUT_UNIX = """
+import sys
+UNIX = ("fcntl", "resource", "pwd", "grp", "termios", "tty")
+for name in UNIX:
+    sys.modules.pop(name, None)
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in UNIX:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Refuse())
+from icereco.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("data", "show", "events.parquet"),
+        ("data", "add", "mine", "events.parquet"),
+        ("reconstruct", "events.parquet", "--method", "linefit"),
+        ("runs",),
+        ("train", "--profile", "quick", "--data", "events.parquet", "--threads", "1", "-o", "train.epochs=1"),
+    ],
+    ids=lambda words: words[0] + words[1] if len(words) > 1 else words[0],
+)
+def test_commands_work_where_unix_modules_are_missing(tmp_path, events, command):
+    done = run(
+        "-c",
+        COMMAND_WITHOUT_UNIX,
+        *command,
+        folder=tmp_path,
+        **{**os.environ, "ICERECO_CONFIG": str(tmp_path / "config"), "WANDB_MODE": "disabled"},
     )
     assert done.returncode == 0, done.stderr
 
