@@ -90,7 +90,24 @@ def _what_file_is(file: Path) -> str:
         return "an SQLite database, in whose tables no reader finds pulses"
     if is_root(magic):
         return "a ROOT file, in which no reader finds events"
-    return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
+    return "the file is empty" if not magic else _foreign(file, magic)
+
+
+def _foreign(file: Path, magic: bytes) -> str:
+    """What a file is that other programs of the field write, and the way from there."""
+    if magic[:8] == b"\x89HDF\r\n\x1a\n":
+        return (
+            "an HDF5 file, as km3pipe, OrcaSong and IceTray write it, which no reader reads; give the files that it was "
+            "made from (.root, .i3), or write its events as icereco.SCHEMA"
+        )
+    if magic.startswith(b"start_run:"):
+        return (
+            "simulated light in KM3NeT's .evt format, before the response of the detector; make offline files (.root) of it "
+            "with KM3NeT's Jpp"
+        )
+    if file.suffix in (".detx", ".datx"):
+        return f"a detector of KM3NeT, not events; make a card of it: icereco detectors import {file.name} -o FOLDER"
+    return "neither a parquet nor an Arrow file"
 
 
 def _columns(schema: pa.Schema) -> str:
