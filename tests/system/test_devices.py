@@ -1,7 +1,10 @@
 """Devices are found by name, and one that is not there is refused with those that are."""
 
 import json
+import re
+from pathlib import Path
 
+import click
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -101,6 +104,22 @@ def test_an_option_of_a_method_and_that_of_the_command_name_devices_alike(gpus, 
     assert "this machine has: cpu" in CliRunner().invoke(main, words).output
     with pytest.raises(IcerecoError, match="this machine has: cpu"):
         load_model("likelihood", device="cuda")
+
+
+def commands_with(option, command=main, path=()):
+    if any(option in parameter.opts for parameter in command.params):
+        yield " ".join(path)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            yield from commands_with(option, command.get_command(click.Context(command), name), (*path, name))
+
+
+def test_the_page_about_machines_names_every_command_that_computes():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "machines.md").read_text(encoding="utf-8")
+    threads = set(commands_with("--threads"))
+    assert threads - {"evaluate"} == set(commands_with("--device"))
+    for name in threads:
+        assert re.search(rf"`(icereco )?{name}[` ]", page), name
 
 
 @pytest.fixture
