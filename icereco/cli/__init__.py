@@ -7,7 +7,7 @@ from click.shell_completion import add_completion_class
 
 from icereco import __version__
 from icereco.cli.bash import BashWithAssignments
-from icereco.cli.echo import write_what_can_be_encoded
+from icereco.cli.echo import open_missing_streams, write_what_can_be_encoded
 from icereco.cli.group import LazyGroup
 from icereco.system import log
 from icereco.system.open_files import allow_many_open_files
@@ -43,6 +43,7 @@ add_completion_class(BashWithAssignments)
 @click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")
 def main(no_plugins: bool, verbose: bool) -> None:
     """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
+    open_missing_streams()
     write_what_can_be_encoded()
     allow_many_open_files()
     log.configure(verbose=verbose)

@@ -23,6 +23,7 @@ from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
+from icereco.system.batch_tasks import batch_task
 from icereco.system.devices import find_device
 from icereco.system.log import get_logger
 from icereco.system.processors import available_processors, use_threads
@@ -191,6 +192,7 @@ def _begin(
     from icereco.runs.names import default_name
     from icereco.training.data_choice import declared_detector, described, require_readable
 
+    _require_one_task(name)
     profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
     require_readable(chosen, profile.detector)
     name = name or default_name(root, profile.name, described(chosen))
@@ -206,6 +208,18 @@ def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "Abst
 
     logger.info("continuing %s", run.path)
     return resume(run, _stages(progress), device)
+
+
+def _require_one_task(name: str | None) -> None:
+    """A training is one process: further tasks of the same command would train the same again, unless they have other names."""
+    task = batch_task()
+    if task.tasks == 1:
+        return
+    what = f"{task.tasks} tasks of this command run side by side, and each is a training of its own"
+    advice = "start one task (srun --ntasks=1, without torchrun), or give each another --name"
+    if name is None and task.rank > 0:
+        raise IcerecoError(f"{what}; {advice}")
+    logger.warning("%s: %s", what, advice)
 
 
 def _threads_of(resumed: str | None, root: Path) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from icereco.errors import IcerecoError
 from icereco.system.locks import NoLocksError, take
 
-__all__ = ["clear_left_over", "explaining", "is_there", "replacing", "sync", "write_text"]
+__all__ = ["clear_left_over", "explaining", "is_there", "replacing", "require_name", "sync", "write_text"]
 
 _PATTERN = frozenset("*?[")
 _RENAMES_OPEN_FILES = os.name != "nt"
@@ -72,6 +72,21 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 def is_there(path: Path) -> bool:
     """Return whether there is such a file or folder, or one that a pattern such as `level2/*.i3.zst` names."""
     return path.exists() or bool(_PATTERN & set(path.name) and any(path.parent.glob(path.name)))
+
+
+def require_name(path: Path) -> None:
+    """Check that the name of a file is UTF-8, as Arrow and SQLite open no other.
+
+    Raises:
+        IcerecoError: it is of another encoding.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise IcerecoError(
+            f"{shown}: this name is not UTF-8, and files of such names cannot be opened; rename it"
+        ) from None
 
 
 def sync(path: Path) -> None:

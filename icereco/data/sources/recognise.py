@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.system.files import is_there
+from icereco.system.files import is_there, require_name
+from icereco.tables.mapped import open_mapped
 
 __all__ = ["first_line", "is_root", "not_recognised", "recognises", "require_exists"]
 
@@ -39,8 +40,9 @@ def require_exists(path: Path) -> None:
     """Check that there is such a file or folder (`icereco.system.files.is_there`).
 
     Raises:
-        IcerecoError: there is none (with the nearest name), or it is a pipe or a device, which would be waited for.
+        IcerecoError: there is none (with the nearest name), its name is not UTF-8, or it is a pipe or a device, which would be waited for.
     """
+    require_name(path)
     if is_there(path) and (path.is_file() or path.is_dir() or not path.exists()):
         return
     if path.exists():
@@ -82,7 +84,7 @@ def _what_file_is(file: Path) -> str:
         if magic[:4] == b"PAR1":
             return _columns(pq.read_schema(file))
         if magic[:6] == b"ARROW1":
-            with pa.memory_map(str(file)) as source:
+            with open_mapped(file) as source:
                 return _columns(pa.ipc.open_file(source).schema)
     except Exception as error:  # Arrow names damage in many ways
         return f"truncated or damaged, it cannot be opened ({first_line(error)}); copy or make it again"
