@@ -1,8 +1,10 @@
 """A click group that knows its commands by name, and turns errors into one message and an exit code."""
 
+import errno
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -100,7 +102,16 @@ def _comes_of_interruption(error: BaseException | None) -> bool:
     return error is not None
 
 
+def _in_a_folder() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except OSError:
+        return False
+
+
 def _describe(error: OSError) -> str:
     reason = (error.strerror or str(error)).lower()
+    if error.errno == errno.ENOENT and error.filename is None and not _in_a_folder():
+        return "the working folder is gone; change to another"
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
     return f"{' -> '.join(files)}: {reason}" if files else reason

@@ -156,7 +156,7 @@ def command(
             device_used,
         )
     )
-    use_threads(threads or _threads_of(resumed, runs_dir))
+    _use_threads(threads or _threads_of(resumed, runs_dir))
     with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
@@ -208,6 +208,17 @@ def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "Abst
 
     logger.info("continuing %s", run.path)
     return resume(run, _stages(progress), device)
+
+
+def _use_threads(count: int | None) -> None:
+    used, available = use_threads(count), available_processors()
+    if count is None and used < available and not os.environ.get("OMP_NUM_THREADS"):
+        logger.info(
+            "computing with %d of %d processors, as the others are busy; --threads %d takes them all",
+            used,
+            available,
+            available,
+        )
 
 
 def _require_one_task(name: str | None) -> None:

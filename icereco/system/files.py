@@ -134,11 +134,16 @@ def _create(path: Path) -> tuple[Path, int, int]:
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666)
-        with suppress(NoLocksError):
-            take(descriptor, wait=False)
-        with suppress(OSError):  # another writer took it for left over before it was locked
-            if os.path.samestat(os.fstat(descriptor), temporary.stat()):
-                return temporary, descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode)
+        try:
+            with suppress(NoLocksError):
+                take(descriptor, wait=False)
+            with suppress(OSError):  # another writer took it for left over before it was locked
+                if os.path.samestat(os.fstat(descriptor), temporary.stat()):
+                    return temporary, descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode)
+        except BaseException:  # interrupted
+            os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+            raise
         os.close(descriptor)
 
 

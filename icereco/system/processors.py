@@ -8,11 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from icereco.system.log import get_logger
-
 __all__ = ["available_processors", "free_processors", "use_threads"]
-
-logger = get_logger(__name__)
 
 _ROOT = Path("/")
 _LOOK_SECONDS = 0.2
@@ -56,15 +52,7 @@ def use_threads(count: int | None = None) -> int:
 
     if count is None and os.environ.get("OMP_NUM_THREADS"):
         return torch.get_num_threads()
-    available = available_processors()
     torch.set_num_threads(count or free_processors())
-    if count is None and torch.get_num_threads() < available:
-        logger.info(
-            "computing with %d of %d processors, as the others are busy; --threads %d takes them all",
-            torch.get_num_threads(),
-            available,
-            available,
-        )
     return torch.get_num_threads()
 
 

@@ -142,3 +142,21 @@ def test_a_run_says_where_and_with_how_many_threads_it_was_trained(tmp_path, eve
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("threads_restored")
+def test_a_training_says_that_it_leaves_busy_processors_out_and_resumes_with_as_many(
+    tmp_path, events, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("icereco.system.processors.free_processors", lambda: 1)
+    monkeypatch.setattr("icereco.cli.train.available_processors", lambda: 2)
+    small = ["-o", "train.epochs=1", "-o", "train.validation_events=8", "-o", "aggregator.width=8"]
+    small += ["-o", "aggregator.heads=2", "-o", "encoder.heads=2", "--wandb", "disabled", "--name", "one"]
+    result = CliRunner().invoke(main, ["train", "--profile", "quick", "--data", events, *small])
+    assert result.exit_code == 0, result.output
+    assert "computing with 1 of 2 processors" in " ".join(result.output.split())
+    monkeypatch.setattr("icereco.system.processors.free_processors", lambda: pytest.fail("looked again"))
+    result = CliRunner().invoke(main, ["train", "--resume", "one", "--wandb", "disabled"])
+    assert "has finished" in result.output
+    assert torch.get_num_threads() == 1

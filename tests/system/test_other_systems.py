@@ -24,6 +24,7 @@ from icereco.data.store.prepare import prepare
 from icereco.model import checkpoint
 from icereco.plugins.discovery import registry
 from icereco.system.batch_tasks import batch_task
+from icereco.system.cache import config_dir
 from icereco.system.open_files import allow_many_open_files
 from icereco.tables.mapped import open_mapped
 from icereco.testing.random_events import random_events
@@ -333,3 +334,21 @@ def test_an_output_that_is_no_file_is_refused_at_once(tmp_path, events, monkeypa
     monkeypatch.chdir(tmp_path)
     words = ["reconstruct", str(events), "--method", "linefit", "--format", "kaggle", "-o", output]
     assert "is not a file but a pipe or a device" in " ".join(CliRunner().invoke(main, words).output.split())
+
+
+def test_a_working_folder_that_is_gone_is_called_so(tmp_path, events):
+    program = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); from icereco.cli import main\n"
+        "main(['reconstruct', sys.argv[1], '--method', 'linefit'])"
+    )
+    done = run("-c", program, events, folder=tmp_path, **os.environ)
+    assert done.returncode == 1
+    assert "the working folder is gone" in done.stderr
+
+
+@pytest.mark.parametrize(("standard", "found"), [("relative", "home/.config"), ("/etc/xdg", "/etc/xdg")])
+def test_a_relative_standard_folder_is_ignored_as_the_standard_says(tmp_path, monkeypatch, standard, found):
+    monkeypatch.delenv("ICERECO_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", standard)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    assert config_dir() == tmp_path / found / "icereco"
