@@ -6,9 +6,11 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -38,6 +40,31 @@ def test_package_and_project_have_the_same_version():
     from icereco import __version__
 
     assert PROJECT["project"]["version"] == __version__
+
+
+REQUIREMENTS = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda one: one.name)
+def test_every_dependency_has_a_lowest_version_and_is_installed_as_required(requirement):
+    assert any(one.operator == ">=" for one in requirement.specifier)
+    assert requirement.specifier.contains(version(requirement.name))
+
+
+@pytest.mark.parametrize(
+    ("package", "without"),
+    [
+        ("numpy", "1.26.4"),  # no trapezoid
+        ("pyarrow", "18.1.0"),  # no concat_batches
+        ("pyarrow", "19.0.0"),  # reads no file that newer ones wrote: apache/arrow#45283
+        ("wandb", "0.19.0"),  # takes no Path
+        ("click", "8.1.8"),  # mixes standard output and error in tests
+        ("filelock", "3.29.0"),  # no lock_descriptor
+    ],
+)
+def test_versions_that_lack_what_is_used_are_excluded(package, without):
+    (requirement,) = [one for one in REQUIREMENTS if one.name == package]
+    assert not requirement.specifier.contains(without)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,11 @@
 import os
 
 import click
+from click.shell_completion import add_completion_class
 
 from icereco import __version__
-from icereco.cli.echo import write_what_can_be_encoded
+from icereco.cli.bash import BashWithAssignments
+from icereco.cli.echo import open_missing_streams, write_what_can_be_encoded
 from icereco.cli.group import LazyGroup
 from icereco.system import log
 from icereco.system.open_files import allow_many_open_files
@@ -32,6 +34,8 @@ COMMANDS = {
 }
 """Name of a command: its module, which has the click command as `command`, and its line in the help."""
 
+add_completion_class(BashWithAssignments)
+
 
 @click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="icereco")
@@ -39,6 +43,7 @@ COMMANDS = {
 @click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")
 def main(no_plugins: bool, verbose: bool) -> None:
     """Reconstruct the direction of neutrinos from the light in a neutrino telescope."""
+    open_missing_streams()
     write_what_can_be_encoded()
     allow_many_open_files()
     log.configure(verbose=verbose)

@@ -5,13 +5,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
+from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
@@ -27,15 +29,29 @@ __all__ = ["command"]
 logger = get_logger(__name__)
 
 
+class _Compute(NamedTuple):
+    """Where runs reconstruct, and with how many threads; None as the machine suggests."""
+
+    device: str | None
+    threads: int | None
+
+
 @click.command("compare")
-@click.argument("names", nargs=-1, required=True, metavar="RUN|FILE...")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="RUN|FILE...", shell_complete=completion.runs_or_files
+)
 @click.option(
     "--data",
     metavar="NAME|PATH",
     help="Events with truth to reconstruct with each run  [default: what each run validated on].",
+    shell_complete=completion.data,
 )
+@device_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...], data: str | None, device: str | None, threads: int | None, as_json: bool
+) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
@@ -54,7 +70,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
         raise IcerecoError(
             f"there is nothing to compare {names[0]} with; name another run or file, or linefit"
         )
-    with _reconstructed(names, data) as (first, *others):
+    with _reconstructed(names, data, _Compute(device, threads)) as (first, *others):
         comparisons = [compare(first, other) for other in others]
     if as_json:
         echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
@@ -65,7 +81,9 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[EvaluatedEvents]]":
+def _reconstructed(
+    names: Sequence[str], data: str | None, compute: "_Compute"
+) -> "Iterator[list[EvaluatedEvents]]":
     from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.tables.saved_reconstructions import read_reconstructions
 
@@ -76,7 +94,9 @@ def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Eva
             stored = list(read_reconstructions(files[0]).comparisons) if files else []
             compared.append(name if name in stored else None)
             try:
-                own_file = None if name in stored else _file(name, data, Path(folder) / f"{number}.parquet")
+                own_file = (
+                    None if name in stored else _file(name, data, Path(folder) / f"{number}.parquet", compute)
+                )
             except IcerecoError as error:
                 methods = (
                     f"\n  other methods in the file of {names[0]}: {', '.join(stored)}" if stored else ""
@@ -90,7 +110,7 @@ def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Eva
         ]
 
 
-def _file(name: str, data: str | None, temporary: Path) -> Path:
+def _file(name: str, data: str | None, temporary: Path, compute: "_Compute") -> Path:
     """The reconstructions of a run, or the file itself."""
     if data is None:
         from icereco.cli.evaluate import reconstructions_of
@@ -101,11 +121,11 @@ def _file(name: str, data: str | None, temporary: Path) -> Path:
     from icereco.runs.folder import resolve, runs_dir
 
     run = resolve(name, runs_dir())
-    _reconstruct(run, data, temporary)
+    _reconstruct(run, data, temporary, compute)
     return temporary
 
 
-def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
+def _reconstruct(run: "RunFolder", data: str, output: Path, compute: "_Compute") -> None:
     from icereco.cli.progress import event_progress
     from icereco.data.catalog import find
     from icereco.reconstruction.methods import model_method
@@ -120,11 +140,13 @@ def _reconstruct(run: "RunFolder", data: str, output: Path) -> None:
         raise IcerecoError(
             f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let the training continue"
         )
+    method = model_method(run.best, compute.device)
+    computing_with(compute.threads)
     with (
         open_output(output, "parquet", {"run": run.name}) as opened,
         event_progress(source.count()) as advance,
     ):
-        reconstruct([source], model_method(run.best), opened, advance)
+        reconstruct([source], method, opened, advance)
 
 
 def _print(comparison: "Comparison", console: Console) -> None:

@@ -1,6 +1,7 @@
-"""`icereco detectors`: list the detector cards, and draw one."""
+"""`icereco detectors`: list the detector cards, draw one, and make one of a KM3NeT detector file."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.detector.cards import Card, find_card
@@ -46,7 +48,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name", metavar="NAME|FOLDER")
+@click.argument("name", metavar="NAME|FOLDER", shell_complete=completion.detectors)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def show(name: str, as_json: bool) -> None:
     """Draw the detector NAME from above and from the side, with its medium and sources."""
@@ -54,6 +56,36 @@ def show(name: str, as_json: bool) -> None:
         echo(json.dumps(_document(name), indent=2))
         return
     _print(load_detector(name), find_card(name), Console(highlight=False))
+
+
+@command.command("import")
+@click.argument("file", metavar="FILE.detx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="FOLDER",
+    help="Folder of the card, whose name is that of the detector; it must be new.",
+)
+@click.option(
+    "--like",
+    default="km3net-orca6",
+    show_default=True,
+    metavar="NAME",
+    help="A detector whose water is taken; km3net-arca115 for ARCA.",
+    shell_complete=completion.detectors,
+)
+def import_(file: Path, output: Path, like: str) -> None:
+    """Make a detector card of a KM3NeT detector file (.detx)."""
+    from icereco.detector.detx import read_detx, write_card
+
+    if output.exists() and any(output.iterdir()):
+        raise IcerecoError(f"the folder {output} is not empty; give a new one with -o")
+    modules = read_detx(file)
+    write_card(modules, output.resolve().name, like, file, output)
+    load_detector(output)
+    echo(f"{len(modules.dom_id):,} modules -> {output}\nnext: icereco detectors show {output}")
 
 
 def _table(documents: list[dict[str, Any]]) -> Table:

@@ -9,9 +9,13 @@ import click
 from rich.markup import escape
 from rich.padding import Padding
 
+from icereco.cli import completion
+from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.system.devices import find_device
+from icereco.system.processors import use_threads
 
 if TYPE_CHECKING:
     from icereco.doctor.finding import Finding
@@ -25,7 +29,7 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 
 
 @click.command("doctor")
-@click.argument("data", nargs=-1, required=True, metavar="DATA...")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...", shell_complete=completion.data)
 @click.option(
     "--events", type=click.IntRange(min=1), default=20_000, show_default=True, help="Events to look at."
 )
@@ -33,15 +37,24 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
     "--detector",
     metavar="NAME",
     help=f"Detector that the events should be of  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
-@click.option("--reader", metavar="NAME", help="Read with this reader  [default: detected automatically].")
+@click.option(
+    "--reader",
+    metavar="NAME",
+    help="Read with this reader  [default: detected automatically].",
+    shell_complete=completion.readers,
+)
 @click.option(
     "--profile", "profile_name", default="hierarchical", show_default=True, metavar="NAME|FILE",
     help="Profile of the model whose training speed is compared with that of reading.",
+    shell_complete=completion.profiles,
 )  # fmt: skip
 @click.option(
     "--no-speed", is_flag=True, help="Leave out the measurement of speed, which takes some seconds."
 )
+@device_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
     data: tuple[str, ...],
@@ -50,6 +63,8 @@ def command(
     reader: str | None,
     profile_name: str,
     no_speed: bool,
+    device: str | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Examine data: directions, units, flags, sensors, duplicates, truth, speed.
@@ -64,7 +79,7 @@ def command(
     from icereco.doctor.events import shared_events
 
     samples = [_sample(text, reader, detector, events) for text in data]
-    step = None if no_speed else _step(profile_name)
+    step = None if no_speed else _step(profile_name, device, threads)
     examined = [(sample, _examined(sample, step)) for sample in samples]
     shared = shared_events(samples)
     if as_json:
@@ -93,7 +108,7 @@ def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -
     return examine(sample) + ([check_speed(sample, step)] if step and len(sample) else [])
 
 
-def _step(profile_name: str) -> "Callable[[EventBatch], object]":
+def _step(profile_name: str, device: str | None, threads: int | None) -> "Callable[[EventBatch], object]":
     """One training step of a profile's model, without changing any weight."""
     import torch
 
@@ -103,12 +118,16 @@ def _step(profile_name: str) -> "Callable[[EventBatch], object]":
     from icereco.profiles import load_profile
 
     profile = load_profile(profile_name, [])
-    model = build_model(profile, load_detector(profile.detector), 1)
+    used = find_device(device)
+    use_threads(threads)
+    model = build_model(profile, load_detector(profile.detector), 1).to(used)
 
     def step(batch: "EventBatch") -> None:
-        outputs = model(to_tensors(batch, torch.device("cpu")))
-        anywhere = torch.nn.functional.normalize(torch.ones(len(batch), 3), dim=1)
-        model.loss(outputs, TruthTensors(direction=anywhere)).mean().backward()
+        outputs = model(to_tensors(batch, used))
+        anywhere = torch.nn.functional.normalize(torch.ones(len(batch), 3, device=used), dim=1)
+        loss = model.loss(outputs, TruthTensors(direction=anywhere)).mean()
+        loss.backward()
+        loss.item()  # waits for a GPU
 
     return step
 

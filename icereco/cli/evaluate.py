@@ -9,6 +9,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
+from icereco.cli.compute import threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
@@ -26,14 +28,15 @@ _MOST_IN_FULL = 2
 
 
 @click.command("evaluate")
-@click.argument("what", metavar="OUT|RUN")
+@click.argument("what", metavar="OUT|RUN", shell_complete=completion.runs_or_files)
 @click.option(
     "--bound", is_flag=True,
     help="Compare with the smallest error that the light of each event allows: the Cramér-Rao bound, which needs the events "
     "and a detector whose medium is known.",
 )  # fmt: skip
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(what: str, bound: bool, as_json: bool) -> None:
+def command(what: str, bound: bool, threads: int | None, as_json: bool) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
@@ -43,7 +46,7 @@ def command(what: str, bound: bool, as_json: bool) -> None:
 
     path = reconstructions_of(what)
     evaluation = evaluate(path)
-    compared = compared_with_bound(what, path) if bound else None
+    compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
         echo(json.dumps(document, indent=2, allow_nan=False))

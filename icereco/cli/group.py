@@ -1,11 +1,14 @@
 """A click group that knows its commands by name, and turns errors into one message and an exit code."""
 
+import errno
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from icereco.errors import INTERRUPTED, IcerecoError, did_you_mean
 from icereco.system.log import get_logger
@@ -50,10 +53,20 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or name the nearest."""
-        if args and not args[0].startswith("-") and args[0] not in self.lazy_commands:
+        unknown = args and not args[0].startswith("-") and args[0] not in self.lazy_commands
+        if unknown and not ctx.resilient_parsing:  # the shell that completes a line wants no error
             near = did_you_mean(args[0], self.lazy_commands)
             raise click.UsageError(f"no command is called {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands and options, from the table alone, too."""
+        names = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in self.lazy_commands.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and report what went wrong in one message."""
@@ -89,7 +102,16 @@ def _comes_of_interruption(error: BaseException | None) -> bool:
     return error is not None
 
 
+def _in_a_folder() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except OSError:
+        return False
+
+
 def _describe(error: OSError) -> str:
     reason = (error.strerror or str(error)).lower()
+    if error.errno == errno.ENOENT and error.filename is None and not _in_a_folder():
+        return "the working folder is gone; change to another"
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
     return f"{' -> '.join(files)}: {reason}" if files else reason

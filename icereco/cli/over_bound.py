@@ -10,6 +10,7 @@ from rich.table import Table
 from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.errors import IcerecoError
+from icereco.system.processors import use_threads
 
 if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
@@ -26,12 +27,13 @@ _MOST_WITH_ERROR = 3
 """Methods of which both the error and the error over the bound have room."""
 
 
-def compared_with_bound(what: str, path: Path) -> "OverBound":
+def compared_with_bound(what: str, path: Path, threads: int | None = None) -> "OverBound":
     """Compare a file of reconstructions with the bounds of the events that it was made from.
 
     Args:
         what: as given by the user: the file, or a run.
         path: the file.
+        threads: processors to compute with; by default those that are free.
 
     Raises:
         IcerecoError: the file has no truth, its events cannot be found or are others, or their detector's medium is not known.
@@ -46,6 +48,7 @@ def compared_with_bound(what: str, path: Path) -> "OverBound":
     truth_with_kinds(saved)  # before the events are looked for
     data = _data(what, path)
     detector = load_detector(data[0].detector or DEFAULT_DETECTOR)
+    use_threads(threads)
     with event_progress(len(saved.event_id)) as advance:
         bound = bounds_of_file(saved, _events(saved, data, detector), detector, advance)
     return over_bound(saved, bound)

@@ -5,6 +5,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
@@ -29,8 +30,15 @@ def command(context: click.Context) -> None:
 
 
 @command.command("show")
-@click.argument("name")
-@click.option("-o", "overrides", multiple=True, metavar="ROLE.KEY=VALUE", help="Change a value.")
+@click.argument("name", shell_complete=completion.profiles)
+@click.option(
+    "-o",
+    "overrides",
+    multiple=True,
+    metavar="ROLE.KEY=VALUE",
+    help="Change a value.",
+    shell_complete=completion.overrides,
+)
 def show(name: str, overrides: tuple[str, ...]) -> None:
     """Print the resolved profile NAME (or file): its comment, and each value with its origin."""
     text = load_profile(name, overrides).resolved_toml()
@@ -39,7 +47,7 @@ def show(name: str, overrides: tuple[str, ...]) -> None:
 
 
 @command.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME|FILE]...")
+@click.argument("names", nargs=-1, metavar="[NAME|FILE]...", shell_complete=completion.profiles)
 def check(names: tuple[str, ...]) -> None:
     """Report every problem of profiles at once; without a name, check those that ship with icereco."""
     failures = []

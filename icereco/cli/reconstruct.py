@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
+from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
@@ -35,9 +37,9 @@ _WITHOUT_MODEL = "likelihood"
 
 
 @click.command("reconstruct")
-@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completion.data)
 @click.option(
-    "--run", metavar="RUN",
+    "--run", metavar="RUN", shell_complete=completion.runs_or_files,
     help="Name or folder of a training run  [default: the newest finished one; without any run, --method likelihood].",
 )  # fmt: skip
 @click.option(
@@ -46,21 +48,25 @@ _WITHOUT_MODEL = "likelihood"
 @click.option(
     "--method", metavar="METHOD",
     help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option.",
+    shell_complete=completion.methods,
 )  # fmt: skip
 @click.option(
     "--seed", "seeds", multiple=True, metavar="SEED",
     help="With a method that takes seeds: start from what SEED gives for the same events. A method without training, a run, "
     "a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
+    shell_complete=completion.seeds,
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
     help=f"With a method without training: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="OUT|METHOD.OPTION=VALUE",
     help="The file to write  [default: <first file>.reco.parquet in the current folder]. If it begins with the name given "
     "with --method, such as linefit.weight_by_charge=true: an option of the method; may be repeated.",
+    shell_complete=completion.output_or_method_options,
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["parquet", "kaggle", "i3"]), default="parquet", show_default=True,
@@ -73,11 +79,14 @@ _WITHOUT_MODEL = "likelihood"
     "--reader", metavar="READER",
     help="What reads the files, such as prometheus or prometheus:direction=travel  "
     "[default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )  # fmt: skip
 @click.option(
     "--skip-bad", is_flag=True,
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
 )  # fmt: skip
+@device_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     files: tuple[str, ...],
@@ -91,6 +100,8 @@ def command(
     part: "Part | None",
     reader: str | None,
     skip_bad: bool,
+    device: str | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
@@ -119,9 +130,10 @@ def command(
     output = given or default_output(Path(data[0].name or paths[0]), form)
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
-    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options)
+    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options, device)
     if seeds:
-        used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds)
+        used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
+    computing_with(threads)
     for data_set in data:
         data_set.require_detector(chosen.detector)
     if untrained:
@@ -166,10 +178,10 @@ def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path 
     return (Path(outputs[0]) if outputs else None), options
 
 
-def _seeded(method: "Method", seeds: Sequence[str]) -> "Method":
+def _seeded(method: "Method", seeds: Sequence[str], device: str | None) -> "Method":
     from icereco.reconstruction.seeding import seeded
 
-    return seeded(method, seeds)
+    return seeded(method, seeds, device)
 
 
 def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) -> list["Source"]:
@@ -189,6 +201,7 @@ def _choose(
     method: str | None,
     detector: str | None,
     method_options: Mapping[str, str],
+    device: str | None,
 ) -> tuple[str, "Method"]:
     """What is used, in words, and the method itself."""
     chosen = [
@@ -204,11 +217,11 @@ def _choose(
 
     if method is not None:
         options = "".join(f", {key}={value}" for key, value in method_options.items())
-        used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options)
+        used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options, device)
         return f"method {method}{options}", used
     if model is not None:
-        return f"checkpoint {model}", model_method(model)
-    return _choose_run(run)
+        return f"checkpoint {model}", model_method(model, device)
+    return _choose_run(run, device)
 
 
 def _nothing_trained() -> bool:
@@ -217,13 +230,13 @@ def _nothing_trained() -> bool:
     return not list_runs(runs_dir())
 
 
-def _choose_run(run: str | None) -> tuple[str, "Method"]:
+def _choose_run(run: str | None, device: str | None) -> tuple[str, "Method"]:
     from icereco.reconstruction.models import run_method
     from icereco.runs.folder import newest_finished, resolve, runs_dir
 
     folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
     newest = ", the newest finished one" if run is None else ""
-    return f"run {folder.name}{newest}", run_method(folder)
+    return f"run {folder.name}{newest}", run_method(folder, device)
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":

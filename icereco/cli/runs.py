@@ -11,6 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
@@ -75,7 +76,7 @@ def command(context: click.Context, runs_dir: Path, as_json: bool) -> None:
 
 
 @command.command("stop")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.runs)
 @click.pass_obj
 def stop(root: Path, name: str) -> None:
     """Finish the step, save and end; `icereco train --resume` continues."""
@@ -83,7 +84,7 @@ def stop(root: Path, name: str) -> None:
 
 
 @command.command("pause")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.runs)
 @click.pass_obj
 def pause(root: Path, name: str) -> None:
     """Wait after the present step, keeping memory and device."""
@@ -91,7 +92,7 @@ def pause(root: Path, name: str) -> None:
 
 
 @command.command("resume")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.runs)
 @click.pass_obj
 def resume(root: Path, name: str) -> None:
     """Continue after a pause."""
@@ -99,7 +100,7 @@ def resume(root: Path, name: str) -> None:
 
 
 @command.command("checkpoint")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.runs)
 @click.pass_obj
 def checkpoint(root: Path, name: str) -> None:
     """Save a checkpoint after the present step."""
@@ -107,7 +108,7 @@ def checkpoint(root: Path, name: str) -> None:
 
 
 @command.command("delete")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.runs)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def delete(root: Path, name: str, yes: bool) -> None:

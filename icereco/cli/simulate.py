@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
@@ -47,6 +48,7 @@ _MOST_WORKERS = 8
     show_default=True,
     metavar="NAME",
     help="A detector card, or a folder with one.",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "--seed",
@@ -73,10 +75,12 @@ _MOST_WORKERS = 8
     show_default=True,
     metavar="NAME",
     help="See icereco plugins --kind simulator.",
+    shell_complete=completion.simulators,
 )
 @click.option(
     "--option", "settings", multiple=True, metavar="KEY=VALUE",
     help="An option of the simulator, such as minimum_energy_gev=1000; may be repeated.",
+    shell_complete=completion.simulator_options,
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Processes  [default: one per processor]."

@@ -11,8 +11,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
+from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
+from icereco.system.devices import find_device
 from icereco.system.log import get_logger
 from icereco.system.signals import interrupted_by_signals
 
@@ -27,7 +30,7 @@ logger = get_logger(__name__)
 
 
 @click.command("sweep")
-@click.argument("profile")
+@click.argument("profile", shell_complete=completion.profiles)
 @click.option(
     "-o",
     "overrides",
@@ -35,15 +38,22 @@ logger = get_logger(__name__)
     required=True,
     metavar="ROLE.KEY=[VALUE,…]",
     help="Values to try; with one value and no brackets the same for all. May be repeated.",
+    shell_complete=completion.overrides,
 )
 @click.option(
-    "--data", multiple=True, metavar="NAME|PATH[=WEIGHT]", help="As for icereco train  [default: simulated]."
+    "--data",
+    multiple=True,
+    metavar="NAME|PATH[=WEIGHT]",
+    help="As for icereco train  [default: simulated].",
+    shell_complete=completion.data,
 )
-@click.option("--reader", metavar="READER", help="As for icereco train.")
+@click.option("--reader", metavar="READER", help="As for icereco train.", shell_complete=completion.readers)
 @click.option("--skip-bad", is_flag=True, help="As for icereco train.")
 @click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at once.")
 @click.option("--wandb", type=click.Choice(["online", "offline", "disabled"]), help="As for icereco train.")
+@device_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write the ranking as JSON for programs.")
 def command(
     profile: str,
@@ -54,6 +64,8 @@ def command(
     name: str | None,
     jobs: int,
     wandb: str | None,
+    device: str | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Train PROFILE with every combination of values, and rank the results.
@@ -77,10 +89,19 @@ def command(
     data_options = [word for text in data for word in ("--data", text)]
     data_options += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
     always = ["--wandb", wandb] if wandb else []
+    always += [
+        *(["--device", _checked(device)] if device else []),
+        *(["--threads", str(threads)] if threads else []),
+    ]
     failures = _train(cells, chosen, TrainingArguments(profile, jobs, data_options, always))
     _report(cells, failures, as_json=as_json)
     if failures:
         raise click.exceptions.Exit(1)
+
+
+def _checked(device: str) -> str:
+    find_device(device)
+    return device
 
 
 def _train(

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from icereco.cli import completion
 from icereco.cli.echo import echo
 from icereco.runs.folder import RunFolder, resolve, runs_dir
 from icereco.runs.metrics import POSITIONS
@@ -23,7 +24,7 @@ SHOWN_LOG_LINES = 5
 
 
 @click.command("tail")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.option(
     "--runs-dir",
     type=click.Path(path_type=Path, file_okay=False),

@@ -1,5 +1,6 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,14 +17,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from icereco.cli import completion
+from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
+from icereco.system.batch_tasks import batch_task
+from icereco.system.devices import find_device
 from icereco.system.log import get_logger
+from icereco.system.processors import available_processors, use_threads
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
+    import torch
+
     from icereco.profiles import Profile
     from icereco.training.data_choice import DataChoice
     from icereco.training.session import Session
@@ -42,6 +50,7 @@ logger = get_logger(__name__)
     show_default=True,
     metavar="NAME|FILE",
     help="What to train and how; list them with: icereco profiles.",
+    shell_complete=completion.profiles,
 )
 @click.option(
     "--data",
@@ -49,12 +58,14 @@ logger = get_logger(__name__)
     metavar="NAME|PATH[=WEIGHT]",
     help="Events with truth: a data set by name (icereco data) or a path; may be repeated, with a weight: how often an epoch sees each event  "
     "[default: simulate what the profile asks for, once].",
+    shell_complete=completion.data,
 )
 @click.option(
     "--reader",
     metavar="READER",
     help="What reads --data, such as graphnet-sqlite or graphnet-sqlite:pulse_map=NAME  "
     "[default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )
 @click.option(
     "--skip-bad",
@@ -67,6 +78,7 @@ logger = get_logger(__name__)
     multiple=True,
     metavar="ROLE.KEY=VALUE",
     help="Change a value of the profile, such as -o train.epochs=2; may be repeated.",
+    shell_complete=completion.overrides,
 )
 @click.option("--name", metavar="NAME", help="Name of the run  [default: profile-data-version-words].")
 @click.option(
@@ -76,7 +88,13 @@ logger = get_logger(__name__)
     show_default="runs",
     help="Folder of the runs.",
 )
-@click.option("--resume", "resumed", metavar="RUN", help="Continue a run that was stopped.")
+@click.option(
+    "--resume",
+    "resumed",
+    metavar="RUN",
+    help="Continue a run that was stopped.",
+    shell_complete=completion.runs,
+)
 @click.option(
     "--wandb",
     "tracking",
@@ -85,6 +103,8 @@ logger = get_logger(__name__)
 )
 @click.option("--wandb-project", metavar="NAME", help="Project of Weights & Biases  [default: icereco].")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag in Weights & Biases; may be repeated.")
+@device_option
+@threads_option
 def command(
     profile_name: str,
     data: tuple[str, ...],
@@ -97,6 +117,8 @@ def command(
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
+    device: str | None,
+    threads: int | None,
 ) -> None:
     """Train a model.
 
@@ -117,14 +139,24 @@ def command(
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
+    device_used = find_device(device)
     recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
     mode, project = recorded or (choose_mode(tracking), PROJECT)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
-        _resume(resumed, runs_dir, progress)
+        _resume(resolve(resumed, runs_dir), progress, device_used)
         if resumed
-        else _begin(profile_name, overrides, chosen_data(data, reader, skip_bad), runs_dir, name, progress)
+        else _begin(
+            profile_name,
+            overrides,
+            chosen_data(data, reader, skip_bad),
+            runs_dir,
+            name,
+            progress,
+            device_used,
+        )
     )
+    _use_threads(threads or _threads_of(resumed, runs_dir))
     with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
@@ -154,11 +186,13 @@ def _begin(
     root: Path,
     name: str | None,
     progress: Progress,
+    device: "torch.device",
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.runs.names import default_name
     from icereco.training.data_choice import declared_detector, described, require_readable
 
+    _require_one_task(name)
     profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
     require_readable(chosen, profile.detector)
     name = name or default_name(root, profile.name, described(chosen))
@@ -166,15 +200,45 @@ def _begin(
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, chosen, run, _stages(progress))
+    return begin(profile, chosen, run, _stages(progress), device)
 
 
-def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManager[Session]":
+def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "AbstractContextManager[Session]":
     from icereco.training.session import resume
 
-    run = resolve(name, root)
     logger.info("continuing %s", run.path)
-    return resume(run, _stages(progress))
+    return resume(run, _stages(progress), device)
+
+
+def _use_threads(count: int | None) -> None:
+    used, available = use_threads(count), available_processors()
+    if count is None and used < available and not os.environ.get("OMP_NUM_THREADS"):
+        logger.info(
+            "computing with %d of %d processors, as the others are busy; --threads %d takes them all",
+            used,
+            available,
+            available,
+        )
+
+
+def _require_one_task(name: str | None) -> None:
+    """A training is one process: further tasks of the same command would train the same again, unless they have other names."""
+    task = batch_task()
+    if task.tasks == 1:
+        return
+    what = f"{task.tasks} tasks of this command run side by side, and each is a training of its own"
+    advice = "start one task (srun --ntasks=1, without torchrun), or give each another --name"
+    if name is None and task.rank > 0:
+        raise IcerecoError(f"{what}; {advice}")
+    logger.warning("%s: %s", what, advice)
+
+
+def _threads_of(resumed: str | None, root: Path) -> int | None:
+    """The threads that a run began with: with others, sums have other roundings."""
+    if resumed is None or os.environ.get("OMP_NUM_THREADS"):
+        return None
+    threads = resolve(resumed, root).provenance().get("threads")
+    return min(threads, available_processors()) if isinstance(threads, int) and threads > 0 else None
 
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:

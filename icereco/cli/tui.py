@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from icereco.cli import completion
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.folder import RunFolder, resolve, runs_dir
@@ -12,7 +13,7 @@ __all__ = ["command"]
 
 
 @click.command("tui")
-@click.argument("what", required=False, metavar="[RUN|NAME|FILE]")
+@click.argument("what", required=False, metavar="[RUN|NAME|FILE]", shell_complete=completion.data_or_runs)
 @click.option(
     "--runs-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -28,11 +29,13 @@ __all__ = ["command"]
     "--detector",
     metavar="NAME",
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "--reader",
     metavar="READER",
     help="What reads the events, such as km3net:uncalibrated=true  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )
 @click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
 @click.option(

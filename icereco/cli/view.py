@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from icereco.cli import completion
 from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
@@ -21,7 +22,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 
 
 @click.command("view")
-@click.argument("file", metavar="NAME|FILE")
+@click.argument("file", metavar="NAME|FILE", shell_complete=completion.data)
 @click.argument("event", type=int)
 @click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write a picture.")
 @click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write a drawing that scales.")
@@ -33,11 +34,13 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     "--detector",
     metavar="NAME",
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "--reader",
     metavar="READER",
     help="What reads the events, such as km3net:uncalibrated=true  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )
 @click.option(
     "--turn",

@@ -143,6 +143,10 @@ def find_card(name: str | Path) -> Card:
         return Card(own)
     if own.is_dir():
         raise IcerecoError(f"{own}: this folder holds no {CARD}, so it is not a detector card")
+    if own.suffix == ".detx":
+        raise IcerecoError(
+            f"{own}: is a detector file of KM3NeT; make a card of it: icereco detectors import {own} -o FOLDER"
+        )
     if str(name) in _shipped():
         return Card(data_dir("geometry") / name)
     folder = registry().card_folder(str(name))

@@ -80,8 +80,8 @@ class Bound:
             )
         bound = np.full(len(batch), np.nan)
         work = list(self._pieces(batch, truth)) if batch.dom_count.any() else []
-        # Tensors here are small: one core each, and as many pieces at once as there are cores.
-        with ThreadPoolExecutor(available_processors()) as pool:
+        # Tensors here are small: one core each, and as many pieces at once as torch may use cores.
+        with ThreadPoolExecutor(min(torch.get_num_threads(), available_processors())) as pool:
             errors = pool.map(lambda piece: self._of_piece(*piece), work)
             for (*_, event), error in zip(work, errors, strict=True):
                 bound[event] = error

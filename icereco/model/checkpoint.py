@@ -1,7 +1,9 @@
 """Checkpoints: weights, normalizer constants, detector card and profile in one safetensors file; nothing that unpickles."""
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from icereco import __version__
@@ -29,6 +31,8 @@ Shapes = dict[str, tuple[int, ...]]
 
 FORMAT = "icereco-checkpoint-1"
 _CHECKSUM = "sha256"
+_HEADER_AT = 8
+"""Bytes of the length of the header, with which a safetensors file begins."""
 _SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz", "dom_id")
 _MEDIUM_COLUMNS = ("z_m", "scattering_length_m", "absorption_length_m")
 
@@ -120,9 +124,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     _refuse_pickle(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
+        tensors, metadata = _content(path)
     except (SafetensorError, UnicodeDecodeError) as error:
         raise IcerecoError(f"{path} is damaged or not a checkpoint: {error}") from error
     if metadata.get("format") != FORMAT:
@@ -132,6 +134,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if said is not None and said != _checksum(tensors, metadata):
         raise IcerecoError(f"{path} is damaged: its content is not what was written; copy it again")
     return tensors, metadata
+
+
+def _content(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            # Not a dict.
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except OSError as error:
+        if os.strerror(errno.ENODEV) not in str(error):  # errors of safetensors may have no number
+            raise
+    content = path.read_bytes()  # the file system maps no files into memory
+    header = content[_HEADER_AT : _HEADER_AT + int.from_bytes(content[:_HEADER_AT], "little")]
+    return load(content), json.loads(header).get("__metadata__", {})
 
 
 def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:

@@ -15,10 +15,12 @@ from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.attribution import attributing, described
 from icereco.plugins.built import Built, build
+from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
 from icereco.plugins.options import named_options, options_from
 from icereco.plugins.registry import Declaration
 from icereco.protocols import ProfileLikelihood, Reconstructor, Scannable, detector_for, takes_seeds
+from icereco.system.devices import find_device
 from icereco.tables.reconstruction_columns import is_reserved
 
 __all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
@@ -67,34 +69,36 @@ class Method:
         return spread(joined(parts) if parts else self.nothing(), hit)
 
 
-def model_method(path: Path) -> Method:
-    """Load the model in a checkpoint, on the GPU if there is one.
+def model_method(path: Path, device: str | None = None) -> Method:
+    """Load the model in a checkpoint.
+
+    Args:
+        path: the checkpoint.
+        device: as for `icereco.system.devices.find_device`.
 
     Raises:
-        IcerecoError: no such file, or not a checkpoint that can be used.
+        IcerecoError: no such device or file, or not a checkpoint that can be used.
     """
-    import torch
-
     from icereco.model.checkpoint import load_checkpoint
     from icereco.model.precision import autocast
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    checkpoint = load_checkpoint(path, device)
+    used = find_device(device)
+    checkpoint = load_checkpoint(path, used)
     facts = {
         "profile": checkpoint.profile.name,
         "checkpoint": str(path.resolve()),
         "checkpoint_sha256": checkpoint.sha256,
         "trained": checkpoint.provenance,
-        "device": str(device),
+        "device": str(used),
     }
 
     def reconstruct(batch: EventBatch) -> Reconstruction:
         with autocast(
-            checkpoint.profile.train, device
+            checkpoint.profile.train, used
         ):  # as in training, so that results equal those of its validation
             return checkpoint.model.reconstruct(batch)
 
-    pulses, events = _ON_CPU if device.type == "cpu" else _ON_GPU
+    pulses, events = _ON_CPU if used.type == "cpu" else _ON_GPU
     return Method(
         name=checkpoint.profile.name,
         detector=checkpoint.detector,
@@ -107,7 +111,10 @@ def model_method(path: Path) -> Method:
 
 
 def untrained_method(
-    text: str, detector: str | Path | Detector, more_options: Mapping[str, str] | None = None
+    text: str,
+    detector: str | Path | Detector,
+    more_options: Mapping[str, str] | None = None,
+    device: str | None = None,
 ) -> Method:
     """Build an installed reconstructor.
 
@@ -115,13 +122,15 @@ def untrained_method(
         text: its name, or `NAME:KEY=VALUE,KEY=VALUE` with options.
         detector: whose events it takes; a card by name or folder.
         more_options: further options by name, which win over those in the text.
+        device: where it computes, for a reconstructor with an option `device`; others compute on the CPU.
 
     Raises:
-        IcerecoError: no reconstructor, option or detector of that name, or a value that an option cannot have.
+        IcerecoError: the reconstructor cannot compute there; no reconstructor, option or detector of that name, or a value that an option cannot have.
     """
     name, given = named_options(text)
     declaration = registry().find("reconstructor", name)
-    options = options_from("reconstructor", declaration.component, given | dict(more_options or {}))
+    given = given | dict(more_options or {}) | _on(device, declaration.component)
+    options = options_from("reconstructor", declaration.component, given)
     card = detector if isinstance(detector, Detector) else load_detector(detector)
     built: Built[Reconstructor] = build(declaration, options, *_needs(declaration, card))
     reconstruct = _reconstructing(built)
@@ -147,6 +156,15 @@ def comparison_methods() -> dict[str, Callable[[EventBatch], Reconstruction]]:
             options = options_from("reconstructor", declaration.component, {})
             methods[name] = _reconstructing(build(declaration, options))
     return methods
+
+
+def _on(device: str | None, component: Component) -> dict[str, str]:
+    """The option `device` of a reconstructor that has one."""
+    if device is not None and "device" in component.load_options().model_fields:
+        return {"device": device}
+    if device is not None and find_device(device).type != "cpu":
+        raise IcerecoError(f"{component.name!r} computes on the CPU alone; leave out --device {device}")
+    return {}
 
 
 def _needs(declaration: Declaration, detector: Detector) -> tuple[Detector, ...]:

@@ -14,8 +14,8 @@ from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
 __all__ = ["is_method", "load_model", "reconstruct", "run_method"]
 
 
-def load_model(name_or_path: str | Path) -> Method:
-    """A trained model, or a method without training, ready to reconstruct; on the GPU if there is one.
+def load_model(name_or_path: str | Path, device: str | None = None) -> Method:
+    """A trained model, or a method without training, ready to reconstruct.
 
     >>> import icereco
     >>> icereco.load_model("linefit").name
@@ -25,19 +25,20 @@ def load_model(name_or_path: str | Path) -> Method:
         name_or_path: a checkpoint file, the folder of a run, the name of a run in `runs`, or the name of an installed
             reconstructor, such as "linefit" or with options "linefit:weight_by_charge=true". A run that is called as a
             reconstructor is given as "runs/NAME".
+        device: "cpu", "cuda", "cuda:1"; by default the first GPU if there is one.
 
     Returns:
         An object with `name`, `detector` and `provenance`, called with an `EventBatch` of any size.
 
     Raises:
-        IcerecoError: there is none of that name (with the nearest), it has no such option, or the checkpoint cannot be
-            used.
+        IcerecoError: there is none of that name (with the nearest), it has no such option, the checkpoint cannot be
+            used, or this machine has no such device (with those that it has).
     """
     text, path = str(name_or_path), Path(name_or_path)
     if is_method(text):
-        return untrained_method(text, DEFAULT_DETECTOR)
+        return untrained_method(text, DEFAULT_DETECTOR, device=device)
     if path.is_file():
-        return _for_its_detector(model_method(path))
+        return _for_its_detector(model_method(path, device))
     if path.suffix == ".safetensors":
         raise IcerecoError(f"there is no checkpoint {path}{_near_file(path)}")
     try:
@@ -49,7 +50,7 @@ def load_model(name_or_path: str | Path) -> Method:
             f"{text!r} is neither a checkpoint, a run nor a method{did_you_mean(name, known)}\n"
             f"  runs: {error}\n  methods: {', '.join(registry().names('reconstructor'))}"
         ) from None
-    return _for_its_detector(run_method(run))
+    return _for_its_detector(run_method(run, device))
 
 
 def reconstruct(events: EventBatch, model: Method | str | Path) -> Reconstruction:
@@ -75,15 +76,15 @@ def is_method(text: str) -> bool:
     return text.partition(":")[0].strip() in _untrained_names()
 
 
-def run_method(run: RunFolder) -> Method:
-    """Load the best model of a run.
+def run_method(run: RunFolder, device: str | None = None) -> Method:
+    """Load the best model of a run; on a device as for `model_method`.
 
     Raises:
         IcerecoError: it has none yet, or one that cannot be used.
     """
     if not run.best.is_file():
         raise IcerecoError(f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let it train on")
-    method = model_method(run.best)
+    method = model_method(run.best, device)
     return replace(method, provenance={"run": run.name} | method.provenance)
 
 

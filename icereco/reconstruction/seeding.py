@@ -30,13 +30,14 @@ class _Seed:
     fit: str | None = None
 
 
-def seeded(method: Method, seeds: Sequence[str]) -> Method:
+def seeded(method: Method, seeds: Sequence[str], device: str | None = None) -> Method:
     """Start a method from the reconstructions of others; where one of them fails its directions are NaN.
 
     Args:
         method: takes seeds.
         seeds: each a method without training (`NAME` or `NAME:KEY=VALUE`), a run by name or folder, a checkpoint file,
             or else a fit that comes with the events, as `NAME` of their columns `fit_NAME_azimuth` and `fit_NAME_zenith`.
+        device: where models among the seeds compute; as for `icereco.system.devices.find_device`.
 
     Raises:
         IcerecoError: the method takes no seeds; or a seed is of another detector, or cannot be used. A fit that the
@@ -47,7 +48,7 @@ def seeded(method: Method, seeds: Sequence[str]) -> Method:
         raise IcerecoError(
             f"{method.name!r} takes no seeds, so it cannot start from {', '.join(map(repr, seeds))}; leave the seeds out"
         )
-    sources = [_seed(text, method.detector) for text in seeds]
+    sources = [_seed(text, method.detector, device) for text in seeds]
 
     def reconstruct(batch: EventBatch) -> Reconstruction:
         return with_seeds(batch, [source.reconstruct(batch) for source in sources])
@@ -83,8 +84,8 @@ def require_fits(needed: Sequence[str], columns: Collection[str], where: Path | 
     )
 
 
-def _seed(text: str, detector: Detector) -> _Seed:
-    seed = _method(text, detector)
+def _seed(text: str, detector: Detector, device: str | None) -> _Seed:
+    seed = _method(text, detector, device)
     if seed is None:
         facts = {"name": text, "from": f"fit_{text}_azimuth"}
         return _Seed(lambda batch: _official_fit(text, batch), facts, fit=text)
@@ -98,15 +99,15 @@ def _seed(text: str, detector: Detector) -> _Seed:
     )
 
 
-def _method(text: str, detector: Detector) -> Method | None:
+def _method(text: str, detector: Detector, device: str | None) -> Method | None:
     """The method without training, run or checkpoint of this name, in this order."""
     if is_method(text):
         return untrained_method(text, detector)
     run = _run(text)
     if run is not None:
-        return run_method(run)
+        return run_method(run, device)
     path = Path(text)
-    return model_method(path) if path.is_file() or path.suffix == ".safetensors" else None
+    return model_method(path, device) if path.is_file() or path.suffix == ".safetensors" else None
 
 
 def _run(text: str) -> RunFolder | None:

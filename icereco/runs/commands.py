@@ -13,6 +13,9 @@ from icereco.system.worker_processes import SAFE_PATH
 
 __all__ = ["program", "resume_arguments", "start", "train_arguments"]
 
+_OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""What a session of its own is called on Windows."""
+
 
 def train_arguments(
     profile: str, run: RunFolder, *, data: Iterable[str] = (), overrides: Iterable[str] = ()
@@ -71,4 +74,5 @@ def start(
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=detached,
+            creationflags=_OWN_GROUP if detached else 0,
         )

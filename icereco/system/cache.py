@@ -48,7 +48,8 @@ def cache_folder(name: str) -> Path:
 def _place(own: str, standard: str, hidden: str, content: str) -> Path:
     if named := os.environ.get(own):
         return Path(named)
-    try:
-        return Path(os.environ.get(standard) or Path.home() / hidden) / "icereco"
+    usual = os.environ.get(standard, "")
+    try:  # the standard says to ignore a relative path
+        return Path(usual if Path(usual).is_absolute() else Path.home() / hidden) / "icereco"
     except RuntimeError:
         raise IcerecoError(f"this user has no home folder for {content}; set {own} to a folder") from None

@@ -12,9 +12,10 @@ from pathlib import Path
 from icereco.errors import IcerecoError
 from icereco.system.locks import NoLocksError, take
 
-__all__ = ["clear_left_over", "explaining", "is_there", "replacing", "sync", "write_text"]
+__all__ = ["clear_left_over", "explaining", "is_there", "replacing", "require_name", "sync", "write_text"]
 
 _PATTERN = frozenset("*?[")
+_RENAMES_OPEN_FILES = os.name != "nt"
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _ABANDONED_SECONDS = 86_400.0
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
@@ -73,6 +74,21 @@ def is_there(path: Path) -> bool:
     return path.exists() or bool(_PATTERN & set(path.name) and any(path.parent.glob(path.name)))
 
 
+def require_name(path: Path) -> None:
+    """Check that the name of a file is UTF-8, as Arrow and SQLite open no other.
+
+    Raises:
+        IcerecoError: it is of another encoding.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise IcerecoError(
+            f"{shown}: this name is not UTF-8, and files of such names cannot be opened; rename it"
+        ) from None
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk; nothing where the file system cannot say.
 
@@ -118,18 +134,23 @@ def _create(path: Path) -> tuple[Path, int, int]:
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666)
-        with suppress(NoLocksError):
-            take(descriptor, wait=False)
-        with suppress(OSError):  # another writer took it for left over before it was locked
-            if os.path.samestat(os.fstat(descriptor), temporary.stat()):
-                return temporary, descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode)
+        try:
+            with suppress(NoLocksError):
+                take(descriptor, wait=False)
+            with suppress(OSError):  # another writer took it for left over before it was locked
+                if os.path.samestat(os.fstat(descriptor), temporary.stat()):
+                    return temporary, descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode)
+        except BaseException:  # interrupted
+            os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+            raise
         os.close(descriptor)
 
 
 @contextmanager
 def _held(descriptor: int) -> Iterator[None]:
-    """Keep a file open, and so locked; Windows, which has no such locks, renames no open file."""
-    if os.name == "nt":
+    """Keep a file open, and so locked, where a file that is open can be renamed."""
+    if not _RENAMES_OPEN_FILES:
         os.close(descriptor)
         yield
         return
@@ -150,7 +171,9 @@ def _put_in_place(temporary: Path, path: Path, mode: int, *, durable: bool) -> N
 
 
 def _is_left_over(path: Path) -> bool:
-    """Whether nobody holds the lock of a temporary file; without locks, whether it has not changed for a day."""
+    """Whether nobody holds the lock of a temporary file; where it cannot be held, whether it has not changed for a day."""
+    if not _RENAMES_OPEN_FILES:
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
     descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT)
     try:
         return take(descriptor, wait=False)

@@ -1,7 +1,8 @@
 """Locks on files, for what only one process may do at a time; a lock ends with its process, however that ends.
 
-Windows has none, nor have some file systems, such as Lustre without `-o flock` and NFS without lockd. There work continues
-without a lock, and a warning is logged once per folder.
+They are those of the `filelock` package: flock on Linux and macOS, LockFileEx on Windows. Some file systems have none, such
+as Lustre without `-o flock` and NFS without lockd. There work continues without a lock, and a warning is logged once per
+folder.
 """
 
 import errno
@@ -18,11 +19,14 @@ __all__ = ["NoLocksError", "locked", "locked_if_free", "process_with", "take"]
 
 logger = get_logger(__name__)
 
+_LOCKED_PART = " "
+"""Windows locks the first byte of a file, which no other process can read then; what is behind it can be read."""
+
 _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class NoLocksError(OSError):
-    """The file system, or Windows, locks no files."""
+    """The file system locks no files."""
 
 
 @contextmanager
@@ -55,8 +59,9 @@ def locked_if_free(path: Path) -> Iterator[bool]:
 
 def process_with(path: Path) -> int | None:
     """The id of the process that took the lock `path` last; None where the file does not say."""
-    with suppress(OSError, ValueError):
-        return int(path.read_text(encoding="ascii"))
+    with suppress(OSError, ValueError), path.open("rb", buffering=0) as file:
+        file.seek(len(_LOCKED_PART))
+        return int(file.read())
     return None
 
 
@@ -67,15 +72,14 @@ def take(descriptor: int, *, wait: bool) -> bool:
         NoLocksError: files cannot be locked there.
         OSError: the file system reports another error.
     """
+    from filelock import lock_descriptor  # not at the top: few commands lock
+
     try:
-        _flock(descriptor, wait=wait)
-    except BlockingIOError:
-        return False
+        return lock_descriptor(descriptor, blocking=wait)
     except OSError as error:
         if error.errno in _WITHOUT_LOCKS:
             raise NoLocksError(error.errno, error.strerror or str(error)) from error
         raise
-    return True
 
 
 def _is_taken(file: IO[str], *, wait: bool) -> bool:
@@ -87,17 +91,9 @@ def _is_taken(file: IO[str], *, wait: bool) -> bool:
         return True
 
 
-def _flock(descriptor: int, *, wait: bool) -> None:
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-    except ImportError as error:  # Windows
-        raise OSError(errno.ENOSYS, "this system has no fcntl") from error
-    flock(descriptor, LOCK_EX if wait else LOCK_EX | LOCK_NB)
-
-
 def _sign(file: IO[str]) -> None:
     file.truncate(0)
-    file.write(str(os.getpid()))
+    file.write(f"{_LOCKED_PART}{os.getpid()}")
     file.flush()
 
 

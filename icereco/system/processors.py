@@ -1,13 +1,17 @@
-"""How many processors this process may use, which in a container or a batch job are fewer than the machine has."""
+"""How many processors this process may use, and with how many threads torch computes on them.
+
+In a container or a batch job they are fewer than the machine has; on a machine that others use, too, fewer are free.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["available_processors"]
+__all__ = ["available_processors", "free_processors", "use_threads"]
 
 _ROOT = Path("/")
+_LOOK_SECONDS = 0.2
 
 
 def available_processors() -> int:
@@ -18,6 +22,38 @@ def available_processors() -> int:
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(int(min([affinity, *_quotas()])), 1)
+
+
+def free_processors() -> int:
+    """Those of `available_processors` that are idle now, at least one; looks for a fifth of a second if there are several.
+
+    Threads of one computation wait for each other, so more of them than free processors are slower than fewer: on two
+    processors that were busy two threads were four times slower than one.
+    """
+    available = available_processors()
+    if available == 1:
+        return 1
+    import psutil  # not at the top: few commands compute
+
+    of_machine = os.cpu_count() or available
+    idle: float = of_machine * (1 - psutil.cpu_percent(_LOOK_SECONDS) / 100)
+    return min(max(round(idle), 1), available)
+
+
+def use_threads(count: int | None = None) -> int:
+    """Let torch compute with so many threads in this process; by default as many as processors are free.
+
+    A variable OMP_NUM_THREADS that is set goes before that default, but not before `count`.
+
+    Returns:
+        how many threads torch uses now.
+    """
+    import torch
+
+    if count is None and os.environ.get("OMP_NUM_THREADS"):
+        return torch.get_num_threads()
+    torch.set_num_threads(count or free_processors())
+    return torch.get_num_threads()
 
 
 def _quotas() -> Iterator[float]:

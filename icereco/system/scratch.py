@@ -48,7 +48,8 @@ def _clear_left_over(prefix: str) -> None:
 def _remove_if_free(folder: Path) -> None:
     descriptor = os.open(folder / _LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        if take(descriptor, wait=False):
-            shutil.rmtree(folder, ignore_errors=True)
+        is_free = take(descriptor, wait=False)
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # before it is removed: Windows removes no open file
+    if is_free:
+        shutil.rmtree(folder, ignore_errors=True)

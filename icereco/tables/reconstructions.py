@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icereco.errors import IcerecoError
-from icereco.system.files import explaining, replacing
+from icereco.system.files import explaining, replacing, require_name
 from icereco.tables.reconstruction_columns import rows_without_events
 
 __all__ = ["TABLE_VERSION", "ReconstructionTable", "provenance_of", "reconstruction_writer"]
@@ -125,6 +125,7 @@ def provenance_of(path: Path) -> dict[str, Any] | None:
     Raises:
         IcerecoError: no such file, or not a parquet file.
     """
+    require_name(path)
     try:
         schema = pq.read_schema(path)
     except FileNotFoundError:

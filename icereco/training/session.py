@@ -23,6 +23,7 @@ from icereco.runs.folder import RunFolder
 from icereco.runs.metrics import numbers_of
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
+from icereco.system.devices import find_device
 from icereco.system.log import get_logger
 from icereco.tables.schema import TARGET_COLUMNS
 from icereco.training.averaging import AveragedModel, running_average
@@ -137,7 +138,11 @@ class Session:
 
 @contextmanager
 def begin(
-    profile: Profile, data: Path | Sequence[DataChoice] | None, run: RunFolder, stages: Stages
+    profile: Profile,
+    data: Path | Sequence[DataChoice] | None,
+    run: RunFolder,
+    stages: Stages,
+    device: torch.device | None = None,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -146,6 +151,7 @@ def begin(
         data: events to train on; None for simulated ones.
         run: a folder from `RunFolder.create`.
         stages: receives the progress of each stage of preparing the data.
+        device: where to train; by default the first GPU if there is one.
 
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
@@ -157,14 +163,16 @@ def begin(
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
-        session = _assemble(run, profile, material, provenance(**material.facts), orders)
+        used = device or find_device()
+        computing = {"device": str(used), "threads": torch.get_num_threads()}
+        session = _assemble(run, profile, material, provenance(**material.facts, **computing), orders, used)
         run.write_provenance(session.facts)
         yield session
 
 
 @contextmanager
-def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
-    """Resume a stopped training exactly where it ended.
+def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -> Iterator[Session]:
+    """Resume a stopped training exactly where it ended; bit for bit on the same device, with as many threads.
 
     Raises:
         IcerecoError: there is no state to resume from, the run has finished or is in use, or its data has changed.
@@ -183,7 +191,8 @@ def resume(run: RunFolder, stages: Stages) -> Iterator[Session]:
             _preparing(run, lambda error: run.write_status("stopped", message=_message(error))),
             ExitStack() as stack,
         ):
-            yield _recall(run, obeying_stages(stages, run, orders), orders, stack)
+            stages = obeying_stages(stages, run, orders)
+            yield _recall(run, stages, orders, stack, device or find_device())
 
 
 def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
@@ -197,7 +206,9 @@ def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
     return f"the data of run {run.name!r} ({names or 'simulated'}) has changed since it began; start a new training"
 
 
-def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack) -> Session:
+def _recall(
+    run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack, device: torch.device
+) -> Session:
     profile = parse_profile(run.profile_text(), run.profile_name() or run.name)
     facts = run.provenance()
     data = DataChoice.recorded(facts.get("data_sets", []))
@@ -206,7 +217,7 @@ def _recall(run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStac
     )
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
-    session = _assemble(run, profile, material, facts, orders)
+    session = _assemble(run, profile, material, facts, orders, device)
     position = _newest_state(run, session)
     run.rewind_metrics(position.step)
     _report_gap(run, position.step, profile.train.log_every_steps)
@@ -261,10 +272,16 @@ def _message(error: BaseException) -> str:
 
 
 def _assemble(
-    run: RunFolder, profile: Profile, material: Material, facts: dict[str, Any], orders: OrderReader
+    run: RunFolder,
+    profile: Profile,
+    material: Material,
+    facts: dict[str, Any],
+    orders: OrderReader,
+    device: torch.device,
 ) -> Session:
     options = profile.train
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # whose random numbers are then saved and restored
     detector = load_detector(profile.detector)
     model = build_model(profile, detector, options.seed).to(device)
     torch.manual_seed(options.seed)  # dropout

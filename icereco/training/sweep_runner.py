@@ -1,14 +1,17 @@
 """The trainings of a sweep as processes, side by side."""
 
+import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from icereco.errors import message_in
+from icereco.errors import IcerecoError, message_in
 from icereco.runs.commands import program, resume_arguments, start, train_arguments
+from icereco.runs.orders import give_order
 from icereco.system.log import get_logger
 from icereco.system.processors import available_processors
 
@@ -97,7 +100,11 @@ class _Training:
 
     def stop(self) -> None:
         """Stop the training and wait until it has saved."""
-        self._process.send_signal(signal.SIGINT)
+        if os.name == "nt":  # which interrupts no single process
+            with suppress(IcerecoError):
+                give_order(self.cell.run, "stop")
+        else:
+            self._process.send_signal(signal.SIGINT)
         self._process.wait()
 
 

@@ -28,6 +28,7 @@ from icereco.events.segments import segment_of
 from icereco.system.scratch import ScratchFolder
 from icereco.tables.assembly import event_batch
 from icereco.tables.columns import ragged
+from icereco.tables.mapped import open_mapped
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
 from icereco.watch.watch import Signature, signature
 
@@ -64,7 +65,7 @@ class _Kept:
     def row(self, row: int) -> pa.RecordBatch:
         number = int(np.searchsorted(self.starts, row, side="right")) - 1
         if self.opened is None or self.opened[0] != number:
-            mapped = pa.memory_map(str(self._file(number)))
+            mapped = open_mapped(self._file(number))
             self.opened = number, pa.ipc.open_file(mapped).get_batch(0)
         return self.opened[1].slice(row - self.starts[number], 1)
 

@@ -15,6 +15,7 @@ from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import sensors_of_modules
 from icereco.errors import IcerecoError
 from icereco.tables.from_columns import own_batch
+from icereco_km3net.elsewhere import require_events, require_hits
 from icereco_km3net.events import event_ids
 from icereco_km3net.hits import Hits, read_hits
 from icereco_km3net.options import Km3netOptions
@@ -51,7 +52,8 @@ class Km3netReader:
         """The number of events."""
         total = 0
         for file in self.files(path):
-            with _opened(file) as events:
+            with _opened(file) as (root, events):
+                require_events(root, events, file)
                 total += len(events)
         return total
 
@@ -62,8 +64,10 @@ class Km3netReader:
             IcerecoError: km3io is not installed, a file is damaged or not calibrated, or its modules are not the detector's.
         """
         for file in self.files(path):
-            with _opened(file) as events:
+            with _opened(file) as (root, events):
+                require_events(root, events, file)
                 if len(events):
+                    self._require_hits(root, events, file)
                     yield from self._read(events, file, detector, rows_per_batch)
 
     def _read(self, events: Any, file: Path, detector: Detector, rows: int) -> "Iterator[pa.RecordBatch]":
@@ -77,6 +81,11 @@ class Km3netReader:
             sensor = sensors_of_modules(hits.dom_id, detector, file, complain=False)
             columns = {**truth(part, detector), **fits(part.trks)}
             yield own_batch(ids[start : start + rows], hits.offsets, hits.columns(sensor), columns, file)
+
+    def _require_hits(self, root: Any, events: Any, file: Path) -> None:
+        sample = events[:_SAMPLE_EVENTS]
+        if not self.options.uncalibrated and not sum(sample.n_hits.tolist()):
+            require_hits(root, sample, file)
 
     def _require_calibrated(self, hits: Hits, file: Path) -> None:
         if len(hits.time_ns) and not hits.calibrated and not self.options.uncalibrated:
@@ -109,7 +118,7 @@ def _is_ours(file: Path) -> bool:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
-    """The events of a file.
+    """A ROOT file, and the events of its tree E.
 
     Raises:
         IcerecoError: km3io is not installed, or the file is damaged or has no tree of events; also for errors while it is read.
@@ -123,7 +132,7 @@ def _opened(file: Path) -> Iterator[Any]:
         ) from error
     try:
         with uproot.open(file) as opened:
-            yield km3io.OfflineReader(opened)
+            yield opened, km3io.OfflineReader(opened)
     except IcerecoError:
         raise
     except Exception as error:  # a damaged file fails in many ways inside of uproot and awkward

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from icereco.detector.detector import Detector
 from icereco.tables.columns import FILE_KEY, is_own_layout, require_columns, with_metadata
 from icereco.tables.dom_level import has_dom_columns, with_sensor_ids
+from icereco.tables.mapped import open_mapped
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.options import OwnOptions
 
@@ -85,7 +86,7 @@ def _is_arrow(file: Path) -> bool:
 
 def _schema(file: Path) -> pa.Schema:
     if _is_arrow(file):
-        with pa.memory_map(str(file)) as source:
+        with open_mapped(file) as source:
             return pa.ipc.open_file(source).schema
     return pq.read_schema(file)
 
@@ -93,7 +94,7 @@ def _schema(file: Path) -> pa.Schema:
 def _count(file: Path) -> int:
     if not _is_arrow(file):
         return int(pq.read_metadata(file).num_rows)
-    with pa.memory_map(str(file)) as source:
+    with open_mapped(file) as source:
         reader = pa.ipc.open_file(source)
         return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
 
@@ -112,7 +113,7 @@ def _as_they_are(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
         with bounded_parquet(file) as opened:
             yield from opened.iter_batches(batch_size=rows)
         return
-    with pa.memory_map(str(file)) as source:
+    with open_mapped(file) as source:
         reader = pa.ipc.open_file(source)
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)

@@ -84,4 +84,4 @@ class LikelihoodOptions(BaseModel):
         0.3, ge=0.0, le=2.0,
         description="pulses of a module with n photo-electrons count 1/(1 + time_error² n) each",
     )  # fmt: skip
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto is the GPU if there is one")
+    device: str = Field("auto", description="auto is the first GPU if there is one; or cpu, cuda, cuda:1")

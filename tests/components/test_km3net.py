@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from icereco_km3net.elsewhere import require_events, require_hits
 
 from icereco.data.sources.source import open_source
 from icereco.detector.detector import Detector, load_detector
@@ -30,6 +31,10 @@ ARCA_CASCADES = "offline/mcv6.gsg_nue-CCHEDIS_1e4-1e6GeV.sirene.jte.jchain.aanet
 ORCA115 = "offline/mcv5.0.gsg_elec-CC_10-100GeV.km3sim.JDK.jte.jmergefit.orca.909.evtsample.root"
 UNCALIBRATED = "offline/km3net_offline.root"
 EMPTY = "offline/empty_events.root"
+ONLINE = "online/km3net_online.root"
+TIME_SLICES = "online/KM3NeT_00000267_00025291_SN.root"
+SIMULATED_HITS = "offline/muon_cc_events.root"
+MUON_BUNDLES = "mupage/mcv8.1.mupage_tuned_100G.sirene.jterbr00013288.10.root"
 WITHOUT_HITS = (
     "dst/mcv6.gsg_numu-CCHEDIS_1e2-1e8GeV.sirene.jte.jchain.aashower.dst.bdt_trk.bdt_casc.10events.root"
 )
@@ -174,6 +179,14 @@ def complaint(name: str, detector: str, reader: str = "km3net") -> str:
         ),
         (UNCALIBRATED, "km3net-orca6", ("its hits are not calibrated", "km3net:uncalibrated=true")),
         (EMPTY, "km3net-orca6", ("holds no events",)),
+        (ONLINE, "km3net-orca6", ("its 3 events are in the tree KM3NET_EVENT", "write an offline file")),
+        (TIME_SLICES, "km3net-orca6", ("holds time slices (KM3NET_TIMESLICE_SN)", "trigger them")),
+        (
+            MUON_BUNDLES,
+            "km3net-orca6",
+            ("the hits of its 10 events are in the tree KM3NET_EVENT", "uncalibrated=true"),
+        ),
+        (SIMULATED_HITS, "km3net-orca115-20m", ("only simulated ones (mc_hits)", "uncalibrated=true")),
     ],
 )
 def test_what_cannot_be_read_is_said_why(name, detector, words):
@@ -191,6 +204,58 @@ def test_files_without_hits_are_events_without_pulses(orca6):
     batch = read(WITHOUT_HITS, orca6)
     assert batch.pulse_count.tolist() == [0] * 10
     assert np.median([opening_angle(event.fits["jmuon"], event.truth.direction) for event in batch]) < 0.01
+
+
+@pytest.mark.parametrize("name", ["hdf5/geamon.h5", "evt/KM3Sim.evt", "detx/detx_v3.detx"])
+def test_other_files_of_km3net_are_called_what_they_are(name, detector):
+    words = {
+        ".h5": "an HDF5 file",
+        ".evt": "before the response of the detector",
+        ".detx": "icereco detectors import",
+    }
+    with pytest.raises(IcerecoError, match=words[file(name).suffix]):
+        open_source(file(name))
+
+
+class Sample:
+    """Events without hits, of which the simulation has some."""
+
+    def __init__(self, mc_hits):
+        self.n_mc_hits = np.array(mc_hits)
+
+    def __len__(self):
+        return len(self.n_mc_hits)
+
+
+@pytest.fixture
+def root_file(tmp_path):
+    """Makes a ROOT file with trees of so many entries."""
+    import uproot
+
+    def make(**entries):
+        with uproot.recreate(tmp_path / "made.root") as made:
+            for name, count in entries.items():
+                made[name] = {"x": np.zeros(count)}
+        return uproot.open(tmp_path / "made.root")
+
+    return make
+
+
+def test_hits_that_are_elsewhere_are_looked_for_in_the_trees_of_a_file(root_file, tmp_path):
+    with root_file(KM3NET_EVENT=7, E=2) as made:
+        with pytest.raises(IcerecoError, match="7 events are in the tree KM3NET_EVENT"):
+            require_events(made, Sample([]), tmp_path)
+        with pytest.raises(IcerecoError, match="the hits of its 7 events"):
+            require_hits(made, Sample([0, 0]), tmp_path)
+        require_events(made, Sample([0]), tmp_path)
+    with root_file(KM3NET_TIMESLICE_L1=3) as made:
+        with pytest.raises(IcerecoError, match="KM3NET_TIMESLICE_L1"):
+            require_events(made, Sample([]), tmp_path)
+        with pytest.raises(IcerecoError, match="mc_hits"):
+            require_hits(made, Sample([0, 2]), tmp_path)
+    with root_file(KM3NET_SUMMARYSLICE=3) as made:
+        require_events(made, Sample([]), tmp_path)
+        require_hits(made, Sample([0, 0]), tmp_path)
 
 
 def test_root_files_of_another_kind_are_not_ours(detector):
@@ -220,7 +285,6 @@ def test_noise_is_not_taken_for_another_numbering():
 
 GENHEN_NEUTRAL = "offline/mcv5.1.genhen_anumuNC.sirene.jte.jchain.aashower.sample.root"
 GENHEN_MUONS = "offline/numucc.root"
-MUON_BUNDLES = "mupage/mcv8.1.mupage_tuned_100G.sirene.jterbr00013288.10.root"
 
 
 def expected_truth(name: str) -> list[dict]:

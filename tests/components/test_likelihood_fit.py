@@ -194,7 +194,7 @@ def test_a_card_without_scattering_is_refused() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_missing_is_reported(detector: Detector) -> None:
-    with pytest.raises(IcerecoError, match="no GPU"):
+    with pytest.raises(IcerecoError, match="this machine has: cpu"):
         LikelihoodFit(LikelihoodOptions(device="cuda"), detector)
 
 

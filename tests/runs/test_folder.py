@@ -20,6 +20,7 @@ from icereco.runs.folder import RunFolder
 from icereco.runs.names import default_name
 from icereco.runs.provenance import provenance
 from icereco.runs.status import SILENT_SECONDS
+from icereco.system.locks import process_with
 from icereco.system.process_identity import birth_mark, is_alive
 
 TRAINER = """
@@ -292,7 +293,7 @@ def test_the_lock_of_a_killed_process_is_free(run, trainer):
     trainer.kill()
     trainer.wait()
     with run.lock():
-        assert (run.path / ".lock").read_text() == str(os.getpid())
+        assert process_with(run.path / ".lock") == os.getpid()
 
 
 def test_one_process_cannot_have_the_lock_twice(run):

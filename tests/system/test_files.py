@@ -123,6 +123,26 @@ def test_without_locks_only_what_is_older_than_a_day_is_removed(tmp_path, monkey
     assert not old.exists()
 
 
+def test_an_interruption_while_the_temporary_file_is_locked_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(_descriptor, *, wait):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "take", interrupt)
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.txt"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_an_open_file_cannot_be_renamed_the_temporary_file_of_a_live_writer_stays(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(files, "_RENAMES_OPEN_FILES", False)
+    with replacing(tmp_path / "a.txt") as temporary:
+        clear_left_over(tmp_path)
+        temporary.write_text("content")
+    assert (tmp_path / "a.txt").read_text() == "content"
+
+
 def test_a_link_or_pipe_with_the_name_of_a_temporary_file_is_neither_followed_nor_read(tmp_path):
     private = tmp_path / "private"
     private.write_text("private")

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import filelock
 import pytest
 
 from icereco.errors import IcerecoError
@@ -159,4 +160,16 @@ def test_a_python_without_fcntl_works_with_one_warning_a_folder(tmp_path):
         check=False,
     )
     assert done.stdout == "a b\nalone\n", done.stderr
-    assert done.stderr.count("this system has no fcntl") == 2
+    assert done.stderr.count("fcntl is unavailable") == 2
+
+
+def test_the_first_byte_says_nothing_as_windows_lets_nobody_read_it(tmp_path):
+    with locked(tmp_path / ".lock", "never said"):
+        assert (tmp_path / ".lock").read_text()[1:] == str(os.getpid())
+        assert process_with(tmp_path / ".lock") == os.getpid()
+
+
+def test_locks_are_those_of_filelock_which_has_them_on_every_system(tmp_path):
+    with locked_if_free(tmp_path / ".lock") as taken, (tmp_path / ".lock").open("r+") as other:
+        assert taken
+        assert not filelock.lock_descriptor(other.fileno(), blocking=False)

@@ -8,6 +8,7 @@ import click
 from pydantic import ValidationError
 from rich.markup import escape
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, add
 from icereco.data.split.rule import PARTS, SplitRule
@@ -24,9 +25,17 @@ __all__ = ["command"]
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--reader", metavar="READER", help="What reads it, such as kaggle  [default: detected automatically]."
+    "--reader",
+    metavar="READER",
+    help="What reads it, such as kaggle  [default: detected automatically].",
+    shell_complete=completion.readers,
 )
-@click.option("--detector", metavar="NAME|FOLDER", help="Its detector: see icereco detectors.")
+@click.option(
+    "--detector",
+    metavar="NAME|FOLDER",
+    help="Its detector: see icereco detectors.",
+    shell_complete=completion.detectors,
+)
 @click.option(
     "--split-by",
     type=click.Choice(["event", "file"]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
@@ -27,17 +28,23 @@ __all__ = ["command"]
 
 
 @click.command("convert")
-@click.argument("data", metavar="NAME|PATH")
+@click.argument("data", metavar="NAME|PATH", shell_complete=completion.data)
 @click.argument("output", type=click.Path(path_type=Path), metavar="OUT")
 @click.option(
     "--layout", type=click.Choice(["icereco", "kaggle"]), default="icereco", show_default=True,
     help="One row per event, or the folder of the Kaggle competition.",
 )  # fmt: skip
 @click.option(
-    "--reader", metavar="READER", help="What reads it  [default: as declared, or detected automatically]."
+    "--reader",
+    metavar="READER",
+    help="What reads it  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )
 @click.option(
-    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."
+    "--detector",
+    metavar="NAME",
+    help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",

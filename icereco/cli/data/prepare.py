@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
@@ -20,13 +21,19 @@ __all__ = ["command"]
 
 
 @click.command("prepare")
-@click.argument("data", metavar="NAME|PATH")
+@click.argument("data", metavar="NAME|PATH", shell_complete=completion.data)
 @click.option(
     "--detector",
     metavar="NAME",
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
-@click.option("--reader", metavar="NAME", help="Read with this reader  [default: detected automatically].")
+@click.option(
+    "--reader",
+    metavar="NAME",
+    help="Read with this reader  [default: detected automatically].",
+    shell_complete=completion.readers,
+)
 @click.option(
     "--processes",
     type=click.IntRange(min=1),

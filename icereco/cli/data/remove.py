@@ -2,6 +2,7 @@
 
 import click
 
+from icereco.cli import completion
 from icereco.cli.echo import echo
 from icereco.data.catalog import remove
 
@@ -9,7 +10,7 @@ __all__ = ["command"]
 
 
 @click.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.data)
 def command(name: str) -> None:
     """Take the data set NAME out of your settings. Its events stay where they are."""
     removed = remove(name)

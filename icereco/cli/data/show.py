@@ -8,6 +8,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
@@ -24,12 +25,18 @@ _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
 
 
 @click.command("show")
-@click.argument("data", metavar="NAME|PATH")
+@click.argument("data", metavar="NAME|PATH", shell_complete=completion.data)
 @click.option(
-    "--reader", metavar="READER", help="What reads it  [default: as declared, or detected automatically]."
+    "--reader",
+    metavar="READER",
+    help="What reads it  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
 )
 @click.option(
-    "--detector", metavar="NAME", help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}]."
+    "--detector",
+    metavar="NAME",
+    help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
 @click.option(
     "--events", type=click.IntRange(min=1), default=10_000, show_default=True,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
+from icereco.cli import completion
+from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.progress import stage_progress
@@ -30,7 +32,7 @@ _SUFFIXES = (".fits", ".json", ".png", ".svg")
 
 
 @click.command("scan")
-@click.argument("file", metavar="NAME|FILE")
+@click.argument("file", metavar="NAME|FILE", shell_complete=completion.data)
 @click.argument("event", type=int)
 @click.option(
     "-o", "--output", "outputs", type=click.Path(path_type=Path), multiple=True, metavar="OUT",
@@ -47,12 +49,16 @@ _SUFFIXES = (".fits", ".json", ".png", ".svg")
 @click.option(
     "--method", default="likelihood", show_default=True, metavar="METHOD",
     help="A method with a likelihood, or likelihood:model_error=0.2 with an option.",
+    shell_complete=completion.methods,
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
     help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
+    shell_complete=completion.detectors,
 )
+@device_option
+@threads_option
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
@@ -63,6 +69,8 @@ def command(
     nside: str,
     method: str,
     detector: str | None,
+    device: str | None,
+    threads: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -84,7 +92,8 @@ def command(
     data = find(file)
     source = data.open()
     options = {} if hypothesis is None else {"hypothesis": hypothesis}
-    used = untrained_method(method, detector or data.detector or DEFAULT_DETECTOR, options)
+    used = untrained_method(method, detector or data.detector or DEFAULT_DETECTOR, options, device)
+    computing_with(threads)
     data.require_detector(used.detector)
     batch = _event(source, used, event)
     with interrupted_by_signals(), stage_progress() as progress:

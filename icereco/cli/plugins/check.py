@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
@@ -39,7 +40,7 @@ class Outcome:
 
 
 @click.command("check")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.components)
 @click.option("--kind", type=click.Choice(KINDS), help="Only components of this kind.")
 @click.option(
     "--example", type=click.Path(exists=True), metavar="FILE", help="For a reader: a file of its format."
@@ -50,6 +51,7 @@ class Outcome:
     show_default=True,
     metavar="NAME",
     help="Detector of the example's events.",
+    shell_complete=completion.detectors,
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(name: str | None, kind: Kind | None, example: str | None, detector: str, as_json: bool) -> None:

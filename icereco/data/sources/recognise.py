@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.system.files import is_there
+from icereco.system.files import is_there, require_name
+from icereco.tables.mapped import open_mapped
 
 __all__ = ["first_line", "is_root", "not_recognised", "recognises", "require_exists"]
 
@@ -39,8 +40,9 @@ def require_exists(path: Path) -> None:
     """Check that there is such a file or folder (`icereco.system.files.is_there`).
 
     Raises:
-        IcerecoError: there is none (with the nearest name), or it is a pipe or a device, which would be waited for.
+        IcerecoError: there is none (with the nearest name), its name is not UTF-8, or it is a pipe or a device, which would be waited for.
     """
+    require_name(path)
     if is_there(path) and (path.is_file() or path.is_dir() or not path.exists()):
         return
     if path.exists():
@@ -82,7 +84,7 @@ def _what_file_is(file: Path) -> str:
         if magic[:4] == b"PAR1":
             return _columns(pq.read_schema(file))
         if magic[:6] == b"ARROW1":
-            with pa.memory_map(str(file)) as source:
+            with open_mapped(file) as source:
                 return _columns(pa.ipc.open_file(source).schema)
     except Exception as error:  # Arrow names damage in many ways
         return f"truncated or damaged, it cannot be opened ({first_line(error)}); copy or make it again"
@@ -90,7 +92,24 @@ def _what_file_is(file: Path) -> str:
         return "an SQLite database, in whose tables no reader finds pulses"
     if is_root(magic):
         return "a ROOT file, in which no reader finds events"
-    return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
+    return "the file is empty" if not magic else _foreign(file, magic)
+
+
+def _foreign(file: Path, magic: bytes) -> str:
+    """What a file is that other programs of the field write, and the way from there."""
+    if magic[:8] == b"\x89HDF\r\n\x1a\n":
+        return (
+            "an HDF5 file, as km3pipe, OrcaSong and IceTray write it, which no reader reads; give the files that it was "
+            "made from (.root, .i3), or write its events as icereco.SCHEMA"
+        )
+    if magic.startswith(b"start_run:"):
+        return (
+            "simulated light in KM3NeT's .evt format, before the response of the detector; make offline files (.root) of it "
+            "with KM3NeT's Jpp"
+        )
+    if file.suffix in (".detx", ".datx"):
+        return f"a detector of KM3NeT, not events; make a card of it: icereco detectors import {file.name} -o FOLDER"
+    return "neither a parquet nor an Arrow file"
 
 
 def _columns(schema: pa.Schema) -> str:

@@ -24,6 +24,7 @@ from icereco.data.store.shards import Shard, checksum
 from icereco.errors import IcerecoError
 from icereco.events.truth import TARGETS, Target
 from icereco.system.cache import cache_dir
+from icereco.tables.mapped import open_mapped
 from icereco.tables.schema import TARGET_COLUMNS
 from icereco.tables.validation import check_truth
 
@@ -92,7 +93,7 @@ class Store:
     def _open(self, name: str) -> "_OpenShard":
         path = self.folder / name
         try:
-            content = pa.memory_map(str(path)).read_buffer()
+            content = open_mapped(path).read_buffer()
             self._verify(name, content, _FOOTER)
             return _OpenShard(content, pa.ipc.open_file(content))
         except (pa.ArrowException, OSError) as error:

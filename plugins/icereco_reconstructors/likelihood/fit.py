@@ -10,7 +10,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from icereco.detector.detector import Detector
-from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.observations import Observed, Observer
 from icereco.events.reconstruction import Reconstruction
@@ -18,6 +17,7 @@ from icereco.physics.light.light import LightModel
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import HYPOTHESES, Hypothesis
+from icereco.system.devices import find_device
 from icereco.system.processors import available_processors
 from icereco_reconstructors.likelihood.profile import DirectionProfile
 from icereco_reconstructors.likelihood.results import Part, reconstruction
@@ -40,15 +40,13 @@ class LikelihoodFit:
     def __init__(self, options: LikelihoodOptions, detector: Detector) -> None:
         self._options = options
         self._detector = detector
-        self._device = _device(options.device)
+        self._device = find_device(options.device)
         self._first_only = options.form == "first"
         self._observer = Observer(detector, options.time_error, self._first_only)
         # The terms hold in float32; parameters, sums and curvatures are float64.
         self._likelihood = Likelihood(LightModel(detector), options.model_error, self._first_only).to(
             self._device, torch.float32
         )
-        # Tensors here are small: one core each, and as many groups of events at once as there are cores.
-        self._workers = available_processors() if self._device.type == "cpu" else 1
         names = list(HYPOTHESES) if options.hypothesis == "auto" else [options.hypothesis]
         self._hypotheses = [HYPOTHESES[name] for name in names]
 
@@ -62,7 +60,7 @@ class LikelihoodFit:
             for directions, usable in ((own, ~seeded), (given, seeded))
             for rows in _pieces(observed, np.flatnonzero(usable[observed.event]), directions.shape[1])
         ]
-        with ThreadPoolExecutor(self._workers) as pool:
+        with ThreadPoolExecutor(self._workers()) as pool:
             parts = list(pool.map(lambda piece: self._part(*piece), work))
         return self._result(batch, parts)
 
@@ -75,6 +73,10 @@ class LikelihoodFit:
         solved = _solved(searched)
         fitted = self._result(batch, [(row, observed.reference_ns, solved)])
         return DirectionProfile(self._likelihood, seen, centre, searched, solved, fitted)
+
+    def _workers(self) -> int:
+        """Tensors here are small: one core each, and as many groups of events at once as torch may use cores."""
+        return min(torch.get_num_threads(), available_processors()) if self._device.type == "cpu" else 1
 
     def _result(self, batch: EventBatch, parts: Sequence[Part]) -> Reconstruction:
         times = batch.dom_count if self._first_only else batch.pulse_count
@@ -113,12 +115,3 @@ def _pieces(observed: Observed, rows: Int[ndarray, "event"], seeds: int) -> list
     seen = observed.observation
     events = max(_PAIRS_AT_ONCE // ((seen.count.shape[1] + seen.time_ns.shape[1]) * max(seeds, 1)), 1)
     return [rows[start : start + events] for start in range(0, len(rows), events)]
-
-
-def _device(name: str) -> torch.device:
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise IcerecoError(
-            "device=cuda, and this machine has no GPU that torch can use; leave the option out"
-        )
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
