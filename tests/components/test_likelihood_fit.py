@@ -17,6 +17,7 @@ from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import NOT_CONVERGED, Reconstruction
+from icereco.physics.likelihood.sources import HYPOTHESES
 from icereco.physics.sphere import opening_angle
 
 Fit = Callable[..., Reconstruction]
@@ -85,6 +86,16 @@ def test_a_track_has_no_vertex_and_a_posterior_around_its_direction(fitted: Reco
     assert fitted.posterior is not None
     assert np.median(opening_angle(fitted.posterior.mode, fitted.direction)) < np.radians(2.0)
     assert set(fitted.status) <= {CONVERGED, NOT_CONVERGED}
+
+
+def test_the_reduced_likelihood_counts_hit_modules_and_free_parameters(
+    detector: Detector, fitted: Reconstruction, tracks: EventBatch
+) -> None:
+    hit = np.add.reduceat(detector.alive[tracks.sensor_id].astype(int), tracks.dom_offsets[:-1])
+    freedom = hit - len(HYPOTHESES["track"].moves)
+    assert (freedom > 0).all()
+    reduced = fitted.extras["reduced_log_likelihood"]
+    np.testing.assert_allclose(reduced * freedom, -fitted.extras["log_likelihood"])
 
 
 def test_every_hypothesis_is_tried_and_weighed(detector: Detector, tracks: EventBatch) -> None:

@@ -43,6 +43,7 @@ def reconstruction(
     fitted = (modules >= _LEAST_MODULES) & np.isfinite(joined["log_likelihood"])
     status = np.where(joined.pop("converged"), CONVERGED, NOT_CONVERGED).astype(object)
     status[~fitted] = TOO_FEW_MODULES
+    joined["reduced_log_likelihood"] = _reduced(joined["log_likelihood"], modules - joined.pop("free"))
     known = {
         name: np.where(fitted.reshape(-1, *[1] * (column.ndim - 1)), column, np.nan)
         for name, column in joined.items()
@@ -76,6 +77,7 @@ def _columns(
         "vertex_m": np.where(with_vertex[:, None], solved.position_m[row, best], np.nan),
         "kind_probability": _kinds(solved, hypotheses),
         "converged": solved.converged[row, best],
+        "free": np.array([len(hypothesis.moves) for hypothesis in hypotheses])[which],
         "log_likelihood": solved.log_likelihood[row, best],
         "vertex_time_ns": np.where(with_vertex, solved.time_ns[row, best] + reference_ns, np.nan),
         "cascade_energy_gev": np.where(has_cascade, cascade / METRES_PER_GEV, np.nan),
@@ -84,10 +86,16 @@ def _columns(
     }
 
 
+def _reduced(
+    log_likelihood: Float[ndarray, "event"], degrees_of_freedom: Int[ndarray, "event"]
+) -> Float[ndarray, "event"]:
+    """Return −log L per degree of freedom, which IceTray calls rlogl; NaN where there are no more modules than parameters."""
+    return np.where(degrees_of_freedom > 0, -log_likelihood / np.maximum(degrees_of_freedom, 1), np.nan)
+
+
 def _kinds(solved: Solutions, hypotheses: Sequence[Hypothesis]) -> Float[ndarray, "event kind"]:
-    """Return the share of each kind of event in the evidence."""
-    highest = solved.log_evidence.max(1, keepdims=True)
-    share = np.exp(solved.log_evidence - highest)
+    """Return the share of each kind of event in the posterior."""
+    share = solved.shares()
     kinds = np.zeros((len(share), len(EVENT_KINDS)))
     for index, hypothesis in enumerate(hypotheses):
         kinds[:, EVENT_KINDS.index(_KIND[hypothesis.name])] = (share * (solved.hypothesis == index)).sum(1)

@@ -78,10 +78,14 @@ class Solutions:
         of_best = self.hypothesis == total.argmax(1)[:, None]
         return np.asarray(np.where(of_best, self.log_likelihood, -np.inf).argmax(1))
 
+    def shares(self) -> Float[ndarray, "event maximum"]:
+        """Return the probability of each maximum."""
+        share = np.exp((self.log_evidence - self.log_evidence.max(1, keepdims=True)) / TEMPERATURE)
+        return np.asarray(share / share.sum(1, keepdims=True))
+
     def posterior(self) -> VmfMixture:
         """Return the mixture of all maxima, each an elliptic density around its direction."""
-        share = np.exp((self.log_evidence - self.log_evidence.max(1, keepdims=True)) / TEMPERATURE)
-        share /= share.sum(1, keepdims=True)
+        share = self.shares()
         sigma = np.minimum(np.sqrt(TEMPERATURE) * self.sigma_rad, _MOST_SIGMA_RAD)
         longer = sigma[..., 0]
         width = np.maximum(sigma[..., 1], _LEAST_SHAPE * longer)
