@@ -28,6 +28,8 @@ from icereco_readers.pulse_rows import PulseRows, event_rows
 __all__ = ["GraphnetParquetReader"]
 
 _TRUTH = ("truth", "mc_truth")
+_OF_OTHERS = {"azimuth", "zenith", "auxiliary"}
+"""Columns that no pulse table of GraphNeT has; a table that has them would lose them here."""
 
 
 class GraphnetParquetReader:
@@ -119,7 +121,7 @@ def _is_flat(file: Path) -> bool:
         names = pq.read_schema(file).names
     except (pa.ArrowException, OSError):
         return False
-    return EVENT in names and dialect_of(names) is not None
+    return EVENT in names and dialect_of(names) is not None and not _OF_OTHERS & set(names)
 
 
 @dataclass(frozen=True)

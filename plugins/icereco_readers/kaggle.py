@@ -23,6 +23,7 @@ from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_
 from icereco_readers.kaggle_metas import MetaTables
 from icereco_readers.options import KaggleOptions
 from icereco_readers.pulse_rows import PulseRows, event_rows
+from icereco_readers.pulse_truth import with_truth_of_pulses
 
 __all__ = ["KaggleReader"]
 
@@ -65,7 +66,7 @@ class KaggleReader:
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
         """Yield events batch file by batch file in order of the batch number, within each in the order of the meta table.
 
-        Without a meta table: in order of first appearance, and without truth.
+        Without a meta table: in order of first appearance, with the truth that their rows of pulses have.
 
         Raises:
             IcerecoError: columns are missing, the pulse indices of the meta do not fit the pulses, or the sensor table
@@ -91,7 +92,7 @@ class KaggleReader:
 
     def _index(self, file: "_BatchFile") -> EventIndex:
         if file.meta is None or file.batch_id is None:
-            return index_from_pulses(file.path)
+            return with_truth_of_pulses(index_from_pulses(file.path), file.path)
         rows = self._metas.rows(file.meta, file.batch_id)
         return index_from_meta(rows, file.batch_id, file.meta, file.path)
 
