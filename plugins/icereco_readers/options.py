@@ -32,6 +32,9 @@ class KaggleOptions(BaseModel):
         default=None,
         description="which half of a competition folder to read; by default train, or test if it is alone",
     )
+    meta: Path | None = Field(
+        default=None, description="the meta table, from the folder of the pulses or the one above; by default its usual names"
+    )
 
 
 class GraphnetOptions(BaseModel):

@@ -69,7 +69,7 @@ def write(table, path):
     else:
         text = io.BytesIO()
         pa.csv.write_csv(table, text)
-        (gzip.open if path.suffix == ".gz" else open)(path, "wb").write(text.getvalue())
+        path.write_bytes(gzip.compress(text.getvalue()) if path.suffix == ".gz" else text.getvalue())
     return path
 
 
@@ -92,7 +92,7 @@ def events():
 
 @pytest.mark.parametrize("sensors", SENSORS)
 @pytest.mark.parametrize("layout", ["a.parquet", "n.parquet", "a.feather", "n.feather", "a.csv", "a.csv.gz"])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=20), seed=st.integers(0, 100))
 def test_a_table_in_any_layout_reads_back_equal(tmp_path, detector, layout, sensors, counts, seed):
     table = random_events(np.array(counts), seed=seed)
@@ -184,8 +184,8 @@ FAULTS = {
     "event=nr,time=sort,sensor=pixel": "row 0: column sort is '",
     "event=nr,time=t,sensor=q": "whole numbers are needed",
     "event=nr,time=t,sensor=pixel,auxiliary=q": "true or false, or 1 or 0, is needed",
-    "event=line,time=t,sensor=pixel,energy=mc_e": "it differs from that of the event's first row",
-    "event=nr,time=t,string=dom,om=line": "is no module of icecube86",
+    "event=aux,time=t,sensor=pixel,energy=mc_e": "it differs from that of the event's first row",
+    "event=nr,time=t,string=pixel,om=dom": "is no module of icecube86",
     "event=nr,time=t,sensor=pixel,zenith=z,azimuth=a,truth=trut.parquet": "did you mean 'truth.parquet'?",
     "event=nr,time=t,sensor=pixel,zenith=mc_zen,azimuth=mc_azi,truth=other.parquet": "has no row for any event of",
     "event=nr,time=t,sensor=pixel,zenith=mc_zen,azimuth=mc_azi,truth=twice.parquet": "has a row of truth already, row 0",
@@ -208,8 +208,7 @@ def test_a_value_in_a_csv_that_is_no_number_is_named_with_its_column(tmp_path, d
     path = tmp_path / "pulses.csv"
     path.write_text("nr,pixel,t\n1,3,10.0\n1,x,11.0\n")
     message = complaint(path, "event=nr,time=t,sensor=pixel", detector)
-    assert "pixel" in message
-    assert "'x'" in message
+    assert "row 1: column pixel is 'x'" in message
 
 
 def test_modules_that_are_counted_from_zero_are_not_shifted_silently(tmp_path, detector, events):

@@ -12,6 +12,11 @@ from icereco.testing.conformance.samples import detector, event_table
 
 SETTINGS = {
     ("simulator", "ice-telescope"): [{"primaries_per_block": 64}],
+    ("reader", "table"): [
+        {"event": "event_id", "sensor": "sensor_id", "zenith": "zenith", "azimuth": "azimuth"}
+        | {name: name for name in ("time", "charge", "auxiliary", "energy", "kind", "inelasticity")}
+        | {"vertex": "vertex_x+vertex_y+vertex_z"}
+    ],
     ("reconstructor", "likelihood"): [{}, {"form": "first", "hypothesis": "track"}],
 }
 """Options to check a component with, where those by default do not say it all."""
@@ -52,6 +57,7 @@ EXAMPLES = {
     "graphnet-sqlite": Example(SHARED / "graphnet" / "sqlite" / GRAPHNET / f"{GRAPHNET}_first_5_frames.db"),
     "graphnet-parquet": Example(SHARED / "graphnet" / "parquet" / GRAPHNET / "merged"),
     "prometheus": Example(SHARED / "prometheus" / "raw" / "22980001_photons.parquet", detector="arca"),
+    "table": Example(write_own, event_table()),
     "km3net": None,  # no file of theirs that may be kept beside the project
 }
 """Readers and a file of theirs. A reader that is not here fails `test_every_reader_has_an_example`."""

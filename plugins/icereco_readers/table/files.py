@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.csv
@@ -28,6 +28,7 @@ _CSV_BLOCK_BYTES = 1 << 22
 _CSV_COLUMN = re.compile(r"In CSV column #(\d+): ")
 
 
+@runtime_checkable
 class TableFile(Protocol):
     """A table: where it is, what its columns are, and its rows from front to back."""
 
@@ -104,7 +105,12 @@ class ParquetTable:
     def _index(self) -> RangeIndex | None:
         return range_index(pq.read_schema(self.path))
 
-    def batches(self, names: Sequence[str], whole: Collection[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        names: Sequence[str],
+        whole: Collection[str],  # noqa: ARG002 -- the file has types
+        rows: int,
+    ) -> Iterator[pa.RecordBatch]:
         stored = [name for name in names if self._index is None or name != self._index.name]
         row = 0
         with bounded_parquet(self.path) as opened:
@@ -128,7 +134,12 @@ class ArrowTable:
         with pa.memory_map(str(self.path)) as source:
             return pa.ipc.open_file(source).schema
 
-    def batches(self, names: Sequence[str], whole: Collection[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        names: Sequence[str],
+        whole: Collection[str],  # noqa: ARG002 -- the file has types
+        rows: int,
+    ) -> Iterator[pa.RecordBatch]:
         with pa.memory_map(str(self.path)) as source:
             reader = pa.ipc.open_file(source)
             for index in range(reader.num_record_batches):
@@ -161,7 +172,12 @@ class CsvTable:
             pa.csv.ParseOptions(delimiter=self._separator),
         )
 
-    def batches(self, names: Sequence[str], whole: Collection[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        names: Sequence[str],
+        whole: Collection[str],
+        rows: int,  # noqa: ARG002 -- its blocks have a size of their own
+    ) -> Iterator[pa.RecordBatch]:
         convert = pa.csv.ConvertOptions(include_columns=list(names), column_types=self._types(names, whole))
         try:
             with pa.csv.open_csv(self.path, *self._how(), convert) as reader:

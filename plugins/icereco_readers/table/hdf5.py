@@ -63,7 +63,12 @@ class Hdf5Table:
             first = {name: _arrow(column(slice(0, min(rows, 1)))) for name, column in columns.items()}
         return pa.schema({name: array.type for name, array in first.items()})
 
-    def batches(self, names: Sequence[str], whole: Collection[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        names: Sequence[str],
+        whole: Collection[str],  # noqa: ARG002 -- the file has types
+        rows: int,
+    ) -> Iterator[pa.RecordBatch]:
         with _opened(self.path) as file:
             columns, total = _columns(file[self.name])
             present = columns.get(_EXISTS) if _INDEX_OF_HDFWRITER in file else None

@@ -33,11 +33,20 @@ class TableReader:
         self._truth: tuple[object, TruthTable] | None = None
 
     def sniff(self, path: Path) -> bool:
-        """Return whether columns are named, and it is a table or a folder of tables."""
+        """Return whether it is a table, or a folder of them, with a column that the options name; also True if it cannot be opened."""
         try:
-            return bool(self.options.model_fields_set) and any(map(is_table, self.parts(path)))
+            return any(self._is_meant(part) for part in self.parts(path) if is_table(part))
         except OSError:
             return False
+
+    def _is_meant(self, part: Path) -> bool:
+        named = {text for value in self.options.model_dump().values() for text in str(value).split("+")}
+        try:
+            return bool(named & set(self._opened(part).schema.names))
+        except pa.ArrowException:
+            return False
+        except IcerecoError:
+            return bool(self.options.model_fields_set)
 
     def suggest(self, path: Path) -> str | None:
         """Return the options, as text, that would read a table with usual names of columns; None if it has none."""

@@ -96,8 +96,15 @@ class Values:
         return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
     def _not_a_number(self, name: str, column: pa.Array) -> IcerecoError:
-        known = np.flatnonzero(~np.asarray(column.is_null()))
-        if not len(known):
+        place = next((place for place, value in enumerate(column) if not _reads_as_number(value.as_py())), None)
+        if place is None:
             return IcerecoError(f"{self._file}: column {name} is {column.type}; numbers are needed")
-        value = str(column[int(known[0])].as_py())[:40]
-        return self.error(int(known[0]), f"column {name} is {value!r} ({column.type}); a number is needed")
+        value = str(column[place].as_py())[:40]
+        return self.error(place, f"column {name} is {value!r} ({column.type}); a number is needed")
+
+
+def _reads_as_number(value: object) -> bool:
+    try:
+        return value is None or bool(np.isfinite(float(str(value))))
+    except ValueError:
+        return False
