@@ -93,7 +93,12 @@ class GraphnetParquetReader:
 
     def _report_cut(self, file: "_FlatFile | NestedFile") -> None:
         """Say once for a table that its files and those of the truth hold different events."""
-        if isinstance(file, _FlatFile) and file.truth and not file.is_paired and file.path.parent not in self._reported:
+        if (
+            isinstance(file, _FlatFile)
+            and file.truth
+            and not file.is_paired
+            and file.path.parent not in self._reported
+        ):
             self._reported.add(file.path.parent)
             logger.info(
                 "%s: truth and pulses are cut into files differently, so they are joined by event_no; events without pulses are "
@@ -161,7 +166,9 @@ class _FlatFile:
         folder = next((root / name for name in names if _numbered(root / name)), None)
         if folder is None and self.truth_table:
             missing = self._numbered_as(self.path, root / self.truth_table)
-            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} next to it ({missing} is missing)")
+            raise IcerecoError(
+                f"{self.path}: no table {self.truth_table!r} next to it ({missing} is missing)"
+            )
         return folder
 
     @cached_property

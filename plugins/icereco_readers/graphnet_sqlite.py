@@ -100,7 +100,7 @@ class GraphnetSqliteReader:
         for name in wanted:
             if name not in maps:
                 raise IcerecoError(
-                    f"{file}: no pulse map {name!r}{did_you_mean(name, maps)}; found: {', '.join(maps) or 'none'}"
+                    f"{file}: no pulse map {name!r}; found: {', '.join(maps) or 'none'}{did_you_mean(name, maps)}"
                 )
         pulses = wanted or [require_one("pulse map", "pulse_map", maps, file)]
         tables = _Tables(database, file, columns, tuple(pulses), self._truth(columns, file))
@@ -135,9 +135,7 @@ class _Tables:
         return self.dialect.event
 
     def require_same_columns(self) -> None:
-        first, *more = (
-            (name, self.dialect.pulse_names(self.columns[name])) for name in self.pulses
-        )
+        first, *more = ((name, self.dialect.pulse_names(self.columns[name])) for name in self.pulses)
         for name, columns in more:
             if columns != first[1] or not set(columns) <= set(self.columns[name]):
                 raise IcerecoError(
@@ -214,14 +212,19 @@ class _Tables:
         event, columns = self._between(self.truth, names, ids)
         repeated = event[1:][event[1:] == event[:-1]]
         if len(repeated):
-            raise IcerecoError(f"{self.file}: {self.event} {repeated[0]} occurs more than once in {self.truth}")
+            raise IcerecoError(
+                f"{self.file}: {self.event} {repeated[0]} occurs more than once in {self.truth}"
+            )
         return np.searchsorted(ids, event), columns
 
     def _between(
         self, table: str, names: Sequence[str], ids: Int[ndarray, "event"]
     ) -> tuple[Int[ndarray, "row"], dict[str, Float[ndarray, "row"]]]:
         """Rows of the events from the first to the last id, ascending, in the order in which they were written."""
-        source, limits = f"FROM {_quoted(table)} WHERE {self.event} BETWEEN ? AND ?", (int(ids[0]), int(ids[-1]))
+        source, limits = (
+            f"FROM {_quoted(table)} WHERE {self.event} BETWEEN ? AND ?",
+            (int(ids[0]), int(ids[-1])),
+        )
         counted = self.database.execute(
             f"SELECT {self.event}, COUNT(*) {source} GROUP BY {self.event} ORDER BY {self.event}", limits
         ).fetchall()

@@ -97,7 +97,9 @@ class KaggleReader:
 
     def _index(self, file: "_BatchFile") -> EventIndex:
         if file.given is not None and file.batch_id is None:
-            raise IcerecoError(f"{file.path}: with meta= files must be called batch_N.parquet, N being their batch_id")
+            raise IcerecoError(
+                f"{file.path}: with meta= files must be called batch_N.parquet, N being their batch_id"
+            )
         if file.meta is None or file.batch_id is None:
             index = with_truth_of_pulses(index_from_pulses(file.path), file.path)
             self._report_no_truth(file, index)

@@ -33,7 +33,8 @@ class KaggleOptions(BaseModel):
         description="which half of a competition folder to read; by default train, or test if it is alone",
     )
     meta: Path | None = Field(
-        default=None, description="the meta table, from the folder of the pulses or the one above; by default its usual names"
+        default=None,
+        description="the meta table, from the folder of the pulses or the one above; by default its usual names",
     )
 
 
@@ -63,6 +64,7 @@ class PrometheusOptions(BaseModel):
         default=None, description="which simulation of flat tables that hold several, by their column source"
     )
 
+
 class TableOptions(BaseModel):
     """Options of the reader of tables with names of their own; each names a column unless it says otherwise."""
 
@@ -72,16 +74,24 @@ class TableOptions(BaseModel):
         default=None,
         description="number of the event; several columns, such as Run+Event+SubEvent, give a hash of 63 bits",
     )
-    sensor: str | None = Field(default=None, description="sensor of the pulse: a row of the detector's table, from 0")
-    string: str | None = Field(default=None, description="string of the pulse, as the detector's card numbers them")
+    sensor: str | None = Field(
+        default=None, description="sensor of the pulse: a row of the detector's table, from 0"
+    )
+    string: str | None = Field(
+        default=None, description="string of the pulse, as the detector's card numbers them"
+    )
     om: str | None = Field(default=None, description="number of the module on the string")
     x: str | None = Field(default=None, description="place of the sensor (m), in the coordinates of the card")
     y: str | None = Field(default=None, description="see x")
     z: str | None = Field(default=None, description="see x")
     time: str | None = Field(default=None, description="time of the pulse (ns)")
     charge: str | None = Field(default=None, description="charge (p.e.); 1 where it is not given")
-    auxiliary: str | None = Field(default=None, description="true or 1 where a pulse is not in local coincidence")
-    hlc: str | None = Field(default=None, description="the opposite: 0 where a pulse is not in local coincidence")
+    auxiliary: str | None = Field(
+        default=None, description="true or 1 where a pulse is not in local coincidence"
+    )
+    hlc: str | None = Field(
+        default=None, description="the opposite: 0 where a pulse is not in local coincidence"
+    )
     truth: Path | None = Field(
         default=None,
         description="file with a row of truth per event, from the folder of the events; by default their own columns",
@@ -95,7 +105,8 @@ class TableOptions(BaseModel):
         default=None, description="three columns of the true direction, X+Y+Z, instead of zenith and azimuth"
     )
     direction: Literal["origin", "travel"] = Field(
-        default="origin", description="whether the true direction is where the particle came from, or where it went"
+        default="origin",
+        description="whether the true direction is where the particle came from, or where it went",
     )
     energy: str | None = Field(default=None, description="true energy (GeV)")
     vertex: str | None = Field(default=None, description="three columns of the true vertex (m), X+Y+Z")

@@ -265,11 +265,21 @@ def test_truth_in_a_file_beside_is_part_of_the_suggestion(tmp_path, detector, ev
     for path in (tmp_path, tmp_path / "pulses.parquet"):
         text = suggestion(path)
         assert text.endswith("truth=truth.parquet,truth_event=event_no,zenith=mc_zenith,azimuth=mc_azimuth")
-        assert read(path, text.removeprefix("table:"), detector)["zenith"].to_pylist() == events["zenith"].to_pylist()
+        assert (
+            read(path, text.removeprefix("table:"), detector)["zenith"].to_pylist()
+            == events["zenith"].to_pylist()
+        )
 
 
 def test_a_flat_table_of_graphnet_with_truth_in_it_is_answered_with_the_mapping(tmp_path, detector, events):
-    wanted = {"nr": "event_no", "t": "dom_time", "px": "dom_x", "py": "dom_y", "pz": "dom_z", "aux": "auxiliary"}
+    wanted = {
+        "nr": "event_no",
+        "t": "dom_time",
+        "px": "dom_x",
+        "py": "dom_y",
+        "pz": "dom_z",
+        "aux": "auxiliary",
+    }
     wanted |= {"mc_zen": "zenith", "mc_azi": "azimuth", "mc_e": "energy_gev"}
     table = exploded(named(events, detector)).select(list(wanted)).rename_columns(list(wanted.values()))
     path = write(table, tmp_path / "flat.parquet")

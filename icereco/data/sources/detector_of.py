@@ -25,7 +25,9 @@ def detector_of(source: Source) -> str:
     except OtherDetectorError as error:
         for name in error.fitting:
             if _reads(source, name):
-                logger.info("%s: is of the detector %s, by its sensors; another: --detector NAME", source.path, name)
+                logger.info(
+                    "%s: is of the detector %s, by its sensors; another: --detector NAME", source.path, name
+                )
                 return name
         raise
     except IcerecoError:

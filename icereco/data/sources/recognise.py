@@ -61,13 +61,13 @@ def require_exists(path: Path) -> None:
 def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
     """Return the error for a file that no reader recognises: what the file is, and what each reader needs."""
     lines = [f"{path}: {_what_it_is(path)}"]
+    lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
+    if not readers:
+        lines.append("  no reader is installed: see icereco plugins")
     if suggestions := _suggestions(path, readers):
         lines += ["by the names of its columns, this reads it:"]
-        return IcerecoError("\n".join([*lines, *(f"  --reader {shlex.quote(text)}" for text in suggestions)]))
-    lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
-    return IcerecoError(
-        "\n".join(lines if readers else [*lines, "  no reader is installed: see icereco plugins"])
-    )
+        lines += [f"  --reader {shlex.quote(text)}" for text in suggestions]
+    return IcerecoError("\n".join(lines))
 
 
 def _suggestions(path: Path, readers: list[ReaderChoice]) -> list[str]:

@@ -52,7 +52,9 @@ def rows_of(file: TableFile, mapping: Mapping, of_events: Sequence[str]) -> "Pul
     lists = {name: _is_list(file.schema.field(name).type) for name in mapping.pulses.values()}
     if len(set(lists.values())) > 1:
         single = ", ".join(name for name, is_list in lists.items() if not is_list)
-        raise IcerecoError(f"{file.path}: {single} has one value in a row, where other columns of pulses have lists")
+        raise IcerecoError(
+            f"{file.path}: {single} has one value in a row, where other columns of pulses have lists"
+        )
     return (EventRows if all(lists.values()) else PulseRows)(file, mapping, tuple(of_events))
 
 
@@ -124,7 +126,9 @@ class EventRows(_Events):
     def _list(self, column: pa.Array, name: str, row: int) -> pa.Array:
         if column.null_count:
             bad = row + int(np.argmax(np.asarray(column.is_null())))
-            raise IcerecoError(f"{self.file.path}: row {bad}: column {name} is null; a list is needed, maybe an empty one")
+            raise IcerecoError(
+                f"{self.file.path}: row {bad}: column {name} is null; a list is needed, maybe an empty one"
+            )
         return column
 
     def _counts(self, lists: dict[str, pa.Array], row: int) -> Int[ndarray, "event"]:
@@ -156,7 +160,8 @@ class PulseRows(_Events):
         """Ids of all events, in order of their first pulse."""
         runs = self._row_ids[self._first_rows[:-1]]
         _, first = np.unique(runs, return_index=True)
-        return runs[np.sort(first)]
+        ids: ndarray = runs[np.sort(first)]
+        return ids
 
     @property
     def _contiguous(self) -> bool:
@@ -206,13 +211,17 @@ class PulseRows(_Events):
         self._require_constant(part, pulses, offsets)
         return Rows(self.event_id[start : start + len(offsets) - 1], offsets, pulses, first)
 
-    def _require_constant(self, part: "_Stretch", pulses: Values, offsets: Int[ndarray, "event_plus_1"]) -> None:
+    def _require_constant(
+        self, part: "_Stretch", pulses: Values, offsets: Int[ndarray, "event_plus_1"]
+    ) -> None:
         """What is true of an event is the same in all of its rows."""
         event = segment_of(offsets)
         for name in self.of_events:
             encoded = _one_array(part.table[name]).dictionary_encode(null_encoding="encode")
             codes = np.asarray(encoded.indices)
-            pulses.require(name, codes == codes[offsets[:-1]][event], "it differs from that of the event's first row")
+            pulses.require(
+                name, codes == codes[offsets[:-1]][event], "it differs from that of the event's first row"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +234,7 @@ class _Stretch:
 
     @property
     def end(self) -> int:
-        return self.start + self.table.num_rows
+        return int(self.start + self.table.num_rows)
 
     def between(self, start: int, end: int) -> "_Stretch":
         rows = slice(start - self.start, end - self.start)

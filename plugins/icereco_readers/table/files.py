@@ -1,11 +1,11 @@
 """Tables in files of several formats, all seen as named columns of rows."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.csv
@@ -28,23 +28,24 @@ _CSV_BLOCK_BYTES = 1 << 22
 _CSV_COLUMN = re.compile(r"In CSV column #(\d+): ")
 
 
-@runtime_checkable
-class TableFile(Protocol):
-    """A table: where it is, what its columns are, and its rows from front to back."""
+@dataclass(frozen=True)
+class TableFile(ABC):
+    """A table: what its columns are, and its rows from front to back.
+
+    Attributes:
+        path: the file.
+    """
+
+    path: Path
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        ...
-
-    @property
+    @abstractmethod
     def schema(self) -> pa.Schema:
         """Names and types of all columns."""
-        ...
 
+    @abstractmethod
     def batches(self, names: Sequence[str], whole: Collection[str], rows: int) -> Iterator[pa.RecordBatch]:
         """Yield some columns, about `rows` rows at once; of those named `whole` the values are whole numbers."""
-        ...
 
 
 def is_table(path: Path) -> bool:
@@ -91,10 +92,8 @@ def open_table(path: Path, table: str | None = None) -> TableFile:
 
 
 @dataclass(frozen=True)
-class ParquetTable:
+class ParquetTable(TableFile):
     """A parquet file; an index of pandas that it only describes is a column, too."""
-
-    path: Path
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -124,10 +123,8 @@ class ParquetTable:
 
 
 @dataclass(frozen=True)
-class ArrowTable:
+class ArrowTable(TableFile):
     """An Arrow IPC file, such as Feather."""
-
-    path: Path
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -150,10 +147,8 @@ class ArrowTable:
 
 
 @dataclass(frozen=True)
-class CsvTable:
+class CsvTable(TableFile):
     """A CSV file with a header, maybe compressed; separated by commas, semicolons or tabs."""
-
-    path: Path
 
     @cached_property
     def schema(self) -> pa.Schema:

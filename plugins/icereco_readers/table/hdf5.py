@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy import ndarray
 
 from icereco.errors import IcerecoError, did_you_mean
+from icereco_readers.table.files import TableFile
 
 __all__ = ["open_hdf5"]
 
@@ -50,10 +51,9 @@ def open_hdf5(path: Path, table: str | None) -> "Hdf5Table":
 
 
 @dataclass(frozen=True)
-class Hdf5Table:
+class Hdf5Table(TableFile):
     """One table of an HDF5 file."""
 
-    path: Path
     name: str
 
     @cached_property

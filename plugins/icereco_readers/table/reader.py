@@ -55,7 +55,9 @@ class TableReader:
     def files(self, path: Path) -> list[Path]:
         """The tables, and the table of truth."""
         parts = self.parts(path)
-        return list(dict.fromkeys([*parts, *(file for part in parts[:1] if (file := self._truth_file(part)))]))
+        return list(
+            dict.fromkeys([*parts, *(file for part in parts[:1] if (file := self._truth_file(part)))])
+        )
 
     def parts(self, path: Path) -> list[Path]:
         """The tables but that of truth, each of which can be read separately."""
@@ -85,7 +87,9 @@ class TableReader:
                 sensors = sensors_for(mapping.sensor, first.pulses, detector, part)
             for rows in events.read(rows_per_batch):
                 assert sensors is not None, "there are events"
-                known = truth.of(rows.event_id) if truth else own_truth(rows.events, mapping.truth, self._sign)
+                known = (
+                    truth.of(rows.event_id) if truth else own_truth(rows.events, mapping.truth, self._sign)
+                )
                 yield own_batch(rows.event_id, rows.offsets, _pulses(rows, mapping, sensors), known, part)
 
     @property
@@ -105,11 +109,21 @@ class TableReader:
         if file is None:
             return None
         if not file.is_file():
-            near = did_you_mean(file.name, [one.name for one in file.parent.iterdir()] if file.parent.is_dir() else [])
-            here = f"; {self.options.truth} in the current folder must be given by its whole path" if self.options.truth and self.options.truth.is_file() else ""
-            raise IcerecoError(f"{file}: there is no such file of truth, which truth= names from the folder of the events{near}{here}")
+            near = did_you_mean(
+                file.name, [one.name for one in file.parent.iterdir()] if file.parent.is_dir() else []
+            )
+            here = (
+                f"; {self.options.truth} in the current folder must be given by its whole path"
+                if self.options.truth and self.options.truth.is_file()
+                else ""
+            )
+            raise IcerecoError(
+                f"{file}: there is no such file of truth, which truth= names from the folder of the events{near}{here}"
+            )
         if not mapping.truth:
-            raise IcerecoError(f"{file}: name the columns of truth: zenith=COLUMN,azimuth=COLUMN,energy=COLUMN, …")
+            raise IcerecoError(
+                f"{file}: name the columns of truth: zenith=COLUMN,azimuth=COLUMN,energy=COLUMN, …"
+            )
         status = file.stat()
         state = (file, status.st_mtime_ns, status.st_size)
         if self._truth is None or self._truth[0] != state:

@@ -17,9 +17,12 @@ _USUAL = {
     "auxiliary": ("auxiliary", "aux"),
     "hlc": ("hlc",),
 }
-_SENSOR = (
+_SENSOR: tuple[dict[str, tuple[str, ...]], ...] = (
     {"sensor": ("sensor_id", "sensor")},
-    {"string": ("string", "string_id", "string_no", "str"), "om": ("om", "dom", "om_id", "dom_no", "dom_number", "pmt")},
+    {
+        "string": ("string", "string_id", "string_no", "str"),
+        "om": ("om", "dom", "om_id", "dom_no", "dom_number", "pmt"),
+    },
     *(
         dict(zip("xyz", ((f"{prefix}{axis}",) for axis in "xyz"), strict=True))
         for prefix in ("dom_", "sensor_pos_", "sensor_", "pos_", "")
@@ -79,7 +82,9 @@ def _truth(names: Sequence[str]) -> dict[str, str]:
 def _further(names: Sequence[str], prefix: str) -> dict[str, str]:
     energy = _named(names, [f"{prefix}{name}" for name in _ENERGY])
     own = {role: _named(names, (f"{prefix}{role}",)) for role in (_KIND, _INELASTICITY)}
-    vertex = next((v for p in _VERTEX if None not in (v := [_named(names, (f"{prefix}{p}{a}",)) for a in "xyz"])), [])
+    vertex = next(
+        (v for p in _VERTEX if None not in (v := [_named(names, (f"{prefix}{p}{a}",)) for a in "xyz"])), []
+    )
     named = {"energy": energy, "vertex": "+".join(map(str, vertex)), **own}
     return {role: name for role, name in named.items() if name}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
@@ -75,7 +75,8 @@ class TruthTable:
         if len(repeated):
             first, second = order[repeated[0]], order[repeated[0] + 1]
             raise values.error(
-                int(second), f"event {ids[second]} has a row of truth already, row {first}; one row per event is needed"
+                int(second),
+                f"event {ids[second]} has a row of truth already, row {first}; one row per event is needed",
             )
         own = own_truth(values, mapping.truth, sign)
         return cls(file.path, ids[order], {name: column[order] for name, column in own.items()})
@@ -94,16 +95,22 @@ class TruthTable:
                 "are event= and truth_event= the same number?"
             )
         if without:
-            logger.warning("%s: has no truth of %d of the %d events of %s", self.path, without, len(event_id), file)
+            logger.warning(
+                "%s: has no truth of %d of the %d events of %s", self.path, without, len(event_id), file
+            )
 
     def of(self, event_id: Int[ndarray, "event"]) -> dict[str, ndarray]:
         """The truth of events; unknown where there is no row."""
         at = np.minimum(np.searchsorted(self.event_id, event_id), len(self.event_id) - 1)
         known = self.event_id[at] == event_id
-        return {
-            name: np.where(known, column[at], None if column.dtype == object else np.nan)
-            for name, column in self.columns.items()
-        }
+        return {name: _where(known, column[at]) for name, column in self.columns.items()}
+
+
+def _where(known: Bool[ndarray, "event"], column: ndarray) -> ndarray:
+    """Values where they are known; otherwise None for text, NaN for numbers."""
+    values = column.copy()
+    values[~known] = None if column.dtype == object else np.nan
+    return values
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

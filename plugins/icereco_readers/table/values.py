@@ -38,9 +38,15 @@ class Values:
             IcerecoError: a value is not a number.
         """
         column = self._plain(name)
-        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
+        if not (
+            pa.types.is_integer(column.type)
+            or pa.types.is_floating(column.type)
+            or pa.types.is_boolean(column.type)
+        ):
             raise self._not_a_number(name, column)
-        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+        return np.asarray(
+            pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
+        )
 
     def whole(self, name: str) -> Int[ndarray, "row"]:
         """A column as int64.
@@ -85,7 +91,9 @@ class Values:
         bad = np.flatnonzero(~good)
         if len(bad):
             value = self._plain(name)[int(bad[0])].as_py()
-            raise self.error(int(bad[0]), f"column {name} is {'null' if value is None else repr(value)}; {wanted}")
+            raise self.error(
+                int(bad[0]), f"column {name} is {'null' if value is None else repr(value)}; {wanted}"
+            )
 
     def error(self, place: int, problem: str) -> IcerecoError:
         """The error of a value, with its row in the file."""
@@ -96,7 +104,9 @@ class Values:
         return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
     def _not_a_number(self, name: str, column: pa.Array) -> IcerecoError:
-        place = next((place for place, value in enumerate(column) if not _reads_as_number(value.as_py())), None)
+        place = next(
+            (place for place, value in enumerate(column) if not _reads_as_number(value.as_py())), None
+        )
         if place is None:
             return IcerecoError(f"{self._file}: column {name} is {column.type}; numbers are needed")
         value = str(column[place].as_py())[:40]
