@@ -38,8 +38,8 @@ _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(data: str, reader: str | None, detector: str | None, events: int, as_json: bool) -> None:
     """Show what a data set holds: size, pulses per event and per DOM, truth, and a few events."""
-    from icereco.data.summary import Summary, sample
     from icereco.data.sources.detector_of import detector_of
+    from icereco.data.summary import Summary, sample
     from icereco.detector.detector import load_detector
 
     data_set = find(data)

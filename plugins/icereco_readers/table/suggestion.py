@@ -17,17 +17,15 @@ _USUAL = {
     "auxiliary": ("auxiliary", "aux"),
     "hlc": ("hlc",),
 }
-_SENSOR: tuple[dict[str, tuple[str, ...]], ...] = (
+_PLACES = ("dom_", "sensor_pos_", "sensor_", "pos_", "")
+_SENSOR: list[dict[str, tuple[str, ...]]] = [
     {"sensor": ("sensor_id", "sensor")},
     {
         "string": ("string", "string_id", "string_no", "str"),
         "om": ("om", "dom", "om_id", "dom_no", "dom_number", "pmt"),
     },
-    *(
-        dict(zip("xyz", ((f"{prefix}{axis}",) for axis in "xyz"), strict=True))
-        for prefix in ("dom_", "sensor_pos_", "sensor_", "pos_", "")
-    ),
-)
+    *[{"x": (f"{place}x",), "y": (f"{place}y",), "z": (f"{place}z",)} for place in _PLACES],
+]
 _DIRECTION = ("zenith", "azimuth")
 _ENERGY = ("energy", "energy_gev")
 _KIND, _INELASTICITY = "kind", "inelasticity"
