@@ -17,14 +17,19 @@ _USUAL = {
     "auxiliary": ("auxiliary", "aux"),
     "hlc": ("hlc",),
 }
-_PLACES = ("dom_", "sensor_pos_", "sensor_", "pos_", "")
+
+
+def _place(prefix: str) -> dict[str, tuple[str, ...]]:
+    return {axis: (f"{prefix}{axis}",) for axis in "xyz"}
+
+
 _SENSOR: list[dict[str, tuple[str, ...]]] = [
     {"sensor": ("sensor_id", "sensor")},
     {
         "string": ("string", "string_id", "string_no", "str"),
         "om": ("om", "dom", "om_id", "dom_no", "dom_number", "pmt"),
     },
-    *[{"x": (f"{place}x",), "y": (f"{place}y",), "z": (f"{place}z",)} for place in _PLACES],
+    *map(_place, ("dom_", "sensor_pos_", "sensor_", "pos_", "")),
 ]
 _DIRECTION = ("zenith", "azimuth")
 _ENERGY = ("energy", "energy_gev")
