@@ -96,7 +96,7 @@ def _tables(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the tables in a group and below it, by their path."""
     for name in sorted(group):
         node = group[name]
-        if name.startswith("__"):
+        if name.startswith("_"):  # indices of hdfwriter and of PyTables
             continue
         if _is_table(node):
             yield f"{prefix}{name}", node
