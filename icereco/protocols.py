@@ -46,6 +46,7 @@ __all__ = [
     "Checksummed",
     "Annotating",
     "Preface",
+    "Suggesting",
     "detector_for",
     "takes_batch",
     "takes_seeds",
@@ -151,6 +152,15 @@ class Reader(Protocol):
         Sensor ids are rows of the detector's table; formats with other ids find the sensors through the card
         (`icereco.detector.sensor_finder`), and give -1 for a sensor that the detector does not have.
         """
+        ...
+
+
+@runtime_checkable
+class Suggesting(Protocol):
+    """A `Reader` that needs options to read a file, and knows which they are for files like many others."""
+
+    def suggest(self, path: Path) -> str | None:
+        """Return the options as text, KEY=VALUE,KEY=VALUE, that would read a file or folder; None if it cannot say. Never raises."""
         ...
 
 

@@ -130,7 +130,9 @@ def command(
     output = given or default_output(Path(data[0].name or paths[0]), form)
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
-    used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options, device)
+    used, chosen = _choose(
+        run, model, method, detector or _detector_of(data, sources, method), options, device
+    )
     if seeds:
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
     computing_with(threads)
@@ -153,10 +155,14 @@ def _read_with(data: "DataSet", reader: str | None) -> "DataSet":
     return data if reader is None else data.model_copy(update={"reader": reader})
 
 
-def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | None:
-    """The detector that the data sets declare, for a method that has none of its own."""
+def _detector_of(data: Sequence["DataSet"], sources: Sequence["Source"], method: str | None) -> str | None:
+    """The detector that the data sets declare, or that the first file names, for a method that has none of its own."""
+    from icereco.data.sources.detector_of import detector_of
+
     declared = {one.detector for one in data if one.detector is not None}
-    return declared.pop() if method is not None and len(declared) == 1 else None
+    if method is None or len(declared) > 1:
+        return None
+    return declared.pop() if declared else detector_of(sources[0])
 
 
 def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path | None, dict[str, str]]:

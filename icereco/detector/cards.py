@@ -21,6 +21,7 @@ __all__ = [
     "find_card",
     "is_card",
     "is_card_folder",
+    "is_detx",
     "read_table",
     "require",
 ]
@@ -127,9 +128,19 @@ def is_card_folder(name: str | Path) -> bool:
     return (Path(name) / CARD).is_file()
 
 
+def is_detx(name: str | Path) -> bool:
+    """Return whether it is a detector file of KM3NeT."""
+    return Path(name).suffix == ".detx" and Path(name).is_file()
+
+
 def is_card(name: str) -> bool:
-    """Return whether there is such a card: one that ships, one of a plugin (also as "distribution/name"), or in a folder."""
-    return is_card_folder(name) or name in detector_names() or registry().card_folder(name) is not None
+    """Return whether there is such a card: one that ships, of a plugin (also as "distribution/name"), in a folder, or a `.detx`."""
+    return (
+        is_card_folder(name)
+        or is_detx(name)
+        or name in detector_names()
+        or registry().card_folder(name) is not None
+    )
 
 
 def find_card(name: str | Path) -> Card:

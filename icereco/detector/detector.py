@@ -9,13 +9,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector.cards import Card, detector_names, find_card, read_table, require
+from icereco.detector.cards import Card, detector_names, find_card, is_detx, read_table, require
+from icereco.detector.detx import read_detx
 from icereco.errors import IcerecoError
+from icereco.system.log import get_logger
 
 __all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "given_detector", "load_detector"]
 
 LIGHT_M_PER_NS = 0.299792458
 """Speed of light in vacuum; a pulse in a medium travels at this speed divided by `Medium.refractive_index_group`."""
+
+_CARD_OF_WATER = "km3net-arca115"
 
 _OUTLINE_SIDES = 360
 """Number of directions whose tangents approximate a convex outline: 4 cm too wide at a corner 1 km away."""
@@ -133,7 +137,7 @@ class Detector:
 
 
 def load_detector(name: str | Path) -> Detector:
-    """Load the detector `name` (a card that ships, or a plugin's), or that of a card in a folder of your own.
+    """Load the detector `name` (a card that ships, or a plugin's), that of a card in a folder of your own, or of KM3NeT's `.detx`.
 
     >>> load_detector("icecube86").position_m.shape
     (5160, 3)
@@ -141,6 +145,8 @@ def load_detector(name: str | Path) -> Detector:
     Raises:
         IcerecoError: unknown name (with the nearest), or a broken card (with the file and line).
     """
+    if is_detx(name):
+        return _of_detx(Path(name))
     card = find_card(name)
     card.require_known(_ENTRIES)
     path = card.file("sensors")
@@ -163,6 +169,31 @@ def load_detector(name: str | Path) -> Detector:
         fingerprint=_fingerprint([card.path, path, *files]),
         dom_id=_dom_id(path, sensors["dom_id"]) if "dom_id" in sensors else None,
         file_origins_m={kind: card.place(f"file_origins_m.{kind}") for kind in card.keys("file_origins_m")},
+    )
+
+
+def _of_detx(path: Path) -> Detector:
+    """The detector of KM3NeT's file, in water as that of a card."""
+    modules = read_detx(path)
+    medium = load_detector(_CARD_OF_WATER).medium
+    get_logger(__name__).info(
+        "%s: says nothing of the water, so it is that of the card %s", path, _CARD_OF_WATER
+    )
+    count = len(modules.dom_id)
+    origin_m = modules.position_m.mean(axis=0)
+    x, y, z = origin_m.tolist()
+    return Detector(
+        name=path.stem,
+        string=modules.string.astype(np.int32),
+        om=modules.om.astype(np.int32),
+        position_m=(modules.position_m - origin_m).astype(np.float32),
+        quantum_efficiency=np.ones(count, np.float32),
+        alive=np.ones(count, bool),
+        noise_rate_hz=None,
+        medium=medium,
+        fingerprint=_fingerprint([path]),
+        dom_id=_dom_id(path, modules.dom_id.astype(np.float64)),
+        file_origins_m={"km3net": (x, y, z)},
     )
 
 

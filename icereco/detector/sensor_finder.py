@@ -1,6 +1,6 @@
 """Sensors of a detector found by position: for files without sensor ids, or with ids of another scheme."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy import ndarray
 from icereco.detector.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
 
-__all__ = ["UNKNOWN", "SensorFinder", "finder_for", "sensors_of_modules"]
+__all__ = ["UNKNOWN", "OtherDetectorError", "SensorFinder", "finder_for", "sensors_of_modules"]
 
 UNKNOWN = -1
 """The sensor id of a place where the detector has no sensor; the validation of events refuses it."""
@@ -20,6 +20,18 @@ TOLERANCE_M = 1.0
 _CELL_M = 0.01
 _HALF_RANGE = 1 << 20
 _PLACES_TO_TRY = 50
+
+
+class OtherDetectorError(IcerecoError):
+    """The events of a file are not of the detector that it was read with.
+
+    Attributes:
+        fitting: detectors that have all their sensors, the smallest first; maybe none.
+    """
+
+    def __init__(self, message: str, fitting: Sequence[str]) -> None:
+        super().__init__(message)
+        self.fitting = tuple(fitting)
 
 
 class SensorFinder:
@@ -107,9 +119,11 @@ def finder_for(
     finder, missing = _best(places, detector, kind, tolerance_m)
     if 2 * missing.sum() > len(places):
         where = ", ".join(f"{value:.2f}" for value in places[np.argmax(missing)])
-        raise IcerecoError(
+        fitting = _fitting(places, kind, tolerance_m)
+        raise OtherDetectorError(
             f"{source}: {missing.sum()} of the {len(places)} sensors that its first events hit are not in the "
-            f"detector {detector.name}, such as the one at ({where}) m; {_advice(places, kind, tolerance_m)}"
+            f"detector {detector.name}, such as the one at ({where}) m; {_advice(fitting)}",
+            fitting,
         )
     return finder
 
@@ -132,18 +146,19 @@ def sensors_of_modules(
     modules, first = np.unique(dom_id, return_index=True)
     missing = sensor[first] == UNKNOWN
     if complain and 2 * int(missing.sum()) > len(modules):
-        names = (
+        names = [
             name for name in detector_names() if (_numbered(modules, load_detector(name)) != UNKNOWN).all()
-        )
+        ]
         fitting = ", ".join(names)
         advice = (
             f"they are all in {fitting}: say so with --detector NAME, or train with -o detector.use=NAME"
             if fitting
             else "they need a card of their own, with the column dom_id"
         )
-        raise IcerecoError(
+        raise OtherDetectorError(
             f"{source}: {missing.sum()} of the {len(modules)} modules that its first events hit are not in the "
-            f"detector {detector.name}, such as dom_id {modules[np.argmax(missing)]}; {advice}"
+            f"detector {detector.name}, such as dom_id {modules[np.argmax(missing)]}; {advice}",
+            names,
         )
     return sensor
 
@@ -178,20 +193,25 @@ def _origins(detector: Detector, kind: str | None) -> Iterable[tuple[float, floa
     return [(0.0, 0.0, 0.0), *([known] if known else [])]
 
 
-def _advice(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: float) -> str:
-    fitting: dict[str, int] = {}
+def _fitting(places: Float[ndarray, "place 3"], kind: str | None, tolerance_m: float) -> list[str]:
+    """The detectors that have sensors at all places, the smallest first."""
+    sizes: dict[str, int] = {}
     places = places[:: max(len(places) // _PLACES_TO_TRY, 1)]
     for name in detector_names():
         with suppress(IcerecoError):  # a broken card of another detector is not the problem here
             other = load_detector(name)
             _, missing = _best(places, other, kind, tolerance_m)
             if not missing.any():
-                fitting[name] = len(other.position_m)
+                sizes[name] = len(other.position_m)
+    return sorted(sizes, key=lambda name: sizes[name])
+
+
+def _advice(fitting: Sequence[str]) -> str:
     if not fitting:
         return (
             "no detector of icereco has them all: these events need a card of their own (icereco detectors)"
         )
-    first, *more = sorted(fitting, key=lambda name: fitting[name])
+    first, *more = fitting
     also = f" (and in {', '.join(more)})" if more else ""
     return (
         f"they are all in {first}{also}: say --detector {first} (data add, show, convert, prepare; doctor; reconstruct "

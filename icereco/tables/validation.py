@@ -240,7 +240,9 @@ class _Rows:
             if differs.any():
                 row = int(np.argmax(differs))
                 lengths = f"sensor_id has {counts['sensor_id'][row]} values, {name} has {counts[name][row]}"
-                raise self.error(row, f"lists of different length: {lengths}")
+                advice = f"; if {name} is not of pulses, leave it out: --reader icereco:without={name}"
+                extra = "" if name in PULSE_COLUMNS else advice
+                raise self.error(row, f"lists of different length: {lengths}{extra}")
 
     def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
         count = len(detector.position_m)

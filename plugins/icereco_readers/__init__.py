@@ -43,4 +43,11 @@ def icereco_readers() -> Iterable[Component]:
             "icereco_readers.options:PrometheusOptions",
             "photons of Prometheus: nested parquet with photons and mc_truth, or flat photons.parquet, events.parquet",
         ),
+        Component(
+            "table",
+            "icereco_readers.table.reader:TableReader",
+            "icereco_readers.options:TableOptions",
+            "the names of the columns of any table of pulses, in parquet, Arrow IPC, CSV or HDF5, one row per pulse or per "
+            "event: --reader table:event=COLUMN,time=COLUMN and sensor=COLUMN, or string= and om=, or x=, y= and z=",
+        ),
     ]

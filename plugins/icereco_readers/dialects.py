@@ -11,7 +11,7 @@ from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco_readers.foreign import Interactions
 
-__all__ = ["EVENT", "Dialect", "dialect_of", "require_one"]
+__all__ = ["EVENT", "KAGGLE", "Dialect", "dialect_of", "require_one"]
 
 EVENT = "event_no"
 
@@ -30,6 +30,7 @@ class Dialect:
         origin: the kind of file, whose origin of coordinates a detector card may give.
         padded: whether the truth is as GraphNeT extracts it from IceCube's frames; see `_without_padding`.
         lepton_energy: column of the energy of the outgoing lepton, from which the inelasticity follows if bjorken_y is wrong.
+        event: number of the event, in every table.
     """
 
     places: tuple[str, str, str]
@@ -40,6 +41,7 @@ class Dialect:
     origin: str
     padded: bool = False
     lepton_energy: str = ""
+    event: str = EVENT
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -50,7 +52,7 @@ class Dialect:
         """The columns of a pulse table that are read."""
         return (
             *self.needed,
-            *(name for name in (_CHARGE, _COINCIDENCE) if name in columns),
+            *(name for name in (_CHARGE, _COINCIDENCE, _AUXILIARY) if name in columns),
             *_pmt_names(columns),
         )
 
@@ -74,6 +76,8 @@ class Dialect:
             own["charge"] = np.asarray(columns[_CHARGE], np.float64)
         if _COINCIDENCE in columns:
             own["auxiliary"] = np.asarray(columns[_COINCIDENCE]) == 0
+        elif _AUXILIARY in columns:
+            own["auxiliary"] = np.asarray(columns[_AUXILIARY]) == 1
         return own | {name.replace("_dir_", "_"): columns[name] for name in _pmt_names(columns)}
 
     def own_truth(self, columns: Mapping[str, ndarray], sign: int) -> dict[str, ndarray]:
@@ -81,7 +85,7 @@ class Dialect:
         own = {name: columns[column] for name, column in self.truth.items() if column in columns}
         if self.padded:
             own = _without_padding(own, self.interactions(columns))
-        if {self.lepton_energy, self.truth["energy"]} <= columns.keys():
+        if {self.lepton_energy, self.truth.get("energy")} <= columns.keys():
             own["inelasticity"] = 1 - columns[self.lepton_energy] / own["energy"]
         if {"azimuth", "zenith"} <= own.keys():
             direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
@@ -92,7 +96,7 @@ class Dialect:
 
     def interactions(self, columns: Mapping[str, ndarray]) -> Interactions | None:
         """Return particle and current, the first columns of `further`; None if the table lacks them."""
-        particle, interaction = self.further[:2]
+        particle, interaction = self.further[:2] or ("", "")
         if particle not in columns:
             return None
         pdg = columns[particle]
@@ -100,7 +104,7 @@ class Dialect:
         return Interactions(pdg, np.select([code == _CHARGED, code == _NEUTRAL], [1.0, 0.0], np.nan))
 
 
-_CHARGE, _COINCIDENCE = "charge", "hlc"
+_CHARGE, _COINCIDENCE, _AUXILIARY = "charge", "hlc", "auxiliary"
 _CHARGED, _NEUTRAL = (
     1,
     2,
@@ -157,6 +161,17 @@ _RAW_PROMETHEUS = Dialect(
     always_origin=False,
     origin="prometheus",
 )
+
+KAGGLE = Dialect(
+    places=("x", "y", "z"),
+    time="time",
+    truth={"azimuth": "azimuth", "zenith": "zenith"},
+    further=(),
+    always_origin=True,
+    origin="graphnet",
+    event="event_id",
+)
+"""Databases that GraphNeT's notebooks make of the competition's data; their pulses have event_id and sensor_id, too."""
 
 
 def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect | None:

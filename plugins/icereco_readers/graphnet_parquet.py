@@ -15,6 +15,7 @@ from numpy import ndarray
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import finder_for
 from icereco.errors import IcerecoError
+from icereco.system.log import get_logger
 from icereco.tables.columns import require_columns
 from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
@@ -27,7 +28,11 @@ from icereco_readers.pulse_rows import PulseRows, event_rows
 
 __all__ = ["GraphnetParquetReader"]
 
+logger = get_logger(__name__)
+
 _TRUTH = ("truth", "mc_truth")
+_OF_OTHERS = {"azimuth", "zenith", "auxiliary"}
+"""Columns that no pulse table of GraphNeT has; a table that has them would lose them here."""
 
 
 class GraphnetParquetReader:
@@ -39,6 +44,7 @@ class GraphnetParquetReader:
     def __init__(self, options: GraphnetOptions | None = None) -> None:
         self.options = options or GraphnetOptions()
         self._conventions = Conventions(self.options.direction, self._sample)
+        self._reported: set[Path] = set()
 
     def sniff(self, path: Path) -> bool:
         """Return whether there are tables with event_no and pulses at positions."""
@@ -77,12 +83,28 @@ class GraphnetParquetReader:
         """
         for part in self.parts(path):
             file = self._file(part)
+            self._report_cut(file)
             if not (sample := file.sample(FINDER_EVENTS)):
                 continue
             finder = finder_for(sample.place_m, detector, part, file.dialect.origin)
             sign = 1 if file.dialect.always_origin else self._conventions.sign(part, _beside(part))
             for events in file.events(rows_per_batch, sign):
                 yield events.own(finder, part)
+
+    def _report_cut(self, file: "_FlatFile | NestedFile") -> None:
+        """Say once for a table that its files and those of the truth hold different events."""
+        if (
+            isinstance(file, _FlatFile)
+            and file.truth
+            and not file.is_paired
+            and file.path.parent not in self._reported
+        ):
+            self._reported.add(file.path.parent)
+            logger.info(
+                "%s: truth and pulses are cut into files differently, so they are joined by event_no; events without pulses are "
+                "left out",
+                file.path.parent,
+            )
 
     def _sample(self, part: Path) -> ForeignEvents | None:
         return self._file(part).sample(SAMPLE_EVENTS)
@@ -119,30 +141,51 @@ def _is_flat(file: Path) -> bool:
         names = pq.read_schema(file).names
     except (pa.ArrowException, OSError):
         return False
-    return EVENT in names and dialect_of(names) is not None
+    return EVENT in names and dialect_of(names) is not None and not _OF_OTHERS & set(names)
 
 
 @dataclass(frozen=True)
 class _FlatFile:
-    """One numbered file of a pulse table, and the file of the truth table with the same number."""
+    """One numbered file of a pulse table, and its truth."""
 
     path: Path
     truth_table: str | None
 
     @cached_property
-    def truth(self) -> Path | None:
-        table = self.path.resolve().parent
-        for name in (self.truth_table,) if self.truth_table else _TRUTH:
-            beside = table.parent / name / self.path.name.replace(table.name, name)
-            if beside.is_file():
-                return beside
-        if self.truth_table:
-            raise IcerecoError(f"{self.path}: no table {self.truth_table!r} next to it ({beside} is missing)")
-        return None
+    def truth(self) -> tuple[Path, ...]:
+        """The truth of this file: the one with the same number, or all where truth and pulses are cut differently."""
+        folder = self._truth_folder
+        if folder is None:
+            return ()
+        return (self._numbered_as(self.path, folder),) if self.is_paired else tuple(_numbered(folder))
+
+    @cached_property
+    def _truth_folder(self) -> Path | None:
+        root = self.path.resolve().parent.parent
+        names = (self.truth_table,) if self.truth_table else _TRUTH
+        folder = next((root / name for name in names if _numbered(root / name)), None)
+        if folder is None and self.truth_table:
+            missing = self._numbered_as(self.path, root / self.truth_table)
+            raise IcerecoError(
+                f"{self.path}: no table {self.truth_table!r} next to it ({missing} is missing)"
+            )
+        return folder
+
+    @cached_property
+    def is_paired(self) -> bool:
+        """Whether each file of the pulse table has a file of truth with the same number."""
+        folder = self._truth_folder
+        return folder is not None and all(
+            self._numbered_as(file, folder).is_file() for file in _beside(self.path)
+        )
+
+    @staticmethod
+    def _numbered_as(file: Path, folder: Path) -> Path:
+        return folder / file.name.replace(file.resolve().parent.name, folder.name)
 
     @property
     def files(self) -> list[Path]:
-        return [self.path, *([self.truth] if self.truth else [])]
+        return [self.path, *self.truth]
 
     @cached_property
     def columns(self) -> list[str]:
@@ -150,7 +193,7 @@ class _FlatFile:
 
     @cached_property
     def dialect(self) -> Dialect:
-        dialect = dialect_of(self.columns, [] if self.truth is None else pq.read_schema(self.truth).names)
+        dialect = dialect_of(self.columns, pq.read_schema(self.truth[0]).names if self.truth else [])
         if dialect is None or EVENT not in self.columns:
             raise IcerecoError(f"{self.path}: no pulse table of GraphNeT; found: {', '.join(self.columns)}")
         return dialect
@@ -163,16 +206,27 @@ class _FlatFile:
             raise IcerecoError(
                 f"{self.path}: the pulses of event_no {repeated[0]} are not contiguous; sort the file by event_no"
             )
-        if self.truth is None:
+        if not self.truth:
             return pulses
-        schema = pq.read_schema(self.truth)
-        require_columns(schema.names, self.truth, (EVENT,))
-        names = self.dialect.truth_names(schema.names)
-        table = pq.read_table(self.truth, columns=[EVENT, *names], page_checksum_verification=True)
-        ids = int_column(table[EVENT], EVENT, self.truth)
+        ids, truth = self._truth_rows()
+        if not self.is_paired:
+            ids, truth = _of_events(pulses.event_id, ids, truth)
+        return _joined(ids, truth, pulses)
+
+    def _truth_rows(self) -> tuple[Int[ndarray, "event"], dict[str, ndarray]]:
+        """The ids and columns of the truth files."""
+        parts = []
+        for file in self.truth:
+            schema = pq.read_schema(file)
+            require_columns(schema.names, file, (EVENT,))
+            names = self.dialect.truth_names(schema.names)
+            table = pq.read_table(file, columns=[EVENT, *names], page_checksum_verification=True)
+            columns = {name: float_column(table[name], name, file) for name in names}
+            parts.append((int_column(table[EVENT], EVENT, file), columns))
+        ids = np.concatenate([one for one, _ in parts])
         if len(repeated := _repeated(ids)):
-            raise IcerecoError(f"{self.truth}: event_no {repeated[0]} occurs more than once")
-        return _joined(ids, {name: float_column(table[name], name, self.truth) for name in names}, pulses)
+            raise IcerecoError(f"{self.truth[0]}: event_no {repeated[0]} occurs more than once")
+        return ids, {name: np.concatenate([columns[name] for _, columns in parts]) for name in parts[0][1]}
 
     def count(self) -> int:
         return len(self.index.event_id)
@@ -205,6 +259,15 @@ def _repeated(ids: Int[ndarray, "event"]) -> Int[ndarray, "repeated"]:
     ordered = np.sort(ids)
     repeated: ndarray = ordered[1:][ordered[1:] == ordered[:-1]]
     return repeated
+
+
+def _of_events(
+    event_id: Int[ndarray, "event"], ids: Int[ndarray, "row"], truth: Mapping[str, ndarray]
+) -> tuple[Int[ndarray, "known"], dict[str, ndarray]]:
+    """The truth of some events, in their order, as far as there is any."""
+    _, at, row = np.intersect1d(event_id, ids, return_indices=True)
+    chosen = row[np.argsort(at)]
+    return ids[chosen], {name: column[chosen] for name, column in truth.items()}
 
 
 def _joined(ids: Int[ndarray, "event"], truth: Mapping[str, ndarray], pulses: EventIndex) -> EventIndex:

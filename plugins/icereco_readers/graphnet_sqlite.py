@@ -17,10 +17,10 @@ from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import finder_for
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 from icereco.system.log import get_logger
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
-from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.dialects import EVENT, KAGGLE, Dialect, dialect_of, require_one
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
 from icereco_readers.options import GraphnetOptions
 
@@ -29,7 +29,8 @@ __all__ = ["GraphnetSqliteReader"]
 logger = get_logger(__name__)
 
 _MAGIC = b"SQLite format 3\0"
-_TRUTH = ("truth", "mc_truth")
+_TRUTH = ("truth", "mc_truth", "meta_table")
+_IN_WAL_MODE = b"\2\2"
 _WAIT_SECONDS = 1.0
 _STEPS_BETWEEN_SIGNALS = 1_000_000
 
@@ -43,6 +44,7 @@ class GraphnetSqliteReader:
     def __init__(self, options: GraphnetOptions | None = None) -> None:
         self.options = options or GraphnetOptions()
         self._conventions = Conventions(self.options.direction, self._sample)
+        self._without_truth: set[Path] = set()
 
     def sniff(self, path: Path) -> bool:
         """Return whether it is a database with pulses at positions; also True if it cannot be opened, as reading reports why."""
@@ -87,68 +89,100 @@ class GraphnetSqliteReader:
 
     def _tables(self, database: sqlite3.Connection, file: Path) -> "_Tables":
         columns, views = _columns(database), _columns(database, "view")
-        wanted = self.options.pulse_map
         maps = [name for name, names in columns.items() if _holds_pulses(names)]
-        if wanted in views or (not maps and any(map(_holds_pulses, views.values()))):
+        wanted = self.options.pulse_map.split("+") if self.options.pulse_map else []
+        view = next((name for name in wanted if name in views), None)
+        if view or (not maps and any(map(_holds_pulses, views.values()))):
             raise IcerecoError(
-                f"{file}: {wanted or next(iter(views))!r} is a view, a query that may never end; make it a table: "
+                f"{file}: {view or next(iter(views))!r} is a view, a query that may never end; make it a table: "
                 "CREATE TABLE … AS SELECT * FROM …"
             )
-        if wanted is not None and wanted not in maps:
-            raise IcerecoError(f"{file}: no pulse map {wanted!r}; found: {', '.join(maps) or 'none'}")
-        pulses = wanted or require_one("pulse map", "pulse_map", maps, file)
+        for name in wanted:
+            if name not in maps:
+                raise IcerecoError(
+                    f"{file}: no pulse map {name!r}; found: {', '.join(maps) or 'none'}{did_you_mean(name, maps)}"
+                )
+        pulses = wanted or [require_one("pulse map", "pulse_map", maps, file)]
+        tables = _Tables(database, file, columns, tuple(pulses), self._truth(columns, file))
+        tables.require_same_columns()
+        if tables.truth is not None and tables.event not in columns.get(tables.truth, ()):
+            raise IcerecoError(
+                f"{file}: no table {tables.truth!r} with {tables.event}; found: {', '.join(columns)}"
+            )
+        return tables
+
+    def _truth(self, columns: dict[str, list[str]], file: Path) -> str | None:
+        """The table of truth; files without one are reported once."""
         truth = self.options.truth_table or next((name for name in _TRUTH if name in columns), None)
-        if truth is not None and EVENT not in columns.get(truth, ()):
-            raise IcerecoError(f"{file}: no table {truth!r} with event_no; found: {', '.join(columns)}")
-        return _Tables(database, file, columns, pulses, truth)
+        if truth is None and file not in self._without_truth:
+            self._without_truth.add(file)
+            logger.info("%s: has no table of truth (%s)", file, ", ".join(_TRUTH))
+        return truth
 
 
 @dataclass(frozen=True)
 class _Tables:
-    """The two tables of an open database."""
+    """The tables of an open database: one or several of pulses, and that of truth."""
 
     database: sqlite3.Connection
     file: Path
     columns: dict[str, list[str]]
-    pulses: str
+    pulses: tuple[str, ...]
     truth: str | None
+
+    @property
+    def event(self) -> str:
+        return self.dialect.event
+
+    def require_same_columns(self) -> None:
+        first, *more = ((name, self.dialect.pulse_names(self.columns[name])) for name in self.pulses)
+        for name, columns in more:
+            if columns != first[1] or not set(columns) <= set(self.columns[name]):
+                raise IcerecoError(
+                    f"{self.file}: {first[0]} and {name} cannot be joined: their columns are {', '.join(first[1])} and "
+                    f"{', '.join(columns)}"
+                )
 
     @property
     def ids(self) -> str:
         """The query for the ids of all events."""
-        tables = [self.pulses, *([self.truth] if self.truth else [])]
-        return " UNION ".join(f"SELECT {EVENT} FROM {_quoted(table)}" for table in tables)
+        tables = [*self.pulses, *([self.truth] if self.truth else [])]
+        return " UNION ".join(f"SELECT DISTINCT {self.event} FROM {_quoted(table)}" for table in tables)
 
     @cached_property
     def dialect(self) -> Dialect:
-        dialect = dialect_of(self.columns[self.pulses], self.columns[self.truth] if self.truth else ())
+        dialect = _dialect(self.columns[self.pulses[0]], self.columns.get(self.truth or "", []))
         assert dialect is not None, "tables of pulses are selected by their columns"
         return dialect
 
     def warn_without_index(self) -> None:
-        table = _quoted(self.pulses)
+        for name in self.pulses:
+            self._warn_without_index(name)
+
+    def _warn_without_index(self, name: str) -> None:
+        table = _quoted(name)
         indices = self.database.execute(f"PRAGMA index_list({table})").fetchall()
         leading = [
             self.database.execute(f"PRAGMA index_info({_quoted(row[1])})").fetchone() for row in indices
         ]
-        if not any(row and row[2] == EVENT for row in leading):
-            statement = f"CREATE INDEX by_event ON {table} ({EVENT})"
+        if not any(row and row[2] == self.event for row in leading):
+            statement = f"CREATE INDEX by_event ON {table} ({self.event})"
             logger.warning(
-                "%s: %s has no index on event_no, so every batch scans the whole table; create one with: %s",
+                "%s: %s has no index on %s, so every batch scans the whole table; create one with: %s",
                 self.file,
-                self.pulses,
+                name,
+                self.event,
                 shlex.join(["sqlite3", str(self.file), statement]),
             )
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
-        cursor = self.database.execute(f"{self.ids} ORDER BY {EVENT}")
+        cursor = self.database.execute(f"{self.ids} ORDER BY {self.event}")
         while some := cursor.fetchmany(rows):
-            ids = _whole([row[0] for row in some], self.file)
+            ids = _whole([row[0] for row in some], self.event, self.file)
             yield self._events(ids, sign)
 
     def _events(self, ids: Int[ndarray, "event"], sign: int) -> ForeignEvents:
-        names = self.dialect.pulse_names(self.columns[self.pulses])
-        event, columns = self._between(self.pulses, names, ids)
+        event, columns = self._pulses(ids)
         at, truth = self._truth(ids)
         blank = {name: np.full(len(ids), np.nan) for name in truth}
         for name, column in truth.items():
@@ -162,6 +196,14 @@ class _Tables:
             interactions=self.dialect.interactions(blank),
         )
 
+    def _pulses(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
+        """The pulses of all pulse maps, those of an event in the order of the maps."""
+        names = self.dialect.pulse_names(self.columns[self.pulses[0]])
+        events, columns = zip(*(self._between(table, names, ids) for table in self.pulses), strict=True)
+        event = np.concatenate(events)
+        order = np.argsort(event, kind="stable")
+        return event[order], {name: np.concatenate([part[name] for part in columns])[order] for name in names}
+
     def _truth(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
         """Return the columns of the truth table, and the event of each row."""
         if self.truth is None:
@@ -170,20 +212,25 @@ class _Tables:
         event, columns = self._between(self.truth, names, ids)
         repeated = event[1:][event[1:] == event[:-1]]
         if len(repeated):
-            raise IcerecoError(f"{self.file}: event_no {repeated[0]} occurs more than once in {self.truth}")
+            raise IcerecoError(
+                f"{self.file}: {self.event} {repeated[0]} occurs more than once in {self.truth}"
+            )
         return np.searchsorted(ids, event), columns
 
     def _between(
         self, table: str, names: Sequence[str], ids: Int[ndarray, "event"]
     ) -> tuple[Int[ndarray, "row"], dict[str, Float[ndarray, "row"]]]:
         """Rows of the events from the first to the last id, ascending, in the order in which they were written."""
-        source, limits = f"FROM {_quoted(table)} WHERE {EVENT} BETWEEN ? AND ?", (int(ids[0]), int(ids[-1]))
+        source, limits = (
+            f"FROM {_quoted(table)} WHERE {self.event} BETWEEN ? AND ?",
+            (int(ids[0]), int(ids[-1])),
+        )
         counted = self.database.execute(
-            f"SELECT {EVENT}, COUNT(*) {source} GROUP BY {EVENT} ORDER BY {EVENT}", limits
+            f"SELECT {self.event}, COUNT(*) {source} GROUP BY {self.event} ORDER BY {self.event}", limits
         ).fetchall()
-        event, count = (_whole([row[part] for row in counted], self.file) for part in (0, 1))
+        event, count = (_whole([row[part] for row in counted], self.event, self.file) for part in (0, 1))
         rows = self.database.execute(
-            f"SELECT {', '.join(map(_quoted, names))} {source} ORDER BY {EVENT}, rowid", limits
+            f"SELECT {', '.join(map(_quoted, names))} {source} ORDER BY {self.event}, rowid", limits
         )
         values = _numbers(rows, names, f"{self.file}: {table}")
         if len(values) != count.sum():
@@ -201,8 +248,8 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         IcerecoError: it is locked, malformed, or not a database; also for errors while it is read.
     """
     try:
-        address = f"file:{quote(str(file.resolve()))}?mode=ro"
         _require_whole(file)
+        address = f"file:{quote(str(file.resolve()))}?mode=ro{_immutable(file)}"
         with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as database:
             database.execute("PRAGMA trusted_schema = OFF")
             # A query that runs long returns to Python every so often, so that a signal can end it.
@@ -211,13 +258,34 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from error  # what was raised in the progress handler
-        locked = "locked" in str(error)
-        advice = (
-            "close the program that writes to it"
-            if locked
-            else "it may be truncated or damaged: copy it again"
-        )
-        raise IcerecoError(f"{file}: cannot be read as an SQLite database: {error}; {advice}") from error
+        raise IcerecoError(
+            f"{file}: cannot be read as an SQLite database: {error}; {_advice(file, error)}"
+        ) from error
+
+
+def _advice(file: Path, error: Exception) -> str:
+    if "locked" in str(error):
+        return "close the program that writes to it"
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        return f"copy it, with {_log_of(file).name} if that is there, into a folder that you may write to"
+    return "it may be truncated or damaged: copy it again"
+
+
+def _immutable(file: Path) -> str:
+    """What lets a database in WAL mode be read where nothing can be written: without a log nobody is writing to it.
+
+    Otherwise SQLite makes the log and an index of it next to the file (https://www.sqlite.org/wal.html#readonly).
+    """
+    with file.open("rb") as opened:
+        modes = opened.read(20)[18:20]
+    log = _log_of(file)
+    quiet = not log.is_file() or not log.stat().st_size
+    return "&immutable=1" if modes == _IN_WAL_MODE and quiet else ""
+
+
+def _log_of(file: Path) -> Path:
+    """The log of a database in WAL mode."""
+    return file.with_name(f"{file.name}-wal")
 
 
 def _require_whole(file: Path) -> None:
@@ -271,7 +339,14 @@ def _columns(database: sqlite3.Connection, kind: str = "table") -> dict[str, lis
 
 
 def _holds_pulses(columns: Sequence[str]) -> bool:
-    return EVENT in columns and dialect_of(columns) is not None
+    return _dialect(columns) is not None
+
+
+def _dialect(pulses: Sequence[str], truth: Sequence[str] = ()) -> Dialect | None:
+    """The dialect of a table of pulses and one of truth; None if it holds none."""
+    if EVENT in pulses:
+        return dialect_of(pulses, truth)
+    return KAGGLE if {KAGGLE.event, "sensor_id", *KAGGLE.needed} <= set(pulses) else None
 
 
 def _quoted(name: str) -> str:
@@ -294,8 +369,8 @@ def _is_number(value: object) -> bool:
     return value is None or isinstance(value, int | float)
 
 
-def _whole(values: Sequence[object], file: Path) -> Int[ndarray, "row"]:
+def _whole(values: Sequence[object], name: str, file: Path) -> Int[ndarray, "row"]:
     numbers = np.array(values) if values else np.zeros(0, np.int64)
     if numbers.dtype.kind == "i" or (numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()):
         return numbers.astype(np.int64)
-    raise IcerecoError(f"{file}: event_no must hold whole numbers, without NULL")
+    raise IcerecoError(f"{file}: {name} must hold whole numbers, without NULL")

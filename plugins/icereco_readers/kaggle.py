@@ -17,14 +17,18 @@ import pyarrow.parquet as pq
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.system.log import get_logger
 from icereco.tables.columns import FILE_KEY, conform, with_metadata
 from icereco_readers.kaggle_geometry import geometry_of, require_same_sensors
 from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
 from icereco_readers.kaggle_metas import MetaTables
 from icereco_readers.options import KaggleOptions
 from icereco_readers.pulse_rows import PulseRows, event_rows
+from icereco_readers.pulse_truth import with_truth_of_pulses
 
 __all__ = ["KaggleReader"]
+
+logger = get_logger(__name__)
 
 _COLUMNS = ("event_id", "sensor_id", "time", "charge", "auxiliary")
 _BATCH_NAME = re.compile(r"batch_(\d+)\.parquet")
@@ -40,6 +44,7 @@ class KaggleReader:
     def __init__(self, options: KaggleOptions | None = None) -> None:
         self.options = options or KaggleOptions()
         self._metas = MetaTables()
+        self._without_truth: set[Path] = set()
 
     def sniff(self, path: Path) -> bool:
         """Return whether it has, or is, a parquet file with one row per pulse."""
@@ -65,7 +70,7 @@ class KaggleReader:
     def read(self, path: Path, detector: Detector, rows_per_batch: int = 4096) -> Iterator[pa.RecordBatch]:
         """Yield events batch file by batch file in order of the batch number, within each in the order of the meta table.
 
-        Without a meta table: in order of first appearance, and without truth.
+        Without a meta table: in order of first appearance, with the truth that their rows of pulses have.
 
         Raises:
             IcerecoError: columns are missing, the pulse indices of the meta do not fit the pulses, or the sensor table
@@ -79,9 +84,10 @@ class KaggleReader:
 
     def _files(self, path: Path) -> list["_BatchFile"]:
         if not path.is_dir():
-            return [_BatchFile(path)]
+            return [_BatchFile(path, self.options.meta)]
         folder = next((path / part for part in self._folders() if (path / part).is_dir()), path)
-        files = [_BatchFile(file) for file in folder.iterdir() if _BATCH_NAME.fullmatch(file.name)]
+        meta = self.options.meta
+        files = [_BatchFile(file, meta) for file in folder.iterdir() if _BATCH_NAME.fullmatch(file.name)]
         return sorted(files, key=lambda file: file.batch_id or 0)
 
     def _count(self, file: "_BatchFile") -> int:
@@ -90,10 +96,26 @@ class KaggleReader:
         return self._metas.count(file.meta, file.batch_id)
 
     def _index(self, file: "_BatchFile") -> EventIndex:
+        if file.given is not None and file.batch_id is None:
+            raise IcerecoError(
+                f"{file.path}: with meta= files must be called batch_N.parquet, N being their batch_id"
+            )
         if file.meta is None or file.batch_id is None:
-            return index_from_pulses(file.path)
+            index = with_truth_of_pulses(index_from_pulses(file.path), file.path)
+            self._report_no_truth(file, index)
+            return index
         rows = self._metas.rows(file.meta, file.batch_id)
         return index_from_meta(rows, file.batch_id, file.meta, file.path)
+
+    def _report_no_truth(self, file: "_BatchFile", index: EventIndex) -> None:
+        """Say once for a folder that there is no truth, and where it could be."""
+        if not index.truth and file.path.parent not in self._without_truth:
+            self._without_truth.add(file.path.parent)
+            logger.info(
+                "%s: has no meta table, such as train_meta.parquet, in its folder or the one above, and so no truth; if it has "
+                "another name: --reader kaggle:meta=NAME.parquet",
+                file.path,
+            )
 
     def _folders(self) -> tuple[Literal["train", "test"], ...]:
         return ("train", "test") if self.options.part is None else (self.options.part,)
@@ -101,9 +123,15 @@ class KaggleReader:
 
 @dataclass(frozen=True, slots=True)
 class _BatchFile:
-    """One file of pulses, and where its meta table is."""
+    """One file of pulses, and where its meta table is.
+
+    Attributes:
+        path: the file.
+        given: the meta table that an option names.
+    """
 
     path: Path
+    given: Path | None = None
 
     @property
     def batch_id(self) -> int | None:
@@ -114,15 +142,29 @@ class _BatchFile:
     def meta(self) -> Path | None:
         """`train_meta.parquet` for `train/batch_1.parquet`: next to the folder, or next to the file.
 
-        A split one, with a file for each batch, is `train_meta/batch_1.parquet` or `train_meta_1.parquet`.
+        A split one, with a file for each batch, is `train_meta/batch_1.parquet`, `train_meta_1.parquet` or `meta_1.parquet`.
         """
+        if self.given is not None:
+            return self._given_meta(self.given.expanduser())
         folder, number = self.path.resolve().parent, self.batch_id
         part = folder.name if folder.name in ("train", "test") else "train"
         split = [f"{part}_meta/{name}_{number}.parquet" for name in ("batch", "meta", f"{part}_meta")]
-        names = [*split, f"{part}_meta_{number}.parquet", f"{part}_meta.parquet", "test_meta.parquet"]
+        single = [f"{part}_meta_{number}.parquet", f"meta_{number}.parquet"]
+        names = [*split, *single, f"{part}_meta.parquet", "test_meta.parquet"]
         above = names[:-1] if folder.name == part else []
         places = [*(folder.parent / name for name in above), *(folder / name for name in names)]
         return next((place for place in places if place.is_file()), None)
+
+    def _given_meta(self, given: Path) -> Path:
+        """The meta table itself, from the folder of the pulses or the one above."""
+        folder = self.path.resolve().parent
+        places = [folder / given, folder.parent / given]
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise IcerecoError(
+                f"{places[0]}: there is no such meta table, which meta= names from the folder of {self.path.name} or the one above"
+            )
+        return found
 
 
 def _is_pulse_table(file: Path) -> bool:

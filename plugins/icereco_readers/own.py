@@ -15,6 +15,7 @@ from icereco.tables.dom_level import has_dom_columns, with_sensor_ids
 from icereco.tables.mapped import open_mapped
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.options import OwnOptions
+from icereco_readers.pandas_index import range_index
 
 __all__ = ["OwnReader"]
 
@@ -60,8 +61,15 @@ class OwnReader:
         """
         for file in own_files(path):
             for batch in _batches(file, rows_per_batch):
+                batch = self._without(batch, file)
                 if batch.num_rows:
                     yield with_metadata(batch, FILE_KEY, str(file).encode())
+
+    def _without(self, batch: pa.RecordBatch, file: Path) -> pa.RecordBatch:
+        """Leave out the columns that the options name."""
+        unwanted = self.options.without.split("+") if self.options.without else []
+        require_columns(batch.schema.names, file, tuple(unwanted))
+        return batch.drop_columns(unwanted)
 
 
 def own_files(path: Path) -> list[Path]:
@@ -88,7 +96,9 @@ def _schema(file: Path) -> pa.Schema:
     if _is_arrow(file):
         with open_mapped(file) as source:
             return pa.ipc.open_file(source).schema
-    return pq.read_schema(file)
+    schema = pq.read_schema(file)
+    index = range_index(schema)
+    return index.schema(schema) if index else schema
 
 
 def _count(file: Path) -> int:
@@ -110,8 +120,7 @@ def _batches(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
 
 def _as_they_are(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
     if not _is_arrow(file):
-        with bounded_parquet(file) as opened:
-            yield from opened.iter_batches(batch_size=rows)
+        yield from _of_parquet(file, rows)
         return
     with open_mapped(file) as source:
         reader = pa.ipc.open_file(source)
@@ -120,3 +129,11 @@ def _as_they_are(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
             batch.validate(full=True)  # offsets of a damaged file may point outside its buffers
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)
+
+
+def _of_parquet(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    with bounded_parquet(file) as opened:
+        index, row = range_index(opened.schema_arrow), 0
+        for batch in opened.iter_batches(batch_size=rows):
+            yield index.with_column(batch, row) if index else batch
+            row += batch.num_rows

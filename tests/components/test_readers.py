@@ -236,7 +236,7 @@ def test_kaggle_test_events_are_read_when_asked_for(tmp_path, table):
             "option part of the reader 'kaggle': Input should be 'train' or 'test', not 'both'",
         ),
         ("kaggle:test", "'test' is not an option; write NAME:KEY=VALUE"),
-        ("icereco:part=test", "part is not an option of the reader 'icereco'; it has: none"),
+        ("icereco:part=test", "part is not an option of the reader 'icereco'; it has: without"),
     ],
 )
 def test_options_of_readers_are_checked(tmp_path, text, message):

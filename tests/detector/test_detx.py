@@ -103,3 +103,13 @@ def test_a_binary_file_and_a_file_as_a_name_say_what_to_do(tmp_path):
         read_detx(tmp_path / "a.datx")
     with pytest.raises(IcerecoError, match="icereco detectors import"):
         load_detector(tmp_path / "a.detx")
+
+
+@pytest.mark.parametrize("version", HEADERS)
+def test_a_file_is_a_detector_in_water(tmp_path, version):
+    (tmp_path / "mine.detx").write_text(text(version))
+    detector = load_detector(tmp_path / "mine.detx")
+    place = detector.position_m + np.array(detector.file_origins_m["km3net"])
+    np.testing.assert_allclose(place, [PLACES[dom_id][1] for dom_id in (11, 10, 12)], atol=1e-5)
+    assert detector.dom_id.tolist() == [11, 10, 12]
+    assert detector.medium == load_detector("km3net-arca115").medium

@@ -16,6 +16,11 @@ SETTINGS = {
         {"seed_count": 6, "hops": 0},
         {"seed_count": 6, "hops": 0, "form": "first", "hypothesis": "track"},
     ],
+    ("reader", "table"): [
+        {"event": "event_id", "sensor": "sensor_id", "zenith": "zenith", "azimuth": "azimuth"}
+        | {name: name for name in ("time", "charge", "auxiliary", "energy", "kind", "inelasticity")}
+        | {"vertex": "vertex_x+vertex_y+vertex_z"}
+    ],
 }
 """Options to check a component with, where those by default do not say it all, or take long."""
 
@@ -55,6 +60,7 @@ EXAMPLES = {
     "graphnet-sqlite": Example(SHARED / "graphnet" / "sqlite" / GRAPHNET / f"{GRAPHNET}_first_5_frames.db"),
     "graphnet-parquet": Example(SHARED / "graphnet" / "parquet" / GRAPHNET / "merged"),
     "prometheus": Example(SHARED / "prometheus" / "raw" / "22980001_photons.parquet", detector="arca"),
+    "table": Example(write_own, event_table()),
     "km3net": None,  # no file of theirs that may be kept beside the project
 }
 """Readers and a file of theirs. A reader that is not here fails `test_every_reader_has_an_example`."""

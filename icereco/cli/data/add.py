@@ -147,9 +147,9 @@ def _number(text: str) -> float | None:
 
 
 def _card(text: str) -> str:
-    """The name of a card, or the whole path of a folder with one."""
+    """The name of a card, or the whole path of a folder with one or of a file."""
     from icereco.detector.cards import is_card_folder
     from icereco.detector.detector import load_detector
 
     load_detector(text)
-    return str(Path(text).resolve()) if is_card_folder(text) else text
+    return str(Path(text).resolve()) if is_card_folder(text) or Path(text).is_file() else text

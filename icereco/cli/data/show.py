@@ -45,6 +45,7 @@ _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(data: str, reader: str | None, detector: str | None, events: int, as_json: bool) -> None:
     """Show what a data set holds: size, pulses per event and per DOM, truth, and a few events."""
+    from icereco.data.sources.detector_of import detector_of
     from icereco.data.summary import Summary, sample
     from icereco.detector.detector import load_detector
 
@@ -52,7 +53,7 @@ def command(data: str, reader: str | None, detector: str | None, events: int, as
     if reader is not None:
         data_set = data_set.model_copy(update={"reader": reader})
     source = data_set.open()
-    card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
+    card = load_detector(detector or data_set.detector or detector_of(source))
     total = source.count()
     summary = Summary(card)
     with event_progress(min(events, total)) as advance:

@@ -1,5 +1,6 @@
 """Detects which reader a file is for, and describes a file that no reader can read."""
 
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.protocols import Suggesting
 from icereco.system.files import is_there, require_name
 from icereco.tables.mapped import open_mapped
 
@@ -62,9 +64,19 @@ def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
     """Return the error for a file that no reader recognises: what the file is, and what each reader needs."""
     lines = [f"{path}: {_what_it_is(path)}"]
     lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
-    return IcerecoError(
-        "\n".join(lines if readers else [*lines, "  no reader is installed: see icereco plugins"])
-    )
+    if not readers:
+        lines.append("  no reader is installed: see icereco plugins")
+    if suggestions := _suggestions(path, readers):
+        lines += ["by the names of its columns, this reads it:"]
+        lines += [f"  --reader {shlex.quote(text)}" for text in suggestions]
+    return IcerecoError("\n".join(lines))
+
+
+def _suggestions(path: Path, readers: list[ReaderChoice]) -> list[str]:
+    """Return readers with the options that would read the file, by the names of its columns."""
+    able = ((reader, reader.built.component) for reader in readers)
+    found = ((reader, one.suggest(path)) for reader, one in able if isinstance(one, Suggesting))
+    return [f"{reader.component.name}:{options}" for reader, options in found if options]
 
 
 def _what_it_is(path: Path) -> str:
