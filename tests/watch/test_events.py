@@ -241,7 +241,8 @@ def test_a_run_opens_its_events_as_its_data_set_was_declared(named, table, detec
     assert validation.skip_bad
 
 
-def test_a_run_opens_its_validation_events(tmp_path, table, detector, file):
+def test_a_run_opens_its_validation_events(tmp_path, table, detector, file, monkeypatch):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))  # without simulated events of other tests
     run = RunFolder.create(tmp_path / "runs", "mine")
     run.write_status("training")
     with pytest.raises(IcerecoError, match="run 'mine' has not validated yet"):
