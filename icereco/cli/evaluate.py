@@ -1,6 +1,7 @@
 """`icereco evaluate`: how good a file of reconstructions is."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.evaluation.evaluate import Evaluation
-    from icereco.evaluation.resolution import Resolution
+    from icereco.evaluation.resolution import Resolution, Summary
 
 __all__ = ["command", "reconstructions_of", "show"]
 
@@ -86,7 +87,8 @@ def reconstructions_of(what: str) -> Path:
 
 def _print(evaluation: "Evaluation", console: Console) -> None:
     console.print(f"[bold]{escape(evaluation.method)}[/]  {escape(str(evaluation.path))}", soft_wrap=True)
-    console.print(_table(evaluation))
+    for table in _tables(evaluation):
+        console.print(table)
     if evaluation.coverage:
         inside = ", ".join(f"{name} contour holds {value:.1%}" for name, value in evaluation.coverage.items())
         console.print(f"truth inside the contours of the posterior: {inside}", soft_wrap=True)
@@ -94,7 +96,14 @@ def _print(evaluation: "Evaluation", console: Console) -> None:
         console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
 
 
-def _table(evaluation: "Evaluation") -> Table:
+def _tables(evaluation: "Evaluation") -> list[Table]:
+    """The figures of each group; with many other methods, their medians in a table of their own."""
+    if len(evaluation.comparisons) <= _MOST_IN_FULL:
+        return [_table(evaluation, evaluation.comparisons)]
+    return [_table(evaluation, {}), _medians(evaluation)]
+
+
+def _table(evaluation: "Evaluation", comparisons: "Mapping[str, Summary]") -> Table:
     from icereco.evaluation.resolution import by_label
 
     table = Table(
@@ -103,17 +112,34 @@ def _table(evaluation: "Evaluation") -> Table:
     table.add_column("\ngroup", no_wrap=True)
     table.add_column("\nevents", justify="right")
     headings = [f"\n{heading}" for heading in _HEADINGS]
-    # Files with many official fits: the medians alone have room.
-    shown = len(_HEADINGS) if len(evaluation.comparisons) <= _MOST_IN_FULL else 1
-    headings += [f"{name}\n{heading}" for name in evaluation.comparisons for heading in _HEADINGS[:shown]]
+    headings += [f"{name}\n{heading}" for name in comparisons for heading in _HEADINGS]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    compared = [by_label(summary) for summary in evaluation.comparisons.values()]
+    compared = [by_label(summary) for summary in comparisons.values()]
     for label, part in by_label(evaluation.resolution).items():
-        compared_cells = [cell for groups in compared for cell in _cells(groups[label])[:shown]]
+        compared_cells = [cell for groups in compared for cell in _cells(groups[label])]
         table.add_row(
             label, f"{part['events']:,}", *_cells(part), *compared_cells, end_section=label == "all"
         )
+    return table
+
+
+def _medians(evaluation: "Evaluation") -> Table:
+    """A row for each method, as files with official fits have many with long names."""
+    from icereco.evaluation.resolution import by_label
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        caption="median angular error in degrees",
+        caption_justify="left",
+    )
+    table.add_column("\nmethod", overflow="fold")
+    for label in by_label(evaluation.resolution):
+        table.add_column(label.replace(" ", "\n").replace("_", "\n"), justify="right", no_wrap=True)
+    for name, summary in {evaluation.method: evaluation.resolution, **evaluation.comparisons}.items():
+        medians = [_cells(part)[0] for part in by_label(summary).values()]
+        table.add_row(name, *medians, end_section=name == evaluation.method)
     return table
 
 

@@ -220,17 +220,18 @@ def test_what_cannot_be_evaluated_is_explained(tmp_path, make, words):
     assert str(path) in str(caught.value)
 
 
-def test_a_file_with_many_official_fits_shows_their_medians_alone(tmp_path):
+def test_a_file_with_many_official_fits_shows_their_medians_in_rows(tmp_path):
     truth = Truth(random_directions(30, 1))
-    fits = {
-        name: Reconstruction(random_directions(30, number)) for number, name in enumerate(("a", "b", "c"))
-    }
+    names = ("SplineMPEIC", "L7_reconstructed_neutrino", "OnlineL2_BestFit", "SPEFit2_HV")
+    fits = {name: Reconstruction(random_directions(30, number)) for number, name in enumerate(names)}
     path = tmp_path / "out.parquet"
     with reconstruction_writer(path, {"method": "mine"}) as table:
         rows = reconstruction_rows(batch_of(np.full(30, 9), truth), Reconstruction(truth.direction), fits)
         table.write(rows)
     result = CliRunner().invoke(main, ["evaluate", str(path)])
     assert result.exit_code == 0
-    heading = next(line for line in result.output.splitlines() if "events" in line)
-    assert heading.split().count("median") == 4
-    assert heading.split().count("mean") == 1
+    assert "…" not in result.output
+    rows = {line.split()[0]: line.split() for line in result.output.splitlines() if line.split()}
+    assert rows["mine"][1] == "0.00"
+    for name, summary in evaluate(path).comparisons.items():
+        assert rows[name][1] == f"{summary['median_deg']:.2f}"
