@@ -95,7 +95,9 @@ def _batches(sources: Sequence[Source], method: Method) -> Iterator[tuple[pa.Rec
 
 def _declared(sources: Sequence[Source], detector: Detector) -> pa.Schema:
     """Return the carried columns of all files, as the table gets its columns when its first rows are written."""
-    schemas = [one for source in sources for one in source.carried_schemas() or _of_first_event(source, detector)]
+    schemas = [
+        one for source in sources for one in source.carried_schemas() or _of_first_event(source, detector)
+    ]
     return united(schemas)
 
 

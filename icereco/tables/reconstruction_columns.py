@@ -144,9 +144,7 @@ def _is_identity(name: str, column: pa.Array) -> bool:
 
 def _renamed(carried: Mapping[str, pa.Array], taken: Collection[str]) -> dict[str, pa.Array]:
     """Columns of the input by the names that they get in the table, which are not those of others."""
-    names = {
-        name: f"{_RENAMED}{name}" if name in taken or is_reserved(name) else name for name in carried
-    }
+    names = {name: f"{_RENAMED}{name}" if name in taken or is_reserved(name) else name for name in carried}
     for name, new in names.items():
         if new != name and (new in carried or new in taken):
             raise IcerecoError(

@@ -1,6 +1,5 @@
 """What a file says of its events that icereco has no use for is written next to their reconstructions, as it was."""
 
-import json
 import logging
 from collections.abc import Mapping
 
@@ -14,9 +13,11 @@ from hypothesis import strategies as st
 from reconstruct_driver import events_of, icereco, run
 
 from icereco.data.sources.source import open_source
-from icereco.evaluation.evaluate import evaluate
+from icereco.events.reconstruction import Reconstruction
 from icereco.reconstruction.methods import untrained_method
-from icereco.tables.reconstruction_columns import ALWAYS, is_reserved
+from icereco.tables.assembly import event_batch
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import reconstruction_writer
 from icereco.tables.saved_reconstructions import read_reconstructions
 
 SIZES = [30, 0, 4, 60]
@@ -190,3 +191,26 @@ def test_training_has_the_same_numbers_as_before(tmp_path, detector):
         **dict.fromkeys(("weight", "flag", "quality", "dataset"), pa.float64()),
         "run": pa.int64(),
     }
+
+
+def test_a_column_that_comes_after_the_columns_are_fixed_is_reported_once(
+    tmp_path, linefit, monkeypatch, caplog
+):
+    monkeypatch.setattr("icereco.tables.reconstructions._ROWS_PER_GROUP", 1)
+    batch = event_batch(events_of(SIZES), linefit.detector)
+    result = Reconstruction(np.full((len(SIZES), 3), np.nan))
+    with (
+        caplog.at_level(logging.WARNING, "icereco"),
+        reconstruction_writer(tmp_path / "out.reco", {}) as output,
+    ):
+        for carried in (
+            {"flag": CARRIED["flag"]},
+            {"weight": CARRIED["weight"]},
+            {"weight": CARRIED["weight"]},
+        ):
+            output.write(reconstruction_rows(batch, result, None, carried))
+    table = pq.read_table(tmp_path / "out.reco")
+    assert table["flag"].null_count == CARRIED["flag"].null_count + 2 * len(SIZES)
+    assert "weight" not in table.column_names
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert "leaves out weight" in message

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import pyarrow as pa
+
 from icereco.errors import IcerecoError
 from icereco.tables.columns import given_type
 from icereco.tables.schema import SCHEMA, STORE_COLUMNS
@@ -27,7 +29,9 @@ def carried_names(table: TableFile, mapping: Mapping, truth: Collection[str]) ->
         _require_single_values(table, mapping.carried)
         return _named(table, mapping.carried)
     named = {*mapping.event, *mapping.pulses.values(), *truth}
-    fields = [field for field in table.schema if field.name not in named and given_type(field.type) is not None]
+    fields = [
+        field for field in table.schema if field.name not in named and given_type(field.type) is not None
+    ]
     return _named(table, [field.name for field in fields]) if _of_events(table, mapping) else {}
 
 
@@ -40,7 +44,8 @@ def _of_events(table: TableFile, mapping: Mapping) -> bool:
 def _require_single_values(table: TableFile, names: Collection[str]) -> None:
     require_names(names, table.schema, table.path)
     for name in names:
-        if given_type(kind := table.schema.field(name).type) is None:
+        kind = table.schema.field(name).type
+        if given_type(kind) is None and not pa.types.is_null(kind):  # text files may begin with empty values
             raise IcerecoError(
                 f"{table.path}: column {name} is {kind} and cannot be carried; numbers, booleans and text can"
             )

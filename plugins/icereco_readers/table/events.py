@@ -80,7 +80,9 @@ class _Events:
     def _whole(self) -> list[str]:
         """The columns that hold whole numbers, where a file has text."""
         carried = [
-            name for name in self.mapping.carried or () if pa.types.is_integer(self.file.schema.field(name).type)
+            name
+            for name in self.mapping.carried or ()
+            if pa.types.is_integer(self.file.schema.field(name).type)
         ]
         return [*self.mapping.event, *carried]
 
