@@ -127,16 +127,18 @@ def _require_valid(reader: Any, path: Path, detector: Detector) -> None:
 def announces_columns(subject: Subject) -> None:
     """If it is `Tabular`: the columns of events that are carried are known before the file is read, with their types."""
     with _opened(subject) as (reader, path, detector):
-        if not isinstance(reader, Tabular):
-            return
-        for part in reader.parts(path) if isinstance(reader, Divisible) else [path]:
-            announced = carried_schema(reader.schema(part))
-            for batch in reader.read(part, detector):
-                read = carried_schema(conform(batch, part, as_given=True).schema)
-                require(
-                    read == announced,
-                    f"{part.name}: schema() has {_listed(announced)}; read are {_listed(read)}",
-                )
+        if isinstance(reader, Tabular):
+            for part in reader.parts(path) if isinstance(reader, Divisible) else [path]:
+                _require_announced(reader, part, detector)
+
+
+def _require_announced(reader: Any, part: Path, detector: Detector) -> None:
+    announced = carried_schema(reader.schema(part))
+    for batch in reader.read(part, detector):
+        read = carried_schema(conform(batch, part, as_given=True).schema)
+        require(
+            read == announced, f"{part.name}: schema() has {_listed(announced)}; read are {_listed(read)}"
+        )
 
 
 def _listed(schema: pa.Schema) -> str:
