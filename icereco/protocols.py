@@ -1,7 +1,7 @@
 """The protocol of each kind of component. Factories are called with the options first, then what the kind needs.
 
 Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
-`LimitsPulses`, a reader may be `Divisible`, `Checksummed`, `Annotating` or one with a `Preface`, an aggregator or encoder may
+`LimitsPulses`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating` or one with a `Preface`, an aggregator or encoder may
 ask for the raw batch (`takes_batch`), and a reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one
 with a likelihood may be `Scannable`.
 """
@@ -40,6 +40,7 @@ __all__ = [
     "Fittable",
     "LimitsPulses",
     "Divisible",
+    "Tabular",
     "Peaks",
     "ProfileLikelihood",
     "Scannable",
@@ -255,6 +256,15 @@ class Divisible(Protocol):
 
     def parts(self, path: Path) -> Sequence[Path]:
         """Return paths that, read in this order, give the events of `path`."""
+        ...
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """A reader of files of one kind that have different columns of events, and say so without being read."""
+
+    def schema(self, path: Path) -> "pa.Schema":
+        """Return the columns of a file that is one of the parts, as it will be read."""
         ...
 
 

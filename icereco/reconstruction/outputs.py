@@ -15,6 +15,7 @@ from icereco.data.sources.source import Source
 from icereco.errors import IcerecoError
 from icereco.protocols import Annotating
 from icereco.system.files import explaining, replacing
+from icereco.tables.reconstruction_columns import is_reserved
 from icereco.tables.reconstructions import provenance_of, reconstruction_writer
 
 __all__ = [
@@ -103,7 +104,7 @@ class _Submission:
 
 
 def _filled(rows: pa.RecordBatch, name: str, otherwise: float) -> pa.Array:
-    others = [other for other in rows.schema.names if other.endswith(f"_{name}")]
+    others = [other for other in rows.schema.names if other.endswith(f"_{name}") and is_reserved(other)]
     compared = [other for other in others if other.removesuffix(f"_{name}") not in ("true", "posterior")]
     return pc.coalesce(*(rows.column(column) for column in (name, *compared)), pa.scalar(otherwise))
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,8 @@ from icereco.reconstruction.methods import Method, comparison_methods
 from icereco.reconstruction.outputs import Output
 from icereco.reconstruction.seeding import require_fits
 from icereco.tables.assembly import event_batch
-from icereco.tables.columns import identity_columns
+from icereco.tables.carried import carried_columns, carried_schema, united
+from icereco.tables.columns import file_of
 from icereco.tables.reconstruction_columns import reconstruction_rows
 
 __all__ = ["Outcome", "reconstruct"]
@@ -71,11 +73,12 @@ def reconstruct(
     """
     _require_fits(sources, method)
     methods = comparison_methods()
-    tally = _Tally()
+    tally, declared = _Tally(), _declared(sources, method.detector)
     for rows, batch in _batches(sources, method):
         result = method(batch)
         comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
-        output.write(reconstruction_rows(batch, result, comparisons, identity_columns(rows)))
+        carried = carried_columns(rows, declared, file_of(rows, sources[0].path))
+        output.write(reconstruction_rows(batch, result, comparisons, carried))
         tally.add(batch, result, comparisons)
         advance(len(batch))
     return tally.outcome()
@@ -85,9 +88,22 @@ def _batches(sources: Sequence[Source], method: Method) -> Iterator[tuple[pa.Rec
     """Read every event of every source; where one source has truth, the others get NaN, so that the columns agree."""
     with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
     for source in sources:
-        for rows in source.checked(method.detector, method.events_per_batch):
+        for rows in source.checked(method.detector, method.events_per_batch, as_given=True):
             batch = event_batch(rows, method.detector)
             yield rows, replace(batch, truth=_whole_truth(batch)) if with_truth else batch
+
+
+def _declared(sources: Sequence[Source], detector: Detector) -> pa.Schema:
+    """Return the carried columns of all files, as the table gets its columns when its first rows are written."""
+    schemas = [
+        one for source in sources for one in source.carried_schemas() or _of_first_event(source, detector)
+    ]
+    return united(schemas)
+
+
+def _of_first_event(source: Source, detector: Detector) -> list[tuple[Path, pa.Schema]]:
+    first: pa.RecordBatch | None = next(source.batches(detector, 1, as_given=True), None)
+    return [] if first is None else [(source.path, carried_schema(first.schema))]
 
 
 def _require_fits(sources: Sequence[Source], method: Method) -> None:

@@ -18,8 +18,8 @@ __all__ = [
     "Ragged",
     "conform",
     "event_columns",
+    "given_type",
     "file_of",
-    "identity_columns",
     "is_own_layout",
     "is_sorted",
     "lengths",
@@ -99,17 +99,19 @@ def is_own_layout(schema: pa.Schema) -> bool:
     return all(_is_list(schema.field(name).type) for name in PULSE_COLUMNS)
 
 
-def own_fields(schema: pa.Schema) -> list[pa.Field]:
-    """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns of numbers.
+def own_fields(schema: pa.Schema, *, as_given: bool = False) -> list[pa.Field]:
+    """What the own layout takes of a table: the fields of `SCHEMA`, then further pulse and event columns.
 
-    Of text only what identifies an event (`IDENTITY_FIELDS`) is taken.
+    Further columns of events are numbers as float64, and of text only what identifies an event (`IDENTITY_FIELDS`); if they are
+    kept `as_given`, they are numbers, booleans and text in types of their own (`given_type`).
     """
+    kept_type = given_type if as_given else _number_type
     further = [field for field in schema if field.name not in (*SCHEMA.names, *STORE_COLUMNS)]
     lists = [field.with_type(pa.list_(pa.float32())) for field in further if _is_list_of_numbers(field.type)]
     scalars = [
-        field.with_type(field.type if _is_identity(field) else pa.float64())
+        field.with_type(kind)
         for field in further
-        if _is_number(field.type) or _is_identity(field)
+        if (kind := _identity_type(field) or kept_type(field.type)) is not None
     ]
     return [*(field for field in SCHEMA if field.name in schema.names), *lists, *scalars]
 
@@ -126,11 +128,6 @@ def event_columns(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(name for name in names if name not in SCHEMA.names)
 
 
-def identity_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
-    """What identifies the events besides their ids, as far as it is known: columns of `IDENTITY_FIELDS` by name."""
-    return {field.name: batch.column(field.name) for field in batch.schema if _is_identity(field)}
-
-
 def require_columns(present: list[str], source: Path | str, needed: tuple[str, ...] = _REQUIRED) -> None:
     """Check that all columns are there.
 
@@ -145,14 +142,14 @@ def require_columns(present: list[str], source: Path | str, needed: tuple[str, .
         )
 
 
-def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
-    """The columns of the own layout that the batch has, in its types and order; see `own_fields`.
+def conform(batch: pa.RecordBatch, source: Path | str, *, as_given: bool = False) -> pa.RecordBatch:
+    """The columns of the own layout that the batch has, in its types and order; `as_given`: see `own_fields`.
 
     Raises:
         IcerecoError: a needed column is missing, or cannot be cast.
     """
     require_columns(batch.schema.names, source)
-    fields = own_fields(batch.schema)
+    fields = own_fields(batch.schema, as_given=as_given)
     arrays = [_cast(batch.column(field.name), field, source) for field in fields]
     kept = {
         key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
@@ -187,7 +184,7 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         # A charge or time in double precision loses digits, not meaning; a sensor_id of 1.5 does lose meaning.
-        further = field.name not in SCHEMA.names
+        further = field.name not in (*SCHEMA.names, *IDENTITY_FIELDS)
         safe = not (further or (_holds_floats(column.type) and _holds_floats(field.type)))
         return pc.cast(column, field.type, safe=safe)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
@@ -201,9 +198,31 @@ def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _is_identity(field: pa.Field) -> bool:
+def _identity_type(field: pa.Field) -> pa.DataType | None:
+    """The declared type of what identifies an event, where the field has the same or a narrower one."""
     known = IDENTITY_FIELDS.get(field.name)
-    return known is not None and bool(field.type == known.type)
+    if known is None or field.type == pa.uint64():
+        return None
+    same = any(
+        is_kind(field.type) and is_kind(known.type)
+        for is_kind in (pa.types.is_integer, pa.types.is_floating, _is_text)
+    )
+    return known.type if same else None
+
+
+def given_type(kind: pa.DataType) -> pa.DataType | None:
+    """The type in which a number, boolean or text of an event is kept as it is given; None for anything else."""
+    if pa.types.is_dictionary(kind):
+        return given_type(kind.value_type)
+    return pa.string() if _is_text(kind) else kind if _is_number(kind) else None
+
+
+def _number_type(kind: pa.DataType) -> pa.DataType | None:
+    return pa.float64() if _is_number(kind) else None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:

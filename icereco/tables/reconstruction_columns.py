@@ -1,12 +1,13 @@
 """The columns of a table of reconstructions: a row per event, and a column for everything that is known of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
@@ -75,8 +76,11 @@ _FIELDS = {
     )
 }
 
-_OF_OTHERS = re.compile(r"true_.*|.*_(azimuth|zenith|kappa)")
+_OF_OTHERS = re.compile(r"(?!input_)(true_.*|.*_(azimuth|zenith|kappa))")
 """Columns of the truth, and of other methods."""
+
+_RENAMED = "input_"
+"""Begins the name of a column of the input whose own name means something else here."""
 
 
 def is_reserved(name: str) -> bool:
@@ -93,7 +97,7 @@ def reconstruction_rows(
     batch: EventBatch,
     result: Reconstruction,
     comparisons: Mapping[str, Reconstruction] | None = None,
-    identity: Mapping[str, pa.Array] | None = None,
+    carried: Mapping[str, pa.Array] | None = None,
 ) -> pa.RecordBatch:
     """One row per event of the batch; columns of what is not there (posterior, energy, truth, …) are left out.
 
@@ -101,9 +105,15 @@ def reconstruction_rows(
         batch: the events.
         result: what the method says of them.
         comparisons: what other methods say, by name; their columns begin with it, as linefit_azimuth.
-        identity: what identifies the events besides their ids, by the names of `icereco.tables.schema.IDENTITY_FIELDS`.
+        carried: what the input says of the events besides (`icereco.tables.carried`). A column whose name means something else here
+            gets one that begins with input_; what identifies the events (`icereco.tables.schema.IDENTITY_FIELDS`) stands first.
+
+    Raises:
+        IcerecoError: that other name is the name of a column, too.
     """
-    columns: dict[str, ndarray | pa.Array] = {"event_id": batch.event_id, **(identity or {})}
+    carried = carried or {}
+    identity = {name: column for name, column in carried.items() if _is_identity(name, column)}
+    columns: dict[str, ndarray | pa.Array] = {"event_id": batch.event_id, **identity}
     columns |= dict(zip(("azimuth", "zenith"), angles_from_direction(result.direction), strict=True))
     columns |= _axes("direction", result.direction)
     columns |= posterior_columns(result.posterior) | _targets(result)
@@ -116,6 +126,9 @@ def reconstruction_rows(
         columns |= _compared(name, other)
     columns |= _truth_columns(batch.truth)
     fields = [_field_of(name) for name in columns]
+    others = _renamed({name: carried[name] for name in carried if name not in identity}, columns)
+    fields += [_field(name, column.type, "", "as in the input") for name, column in others.items()]
+    columns |= others
     arrays = [
         column
         if isinstance(column, pa.Array)
@@ -123,6 +136,22 @@ def reconstruction_rows(
         for column, field in zip(columns.values(), fields, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _is_identity(name: str, column: pa.Array) -> bool:
+    return name in IDENTITY_FIELDS and bool(column.type == IDENTITY_FIELDS[name].type)
+
+
+def _renamed(carried: Mapping[str, pa.Array], taken: Collection[str]) -> dict[str, pa.Array]:
+    """Columns of the input by the names that they get in the table, which are not those of others."""
+    names = {name: f"{_RENAMED}{name}" if name in taken or is_reserved(name) else name for name in carried}
+    for name, new in names.items():
+        if new != name and (new in carried or new in taken):
+            raise IcerecoError(
+                f"the input's column {name} would be called {new}, as {name} is, or may be, a column of reconstructions; but the input has "
+                f"{new}, too: rename one, or leave it out (--reader icereco:without={name})"
+            )
+    return {names[name]: column for name, column in carried.items()}
 
 
 def rows_without_events() -> pa.RecordBatch:

@@ -12,9 +12,12 @@ import pyarrow.parquet as pq
 
 from icereco.errors import IcerecoError
 from icereco.system.files import explaining, replacing, require_name
+from icereco.system.log import get_logger
 from icereco.tables.reconstruction_columns import rows_without_events
 
 __all__ = ["TABLE_VERSION", "ReconstructionTable", "provenance_of", "reconstruction_writer"]
+
+logger = get_logger(__name__)
 
 METADATA_KEY = b"icereco"
 CONTENT = "reconstruction"
@@ -56,6 +59,7 @@ class ReconstructionTable:
         self._provenance = json.loads(json.dumps(provenance))  # as it is read back
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pa.RecordBatch] = []
+        self._late: set[str] = set()
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Append rows of `icereco.tables.reconstruction_columns.reconstruction_rows`.
@@ -95,9 +99,21 @@ class ReconstructionTable:
             self._writer = pq.ParquetWriter(
                 self._temporary, schema, compression="zstd", write_page_checksum=True
             )
+        self._warn_of_late_columns()
         conforming = [_conform(rows, self._writer.schema) for rows in self._held]
         self._writer.write_table(pa.Table.from_batches(conforming))
         self._held.clear()
+
+    def _warn_of_late_columns(self) -> None:
+        assert self._writer is not None, "called with columns"
+        known = self._late.union(self._writer.schema.names)
+        late = [field.name for field in _every_field(self._held) if field.name not in known]
+        if late:
+            logger.warning(
+                "%s: leaves out %s, as the columns are those of the first events; give a file that has it first",
+                self._path, ", ".join(late),
+            )  # fmt: skip
+        self._late.update(late)
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None

@@ -166,7 +166,11 @@ def _extras(table: pa.Table) -> dict[str, Float[ndarray, "event"]]:
 def _compared_names(table: pa.Table) -> list[str]:
     names = [name.removesuffix("_azimuth") for name in table.column_names if name.endswith("_azimuth")]
     return [
-        name for name in names if f"{name}_zenith" in table.column_names and name not in ("true", "posterior")
+        name
+        for name in names
+        if f"{name}_zenith" in table.column_names
+        and is_reserved(f"{name}_azimuth")
+        and name not in ("true", "posterior")
     ]
 
 

@@ -192,7 +192,11 @@ def _load(path: Path) -> pl.DataFrame:
 
 
 def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
-    azimuths = [name for name in frame.columns if name.endswith("azimuth") and name not in COMPONENT_COLUMNS]
+    azimuths = [
+        name
+        for name in frame.columns
+        if name.endswith("azimuth") and name not in COMPONENT_COLUMNS and not name.startswith("input_")
+    ]
     prefixes = [name.removesuffix("azimuth") for name in azimuths]
     own, label = _is_own(frame, path), _label(path)
     kept = [prefix for prefix in prefixes if f"{prefix}zenith" in frame.columns and (prefix or own)]

@@ -112,6 +112,11 @@ class TableOptions(BaseModel):
     vertex: str | None = Field(default=None, description="three columns of the true vertex (m), X+Y+Z")
     kind: str | None = Field(default=None, description="true kind: through_track, starting_track or cascade")
     inelasticity: str | None = Field(default=None, description="true inelasticity, 0 to 1")
+    carry: str | None = Field(
+        default=None,
+        description="further columns of events, NAME+NAME, that are written with reconstructions; of a table with a row per event "
+        "by default all",
+    )
     table: str | None = Field(default=None, description="name of the table of pulses in an HDF5 file")
     truth_table: str | None = Field(
         default=None, description="name of the table of truth in an HDF5 file, the same or that of truth"

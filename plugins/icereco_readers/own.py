@@ -44,6 +44,11 @@ class OwnReader:
         """The files, each of which can be read separately."""
         return own_files(path)
 
+    def schema(self, path: Path) -> pa.Schema:
+        """The columns of a file, but for those that the options leave out."""
+        unwanted = self._unwanted
+        return pa.schema([field for field in _schema(path) if field.name not in unwanted])
+
     def count(self, path: Path) -> int:
         """The number of events, from the files' footers."""
         return sum(_count(file) for file in own_files(path))
@@ -67,9 +72,12 @@ class OwnReader:
 
     def _without(self, batch: pa.RecordBatch, file: Path) -> pa.RecordBatch:
         """Leave out the columns that the options name."""
-        unwanted = self.options.without.split("+") if self.options.without else []
-        require_columns(batch.schema.names, file, tuple(unwanted))
-        return batch.drop_columns(unwanted)
+        require_columns(batch.schema.names, file, self._unwanted)
+        return batch.drop_columns(list(self._unwanted))
+
+    @property
+    def _unwanted(self) -> tuple[str, ...]:
+        return tuple(self.options.without.split("+")) if self.options.without else ()
 
 
 def own_files(path: Path) -> list[Path]:

@@ -296,3 +296,77 @@ def test_a_mapping_is_saved_with_the_data_set(tmp_path, detector, events):
     assert added.exit_code == 0, added.output
     shown = CliRunner().invoke(main, ["data", "show", "mine", "--json"], env=environment)
     assert '"events": 8' in shown.stdout
+
+
+RUN = [2**53 + 1, None, 3, -4, 5, 2**63 - 1, 7, 8]
+STREAM = ["InIceSplit", None, "NullSplit", "", "ä", "b", "c", "d"]
+
+
+def carrying(events, detector):
+    """Events with columns that no option of the mapping names."""
+    nested = named(events, detector)
+    further = {"run": RUN, "stream": STREAM, "sure": [True, None] * 4}
+    for name, column in further.items():
+        nested = nested.append_column(name, pa.array(column))
+    return nested
+
+
+def carried(path, options):
+    """What is written next to the reconstructions of a table."""
+    out = path.with_name("out.reco")
+    ended = CliRunner().invoke(
+        main,
+        ["reconstruct", str(path), "--reader", f"table:{options}", "--method", "linefit", "-o", str(out)],
+    )
+    assert ended.exit_code == 0, ended.output
+    return pq.read_table(out)
+
+
+def test_columns_of_events_that_are_not_named_are_carried(tmp_path, detector, events):
+    nested = carrying(events, detector).append_column("zenith", pa.array(STREAM))
+    nested = nested.append_column("charge", pa.array(RUN))
+    table = carried(write(nested, tmp_path / "in.parquet"), f"{NAMED},{SENSORS['number']}")
+    for name in ("run", "stream", "sure"):
+        assert table[name].combine_chunks().equals(nested[name].combine_chunks())
+    assert (table["input_zenith"].to_pylist(), table["input_charge"].to_pylist()) == (STREAM, RUN)
+    np.testing.assert_allclose(table["true_zenith"].to_pylist(), events["zenith"].to_pylist())
+    some = carried(tmp_path / "in.parquet", f"{NAMED},{SENSORS['number']},carry=stream")
+    assert {"stream"} == {"run", "stream", "sure", "input_zenith"} & set(some.column_names)
+
+
+@pytest.mark.parametrize("file", ["in.parquet", "in.feather", "in.csv.gz", "mixed.parquet"])
+def test_named_columns_of_rows_of_pulses_are_carried(tmp_path, detector, events, file):
+    nested = carrying(events, detector)
+    order = np.random.default_rng(2).permutation(int(exploded(nested).num_rows))
+    whole = exploded(nested, order if file.startswith("mixed") else None)
+    options = f"{NAMED},{SENSORS['number']}"
+    table = carried(write(whole, tmp_path / file), f"{options},carry=run+stream+sure")
+    row = {event: i for i, event in enumerate(nested["nr"].to_pylist())}
+    wanted = nested.take([row[event] for event in table["event_id"].to_pylist()])
+    for name in ("run", "stream", "sure"):
+        read = table[name].to_pylist()
+        assert [value or None for value in read] == [value or None for value in wanted[name].to_pylist()]
+    assert table.schema.field("run").type == pa.int64()
+    assert not {"run", "stream"} & set(carried(tmp_path / file, options).column_names)
+
+
+def test_what_cannot_be_carried_is_reported(tmp_path, detector, events):
+    nested = carrying(events, detector)
+    write(
+        nested.append_column("zenith", pa.array(RUN)).append_column("input_zenith", pa.array(RUN)),
+        tmp_path / "n.parquet",
+    )
+    write(exploded(nested), tmp_path / "p.parquet")
+    options = f"{NAMED},{SENSORS['number']}"
+    assert "no column 'strem'; did you mean 'stream'?" in complaint(
+        tmp_path / "p.parquet", f"{options},carry=strem", detector
+    )
+    differs = complaint(tmp_path / "p.parquet", f"{options},carry=t", detector)
+    assert re.search(
+        r"p.parquet: row 1: column t is .*; it differs from that of the event's first row", differs
+    )
+    lists = complaint(tmp_path / "n.parquet", f"{options},carry=px", detector)
+    assert "column px is list<" in lists
+    assert "numbers, booleans and text" in lists
+    twice = complaint(tmp_path / "n.parquet", options, detector)
+    assert "column zenith would be called input_zenith" in twice

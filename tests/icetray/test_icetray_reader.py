@@ -5,6 +5,7 @@ import struct
 import tracemalloc
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from i3_files import (
     double_map,
@@ -399,3 +400,11 @@ def test_the_doctor_compares_checksums(small_file, tmp_path):
     (finding,) = check_checksums(take_sample(open_source(tmp_path / "flipped.i3"), detector, 10))
     assert finding.severity == "error"
     assert "flipped.i3: frame" in finding.evidence
+
+
+def test_what_the_table_has_besides_the_reconstruction_is_carried(tmp_path, small_file, invoke):
+    done = invoke("reconstruct", small_file, "--method", "linefit", "-o", "out.parquet")
+    assert done.exit_code == 0, done.output
+    table, events = pq.read_table(tmp_path / "out.parquet"), rows(small_file)
+    for name in ("run", "subevent_stream", "first_pulse_ns"):
+        assert table[name].to_pylist() == [event[name] for event in events]

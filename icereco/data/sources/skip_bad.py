@@ -14,7 +14,7 @@ from numpy import ndarray
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
-from icereco.protocols import Reader
+from icereco.protocols import Reader, Tabular
 from icereco.system.files import write_text
 from icereco.system.json_lines import plain
 from icereco.system.log import get_logger
@@ -70,7 +70,8 @@ def skip_bad(source: Source, detector: Detector, *, need_truth: bool = False) ->
     if not skipped:
         return source, []
     mark = hashlib.sha256(json.dumps([asdict(one) for one in skipped]).encode()).hexdigest()
-    return replace(source, reader=_Skipping(source.reader, source.path, kept), skips=mark), skipped
+    reader = _SkippingTabular if isinstance(source.reader, Tabular) else _Skipping
+    return replace(source, reader=reader(source.reader, source.path, kept), skips=mark), skipped
 
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
@@ -179,3 +180,11 @@ class _Skipping:
                 row += batch.num_rows
                 if row >= kept.rows:
                     break
+
+
+class _SkippingTabular(_Skipping):
+    """The same of a reader that is `Tabular`."""
+
+    def schema(self, path: Path) -> pa.Schema:
+        assert isinstance(self.reader, Tabular), "made only for such a reader"
+        return self.reader.schema(path)

@@ -17,8 +17,9 @@ from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.plugins.attribution import described
 from icereco.plugins.registry import Declaration
-from icereco.protocols import Divisible, Reader
+from icereco.protocols import Divisible, Reader, Tabular
 from icereco.system.log import get_logger
+from icereco.tables.carried import carried_schema
 from icereco.tables.columns import conform, file_of
 from icereco.tables.validation import EventChecker, check_truth
 
@@ -107,10 +108,13 @@ class Source:
     def _files(self) -> list[Path]:
         return list(self.reader.files(self.path))
 
-    def batches(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, detector: Detector, rows: int = 4096, *, as_given: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """Events in input order in the own layout, at most `rows` at once, as they are in the file.
 
-        This is where Arrow enters: columns are cast to the types of the own layout here and nowhere after.
+        This is where Arrow enters: columns are cast to the types of the own layout here and nowhere after; `as_given` keeps
+        those of further columns of events, and text (`icereco.tables.columns.own_fields`).
 
         Raises:
             IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
@@ -118,7 +122,7 @@ class Source:
         for part in self._parts:
             with _unchanged(part._files), _explaining(part.path, self.declaration):
                 for batch in self.reader.read(part.path, detector, rows):
-                    yield conform(batch, file_of(batch, part.path))
+                    yield conform(batch, file_of(batch, part.path), as_given=as_given)
 
     def shaped(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """As `batches`, for what looks at bad events too: only checked for nulls and lists of different length.
@@ -131,8 +135,22 @@ class Source:
             checker.check_shape(batch)
             yield batch
 
+    def carried_schemas(self) -> list[tuple[Path, pa.Schema]]:
+        """Each file and its columns of events that are carried (`icereco.tables.carried`), from a reader that is `Tabular`.
+
+        Raises:
+            IcerecoError: a file is damaged.
+        """
+        if not isinstance(self.reader, Tabular):
+            return []
+        schemas = list[tuple[Path, pa.Schema]]()
+        for part in self._parts:
+            with _explaining(part.path, self.declaration):
+                schemas.append((part.path, carried_schema(self.reader.schema(part.path))))
+        return schemas
+
     def checked(
-        self, detector: Detector, rows: int = 4096, *, need_truth: bool = False
+        self, detector: Detector, rows: int = 4096, *, need_truth: bool = False, as_given: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """As `batches`, each batch checked first.
 
@@ -140,7 +158,7 @@ class Source:
             IcerecoError: see `icereco.tables.validation`; no events at all; or no truth where it is needed.
         """
         checker = EventChecker(detector, self.path)
-        for batch in self.batches(detector, rows):
+        for batch in self.batches(detector, rows, as_given=as_given):
             checker.check(batch)
             if need_truth:
                 check_truth(batch, checker.file, checker.next_row - batch.num_rows)

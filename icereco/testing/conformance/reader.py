@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
+from icereco.protocols import Divisible, Tabular
+from icereco.tables.carried import carried_schema
 from icereco.tables.columns import conform
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
 from icereco.tables.validation import EventChecker, check_truth
@@ -122,6 +124,27 @@ def _require_valid(reader: Any, path: Path, detector: Detector) -> None:
         require(False, str(error))
 
 
+def announces_columns(subject: Subject) -> None:
+    """If it is `Tabular`: the columns of events that are carried are known before the file is read, with their types."""
+    with _opened(subject) as (reader, path, detector):
+        if isinstance(reader, Tabular):
+            for part in reader.parts(path) if isinstance(reader, Divisible) else [path]:
+                _require_announced(reader, part, detector)
+
+
+def _require_announced(reader: Any, part: Path, detector: Detector) -> None:
+    announced = carried_schema(reader.schema(part))
+    for batch in reader.read(part, detector):
+        read = carried_schema(conform(batch, part, as_given=True).schema)
+        require(
+            read == announced, f"{part.name}: schema() has {_listed(announced)}; read are {_listed(read)}"
+        )
+
+
+def _listed(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns that are carried"
+
+
 def units(subject: Subject) -> None:
     """Times in ns, charges in photo-electrons, angles in rad: equal to the example's, or at least plausible."""
     with _opened(subject) as (reader, path, detector):
@@ -200,6 +223,7 @@ WITH_EXAMPLE = (
     counts_what_it_reads,
     any_batch_size,
     own_layout,
+    announces_columns,
     order,
     units,
 )

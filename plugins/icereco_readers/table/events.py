@@ -18,7 +18,7 @@ from icereco_readers.table.files import TableFile
 from icereco_readers.table.mapping import Mapping, require_names
 from icereco_readers.table.values import Values
 
-__all__ = ["Rows", "rows_of"]
+__all__ = ["Rows", "is_list", "rows_of"]
 
 logger = get_logger(__name__)
 
@@ -49,9 +49,9 @@ def rows_of(file: TableFile, mapping: Mapping, of_events: Sequence[str]) -> "Pul
         IcerecoError: it lacks a column, or only some columns of pulses are lists.
     """
     require_names([*mapping.event, *mapping.pulses.values(), *of_events], file.schema, file.path)
-    lists = {name: _is_list(file.schema.field(name).type) for name in mapping.pulses.values()}
+    lists = {name: is_list(file.schema.field(name).type) for name in mapping.pulses.values()}
     if len(set(lists.values())) > 1:
-        single = ", ".join(name for name, is_list in lists.items() if not is_list)
+        single = ", ".join(name for name, listed in lists.items() if not listed)
         raise IcerecoError(
             f"{file.path}: {single} has one value in a row, where other columns of pulses have lists"
         )
@@ -75,6 +75,16 @@ class _Events:
     @property
     def _columns(self) -> list[str]:
         return list(dict.fromkeys([*self.mapping.event, *self.mapping.pulses.values(), *self.of_events]))
+
+    @property
+    def _whole(self) -> list[str]:
+        """The columns that hold whole numbers, where a file has text."""
+        carried = [
+            name
+            for name in self.mapping.carried or ()
+            if pa.types.is_integer(self.file.schema.field(name).type)
+        ]
+        return [*self.mapping.event, *carried]
 
     @cached_property
     def _row_ids(self) -> Int[ndarray, "row"]:
@@ -103,7 +113,7 @@ class EventRows(_Events):
     def read(self, rows: int) -> Iterator[Rows]:
         """Yield all events, at most `rows` at once."""
         row = 0
-        for whole in self.file.batches(self._columns, self.mapping.event, rows):
+        for whole in self.file.batches(self._columns, self._whole, rows):
             for start in range(0, whole.num_rows, rows):
                 batch = whole.slice(start, rows)
                 yield self._rows(batch, row)
@@ -189,7 +199,7 @@ class PulseRows(_Events):
 
     def _in_pieces(self) -> Iterator["_Stretch"]:
         row = 0
-        for batch in self.file.batches(self._columns, self.mapping.event, _ROWS_AT_ONCE):
+        for batch in self.file.batches(self._columns, self._whole, _ROWS_AT_ONCE):
             yield _Stretch(pa.Table.from_batches([batch]), row + np.arange(batch.num_rows), row)
             row += batch.num_rows
 
@@ -200,7 +210,7 @@ class PulseRows(_Events):
             "%s: the rows of an event are not contiguous, so all %d pulses are held in memory; sorted by %s it needs little",
             self.file.path, len(self._row_ids), "+".join(self.mapping.event),
         )  # fmt: skip
-        table = pa.Table.from_batches(self.file.batches(self._columns, self.mapping.event, _ROWS_AT_ONCE))
+        table = pa.Table.from_batches(self.file.batches(self._columns, self._whole, _ROWS_AT_ONCE))
         _, first, event = np.unique(self._row_ids, return_index=True, return_inverse=True)
         order = np.argsort(first[event], kind="stable")
         return _Stretch(table.take(order), order, 0)
@@ -255,5 +265,6 @@ def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return whole
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column has lists: a value for each pulse of an event."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

@@ -28,12 +28,14 @@ class Mapping:
         sensor: of what says which sensor a pulse is of: one of `SENSOR_ROLES`.
         pulses: of every value of a pulse, those of `sensor` included.
         truth: of the truth, by the names of the own layout, and vector_x, vector_y, vector_z.
+        carried: further columns of events that are kept as they are; None where it is not said which.
     """
 
     event: tuple[str, ...]
     sensor: dict[str, str]
     pulses: dict[str, str]
     truth: dict[str, str]
+    carried: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, options: TableOptions) -> "Mapping":
@@ -49,7 +51,8 @@ class Mapping:
             raise IcerecoError("reader table: auxiliary and hlc are opposites: give one of them")
         sensor = _sensor(given)
         pulses = sensor | {role: given[role] for role in _PULSE_ROLES if role in given}
-        return cls(tuple(given["event"].split("+")), sensor, pulses, _truth(given))
+        carried = tuple(given["carry"].split("+")) if "carry" in given else None
+        return cls(tuple(given["event"].split("+")), sensor, pulses, _truth(given), carried)
 
 
 def require_names(names: Iterable[str], schema: pa.Schema, file: Path) -> None:

@@ -11,6 +11,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.tables.from_columns import own_batch
 from icereco_readers.foreign import FINDER_EVENTS
 from icereco_readers.options import TableOptions
+from icereco_readers.table.carried import carried_names
 from icereco_readers.table.events import Rows, rows_of
 from icereco_readers.table.files import TableFile, is_table, open_table, table_files
 from icereco_readers.table.mapping import Mapping
@@ -79,7 +80,10 @@ class TableReader:
         mapping = Mapping.of(self.options)
         for part in self.parts(path):
             truth = self._truth_table(part, mapping)
-            events = rows_of(self._opened(part), mapping, () if truth else tuple(mapping.truth.values()))
+            table = self._opened(part)
+            carried = self._carried(table, mapping)
+            of_events = () if truth else tuple(mapping.truth.values())
+            events = rows_of(table, mapping, (*of_events, *carried))
             if truth:
                 truth.require_some(events.event_id, part)
             sensors: Sensors | None = None
@@ -90,7 +94,20 @@ class TableReader:
                 known = (
                     truth.of(rows.event_id) if truth else own_truth(rows.events, mapping.truth, self._sign)
                 )
-                yield own_batch(rows.event_id, rows.offsets, _pulses(rows, mapping, sensors), known, part)
+                batch = own_batch(rows.event_id, rows.offsets, _pulses(rows, mapping, sensors), known, part)
+                for name, new in carried.items():
+                    batch = batch.append_column(new, rows.events.as_given(name))
+                yield batch
+
+    def schema(self, path: Path) -> pa.Schema:
+        """The columns of events of a table that are carried, by the names that they are given."""
+        table = self._opened(path)
+        carried = self._carried(table, Mapping.of(self.options))
+        return pa.schema([table.schema.field(name).with_name(new) for name, new in carried.items()])
+
+    def _carried(self, table: TableFile, mapping: Mapping) -> dict[str, str]:
+        in_table = self._truth_file(table.path) is None
+        return carried_names(table, mapping, mapping.truth.values() if in_table else ())
 
     @property
     def _sign(self) -> int:

@@ -82,6 +82,10 @@ class Values:
         """A column of text, None for null."""
         return np.array(self._plain(name).to_pylist(), dtype=object)
 
+    def as_given(self, name: str) -> pa.Array:
+        """A column as it is in the file, decoded where it is a dictionary."""
+        return self._plain(name)
+
     def require(self, name: str, good: Bool[ndarray, "row"], wanted: str) -> None:
         """Check the values of a column.
 

@@ -118,6 +118,11 @@ class Reader:
     def files(self, path):
         return [] if self.fault == "names-its-files" else self.sound.files(path)
 
+    def schema(self, path):
+        announced = self.sound.schema(path)
+        late = self.fault == "announces-columns"
+        return announced.append(pa.field("weight", pa.float64())) if late else announced
+
     def count(self, path):
         return self.sound.count(path) + (self.fault == "counts-what-it-reads")
 
