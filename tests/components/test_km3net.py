@@ -18,6 +18,7 @@ from icereco.physics.sphere import opening_angle
 from icereco.plugins.discovery import registry
 from icereco.tables.assembly import event_batch
 
+registry()  # before the files' package imports importlib_metadata, whose entry points are of another class
 pytest.importorskip("km3io", reason="needs icereco[dev], which brings km3io")
 testdata = pytest.importorskip("km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata")
 

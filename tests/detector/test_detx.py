@@ -10,6 +10,7 @@ from icereco.cli import main
 from icereco.detector.detector import load_detector
 from icereco.detector.detx import read_detx
 from icereco.errors import IcerecoError
+from icereco.plugins.discovery import registry
 
 HEADERS = {1: "7 {count}\n"} | {
     version: f"# a comment\n7 {'V' if version > 3 else 'v'}{version}\n0.0 9999999999.0\nUTM WGS84 32N 1 2 -3\n{{count}}\n"
@@ -61,6 +62,7 @@ def test_the_card_is_a_detector_with_the_water_of_another(tmp_path):
 
 
 def test_the_file_of_a_shipped_card_gives_that_card(tmp_path):
+    registry()  # before the files' package imports importlib_metadata, whose entry points are of another class
     testdata = pytest.importorskip(
         "km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata"
     )
