@@ -68,10 +68,10 @@ class LikelihoodOptions(BaseModel):
     samples: int = Field(
         8, ge=1, le=1000, description="directions drawn from each posterior that is given as a seed"
     )
-    form: Literal["all", "first"] = Field(
-        "all",
+    form: Literal["auto", "all", "first"] = Field(
+        "auto",
         description="all: every pulse's time counts; first: only the first one of each module, which a wrong light "
-        "model moves less",
+        "model moves less; auto: all, but tracks of 300 pulses and more once more by first, with model_error 1",
     )
     hops: int = Field(
         1, ge=0, le=100,

@@ -138,6 +138,29 @@ def test_first_pulses_alone_fit_bright_tracks_too(detector: Detector, tracks: Ev
     np.testing.assert_array_equal(first(dim[1:2]).direction[0], fitted.direction[1])
 
 
+def test_bright_tracks_are_fitted_by_first_pulses_and_others_by_all(
+    detector: Detector, tracks: EventBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = np.argsort(tracks.pulse_count)
+    dim, bright = (tracks[row : row + 1] for row in (int(order[0]), int(order[1])))
+    limit = int(bright.pulse_count[0])
+    assert dim.pulse_count[0] < limit
+    monkeypatch.setattr("icereco_reconstructors.likelihood.fit.BRIGHT_PULSES", limit)
+    options = LikelihoodOptions(hypothesis="track", seed_count=4, hops=0)
+    fitted = LikelihoodFit(options, detector)(joined([dim, bright]))
+    by_all = LikelihoodFit(options.model_copy(update={"form": "all"}), detector)(dim)
+    softer = options.model_copy(update={"form": "first", "model_error": 1.0})
+    by_first = LikelihoodFit(softer, detector)(bright)
+    for row, alone in enumerate((by_all, by_first)):
+        np.testing.assert_array_equal(fitted.direction[row], alone.direction[0])
+        assert fitted.extras["log_likelihood"][row] == alone.extras["log_likelihood"][0]
+    assert fitted.posterior is not None
+    assert by_first.posterior is not None
+    np.testing.assert_allclose(fitted.posterior.mode[1], by_first.posterior.mode[0], atol=1e-6)
+    assert fitted.pulses_used is not None
+    assert fitted.pulses_used.tolist() == [dim.pulse_count[0], bright.dom_count[0]]
+
+
 def test_pulses_in_one_module_are_too_few_modules(fit: Fit, tracks: EventBatch) -> None:
     event = tracks[:1]
     one_pulse = replace(

@@ -111,8 +111,8 @@ def _foreign(file: Path, magic: bytes) -> str:
     """What a file is that other programs of the field write, and the way from there."""
     if magic[:8] == b"\x89HDF\r\n\x1a\n":
         return (
-            "an HDF5 file, as km3pipe, OrcaSong and IceTray write it, which no reader reads; give the files that it was "
-            "made from (.root, .i3), or write its events as icereco.SCHEMA"
+            "an HDF5 file, as km3pipe, OrcaSong and IceTray write it; tables of pulses in it are read by --reader table:… "
+            "(docs/data.md), and else give the files that it was made from (.root, .i3)"
         )
     if magic.startswith(b"start_run:"):
         return (

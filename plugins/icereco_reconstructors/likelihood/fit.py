@@ -20,15 +20,22 @@ from icereco.physics.likelihood.sources import HYPOTHESES, Hypothesis
 from icereco.system.devices import find_device
 from icereco.system.processors import available_processors
 from icereco_reconstructors.likelihood.profile import DirectionProfile
-from icereco_reconstructors.likelihood.results import Part, reconstruction
+from icereco_reconstructors.likelihood.results import Part, is_track, reconstruction, replaced
 from icereco_reconstructors.likelihood.search import Maxima, search
 from icereco_reconstructors.likelihood.seeds import first_directions, given_directions
 from icereco_reconstructors.likelihood.solutions import Solutions, joined, solutions
 from icereco_reconstructors.options import LikelihoodOptions
 
-__all__ = ["LikelihoodFit"]
+__all__ = ["BRIGHT_PULSES", "LikelihoodFit"]
 
 _PAIRS_AT_ONCE = 4_000_000
+
+BRIGHT_PULSES = 300
+"""From this many pulses on, the light model's errors matter more to a track than what its first pulses alone leave out."""
+
+_BRIGHT_MODEL_ERROR = 1.0
+"""Relative error of the expected charges of bright tracks: the losses of an energetic muon are as large as its other light, and
+where they happen is not in the model."""
 
 
 class LikelihoodFit:
@@ -49,9 +56,17 @@ class LikelihoodFit:
         )
         names = list(HYPOTHESES) if options.hypothesis == "auto" else [options.hypothesis]
         self._hypotheses = [HYPOTHESES[name] for name in names]
+        self._of_bright_tracks = _of_bright_tracks(options, detector)
 
     def __call__(self, batch: EventBatch, seeds: Sequence[Reconstruction] = ()) -> Reconstruction:
         """Fit each event from a grid of directions, or from the seeds; see `Reconstruction`."""
+        fitted = self._fitted(batch, seeds)
+        if self._of_bright_tracks is None:
+            return fitted
+        rows = np.flatnonzero((batch.pulse_count >= BRIGHT_PULSES) & is_track(fitted))
+        return replaced(fitted, rows, [self._of_bright_tracks(batch[row : row + 1]) for row in rows.tolist()])
+
+    def _fitted(self, batch: EventBatch, seeds: Sequence[Reconstruction]) -> Reconstruction:
         own = first_directions(batch, self._options.seed_count)
         given, seeded = given_directions(seeds, self._options.samples, len(batch))
         work = [
@@ -102,6 +117,15 @@ class LikelihoodFit:
         travel = torch.from_numpy(-direction).to(self._device)
         found = search(self._likelihood, self._hypotheses, travel, centre_m, seen, self._options.hops)
         return list(zip(self._hypotheses, found, strict=True))
+
+
+def _of_bright_tracks(options: LikelihoodOptions, detector: Detector) -> "LikelihoodFit | None":
+    """Return the fit that bright tracks are fitted with once more."""
+    if options.form != "auto" or options.hypothesis not in ("auto", "track"):
+        return None
+    model_error = max(options.model_error, _BRIGHT_MODEL_ERROR)
+    changed = {"form": "first", "hypothesis": "track", "model_error": model_error}
+    return LikelihoodFit(options.model_copy(update=changed), detector)
 
 
 def _solved(searched: Sequence[tuple[Hypothesis, Maxima]]) -> Solutions:

@@ -1,9 +1,11 @@
 """Solutions of groups of events as the reconstruction of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
@@ -16,7 +18,7 @@ from icereco.physics.light.yields import METRES_PER_GEV
 from icereco.physics.likelihood.sources import Hypothesis
 from icereco_reconstructors.likelihood.solutions import Solutions
 
-__all__ = ["CONVERGED", "TOO_FEW_MODULES", "Part", "reconstruction"]
+__all__ = ["CONVERGED", "TOO_FEW_MODULES", "Part", "is_track", "reconstruction", "replaced"]
 
 CONVERGED, TOO_FEW_MODULES = "converged", "too few modules"
 
@@ -57,6 +59,50 @@ def reconstruction(
         status=status,
         extras={name: column for name, column in known.items() if column.ndim == 1},
     )
+
+
+def is_track(fitted: Reconstruction) -> Bool[ndarray, "event"]:
+    """Return which events were fitted as tracks through the detector: they alone have no vertex."""
+    assert fitted.vertex_m is not None
+    return np.asarray(np.isfinite(fitted.direction[:, 0]) & np.isnan(fitted.vertex_m[:, 0]))
+
+
+def replaced(
+    fitted: Reconstruction, rows: Int[ndarray, "chosen"], better: Sequence[Reconstruction]
+) -> Reconstruction:
+    """Replace tracks by other fits of them, of one event each, where these succeeded; kinds stay."""
+    pairs = [
+        (row, one) for row, one in zip(rows.tolist(), better, strict=True) if np.isfinite(one.direction).all()
+    ]
+    if not pairs:
+        return fitted
+    at = [row for row, _ in pairs]
+
+    def column(of: Callable[[Reconstruction], Any]) -> ndarray:
+        whole: ndarray = of(fitted).copy()
+        whole[at] = np.concatenate([of(one) for _, one in pairs])
+        return whole
+
+    order = np.arange(len(fitted.direction))
+    order[at] = len(order) + np.arange(len(at))
+    mixtures = [_mixture(one) for one in (fitted, *(one for _, one in pairs))]
+    return replace(
+        fitted,
+        direction=column(lambda one: one.direction),
+        posterior=VmfMixture.joined(mixtures).take(order),
+        pulses_used=column(lambda one: one.pulses_used),
+        status=column(lambda one: one.status),
+        extras={name: column(_extra(name)) for name in fitted.extras},
+    )
+
+
+def _mixture(fitted: Reconstruction) -> VmfMixture:
+    assert isinstance(fitted.posterior, VmfMixture)
+    return fitted.posterior
+
+
+def _extra(name: str) -> Callable[[Reconstruction], ndarray]:
+    return lambda fitted: fitted.extras[name]
 
 
 def _columns(
