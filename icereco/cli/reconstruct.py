@@ -11,6 +11,7 @@ import click
 from rich.markup import escape
 
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
@@ -74,6 +75,7 @@ __all__ = ["command"]
     "--skip-bad", is_flag=True,
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
 )  # fmt: skip
+@drop_unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     files: tuple[str, ...],
@@ -87,6 +89,7 @@ def command(
     part: "Part | None",
     reader: str | None,
     skip_bad: bool,
+    drop_unknown_sensors: bool,
     as_json: bool,
 ) -> None:
     """Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
@@ -104,7 +107,9 @@ def command(
     from icereco.data.sources.preface import after_prefaces
     from icereco.reconstruction.outputs import default_output, require_safe
 
-    data = after_prefaces([_read_with(find(file), reader) for file in files])
+    data = after_prefaces(
+        [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
+    )
     paths = [data_set.path for data_set in data]
     given, options = _output_and_options(outputs, method)
     output = given or default_output(Path(data[0].name or paths[0]), form)
@@ -124,10 +129,6 @@ def command(
         echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
-
-
-def _read_with(data: "DataSet", reader: str | None) -> "DataSet":
-    return data if reader is None else data.model_copy(update={"reader": reader})
 
 
 def _declared_detector(data: Sequence["DataSet"], method: str | None) -> str | None:

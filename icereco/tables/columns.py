@@ -1,5 +1,7 @@
 """Columns of an event table: cast to the own layout, and seen as NumPy arrays without a copy."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from icereco.tables.schema import IDENTITY_FIELDS, PULSE_COLUMNS, SCHEMA, STORE_
 __all__ = [
     "FILE_KEY",
     "SORTED_KEY",
+    "UNKNOWN_KEY",
     "Ragged",
     "conform",
     "event_columns",
@@ -29,6 +32,7 @@ __all__ = [
     "pulse_columns",
     "ragged",
     "require_columns",
+    "unknown_sensors",
     "with_metadata",
 ]
 
@@ -37,6 +41,9 @@ FILE_KEY = b"icereco.file"
 
 SORTED_KEY = b"icereco.sorted"
 """Schema metadata of tables whose pulses are sorted by (sensor_id, time) within each event."""
+
+UNKNOWN_KEY = b"icereco.unknown_sensors"
+"""Schema metadata: JSON of event_id to what the file says of the first sensor in it that the reader did not find."""
 
 _REQUIRED = ("event_id", *PULSE_COLUMNS)
 
@@ -85,6 +92,12 @@ def file_of(batch: pa.RecordBatch, source: Path) -> Path:
     """The file that a batch of `source` came from, as its reader says."""
     name = (batch.schema.metadata or {}).get(FILE_KEY)
     return source if name is None else Path(name.decode())
+
+
+def unknown_sensors(schema: pa.Schema) -> Mapping[int, str]:
+    """What the file says of the first unknown sensor in each event that has one, as "at (x, y, z) m"."""
+    text = (schema.metadata or {}).get(UNKNOWN_KEY, b"{}")
+    return {int(event_id): place for event_id, place in json.loads(text).items()}
 
 
 def with_metadata(batch: pa.RecordBatch, key: bytes, value: bytes) -> pa.RecordBatch:
@@ -154,9 +167,8 @@ def conform(batch: pa.RecordBatch, source: Path | str) -> pa.RecordBatch:
     require_columns(batch.schema.names, source)
     fields = own_fields(batch.schema)
     arrays = [_cast(batch.column(field.name), field, source) for field in fields]
-    kept = {
-        key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
-    }
+    metadata = batch.schema.metadata or {}
+    kept = {key: value for key, value in metadata.items() if key in (SORTED_KEY, FILE_KEY, UNKNOWN_KEY)}
     conformed = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, kept))
     if is_sorted(conformed.schema) and not _in_order(conformed):  # a file may say so and not be
         kept.pop(SORTED_KEY)

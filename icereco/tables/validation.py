@@ -14,7 +14,7 @@ from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import UNKNOWN
 from icereco.errors import IcerecoError
 from icereco.events.truth import EVENT_KINDS, Target
-from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns
+from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns, unknown_sensors
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TARGET_COLUMNS
 
 __all__ = ["BadEventError", "EventChecker", "check_truth", "bad_truth"]
@@ -177,6 +177,7 @@ def _require_truth_columns(present: Sequence[str], needed: Sequence[str], source
         )
 
 
+_ADVICE = "give another detector, or leave such pulses out with --drop-unknown-sensors"
 _INFINITY = float("inf")
 _RANGES = {
     "azimuth": (0.0, 2 * np.pi, "[0, 2π] rad, and not NaN"),
@@ -245,9 +246,19 @@ class _Rows:
     def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
         count = len(detector.position_m)
         outside = (sensor.values < 0) | (sensor.values >= count)
-        problem = f"outside {detector.name}; allowed: 0 to {count - 1}; is this file of another detector?"
-        if (sensor.values[outside] == UNKNOWN).any():
-            problem += f" ({UNKNOWN} marks a sensor that the reader did not find in the detector)"
+        if not outside.any():
+            return
+        known = unknown_sensors(self.batch.schema)
+        first = int(np.argmax(outside))
+        if sensor.values[first] == UNKNOWN and known:
+            row = _row_of(first, sensor.offsets)
+            place = known.get(self.batch.column("event_id")[row].as_py(), "without a place")
+            raise self.error(
+                row,
+                f"pulse {first - int(sensor.offsets[row])} is of a sensor {place}, which {detector.name} lacks: "
+                f"{_ADVICE}",
+            )
+        problem = f"outside {detector.name}; allowed: 0 to {count - 1}: {_ADVICE}"
         self.refuse("sensor_id", sensor, outside, problem)
 
     def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:

@@ -76,7 +76,15 @@ class Km3netReader:
             hits = read_hits(part, triggered_only=self.options.triggered_only)
             sensor = sensors_of_modules(hits.dom_id, detector, file, complain=False)
             columns = {**truth(part, detector), **fits(part.trks)}
-            yield own_batch(ids[start : start + rows], hits.offsets, hits.columns(sensor), columns, file)
+            dom_id = hits.dom_id
+            yield own_batch(
+                ids[start : start + rows],
+                hits.offsets,
+                hits.columns(sensor),
+                columns,
+                file,
+                lambda pulse, dom_id=dom_id: f"with dom_id {dom_id[pulse]}",
+            )
 
     def _require_calibrated(self, hits: Hits, file: Path) -> None:
         if len(hits.time_ns) and not hits.calibrated and not self.options.uncalibrated:

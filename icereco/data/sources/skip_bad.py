@@ -70,7 +70,9 @@ def skip_bad(source: Source, detector: Detector, *, need_truth: bool = False) ->
     if not skipped:
         return source, []
     mark = hashlib.sha256(json.dumps([asdict(one) for one in skipped]).encode()).hexdigest()
-    return replace(source, reader=_Skipping(source.reader, source.path, kept), skips=mark), skipped
+    return replace(
+        source, reader=_Skipping(source.reader, source.path, kept), skips=f"{source.skips}{mark}"
+    ), skipped
 
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
