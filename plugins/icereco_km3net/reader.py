@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icereco.data.sources.recognise import is_root
+from icereco.data.sources.file_format import is_root
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import sensors_of_modules
 from icereco.errors import IcerecoError

@@ -5,12 +5,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icereco.data.sources.file_format import foreign_format, is_root
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.system.files import is_there
 
-__all__ = ["first_line", "is_root", "not_recognised", "recognises", "require_exists"]
+__all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 
+_TABLES = (".parquet", ".arrow", ".feather")
+_LOOKED_AT = 20
+"""Files of a folder."""
 _HEADER = 12
 """Bytes that tell formats apart."""
 
@@ -23,11 +27,6 @@ def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
     except IcerecoError as error:
         failures.append(f"reader {choice.component.name!r} is left out: {error}")
         return False
-
-
-def is_root(header: bytes) -> bool:
-    """Whether a file that begins so is a ROOT file: its data begin at byte 100 at the latest, which no text says."""
-    return header[:4] == b"root" and 0 < int.from_bytes(header[8:12], "big") <= 100
 
 
 def first_line(error: Exception) -> str:
@@ -57,7 +56,10 @@ def require_exists(path: Path) -> None:
 
 
 def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
-    """Return the error for a file that no reader recognises: what the file is, and what each reader needs."""
+    """Return the error for a file that no reader recognises: what it is and the next step, or what each reader needs."""
+    foreign = _foreign(path)
+    if foreign is not None:
+        return IcerecoError(f"{path}: {foreign}")
     lines = [f"{path}: {_what_it_is(path)}"]
     lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
     return IcerecoError(
@@ -65,11 +67,30 @@ def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
     )
 
 
+def _foreign(path: Path) -> str | None:
+    """The format of a file, or of the first file of a folder that has none of ours; None if it is not known."""
+    if not path.is_dir():
+        return _readable_format(path)
+    files = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    tables = [file for file in files if file.suffix in _TABLES]
+    for file in (tables or files)[:_LOOKED_AT]:
+        if (said := _readable_format(file)) is not None:
+            return f"no reader recognises this folder; {file.name} is {said}"
+    return None
+
+
+def _readable_format(file: Path) -> str | None:
+    try:
+        return foreign_format(file)
+    except OSError:
+        return None
+
+
 def _what_it_is(path: Path) -> str:
     if not path.is_dir():
         return _what_file_is(path)
     files = sorted(entry for entry in path.iterdir() if entry.is_file())
-    tables = [file for file in files if file.suffix in (".parquet", ".arrow", ".feather")]
+    tables = [file for file in files if file.suffix in _TABLES]
     if not tables:
         return f"no reader recognises this folder; it holds {len(files)} files, none of them parquet or Arrow"
     return f"no reader recognises this folder; {tables[0].name}: {_what_file_is(tables[0])}"
@@ -90,7 +111,7 @@ def _what_file_is(file: Path) -> str:
         return "an SQLite database, in whose tables no reader finds pulses"
     if is_root(magic):
         return "a ROOT file, in which no reader finds events"
-    return "the file is empty" if not magic else "neither a parquet nor an Arrow file"
+    return "neither a parquet nor an Arrow file"
 
 
 def _columns(schema: pa.Schema) -> str:
