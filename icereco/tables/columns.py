@@ -196,6 +196,8 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
     if column.type == field.type:
         return column
     try:
+        if field.name == "time" and _are_large_integers(column):
+            column = _from_first_pulse(column)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         # A charge or time in double precision loses digits, not meaning; a sensor_id of 1.5 does lose meaning.
@@ -207,6 +209,31 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
         raise IcerecoError(
             f"{source}: column {field.name} is {column.type} and cannot become {field.type}: {reason}"
         ) from error
+
+
+_LARGEST_EXACT = 2**53
+"""Beyond it float64 does not hold every whole number."""
+
+
+def _are_large_integers(column: pa.Array) -> bool:
+    if not (_is_list(column.type) and pa.types.is_integer(column.type.value_type)) or column.null_count:
+        return False
+    values = column.flatten()
+    if values.null_count or not len(values):
+        return False
+    smallest, largest = pc.min_max(values).as_py().values()
+    return bool(max(-smallest, largest) > _LARGEST_EXACT)
+
+
+def _from_first_pulse(column: pa.Array) -> pa.Array:
+    """Times from the first pulse of each event, without loss: only differences mean something."""
+    part = ragged(column)
+    counts = np.diff(part.offsets)
+    filled = counts > 0
+    first = np.zeros(len(counts), part.values.dtype)
+    first[filled] = np.minimum.reduceat(part.values, part.offsets[:-1][filled])
+    values = part.values - np.repeat(first, counts)
+    return pa.ListArray.from_arrays(pa.array(part.offsets, pa.int32()), pa.array(values))
 
 
 def _is_list(kind: pa.DataType) -> bool:
