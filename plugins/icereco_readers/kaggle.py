@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.system.log import get_logger
 from icereco.tables.columns import FILE_KEY, conform, with_metadata
 from icereco_readers.kaggle_geometry import geometry_of, require_same_sensors
 from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
@@ -25,6 +26,8 @@ from icereco_readers.options import KaggleOptions
 from icereco_readers.pulse_rows import PulseRows, event_rows
 
 __all__ = ["KaggleReader"]
+
+logger = get_logger(__name__)
 
 _COLUMNS = ("event_id", "sensor_id", "time", "charge", "auxiliary")
 _BATCH_NAME = re.compile(r"batch_(\d+)\.parquet")
@@ -138,6 +141,14 @@ def _is_pulse_table(file: Path) -> bool:
 def _read_file(file: _BatchFile, index: EventIndex, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
     with PulseRows(file.path, _COLUMNS, in_order=index.in_order) as rows:
         index.require_within(rows.count, file.path)
+        if file.meta is not None and (left := rows.count - int(index.pulse_count.sum())) > 0:
+            logger.warning(
+                "%s: left out %d of %d pulses, whose events are not in %s",
+                file.path,
+                left,
+                rows.count,
+                file.meta,
+            )
         for start in range(0, len(index.event_id), rows_per_batch):
             part = index.slice(start, start + rows_per_batch)
             batch = event_rows(rows, part)
