@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from reconstruct_driver import OVERRIDES, SIZES, events_of, icereco, run, written
 
 from icereco.detector.detector import load_detector
@@ -257,3 +258,28 @@ def test_a_checkpoint_brings_its_detector_along(tmp_path):
         np.testing.assert_array_equal(getattr(found, name), getattr(detector, name))
     assert found.medium.kind == "water"
     np.testing.assert_array_equal(found.medium.absorption_length_m, [60.0])
+
+
+def test_the_precision_around_a_model_changes_nothing(checkpoint):
+    events = event_batch(events_of(SIZES), load_detector("icecube86"))
+    model = load_checkpoint(checkpoint).model
+    with torch.autocast("cpu", torch.bfloat16):
+        around = model.reconstruct(events).direction
+    np.testing.assert_array_equal(model.reconstruct(events).direction, around)
+    apart = opening_angle(model_method(checkpoint)(events).direction, around)
+    assert np.degrees(np.nanmax(apart)) < 0.02
+
+
+@pytest.mark.parametrize("highest_gev", [1e4, 1e6])
+def test_energies_that_a_model_was_not_trained_on_are_reported_once(
+    tmp_path, checkpoint, caplog, highest_gev
+):
+    events = [written(tmp_path / f"{number}.parquet", SIZES, first_id=1000 * number) for number in (1, 2)]
+    energy = np.concatenate([pq.read_table(path)["energy"].to_numpy() for path in events])
+    method = model_method(checkpoint)
+    method.provenance["trained"] |= {"energy_range_gev": [1.0, highest_gev]}
+    run(events, method, tmp_path / "out.parquet")
+    above = int((energy > highest_gev).sum())
+    message = f"{above} of {len(energy)} events have energies outside 1 to {highest_gev:.3g} GeV"
+    assert caplog.text.count(message) == (above > 0)
+    assert (above > 0) == (highest_gev == 1e4)
