@@ -82,7 +82,9 @@ def reconstructions_of(what: str) -> Path:
 
 
 def _print(evaluation: "Evaluation", console: Console) -> None:
-    console.print(f"[bold]{escape(evaluation.method)}[/]  {escape(str(evaluation.path))}", soft_wrap=True)
+    run = evaluation.provenance.get("run")
+    name = f"{run} ({evaluation.method})" if run else evaluation.method
+    console.print(f"[bold]{escape(name)}[/]  {escape(str(evaluation.path))}", soft_wrap=True)
     console.print(_table(evaluation))
     if evaluation.coverage:
         inside = ", ".join(f"{name} contour holds {value:.1%}" for name, value in evaluation.coverage.items())

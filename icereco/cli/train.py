@@ -83,9 +83,10 @@ logger = get_logger(__name__)
     "--wandb",
     "tracking",
     type=click.Choice(["online", "offline", "disabled"]),
-    help="Track with Weights & Biases  [default: online if logged in, else not at all].",
+    help="Track with Weights & Biases  [default: not at all, or as WANDB_MODE says].",
 )
 @click.option("--wandb-project", metavar="NAME", help="Project of Weights & Biases  [default: icereco].")
+@click.option("--sweep", "of_sweep", is_flag=True, hidden=True)  # as icereco sweep starts it
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag in Weights & Biases; may be repeated.")
 def command(
     profile_name: str,
@@ -100,6 +101,7 @@ def command(
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
+    of_sweep: bool,
 ) -> None:
     """Train a model.
 
@@ -128,7 +130,7 @@ def command(
     opened = (
         _resume(resumed, runs_dir, progress)
         if resumed
-        else _begin(profile_name, overrides, chosen, runs_dir, name, progress)
+        else _begin(profile_name, overrides, chosen, runs_dir, name, progress, of_sweep=of_sweep)
     )
     with interrupted_by_signals(), _stopped(progress), opened as session:
         tracker = Tracker.open(
@@ -164,6 +166,8 @@ def _begin(
     root: Path,
     name: str | None,
     progress: Progress,
+    *,
+    of_sweep: bool,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.runs.names import default_name
@@ -176,7 +180,7 @@ def _begin(
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, chosen, run, _stages(progress))
+    return begin(profile, chosen, run, _stages(progress), {"sweep": True} if of_sweep else {})
 
 
 def _resume(name: str, root: Path, progress: Progress) -> "AbstractContextManager[Session]":

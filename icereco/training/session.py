@@ -1,7 +1,7 @@
 """One training session: from a profile and data, or from a run that was stopped, to a run folder full of results."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,7 +137,11 @@ class Session:
 
 @contextmanager
 def begin(
-    profile: Profile, data: Path | Sequence[DataChoice] | None, run: RunFolder, stages: Stages
+    profile: Profile,
+    data: Path | Sequence[DataChoice] | None,
+    run: RunFolder,
+    stages: Stages,
+    more_facts: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -146,6 +150,7 @@ def begin(
         data: events to train on; None for simulated ones.
         run: a folder from `RunFolder.create`.
         stages: receives the progress of each stage of preparing the data.
+        more_facts: further provenance of the run.
 
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
@@ -157,7 +162,9 @@ def begin(
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
-        session = _assemble(run, profile, material, provenance(**material.facts), orders)
+        session = _assemble(
+            run, profile, material, provenance(**material.facts, **(more_facts or {})), orders
+        )
         run.write_provenance(session.facts)
         yield session
 
