@@ -34,8 +34,13 @@ logger = get_logger(__name__)
     metavar="NAME|PATH",
     help="Events with truth to reconstruct with each run  [default: what each run validated on].",
 )
+@click.option(
+    "--truth", metavar="NAME|FILE",
+    help="With files: take the truth from these events, or from a meta table of Kaggle's layout; a CSV or table of event_id, azimuth, zenith "
+    "of any program can then be scored.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
+def command(names: tuple[str, ...], data: str | None, truth: str | None, as_json: bool) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
@@ -54,7 +59,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
         raise IcerecoError(
             f"there is nothing to compare {names[0]} with; name another run or file, or linefit"
         )
-    with _reconstructed(names, data) as (first, *others):
+    with _reconstructed(names, data, truth) as (first, *others):
         comparisons = [compare(first, other) for other in others]
     if as_json:
         echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
@@ -65,15 +70,19 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[EvaluatedEvents]]":
+def _reconstructed(
+    names: Sequence[str], data: str | None, truth: str | None
+) -> "Iterator[list[EvaluatedEvents]]":
     from icereco.evaluation.evaluated_events import EvaluatedEvents
+    from icereco.evaluation.given_truth import given_truth
     from icereco.tables.saved_reconstructions import read_reconstructions
 
+    table = None if truth is None else given_truth(truth)
     with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
         files: list[Path] = []
         compared: list[str | None] = []
         for number, name in enumerate(names):
-            stored = list(read_reconstructions(files[0]).comparisons) if files else []
+            stored = list(read_reconstructions(files[0], table).comparisons) if files else []
             compared.append(name if name in stored else None)
             try:
                 own_file = None if name in stored else _file(name, data, Path(folder) / f"{number}.parquet")
@@ -85,7 +94,7 @@ def _reconstructed(names: Sequence[str], data: str | None) -> "Iterator[list[Eva
             files.append(own_file or files[0])
         labels = [Path(name).name if Path(name).is_file() else name for name in names]
         yield [
-            EvaluatedEvents.read(file, label, comparison)
+            EvaluatedEvents.read(file, label, comparison, table)
             for file, label, comparison in zip(files, labels, compared, strict=True)
         ]
 

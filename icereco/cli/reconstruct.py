@@ -60,8 +60,8 @@ __all__ = ["command"]
     "with --method, such as linefit.weight_by_charge=true: an option of the method; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["parquet", "kaggle", "i3"]), default="parquet", show_default=True,
-    help="A table with everything, the CSV of the Kaggle competition, or a copy of .i3 files with the results in their frames.",
+    "--format", "form", type=click.Choice(["parquet", "csv", "arrow", "kaggle", "i3"]),
+    help="A table with everything  [default: parquet, or as the ending of OUT says], the CSV of the Kaggle competition, or a copy of .i3 files with the results in their frames.",
 )  # fmt: skip
 @click.option(
     "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
@@ -85,7 +85,7 @@ def command(
     seeds: tuple[str, ...],
     detector: str | None,
     outputs: tuple[str, ...],
-    form: "Format",
+    form: "Format | None",
     part: "Part | None",
     reader: str | None,
     skip_bad: bool,
@@ -105,14 +105,18 @@ def command(
     icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.preface import after_prefaces
-    from icereco.reconstruction.outputs import default_output, require_safe
+    from icereco.reconstruction.outputs import default_output, format_of, require_safe
+    from icereco.reconstruction.submission import submitted
 
     data = after_prefaces(
         [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
     )
     paths = [data_set.path for data_set in data]
     given, options = _output_and_options(outputs, method)
-    output = given or default_output(Path(data[0].name or paths[0]), form)
+    form = format_of(given, form)
+    output = given or default_output(paths[0], form, data[0].name)
+    if form == "kaggle":
+        data = [submitted(data_set) for data_set in data]
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
     used, chosen = _choose(run, model, method, detector or _declared_detector(data, method), options)
@@ -252,13 +256,15 @@ def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> Non
         for name, error in outcome.comparison_errors.items():
             if name != method:
                 console.print(_resolution(name, error))
-    if form == "parquet" and outcome.error is not None:
+    if form in ("parquet", "csv", "arrow") and outcome.error is not None:
         console.print(f"next: icereco evaluate {escape(shlex.quote(str(output)))}")
 
 
 def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
     where = {
         "parquet": "null in the file",
+        "csv": "empty in the file",
+        "arrow": "null in the file",
         "kaggle": "the direction of another method, else azimuth 0 at the horizon, in the file",
         "i3": "particles with a failed fit in the file",
     }[form]

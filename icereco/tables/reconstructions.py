@@ -14,7 +14,7 @@ from icereco.errors import IcerecoError
 from icereco.system.files import explaining, replacing
 from icereco.tables.reconstruction_columns import rows_without_events
 
-__all__ = ["TABLE_VERSION", "ReconstructionTable", "provenance_of", "reconstruction_writer"]
+__all__ = ["METADATA_KEY", "TABLE_VERSION", "ReconstructionTable", "provenance_of", "reconstruction_writer"]
 
 METADATA_KEY = b"icereco"
 CONTENT = "reconstruction"
