@@ -74,7 +74,7 @@ def _reconstructed(
     names: Sequence[str], data: str | None, truth: str | None
 ) -> "Iterator[list[EvaluatedEvents]]":
     from icereco.evaluation.evaluated_events import EvaluatedEvents
-    from icereco.evaluation.given_truth import given_truth
+    from icereco.reconstruction.given_truth import given_truth
     from icereco.tables.saved_reconstructions import read_reconstructions
 
     table = None if truth is None else given_truth(truth)

@@ -62,7 +62,7 @@ def command(what: str, bound: bool, truth: str | None, as_json: bool) -> None:
 
 
 def _truth_table(text: str | None) -> "pa.Table | None":
-    from icereco.evaluation.given_truth import given_truth
+    from icereco.reconstruction.given_truth import given_truth
 
     return None if text is None else given_truth(text)
 

@@ -58,7 +58,7 @@ def evaluate(path: Path, truth_table: pa.Table | None = None) -> Evaluation:
 
     Args:
         path: the file.
-        truth_table: the truth of the events, where it is not in the file (`icereco.evaluation.given_truth`).
+        truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
 
     Raises:
         IcerecoError: no such file, not a file of reconstructions, or one without truth.

@@ -47,7 +47,7 @@ class EvaluatedEvents:
             path: the file.
             name: display name of the method.
             comparison: read this method of comparison instead of the file's own method.
-            truth_table: the truth of the events, where it is not in the file (`icereco.evaluation.given_truth`).
+            truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
 
         Raises:
             IcerecoError: not such a file, one without truth or that method, or an event_id that occurs twice.

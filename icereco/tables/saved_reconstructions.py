@@ -64,7 +64,7 @@ def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReco
 
     Args:
         path: parquet, Arrow IPC or CSV.
-        truth: the truth of the events, as `icereco.evaluation.given_truth` gives it, instead of what the file has of it.
+        truth: the truth of the events, as `icereco.reconstruction.given_truth` gives it, instead of what the file has of it.
 
     Raises:
         IcerecoError: no such file, not a file of reconstructions, or truth of other events.

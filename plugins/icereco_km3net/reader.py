@@ -7,8 +7,11 @@ threshold are further columns of pulses, the official reconstructions (`fit_jmuo
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from numpy import ndarray
 
 from icereco.data.sources.file_format import is_root
 from icereco.detector.detector import Detector
@@ -76,14 +79,13 @@ class Km3netReader:
             hits = read_hits(part, triggered_only=self.options.triggered_only)
             sensor = sensors_of_modules(hits.dom_id, detector, file, complain=False)
             columns = {**truth(part, detector), **fits(part.trks)}
-            dom_id = hits.dom_id
             yield own_batch(
                 ids[start : start + rows],
                 hits.offsets,
                 hits.columns(sensor),
                 columns,
                 file,
-                lambda pulse, dom_id=dom_id: f"with dom_id {dom_id[pulse]}",
+                partial(_module, hits.dom_id),
             )
 
     def _require_calibrated(self, hits: Hits, file: Path) -> None:
@@ -93,6 +95,10 @@ class Km3netReader:
                 "offset of each; calibrate it with KM3NeT's tools, or read it as it is with "
                 "--reader km3net:uncalibrated=true"
             )
+
+
+def _module(dom_id: ndarray, pulse: int) -> str:
+    return f"with dom_id {dom_id[pulse]}"
 
 
 def _is_root(file: Path) -> bool:

@@ -206,14 +206,14 @@ def test_the_newest_finished_run_is_taken_and_named(folder_with_run, checkpoint)
 
 def test_a_run_or_a_checkpoint_can_be_named(folder_with_run, checkpoint, invoke):
     by_run = icereco(
-        "reconstruct", "events.parquet", "--run", "older", "-o", "a.out", "--json", cwd=folder_with_run
+        "reconstruct", "events.parquet", "--run", "older", "-o", "a.parquet", "--json", cwd=folder_with_run
     )
     assert json.loads(by_run.stdout)["used"] == "run older"
     by_file = icereco(
-        "reconstruct", "events.parquet", "--model", checkpoint, "-o", "b.out", cwd=folder_with_run
+        "reconstruct", "events.parquet", "--model", checkpoint, "-o", "b.parquet", cwd=folder_with_run
     )
     assert by_file.returncode == 0, by_file.stderr
-    assert pq.read_table(folder_with_run / "a.out") == pq.read_table(folder_with_run / "b.out")
+    assert pq.read_table(folder_with_run / "a.parquet") == pq.read_table(folder_with_run / "b.parquet")
 
 
 def test_linefit_needs_no_torch(tmp_path):

@@ -113,7 +113,8 @@ def _compressed(file: Path, header: bytes) -> str | None:
 def _begin(file: Path, opening: Callable[[Path], Any]) -> bytes:
     try:
         with opening(file) as opened:
-            return opened.read(_HEADER)
+            begin: bytes = opened.read(_HEADER)
+            return begin
     except (OSError, EOFError, lzma.LZMAError):  # truncated: the command to decompress it says so
         return b""
 
