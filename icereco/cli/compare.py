@@ -48,9 +48,19 @@ class _Compute(NamedTuple):
 )
 @device_option
 @threads_option
+@click.option(
+    "--truth", metavar="NAME|FILE",
+    help="With files: take the truth from these events, or from a meta table of Kaggle's layout; a CSV or table of event_id, azimuth, zenith "
+    "of any program can then be scored.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
-    names: tuple[str, ...], data: str | None, device: str | None, threads: int | None, as_json: bool
+    names: tuple[str, ...],
+    data: str | None,
+    truth: str | None,
+    device: str | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
 
@@ -70,7 +80,7 @@ def command(
         raise IcerecoError(
             f"there is nothing to compare {names[0]} with; name another run or file, or linefit"
         )
-    with _reconstructed(names, data, _Compute(device, threads)) as (first, *others):
+    with _reconstructed(names, data, truth, _Compute(device, threads)) as (first, *others):
         comparisons = [compare(first, other) for other in others]
     if as_json:
         echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
@@ -82,16 +92,18 @@ def command(
 
 @contextmanager
 def _reconstructed(
-    names: Sequence[str], data: str | None, compute: "_Compute"
+    names: Sequence[str], data: str | None, truth: str | None, compute: "_Compute"
 ) -> "Iterator[list[EvaluatedEvents]]":
     from icereco.evaluation.evaluated_events import EvaluatedEvents
+    from icereco.reconstruction.given_truth import given_truth
     from icereco.tables.saved_reconstructions import read_reconstructions
 
+    table = None if truth is None else given_truth(truth)
     with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
         files: list[Path] = []
         compared: list[str | None] = []
         for number, name in enumerate(names):
-            stored = list(read_reconstructions(files[0]).comparisons) if files else []
+            stored = list(read_reconstructions(files[0], table).comparisons) if files else []
             compared.append(name if name in stored else None)
             try:
                 own_file = (
@@ -105,7 +117,7 @@ def _reconstructed(
             files.append(own_file or files[0])
         labels = [Path(name).name if Path(name).is_file() else name for name in names]
         yield [
-            EvaluatedEvents.read(file, label, comparison)
+            EvaluatedEvents.read(file, label, comparison, table)
             for file, label, comparison in zip(files, labels, compared, strict=True)
         ]
 

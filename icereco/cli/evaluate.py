@@ -18,6 +18,8 @@ from icereco.cli.over_bound import compared_with_bound, print_over_bound
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from icereco.evaluation.evaluate import Evaluation
     from icereco.evaluation.resolution import Resolution, Summary
 
@@ -35,9 +37,14 @@ _MOST_IN_FULL = 2
     help="Compare with the smallest error that the light of each event allows: the Cramér-Rao bound, which needs the events "
     "and a detector whose medium is known.",
 )  # fmt: skip
+@click.option(
+    "--truth", metavar="NAME|FILE",
+    help="Take the truth from these events, or from a meta table of Kaggle's layout; a CSV or table of event_id, azimuth, zenith "
+    "of any program can then be scored.",
+)  # fmt: skip
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(what: str, bound: bool, threads: int | None, as_json: bool) -> None:
+def command(what: str, bound: bool, truth: str | None, threads: int | None, as_json: bool) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
@@ -46,7 +53,7 @@ def command(what: str, bound: bool, threads: int | None, as_json: bool) -> None:
     from icereco.evaluation.evaluate import evaluate
 
     path = reconstructions_of(what)
-    evaluation = evaluate(path)
+    evaluation = evaluate(path, _truth_table(truth))
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
@@ -56,6 +63,12 @@ def command(what: str, bound: bool, threads: int | None, as_json: bool) -> None:
     _print(evaluation, console)
     if compared is not None:
         print_over_bound(compared, console)
+
+
+def _truth_table(text: str | None) -> "pa.Table | None":
+    from icereco.reconstruction.given_truth import given_truth
+
+    return None if text is None else given_truth(text)
 
 
 def show(path: Path) -> None:
@@ -86,7 +99,9 @@ def reconstructions_of(what: str) -> Path:
 
 
 def _print(evaluation: "Evaluation", console: Console) -> None:
-    console.print(f"[bold]{escape(evaluation.method)}[/]  {escape(str(evaluation.path))}", soft_wrap=True)
+    run = evaluation.provenance.get("run")
+    name = f"{run} ({evaluation.method})" if run else evaluation.method
+    console.print(f"[bold]{escape(name)}[/]  {escape(str(evaluation.path))}", soft_wrap=True)
     for table in _tables(evaluation):
         console.print(table)
     if evaluation.coverage:

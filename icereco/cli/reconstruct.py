@@ -13,6 +13,7 @@ from rich.markup import escape
 from icereco.cli import completion
 from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
@@ -69,8 +70,8 @@ _WITHOUT_MODEL = "likelihood"
     shell_complete=completion.output_or_method_options,
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["parquet", "kaggle", "i3"]), default="parquet", show_default=True,
-    help="A table with everything, the CSV of the Kaggle competition, or a copy of .i3 files with the results in their frames.",
+    "--format", "form", type=click.Choice(["parquet", "csv", "arrow", "kaggle", "i3"]),
+    help="A table with everything  [default: parquet, or as the ending of OUT says], the CSV of the Kaggle competition, or a copy of .i3 files with the results in their frames.",
 )  # fmt: skip
 @click.option(
     "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
@@ -87,6 +88,7 @@ _WITHOUT_MODEL = "likelihood"
 )  # fmt: skip
 @device_option
 @threads_option
+@drop_unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     files: tuple[str, ...],
@@ -96,10 +98,11 @@ def command(
     seeds: tuple[str, ...],
     detector: str | None,
     outputs: tuple[str, ...],
-    form: "Format",
+    form: "Format | None",
     part: "Part | None",
     reader: str | None,
     skip_bad: bool,
+    drop_unknown_sensors: bool,
     device: str | None,
     threads: int | None,
     as_json: bool,
@@ -120,14 +123,20 @@ def command(
     icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.preface import after_prefaces
-    from icereco.reconstruction.outputs import default_output, require_safe
+    from icereco.reconstruction.outputs import default_output, format_of, require_safe
+    from icereco.reconstruction.submission import submitted
 
-    data = after_prefaces([_read_with(find(file), reader) for file in files])
+    data = after_prefaces(
+        [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
+    )
     untrained = run is None and model is None and method is None and _nothing_trained()
     method = _WITHOUT_MODEL if untrained else method
     paths = [data_set.path for data_set in data]
     given, options = _output_and_options(outputs, method)
-    output = given or default_output(Path(data[0].name or paths[0]), form)
+    form = format_of(given, form)
+    output = given or default_output(paths[0], form, data[0].name)
+    if form == "kaggle":
+        data = [submitted(data_set) for data_set in data]
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
     used, chosen = _choose(
@@ -149,10 +158,6 @@ def command(
         echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
-
-
-def _read_with(data: "DataSet", reader: str | None) -> "DataSet":
-    return data if reader is None else data.model_copy(update={"reader": reader})
 
 
 def _detector_of(data: Sequence["DataSet"], sources: Sequence["Source"], method: str | None) -> str | None:
@@ -287,13 +292,15 @@ def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> Non
         for name, error in outcome.comparison_errors.items():
             if name != method:
                 console.print(_resolution(name, error))
-    if form == "parquet" and outcome.error is not None:
+    if form in ("parquet", "csv", "arrow") and outcome.error is not None:
         console.print(f"next: icereco evaluate {escape(shlex.quote(str(output)))}")
 
 
 def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
     where = {
         "parquet": "null in the file",
+        "csv": "empty in the file",
+        "arrow": "null in the file",
         "kaggle": "the direction of another method, else azimuth 0 at the horizon, in the file",
         "i3": "particles with a failed fit in the file",
     }[form]

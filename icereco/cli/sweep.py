@@ -14,6 +14,7 @@ from rich.table import Table
 from icereco.cli import completion
 from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.system.devices import find_device
 from icereco.system.log import get_logger
@@ -49,6 +50,7 @@ logger = get_logger(__name__)
 )
 @click.option("--reader", metavar="READER", help="As for icereco train.", shell_complete=completion.readers)
 @click.option("--skip-bad", is_flag=True, help="As for icereco train.")
+@drop_unknown_option
 @click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at once.")
 @click.option("--wandb", type=click.Choice(["online", "offline", "disabled"]), help="As for icereco train.")
@@ -61,6 +63,7 @@ def command(
     data: tuple[str, ...],
     reader: str | None,
     skip_bad: bool,
+    drop_unknown_sensors: bool,
     name: str | None,
     jobs: int,
     wandb: str | None,
@@ -83,11 +86,13 @@ def command(
     from icereco.training.sweep import grid
     from icereco.training.sweep_runner import TrainingArguments
 
-    chosen = chosen_data(data, reader, skip_bad)
+    chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
     overrides = (*declared_detector(chosen, overrides), *overrides)
     cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
     data_options = [word for text in data for word in ("--data", text)]
-    data_options += [*(["--reader", reader] if reader else []), *(["--skip-bad"] if skip_bad else [])]
+    data_options += ["--reader", reader] if reader else []
+    data_options += ["--skip-bad"] if skip_bad else []
+    data_options += ["--drop-unknown-sensors"] if drop_unknown_sensors else []
     always = ["--wandb", wandb] if wandb else []
     always += [
         *(["--device", _checked(device)] if device else []),

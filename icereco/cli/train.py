@@ -20,6 +20,7 @@ from rich.progress import (
 from icereco.cli import completion
 from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
@@ -72,6 +73,7 @@ logger = get_logger(__name__)
     is_flag=True,
     help="Leave bad events and damaged files out, and list them in the run folder.",
 )
+@drop_unknown_option
 @click.option(
     "-o",
     "overrides",
@@ -99,9 +101,10 @@ logger = get_logger(__name__)
     "--wandb",
     "tracking",
     type=click.Choice(["online", "offline", "disabled"]),
-    help="Track with Weights & Biases  [default: online if logged in, else not at all].",
+    help="Track with Weights & Biases  [default: not at all, or as WANDB_MODE says].",
 )
 @click.option("--wandb-project", metavar="NAME", help="Project of Weights & Biases  [default: icereco].")
+@click.option("--sweep", "of_sweep", is_flag=True, hidden=True)  # as icereco sweep starts it
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag in Weights & Biases; may be repeated.")
 @device_option
 @threads_option
@@ -110,6 +113,7 @@ def command(
     data: tuple[str, ...],
     reader: str | None,
     skip_bad: bool,
+    drop_unknown_sensors: bool,
     overrides: tuple[str, ...],
     name: str | None,
     runs_dir: Path,
@@ -117,6 +121,7 @@ def command(
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
+    of_sweep: bool,
     device: str | None,
     threads: int | None,
 ) -> None:
@@ -133,28 +138,22 @@ def command(
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
-    if resumed and (data or reader or skip_bad or overrides or name):
+    if resumed and (data or reader or skip_bad or drop_unknown_sensors or overrides or name):
         raise IcerecoError(
-            "--resume continues a run as it was; it takes no --data, --reader, --skip-bad, -o or --name"
+            "--resume continues a run as it was; it takes no --data, --reader, --skip-bad, "
+            "--drop-unknown-sensors, -o or --name"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
     device_used = find_device(device)
     recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
     mode, project = recorded or (choose_mode(tracking), PROJECT)
+    chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resolve(resumed, runs_dir), progress, device_used)
         if resumed
-        else _begin(
-            profile_name,
-            overrides,
-            chosen_data(data, reader, skip_bad),
-            runs_dir,
-            name,
-            progress,
-            device_used,
-        )
+        else _begin(profile_name, overrides, chosen, runs_dir, name, progress, device_used, of_sweep=of_sweep)
     )
     _use_threads(threads or _threads_of(resumed, runs_dir))
     with interrupted_by_signals(), _stopped(progress), opened as session:
@@ -167,13 +166,18 @@ def command(
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def chosen_data(data: tuple[str, ...], reader: str | None, skip_bad: bool) -> "list[DataChoice]":
+def chosen_data(
+    data: tuple[str, ...], reader: str | None, *, skip_bad: bool, drop_unknown_sensors: bool
+) -> "list[DataChoice]":
     """Return the data sets named on the command line, opened once so that errors come before a run folder is made."""
     from icereco.training.data_choice import DataChoice
 
-    if not data and (reader or skip_bad):
-        raise IcerecoError("--reader and --skip-bad go with --data")
-    chosen = [DataChoice.parse(text).read_with(reader, skip_bad=skip_bad) for text in data]
+    if not data and (reader or skip_bad or drop_unknown_sensors):
+        raise IcerecoError("--reader, --skip-bad and --drop-unknown-sensors go with --data")
+    chosen = [
+        DataChoice.parse(text).read_with(reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
+        for text in data
+    ]
     for choice in chosen:
         choice.open()
     return chosen
@@ -187,6 +191,8 @@ def _begin(
     name: str | None,
     progress: Progress,
     device: "torch.device",
+    *,
+    of_sweep: bool,
 ) -> "AbstractContextManager[Session]":
     from icereco.profiles import load_profile
     from icereco.runs.names import default_name
@@ -200,7 +206,7 @@ def _begin(
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, chosen, run, _stages(progress), device)
+    return begin(profile, chosen, run, _stages(progress), device, {"sweep": True} if of_sweep else {})
 
 
 def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "AbstractContextManager[Session]":

@@ -42,6 +42,7 @@ class DataSet(BaseModel):
         reader: name of its reader, maybe with options; None to detect the format automatically.
         detector: name (or folder) of its detector's card; None where the data set does not say.
         split: how it is split; None where the data set does not say.
+        drop_unknown_sensors: whether pulses of sensors that the detector lacks are left out instead of being an error.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +52,7 @@ class DataSet(BaseModel):
     reader: str | None = None
     detector: str | None = None
     split: SplitRule | None = None
+    drop_unknown_sensors: bool = False
 
     @classmethod
     def parse(cls, name: str, table: Any) -> Self:
@@ -91,6 +93,10 @@ class DataSet(BaseModel):
                 f"  icereco data add {self.name} PATH --replace"
             )
         source = open_source(self.path, self.reader)
+        if self.drop_unknown_sensors:
+            from icereco.data.sources.unknown_sensors import without_unknown_sensors
+
+            source = without_unknown_sensors(source)
         if part is None:
             return source
         if self.split is None:
@@ -99,6 +105,11 @@ class DataSet(BaseModel):
                 "  icereco data add NAME PATH --validation 0.1 --test 0.1"
             )
         return dataclasses.replace(source, selection=Selection(self.split, part))
+
+    def read_with(self, reader: str | None, *, drop_unknown_sensors: bool = False) -> Self:
+        """Return the same data set, read as the command line says."""
+        drop = drop_unknown_sensors or self.drop_unknown_sensors
+        return self.model_copy(update={"reader": reader or self.reader, "drop_unknown_sensors": drop})
 
     def require_detector(self, detector: "Detector") -> None:
         """Check that the events are of this detector, where the data set says of which they are.
@@ -121,7 +132,8 @@ class DataSet(BaseModel):
 
     def table(self) -> dict[str, Any]:
         """Its table in the settings file."""
-        return self.model_dump(mode="json", exclude={"name"}, exclude_none=True)
+        usual = set() if self.drop_unknown_sensors else {"drop_unknown_sensors"}
+        return self.model_dump(mode="json", exclude={"name", *usual}, exclude_none=True)
 
 
 def data_sets() -> dict[str, DataSet]:

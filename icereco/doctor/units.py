@@ -10,10 +10,16 @@ from icereco.events.batch import EventBatch
 
 __all__ = ["check_charge", "check_time"]
 
-_SPEED_M_PER_NS = (0.008, 4.0)
-"""What the ratio of an event's extent to its duration can be: noise makes it small, light cannot make it large."""
-_TYPICAL_M_PER_NS = 0.1
-_UNITS = {1e-3: "ps", 0.1: "0.1 ns", 1e3: "µs", 1e6: "ms", 1e9: "s"}
+_SPEED_M_PER_NS = (0.07, 1.3)
+"""What the median ratio of extent to duration can be without noise: 0.14 (low energies) to 0.33 in ice, 0.67 of photons in
+water, with a margin: ten times more or less is beyond it."""
+_USUAL_M_PER_NS = (0.11, 0.8)
+_NOISY_M_PER_NS = (0.008, 4.0)
+"""The same where noise may be among the pulses, which makes it small."""
+_TYPICAL_M_PER_NS = 0.25
+_UNITS = {1e-3: "ps", 0.1: "0.1 ns", 10.0: "10 ns", 1e3: "µs", 1e6: "ms", 1e9: "s"}
+_COARSEST_NS = 2
+_LEAST_PULSES = 100
 _CHARGE_PE = (0.1, 10.0)
 
 
@@ -30,14 +36,20 @@ def check_time(sample: Sample) -> Finding:
             "a failed pulse extraction, or a join that found no partner",
             "leave these pulses out, or find out where they come from",
         )
+    if (grid := _grid_ns(times)) > _COARSEST_NS:
+        return _coarse(grid, times)
     speeds = _speeds(sample.events)
     if len(speeds) < 10:
         return cannot_tell("time", "fewer than 10 events with five pulses at different times")
     speed = float(np.median(speeds))
     evidence = f"median extent over duration of {len(speeds):,} events: {speed:.3g} m/ns (light: 0.30)"
-    if _SPEED_M_PER_NS[0] <= speed <= _SPEED_M_PER_NS[1]:
+    without_noise = bool(sample.events.auxiliary.any())
+    if _within(speed, _USUAL_M_PER_NS if without_noise else _SPEED_M_PER_NS):
         return good("time", "times are in ns", evidence)
+    sure = not _within(speed, _SPEED_M_PER_NS if without_noise else _NOISY_M_PER_NS)
     factor = min(_UNITS, key=lambda one: abs(np.log(speed / one / _TYPICAL_M_PER_NS)))
+    if not sure:
+        return _doubtful(evidence)
     return Finding(
         "time",
         "error",
@@ -48,10 +60,55 @@ def check_time(sample: Sample) -> Finding:
     )
 
 
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def _doubtful(evidence: str) -> Finding:
+    return Finding(
+        "time",
+        "warning",
+        "times may not be in ns: events are unusually long or short for their extent",
+        f"{evidence}; usual without noise: {_USUAL_M_PER_NS[0]:g} to {_USUAL_M_PER_NS[1]:g}",
+        "another unit of time, such as a clock tick of some ns, or much noise among pulses that are not auxiliary",
+        "compare the times of an event with another source; convert them to ns if they are not",
+    )
+
+
+def _grid_ns(times: Float[ndarray, "pulse"]) -> float:
+    """The step of all times, ns, where it is what rounding to float32 or float64 leaves; else 0.
+
+    That is a power of 2, and not larger than what separates neighbouring float32 numbers of that size.
+    """
+    if len(times) < _LEAST_PULSES or not np.array_equal(times, np.rint(times)):
+        return 0.0
+    step = int(np.gcd.reduce(times.astype(np.int64)))
+    rounded = step & (step - 1) == 0 and step <= np.spacing(np.float32(np.median(np.abs(times))))
+    return float(step) if rounded else 0.0
+
+
+def _coarse(grid: float, times: Float[ndarray, "pulse"]) -> Finding:
+    return Finding(
+        "time",
+        "error",
+        f"all times are multiples of {grid:g} ns: their digits are lost",
+        f"{len(times):,} pulses from {times.min():.9g} to {times.max():.9g} ns",
+        "absolute times (of a day, or UTC) as floating-point numbers: float64 resolves UTC in ns to 256 ns, float32 times "
+        "of a second to 64 ns",
+        "store times relative to the first pulse of each event, or as int64, which icereco reads without loss",
+    )
+
+
 def _speeds(batch: EventBatch) -> Float[ndarray, "event"]:
-    """Root mean square extent over root mean square duration of each event with at least five pulses, m/ns."""
-    event, place = batch.event_of_pulse, batch.position_m[batch.dom_of_pulse]
-    count = np.maximum(batch.pulse_count, 1)
+    """Root mean square extent over root mean square duration of each event, m/ns.
+
+    Of pulses that are not auxiliary, of events that have at least five.
+    """
+    kept = ~batch.auxiliary
+    event, place = batch.event_of_pulse[kept], batch.position_m[batch.dom_of_pulse[kept]]
+    time_ns = batch.time_ns[kept]
+    pulses = np.bincount(event, minlength=len(batch))
+    count = np.maximum(pulses, 1)
 
     def spread(values: Float[ndarray, "pulse"]) -> Float[ndarray, "event"]:
         mean = np.bincount(event, values, len(batch)) / count
@@ -59,8 +116,8 @@ def _speeds(batch: EventBatch) -> Float[ndarray, "event"]:
         return variance
 
     extent = np.sqrt(spread(place[:, 0]) + spread(place[:, 1]) + spread(place[:, 2]))
-    duration = np.sqrt(spread(batch.time_ns))
-    chosen = (batch.pulse_count >= 5) & (duration > 0) & (extent > 0)
+    duration = np.sqrt(spread(time_ns))
+    chosen = (pulses >= 5) & (duration > 0) & (extent > 0)
     speed: ndarray = extent[chosen] / duration[chosen]
     return speed
 

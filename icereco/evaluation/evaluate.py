@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage
 from icereco.evaluation.resolution import Summary, summarize
@@ -51,13 +53,17 @@ class Evaluation:
         }
 
 
-def evaluate(path: Path) -> Evaluation:
-    """Evaluate a file that `icereco reconstruct`, or a training's validation, wrote.
+def evaluate(path: Path, truth_table: pa.Table | None = None) -> Evaluation:
+    """Evaluate a file that `icereco reconstruct`, or a training's validation, wrote, or with a truth any table of directions.
+
+    Args:
+        path: the file.
+        truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
 
     Raises:
         IcerecoError: no such file, not a file of reconstructions, or one without truth.
     """
-    saved = read_reconstructions(path)
+    saved = read_reconstructions(path, truth_table)
     truth = require_truth(saved)
     known = truth.known("direction")
     kind = None if truth.kind is None else truth.kind[known]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 
@@ -37,18 +38,21 @@ class EvaluatedEvents:
     kind: ndarray | None
 
     @classmethod
-    def read(cls, path: Path, name: str, comparison: str | None = None) -> "EvaluatedEvents":
+    def read(
+        cls, path: Path, name: str, comparison: str | None = None, truth_table: pa.Table | None = None
+    ) -> "EvaluatedEvents":
         """Read a file that `icereco reconstruct`, or a training's validation, wrote.
 
         Args:
             path: the file.
             name: display name of the method.
             comparison: read this method of comparison instead of the file's own method.
+            truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
 
         Raises:
             IcerecoError: not such a file, one without truth or that method, or an event_id that occurs twice.
         """
-        saved = read_reconstructions(path)
+        saved = read_reconstructions(path, truth_table)
         truth = require_truth(saved)
         reconstruction = saved.reconstruction if comparison is None else _comparison(saved, comparison)
         error = opening_angle(reconstruction.direction, truth.direction)

@@ -15,6 +15,7 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.decoding import reconstruction
 from icereco.model.head import Head, Heads
+from icereco.model.precision import full_precision
 from icereco.model.several_losses import DIRECTION, SeveralLosses
 from icereco.plugins.attribution import attributing, described
 from icereco.plugins.built import Built
@@ -107,10 +108,10 @@ class Model(nn.Module):
             self.head.shift(-outputs.mean(0))
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
-        """Reconstruct a batch without gradients, with NaN for events that have no pulses."""
+        """Reconstruct a batch without gradients, in float32, with NaN for events that have no pulses."""
         device = next(self.parameters()).device
         self.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision(device):
             return self.decode(self(to_tensors(batch, device)), batch)
 
     def reconstruct_nothing(self) -> Reconstruction:

@@ -1,16 +1,25 @@
-"""The precision of matrix products."""
+"""The precision of matrix products: training steps may take bfloat16, everything else is in float32.
+
+bfloat16 moves directions by some tenths of a degree, differently on each machine; a checkpoint gives the same directions
+everywhere, in the validation of its training as later.
+"""
 
 import torch
 
 from icereco.profiles.train_options import TrainOptions
 
-__all__ = ["autocast"]
+__all__ = ["full_precision", "training_precision"]
 
 
-def autocast(options: TrainOptions, device: torch.device) -> torch.autocast:
+def training_precision(options: TrainOptions, device: torch.device) -> torch.autocast:
     """Return a context with bfloat16 products if the options say so, or (`auto`) if the device has instructions for them."""
     chosen = options.precision == "bfloat16" or (options.precision == "auto" and has_fast_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=chosen)
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """Return a context with float32 products, whatever the precision around it."""
+    return torch.autocast(device.type, enabled=False)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

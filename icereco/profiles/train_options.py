@@ -56,7 +56,8 @@ class TrainOptions(BaseModel):
         1, description="batches whose gradients are added up for a step, where one that large does not fit"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of matrix products; auto takes bfloat16 where the device is faster with it"
+        "auto",
+        description="of matrix products in training steps; auto takes bfloat16 where the device is faster with it",
     )
     validations_per_epoch: _Count = Field(1, description="validations, each with a checkpoint, in an epoch")
     log_every_steps: _Count = Field(10, description="steps between two lines of metrics")

@@ -62,6 +62,12 @@ class Method:
     needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def energy_range_gev(self) -> tuple[float, float] | None:
+        """The true energies of the events that a model was trained on, if its checkpoint knows them."""
+        known = self.provenance.get("trained", {}).get("energy_range_gev")
+        return None if known is None else (float(known[0]), float(known[1]))
+
     def __call__(self, batch: EventBatch) -> Reconstruction:
         """Reconstruct a batch of any size, in its order, with NaN for events without pulses."""
         hit = batch.dom_count > 0
@@ -80,7 +86,6 @@ def model_method(path: Path, device: str | None = None) -> Method:
         IcerecoError: no such device or file, or not a checkpoint that can be used.
     """
     from icereco.model.checkpoint import load_checkpoint
-    from icereco.model.precision import autocast
 
     used = find_device(device)
     checkpoint = load_checkpoint(path, used)
@@ -90,19 +95,14 @@ def model_method(path: Path, device: str | None = None) -> Method:
         "checkpoint_sha256": checkpoint.sha256,
         "trained": checkpoint.provenance,
         "device": str(used),
+        "precision": "float32",
     }
-
-    def reconstruct(batch: EventBatch) -> Reconstruction:
-        with autocast(
-            checkpoint.profile.train, used
-        ):  # as in training, so that results equal those of its validation
-            return checkpoint.model.reconstruct(batch)
 
     pulses, events = _ON_CPU if used.type == "cpu" else _ON_GPU
     return Method(
         name=checkpoint.profile.name,
         detector=checkpoint.detector,
-        reconstruct=reconstruct,
+        reconstruct=checkpoint.model.reconstruct,
         pulses_per_call=pulses,
         events_per_batch=events,
         nothing=checkpoint.model.reconstruct_nothing,

@@ -14,9 +14,11 @@ from pyarrow import csv
 from icereco.data.sources.source import Source
 from icereco.errors import IcerecoError
 from icereco.protocols import Annotating
+from icereco.reconstruction.table_files import converted_writer
 from icereco.system.files import explaining, replacing
 from icereco.tables.reconstruction_columns import is_reserved
-from icereco.tables.reconstructions import provenance_of, reconstruction_writer
+from icereco.tables.reconstructions import METADATA_KEY, provenance_of, reconstruction_writer
+from icereco.tables.saved_reconstructions import table_of
 
 __all__ = [
     "FALLBACK_ZENITH_RAD",
@@ -24,12 +26,28 @@ __all__ = [
     "Output",
     "annotated_output",
     "default_output",
+    "format_of",
     "open_output",
     "require_safe",
 ]
 
-Format = Literal["parquet", "kaggle", "i3"]
-_SUFFIX: dict[Format, str] = {"parquet": ".reco.parquet", "kaggle": ".reco.csv", "i3": ".reco.i3.zst"}
+Format = Literal["parquet", "csv", "arrow", "kaggle", "i3"]
+_SUFFIX: dict[Format, str] = {
+    "parquet": ".reco.parquet",
+    "csv": ".reco.csv",
+    "arrow": ".reco.arrow",
+    "kaggle": ".reco.csv",
+    "i3": ".reco.i3.zst",
+}
+_FORMATS: dict[str, tuple[Format, ...]] = {
+    "": ("parquet", "kaggle", "csv", "arrow"),
+    ".parquet": ("parquet",),
+    ".pq": ("parquet",),
+    ".csv": ("csv", "kaggle"),
+    ".arrow": ("arrow",),
+    ".feather": ("arrow",),
+}
+"""What a file with this ending may hold, by default the first."""
 
 FALLBACK_ZENITH_RAD = np.pi / 2
 """Kaggle takes no empty values: an event without a direction gets that of another method, as the line fit, else azimuth 0
@@ -37,6 +55,7 @@ at the horizon."""
 
 _SUBMISSION = pa.schema([("event_id", pa.int64()), ("azimuth", pa.float64()), ("zenith", pa.float64())])
 _HEADER = b"event_id,azimuth,zenith\n"
+_LONGEST_HEADER = 1 << 16
 
 
 @runtime_checkable
@@ -48,10 +67,47 @@ class Output(Protocol):
         ...
 
 
-def default_output(first_input: Path, form: Format) -> Path:
-    """Return a path in the working directory, named after the first input."""
-    stem = re.sub(r"\.i3$", "", first_input.resolve().stem)
-    return Path(stem + _SUFFIX[form])
+def format_of(output: Path | None, asked_for: Format | None) -> Format:
+    """The format of an output: what is asked for, else what its ending says.
+
+    Raises:
+        IcerecoError: the ending is that of another format, or of none that is written.
+    """
+    if output is None or asked_for == "i3":
+        return asked_for or "parquet"
+    possible = _FORMATS.get(output.suffix, ())
+    if asked_for is None and possible:
+        return possible[0]
+    if asked_for in possible:
+        return asked_for
+    endings = ", ".join(ending for ending in _FORMATS if ending)
+    raise IcerecoError(
+        f"{output}: a file that ends with {output.suffix} is not written{f' as {asked_for}' if asked_for else ''}; endings "
+        f"are {endings}, and .i3.zst with --format i3"
+    )
+
+
+def default_output(first_input: Path, form: Format, name: str | None = None) -> Path:
+    """Return a path in the working directory, named after the first input; with its folder if a result of another is there.
+
+    Raises:
+        IcerecoError: results of others have both names.
+    """
+    whole = first_input.resolve()
+    plain = (name or re.sub(r"\.i3$", "", whole.stem)) + _SUFFIX[form]
+    for path in (Path(plain), Path(f"{whole.parent.name}-{plain}")):
+        if form != "parquet" or not path.is_file() or _is_of(path, whole):
+            return path
+    raise IcerecoError(f"{plain} and {path} are results of other inputs; give a name with -o")
+
+
+def _is_of(output: Path, first_input: Path) -> bool:
+    """Whether an output was made from this input, or does not say from which."""
+    try:
+        inputs = (provenance_of(output) or {}).get("inputs") or []
+        return not inputs or str(inputs[0]["path"]) == str(first_input)
+    except (IcerecoError, TypeError, LookupError):
+        return True  # whether it may be replaced is decided by `require_safe`
 
 
 def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> AbstractContextManager[Output]:
@@ -60,6 +116,8 @@ def open_output(path: Path, form: Format, provenance: Mapping[str, Any]) -> Abst
     Raises:
         IcerecoError: the file cannot be written.
     """
+    if form in ("csv", "arrow"):
+        return converted_writer(path, form, provenance)
     return reconstruction_writer(path, provenance) if form == "parquet" else _submission_writer(path)
 
 
@@ -138,8 +196,13 @@ def require_safe(path: Path, inputs: Sequence[Path], form: Format = "parquet") -
 def _is_reconstruction(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            if file.read(len(_HEADER)) == _HEADER:
-                return True
+            columns = (
+                file.readline(_LONGEST_HEADER).decode(errors="replace").replace('"', "").strip().split(",")
+            )
+        if {"event_id", "azimuth", "zenith"} <= set(columns):
+            return True
+        if path.suffix in (".arrow", ".feather"):
+            return METADATA_KEY in (table_of(path).schema.metadata or {})
         return provenance_of(path) is not None
     except (OSError, IcerecoError):
         return False

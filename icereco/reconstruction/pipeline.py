@@ -19,12 +19,15 @@ from icereco.physics.sphere import opening_angle
 from icereco.reconstruction.methods import Method, comparison_methods
 from icereco.reconstruction.outputs import Output
 from icereco.reconstruction.seeding import require_fits
+from icereco.system.log import get_logger
 from icereco.tables.assembly import event_batch
 from icereco.tables.carried import carried_columns, carried_schema, united
 from icereco.tables.columns import file_of
 from icereco.tables.reconstruction_columns import reconstruction_rows
 
 __all__ = ["Outcome", "reconstruct"]
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def reconstruct(
     """
     _require_fits(sources, method)
     methods = comparison_methods()
-    tally, declared = _Tally(), _declared(sources, method.detector)
+    tally, declared = _Tally(method.energy_range_gev), _declared(sources, method.detector)
     for rows, batch in _batches(sources, method):
         result = method(batch)
         comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
@@ -81,6 +84,7 @@ def reconstruct(
         output.write(reconstruction_rows(batch, result, comparisons, carried))
         tally.add(batch, result, comparisons)
         advance(len(batch))
+    tally.report_energies()
     return tally.outcome()
 
 
@@ -136,7 +140,8 @@ def _whole_truth(batch: EventBatch) -> Truth:
 class _Tally:
     """Accumulates the outcome batch by batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, trained_gev: tuple[float, float] | None) -> None:
+        self._trained_gev, self._outside = trained_gev, 0
         self._begun = time.perf_counter()
         self._events = self._without_pulses = self._without_direction = 0
         self._error = RunningResolution()
@@ -149,10 +154,30 @@ class _Tally:
         self._without_pulses += int((batch.dom_count == 0).sum())
         self._without_direction += int(np.isnan(result.direction[:, 0]).sum())
         if batch.truth is not None:
+            self._outside += self._beyond(batch.truth)
             self._error.add(opening_angle(result.direction, batch.truth.direction))
             for name, other in comparisons.items():
                 error = self._comparison_errors.setdefault(name, RunningResolution())
                 error.add(opening_angle(other.direction, batch.truth.direction))
+
+    def _beyond(self, truth: Truth) -> int:
+        """How many true energies the model has not seen; those that are not known do not count."""
+        if self._trained_gev is None or truth.energy_gev is None:
+            return 0
+        low, high = self._trained_gev
+        return int(np.count_nonzero((truth.energy_gev < low) | (truth.energy_gev > high)))
+
+    def report_energies(self) -> None:
+        """Say once how many events are outside the energies that the model was trained on."""
+        if self._outside and self._trained_gev is not None:
+            low, high = self._trained_gev
+            logger.warning(
+                "%d of %d events have energies outside %.3g to %.3g GeV, those of the events that the model was trained on",
+                self._outside,
+                self._events,
+                low,
+                high,
+            )
 
     def outcome(self) -> Outcome:
         return Outcome(

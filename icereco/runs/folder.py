@@ -329,12 +329,12 @@ def list_runs(root: Path) -> list[RunFolder]:
 
 
 def newest_finished(root: Path) -> RunFolder:
-    """Return the run with weights that finished last.
+    """Return the run with weights that finished last, other than those of sweeps, which are chosen by name.
 
     Raises:
         IcerecoError: there is none.
     """
-    runs = list_runs(root)
+    runs = [run for run in list_runs(root) if not run.provenance().get("sweep")]
     for run in runs:
         if run.state() == "finished" and run.best.is_file():
             return run

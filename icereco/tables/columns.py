@@ -1,5 +1,7 @@
 """Columns of an event table: cast to the own layout, and seen as NumPy arrays without a copy."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from icereco.tables.schema import IDENTITY_FIELDS, PULSE_COLUMNS, SCHEMA, STORE_
 __all__ = [
     "FILE_KEY",
     "SORTED_KEY",
+    "UNKNOWN_KEY",
     "Ragged",
     "conform",
     "event_columns",
@@ -29,6 +32,7 @@ __all__ = [
     "pulse_columns",
     "ragged",
     "require_columns",
+    "unknown_sensors",
     "with_metadata",
 ]
 
@@ -37,6 +41,9 @@ FILE_KEY = b"icereco.file"
 
 SORTED_KEY = b"icereco.sorted"
 """Schema metadata of tables whose pulses are sorted by (sensor_id, time) within each event."""
+
+UNKNOWN_KEY = b"icereco.unknown_sensors"
+"""Schema metadata: JSON of event_id to what the file says of the first sensor in it that the reader did not find."""
 
 _REQUIRED = ("event_id", *PULSE_COLUMNS)
 
@@ -85,6 +92,12 @@ def file_of(batch: pa.RecordBatch, source: Path) -> Path:
     """The file that a batch of `source` came from, as its reader says."""
     name = (batch.schema.metadata or {}).get(FILE_KEY)
     return source if name is None else Path(name.decode())
+
+
+def unknown_sensors(schema: pa.Schema) -> Mapping[int, str]:
+    """What the file says of the first unknown sensor in each event that has one, as "at (x, y, z) m"."""
+    text = (schema.metadata or {}).get(UNKNOWN_KEY, b"{}")
+    return {int(event_id): place for event_id, place in json.loads(text).items()}
 
 
 def with_metadata(batch: pa.RecordBatch, key: bytes, value: bytes) -> pa.RecordBatch:
@@ -151,9 +164,8 @@ def conform(batch: pa.RecordBatch, source: Path | str, *, as_given: bool = False
     require_columns(batch.schema.names, source)
     fields = own_fields(batch.schema, as_given=as_given)
     arrays = [_cast(batch.column(field.name), field, source) for field in fields]
-    kept = {
-        key: value for key, value in (batch.schema.metadata or {}).items() if key in (SORTED_KEY, FILE_KEY)
-    }
+    metadata = batch.schema.metadata or {}
+    kept = {key: value for key, value in metadata.items() if key in (SORTED_KEY, FILE_KEY, UNKNOWN_KEY)}
     conformed = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, kept))
     if is_sorted(conformed.schema) and not _in_order(conformed):  # a file may say so and not be
         kept.pop(SORTED_KEY)
@@ -181,6 +193,8 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
     if column.type == field.type:
         return column
     try:
+        if field.name == "time" and _are_large_integers(column):
+            column = _from_first_pulse(column)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         # A charge or time in double precision loses digits, not meaning; a sensor_id of 1.5 does lose meaning.
@@ -192,6 +206,31 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
         raise IcerecoError(
             f"{source}: column {field.name} is {column.type} and cannot become {field.type}: {reason}"
         ) from error
+
+
+_LARGEST_EXACT = 2**53
+"""Beyond it float64 does not hold every whole number."""
+
+
+def _are_large_integers(column: pa.Array) -> bool:
+    if not (_is_list(column.type) and pa.types.is_integer(column.type.value_type)) or column.null_count:
+        return False
+    values = column.flatten()
+    if values.null_count or not len(values):
+        return False
+    smallest, largest = pc.min_max(values).as_py().values()
+    return bool(max(-smallest, largest) > _LARGEST_EXACT)
+
+
+def _from_first_pulse(column: pa.Array) -> pa.Array:
+    """Times from the first pulse of each event, without loss: only differences mean something."""
+    part = ragged(column)
+    counts = np.diff(part.offsets)
+    filled = counts > 0
+    first = np.zeros(len(counts), part.values.dtype)
+    first[filled] = np.minimum.reduceat(part.values, part.offsets[:-1][filled])
+    values = part.values - np.repeat(first, counts)
+    return pa.ListArray.from_arrays(pa.array(part.offsets, pa.int32()), pa.array(values))
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -1,6 +1,7 @@
 """From NumPy columns, as readers of other formats have them, to the own layout."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pyarrow.compute as pc
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.detector.sensor_finder import UNKNOWN
 from icereco.errors import IcerecoError
-from icereco.tables.columns import FILE_KEY
+from icereco.tables.columns import FILE_KEY, UNKNOWN_KEY
 from icereco.tables.schema import EXTRA_PULSE_FIELDS, PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
 
 __all__ = ["float_column", "int_column", "own_batch"]
@@ -22,6 +24,7 @@ def own_batch(
     pulses: Mapping[str, ndarray],
     truth: Mapping[str, ndarray],
     file: Path,
+    sensor_of_pulse: Callable[[int], str] | None = None,
 ) -> pa.RecordBatch:
     """Events in the own layout.
 
@@ -32,6 +35,8 @@ def own_batch(
             columns, of `icereco.tables.schema.EXTRA_PULSE_FIELDS` or of any other name.
         truth: `[E]` each: truth columns of the own layout, and further ones; NaN where unknown, and None for the kind.
         file: that they were read from.
+        sensor_of_pulse: what the file says of the sensor of a pulse, as "at (x, y, z) m"; messages say it of a sensor
+            that is `icereco.detector.sensor_finder.UNKNOWN`.
     """
     count = len(pulses["time"])
     columns = {"charge": np.ones(count, np.float32), "auxiliary": np.zeros(count, bool), **pulses}
@@ -43,7 +48,27 @@ def own_batch(
     for name in sorted(truth, key=lambda name: name not in TRUTH_COLUMNS):
         kind = SCHEMA.field(name).type if name in TRUTH_COLUMNS else None
         made[name] = pa.array(truth[name], kind, from_pandas=True)  # NaN becomes null
-    return pa.RecordBatch.from_pydict(made).replace_schema_metadata({FILE_KEY: str(file).encode()})
+    metadata = {FILE_KEY: str(file).encode()}
+    if sensor_of_pulse is not None:
+        metadata |= _unknown(event_id, offsets, np.asarray(columns["sensor_id"]), sensor_of_pulse)
+    return pa.RecordBatch.from_pydict(made).replace_schema_metadata(metadata)
+
+
+def _unknown(
+    event_id: Int[ndarray, "event"],
+    offsets: Int[ndarray, "event_plus_1"],
+    sensor_id: Int[ndarray, "pulse"],
+    sensor_of_pulse: Callable[[int], str],
+) -> dict[bytes, bytes]:
+    """The first unknown sensor of each event, as metadata; nothing where all are known."""
+    unknown = np.flatnonzero(sensor_id == UNKNOWN)
+    if not len(unknown):
+        return {}
+    rows, first = np.unique(np.searchsorted(offsets, unknown, side="right") - 1, return_index=True)
+    named = {
+        str(event_id[row]): sensor_of_pulse(int(unknown[at])) for row, at in zip(rows, first, strict=True)
+    }
+    return {UNKNOWN_KEY: json.dumps(named).encode()}
 
 
 def _pulse_type(name: str) -> pa.DataType:

@@ -1,6 +1,6 @@
 """A file of reconstructions, read back: what each method says of each event, and the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Int
 from numpy import ndarray
+from pyarrow import csv
 
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
+from icereco.system.log import get_logger
 from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
 from icereco.tables.reconstruction_columns import declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
 
-__all__ = ["SavedReconstructions", "read_reconstructions"]
+__all__ = ["SavedReconstructions", "read_reconstructions", "table_of"]
+
+logger = get_logger(__name__)
 
 _NEEDED = ("event_id", "azimuth", "zenith", "pulses_total")
 _VERSION_1 = {"energy": "true_energy", "kind": "true_kind"}
@@ -55,19 +59,23 @@ class SavedReconstructions:
         return str(self.provenance.get("method", "unknown"))
 
 
-def read_reconstructions(path: Path) -> SavedReconstructions:
-    """Read a file that `icereco reconstruct`, or a training's validation, wrote.
+def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReconstructions:
+    """Read a file that `icereco reconstruct`, or a training's validation, wrote; or any table of directions, with `truth`.
+
+    Args:
+        path: parquet, Arrow IPC or CSV.
+        truth: the truth of the events, as `icereco.reconstruction.given_truth` gives it, instead of what the file has of it.
 
     Raises:
-        IcerecoError: no such file, or not a file of reconstructions.
+        IcerecoError: no such file, not a file of reconstructions, or truth of other events.
     """
-    provenance = provenance_of(path)
-    table = _read(path)
+    provenance = provenance_of(path) if _is_parquet(path) else {}
+    table = table_of(path) if truth is None else _with_truth(table_of(path), truth, path)
     missing = [name for name in _NEEDED if name not in table.column_names]
     if missing:
         raise IcerecoError(
             f"{path} is not a file of reconstructions: it lacks {', '.join(missing)}; found: "
-            f"{', '.join(table.column_names)}. To reconstruct events: icereco reconstruct {path}"
+            f"{', '.join(table.column_names)}. {_advice(missing, path)}"
         )
     table = _checked(_named_as_now(table, provenance or {}), path)
     return SavedReconstructions(
@@ -78,6 +86,66 @@ def read_reconstructions(path: Path) -> SavedReconstructions:
         reconstruction=_reconstruction(table),
         comparisons={name: _compared(table, name) for name in _compared_names(table)},
         truth=_truth(table),
+    )
+
+
+def _advice(missing: Sequence[str], path: Path) -> str:
+    if list(missing) == ["pulses_total"]:
+        return "To compare its directions with the truth, say where that is: --truth NAME|FILE"
+    return f"To reconstruct events: icereco reconstruct {path}"
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix not in (".csv", ".arrow", ".feather")
+
+
+def table_of(path: Path) -> pa.Table:
+    """A table in parquet, Arrow IPC or CSV, by the name of the file.
+
+    Raises:
+        IcerecoError: there is no such file, or it is damaged.
+    """
+    if _is_parquet(path):
+        provenance_of(path)  # says what is wrong with the file
+        return _read(path)
+    if not path.is_file():
+        raise IcerecoError(f"there is no file {path}")
+    try:
+        if path.suffix == ".csv":
+            return csv.read_csv(path)
+        with pa.memory_map(str(path)) as opened:
+            return pa.ipc.open_file(opened).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise IcerecoError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
+
+
+def _with_truth(table: pa.Table, truth: pa.Table, path: Path) -> pa.Table:
+    """The rows whose truth is known, with it in place of the file's own."""
+    if "event_id" not in table.column_names:
+        return table
+    ids = np.asarray(table.column("event_id"))
+    known_ids = np.asarray(truth.column("event_id"))
+    order = np.argsort(known_ids, kind="stable")
+    at = order[np.searchsorted(known_ids, ids, sorter=order).clip(max=len(order) - 1)]
+    known = known_ids[at] == ids
+    if not known.any():
+        raise IcerecoError(
+            f"{path}: none of its {len(ids):,} events is among the {len(known_ids):,} of --truth"
+        )
+    if not known.all():
+        logger.warning(
+            "%s: %d of %d events are not among those of --truth", path, int((~known).sum()), len(ids)
+        )
+    own = [
+        name for name in table.column_names if name not in truth.column_names and not name.startswith("true_")
+    ]
+    given = truth.take(pa.array(at[known])).drop_columns(["event_id"])
+    kept = table.select(["event_id", *own]).filter(pa.array(known))
+    return pa.table(
+        {
+            **dict(zip(kept.column_names, kept.columns, strict=True)),
+            **dict(zip(given.column_names, given.columns, strict=True)),
+        }
     )
 
 

@@ -14,10 +14,13 @@ from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import UNKNOWN
 from icereco.errors import IcerecoError
 from icereco.events.truth import EVENT_KINDS, Target
-from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns
+from icereco.system.log import get_logger
+from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns, unknown_sensors
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TARGET_COLUMNS
 
-__all__ = ["BadEventError", "EventChecker", "check_truth", "bad_truth"]
+__all__ = ["BadEventError", "EventChecker", "bad_truth", "check_truth", "strange_angles"]
+
+logger = get_logger(__name__)
 
 
 class BadEventError(IcerecoError):
@@ -57,6 +60,7 @@ class EventChecker:
     total: int = 0
     file: Path = field(init=False)
     _names: tuple[str, ...] = ()
+    _reported: set[str] = field(default_factory=set)
     _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
 
     def __post_init__(self) -> None:
@@ -73,6 +77,7 @@ class EventChecker:
         rows.require_sensors(pulses["sensor_id"], self.detector)
         rows.require_finite("time", pulses["time"], "ns")
         rows.require_finite("charge", pulses["charge"], "p.e.")
+        self._look_at(batch, pulses["time"])
         rows.refuse(
             "charge", pulses["charge"], pulses["charge"].values < 0, "negative charge; allowed: ≥ 0 p.e."
         )
@@ -81,6 +86,15 @@ class EventChecker:
         self._require_new_ids(rows, batch.column("event_id").to_numpy())
         self.next_row += batch.num_rows
         self.total += batch.num_rows
+
+    def _look_at(self, batch: pa.RecordBatch, times: Ragged) -> None:
+        """Report once what makes results worse without being an error: times without digits, angles in other units."""
+        latest = float(np.abs(times.values).max(initial=0))
+        problems = {"time": _coarse(latest), "truth": strange_angles(batch)}
+        for name, problem in problems.items():
+            if problem and name not in self._reported:
+                self._reported.add(name)
+                logger.warning("%s: %s", self.file, problem)
 
     def check_shape(self, batch: pa.RecordBatch) -> None:
         """Check the next rows only for what makes them events at all: no nulls, and lists of equal length.
@@ -153,7 +167,36 @@ def check_truth(
             row = int(np.argmax(bad))
             value = batch.column(name)[row].as_py()
             said = value if isinstance(value, str) else "unknown" if value is None else f"{value:g}"
-            raise rows.error(row, f"{name} is {said}; allowed: {_allowed(name)}")
+            remedy = strange_angles(batch)
+            hint = f"; {remedy}" if remedy and name in _RANGES else ""
+            raise rows.error(row, f"{name} is {said}; allowed: {_allowed(name)}{hint}")
+
+
+def strange_angles(batch: pa.RecordBatch) -> str | None:
+    """What true angles that are out of range most likely are, and the remedy; None if they are in range or unknown."""
+    if not set(TARGET_COLUMNS["direction"]) <= set(batch.schema.names):
+        return None
+    columns = (batch.column(name).to_numpy(zero_copy_only=False) for name in TARGET_COLUMNS["direction"])
+    azimuth, zenith = (values[np.isfinite(values)] for values in map(_as_float, columns))
+    if azimuth.max(initial=0) > 2 * _TURN or zenith.max(initial=0) > _TURN:
+        return "the true azimuth and zenith look like degrees: multiply them by π/180"
+    if azimuth.min(initial=0) < -_SLACK and np.abs(azimuth).max(initial=0) <= np.pi + _SLACK:
+        return "the true azimuth is from −π to π: store azimuth modulo 2π"
+    return None
+
+
+def _as_float(values: ndarray) -> ndarray:
+    return np.asarray(values, np.float64)
+
+
+def _coarse(latest_ns: float) -> str | None:
+    spacing = float(np.spacing(latest_ns))
+    if not np.isfinite(spacing) or spacing < _COARSEST_NS:
+        return None
+    return (
+        f"times reach {latest_ns:.4g} ns, where float64 resolves {spacing:g} ns: store them relative to the first pulse of "
+        "each event, or as int64"
+    )
 
 
 def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
@@ -177,7 +220,11 @@ def _require_truth_columns(present: Sequence[str], needed: Sequence[str], source
         )
 
 
+_ADVICE = "give another detector, or leave such pulses out with --drop-unknown-sensors"
 _INFINITY = float("inf")
+_COARSEST_NS = 1.0
+"""Light sensors of neutrino telescopes resolve about 1 to 3 ns."""
+_TURN = 2 * np.pi
 _RANGES = {
     "azimuth": (0.0, 2 * np.pi, "[0, 2π] rad, and not NaN"),
     "zenith": (0.0, np.pi, "[0, π] rad, and not NaN"),
@@ -247,9 +294,19 @@ class _Rows:
     def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
         count = len(detector.position_m)
         outside = (sensor.values < 0) | (sensor.values >= count)
-        problem = f"outside {detector.name}; allowed: 0 to {count - 1}; is this file of another detector?"
-        if (sensor.values[outside] == UNKNOWN).any():
-            problem += f" ({UNKNOWN} marks a sensor that the reader did not find in the detector)"
+        if not outside.any():
+            return
+        known = unknown_sensors(self.batch.schema)
+        first = int(np.argmax(outside))
+        if sensor.values[first] == UNKNOWN and known:
+            row = _row_of(first, sensor.offsets)
+            place = known.get(self.batch.column("event_id")[row].as_py(), "without a place")
+            raise self.error(
+                row,
+                f"pulse {first - int(sensor.offsets[row])} is of a sensor {place}, which {detector.name} lacks: "
+                f"{_ADVICE}",
+            )
+        problem = f"outside {detector.name}; allowed: 0 to {count - 1}: {_ADVICE}"
         self.refuse("sensor_id", sensor, outside, problem)
 
     def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:

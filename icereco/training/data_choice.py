@@ -95,9 +95,9 @@ class DataChoice:
         table = data.model_dump(mode="json", exclude_none=True)
         return {"data": table, "weight": self.weight, "skip_bad": self.skip_bad}
 
-    def read_with(self, reader: str | None, *, skip_bad: bool) -> Self:
-        """Return the same choice with the reader and the treatment of bad events that the command line sets."""
-        data = self.data if reader is None else self.data.model_copy(update={"reader": reader})
+    def read_with(self, reader: str | None, *, skip_bad: bool, drop_unknown_sensors: bool = False) -> Self:
+        """Return the same choice, read as the command line says."""
+        data = self.data.read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
         return replace(self, data=data, skip_bad=skip_bad)
 
     def absolute(self) -> str:

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from icereco.data.simulated import simulated_events
 from icereco.data.sources.skip_bad import Skipped, skip_bad, write_skipped
 from icereco.data.sources.source import Source
@@ -113,6 +115,7 @@ def gather(
             "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
             "train_events": sum(len(portion) for portion in train),
             "validation_events": sum(len(part.validation) for part in parts),
+            "energy_range_gev": _energy_range_gev(stores),
             "split": _one_or_all([part.description for part in parts]),
             "data_sets": [one.record() for one in requested],
         }
@@ -197,6 +200,17 @@ def _split(
 
 def _one_or_all(texts: list[str]) -> str | list[str] | None:
     return texts if len(texts) > 1 else next(iter(texts), None)
+
+
+def _energy_range_gev(stores: Sequence[Store]) -> list[float] | None:
+    """The smallest and largest true energy; None where one is not known, or not yet, as files are still prepared."""
+    if any(store.wait is not None or "energy_gev" not in store.targets for store in stores):
+        return None
+    energies = [energy[energy > 0] for store in stores for energy in store.each("energy")]  # False for NaN
+    known = [energy for energy in energies if len(energy)]
+    if not known:
+        return None
+    return [float(min(map(np.min, known))), float(max(map(np.max, known)))]
 
 
 def _simulate(profile: Profile, detector: Detector, stages: Stages) -> Path:

@@ -1,7 +1,7 @@
 """One training session: from a profile and data, or from a run that was stopped, to a run folder full of results."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,6 +143,7 @@ def begin(
     run: RunFolder,
     stages: Stages,
     device: torch.device | None = None,
+    more_facts: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -152,6 +153,7 @@ def begin(
         run: a folder from `RunFolder.create`.
         stages: receives the progress of each stage of preparing the data.
         device: where to train; by default the first GPU if there is one.
+        more_facts: further provenance of the run.
 
     Raises:
         IcerecoError: the data cannot be trained on, or the folder is in use.
@@ -164,7 +166,7 @@ def begin(
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
         used = device or find_device()
-        computing = {"device": str(used), "threads": torch.get_num_threads()}
+        computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
         session = _assemble(run, profile, material, provenance(**material.facts, **computing), orders, used)
         run.write_provenance(session.facts)
         yield session

@@ -112,6 +112,7 @@ def _start(cell: "Cell", action: str, arguments: TrainingArguments) -> _Training
     if action == "resume":
         words = resume_arguments(cell.run)
     else:
-        words = train_arguments(arguments.profile, cell.run, overrides=cell.overrides) + arguments.data
+        words = train_arguments(arguments.profile, cell.run, overrides=cell.overrides)
+        words += ["--sweep", *arguments.data]
     threads = max(available_processors() // arguments.jobs, 1) if arguments.jobs > 1 else None
     return _Training(cell, [*words, *arguments.always], threads)

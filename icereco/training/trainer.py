@@ -16,7 +16,7 @@ from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events.batch import EventBatch
 from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model
-from icereco.model.precision import autocast
+from icereco.model.precision import full_precision, training_precision
 from icereco.model.several_losses import SeveralLosses
 from icereco.physics.sphere import opening_angle
 from icereco.profiles.train_options import TrainOptions
@@ -113,9 +113,12 @@ class Trainer:
         """One optimizer step on the events of all batches; their mean "loss", and "loss/<name>" where there are several."""
         self.model.train()
         self.optimizers.zero_grad()
+        device = next(self.model.parameters()).device
         events, values = sum(map(len, batches)), dict[str, float]()
         for batch in batches:
-            losses = {name: loss.sum() / events for name, loss in self._outputs(self.model, batch)[1].items()}
+            precision = training_precision(self.options, device)
+            _, of_batch = self._outputs(self.model, batch, precision)
+            losses = {name: loss.sum() / events for name, loss in of_batch.items()}
             numbers = torch.stack(
                 [*losses.values()]
             ).tolist()  # all at once: reading a number from a GPU waits for it
@@ -133,12 +136,14 @@ class Trainer:
             self.average.update_parameters(self.model)
         return values
 
-    def _outputs(self, model: Model, batch: EventBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _outputs(
+        self, model: Model, batch: EventBatch, precision: torch.autocast
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the model's outputs for each event and their losses `[E]`: "loss", and its parts if there are several."""
         device = next(model.parameters()).device
         if batch.truth is None:
             raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
-        with autocast(self.options, device):
+        with precision:
             outputs = model(to_tensors(batch, device))
         truth = truth_tensors(batch.truth, device)
         with model.attributing("loss", "when it was given outputs"):
@@ -192,13 +197,14 @@ class Trainer:
     def validate(self) -> dict[str, float]:
         """Losses and angular errors over the validation events, flat: "loss", "median_deg", "median_deg/<200", …."""
         model = averaged(self.model, self.average).eval()
+        device = next(model.parameters()).device
         losses: list[dict[str, ndarray]] = []
         errors, pulses, kinds = [], [], []
         with self.observer.during_validation():
             for batch in self.validation():
                 assert batch.truth is not None  # training does not begin without truth
                 with torch.no_grad():
-                    outputs, of_batch = self._outputs(model, batch)
+                    outputs, of_batch = self._outputs(model, batch, full_precision(device))
                     reconstruction = model.decode(outputs, batch)
                 losses.append({name: loss.cpu().numpy() for name, loss in of_batch.items()})
                 errors.append(opening_angle(reconstruction.direction, batch.truth.direction))

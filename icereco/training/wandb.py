@@ -26,12 +26,12 @@ logger = get_logger(__name__)
 
 
 def choose_mode(requested: Mode | None) -> Mode:
-    """Return the requested mode, else `WANDB_MODE`, else online if the user is logged in, else disabled; never prompts.
+    """Return the requested mode, else `WANDB_MODE`, else disabled, whether the user is logged in or not; never prompts.
 
     Raises:
         IcerecoError: online was requested without being logged in.
     """
-    wanted = requested or _mode_of_environment() or ("online" if is_logged_in() else "disabled")
+    wanted = requested or _mode_of_environment() or "disabled"
     if wanted == "online" and not is_logged_in():
         raise IcerecoError(
             "not logged in to Weights & Biases; log in once with: wandb login, or train with --wandb offline"

@@ -60,15 +60,17 @@ class Columns:
         time = np.concatenate([one.pulses.time_ns for one in events])[deep]
         first = np.full(len(events), np.nan)
         np.fmin.at(first, event, time)
+        key = key[deep]
         pulses = {
-            "sensor_id": self.sensors(key[deep]),
+            "sensor_id": self.sensors(key),
             "time": time - first[event],
             "charge": np.concatenate([one.pulses.charge_pe for one in events])[deep],
             "auxiliary": ~np.concatenate([one.pulses.coincident for one in events])[deep],
         }
         ids = np.array([event_id(one.header, self.file, one.frame) for one in events], np.int64)
         columns = {**self._truth(events), **_identity(events), "first_pulse_ns": first, **self._fits(events)}
-        return own_batch(ids, np.concatenate([[0], np.cumsum(counts)]), pulses, columns, self.file)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return own_batch(ids, offsets, pulses, columns, self.file, lambda pulse: _module(key[pulse]))
 
     @staticmethod
     def _modules(events: Sequence[SubEvent]) -> tuple[ndarray, ndarray]:
@@ -96,6 +98,11 @@ class Columns:
             for name, columns in angles.items()
             for i, angle in enumerate(("azimuth", "zenith"))
         }
+
+
+def _module(key: int) -> str:
+    string, om, _ = (int(part[0]) for part in parts_of_key(np.array([key], np.int64)))
+    return f"string {string}, om {om}"
 
 
 def _identity(events: Sequence[SubEvent]) -> dict[str, ndarray]:

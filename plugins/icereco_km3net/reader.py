@@ -7,10 +7,13 @@ threshold are further columns of pulses, the official reconstructions (`fit_jmuo
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icereco.data.sources.recognise import is_root
+from numpy import ndarray
+
+from icereco.data.sources.file_format import is_root
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import sensors_of_modules
 from icereco.errors import IcerecoError
@@ -80,7 +83,14 @@ class Km3netReader:
             hits = read_hits(part, triggered_only=self.options.triggered_only)
             sensor = sensors_of_modules(hits.dom_id, detector, file, complain=False)
             columns = {**truth(part, detector), **fits(part.trks)}
-            yield own_batch(ids[start : start + rows], hits.offsets, hits.columns(sensor), columns, file)
+            yield own_batch(
+                ids[start : start + rows],
+                hits.offsets,
+                hits.columns(sensor),
+                columns,
+                file,
+                partial(_module, hits.dom_id),
+            )
 
     def _require_hits(self, root: Any, events: Any, file: Path) -> None:
         sample = events[:_SAMPLE_EVENTS]
@@ -94,6 +104,10 @@ class Km3netReader:
                 "offset of each; calibrate it with KM3NeT's tools, or read it as it is with "
                 "--reader km3net:uncalibrated=true"
             )
+
+
+def _module(dom_id: ndarray, pulse: int) -> str:
+    return f"with dom_id {dom_id[pulse]}"
 
 
 def _is_root(file: Path) -> bool:

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.errors import IcerecoError
 from icereco.events.segments import segment_of
 from icereco.physics.linefit import line_moments
 from icereco.physics.sphere import direction_from_angles
@@ -69,14 +68,13 @@ class Conventions:
         self._signs: dict[Path, int] = {}
 
     def sign(self, file: Path, beside: Sequence[Path]) -> int:
-        """Return 1 if the angles of a file are of the origin, -1 if they are of travel.
+        """Return 1 if the angles of a file are of the origin, -1 if they are of travel, 0 if the light is not conclusive.
+
+        What it finds is logged.
 
         Args:
             file: the file.
             beside: all files that were made together, including this one, always in the same order.
-
-        Raises:
-            IcerecoError: the light is not conclusive.
         """
         if self._wanted != "auto":
             return 1 if self._wanted == "origin" else -1
@@ -92,11 +90,16 @@ class Conventions:
         evidence = own if abs(own.score) >= _BEYOND_DOUBT else self._evidence(beside) or own
         if abs(evidence.score) < _ENOUGH or (own.score * evidence.score < 0 and abs(own.score) >= _ENOUGH):
             in_all_files = f"; {evidence} in all files" if evidence is not own else ""
-            raise IcerecoError(
-                f"{file}: cannot determine whether its true directions are where the particles came from or where they went "
-                f"({own}{in_all_files}; {_ENOUGH:g} is needed); set the reader's option direction=origin or "
-                "direction=travel"
+            logger.warning(
+                "%s: cannot determine whether its true directions are where the particles came from or where they went "
+                "(%s%s; %g is needed), so that they are left out; set the reader's option direction=origin or "
+                "direction=travel",
+                file,
+                own,
+                in_all_files,
+                _ENOUGH,
             )
+            return 0
         travel = evidence.score > 0
         level = (
             logging.DEBUG if self._signs else logging.INFO

@@ -11,7 +11,7 @@ from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco_readers.foreign import Interactions
 
-__all__ = ["EVENT", "KAGGLE", "Dialect", "dialect_of", "require_one"]
+__all__ = ["EVENT", "KAGGLE", "Dialect", "dialect_of", "require_one", "turned"]
 
 EVENT = "event_no"
 
@@ -29,6 +29,7 @@ class Dialect:
         always_origin: whether the tables always give the direction of origin; otherwise it depends on the producer.
         origin: the kind of file, whose origin of coordinates a detector card may give.
         padded: whether the truth is as GraphNeT extracts it from IceCube's frames; see `_without_padding`.
+        final_state: columns of lists, azimuth, zenith and energy of the outgoing particles; empty where there are none.
         lepton_energy: column of the energy of the outgoing lepton, from which the inelasticity follows if bjorken_y is wrong.
         event: number of the event, in every table.
     """
@@ -42,6 +43,7 @@ class Dialect:
     padded: bool = False
     lepton_energy: str = ""
     event: str = EVENT
+    final_state: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -81,17 +83,14 @@ class Dialect:
         return own | {name.replace("_dir_", "_"): columns[name] for name in _pmt_names(columns)}
 
     def own_truth(self, columns: Mapping[str, ndarray], sign: int) -> dict[str, ndarray]:
-        """Convert the columns of truth, except the kind, to the own layout; `sign` is -1 where the angles are of travel."""
+        """Convert the columns of truth, except the kind, to the own layout; `sign` is -1 where the angles are of travel, 0 if unknown."""
         own = {name: columns[column] for name, column in self.truth.items() if column in columns}
         if self.padded:
             own = _without_padding(own, self.interactions(columns))
         if {self.lepton_energy, self.truth.get("energy")} <= columns.keys():
             own["inelasticity"] = 1 - columns[self.lepton_energy] / own["energy"]
         if {"azimuth", "zenith"} <= own.keys():
-            direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
-            known = np.isfinite(direction).all(axis=1)
-            angles = angles_from_direction(direction)
-            own["azimuth"], own["zenith"] = (np.where(known, angle, np.nan) for angle in angles)
+            own["azimuth"], own["zenith"] = turned(own["azimuth"], own["zenith"], sign)
         return own | {name: columns[name] for name in self.further if name in columns}
 
     def interactions(self, columns: Mapping[str, ndarray]) -> Interactions | None:
@@ -102,6 +101,14 @@ class Dialect:
         pdg = columns[particle]
         code = columns.get(interaction, np.full(len(pdg), np.nan))
         return Interactions(pdg, np.select([code == _CHARGED, code == _NEUTRAL], [1.0, 0.0], np.nan))
+
+
+def turned(azimuth: ndarray, zenith: ndarray, sign: int) -> tuple[ndarray, ndarray]:
+    """Angles of origin from those of a file, of travel if `sign` is -1; NaN where one is, and everywhere if it is 0."""
+    direction = direction_from_angles(azimuth, zenith)
+    known = np.isfinite(direction).all(axis=1) & (sign != 0)
+    own_azimuth, own_zenith = angles_from_direction(sign * direction if sign else direction)
+    return np.where(known, own_azimuth, np.nan), np.where(known, own_zenith, np.nan)
 
 
 _CHARGE, _COINCIDENCE, _AUXILIARY = "charge", "hlc", "auxiliary"
@@ -160,6 +167,7 @@ _RAW_PROMETHEUS = Dialect(
     further=("initial_state_type", "interaction"),
     always_origin=False,
     origin="prometheus",
+    final_state=("final_state_azimuth", "final_state_zenith", "final_state_energy"),
 )
 
 KAGGLE = Dialect(

@@ -13,10 +13,10 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.tables.columns import require_columns
 from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.bounds import bounded_parquet
+from icereco_readers.dialects import turned
 from icereco_readers.foreign import ForeignEvents, Interactions
 
 __all__ = ["FlatFile", "is_flat"]
@@ -117,8 +117,7 @@ class FlatFile:
             if column in table.column_names
         }
         if {"azimuth", "zenith"} <= own.keys():
-            direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
-            own["azimuth"], own["zenith"] = angles_from_direction(direction)
+            own["azimuth"], own["zenith"] = turned(own["azimuth"], own["zenith"], sign)
         return own
 
     @staticmethod

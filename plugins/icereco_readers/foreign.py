@@ -69,7 +69,10 @@ class ForeignEvents:
         truth = {name: column - origin.get(name, 0.0) for name, column in self.truth.items()}
         if self.interactions is not None:
             truth["kind"] = self._kinds(truth, finder.detector)
-        return own_batch(self.event_id, self.offsets, pulses, truth, file)
+        return own_batch(self.event_id, self.offsets, pulses, truth, file, self._place_of)
+
+    def _place_of(self, pulse: int) -> str:
+        return f"at ({', '.join(f'{value:.2f}' for value in self.place_m[pulse])}) m"
 
     def _kinds(self, truth: Mapping[str, ndarray], detector: Detector) -> ndarray:
         assert self.interactions is not None, "called only for events with interactions"

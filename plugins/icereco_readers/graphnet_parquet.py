@@ -78,8 +78,7 @@ class GraphnetParquetReader:
         """Yield the events of one file after the other.
 
         Raises:
-            IcerecoError: a table or column is missing, the events are of another detector, or the convention of
-                the true directions cannot be determined.
+            IcerecoError: a table or column is missing, or the events are of another detector.
         """
         for part in self.parts(path):
             file = self._file(part)

@@ -69,8 +69,8 @@ class GraphnetSqliteReader:
         """Yield the events of one database after the other.
 
         Raises:
-            IcerecoError: a database is locked or malformed, a table or column is missing, the events are of another
-                detector, or the convention of the true directions cannot be determined.
+            IcerecoError: a database is locked or malformed, a table or column is missing, or the events are of
+                another detector.
         """
         for part in _databases(path):
             with _opened(part) as database:

@@ -180,6 +180,14 @@ def _is_pulse_table(file: Path) -> bool:
 def _read_file(file: _BatchFile, index: EventIndex, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
     with PulseRows(file.path, _COLUMNS, in_order=index.in_order) as rows:
         index.require_within(rows.count, file.path)
+        if file.meta is not None and (left := rows.count - int(index.pulse_count.sum())) > 0:
+            logger.warning(
+                "%s: left out %d of %d pulses, whose events are not in %s",
+                file.path,
+                left,
+                rows.count,
+                file.meta,
+            )
         for start in range(0, len(index.event_id), rows_per_batch):
             part = index.slice(start, start + rows_per_batch)
             batch = event_rows(rows, part)

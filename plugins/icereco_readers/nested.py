@@ -12,14 +12,20 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
+from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.system.documents import parse_json
+from icereco.system.log import get_logger
 from icereco.tables.columns import Ragged
 from icereco.tables.from_columns import float_column, int_column
 from icereco_readers.bounds import bounded_parquet
+from icereco_readers.convention import SAMPLE_EVENTS
 from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.final_state import contradicting, summed_direction
 from icereco_readers.foreign import ForeignEvents
 
-__all__ = ["NestedFile", "is_nested"]
+__all__ = ["NestedFile", "is_nested", "lacks_photons"]
+
+logger = get_logger(__name__)
 
 _IDS_PER_RUN = 1_000_000
 
@@ -37,6 +43,19 @@ def is_nested(file: Path, event: str | None) -> bool:
         ):
             return True
     return False
+
+
+def lacks_photons(file: Path) -> bool:
+    """Return whether a parquet file has Prometheus' truth of interactions and no photons.
+
+    Raises:
+        pyarrow.ArrowException, OSError: it is not a parquet file.
+    """
+    structs = _structs(pq.read_schema(file))
+    truth = any(
+        {"initial_state_azimuth", "initial_state_zenith"} <= set(fields) for fields in structs.values()
+    )
+    return truth and not any(map(_dialect, structs.values()))
 
 
 @dataclass(frozen=True)
@@ -158,11 +177,7 @@ class NestedFile:
             raise IcerecoError(
                 f"{self.path}: row {row + int(np.argmax(missing))}: {self.pulses}.{name} is null"
             )
-        column.validate(full=True)
-        start, end = (column.offsets[index].as_py() for index in (0, -1))
-        values = _plain(column.values).slice(start, end - start)
-        offsets = np.asarray(column.offsets, np.int64) - start
-        return Ragged(float_column(values, f"{self.pulses}.{name}", self.path), offsets)
+        return _list_values(column, f"{self.pulses}.{name}", self.path)
 
     def _truth_columns(self, batch: pa.RecordBatch) -> dict[str, ndarray]:
         if self.truth is None:
@@ -172,7 +187,45 @@ class NestedFile:
         columns = {
             name: float_column(_field(table, name), f"{self.truth}.{name}", self.path) for name in names
         }
-        return {name: np.where(known, column, np.nan) for name, column in columns.items()}
+        columns = {name: np.where(known, column, np.nan) for name, column in columns.items()}
+        return columns | self._final_angles(table) if self._takes_final_state else columns
+
+    @cached_property
+    def _takes_final_state(self) -> bool:
+        """Whether the initial states contradict the final ones, of the first events; says so."""
+        if self.truth is None or not set(self.dialect.final_state) <= set(self.tables[self.truth]):
+            return False
+        if not self.dialect.final_state:
+            return False
+        with bounded_parquet(self.path) as opened:
+            batch = next(opened.iter_batches(batch_size=SAMPLE_EVENTS, columns=[self.truth]), None)
+        if batch is None:
+            return False
+        table, angles = batch.column(self.truth), [self.dialect.truth[name] for name in ("azimuth", "zenith")]
+        initial = [float_column(_field(table, name), name, self.path) for name in angles]
+        final = self._final_angles(table)
+        apart, compared = contradicting(
+            direction_from_angles(*initial), direction_from_angles(*(final[name] for name in angles))
+        )
+        if apart:
+            logger.warning(
+                "%s: initial and final state contradict each other in %d of %d events (%s, for example, is %.0f° from that of "
+                "the outgoing particles): takes the direction of the outgoing particles, weighted with their energy",
+                self.path,
+                apart,
+                compared,
+                angles[0],
+                np.degrees(np.median(np.abs((initial[0] - final[angles[0]] + np.pi) % (2 * np.pi) - np.pi))),
+            )
+        return apart > 0
+
+    def _final_angles(self, table: pa.Array) -> dict[str, ndarray]:
+        """Azimuth and zenith of the final states, by the names of the columns of the initial ones."""
+        lists = [_list_values(_field(table, name), name, self.path) for name in self.dialect.final_state]
+        angles = angles_from_direction(summed_direction(*lists))
+        return {
+            self.dialect.truth[name]: angle for name, angle in zip(("azimuth", "zenith"), angles, strict=True)
+        }
 
 
 def _structs(schema: pa.Schema) -> dict[str, dict[str, pa.DataType]]:
@@ -186,6 +239,13 @@ def _structs(schema: pa.Schema) -> dict[str, dict[str, pa.DataType]]:
 
 def _dialect(fields: dict[str, pa.DataType]) -> Dialect | None:
     return dialect_of([name for name, kind in fields.items() if _is_list(kind)])
+
+
+def _list_values(column: pa.Array, name: str, file: Path) -> Ragged:
+    column.validate(full=True)
+    start, end = (column.offsets[index].as_py() for index in (0, -1))
+    values = _plain(column.values).slice(start, end - start)
+    return Ragged(float_column(values, name, file), np.asarray(column.offsets, np.int64) - start)
 
 
 def _is_list(kind: pa.DataType) -> bool:

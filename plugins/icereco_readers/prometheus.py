@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import finder_for
+from icereco.errors import IcerecoError
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
 from icereco_readers.flat_prometheus import FlatFile, is_flat
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
-from icereco_readers.nested import NestedFile, is_nested
+from icereco_readers.nested import NestedFile, is_nested, lacks_photons
 from icereco_readers.options import PrometheusOptions
 
 __all__ = ["PrometheusReader"]
@@ -58,8 +59,7 @@ class PrometheusReader:
         """Yield the events of one file after the other.
 
         Raises:
-            IcerecoError: a column is missing, the events are of another detector, or the convention of the true
-                directions cannot be determined.
+            IcerecoError: a column is missing, the events are of another detector, or it has no photons.
         """
         for part in self.parts(path):
             file = self._file(part)
@@ -74,15 +74,18 @@ class PrometheusReader:
         return self._file(part).sample(SAMPLE_EVENTS)
 
     def _file(self, part: Path) -> NestedFile | FlatFile:
-        return (
-            FlatFile(part, self.options.source)
-            if is_flat(part)
-            else NestedFile(part, None, None, ("mc_truth",))
-        )
+        if is_flat(part):
+            return FlatFile(part, self.options.source)
+        if lacks_photons(part):
+            raise IcerecoError(
+                f"{part}: has the truth of Prometheus' events (mc_truth) and no photons: its photon propagation wrote none; "
+                "see its log, and simulate again with photons"
+            )
+        return NestedFile(part, None, None, ("mc_truth",))
 
 
 def _is_ours(file: Path) -> bool:
     try:
-        return is_flat(file) or is_nested(file, None)
+        return is_flat(file) or is_nested(file, None) or lacks_photons(file)
     except (pa.ArrowException, OSError):
         return False

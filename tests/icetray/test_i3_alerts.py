@@ -94,6 +94,6 @@ def test_alerts_without_frames_are_refused(tmp_path, document, words):
 def test_other_json_and_pickles_are_not_ours(tmp_path):
     (tmp_path / "a.json").write_text('{"value": 1}')
     (tmp_path / "a.pkl").write_bytes(pickle.dumps([1, 2]))
-    for name in ("a.json", "a.pkl"):
-        with pytest.raises(IcerecoError, match="neither a parquet nor an Arrow file"):
+    for name, what in {"a.json": "a JSON file", "a.pkl": "a Python pickle"}.items():
+        with pytest.raises(IcerecoError, match=what):
             open_source(tmp_path / name)

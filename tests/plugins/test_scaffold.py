@@ -45,6 +45,17 @@ def test_every_file_is_complete_and_compiles(kind):
     assert not [path for path, content in files.items() if "$class" in content or "$name" in content]
 
 
+def test_its_tests_do_not_take_the_options_of_a_project_around_it(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\naddopts = "--strict-config"\nnonsense = 5\n'
+    )
+    folder = write_plugin("mean-charge", "aggregator", tmp_path)
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    result = subprocess.run(collect, cwd=folder, capture_output=True, text=True)
+    assert "nonsense" not in result.stdout + result.stderr
+    assert "test_aggregator.py" in result.stdout  # found, though the package is not installed here
+
+
 @pytest.mark.parametrize("kind", PLUGIN_KINDS)
 def test_it_is_written_as_the_project_itself_is(kind, tmp_path, root):
     folder = write_plugin("mean-charge", kind, tmp_path)

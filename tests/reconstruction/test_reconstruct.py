@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from reconstruct_driver import OVERRIDES, SIZES, events_of, icereco, run, written
 
 from icereco.detector.detector import load_detector
@@ -216,14 +217,14 @@ def test_where_nothing_was_trained_events_are_fitted(tmp_path):
 
 def test_a_run_or_a_checkpoint_can_be_named(folder_with_run, checkpoint, invoke):
     by_run = icereco(
-        "reconstruct", "events.parquet", "--run", "older", "-o", "a.out", "--json", cwd=folder_with_run
+        "reconstruct", "events.parquet", "--run", "older", "-o", "a.parquet", "--json", cwd=folder_with_run
     )
     assert json.loads(by_run.stdout)["used"] == "run older"
     by_file = icereco(
-        "reconstruct", "events.parquet", "--model", checkpoint, "-o", "b.out", cwd=folder_with_run
+        "reconstruct", "events.parquet", "--model", checkpoint, "-o", "b.parquet", cwd=folder_with_run
     )
     assert by_file.returncode == 0, by_file.stderr
-    assert pq.read_table(folder_with_run / "a.out") == pq.read_table(folder_with_run / "b.out")
+    assert pq.read_table(folder_with_run / "a.parquet") == pq.read_table(folder_with_run / "b.parquet")
 
 
 def test_linefit_needs_no_torch(tmp_path):
@@ -268,3 +269,28 @@ def test_a_checkpoint_brings_its_detector_along(tmp_path):
         np.testing.assert_array_equal(getattr(found, name), getattr(detector, name))
     assert found.medium.kind == "water"
     np.testing.assert_array_equal(found.medium.absorption_length_m, [60.0])
+
+
+def test_the_precision_around_a_model_changes_nothing(checkpoint):
+    events = event_batch(events_of(SIZES), load_detector("icecube86"))
+    model = load_checkpoint(checkpoint).model
+    with torch.autocast("cpu", torch.bfloat16):
+        around = model.reconstruct(events).direction
+    np.testing.assert_array_equal(model.reconstruct(events).direction, around)
+    apart = opening_angle(model_method(checkpoint)(events).direction, around)
+    assert np.degrees(np.nanmax(apart)) < 0.02
+
+
+@pytest.mark.parametrize("highest_gev", [1e4, 1e6])
+def test_energies_that_a_model_was_not_trained_on_are_reported_once(
+    tmp_path, checkpoint, caplog, highest_gev
+):
+    events = [written(tmp_path / f"{number}.parquet", SIZES, first_id=1000 * number) for number in (1, 2)]
+    energy = np.concatenate([pq.read_table(path)["energy"].to_numpy() for path in events])
+    method = model_method(checkpoint)
+    method.provenance["trained"] |= {"energy_range_gev": [1.0, highest_gev]}
+    run(events, method, tmp_path / "out.parquet")
+    above = int((energy > highest_gev).sum())
+    message = f"{above} of {len(energy)} events have energies outside 1 to {highest_gev:.3g} GeV"
+    assert caplog.text.count(message) == (above > 0)
+    assert (above > 0) == (highest_gev == 1e4)

@@ -77,17 +77,18 @@ def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, sp
         (["events.parquet", "--method", "linefit", "--run", "a"], "cannot be combined"),
         (["events.parquet", "--run", "a", "--detector", "icecube86"], "--detector"),
         (["events.parquet", "--method", "linefit", "-o", "events.parquet"], "overwritten"),
-        (["events.parquet", "--method", "linefit", "-o", "notes.txt"], "notes.txt exists"),
+        (["events.parquet", "--method", "linefit", "-o", "notes.csv"], "notes.csv exists"),
+        (["events.parquet", "--method", "linefit", "-o", "notes.txt"], "is not written"),
         (["events.parquet", "--method", "linefit", "-o", "folder"], "is a folder"),
         (["folder", "--method", "linefit", "-o", "folder/out.parquet"], "inside the input folder"),
-        (["events.parquet", "--method", "linefit", "-o", "notes.txt/out.parquet"], "cannot write"),
+        (["events.parquet", "--method", "linefit", "-o", "notes.csv/out.parquet"], "cannot write"),
         (["events.parquet", "--method", "linefit", "-o", "/proc/out.parquet"], "cannot write"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_wrong_request_is_explained_and_nothing_is_written(tmp_path, invoke, args, words):
     written(tmp_path / "events.parquet", SIZES)
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.csv").write_text("mine")
     (tmp_path / "folder").mkdir()
     written(tmp_path / "folder" / "events.parquet", SIZES)
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}

@@ -37,6 +37,18 @@ def test_runs_are_listed_by_their_last_activity(tmp_path):
     assert list_runs(tmp_path / "missing") == []
 
 
+def test_a_run_of_a_sweep_is_not_taken_unasked(tmp_path):
+    for name, facts in {"alone": {}, "sweep-lr": {"sweep": True}}.items():
+        run = RunFolder.create(tmp_path, name)
+        run.write_provenance(facts)
+        run.best.parent.mkdir(exist_ok=True)
+        run.best.write_bytes(b"weights")
+        run.write_status("finished")
+        time.sleep(0.02)
+    assert [run.name for run in list_runs(tmp_path)] == ["sweep-lr", "alone"]
+    assert newest_finished(tmp_path).name == "alone"
+
+
 def test_the_newest_finished_run_has_weights(tmp_path):
     finish(tmp_path, "good", 100.0)
     finish(tmp_path, "better", 200.0)

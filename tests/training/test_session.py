@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -17,8 +18,10 @@ from click.testing import CliRunner
 
 from icereco.cli import main
 from icereco.data.simulated import simulated_events
+from icereco.data.sources.source import open_source
 from icereco.detector.detector import load_detector
 from icereco.errors import INTERRUPTED, IcerecoError
+from icereco.evaluation.evaluate import evaluate
 from icereco.events.tensors import to_tensors
 from icereco.model.checkpoint import read_tensors, write_tensors
 from icereco.model.model import build_model
@@ -240,7 +243,22 @@ def test_a_finished_run_has_everything(tmp_path, events):
     assert run.state() == "finished"
     assert all(path.is_file() for path in (run.best, run.last, run.profile, run.validation, run.log))
     assert run.provenance()["train_events"] == 160
+    energy = np.concatenate(
+        [rows["energy"].to_numpy() for rows in open_source(events).batches(load_detector("icecube86"))]
+    )
+    assert run.provenance()["energy_range_gev"] == [energy.min(), energy.max()]
     assert {"train/loss", "validation/median_deg"} <= keys_written(run)
+
+
+def test_log_table_and_evaluation_say_the_same_whatever_the_precision_of_the_steps(tmp_path, events):
+    run = RunFolder.create(tmp_path, "steps")
+    profile = small_profile("train.precision=bfloat16", "train.epochs=1")
+    with sessions.begin(profile, events, run, silently) as session:
+        train(session)
+    logged = next(row for row in reversed(list(run.read_metrics())) if "validation/median_deg" in row)
+    assert evaluate(run.validation).resolution["median_deg"] == pytest.approx(
+        logged["validation/median_deg"], abs=1e-6
+    )
 
 
 def keys_written(run: RunFolder) -> set[str]:

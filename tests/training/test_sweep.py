@@ -14,6 +14,7 @@ import pytest
 
 from icereco.errors import IcerecoError
 from icereco.profiles import ProfileError
+from icereco.runs.folder import list_runs
 from icereco.testing.random_events import random_events
 from icereco.training.data_choice import DataChoice
 from icereco.training.sweep import grid, prepare_cell, ranking
@@ -147,6 +148,7 @@ def sweep(folder, events, *more):
 def test_a_sweep_trains_ranks_and_has_nothing_to_do_the_second_time(tmp_path, events):
     result, ranked = sweep(tmp_path, events, "train.seed=[1,2]")
     assert result.returncode == 0, result.stderr
+    assert [run.provenance()["sweep"] for run in list_runs(tmp_path / "runs")] == [True, True]
     assert {one["run"] for one in ranked} == {"it-seed-1", "it-seed-2"}
     assert ranked[0]["median_deg"] <= ranked[1]["median_deg"]
     for one in ranked:

@@ -55,12 +55,14 @@ def test_a_server_in_the_settings_file_is_asked_for(tmp_path):
         "[default]\nbase_url = https://wandb.example.org\n"
     )
     (tmp_path / "home" / ".netrc").write_text(f"machine wandb.example.org login user password {KEY}\n")
-    assert choose_mode(None) == "online"
+    assert is_logged_in()
 
 
-def test_a_key_in_the_environment_is_a_login(monkeypatch):
+def test_a_login_alone_sends_nothing(monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    assert choose_mode(None) == "online"
+    assert is_logged_in()
+    assert choose_mode(None) == "disabled"
+    assert choose_mode("online") == "online"
 
 
 def test_a_broken_netrc_is_no_login(tmp_path):
@@ -69,7 +71,8 @@ def test_a_broken_netrc_is_no_login(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("variable", "mode"), [("offline", "offline"), ("dryrun", "offline"), ("disabled", "disabled")]
+    ("variable", "mode"),
+    [("online", "online"), ("offline", "offline"), ("dryrun", "offline"), ("disabled", "disabled")],
 )
 def test_the_environment_decides_unless_asked_otherwise(monkeypatch, variable, mode):
     monkeypatch.setenv("WANDB_API_KEY", KEY)

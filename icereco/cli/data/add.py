@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from icereco.cli import completion
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, add
 from icereco.data.split.rule import PARTS, SplitRule
 from icereco.errors import IcerecoError
@@ -49,6 +50,7 @@ __all__ = ["command"]
 )
 @click.option("--test", multiple=True, metavar="SHARE|PATTERN", help="Likewise; never used in training.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the split  [default: 1].")
+@drop_unknown_option
 @click.option("--replace", is_flag=True, help="Replace the data set of that name.")
 def command(
     name: str,
@@ -59,6 +61,7 @@ def command(
     validation: tuple[str, ...],
     test: tuple[str, ...],
     seed: int | None,
+    drop_unknown_sensors: bool,
     replace: bool,
 ) -> None:
     """Call a file or folder NAME, for this user on this machine.
@@ -73,7 +76,14 @@ def command(
     """  # noqa: D301 -- \b is click's
     rule = _rule(split_by, validation, test, seed)
     card = None if detector is None else _card(detector)
-    data_set = DataSet(name=name, path=path.expanduser().resolve(), reader=reader, detector=card, split=rule)
+    data_set = DataSet(
+        name=name,
+        path=path.expanduser().resolve(),
+        reader=reader,
+        detector=card,
+        split=rule,
+        drop_unknown_sensors=drop_unknown_sensors,
+    )
     source = data_set.model_copy(update={"name": None}).open()
     names = source.part_names()
     parts = rule.parts_of_files(names) if rule is not None and rule.by == "file" else []

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from icereco.cli import completion
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, find
@@ -54,6 +55,7 @@ __all__ = ["command"]
     "--skip-bad", is_flag=True,
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
 )  # fmt: skip
+@drop_unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     data: str,
@@ -63,6 +65,7 @@ def command(
     detector: str | None,
     events_per_file: int,
     skip_bad: bool,
+    drop_unknown_sensors: bool,
     as_json: bool,
 ) -> None:
     """Write the events of a data set in another layout.
@@ -78,9 +81,7 @@ def command(
     from icereco.data.write.convert import Conversion, convert
     from icereco.detector.detector import load_detector
 
-    data_set = find(data)
-    if reader is not None:
-        data_set = data_set.model_copy(update={"reader": reader})
+    data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
     card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
     Conversion.require_output(output)
     source = _without_bad(data_set.open(), card, output) if skip_bad else data_set.open()

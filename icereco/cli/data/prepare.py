@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from icereco.cli import completion
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.system.signals import interrupted_by_signals
@@ -40,8 +41,16 @@ __all__ = ["command"]
     metavar="N",
     help="Processes, each of which prepares one file at a time  [default: one per processor].",
 )
+@drop_unknown_option
 @click.option("--verify", is_flag=True, help="Verify the checksums of the store.")
-def command(data: str, detector: str | None, reader: str | None, processes: int | None, verify: bool) -> None:
+def command(
+    data: str,
+    detector: str | None,
+    reader: str | None,
+    processes: int | None,
+    drop_unknown_sensors: bool,
+    verify: bool,
+) -> None:
     """Sort and check the events of a data set, and keep them ready for training.
 
     The first training on a data set does the same. The result is in the cache ($ICERECO_CACHE, else
@@ -54,8 +63,8 @@ def command(data: str, detector: str | None, reader: str | None, processes: int 
     from icereco.data.catalog import find
     from icereco.detector.detector import load_detector
 
-    data_set = find(data)
-    source = data_set.model_copy(update={"reader": reader or data_set.reader}).open()
+    data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
+    source = data_set.open()
     card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
     started = time.perf_counter()
     store = _prepare(source, card, processes)

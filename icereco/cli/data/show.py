@@ -10,6 +10,7 @@ from rich.table import Table
 
 from icereco.cli import completion
 from icereco.cli.console import Console
+from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, find
@@ -42,16 +43,22 @@ _HEADINGS = {"charge_pe": "p.e.", "duration_ns": "ns", "energy": "GeV"}
     "--events", type=click.IntRange(min=1), default=10_000, show_default=True,
     help="How many events to look at, spread over the files.",
 )  # fmt: skip
+@drop_unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(data: str, reader: str | None, detector: str | None, events: int, as_json: bool) -> None:
+def command(
+    data: str,
+    reader: str | None,
+    detector: str | None,
+    events: int,
+    drop_unknown_sensors: bool,
+    as_json: bool,
+) -> None:
     """Show what a data set holds: size, pulses per event and per DOM, truth, and a few events."""
     from icereco.data.sources.detector_of import detector_of
     from icereco.data.summary import Summary, sample
     from icereco.detector.detector import load_detector
 
-    data_set = find(data)
-    if reader is not None:
-        data_set = data_set.model_copy(update={"reader": reader})
+    data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
     source = data_set.open()
     card = load_detector(detector or data_set.detector or detector_of(source))
     total = source.count()

@@ -34,6 +34,6 @@ def after_prefaces(given: Sequence[DataSet]) -> list[DataSet]:
 
 def _option(data: DataSet) -> tuple[str, str | None]:
     """The name of the reader, and the option for the files that follow."""
-    source = data.open()
+    source = data.model_copy(update={"drop_unknown_sensors": False}).open()  # the reader itself
     reader = source.reader
     return source.reader_name, reader.preface(source.path) if isinstance(reader, Preface) else None

@@ -6,14 +6,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icereco.data.sources.file_format import foreign_format, is_root
 from icereco.data.sources.reader_choice import ReaderChoice
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.protocols import Suggesting
 from icereco.system.files import is_there, require_name
 from icereco.tables.mapped import open_mapped
 
-__all__ = ["first_line", "is_root", "not_recognised", "recognises", "require_exists"]
+__all__ = ["first_line", "not_recognised", "recognises", "require_exists"]
 
+_TABLES = (".parquet", ".arrow", ".feather")
+_LOOKED_AT = 20
+"""Files of a folder."""
 _HEADER = 12
 """Bytes that tell formats apart."""
 
@@ -26,11 +30,6 @@ def recognises(choice: ReaderChoice, path: Path, failures: list[str]) -> bool:
     except IcerecoError as error:
         failures.append(f"reader {choice.component.name!r} is left out: {error}")
         return False
-
-
-def is_root(header: bytes) -> bool:
-    """Whether a file that begins so is a ROOT file: its data begin at byte 100 at the latest, which no text says."""
-    return header[:4] == b"root" and 0 < int.from_bytes(header[8:12], "big") <= 100
 
 
 def first_line(error: Exception) -> str:
@@ -61,9 +60,11 @@ def require_exists(path: Path) -> None:
 
 
 def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
-    """Return the error for a file that no reader recognises: what the file is, and what each reader needs."""
-    lines = [f"{path}: {_what_it_is(path)}"]
-    lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
+    """Return the error for a file that no reader recognises: what it is and the next step, or what each reader needs."""
+    foreign = _foreign(path)
+    lines = [f"{path}: {foreign or _what_it_is(path)}"]
+    if foreign is None:
+        lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
     if not readers:
         lines.append("  no reader is installed: see icereco plugins")
     if suggestions := _suggestions(path, readers):
@@ -79,11 +80,30 @@ def _suggestions(path: Path, readers: list[ReaderChoice]) -> list[str]:
     return [f"{reader.component.name}:{options}" for reader, options in found if options]
 
 
+def _foreign(path: Path) -> str | None:
+    """The format of a file, or of the first file of a folder that has none of ours; None if it is not known."""
+    if not path.is_dir():
+        return _readable_format(path)
+    files = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    tables = [file for file in files if file.suffix in _TABLES]
+    for file in (tables or files)[:_LOOKED_AT]:
+        if (said := _readable_format(file)) is not None:
+            return f"no reader recognises this folder; {file.name} is {said}"
+    return None
+
+
+def _readable_format(file: Path) -> str | None:
+    try:
+        return foreign_format(file)
+    except OSError:
+        return None
+
+
 def _what_it_is(path: Path) -> str:
     if not path.is_dir():
         return _what_file_is(path)
     files = sorted(entry for entry in path.iterdir() if entry.is_file())
-    tables = [file for file in files if file.suffix in (".parquet", ".arrow", ".feather")]
+    tables = [file for file in files if file.suffix in _TABLES]
     if not tables:
         return f"no reader recognises this folder; it holds {len(files)} files, none of them parquet or Arrow"
     return f"no reader recognises this folder; {tables[0].name}: {_what_file_is(tables[0])}"
@@ -104,23 +124,6 @@ def _what_file_is(file: Path) -> str:
         return "an SQLite database, in whose tables no reader finds pulses"
     if is_root(magic):
         return "a ROOT file, in which no reader finds events"
-    return "the file is empty" if not magic else _foreign(file, magic)
-
-
-def _foreign(file: Path, magic: bytes) -> str:
-    """What a file is that other programs of the field write, and the way from there."""
-    if magic[:8] == b"\x89HDF\r\n\x1a\n":
-        return (
-            "an HDF5 file, as km3pipe, OrcaSong and IceTray write it; tables of pulses in it are read by --reader table:… "
-            "(docs/data.md), and else give the files that it was made from (.root, .i3)"
-        )
-    if magic.startswith(b"start_run:"):
-        return (
-            "simulated light in KM3NeT's .evt format, before the response of the detector; make offline files (.root) of it "
-            "with KM3NeT's Jpp"
-        )
-    if file.suffix in (".detx", ".datx"):
-        return f"a detector of KM3NeT, not events; make a card of it: icereco detectors import {file.name} -o FOLDER"
     return "neither a parquet nor an Arrow file"
 
 

@@ -71,7 +71,9 @@ def skip_bad(source: Source, detector: Detector, *, need_truth: bool = False) ->
         return source, []
     mark = hashlib.sha256(json.dumps([asdict(one) for one in skipped]).encode()).hexdigest()
     reader = _SkippingTabular if isinstance(source.reader, Tabular) else _Skipping
-    return replace(source, reader=reader(source.reader, source.path, kept), skips=mark), skipped
+    return replace(
+        source, reader=reader(source.reader, source.path, kept), skips=f"{source.skips}{mark}"
+    ), skipped
 
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:

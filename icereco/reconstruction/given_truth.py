@@ -1,0 +1,71 @@
+"""Truth from another file than the reconstructions: of events, or Kaggle's meta table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from icereco.errors import IcerecoError
+from icereco.system.log import get_logger
+from icereco.tables.columns import lengths
+from icereco.tables.saved_reconstructions import table_of
+from icereco.tables.schema import TRUTH_COLUMNS
+
+if TYPE_CHECKING:
+    from icereco.data.catalog import DataSet
+
+__all__ = ["given_truth"]
+
+logger = get_logger(__name__)
+
+_META = ("event_id", "azimuth", "zenith", "first_pulse_index", "last_pulse_index")
+_TABLES = (".parquet", ".csv")
+
+
+def given_truth(text: str) -> pa.Table:
+    """The truth of a data set by name, of a file or folder of events, or of a meta table of Kaggle's layout.
+
+    Returns:
+        A table with event_id, pulses_total, and a column true_NAME for each truth column NAME.
+
+    Raises:
+        IcerecoError: there is none, it cannot be read, or it has no true directions.
+    """
+    from icereco.data.catalog import find
+
+    data = find(text)
+    return _of_meta(data.path) or _of_events(data)
+
+
+def _of_meta(path: Path) -> pa.Table | None:
+    if not (path.is_file() and path.suffix in _TABLES):
+        return None
+    try:
+        table = table_of(path)
+    except IcerecoError:
+        return None  # what it is instead is reported where it is opened as events
+    if not set(_META) <= set(table.column_names):
+        return None
+    first, last = (table.column(name).to_numpy() for name in _META[3:])
+    truth = {f"true_{name}": table.column(name) for name in _META[1:3]}
+    return pa.table(
+        {"event_id": table.column("event_id"), "pulses_total": pa.array(last - first + 1), **truth}
+    )
+
+
+def _of_events(data: "DataSet") -> pa.Table:
+    from icereco.data.catalog import DEFAULT_DETECTOR
+    from icereco.detector.detector import load_detector
+
+    detector = load_detector(data.detector or DEFAULT_DETECTOR)
+    parts = []
+    for batch in data.open().batches(detector):
+        names = [name for name in TRUTH_COLUMNS if name in batch.schema.names]
+        if not {"azimuth", "zenith"} <= set(names):
+            raise IcerecoError(f"{data.path}: has no true directions (columns azimuth and zenith)")
+        pulses = pa.array(lengths(batch.column("sensor_id")), pa.int64())
+        columns = {"event_id": batch.column("event_id"), "pulses_total": pulses}
+        parts.append(pa.table(columns | {f"true_{name}": batch.column(name) for name in names}))
+    if not parts:
+        raise IcerecoError(f"{data.path}: holds no events; at least one is needed")
+    return pa.concat_tables(parts, promote_options="default")
