@@ -313,7 +313,7 @@ def carrying(events, detector):
 
 def carried(path, options):
     """What is written next to the reconstructions of a table."""
-    out = path.with_name("out.reco")
+    out = path.with_name("out.reco.parquet")
     ended = CliRunner().invoke(
         main,
         ["reconstruct", str(path), "--reader", f"table:{options}", "--method", "linefit", "-o", str(out)],

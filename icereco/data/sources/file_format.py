@@ -5,6 +5,7 @@ import gzip
 import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ _HEADER = 512
 """Bytes that tell formats apart: a tar archive names itself at byte 257."""
 
 _OWN = "one row per event with lists of pulses (docs/data.md)"
+_NAMED = "say which is which: --reader table:event=COLUMN,time=COLUMN,… (docs/data.md)"
 _ARRAYS = f"write its columns to a parquet file, {_OWN}"
 _PICKLE = (
     "a Python pickle, which can run code when it is opened, so icereco opens none; open it where you trust it and write a "
@@ -37,7 +39,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 _READABLE = (b"PAR1", b"ARROW1", b"SQLite format 3")
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?size (\d+)")
 _HTML = re.compile(rb"\s*<(!doctype html|html|head|\?xml)", re.IGNORECASE)
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = {",": ".csv", ";": ".csv", "\t": ".tsv"}
+_TEXT = {".csv", ".tsv"}
 
 
 def is_root(header: bytes) -> bool:
@@ -127,7 +130,7 @@ def _begin(file: Path, opening: Callable[[Path], Any]) -> bytes:
         with opening(file) as opened:
             begin: bytes = opened.read(_HEADER)
             return begin
-    except (OSError, EOFError, lzma.LZMAError):  # truncated: the command to decompress it says so
+    except (OSError, EOFError, lzma.LZMAError, zlib.error):  # truncated: the command to decompress it says so
         return b""
 
 
@@ -151,22 +154,14 @@ def _text(file: Path, header: bytes) -> str | None:
     if text.lstrip()[:1] in ("{", "[") and file.suffix not in (".toml", ".ini"):
         return f"a JSON file that no reader recognises; {_ARRAYS}"
     lines = text.splitlines()
-    for separator in _SEPARATORS:
+    for separator, ending in _SEPARATORS.items():
         columns = lines[0].split(separator) if lines else []
         if len(columns) > 1 and len(lines) > 1 and lines[1].count(separator) >= len(columns) - 1:
-            return f"a table of text (CSV) with the columns {_some(columns)}; {_to_parquet(file, separator)}"
+            rename = (
+                "" if _TEXT & set(file.suffixes) else f"rename it to {file.with_suffix(ending).name} and "
+            )
+            return f"a table of text (CSV) with the columns {_some(columns)}; {rename}{_NAMED}"
     return None
-
-
-def _to_parquet(file: Path, separator: str) -> str:
-    parse = "" if separator == "," else f", parse_options=csv.ParseOptions(delimiter={separator!r})"
-    target = file.with_suffix(".parquet")
-    target = target if target != file else file.with_name(f"{file.stem}-2.parquet")
-    return (
-        "write it as parquet in Python:\n"
-        "  from pyarrow import csv, parquet\n"
-        f"  parquet.write_table(csv.read_csv({file.name!r}{parse}), {target.name!r})"
-    )
 
 
 def _some(names: list[str]) -> str:

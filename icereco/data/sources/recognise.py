@@ -75,9 +75,19 @@ def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
 
 def _suggestions(path: Path, readers: list[ReaderChoice]) -> list[str]:
     """Return readers with the options that would read the file, by the names of its columns."""
-    able = ((reader, reader.built.component) for reader in readers)
-    found = ((reader, one.suggest(path)) for reader, one in able if isinstance(one, Suggesting))
+    found = ((reader, _suggested(path, reader)) for reader in readers)
     return [f"{reader.component.name}:{options}" for reader, options in found if options]
+
+
+def _suggested(path: Path, reader: ReaderChoice) -> str | None:
+    component = reader.built.component
+    if not isinstance(component, Suggesting):
+        return None
+    try:
+        with reader.built.attributing(f"when it looked at the columns of {path}"):
+            return component.suggest(path)
+    except IcerecoError:  # of a damaged file; what it is is reported anyway
+        return None
 
 
 def _foreign(path: Path) -> str | None:
