@@ -5,12 +5,16 @@ SIGUSR2, which batch systems send some time before they kill a job (SLURM: `--si
 """
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from threading import current_thread, main_thread
+from threading import Timer, current_thread, main_thread
 
 __all__ = ["ending_signals", "interrupted_by_signals", "interrupts_kept_from_children"]
+
+_AGAIN_SECONDS = 0.01
+"""Long enough for Python to be out of the callback."""
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
@@ -27,10 +31,29 @@ def interrupted_by_signals() -> Iterator[None]:
     others = [number for number in ending_signals() if number != signal.SIGINT]
     before = {number: signal.signal(number, signal.default_int_handler) for number in others}
     try:
-        yield
+        with _not_swallowed():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _not_swallowed() -> Iterator[None]:
+    """Interrupt once more where Python ignores an interruption, as in the callbacks that run while a module is imported."""
+    before = sys.unraisablehook
+
+    def again(unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            Timer(_AGAIN_SECONDS, signal.raise_signal, [signal.SIGINT]).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
