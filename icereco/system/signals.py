@@ -45,7 +45,7 @@ def _not_swallowed() -> Iterator[None]:
 
     def again(unraisable: "sys.UnraisableHookArgs") -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            Timer(_AGAIN_SECONDS, signal.raise_signal, [signal.SIGINT]).start()
+            Timer(_AGAIN_SECONDS, _interrupt).start()
         else:
             before(unraisable)
 
@@ -54,6 +54,14 @@ def _not_swallowed() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+
+
+def _interrupt() -> None:
+    """Send the main thread the signal of Ctrl-C, which ends its waiting, too, where the system can address a thread."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+    else:  # Windows
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
