@@ -24,6 +24,7 @@ class AngularAcceptance(nn.Module):
 
     Attributes:
         mean: for isotropic light.
+        slope: of the acceptance with the cosine, its second Legendre coefficient.
     """
 
     def __init__(self) -> None:
@@ -33,8 +34,24 @@ class AngularAcceptance(nn.Module):
         acceptance = np.maximum(np.polynomial.polynomial.polyval(cosine, _COEFFICIENTS), 0.0)
         self._table = SmoothTable(-1.0, 1.0, acceptance)
         self.mean = float(np.trapezoid(acceptance, cosine) / 2)
+        self.slope = float(np.trapezoid(acceptance * cosine, cosine) * 1.5)
 
-    def forward(self, cos_impact: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Return the acceptance for light at an angle; `cos_impact` is 1 for light that travels straight up."""
+    def forward(
+        self,
+        cos_impact: Float[Tensor, "*n"],
+        drift: Float[Tensor, "*n"] | float = 1.0,
+        direct: Float[Tensor, "*n"] | float = 1.0,
+    ) -> Float[Tensor, "*n"]:
+        """Return the acceptance for light whose directions spread around a mean one.
+
+        A Legendre polynomial of the acceptance counts as much as its mean over the light's directions, by the addition
+        theorem; those of second and higher degree are taken to be equally worn off.
+
+        Args:
+            cos_impact: of the mean direction; 1 for light that travels straight up.
+            drift: mean cosine of the light's directions to the mean one.
+            direct: mean of the higher Legendre polynomials of the same cosine.
+        """
         acceptance: Tensor = self._table(cos_impact)
-        return acceptance
+        linear = self.mean + self.slope * cos_impact
+        return linear + direct * (acceptance - linear) + (drift - 1.0) * self.slope * cos_impact

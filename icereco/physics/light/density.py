@@ -24,7 +24,9 @@ def cascade_density(
     """
     per_propagation, diffusion = _lengths(scattering_per_m, absorption_per_m)
     spread = diffusion * distance_m * tanh(distance_m / diffusion)
-    return torch.exp(-distance_m * per_propagation) / (4 * math.pi * spread)
+    scatterings = distance_m * scattering_per_m
+    between = 1.0 + 0.326 * scatterings / (scatterings * (scatterings + 0.73) + 0.3)
+    return between * torch.exp(-distance_m * per_propagation) / (4 * math.pi * spread)
 
 
 def track_density(
@@ -42,7 +44,8 @@ def track_density(
     root = diffusion * torch.sqrt(per_propagation) * (math.sqrt(2.0 / math.pi) / cherenkov_sine)
     near = torch.sqrt(distance_m)
     spread = root * near * tanh(near / root)
-    return torch.exp(-distance_m * per_propagation) / (2 * math.pi * cherenkov_sine * spread)
+    between = 0.96 + 0.18 / (1.0 + distance_m * scattering_per_m * (1.0 / 0.43))
+    return between * torch.exp(-distance_m * per_propagation) / (2 * math.pi * cherenkov_sine * spread)
 
 
 def _lengths(

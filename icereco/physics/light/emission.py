@@ -1,6 +1,7 @@
 """The angular profile of a cascade's light."""
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ _SLOPE = 2.61
 _CHERENKOV_COSINE = 1.0 / 1.3194
 _CELLS = 400
 _PARTICLES = 4000
+_BLUR, _DEGREES = 0.33, 40
+"""Angle, rad, by which light is turned on the way before it forgets its direction."""
 
 
 class CascadeEmission(nn.Module):
@@ -32,12 +35,37 @@ class CascadeEmission(nn.Module):
         edges = np.clip((np.arange(_CELLS + 2) - 0.5) * (2.0 / _CELLS) - 1.0, -1.0, 1.0)
         share = np.diff(_light_below(edges, cos_particle) @ weight)
         self._table = SmoothTable(-1.0, 1.0, 2.0 * share / np.diff(edges))
+        self._blurred = SmoothTable(-1.0, 1.0, _blurred(share))
         self.mean_cosine = float(cos_particle @ weight) * _CHERENKOV_COSINE
 
-    def forward(self, cos_emission: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Light per solid angle towards an angle from the axis; 1 on average over the sphere."""
-        emission: Tensor = self._table(cos_emission)
-        return emission
+    def forward(
+        self, cos_emission: Float[Tensor, "*n"], scatterings: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
+        """Light per solid angle towards an angle from the axis; 1 on average over the sphere.
+
+        On its way light keeps its direction, is turned a little, or is turned so often that only a drift along the axis is
+        left. How much of each is fitted to light propagated photon by photon (docs/physics.md), and describes it within
+        5 % at every angle.
+
+        Args:
+            cos_emission: of the angle between the axis and the way to the module.
+            scatterings: distance in effective scattering lengths.
+        """
+        straight = torch.exp(-4.9 * scatterings)
+        turned = 1.0 / (1.0 + (scatterings * (1.0 / 0.8)) * torch.sqrt(scatterings * (1.0 / 0.8)))
+        drift = 1.0 + cos_emission * (self.mean_cosine / (1.0 + 0.03 * scatterings))
+        blurred: Tensor = self._blurred(cos_emission)
+        return drift + straight * (self._table(cos_emission) - blurred) + turned * (blurred - drift)
+
+
+def _blurred(share: Float[ndarray, "node"]) -> Float[ndarray, "node"]:
+    """Light per solid angle after many small turns: each Legendre polynomial is damped as by diffusion on the sphere."""
+    cosine = np.linspace(-1.0, 1.0, _CELLS + 1)
+    degree = np.arange(_DEGREES)
+    polynomials = np.polynomial.legendre.legvander(cosine, _DEGREES - 1)
+    damping = np.exp(-0.5 * degree * (degree + 1) * _BLUR**2)
+    light: ndarray = polynomials @ ((2 * degree + 1) * damping * (share @ polynomials))
+    return light
 
 
 def _particles() -> tuple[Float[ndarray, "particle"], Float[ndarray, "particle"]]:

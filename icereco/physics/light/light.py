@@ -16,31 +16,19 @@ from torch import Tensor, nn
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.errors import IcerecoError
 from icereco.physics.light.acceptance import MODULE_AREA_M2, AngularAcceptance
+from icereco.physics.light.delay import cascade_delay, track_delay
 from icereco.physics.light.density import cascade_density, track_density
 from icereco.physics.light.emission import CascadeEmission
 from icereco.physics.light.ice import LayeredIce
-from icereco.physics.light.smooth import dot, logistic_step, soft_minimum, softened_root
+from icereco.physics.light.smooth import dot, logistic_step, softened_root
 from icereco.physics.light.yields import PHOTONS_PER_M
 
 __all__ = ["ABSORPTION_SCALE", "Expectation", "LightModel", "Line"]
 
-# Pandel's distribution, from the muon reconstruction of AMANDA (Ahrens et al., NIM A 524 (2004) 169,
-# astro-ph/0407044, section 3.2).
-_PANDEL_LENGTH_M = 33.3
-_PANDEL_TIME_NS = 557.0
-_PANDEL_SCATTERING_M = 25.0
-"""Mean effective scattering length of the ice for which the length above holds; it scales with the local one."""
-
-# Parameters that the homogeneous formulas leave free, fitted to IceCube events that PPC propagated photon by photon.
-_CASCADE_DELAY, _CASCADE_TURN = 0.85, 0.38
-"""Factor on the scatterings of a cascade's light, and how it falls with the cosine to the cascade's axis."""
-
-ABSORPTION_SCALE = 1.3
+ABSORPTION_SCALE = 1.18
 """Mean absorption of the light that modules see over that at 400 nm, where ice is clearest."""
 
 _LEAST_DISTANCE_M = 1.0
-_MOST_DRIFT = 0.9
-_SOFT_COSINE = 0.05
 _STRAIGHT_M = 30.0
 """Distance over which scattered light of a track loses the information from which point it was emitted."""
 _END_M = 5.0
@@ -165,22 +153,13 @@ class LightModel(nn.Module):
         cos_emission = along_m / distance
         cos_impact = (module_z_m - cascade_z_m) / distance
         scattering, absorption = self.ice.mean_coefficients(cascade_z_m, module_z_m)
-        straight = torch.exp(-distance * scattering)
-        # Scattered light loses its direction, but comes from a point one scattering length ahead.
-        ahead = 1.0 / (scattering * distance) + torch.sqrt(3 * absorption / scattering)
-        drift = soft_minimum(self._emission.mean_cosine * ahead, _MOST_DRIFT, _SOFT_COSINE)
-        diffuse = 1.0 + drift * cos_emission
-        emission = diffuse + straight * (self._emission(cos_emission) - diffuse)
+        scatterings = distance * scattering
+        emission = self._emission(cos_emission, scatterings)
         photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
-        shape, scale = self._delay(distance, cos_impact, scattering, absorption)
-        # Light that reaches a module to the side of or behind the cascade was scattered back.
-        turned = soft_minimum(cos_emission, self._cosine, _SOFT_COSINE)
-        return Expectation(
-            photons * self._effective_area(cos_impact, straight),
-            distance * self.slowness,
-            shape * (_CASCADE_DELAY - _CASCADE_TURN * turned),
-            scale,
-        )
+        drift = 0.31 + 0.69 / (1.0 + scatterings * (1.0 / 0.6))
+        area = MODULE_AREA_M2 * self._acceptance(cos_impact, drift, torch.exp(-2.5 * scatterings))
+        shape, rate = cascade_delay(scatterings, cos_impact, cos_emission, scattering, absorption)
+        return Expectation(photons * area, distance * self.slowness, shape, self.slowness / rate)
 
     def line(
         self,
@@ -226,32 +205,15 @@ class LightModel(nn.Module):
         path = line.distance_m * (1.0 / self._sine)
         cos_impact = line.rise_m / path
         scattering, absorption = self.ice.mean_coefficients(line.module_z_m - line.rise_m, line.module_z_m)
-        straight = torch.exp(-path * scattering)
-        density = track_density(line.distance_m, scattering, absorption, self._sine)
-        photons = PHOTONS_PER_M * yield_per_m * density
-        shape, scale = self._delay(line.distance_m, cos_impact, scattering, absorption)
+        scatterings = line.distance_m * scattering
+        photons = (
+            PHOTONS_PER_M * yield_per_m * track_density(line.distance_m, scattering, absorption, self._sine)
+        )
+        straight = torch.exp(-2.0 * scatterings)
+        area = MODULE_AREA_M2 * self._acceptance(cos_impact, 0.2 + 0.8 * straight, straight.square())
+        shape, rate = track_delay(scatterings, cos_impact, scattering, absorption)
         time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self.slowness
-        return Expectation(photons * self._effective_area(cos_impact, straight), time, shape, scale)
-
-    def _delay(
-        self,
-        distance_m: Float[Tensor, "pair"],
-        cos_impact: Float[Tensor, "pair"],
-        scattering_per_m: Float[Tensor, "pair"],
-        absorption_per_m: Float[Tensor, "pair"],
-    ) -> tuple[Float[Tensor, "pair"], Float[Tensor, "pair"]]:
-        """Return shape and scale of Pandel's gamma distribution at AMANDA's effective distance."""
-        effective = 3.1 + cos_impact * (4.6 * cos_impact - 3.9) + 0.84 * distance_m
-        shape = effective * scattering_per_m * (_PANDEL_SCATTERING_M / _PANDEL_LENGTH_M)
-        return shape, 1.0 / (1.0 / _PANDEL_TIME_NS + absorption_per_m * (1.0 / self.slowness))
-
-    def _effective_area(
-        self, cos_impact: Float[Tensor, "pair"], straight: Float[Tensor, "pair"]
-    ) -> Float[Tensor, "pair"]:
-        """Return the effective area of a module, m², for light of which a fraction is direct and the rest isotropic."""
-        mean = self._acceptance.mean
-        direct: Tensor = self._acceptance(cos_impact)
-        return MODULE_AREA_M2 * (mean + straight * (direct - mean))
+        return Expectation(photons * area, time, shape, self.slowness / rate)
 
 
 def _ice(detector: Detector) -> LayeredIce:

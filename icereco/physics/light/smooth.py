@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["dot", "logistic_step", "soft_minimum", "softened_root", "tanh"]
+__all__ = ["dot", "logistic_step", "softened_root", "tanh"]
 
 
 def dot(first: Float[Tensor, "n 3"], second: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
@@ -22,12 +22,6 @@ def softened_root(square: Float[Tensor, "*n"], least: float) -> Float[Tensor, "*
     """The square root above `least`, and below it the parabola that continues it, down to half of `least`."""
     root = square.clamp(min=least**2).sqrt()
     return torch.where(square < least**2, square * (0.5 / least) + 0.5 * least, root)
-
-
-def soft_minimum(value: Float[Tensor, "*n"], limit: float, width: float) -> Float[Tensor, "*n"]:
-    """The smaller of value and limit, with a parabola between the two where they are closer than `width`."""
-    bounded = value.clamp(max=limit + width)
-    return bounded - (bounded - (limit - width)).clamp(min=0.0).square() * (0.25 / width)
 
 
 def tanh(value: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

@@ -3,21 +3,38 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.autograd import gradcheck
 
 from icereco.physics.light.emission import CascadeEmission
 
+SCATTERINGS = [0.0, 0.1, 0.7, 3.0, 20.0]
 
-def test_averages_to_one_and_peaks_at_the_cherenkov_angle():
+
+def profile(cosine: Tensor, scatterings: float) -> Tensor:
+    return CascadeEmission()(cosine, torch.full_like(cosine, scatterings))
+
+
+@pytest.mark.parametrize("scatterings", SCATTERINGS)
+def test_averages_to_one_at_every_distance(scatterings: float):
+    cosine = torch.linspace(-1, 1, 200_001, dtype=torch.float64)
+    light = profile(cosine, scatterings)
+    assert light.min() > 0
+    assert np.trapezoid(light, cosine) / 2 == pytest.approx(1.0, abs=1e-4)
+
+
+def test_peaks_at_the_cherenkov_angle_until_it_is_scattered():
     emission = CascadeEmission()
     cosine = torch.linspace(-1, 1, 200_001, dtype=torch.float64)
-    profile = emission(cosine).numpy()
-    assert profile.min() > 0
-    assert np.trapezoid(profile, cosine) / 2 == pytest.approx(1.0, abs=1e-4)
-    assert cosine[np.argmax(profile)] == pytest.approx(1 / 1.3194, abs=0.005)
-    assert np.trapezoid(profile * cosine.numpy(), cosine) / 2 == pytest.approx(emission.mean_cosine, abs=1e-3)
+    light = [profile(cosine, scatterings) for scatterings in SCATTERINGS]
+    assert cosine[light[0].argmax()] == pytest.approx(1 / 1.3194, abs=0.005)
+    assert np.trapezoid(light[0] * cosine, cosine) / 2 == pytest.approx(emission.mean_cosine, abs=1e-3)
+    peaks = [one.max().item() for one in light]
+    assert peaks == sorted(peaks, reverse=True)
 
 
-def test_its_derivative_is_right():
+@pytest.mark.parametrize("scatterings", SCATTERINGS[1:])
+def test_its_derivative_is_right(scatterings: float):
     cosine = torch.linspace(-1, 1, 1237, dtype=torch.float64)[1:-1].requires_grad_()
-    assert gradcheck(CascadeEmission(), cosine, eps=1e-7)
+    distance = torch.full_like(cosine, scatterings).requires_grad_()
+    assert gradcheck(CascadeEmission(), (cosine, distance), eps=1e-7)

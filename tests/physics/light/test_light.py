@@ -60,19 +60,32 @@ class TestPhysics:
         speed = LIGHT_M_PER_NS / detector.medium.refractive_index_group
         torch.testing.assert_close(seen.time_ns, distance / speed)
 
-    def test_delays_scale_with_scattering_and_fall_off_with_absorption(
-        self, light: LightModel, detector: Detector
-    ):
-        """Pandel's shape at AMANDA's effective distance, for light that travels level and ahead of a cascade."""
-        position, travel, module = torch.tensor(
-            [[[0.0, 0.0, 0.0]], [[1.0, 0.0, 0.0]], [[60.0, 0.0, 0.0]]], dtype=torch.float64
+    @SOURCES
+    def test_in_a_medium_twice_as_dense_all_is_half_as_far(self, detector: Detector, source: Source):
+        """Lengths count in scattering lengths alone: delays halve, and four times as much light passes a module."""
+        scattering, absorption = detector.medium.lengths_m()
+        lengths = {
+            "scattering_length_m": np.full_like(scattering, 30.0),
+            "absorption_length_m": np.full_like(absorption, 90.0),
+        }
+        once, half = (
+            LightModel(
+                replace(
+                    detector, medium=replace(detector.medium, **{k: v * part for k, v in lengths.items()})
+                )
+            )
+            for part in (1.0, 0.5)
         )
-        seen = light.cascades(torch.ones(1, dtype=torch.float64), position, travel, module)
-        scattering, absorption = light.ice.mean_coefficients(position[:, 2], module[:, 2])
-        speed = LIGHT_M_PER_NS / detector.medium.refractive_index_group
-        assert seen.scale_ns.item() == pytest.approx(1 / (1 / 557 + absorption.item() * speed))
-        lengths = (3.1 + 0.84 * 60) * scattering.item() * 25.0 / 33.3
-        assert seen.shape.item() == pytest.approx(lengths * (0.85 - 0.38 / 1.3195), rel=2e-3)
+        travel = torch.tensor([[0.0, 0.6, 0.8]], dtype=torch.float64)
+        module = torch.tensor([[60.0, 20.0, -40.0]], dtype=torch.float64)
+        size = torch.full((1,), 400.0, dtype=torch.float64)
+        whole = source(once, size, 0.0 * module, travel, module)
+        dense = source(half, 0.5 * size, 0.0 * module, travel, 0.5 * module)
+        torch.testing.assert_close(dense.shape, whole.shape)
+        torch.testing.assert_close(2.0 * dense.scale_ns, whole.scale_ns)
+        torch.testing.assert_close(2.0 * dense.time_ns, whole.time_ns)
+        if source is cascades:
+            torch.testing.assert_close(0.5 * dense.photo_electrons, whole.photo_electrons)
 
     def test_light_is_proportional_to_brightness(self, light: LightModel, pairs: Pairs):
         single, double = (cascades(light, factor * sizes(pairs), *pairs) for factor in (1.0, 2.0))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.autograd import gradcheck
 
-from icereco.physics.light.smooth import dot, logistic_step, soft_minimum, softened_root, tanh
+from icereco.physics.light.smooth import dot, logistic_step, softened_root, tanh
 
 
 def test_a_softened_root_is_the_root_above_its_least_and_smooth_at_zero():
@@ -22,15 +22,6 @@ def test_a_softened_root_is_the_root_above_its_least_and_smooth_at_zero():
     softened_root(dot(point, point), 1.0).sum().backward()
     assert point.grad is not None
     assert point.grad.tolist() == [[0.0, 0.0, 0.0]]
-
-
-def test_a_soft_minimum_is_the_minimum_but_near_the_limit():
-    value = torch.linspace(-1, 2, 301, dtype=torch.float64)
-    soft, hard = soft_minimum(value, 0.9, 0.05), value.clamp(max=0.9)
-    far = (value - 0.9).abs() > 0.049
-    np.testing.assert_allclose(soft[far], hard[far], atol=1e-12)
-    assert ((hard - soft)[~far] > 0).all()
-    assert gradcheck(partial(soft_minimum, limit=0.9, width=0.05), (value + 0.0012).requires_grad_())
 
 
 def test_the_hyperbolic_tangent_is_that_of_torch():
