@@ -25,7 +25,7 @@ from icereco.physics.light.yields import PHOTONS_PER_M
 
 __all__ = ["ABSORPTION_SCALE", "Expectation", "LightModel", "Line"]
 
-ABSORPTION_SCALE = 1.18
+ABSORPTION_SCALE = 1.35
 """Mean absorption of the light that modules see over that at 400 nm, where ice is clearest."""
 
 _LEAST_DISTANCE_M = 1.0
