@@ -1,6 +1,8 @@
 """`icereco detectors`: list the detector cards, draw one, and make one of a geometry file."""
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,8 @@ from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.detector.cards import find_card
-from icereco.detector.detector import Detector, detector_names, load_detector
-from icereco.detector.geometry_file import is_geometry_file, read_geometry
+from icereco.detector.detector import Detector, detector_names, load_detector, of_geometry
+from icereco.detector.geometry_file import Geometry, is_geometry_file, read_geometry
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -77,16 +79,30 @@ def show(name: str, as_json: bool) -> None:
     shell_complete=completion.detectors,
 )
 def import_(file: Path, output: Path, like: str | None) -> None:
-    """Make a detector card of a geometry file: KM3NeT's .detx or .datx, Prometheus' .geo, or a table of modules."""
+    """Make a detector card of a geometry file: KM3NeT's .detx or .datx, Prometheus' .geo, a table of modules, or IceTray's GCD file."""
     from icereco.detector.card_writer import write_card
 
     if output.exists() and any(output.iterdir()):
         raise IcerecoError(f"the folder {output} is not empty; give a new one with -o")
-    name = f"{file}:like={like}" if like else str(file)
-    detector = load_detector(name)
-    write_card(detector, output.resolve().name, _texts(name), output)
+    geometry = _geometry(file, like)
+    geometry.report()
+    detector = of_geometry(geometry)
+    write_card(detector, output.resolve().name, geometry.texts, output)
     load_detector(output)
     echo(f"{len(detector.string):,} modules -> {output}\nnext: icereco detectors show {output}")
+
+
+def _geometry(file: Path, like: str | None) -> Geometry:
+    """What a geometry file says, or a file of events with which modules come."""
+    try:
+        return read_geometry(f"{file}:like={like}" if like else file)
+    except IcerecoError:
+        from icereco.data.sources.detector_of import geometry_with
+
+        with suppress(IcerecoError):  # then it is neither, and the first error says what is wrong
+            if (geometry := geometry_with(file)) is not None:
+                return replace(geometry, like=like or "")
+        raise
 
 
 def _texts(name: str) -> dict[str, str]:
