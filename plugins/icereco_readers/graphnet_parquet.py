@@ -67,7 +67,7 @@ class GraphnetParquetReader:
         if not path.is_dir():
             return [path]
         tables = _pulse_tables(path)
-        first, *more = chosen_maps(self.options.pulse_map, tables, path)
+        first, *more = chosen_maps(self.options.pulse_map, tables, path, "graphnet-parquet")
         for name in more:
             if list(map(_number, tables[name])) != list(map(_number, tables[first])):
                 raise IcerecoError(

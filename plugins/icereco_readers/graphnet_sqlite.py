@@ -99,7 +99,7 @@ class GraphnetSqliteReader:
                 f"{file}: {view or next(iter(views))!r} is a view, a query that may never end; make it a table: "
                 "CREATE TABLE … AS SELECT * FROM …"
             )
-        pulses = chosen_maps(self.options.pulse_map, maps, file)
+        pulses = chosen_maps(self.options.pulse_map, maps, file, "graphnet-sqlite")
         tables = _Tables(database, file, columns, pulses, self._truth(columns, file))
         require_same_columns(tables.dialect, {name: columns[name] for name in pulses}, file)
         if tables.truth is not None and tables.event not in columns.get(tables.truth, ()):

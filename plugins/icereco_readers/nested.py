@@ -89,7 +89,7 @@ class NestedFile:
     def pulses(self) -> tuple[str, ...]:
         """The structs of pulses."""
         maps = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
-        return chosen_maps(self.pulse_map, maps, self.path)
+        return chosen_maps(self.pulse_map, maps, self.path, "graphnet-parquet")
 
     @cached_property
     def truth(self) -> str | None:

@@ -26,14 +26,15 @@ class MapPulses(NamedTuple):
     columns: Mapping[str, ndarray]
 
 
-def chosen_maps(option: str | None, maps: Collection[str], source: Path) -> tuple[str, ...]:
-    """The maps that the option `pulse_map` names, as A+B; without it the only one.
+def chosen_maps(option: str | None, maps: Collection[str], source: Path, reader: str) -> tuple[str, ...]:
+    """The maps that the option `pulse_map` of a reader names, as A+B; without it the only one.
 
     Raises:
         IcerecoError: there is no such map (with the nearest name), or several and none is named.
     """
     if option is None:
-        return (require_one("pulse map", "pulse_map", maps, source),)
+        joined = f", or join them: --reader {reader}:pulse_map={'+'.join(maps)}"
+        return (require_one("pulse map", "pulse_map", maps, source, joined),)
     wanted = tuple(option.split("+"))
     for name in wanted:
         if name not in maps:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from icereco.data.simulated import Simulation
 from icereco.data.sources.source import open_source
@@ -132,7 +133,7 @@ def test_maps_that_cannot_be_joined_say_why(tmp_path, detector, events, layout):
     tables = {"Pulses_A": pulses, "Pulses_B": pulses.drop_columns(["charge"])}
     path, reader = layout(tmp_path, truth=truth_of(events), **tables)
     for option, words in {
-        "": "several tables may be the pulse map: Pulses_A, Pulses_B.*pulse_map=A\\+B",
+        "": f"several tables may be the pulse map: Pulses_A, Pulses_B.*--reader {reader}:pulse_map=Pulses_.\\+Pulses_.",
         ":pulse_map=Pulses_A+Pulses_C": "no pulse map 'Pulses_C'.*did you mean",
         ":pulse_map=Pulses_A+Pulses_A": "names a pulse map twice",
         ":pulse_map=Pulses_A+Pulses_B": "Pulses_A and Pulses_B cannot be joined: their columns",
@@ -192,6 +193,26 @@ def test_absolute_times_of_photons_keep_their_digits(tmp_path, detector, events,
     found = read(path, detector, "prometheus")
     for number, times in enumerate(found["time"].to_pylist()):
         own = time[event == number]
+        assert times == (own - own.min()).tolist()
+
+
+@pytest.mark.parametrize(
+    ("reader", "ending"),
+    [
+        ("table:event=event_id,sensor=sensor_id,time=time", "parquet"),
+        ("table:event=event_id,sensor=sensor_id,time=time", "csv"),
+        ("kaggle", "parquet"),
+    ],
+)
+def test_absolute_times_of_other_tables_keep_their_digits(tmp_path, detector, events, reader, ending):
+    columns = {name: pc.list_flatten(events[name]) for name in ("sensor_id", "time", "charge", "auxiliary")}
+    time = columns["time"].to_numpy().astype(np.int64)
+    owner = np.repeat(np.arange(len(COUNTS)), COUNTS)
+    table = pa.table({"event_id": owner, **columns, "time": time + UTC_NS})
+    path = tmp_path / f"batch_1.{ending}"
+    (pq.write_table if ending == "parquet" else csv.write_csv)(table, path)
+    for number, times in enumerate(read(path, detector, reader)["time"].to_pylist()):
+        own = time[owner == number]
         assert times == (own - own.min()).tolist()
 
 
