@@ -21,6 +21,10 @@ COMMENT = b"####"
 _BEFORE_COUNT = 3
 """Lines of version 2 and later before the number of modules: identity, validity, origin."""
 
+_FARTHEST_M = 100_000.0
+_WORDS_OF_PLACE = 4
+"""Number and place of a photomultiplier, which its direction and times follow."""
+
 _VERSION = b"V5"
 """Of .datx; in others a module has other numbers."""
 
@@ -82,6 +86,12 @@ def _placed(modules: Iterable[_Module], path: Path) -> Modules:
     rows = [(number, string, np.mean(places, axis=0)) for number, string, places in modules if places]
     if not rows:
         raise IcerecoError(f"{path}: has no module with photomultipliers")
+    for number, _, place in rows:
+        if not (np.abs(place) < _FARTHEST_M).all():
+            raise IcerecoError(
+                f"{path}: module {number} is at {', '.join(f'{part:g}' for part in place)}; places must be in m, from an origin near "
+                "the detector"
+            )
     return by_string_and_height(*zip(*rows, strict=True))
 
 
@@ -107,6 +117,8 @@ def _modules(lines: list[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str
         photomultipliers = lines[at + 1 : at + 1 + int(words[-1])]
         if len(photomultipliers) < int(words[-1]):
             raise IndexError("the last photomultipliers are missing")
+        if any(len(line) < _WORDS_OF_PLACE for _, line in photomultipliers):
+            raise IndexError("a photomultiplier lacks its place")
         yield number, words, [[float(word) for word in line[1:4]] for _, line in photomultipliers]
         at += 1 + len(photomultipliers)
 

@@ -44,10 +44,14 @@ _WITHOUT_HEADER = {
 
 _LARGEST = 256 << 20
 """Bytes of text; a detector of 200,000 modules has a tenth of that."""
+_LARGEST_WHOLE = 2**31
+"""Of strings, modules and KM3NeT's numbers of modules, which its files hold in 32 bits."""
 _SAME_STRING_M = 2.0
 """Horizontal distance from one module of a string to the next, which hang from a cable; strings are farther apart."""
 _SAME_MODULE_M = 1.0
 """Distance of the photomultipliers of a module."""
+_FARTHEST_M = 100_000.0
+"""Distance from the origin at which float32 resolves 8 mm."""
 _WIDEST_M = 30_000.0
 """Extent that no planned detector has; in cm IceCube has 100,000."""
 
@@ -241,6 +245,12 @@ def _modules(columns: Mapping[str, Float[ndarray, "row"]], places: Sequence[str]
     position_m = np.stack([ordered[axis] for axis in "xyz"], axis=1)
     if (extent := float(np.ptp(position_m, axis=0).max())) > _WIDEST_M:
         raise IcerecoError(f"{path}: its modules extend over {extent:,.0f} m; places must be in m")
+    _require(
+        np.abs(position_m).max(axis=1) < _FARTHEST_M,
+        "places must be in m, from an origin near the detector",
+        where,
+        path,
+    )
     string = _whole(ordered, "string", where, path) if "string" in ordered else _strings(position_m)
     om = _whole(ordered, "om", where, path) if "om" in ordered else _numbered(string)
     first = _first_of_module(string, om, position_m, where, path)
@@ -266,7 +276,8 @@ def _whole(
     columns: Mapping[str, Float[ndarray, "row"]], name: str, places: Sequence[str], path: Path
 ) -> Int[ndarray, "row"]:
     values = columns[name]
-    _require(values == np.rint(values), f"{name} must be a whole number", places, path)
+    whole = (values == np.rint(values)) & (np.abs(values) < _LARGEST_WHOLE)
+    _require(whole, f"{name} must be a whole number below 2^31", places, path)
     return values.astype(np.int64)
 
 

@@ -82,9 +82,22 @@ def test_the_file_of_a_shipped_card_gives_that_card(tmp_path):
         ("event_id,time\n1,2\n", "is not a detector file of KM3NeT"),
         (text(5).rsplit("\n", 4)[0], "or ends too early"),
         (text(5, modules=9), "or ends too early"),
+        (
+            text(5).replace(" 30.0 0 0 -1 100.0 0", "", 1),
+            "a photomultiplier lacks its place",
+        ),
+        (text(5).replace("30.0 0 0 -1", "nan 0 0 -1", 1), "places must be in m"),
         (HEADERS[5].format(count=1) + " 99 1 0 0\n", "no module with photomultipliers"),
     ],
-    ids=["empty", "another file", "truncated", "fewer modules than promised", "bases alone"],
+    ids=[
+        "empty",
+        "another file",
+        "truncated",
+        "fewer modules than promised",
+        "short line",
+        "no number",
+        "bases alone",
+    ],
 )
 def test_what_is_no_whole_detector_is_refused_and_leaves_no_card(tmp_path, content, words):
     result = imported(tmp_path, content)

@@ -166,6 +166,8 @@ def test_the_medium_that_a_table_does_not_name_is_the_usual_one_and_is_reported(
         ("a.csv", "string,om,x,y,z\n1.5,1,1,2,3\n", "line 2: string must be a whole number"),
         ("a.csv", "string,om,x,y,z\n1,1,1,2,3\n1,1,1,2,30\n", "line 3: string 1, om 1 is elsewhere in line 2"),
         ("a.csv", "string,om,x,y,z\n1,1,0,0,0\n1,2,0,0,100000\n", "extend over 100,000 m; places must be in m"),
+        ("a.csv", "string,om,x,y,z\n1,1,4e6,0,0\n", "line 2: places must be in m, from an origin near the detector"),
+        ("a.csv", "string,om,x,y,z\n1e30,1,4,0,0\n", r"line 2: string must be a whole number below 2\^31"),
         ("a.csv", "event_id,time,x,y,z\n1,1,1,2,3\n", "holds events .column event_id."),
         ("a.txt", "1 2 3\n4 5 6\n", "has 3 columns and no header"),
         ("a.geo", "string om x y z\n" + rows(" "), "has no line '### Modules ###'"),
