@@ -135,7 +135,10 @@ def _parsed(text: str, path: Path) -> TextTable:
     if not lines:
         raise IcerecoError(f"{path}: lists no module")
     separator = next((mark for mark in (",", ";", "\t") if mark in lines[0][1]), None)
-    words = [_words(line, separator) for _, line in lines]
+    try:
+        words = [_words(line, separator) for _, line in lines]
+    except csv.Error as error:
+        raise IcerecoError(f"{path}: is not a table of modules: {error}") from None
     if not _is_number(words[0][-1]):
         return TextTable(words[0], words[1:], [number for number, _ in lines[1:]])
     names: Sequence[str] = _words(header[0], separator) if header else []
@@ -222,7 +225,7 @@ def _require_columns(names: Sequence[str], columns: Mapping[str, ndarray], path:
     if not all(places):
         raise IcerecoError(
             f"{path}: a table of modules needs the columns x, y, z (or dom_x, …; sensor_pos_x, …), in m, and should have string and "
-            f"om; found: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+            f"om; found: {', '.join(name[:40] for name in names[:12])}{', …' if len(names) > 12 else ''}"
         )
 
 

@@ -173,6 +173,7 @@ def test_the_medium_that_a_table_does_not_name_is_the_usual_one_and_is_reported(
         ("a.geo", "string om x y z\n" + rows(" "), "has no line '### Modules ###'"),
         ("a.geo", geofile("beer"), "must be one of ice, water, not 'beer'"),
         ("a.geo", geofile().replace("20.5", "here", 1), "line 4: y must be a number, not 'here'"),
+        ("a.json", '{"a": "' + 200_000 * "b" + '", "c": 1}', "is not a table of modules"),
         ("a.txt", b"\xff\xfe\x00\x01", "is not text, nor a parquet file"),
         ("a.csv.gz", gzip.compress(TABLES["modules.csv"].encode())[:-12], "truncated or damaged"),
     ],
