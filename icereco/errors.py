@@ -3,11 +3,14 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["INTERRUPTED", "IcerecoError", "nearest", "did_you_mean", "message_in"]
+__all__ = ["INTERRUPTED", "READER_LEFT", "IcerecoError", "nearest", "did_you_mean", "message_in"]
 
 
 INTERRUPTED = 130
 """Exit status of a command that was stopped before its end."""
+
+READER_LEFT = 141
+"""Exit status of a command whose output is no longer read, as `icereco … | head`: that of a program which SIGPIPE ends."""
 
 
 class IcerecoError(Exception):

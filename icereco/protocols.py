@@ -1,7 +1,7 @@
 """The protocol of each kind of component. Factories are called with the options first, then what the kind needs.
 
 Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
-`LimitsPulses`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating` or one with a `Preface`, an aggregator or encoder may
+`LimitsPulses`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating`, `Locating` or one with a `Preface`, an aggregator or encoder may
 ask for the raw batch (`takes_batch`), and a reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one
 with a likelihood may be `Scannable`.
 """
@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
+from icereco.detector.geometry_file import Geometry
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Estimates, Reconstruction
 from icereco.events.tensors import TensorBatch, TruthTensors
@@ -47,6 +48,7 @@ __all__ = [
     "Checksummed",
     "Annotating",
     "Preface",
+    "Locating",
     "Suggesting",
     "detector_for",
     "takes_batch",
@@ -292,6 +294,19 @@ class Preface(Protocol):
 
     def preface(self, path: Path) -> str | None:
         """Return the option, KEY=VALUE, with which the files after this one are read; None if it has events of its own."""
+        ...
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A reader of files with which the places of the modules may come, such as IceTray's with a GCD file."""
+
+    def geometry(self, path: Path) -> Geometry | None:
+        """Return the modules; None if there are none, and the events are of the reader's usual detector.
+
+        Raises:
+            IcerecoError: the file with them is damaged.
+        """
         ...
 
 

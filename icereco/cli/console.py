@@ -18,3 +18,7 @@ class Console(rich.console.Console):
             segment if segment.control else Segment(printable(segment.text), segment.style)
             for segment in buffer
         )
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which ends as after any output that is not read, and not with a status that means something else."""
+        raise  # rich calls this where it has caught the error

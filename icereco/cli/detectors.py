@@ -1,6 +1,8 @@
-"""`icereco detectors`: list the detector cards, draw one, and make one of a KM3NeT detector file."""
+"""`icereco detectors`: list the detector cards, draw one, and make one of a geometry file."""
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,9 @@ from rich.table import Table
 from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
-from icereco.detector.cards import Card, find_card
-from icereco.detector.detector import Detector, detector_names, load_detector
+from icereco.detector.cards import find_card
+from icereco.detector.detector import Detector, detector_names, load_detector, of_geometry
+from icereco.detector.geometry_file import Geometry, is_geometry_file, read_geometry
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ def command(context: click.Context, as_json: bool) -> None:
     """List detector cards, or show one.
 
     Cards ship with icereco or come with plugins. Every option that takes a detector also takes the folder of a card
-    of your own.
+    of your own, or a geometry file: KM3NeT's .detx and .datx, Prometheus' .geo, or a table of modules (CSV, text or parquet
+    with string, om, x, y, z); FILE:like=CARD takes the medium of that card.
     """
     if context.invoked_subcommand is not None:
         return
@@ -48,18 +52,18 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name", metavar="NAME|FOLDER", shell_complete=completion.detectors)
+@click.argument("name", metavar="NAME|FOLDER|FILE", shell_complete=completion.detectors)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def show(name: str, as_json: bool) -> None:
     """Draw the detector NAME from above and from the side, with its medium and sources."""
     if as_json:
         echo(json.dumps(_document(name), indent=2))
         return
-    _print(load_detector(name), find_card(name), Console(highlight=False))
+    _print(load_detector(name), _texts(name), Console(highlight=False))
 
 
 @command.command("import")
-@click.argument("file", metavar="FILE.detx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "-o",
     "--output",
@@ -70,22 +74,48 @@ def show(name: str, as_json: bool) -> None:
 )
 @click.option(
     "--like",
-    default="km3net-orca6",
-    show_default=True,
     metavar="NAME",
-    help="A detector whose water is taken; km3net-arca115 for ARCA.",
+    help="A detector whose medium is taken; by default the kind that the file names, or that is usual at its depth.",
     shell_complete=completion.detectors,
 )
-def import_(file: Path, output: Path, like: str) -> None:
-    """Make a detector card of a KM3NeT detector file (.detx)."""
-    from icereco.detector.detx import read_detx, write_card
+def import_(file: Path, output: Path, like: str | None) -> None:
+    """Make a detector card of a geometry file: KM3NeT's .detx or .datx, Prometheus' .geo, a table of modules, or IceTray's GCD file."""
+    from icereco.detector.card_writer import write_card
 
     if output.exists() and any(output.iterdir()):
         raise IcerecoError(f"the folder {output} is not empty; give a new one with -o")
-    modules = read_detx(file)
-    write_card(modules, output.resolve().name, like, file, output)
+    geometry = _geometry(file, like)
+    geometry.report()
+    detector = of_geometry(geometry)
+    write_card(detector, output.resolve().name, geometry.texts, output)
     load_detector(output)
-    echo(f"{len(modules.dom_id):,} modules -> {output}\nnext: icereco detectors show {output}")
+    echo(f"{len(detector.string):,} modules -> {output}\nnext: icereco detectors show {output}")
+
+
+def _geometry(file: Path, like: str | None) -> Geometry:
+    """What a geometry file says, or a file of events with which modules come."""
+    try:
+        return read_geometry(f"{file}:like={like}" if like else file)
+    except IcerecoError:
+        from icereco.data.sources.detector_of import geometry_with
+
+        with suppress(IcerecoError):  # then it is neither, and the first error says what is wrong
+            if (geometry := geometry_with(file)) is not None:
+                return replace(geometry, like=like or "")
+        raise
+
+
+def _texts(name: str) -> dict[str, str]:
+    """What the card says in words, by its entries: summary, origin and sources."""
+    if is_geometry_file(name):
+        return read_geometry(name).texts
+    card = find_card(name)
+    entries = ["summary", "origin", *(f"source.{part}" for part in card.keys("source"))]
+    return {entry: card.text(entry) for entry in entries}
+
+
+def _sources(texts: dict[str, str]) -> dict[str, str]:
+    return {entry.partition(".")[2]: text for entry, text in texts.items() if entry.startswith("source.")}
 
 
 def _table(documents: list[dict[str, Any]]) -> Table:
@@ -106,13 +136,13 @@ def _table(documents: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _print(detector: Detector, card: Card, console: Console) -> None:
+def _print(detector: Detector, texts: dict[str, str], console: Console) -> None:
     from icereco.draw.detector_text import side_view, top_view
 
     ascii_only = not console.encoding.startswith("utf")
     alive = int(detector.alive.sum())
     size = " x ".join(f"{2 * half:,.0f}" for half in detector.extent_m)
-    console.print(f"[bold]{escape(detector.name)}[/]  {escape(card.text('summary'))}", soft_wrap=True)
+    console.print(f"[bold]{escape(detector.name)}[/]  {escape(texts['summary'])}", soft_wrap=True)
     console.print(
         f"{len(detector.alive):,} modules ({alive:,} in use) on {_strings(detector):,} strings, {size} m; {_optics(detector)}",
         soft_wrap=True,
@@ -123,13 +153,13 @@ def _print(detector: Detector, card: Card, console: Console) -> None:
     ):
         console.print(f"\n[bold]{title}[/]")
         console.print(escape("\n".join(lines)), soft_wrap=True)
-    console.print(f"\norigin   {escape(card.text('origin'))}")
+    console.print(f"\norigin   {escape(texts['origin'])}")
     for kind, place in detector.file_origins_m.items():
         console.print(
             f"         in files of {escape(kind)} at x, y, z = {', '.join(f'{p:g}' for p in place)} m"
         )
-    for part in card.keys("source"):
-        console.print(f"{escape(part):<8} {escape(card.text(f'source.{part}'))}")
+    for part, text in _sources(texts).items():
+        console.print(f"{escape(part):<8} {escape(text)}")
 
 
 def _strings(detector: Detector) -> int:
@@ -152,18 +182,18 @@ def _optics(detector: Detector) -> str:
 
 
 def _document(name: str) -> dict[str, Any]:
-    detector, card = load_detector(name), find_card(name)
+    detector, texts = load_detector(name), _texts(name)
     medium = detector.medium
     return {
         "name": detector.name,
-        "summary": card.text("summary"),
-        "folder": str(card.folder),
+        "summary": texts["summary"],
+        "folder": name if is_geometry_file(name) else str(find_card(name).folder),
         "strings": _strings(detector),
         "modules": len(detector.alive),
         "modules_in_use": int(detector.alive.sum()),
         "centre_m": detector.centre_m.tolist(),
         "extent_m": detector.extent_m.tolist(),
-        "origin": card.text("origin"),
+        "origin": texts["origin"],
         "file_origins_m": {kind: list(place) for kind, place in detector.file_origins_m.items()},
         "has_dom_ids": detector.dom_id is not None,
         "noise_rate_hz": _range(detector.noise_rate_hz),
@@ -174,7 +204,7 @@ def _document(name: str) -> dict[str, Any]:
             "absorption_length_m": _range(medium.absorption_length_m),
             "scattering_length_m": _range(medium.scattering_length_m),
         },
-        "source": {part: card.text(f"source.{part}") for part in card.keys("source")},
+        "source": _sources(texts),
         "fingerprint": detector.fingerprint,
     }
 

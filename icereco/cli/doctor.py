@@ -14,10 +14,13 @@ from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.errors import IcerecoError
 from icereco.system.devices import find_device
 from icereco.system.processors import use_threads
 
 if TYPE_CHECKING:
+    from icereco.data.sources.source import Source
+    from icereco.detector.detector import Detector
     from icereco.doctor.finding import Finding
     from icereco.doctor.sample import Sample
     from icereco.events.batch import EventBatch
@@ -36,7 +39,7 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Detector that the events should be of  [default: as declared, or {DEFAULT_DETECTOR}].",
+    help=f"Detector that the events should be of  [default: as declared, or by their sensors, or {DEFAULT_DETECTOR}].",
     shell_complete=completion.detectors,
 )
 @click.option(
@@ -93,12 +96,24 @@ def command(
 
 def _sample(text: str, reader: str | None, detector: str | None, events: int) -> "Sample":
     from icereco.data.catalog import find
-    from icereco.detector.detector import load_detector
     from icereco.doctor.sample import take_sample
 
     data_set = find(text)
     source = data_set.model_copy(update={"reader": reader or data_set.reader}).open()
-    return take_sample(source, load_detector(detector or data_set.detector or DEFAULT_DETECTOR), events)
+    return take_sample(source, _detector(source, detector or data_set.detector), events)
+
+
+def _detector(source: "Source", named: str | None) -> "Detector":
+    """The detector that is named, or that of the events; the default one where none fits, which the checks report."""
+    from icereco.data.sources.detector_of import detector_of
+    from icereco.detector.detector import load_detector
+
+    if named:
+        return load_detector(named)
+    try:
+        return detector_of(source)
+    except IcerecoError:
+        return load_detector(DEFAULT_DETECTOR)
 
 
 def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -> "list[Finding]":

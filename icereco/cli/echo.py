@@ -2,17 +2,29 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import click
 
 from icereco.system.terminal_text import printable
 
-__all__ = ["echo", "open_missing_streams", "write_what_can_be_encoded"]
+__all__ = ["discard_output", "echo", "open_missing_streams", "write_what_can_be_encoded"]
 
 
 def echo(text: str, *, end_line: bool = True, err: bool = False) -> None:
     """Print to standard output, or to standard error."""
     click.echo(printable(text), nl=end_line, err=err)
+
+
+def discard_output() -> None:
+    """Let the rest of the output go nowhere, whose reader has left: Python writes at its end what is still in its buffers."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # it has no number, as in a test
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(nowhere, stream.fileno())
 
 
 def open_missing_streams() -> None:

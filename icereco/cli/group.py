@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from icereco.errors import INTERRUPTED, IcerecoError, did_you_mean
+from icereco.cli.echo import discard_output
+from icereco.errors import INTERRUPTED, READER_LEFT, IcerecoError, did_you_mean
 from icereco.system.log import get_logger
 from icereco.system.terminal_text import printable
 
@@ -76,8 +77,9 @@ class LazyGroup(click.Group):
             _fail(str(error), _USER_ERROR, error)
         except KeyboardInterrupt as error:
             _fail("interrupted", INTERRUPTED, error)
-        except BrokenPipeError:  # the reader of our output has left: click ends quietly
-            raise
+        except BrokenPipeError as error:
+            discard_output()
+            raise click.exceptions.Exit(READER_LEFT) from error
         except click.exceptions.Exit:  # of a nested group, which has printed the message
             raise
         except Exception as error:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
     from icereco.data.sources.source import Source
     from icereco.data.split.rule import Part
+    from icereco.detector.detector import Detector
     from icereco.evaluation.streaming import RunningError
     from icereco.reconstruction.methods import Method
     from icereco.reconstruction.outputs import Format, Output
@@ -160,7 +161,9 @@ def command(
         _print(outcome, output, form, chosen.name)
 
 
-def _detector_of(data: Sequence["DataSet"], sources: Sequence["Source"], method: str | None) -> str | None:
+def _detector_of(
+    data: Sequence["DataSet"], sources: Sequence["Source"], method: str | None
+) -> "str | Detector | None":
     """The detector that the data sets declare, or that the first file names, for a method that has none of its own."""
     from icereco.data.sources.detector_of import detector_of
 
@@ -210,7 +213,7 @@ def _choose(
     run: str | None,
     model: Path | None,
     method: str | None,
-    detector: str | None,
+    detector: "str | Detector | None",
     method_options: Mapping[str, str],
     device: str | None,
 ) -> tuple[str, "Method"]:

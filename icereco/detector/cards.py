@@ -21,10 +21,13 @@ __all__ = [
     "find_card",
     "is_card",
     "is_card_folder",
-    "is_detx",
     "read_table",
     "require",
 ]
+
+
+_OF_FILES = (".detx", ".datx", ".geo", ".csv", ".tsv", ".txt", ".parquet", ".gz")
+"""Usual suffixes of geometry files."""
 
 
 class Card:
@@ -128,19 +131,9 @@ def is_card_folder(name: str | Path) -> bool:
     return (Path(name) / CARD).is_file()
 
 
-def is_detx(name: str | Path) -> bool:
-    """Return whether it is a detector file of KM3NeT."""
-    return Path(name).suffix == ".detx" and Path(name).is_file()
-
-
 def is_card(name: str) -> bool:
-    """Return whether there is such a card: one that ships, of a plugin (also as "distribution/name"), in a folder, or a `.detx`."""
-    return (
-        is_card_folder(name)
-        or is_detx(name)
-        or name in detector_names()
-        or registry().card_folder(name) is not None
-    )
+    """Return whether there is such a card: one that ships, of a plugin (also as "distribution/name"), or in a folder."""
+    return is_card_folder(name) or name in detector_names() or registry().card_folder(name) is not None
 
 
 def find_card(name: str | Path) -> Card:
@@ -154,19 +147,18 @@ def find_card(name: str | Path) -> Card:
         return Card(own)
     if own.is_dir():
         raise IcerecoError(f"{own}: this folder holds no {CARD}, so it is not a detector card")
-    if own.suffix == ".detx":
-        raise IcerecoError(
-            f"{own}: is a detector file of KM3NeT; make a card of it: icereco detectors import {own} -o FOLDER"
-        )
     if str(name) in _shipped():
         return Card(data_dir("geometry") / name)
     folder = registry().card_folder(str(name))
     if folder is not None:
         return Card(folder)
+    if own.suffix in _OF_FILES:
+        raise IcerecoError(f"{own}: no such file, from which to take the geometry of a detector")
     known = detector_names()
     raise IcerecoError(
         f"no detector called {str(name)!r}{did_you_mean(str(name), known)} "
-        f"(known: {', '.join(known)}; or give the folder of a card of your own)"
+        f"(known: {', '.join(known)}; or give the folder of a card of your own, or a geometry file: .detx, .datx, .geo, "
+        "or a table of modules)"
     )
 
 

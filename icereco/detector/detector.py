@@ -2,24 +2,32 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector.cards import Card, detector_names, find_card, is_detx, read_table, require
-from icereco.detector.detx import read_detx
+from icereco.detector.cards import Card, detector_names, find_card, read_table, require
+from icereco.detector.geometry_file import Geometry, is_geometry_file, read_geometry
 from icereco.errors import IcerecoError
-from icereco.system.log import get_logger
 
-__all__ = ["LIGHT_M_PER_NS", "Detector", "Medium", "detector_names", "given_detector", "load_detector"]
+__all__ = [
+    "LIGHT_M_PER_NS",
+    "Detector",
+    "Medium",
+    "detector_names",
+    "given_detector",
+    "load_detector",
+    "of_geometry",
+]
 
 LIGHT_M_PER_NS = 0.299792458
 """Speed of light in vacuum; a pulse in a medium travels at this speed divided by `Medium.refractive_index_group`."""
 
-_CARD_OF_WATER = "km3net-arca115"
+_SURFACE_M = 1948.07
+"""Height of the ice's surface in the coordinates of IceCube, in which the cards give layers; PPC and Prometheus count z from there."""
 
 _OUTLINE_SIDES = 360
 """Number of directions whose tangents approximate a convex outline: 4 cm too wide at a corner 1 km away."""
@@ -137,16 +145,21 @@ class Detector:
 
 
 def load_detector(name: str | Path) -> Detector:
-    """Load the detector `name` (a card that ships, or a plugin's), that of a card in a folder of your own, or of KM3NeT's `.detx`.
+    """Load the detector `name` (a card that ships, or a plugin's), that of a card in a folder of your own, or of a geometry file.
+
+    Geometry files are KM3NeT's `.detx` and `.datx`, Prometheus' `.geo` and tables of modules; `FILE:like=CARD` says whose medium
+    theirs is (`icereco.detector.geometry_file`).
 
     >>> load_detector("icecube86").position_m.shape
     (5160, 3)
 
     Raises:
-        IcerecoError: unknown name (with the nearest), or a broken card (with the file and line).
+        IcerecoError: unknown name (with the nearest), or a broken card or file (with the line).
     """
-    if is_detx(name):
-        return _of_detx(Path(name))
+    if is_geometry_file(name):
+        geometry = read_geometry(name)
+        geometry.report()
+        return of_geometry(geometry)
     card = find_card(name)
     card.require_known(_ENTRIES)
     path = card.file("sensors")
@@ -172,29 +185,45 @@ def load_detector(name: str | Path) -> Detector:
     )
 
 
-def _of_detx(path: Path) -> Detector:
-    """The detector of KM3NeT's file, in water as that of a card."""
-    modules = read_detx(path)
-    medium = load_detector(_CARD_OF_WATER).medium
-    get_logger(__name__).info(
-        "%s: says nothing of the water, so it is that of the card %s", path, _CARD_OF_WATER
-    )
-    count = len(modules.dom_id)
-    origin_m = modules.position_m.mean(axis=0)
+def of_geometry(geometry: Geometry) -> Detector:
+    """The detector of a geometry file, in the medium of a card.
+
+    Raises:
+        IcerecoError: there is no such card, its medium is of another kind than that of the file, or no module is alive.
+    """
+    modules, like = geometry.modules, load_detector(geometry.card)
+    if geometry.medium not in (None, like.medium.kind):
+        raise IcerecoError(
+            f"{geometry.path}: is in {geometry.medium}, and the medium of {geometry.card} is {like.medium.kind}; name a detector in "
+            f"{geometry.medium}"
+        )
+    origin_m, count = geometry.origin_m, len(modules.string)
     x, y, z = origin_m.tolist()
+    efficiency = np.ones(count) if modules.quantum_efficiency is None else modules.quantum_efficiency
+    alive = np.ones(count, bool) if modules.alive is None else modules.alive
+    if not alive.any():
+        raise IcerecoError(f"{geometry.path}: no module is alive")
     return Detector(
-        name=path.stem,
+        name=geometry.path.name.partition(".")[0],
         string=modules.string.astype(np.int32),
         om=modules.om.astype(np.int32),
         position_m=(modules.position_m - origin_m).astype(np.float32),
-        quantum_efficiency=np.ones(count, np.float32),
-        alive=np.ones(count, bool),
+        quantum_efficiency=efficiency.astype(np.float32),
+        alive=alive,
         noise_rate_hz=None,
-        medium=medium,
-        fingerprint=_fingerprint([path]),
-        dom_id=_dom_id(path, modules.dom_id.astype(np.float64)),
-        file_origins_m={"km3net": (x, y, z)},
+        medium=_around(like.medium, modules.position_m[:, 2], z),
+        fingerprint=_fingerprint([geometry.path], like.fingerprint),
+        dom_id=None if modules.dom_id is None else _dom_id(geometry.path, modules.dom_id.astype(np.float64)),
+        file_origins_m={geometry.events: (x, y, z)} if geometry.events else {},
     )
+
+
+def _around(medium: Medium, module_z_m: Float[ndarray, "sensor"], origin_z_m: float) -> Medium:
+    """The medium around modules: layers are those of the South Pole, where z is from the surface if all are below the middle module."""
+    if len(medium.z_m) == 1:
+        return medium
+    surface = _SURFACE_M if np.median(module_z_m) < medium.z_m[0] else 0.0
+    return replace(medium, z_m=medium.z_m - surface - origin_z_m)
 
 
 def given_detector(detector: Detector | str | Path) -> Detector:
@@ -249,8 +278,8 @@ def _constant(card: Card, key: str) -> Float[ndarray, "layer"] | None:
     return np.array([length])
 
 
-def _fingerprint(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(paths: Sequence[Path], like: str = "") -> str:
+    digest = hashlib.sha256(like.encode())
     for path in sorted(paths, key=lambda one: one.name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -1,91 +1,98 @@
-"""Detector files of KM3NeT (.detx, versions 1 to 5) as detector cards.
+"""Detector files of KM3NeT: text (.detx, versions 1 to 5) and binary (.datx).
 
 A file lists modules, each with its number, string and floor, and the photomultipliers in it. A module lies at the mean of its
 photomultipliers, as in the cards that ship with icereco; one without any, at the foot of a string, is left out.
 """
 
-import json
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-from numpy import ndarray
 
-from icereco.detector.cards import CARD, find_card
+from icereco.detector.modules import Modules, by_string_and_height
 from icereco.errors import IcerecoError
-from icereco.system.documents import parse_toml
-from icereco.system.files import write_text
 
-__all__ = ["Modules", "read_detx", "write_card"]
+__all__ = ["COMMENT", "read_datx", "read_detx"]
+
+COMMENT = b"####"
+"""Begins each comment of a .datx file, and so the file, as comments say which program made it."""
 
 _BEFORE_COUNT = 3
 """Lines of version 2 and later before the number of modules: identity, validity, origin."""
 
+_FARTHEST_M = 100_000.0
+_WORDS_OF_PLACE = 4
+"""Number and place of a photomultiplier, which its direction and times follow."""
 
-class Modules(NamedTuple):
-    """Modules of a detector file, by string and height.
+_VERSION = b"V5"
+"""Of .datx; in others a module has other numbers."""
 
-    Attributes:
-        dom_id: number of each module in KM3NeT's files.
-        string: its string.
-        om: its number on the string, from 1 at the bottom.
-        position_m: in the coordinates of the file.
-    """
-
-    dom_id: Int[ndarray, "sensor"]
-    string: Int[ndarray, "sensor"]
-    om: Int[ndarray, "sensor"]
-    position_m: Float[ndarray, "sensor 3"]
+_Module = tuple[int, int, list[list[float]]]
+"""Number of a module, its string, and the places of its photomultipliers."""
 
 
 def read_detx(path: Path) -> Modules:
-    """Read a detector file.
+    """Read a detector file of text.
 
     Raises:
         IcerecoError: it cannot be read, is not of this format, or ends before its last module.
     """
     lines = _lines(path)
     line = 1
+    modules: list[_Module] = []
     try:
-        modules = []
         for number, words, places in _modules(lines):
             line = number
-            if places:
-                modules.append((int(words[0]), int(words[1]), np.mean(places, axis=0)))
+            modules.append((int(words[0]), int(words[1]), places))
     except (ValueError, IndexError) as error:
         raise IcerecoError(
             f"{path}: is not a detector file of KM3NeT, or ends too early: line {line} and those after it do not list a "
             f"module and its photomultipliers ({error})"
         ) from error
-    if not modules:
-        raise IcerecoError(f"{path}: has no module with photomultipliers")
-    return _sorted(*zip(*modules, strict=True))
+    return _placed(modules, path)
 
 
-def write_card(modules: Modules, name: str, like: str, file: Path, folder: Path) -> None:
-    """Write a card whose origin is the mean of the modules.
-
-    Args:
-        modules: of the detector.
-        name: of the card.
-        like: a card whose medium is taken.
-        file: that the modules were read from.
-        folder: that the card is written to.
+def read_datx(path: Path) -> Modules:
+    """Read a binary detector file, version 5: little-endian, with the length of each text before it.
 
     Raises:
-        IcerecoError: there is no card `like`, or the folder cannot be written to.
+        IcerecoError: it cannot be read, is of a version that is not supported, or ends before its last module.
     """
-    medium = _medium(like)
-    origin = modules.position_m.mean(axis=0).round(3)
-    rows = zip(modules.string, modules.om, modules.position_m - origin, modules.dom_id, strict=True)
-    table = "".join(
-        f"{string},{om},{place[0]:.3f},{place[1]:.3f},{place[2]:.3f},{dom_id}\n"
-        for string, om, place, dom_id in rows
-    )
-    write_text(folder / "sensors.csv", "string,om,x_m,y_m,z_m,dom_id\n" + table)
-    write_text(folder / CARD, _toml(name, origin.tolist(), medium, like, file))
+    content = _Bytes(path.read_bytes())
+    try:
+        while content.begins_with(COMMENT):
+            content.text()
+        (_identity,), version = content.numbers("i"), content.text()
+        if version != _VERSION:
+            raise IcerecoError(
+                f"{path}: version {version.decode(errors='replace')[:20]!r} of KM3NeT's .datx is not supported, only V5 is; "
+                "write it as .detx with KM3NeT's JConvertDetectorFormat"
+            )
+        content.numbers("dd")  # validity
+        for _ in range(3):
+            content.text()  # of the geodetic system: UTM, WGS84, zone
+        _easting, _northing, _height, count = content.numbers("dddi")
+        modules = list(_binary_modules(content, int(count)))
+    except struct.error:
+        raise IcerecoError(
+            f"{path}: is not a binary detector file of KM3NeT, or ends too early, at byte {content.at:,}; copy it again"
+        ) from None
+    return _placed(modules, path)
+
+
+def _placed(modules: Iterable[_Module], path: Path) -> Modules:
+    """The modules at the means of their photomultipliers."""
+    rows = [(number, string, np.mean(places, axis=0)) for number, string, places in modules if places]
+    if not rows:
+        raise IcerecoError(f"{path}: has no module with photomultipliers")
+    for number, _, place in rows:
+        if not (np.abs(place) < _FARTHEST_M).all():
+            raise IcerecoError(
+                f"{path}: module {number} is at {', '.join(f'{part:g}' for part in place)}; places must be in m, from an origin near "
+                "the detector"
+            )
+    return by_string_and_height(*zip(*rows, strict=True))
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
@@ -110,43 +117,40 @@ def _modules(lines: list[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str
         photomultipliers = lines[at + 1 : at + 1 + int(words[-1])]
         if len(photomultipliers) < int(words[-1]):
             raise IndexError("the last photomultipliers are missing")
+        if any(len(line) < _WORDS_OF_PLACE for _, line in photomultipliers):
+            raise IndexError("a photomultiplier lacks its place")
         yield number, words, [[float(word) for word in line[1:4]] for _, line in photomultipliers]
         at += 1 + len(photomultipliers)
 
 
-def _sorted(dom_id: tuple[int, ...], string: tuple[int, ...], place: tuple[Any, ...]) -> Modules:
-    position = np.stack(place)
-    order = np.lexsort((position[:, 2], np.array(string)))
-    strings = np.array(string)[order]
-    starts = np.searchsorted(strings, strings)  # where the string of each module begins
-    return Modules(np.array(dom_id)[order], strings, np.arange(len(order)) - starts + 1, position[order])
+class _Bytes:
+    """Bytes that are read from the beginning; struct.error where they end too early."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content, self.at = content, 0
+
+    def begins_with(self, marker: bytes) -> bool:
+        """Whether the marker comes next, which is then left behind."""
+        there = self._content.startswith(marker, self.at)
+        self.at += len(marker) * there
+        return there
+
+    def numbers(self, form: str) -> tuple[float, ...]:
+        values = struct.unpack_from(f"<{form}", self._content, self.at)
+        self.at += struct.calcsize(f"<{form}")
+        return values
+
+    def text(self) -> bytes:
+        (length,) = self.numbers("i")
+        (text,) = struct.unpack_from(f"<{max(int(length), 0)}s", self._content, self.at)
+        self.at += len(text)
+        return bytes(text)
 
 
-def _medium(like: str) -> dict[str, Any]:
-    """The medium of a card, without tables of layers, which are files of its own folder."""
-    card = find_card(like)
-    medium: dict[str, Any] = parse_toml(card.path.read_text(encoding="utf-8")).get("medium", {})
-    if not medium or any(isinstance(value, str) and value.endswith(".csv") for value in medium.values()):
-        raise IcerecoError(
-            f"the medium of {like} has layers that belong to its place; give a detector in water, such as km3net-orca6"
-        )
-    return medium
-
-
-def _toml(name: str, origin: list[float], medium: dict[str, Any], like: str, file: Path) -> str:
-    entries = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in medium.items())
-    return f"""name = {json.dumps(name)}
-summary = {json.dumps(f"KM3NeT modules of {file.name}, in the medium of {like}", ensure_ascii=False)}
-sensors = "sensors.csv"
-origin = "mean of the modules; z up"
-
-[file_origins_m]
-km3net = {json.dumps(origin)}
-
-[medium]
-{entries}
-
-[source]
-sensors = {json.dumps(f"means of the photomultipliers of each module in {file.name}", ensure_ascii=False)}
-medium = {json.dumps(f"that of the card {like}")}
-"""
+def _binary_modules(content: _Bytes, count: int) -> Iterator[_Module]:
+    for _ in range(count):
+        number, string, _floor = content.numbers("iii")
+        *_, photomultipliers = content.numbers("3d4ddii")  # position, rotation, time, status
+        # a photomultiplier's number, place, direction, time, status
+        places = [list(content.numbers("i3d3ddi")[1:4]) for _ in range(int(photomultipliers))]
+        yield int(number), int(string), places

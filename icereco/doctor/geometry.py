@@ -1,6 +1,7 @@
 """Are the sensor ids those of the detector card, in its order?"""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,6 +18,7 @@ _SHIFTS = (-2, -1, 1, 2)
 _SURE = 5.0
 _RANDOM_RATIO = 0.85
 _MANY_PAIRS = 300
+_SIGMAS = 3.0
 
 
 def check_sensors(sample: Sample) -> Finding:
@@ -102,15 +104,12 @@ def _together(sample: Sample, within_ns: float) -> Int[ndarray, "pair"]:
 
 def check_order(sample: Sample) -> Finding:
     """Modules that are hit one after the other lie near each other; in a wrong order of ids they do not."""
-    evidence, scrambled, judged = [], [], 0
-    for name, ratio, lead, pairs in _closeness(sample):
-        if pairs < _MANY_PAIRS:
-            continue
-        judged += 1
-        evidence.append(f"{name} {100 * ratio:.0f} % of that of two modules at random ({pairs:,} pairs)")
-        if ratio > _RANDOM_RATIO and lead < _SURE:
-            scrambled.append(name)
-    words = f"mean distance of modules hit one after the other: {', '.join(evidence)}"
+    judged = [one for one in _closeness(sample) if one.pairs >= _MANY_PAIRS]
+    if not judged:
+        return cannot_tell("geometry", "too few hits on several modules")
+    words = "mean distance of modules hit one after the other: " + ", ".join(one.words for one in judged)
+    apart = [one for one in judged if one.ratio > _RANDOM_RATIO and one.lead < _SURE]
+    scrambled = [one.name for one in apart if one.ratio - _SIGMAS * one.error > _RANDOM_RATIO]
     if scrambled:
         return Finding(
             "geometry",
@@ -120,12 +119,40 @@ def check_order(sample: Sample) -> Finding:
             f"sensors in another order than in the card {sample.detector.name}, or another detector",
             "name the detector with --detector, or renumber sensor_id by position",
         )
-    if not judged:
-        return cannot_tell("geometry", "too few hits on several modules")
+    if apart:
+        limit = f"{100 * _RANDOM_RATIO:.0f} %"
+        return cannot_tell(
+            "geometry", f"{words}; too few to say that it is above {limit}, as in a wrong order"
+        )
     return good("geometry", f"hits lie together in {sample.detector.name}", words)
 
 
-def _closeness(sample: Sample) -> Iterator[tuple[str, float, float, int]]:
+class _Closeness(NamedTuple):
+    """Distance of modules that are hit one after the other.
+
+    Attributes:
+        name: of which modules.
+        ratio: their mean distance, in units of that of two modules at random.
+        error: standard error of the ratio; pairs of an event are not independent.
+        lead: how much nearer they are than modules of the same events in any order, in standard errors.
+        pairs: their number.
+    """
+
+    name: str
+    ratio: float
+    error: float
+    lead: float
+    pairs: int
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.name} {100 * self.ratio:.0f} ± {100 * self.error:.0f} % of that of two modules at random "
+            f"({self.pairs:,} pairs)"
+        )
+
+
+def _closeness(sample: Sample) -> Iterator[_Closeness]:
     """Horizontally between strings and vertically on strings: distance against random, and against unordered pairs."""
     batch, detector = sample.events, sample.detector
     chosen = ~_lone(sample)
@@ -136,18 +163,33 @@ def _closeness(sample: Sample) -> Iterator[tuple[str, float, float, int]]:
     random = np.random.default_rng(0)
     mixed = sensor[np.lexsort((random.random(len(sensor)), event))]
     same_event = event[1:] == event[:-1]
+    pairs, mixed_pairs = (np.stack([one[:-1], one[1:]])[:, same_event] for one in (sensor, mixed))
     random_pairs = random.integers(0, len(detector.position_m), (2, 200_000))
     for name, axes, same_string in (("between strings", (0, 1), False), ("along strings", (2,), True)):
-        ordered = _distances(detector, sensor[:-1][same_event], sensor[1:][same_event], axes, same_string)
-        unordered = _distances(detector, mixed[:-1][same_event], mixed[1:][same_event], axes, same_string)
-        usual = _distances(
-            detector, *_on_string(detector, random_pairs, same_string, random), axes, same_string
-        )
-        if not (len(ordered) and len(unordered) and len(usual)):
+        of_string = _on_string(detector, random_pairs, same_string, random)
+        kept, *others = (_differ(detector, some, same_string) for some in (pairs, mixed_pairs, of_string))
+        if not (kept.any() and all(other.any() for other in others)):
             continue
+        ordered, unordered, usual = (
+            _distances(detector, some[:, which], axes)
+            for some, which in zip((pairs, mixed_pairs, of_string), (kept, *others), strict=True)
+        )
         error = np.hypot(ordered.std() / np.sqrt(len(ordered)), unordered.std() / np.sqrt(len(unordered)))
         lead = (unordered.mean() - ordered.mean()) / max(float(error), 1e-9)
-        yield name, float(ordered.mean() / usual.mean()), float(lead), len(ordered)
+        mean = float(usual.mean())
+        yield _Closeness(
+            name,
+            float(ordered.mean()) / mean,
+            _error_of_mean(ordered, event[1:][same_event][kept]) / mean,
+            float(lead),
+            len(ordered),
+        )
+
+
+def _error_of_mean(values: Float[ndarray, "pair"], event: Int[ndarray, "pair"]) -> float:
+    """Standard error of a mean over pairs, in which those of an event may all differ from it together."""
+    of_event = np.bincount(event, values - values.mean())
+    return float(np.sqrt((of_event**2).sum()) / len(values))
 
 
 def _lone(sample: Sample) -> Bool[ndarray, "dom"]:
@@ -159,24 +201,26 @@ def _lone(sample: Sample) -> Bool[ndarray, "dom"]:
 
 def _on_string(
     detector: Detector, pair: Int[ndarray, "2 pair"], same_string: bool, random: np.random.Generator
-) -> tuple[Int[ndarray, "pair"], Int[ndarray, "pair"]]:
+) -> Int[ndarray, "2 pair"]:
     """Random pairs of modules; of the same string if `same_string`."""
     if not same_string:
-        return pair[0], pair[1]
+        return pair
     order = np.argsort(detector.string, kind="stable")
     ends = np.searchsorted(detector.string[order], detector.string[pair[0]], side="right")
     starts = np.searchsorted(detector.string[order], detector.string[pair[0]], side="left")
-    return pair[0], order[starts + (random.random(len(ends)) * (ends - starts)).astype(np.int64)]
+    return np.stack([pair[0], order[starts + (random.random(len(ends)) * (ends - starts)).astype(np.int64)]])
+
+
+def _differ(detector: Detector, pair: Int[ndarray, "2 pair"], same_string: bool) -> Bool[ndarray, "pair"]:
+    """Which pairs are of two modules, of the same string or not."""
+    string = detector.string[pair]
+    which: ndarray = ((string[0] == string[1]) == same_string) & (pair[0] != pair[1])
+    return which
 
 
 def _distances(
-    detector: Detector,
-    first: Int[ndarray, "pair"],
-    second: Int[ndarray, "pair"],
-    axes: tuple[int, ...],
-    same_string: bool,
-) -> Float[ndarray, "some"]:
-    chosen = ((detector.string[first] == detector.string[second]) == same_string) & (first != second)
+    detector: Detector, pair: Int[ndarray, "2 pair"], axes: tuple[int, ...]
+) -> Float[ndarray, "pair"]:
     place = detector.position_m[:, list(axes)].astype(np.float64)
-    distance: ndarray = np.linalg.norm(place[first[chosen]] - place[second[chosen]], axis=1)
+    distance: ndarray = np.linalg.norm(place[pair[0]] - place[pair[1]], axis=1)
     return distance

@@ -131,9 +131,10 @@ class _Checker:
         if table is None or (options := self._options(DetectorOptions, table, "detector")) is None:
             return None
         from icereco.detector.cards import detector_names, is_card  # numpy is slow to import
+        from icereco.detector.geometry_file import is_geometry_file
 
         try:
-            if options.use == self.detector or is_card(options.use):
+            if options.use == self.detector or is_card(options.use) or is_geometry_file(options.use):
                 return options
         except IcerecoError as error:  # two plugins provide it
             self._report(table.settings["use"].origin, f"[detector] {error}")

@@ -16,6 +16,7 @@ from icereco.tables.schema import IDENTITY_FIELDS, PULSE_COLUMNS, SCHEMA, STORE_
 
 __all__ = [
     "FILE_KEY",
+    "LARGEST_EXACT",
     "SORTED_KEY",
     "UNKNOWN_KEY",
     "Ragged",
@@ -23,6 +24,7 @@ __all__ = [
     "event_columns",
     "given_type",
     "file_of",
+    "from_first_pulse",
     "is_own_layout",
     "is_sorted",
     "lengths",
@@ -44,6 +46,9 @@ SORTED_KEY = b"icereco.sorted"
 
 UNKNOWN_KEY = b"icereco.unknown_sensors"
 """Schema metadata: JSON of event_id to what the file says of the first sensor in it that the reader did not find."""
+
+LARGEST_EXACT = 2**53
+"""Beyond it float64 does not hold every whole number."""
 
 _REQUIRED = ("event_id", *PULSE_COLUMNS)
 
@@ -208,10 +213,6 @@ def _cast(column: pa.Array, field: pa.Field, source: Path | str) -> pa.Array:
         ) from error
 
 
-_LARGEST_EXACT = 2**53
-"""Beyond it float64 does not hold every whole number."""
-
-
 def _are_large_integers(column: pa.Array) -> bool:
     if not (_is_list(column.type) and pa.types.is_integer(column.type.value_type)) or column.null_count:
         return False
@@ -219,18 +220,30 @@ def _are_large_integers(column: pa.Array) -> bool:
     if values.null_count or not len(values):
         return False
     smallest, largest = pc.min_max(values).as_py().values()
-    return bool(max(-smallest, largest) > _LARGEST_EXACT)
+    return bool(max(-smallest, largest) > LARGEST_EXACT)
 
 
 def _from_first_pulse(column: pa.Array) -> pa.Array:
-    """Times from the first pulse of each event, without loss: only differences mean something."""
     part = ragged(column)
-    counts = np.diff(part.offsets)
-    filled = counts > 0
-    first = np.zeros(len(counts), part.values.dtype)
-    first[filled] = np.minimum.reduceat(part.values, part.offsets[:-1][filled])
-    values = part.values - np.repeat(first, counts)
+    values = from_first_pulse(part.values, part.offsets)
     return pa.ListArray.from_arrays(pa.array(part.offsets, pa.int32()), pa.array(values))
+
+
+def from_first_pulse(
+    times: Int[ndarray, "pulse"], offsets: Int[ndarray, "row_plus_1"]
+) -> Int[ndarray, "pulse"]:
+    """Times from the first pulse of each event, without loss: only differences mean something.
+
+    Args:
+        times: whole numbers `[P]`.
+        offsets: `[E+1]`; pulses of event `i` are `offsets[i]:offsets[i+1]`.
+    """
+    counts = np.diff(offsets)
+    filled = counts > 0
+    first = np.zeros(len(counts), times.dtype)
+    first[filled] = np.minimum.reduceat(times, offsets[:-1][filled]) if filled.any() else 0
+    since: ndarray = times - np.repeat(first, counts)
+    return since
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -12,10 +12,10 @@ from numpy import ndarray
 
 from icereco.detector.sensor_finder import UNKNOWN
 from icereco.errors import IcerecoError
-from icereco.tables.columns import FILE_KEY, UNKNOWN_KEY
+from icereco.tables.columns import FILE_KEY, LARGEST_EXACT, UNKNOWN_KEY, from_first_pulse
 from icereco.tables.schema import EXTRA_PULSE_FIELDS, PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
 
-__all__ = ["float_column", "int_column", "own_batch"]
+__all__ = ["float_column", "int_column", "own_batch", "time_column", "times_ns"]
 
 
 def own_batch(
@@ -85,6 +85,23 @@ def float_column(column: pa.Array | pa.ChunkedArray, name: str, file: Path) -> F
         IcerecoError: it does not hold numbers.
     """
     return np.asarray(_cast(column, pa.float64(), name, file).to_numpy(zero_copy_only=False), np.float64)
+
+
+def time_column(column: pa.Array | pa.ChunkedArray, name: str, file: Path) -> ndarray:
+    """A column of times as int64 where it holds whole numbers and no null, so that `times_ns` loses none of their digits; else as float64.
+
+    Raises:
+        IcerecoError: it does not hold numbers.
+    """
+    whole = pa.types.is_integer(column.type) and not column.null_count
+    return int_column(column, name, file) if whole else float_column(column, name, file)
+
+
+def times_ns(times: ndarray, offsets: Int[ndarray, "event_plus_1"]) -> Float[ndarray, "pulse"]:
+    """Times `[P]` as float64; whole numbers that are too large for it are taken from the first pulse of their event."""
+    if times.dtype.kind == "i" and np.abs(times).max(initial=0) > LARGEST_EXACT:
+        times = from_first_pulse(times, offsets)
+    return np.asarray(times, np.float64)
 
 
 def int_column(column: pa.Array | pa.ChunkedArray, name: str, file: Path) -> Int[ndarray, "row"]:

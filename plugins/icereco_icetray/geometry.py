@@ -5,10 +5,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector, load_detector
+from icereco.detector.modules import Modules
 from icereco.detector.sensor_finder import SensorFinder, finder_for
 from icereco.errors import IcerecoError
 from icereco_icetray.archive import Archive, BlobError
@@ -16,17 +17,19 @@ from icereco_icetray.frames import Frame, read_frames
 from icereco_icetray.pulses import om_key, parts_of_key
 
 __all__ = [
-    "DEEPEST_OM",
     "Geometry",
     "Sensors",
     "card_geometry",
     "geometry_of_file",
     "geometry_of_frame",
+    "in_ice",
+    "modules_of",
     "read_geometry",
 ]
 
-DEEPEST_OM = 60
-"""Modules with higher numbers are in the tanks of IceTop."""
+_DEEPEST_OM = 60
+"""Modules of IceCube's strings with higher numbers are in the tanks of IceTop; those of other strings are not."""
+_ICECUBE_STRINGS = 86
 _CARD = "icecube86"
 _KEY = "I3Geometry"
 
@@ -44,6 +47,24 @@ class Geometry:
     key: Int[ndarray, "module"]
     place_m: Float[ndarray, "module 3"]
     source: str
+
+
+def in_ice(key: Int[ndarray, "pulse"]) -> Bool[ndarray, "pulse"]:
+    """Which modules are in the ice, and not in the tanks of IceTop or other stations on the surface."""
+    string, om, _ = parts_of_key(key)
+    deep: ndarray = (string > 0) & ((om <= _DEEPEST_OM) | (string > _ICECUBE_STRINGS))
+    return deep
+
+
+def modules_of(geometry: Geometry) -> Modules:
+    """The modules in the ice, each at the mean of its photomultipliers."""
+    deep = in_ice(geometry.key)
+    string, om, _ = parts_of_key(geometry.key[deep])
+    place = geometry.place_m[deep]
+    modules, of_module = np.unique(np.stack([string, om], axis=1), axis=0, return_inverse=True)
+    count = np.bincount(of_module.reshape(-1), minlength=len(modules))
+    sums = [np.bincount(of_module.reshape(-1), place[:, axis], len(modules)) for axis in range(3)]
+    return Modules(modules[:, 0], modules[:, 1], np.stack(sums, axis=1) / count[:, None])
 
 
 @cache
@@ -175,7 +196,7 @@ class Sensors:
             raise IcerecoError(
                 f"{self.file}: {np.count_nonzero(missing)} of its modules, such as string {string}, om {om}, pmt {pmt}, are "
                 f"not in {self.geometry.source}; the GCD file of this production has their positions: "
-                "--reader icetray:gcd=PATH, with --detector for a card that has them"
+                "--reader icetray:gcd=PATH, and becomes a card for training with: icereco detectors import PATH -o FOLDER"
             )
         place: ndarray = self.geometry.place_m[at]
         return place

@@ -3,11 +3,13 @@
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icereco.detector.detector import Detector
+from icereco.detector.geometry_file import Geometry as DetectorGeometry
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 from icereco_icetray.alerts import is_alert
@@ -15,7 +17,14 @@ from icereco_icetray.checksum import is_intact
 from icereco_icetray.compression import CutError, read_chunks
 from icereco_icetray.events import SubEvent, SubEvents, read_sub_event
 from icereco_icetray.frames import read_frames
-from icereco_icetray.geometry import Geometry, Sensors, card_geometry, geometry_of_file, geometry_of_frame
+from icereco_icetray.geometry import (
+    Geometry,
+    Sensors,
+    card_geometry,
+    geometry_of_file,
+    geometry_of_frame,
+    modules_of,
+)
 from icereco_icetray.options import IcetrayOptions
 from icereco_icetray.table import Columns
 from icereco_icetray.truth import named_fits
@@ -74,6 +83,26 @@ class IcetrayReader:
         if not path.is_file() or not (_is_gcd(path) or _is_geometry(path)):
             return None
         return f"gcd={path.resolve()}"
+
+    def geometry(self, path: Path) -> DetectorGeometry | None:
+        """The modules in the ice of a GCD file: that which is given, the option's, one in the same folder, or in the events' own frames.
+
+        Raises:
+            IcerecoError: it is damaged.
+        """
+        file = self._gcd_of(path)
+        if file is None:
+            return None
+        modules = modules_of(self._of_file(file))
+        return DetectorGeometry(file, modules, "IceTray's geometry", None, "ice") if len(modules.om) else None
+
+    def _gcd_of(self, path: Path) -> Path | None:
+        """The file with the geometry for these events."""
+        files = self.files(path)
+        if self.options.gcd is not None or not files:
+            return self.options.gcd
+        first = files[0]
+        return first if _has_geometry(first) else _gcd_beside(first)
 
     def damaged(self, path: Path) -> list[str]:
         """The frames that differ from their checksums.
@@ -145,7 +174,7 @@ class IcetrayReader:
         own = None if found.geometry is None else geometry_of_frame(found.geometry, found.file)
         if own is not None:
             return own
-        beside = next((entry for entry in sorted(found.file.parent.iterdir()) if _is_gcd(entry)), None)
+        beside = _gcd_beside(found.file)
         return card_geometry() if beside is None else self._of_file(beside)
 
     def _of_file(self, path: Path) -> Geometry:
@@ -190,6 +219,20 @@ def _blocks(events: Iterator[SubEvent]) -> Iterator[list[SubEvent]]:
 
 def _is_gcd(file: Path) -> bool:
     return file.name.endswith(_SUFFIXES) and _GCD.fullmatch(file.name) is not None
+
+
+def _gcd_beside(file: Path) -> Path | None:
+    return next((entry for entry in sorted(file.parent.iterdir()) if _is_gcd(entry)), None)
+
+
+def _has_geometry(file: Path) -> bool:
+    """Whether there is one before the first event."""
+    if is_alert(file):
+        return False
+    before = takewhile(lambda frame: frame.stream not in "QP", read_frames(file))
+    with suppress(IcerecoError):  # of a damaged file, which is reported where its events are read
+        return any("I3Geometry" in frame.slots for frame in before if frame.stream == "G")
+    return False
 
 
 def _is_named(file: Path) -> bool:

@@ -12,7 +12,7 @@ from icereco.detector.detector import Detector
 from icereco.events.kinds import event_kinds
 from icereco.tables.from_columns import own_batch
 from icereco_icetray.events import SubEvent
-from icereco_icetray.geometry import DEEPEST_OM, Sensors
+from icereco_icetray.geometry import Sensors, in_ice
 from icereco_icetray.identity import event_id
 from icereco_icetray.pulses import parts_of_key
 from icereco_icetray.truth import Simulated
@@ -53,7 +53,7 @@ class Columns:
             IcerecoError: a module is not in the geometry or not in the detector.
         """
         key, event = self._modules(events)
-        deep = parts_of_key(key)[1] <= DEEPEST_OM
+        deep = in_ice(key)
         self.icetop += int(np.count_nonzero(~deep))
         event = event[deep]
         counts = np.bincount(event, minlength=len(events))

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
+from icereco.tables.from_columns import times_ns
 from icereco_readers.foreign import Interactions
 
 __all__ = ["EVENT", "KAGGLE", "Dialect", "dialect_of", "require_one", "turned"]
@@ -67,13 +69,15 @@ class Dialect:
         """Return positions `[P, 3]`, float64."""
         return np.stack([np.asarray(columns[name], np.float64) for name in self.places], axis=1)
 
-    def pulses(self, columns: Mapping[str, ndarray]) -> dict[str, ndarray]:
-        """Convert the columns of pulses to the own layout.
+    def pulses(
+        self, columns: Mapping[str, ndarray], offsets: Int[ndarray, "event_plus_1"]
+    ) -> dict[str, ndarray]:
+        """Convert the columns of pulses to the own layout; those of event `i` are `offsets[i]:offsets[i+1]`.
 
         IceCube's `hlc` says that a neighbouring module saw light too (hard local coincidence), which is the opposite of
         `auxiliary`; where it is unknown (-1) or absent, nothing is auxiliary.
         """
-        own = {"time": np.asarray(columns[self.time], np.float64)}
+        own = {"time": times_ns(columns[self.time], offsets)}
         if _CHARGE in columns:
             own["charge"] = np.asarray(columns[_CHARGE], np.float64)
         if _COINCIDENCE in columns:
@@ -188,8 +192,8 @@ def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect 
     return max(fitting, key=lambda one: len(one.truth_names(truth)), default=None)
 
 
-def require_one(what: str, option: str, tables: Collection[str], source: Path) -> str:
-    """Return the only table of a kind.
+def require_one(what: str, option: str, tables: Collection[str], source: Path, others: str = "") -> str:
+    """Return the only table of a kind; `others` ends the message with what else the option takes.
 
     Raises:
         IcerecoError: there are none or several.
@@ -200,7 +204,7 @@ def require_one(what: str, option: str, tables: Collection[str], source: Path) -
         raise IcerecoError(f"{source}: no {what}")
     names = ", ".join(sorted(tables))
     raise IcerecoError(
-        f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME"
+        f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME{others}"
     )
 
 

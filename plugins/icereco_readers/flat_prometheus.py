@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from icereco.errors import IcerecoError
 from icereco.tables.columns import require_columns
-from icereco.tables.from_columns import float_column, int_column
+from icereco.tables.from_columns import float_column, int_column, time_column, times_ns
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.dialects import turned
 from icereco_readers.foreign import ForeignEvents, Interactions
@@ -71,7 +71,8 @@ class FlatFile:
         """Yield all events in the order of the table of events; `sign` is -1 where the file's angles are of travel."""
         table, ids = self._photons, self._ids
         event = int_column(table["event"], "event", self.path)
-        columns = {name: float_column(table[name], name, self.path) for name in _PHOTONS[1:]}
+        columns = {name: float_column(table[name], name, self.path) for name in "xyz"}
+        time = time_column(table["t"], "t", self.path)
         truth = self._own_truth(sign)
         order = np.argsort(event, kind="stable")
         sorted_event = event[order]
@@ -79,12 +80,12 @@ class FlatFile:
             part = slice(start, start + rows)
             first, end = (np.searchsorted(sorted_event, ids[part], side) for side in ("left", "right"))
             rows_of = [order[low:high] for low, high in zip(first, end, strict=True)]
-            chosen = np.concatenate(rows_of)
+            chosen, offsets = np.concatenate(rows_of), np.concatenate([[0], np.cumsum(end - first)])
             yield ForeignEvents(
                 event_id=ids[part],
-                offsets=np.concatenate([[0], np.cumsum(end - first)]),
+                offsets=offsets,
                 place_m=np.stack([columns[axis][chosen] for axis in "xyz"], axis=1),
-                pulses={"time": columns["t"][chosen]},
+                pulses={"time": times_ns(time[chosen], offsets)},
                 truth={name: column[part] for name, column in truth.items()},
                 interactions=self._interactions(truth, part),
             )

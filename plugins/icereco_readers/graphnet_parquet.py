@@ -1,7 +1,8 @@
 """GraphNeT's parquet: a folder for each table with numbered files, or one file with a struct column for each table."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +18,14 @@ from icereco.detector.sensor_finder import finder_for
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 from icereco.tables.columns import require_columns
-from icereco.tables.from_columns import float_column, int_column
+from icereco.tables.from_columns import float_column, int_column, time_column
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
-from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.dialects import EVENT, Dialect, dialect_of
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
 from icereco_readers.kaggle_meta import EventIndex, index_from_pulses
 from icereco_readers.nested import NestedFile, is_nested
 from icereco_readers.options import GraphnetOptions
+from icereco_readers.pulse_maps import MapPulses, chosen_maps, join_maps, require_same_columns
 from icereco_readers.pulse_rows import PulseRows, event_rows
 
 __all__ = ["GraphnetParquetReader"]
@@ -56,19 +58,22 @@ class GraphnetParquetReader:
             return False
 
     def files(self, path: Path) -> list[Path]:
-        """The files of the pulse table and those of the truth table."""
+        """The files of the pulse tables and those of the truth table."""
         opened = [self._file(part) for part in self.parts(path)]
         return [file for one in opened for file in one.files]
 
     def parts(self, path: Path) -> list[Path]:
-        """The files of the pulse table."""
+        """The files of the pulse table, the first of several."""
         if not path.is_dir():
             return [path]
         tables = _pulse_tables(path)
-        wanted = self.options.pulse_map
-        if wanted is not None and wanted not in tables:
-            raise IcerecoError(f"{path}: no pulse map {wanted!r}; found: {', '.join(sorted(tables))}")
-        return tables[wanted or require_one("pulse map", "pulse_map", tables, path)]
+        first, *more = chosen_maps(self.options.pulse_map, tables, path, "graphnet-parquet")
+        for name in more:
+            if list(map(_number, tables[name])) != list(map(_number, tables[first])):
+                raise IcerecoError(
+                    f"{path}: {first} and {name} cannot be joined: they are cut into files differently"
+                )
+        return tables[first]
 
     def count(self, path: Path) -> int:
         """The number of events."""
@@ -111,7 +116,8 @@ class GraphnetParquetReader:
     def _file(self, part: Path) -> "_FlatFile | NestedFile":
         if is_nested(part, EVENT):
             return NestedFile(part, self.options.pulse_map, self.options.truth_table, _TRUTH)
-        return _FlatFile(part, self.options.truth_table)
+        own, *more = (self.options.pulse_map or "").split("+")
+        return _FlatFile(part, self.options.truth_table, tuple(more) if own == _table_of(part) else ())
 
 
 def _pulse_tables(folder: Path) -> dict[str, list[Path]]:
@@ -143,12 +149,32 @@ def _is_flat(file: Path) -> bool:
     return EVENT in names and dialect_of(names) is not None and not _OF_OTHERS & set(names)
 
 
+def _table_of(file: Path) -> str:
+    return file.resolve().parent.name
+
+
+def _numbered_as(file: Path, folder: Path) -> Path:
+    """The file of another table, in its folder, with the number of this one."""
+    return folder / file.name.replace(_table_of(file), folder.name)
+
+
 @dataclass(frozen=True)
 class _FlatFile:
-    """One numbered file of a pulse table, and its truth."""
+    """One numbered file of a pulse table, the same of others that are joined to it, and its truth."""
 
     path: Path
     truth_table: str | None
+    further: tuple[str, ...] = ()
+
+    @cached_property
+    def maps(self) -> tuple[Path, ...]:
+        """The files of the pulse tables."""
+        root = self.path.resolve().parent.parent
+        others = [_numbered_as(self.path, root / name) for name in self.further]
+        for file in others:
+            if not file.is_file():
+                raise IcerecoError(f"{self.path}: {file} is missing, whose pulses are to be joined to it")
+        return (self.path, *others)
 
     @cached_property
     def truth(self) -> tuple[Path, ...]:
@@ -156,7 +182,7 @@ class _FlatFile:
         folder = self._truth_folder
         if folder is None:
             return ()
-        return (self._numbered_as(self.path, folder),) if self.is_paired else tuple(_numbered(folder))
+        return (_numbered_as(self.path, folder),) if self.is_paired else tuple(_numbered(folder))
 
     @cached_property
     def _truth_folder(self) -> Path | None:
@@ -164,7 +190,7 @@ class _FlatFile:
         names = (self.truth_table,) if self.truth_table else _TRUTH
         folder = next((root / name for name in names if _numbered(root / name)), None)
         if folder is None and self.truth_table:
-            missing = self._numbered_as(self.path, root / self.truth_table)
+            missing = _numbered_as(self.path, root / self.truth_table)
             raise IcerecoError(
                 f"{self.path}: no table {self.truth_table!r} next to it ({missing} is missing)"
             )
@@ -174,17 +200,11 @@ class _FlatFile:
     def is_paired(self) -> bool:
         """Whether each file of the pulse table has a file of truth with the same number."""
         folder = self._truth_folder
-        return folder is not None and all(
-            self._numbered_as(file, folder).is_file() for file in _beside(self.path)
-        )
-
-    @staticmethod
-    def _numbered_as(file: Path, folder: Path) -> Path:
-        return folder / file.name.replace(file.resolve().parent.name, folder.name)
+        return folder is not None and all(_numbered_as(file, folder).is_file() for file in _beside(self.path))
 
     @property
     def files(self) -> list[Path]:
-        return [self.path, *self.truth]
+        return [*self.maps, *self.truth]
 
     @cached_property
     def columns(self) -> list[str]:
@@ -195,22 +215,21 @@ class _FlatFile:
         dialect = dialect_of(self.columns, pq.read_schema(self.truth[0]).names if self.truth else [])
         if dialect is None or EVENT not in self.columns:
             raise IcerecoError(f"{self.path}: no pulse table of GraphNeT; found: {', '.join(self.columns)}")
+        columns = {_table_of(file): pq.read_schema(file).names for file in self.maps}
+        require_same_columns(dialect, columns, self.path)
         return dialect
 
     @cached_property
-    def index(self) -> EventIndex:
-        """Return the events of the truth table, then those that it lacks."""
-        pulses = index_from_pulses(self.path, EVENT)
-        if len(repeated := _repeated(pulses.event_id)):
-            raise IcerecoError(
-                f"{self.path}: the pulses of event_no {repeated[0]} are not contiguous; sort the file by event_no"
-            )
-        if not self.truth:
-            return pulses
-        ids, truth = self._truth_rows()
-        if not self.is_paired:
-            ids, truth = _of_events(pulses.event_id, ids, truth)
-        return _joined(ids, truth, pulses)
+    def indices(self) -> tuple[EventIndex, ...]:
+        """The same events in each pulse table: those of the truth table, then those that it lacks."""
+        maps = [_index(file) for file in self.maps]
+        if not self.truth and len(maps) == 1:
+            return tuple(maps)
+        known = _all_ids(maps)
+        ids, truth = self._truth_rows() if self.truth else (known, {})
+        if self.truth and not self.is_paired:
+            ids, truth = _of_events(known, ids, truth)
+        return tuple(_joined(ids, truth, pulses, known) for pulses in maps)
 
     def _truth_rows(self) -> tuple[Int[ndarray, "event"], dict[str, ndarray]]:
         """The ids and columns of the truth files."""
@@ -228,30 +247,63 @@ class _FlatFile:
         return ids, {name: np.concatenate([columns[name] for _, columns in parts]) for name in parts[0][1]}
 
     def count(self) -> int:
-        return len(self.index.event_id)
+        return len(self.indices[0].event_id)
 
     def sample(self, count: int) -> ForeignEvents | None:
-        return next(self._events(self.index.slice(0, count), count, 1), None)
+        return next(self._events([index.slice(0, count) for index in self.indices], count, 1), None)
 
     def events(self, rows: int, sign: int) -> Iterator[ForeignEvents]:
-        yield from self._events(self.index, rows, sign)
+        yield from self._events(self.indices, rows, sign)
 
-    def _events(self, index: EventIndex, rows_at_once: int, sign: int) -> Iterator[ForeignEvents]:
-        names = self.dialect.pulse_names(self.columns)
-        with PulseRows(self.path, (EVENT, *names), in_order=index.in_order) as pulses:
-            for start in range(0, len(index.event_id), rows_at_once):
-                part = index.slice(start, start + rows_at_once)
-                rows = event_rows(pulses, EventIndex(part.event_id, part.first, part.end))
-                columns = {name: float_column(rows.column(name).flatten(), name, self.path) for name in names}
-                truth = {name: float_column(column, name, self.path) for name, column in part.truth.items()}
-                yield ForeignEvents(
-                    event_id=part.event_id,
-                    offsets=np.concatenate([[0], np.cumsum(part.pulse_count)]),
-                    place_m=self.dialect.place_m(columns),
-                    pulses=self.dialect.pulses(columns),
-                    truth=self.dialect.own_truth(truth, sign),
-                    interactions=self.dialect.interactions(truth),
-                )
+    def _events(self, indices: Sequence[EventIndex], rows_at_once: int, sign: int) -> Iterator[ForeignEvents]:
+        columns = (EVENT, *self.dialect.pulse_names(self.columns))
+        with ExitStack() as opened:
+            maps = [
+                opened.enter_context(PulseRows(file, columns, in_order=index.in_order))
+                for file, index in zip(self.maps, indices, strict=True)
+            ]
+            for start in range(0, len(indices[0].event_id), rows_at_once):
+                parts = [index.slice(start, start + rows_at_once) for index in indices]
+                yield self._some(maps, parts, sign)
+
+    def _some(self, maps: Sequence[PulseRows], parts: Sequence[EventIndex], sign: int) -> ForeignEvents:
+        """Some events, whose rows in each pulse table are `parts`."""
+        joined = join_maps([self._pulses(*one) for one in zip(self.maps, maps, parts, strict=True)])
+        truth = {name: float_column(column, name, self.path) for name, column in parts[0].truth.items()}
+        return ForeignEvents(
+            event_id=parts[0].event_id,
+            offsets=joined.offsets,
+            place_m=self.dialect.place_m(joined.columns),
+            pulses=self.dialect.pulses(joined.columns, joined.offsets),
+            truth=self.dialect.own_truth(truth, sign),
+            interactions=self.dialect.interactions(truth),
+        )
+
+    def _pulses(self, file: Path, pulses: PulseRows, part: EventIndex) -> MapPulses:
+        rows = event_rows(pulses, EventIndex(part.event_id, part.first, part.end))
+        columns = {
+            name: (time_column if name == self.dialect.time else float_column)(
+                rows.column(name).flatten(), name, file
+            )
+            for name in self.dialect.pulse_names(self.columns)
+        }
+        return MapPulses(np.concatenate([[0], np.cumsum(part.pulse_count)]), columns)
+
+
+def _index(file: Path) -> EventIndex:
+    """The events of a pulse table."""
+    pulses = index_from_pulses(file, EVENT)
+    if len(repeated := _repeated(pulses.event_id)):
+        raise IcerecoError(
+            f"{file}: the pulses of event_no {repeated[0]} are not contiguous; sort the file by event_no"
+        )
+    return pulses
+
+
+def _all_ids(maps: Sequence[EventIndex]) -> Int[ndarray, "event"]:
+    """The ids of the first pulse table, then those that others have besides."""
+    ids = np.concatenate([pulses.event_id for pulses in maps])
+    return ids[np.sort(np.unique(ids, return_index=True)[1])]
 
 
 def _repeated(ids: Int[ndarray, "event"]) -> Int[ndarray, "repeated"]:
@@ -269,19 +321,28 @@ def _of_events(
     return ids[chosen], {name: column[chosen] for name, column in truth.items()}
 
 
-def _joined(ids: Int[ndarray, "event"], truth: Mapping[str, ndarray], pulses: EventIndex) -> EventIndex:
-    """Join pulses to the events of the truth table, followed by events that it lacks, whose truth is NaN."""
-    row = np.full(len(ids), -1)
-    _, in_truth, in_pulses = np.intersect1d(ids, pulses.event_id, return_indices=True)
-    row[in_truth] = in_pulses
+def _joined(
+    ids: Int[ndarray, "event"],
+    truth: Mapping[str, ndarray],
+    pulses: EventIndex,
+    known: Int[ndarray, "pulsed"],
+) -> EventIndex:
+    """Join pulses to the events of the truth table, followed by events that it lacks, whose truth is NaN.
+
+    Args:
+        ids: of the events of the truth table.
+        truth: its columns.
+        pulses: of one pulse table.
+        known: ids of the events of all pulse tables.
+    """
+    lacking = known[~np.isin(known, ids)]
+    everything = np.concatenate([ids, lacking])
+    row = np.full(len(everything), -1)
+    _, at, in_pulses = np.intersect1d(everything, pulses.event_id, return_indices=True)
+    row[at] = in_pulses
     # An event without pulses is an empty range after the previous event, so that a sorted file stays sorted.
     behind = np.maximum.accumulate(np.where(row >= 0, np.append(pulses.end, 0)[row], 0))
     first, end = (np.where(row >= 0, np.append(part, 0)[row], behind) for part in (pulses.first, pulses.end))
-    lacking = ~np.isin(pulses.event_id, ids)
-    blank = np.full(int(lacking.sum()), np.nan)
-    return EventIndex(
-        event_id=np.concatenate([ids, pulses.event_id[lacking]]),
-        first=np.concatenate([first, pulses.first[lacking]]),
-        end=np.concatenate([end, pulses.end[lacking]]),
-        truth={name: pa.array(np.concatenate([column, blank])) for name, column in truth.items()},
-    )
+    blank = np.full(len(lacking), np.nan)
+    columns = {name: pa.array(np.concatenate([column, blank])) for name, column in truth.items()}
+    return EventIndex(everything, first, end, columns)

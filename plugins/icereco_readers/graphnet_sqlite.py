@@ -12,17 +12,19 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import finder_for
-from icereco.errors import IcerecoError, did_you_mean
+from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
+from icereco.tables.columns import LARGEST_EXACT
 from icereco_readers.convention import SAMPLE_EVENTS, Conventions
-from icereco_readers.dialects import EVENT, KAGGLE, Dialect, dialect_of, require_one
+from icereco_readers.dialects import EVENT, KAGGLE, Dialect, dialect_of
 from icereco_readers.foreign import FINDER_EVENTS, ForeignEvents
 from icereco_readers.options import GraphnetOptions
+from icereco_readers.pulse_maps import MapPulses, chosen_maps, join_maps, require_same_columns
 
 __all__ = ["GraphnetSqliteReader"]
 
@@ -97,14 +99,9 @@ class GraphnetSqliteReader:
                 f"{file}: {view or next(iter(views))!r} is a view, a query that may never end; make it a table: "
                 "CREATE TABLE … AS SELECT * FROM …"
             )
-        for name in wanted:
-            if name not in maps:
-                raise IcerecoError(
-                    f"{file}: no pulse map {name!r}; found: {', '.join(maps) or 'none'}{did_you_mean(name, maps)}"
-                )
-        pulses = wanted or [require_one("pulse map", "pulse_map", maps, file)]
-        tables = _Tables(database, file, columns, tuple(pulses), self._truth(columns, file))
-        tables.require_same_columns()
+        pulses = chosen_maps(self.options.pulse_map, maps, file, "graphnet-sqlite")
+        tables = _Tables(database, file, columns, pulses, self._truth(columns, file))
+        require_same_columns(tables.dialect, {name: columns[name] for name in pulses}, file)
         if tables.truth is not None and tables.event not in columns.get(tables.truth, ()):
             raise IcerecoError(
                 f"{file}: no table {tables.truth!r} with {tables.event}; found: {', '.join(columns)}"
@@ -133,15 +130,6 @@ class _Tables:
     @property
     def event(self) -> str:
         return self.dialect.event
-
-    def require_same_columns(self) -> None:
-        first, *more = ((name, self.dialect.pulse_names(self.columns[name])) for name in self.pulses)
-        for name, columns in more:
-            if columns != first[1] or not set(columns) <= set(self.columns[name]):
-                raise IcerecoError(
-                    f"{self.file}: {first[0]} and {name} cannot be joined: their columns are {', '.join(first[1])} and "
-                    f"{', '.join(columns)}"
-                )
 
     @property
     def ids(self) -> str:
@@ -182,27 +170,28 @@ class _Tables:
             yield self._events(ids, sign)
 
     def _events(self, ids: Int[ndarray, "event"], sign: int) -> ForeignEvents:
-        event, columns = self._pulses(ids)
+        offsets, columns = self._pulses(ids)
         at, truth = self._truth(ids)
         blank = {name: np.full(len(ids), np.nan) for name in truth}
         for name, column in truth.items():
             blank[name][at] = column
         return ForeignEvents(
             event_id=ids,
-            offsets=np.append(np.searchsorted(event, ids), len(event)),
+            offsets=offsets,
             place_m=self.dialect.place_m(columns),
-            pulses=self.dialect.pulses(columns),
+            pulses=self.dialect.pulses(columns, offsets),
             truth=self.dialect.own_truth(blank, sign),
             interactions=self.dialect.interactions(blank),
         )
 
-    def _pulses(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
-        """The pulses of all pulse maps, those of an event in the order of the maps."""
+    def _pulses(self, ids: Int[ndarray, "event"]) -> MapPulses:
+        """The pulses of all pulse maps."""
         names = self.dialect.pulse_names(self.columns[self.pulses[0]])
-        events, columns = zip(*(self._between(table, names, ids) for table in self.pulses), strict=True)
-        event = np.concatenate(events)
-        order = np.argsort(event, kind="stable")
-        return event[order], {name: np.concatenate([part[name] for part in columns])[order] for name in names}
+        parts = []
+        for table in self.pulses:
+            event, columns = self._between(table, names, ids)
+            parts.append(MapPulses(np.append(np.searchsorted(event, ids), len(event)), columns))
+        return join_maps(parts)
 
     def _truth(self, ids: Int[ndarray, "event"]) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
         """Return the columns of the truth table, and the event of each row."""
@@ -219,7 +208,7 @@ class _Tables:
 
     def _between(
         self, table: str, names: Sequence[str], ids: Int[ndarray, "event"]
-    ) -> tuple[Int[ndarray, "row"], dict[str, Float[ndarray, "row"]]]:
+    ) -> tuple[Int[ndarray, "row"], dict[str, ndarray]]:
         """Rows of the events from the first to the last id, ascending, in the order in which they were written."""
         source, limits = (
             f"FROM {_quoted(table)} WHERE {self.event} BETWEEN ? AND ?",
@@ -232,12 +221,12 @@ class _Tables:
         rows = self.database.execute(
             f"SELECT {', '.join(map(_quoted, names))} {source} ORDER BY {self.event}, rowid", limits
         )
-        values = _numbers(rows, names, f"{self.file}: {table}")
-        if len(values) != count.sum():
+        columns = _numbers(rows, names, self.dialect.time, f"{self.file}: {table}")
+        if len(columns[names[0]]) != count.sum():
             raise IcerecoError(
                 f"{self.file}: {table} was changed while it was read; read it again when it is finished"
             )
-        return np.repeat(event, count), dict(zip(names, values.T, strict=True))
+        return np.repeat(event, count), columns
 
 
 @contextmanager
@@ -353,16 +342,22 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _numbers(rows: sqlite3.Cursor, names: Sequence[str], table: str) -> Float[ndarray, "row column"]:
-    """All values of all rows, NaN for NULL."""
+def _numbers(rows: sqlite3.Cursor, names: Sequence[str], time: str, table: str) -> dict[str, ndarray]:
+    """The columns of all rows as float64, NaN for NULL; times that are whole numbers and too large for it as int64."""
     values = list(chain.from_iterable(rows))
     try:
-        return np.array(values, np.float64).reshape(-1, len(names))
+        numbers = np.array(values, np.float64).reshape(-1, len(names))
     except (ValueError, TypeError):
         index, wrong = next((index, one) for index, one in enumerate(values) if not _is_number(one))
         raise IcerecoError(
             f"{table}.{names[index % len(names)]} must hold numbers: it holds {wrong!r}"
         ) from None
+    columns = dict(zip(names, numbers.T, strict=True))
+    if time in columns and np.abs(columns[time]).max(initial=0) > LARGEST_EXACT:
+        exact = values[list(names).index(time) :: len(names)]
+        if all(isinstance(one, int) for one in exact):
+            columns[time] = np.array(exact, np.int64)
+    return columns
 
 
 def _is_number(value: object) -> bool:

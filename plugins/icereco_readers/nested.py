@@ -1,6 +1,6 @@
 """Parquet files with one row per event and a struct column for each table, whose pulses are lists."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,13 @@ from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.system.documents import parse_json
 from icereco.system.log import get_logger
 from icereco.tables.columns import Ragged
-from icereco.tables.from_columns import float_column, int_column
+from icereco.tables.from_columns import float_column, int_column, time_column
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.convention import SAMPLE_EVENTS
-from icereco_readers.dialects import EVENT, Dialect, dialect_of, require_one
+from icereco_readers.dialects import EVENT, Dialect, dialect_of
 from icereco_readers.final_state import contradicting, summed_direction
 from icereco_readers.foreign import ForeignEvents
+from icereco_readers.pulse_maps import MapPulses, chosen_maps, join_maps, require_same_columns
 
 __all__ = ["NestedFile", "is_nested", "lacks_photons"]
 
@@ -64,7 +65,7 @@ class NestedFile:
 
     Attributes:
         path: the file.
-        pulse_map: the struct of pulses; None for the only one.
+        pulse_map: the structs of pulses, A+B; None for the only one.
         truth_table: the struct of truth; None for the first that is named in
         truth_names: its usual names.
     """
@@ -85,14 +86,10 @@ class NestedFile:
         return _structs(pq.read_schema(self.path))
 
     @cached_property
-    def pulses(self) -> str:
-        """The struct of pulses."""
+    def pulses(self) -> tuple[str, ...]:
+        """The structs of pulses."""
         maps = {name: fields for name, fields in self.tables.items() if _dialect(fields)}
-        if self.pulse_map is not None and self.pulse_map not in maps:
-            raise IcerecoError(
-                f"{self.path}: no pulse map {self.pulse_map!r}; found: {', '.join(maps) or 'none'}"
-            )
-        return self.pulse_map or require_one("pulse map", "pulse_map", maps, self.path)
+        return chosen_maps(self.pulse_map, maps, self.path, "graphnet-parquet")
 
     @cached_property
     def truth(self) -> str | None:
@@ -105,9 +102,13 @@ class NestedFile:
     @cached_property
     def dialect(self) -> Dialect:
         """The dialect of the column names."""
-        dialect = dialect_of(self.tables[self.pulses], self.tables[self.truth] if self.truth else ())
+        dialect = dialect_of(self.tables[self.pulses[0]], self.tables[self.truth] if self.truth else ())
         assert dialect is not None, "structs of pulses are selected by their columns"
+        require_same_columns(dialect, {name: self._lists_of(name) for name in self.pulses}, self.path)
         return dialect
+
+    def _lists_of(self, pulses: str) -> list[str]:
+        return [name for name, kind in self.tables[pulses].items() if _is_list(kind)]
 
     @cached_property
     def first_id(self) -> int:
@@ -134,33 +135,33 @@ class NestedFile:
         """
         row = 0
         with bounded_parquet(self.path) as opened:
-            columns = [name for name in (self.pulses, self.truth) if name]
+            columns = [name for name in (*self.pulses, self.truth) if name]
             for batch in opened.iter_batches(batch_size=rows, columns=columns):
                 yield self._events(batch, row, sign)
                 row += batch.num_rows
 
     def _events(self, batch: pa.RecordBatch, row: int, sign: int) -> ForeignEvents:
-        lists = self._pulse_lists(batch.column(self.pulses), row)
-        values = {name: part.values for name, part in lists.items()}
+        offsets, values = join_maps([self._map(batch.column(name), name, row) for name in self.pulses])
         truth = self._truth_columns(batch)
         return ForeignEvents(
             event_id=self._ids(batch, row),
-            offsets=next(iter(lists.values())).offsets,
+            offsets=offsets,
             place_m=self.dialect.place_m(values),
-            pulses=self.dialect.pulses(values),
+            pulses=self.dialect.pulses(values, offsets),
             truth=self.dialect.own_truth(truth, sign),
             interactions=self.dialect.interactions(truth),
         )
 
     def _ids(self, batch: pa.RecordBatch, row: int) -> Int[ndarray, "event"]:
-        if EVENT in self.tables[self.pulses]:
-            return int_column(_field(batch.column(self.pulses), EVENT), EVENT, self.path)
+        first = self.pulses[0]
+        if EVENT in self.tables[first]:
+            return int_column(_field(batch.column(first), EVENT), EVENT, self.path)
         return np.arange(batch.num_rows, dtype=np.int64) + self.first_id + row
 
-    def _pulse_lists(self, table: pa.Array, row: int) -> dict[str, Ragged]:
-        fields = self.tables[self.pulses]
-        names = self.dialect.pulse_names([name for name, kind in fields.items() if _is_list(kind)])
-        lists = {name: self._list(table, name, row) for name in names}
+    def _map(self, table: pa.Array, pulses: str, row: int) -> MapPulses:
+        """The pulses of one struct."""
+        names = self.dialect.pulse_names(self._lists_of(pulses))
+        lists = {name: self._list(table, f"{pulses}.{name}", row) for name in names}
         offsets = lists[names[0]].offsets
         for name, part in lists.items():
             if not np.array_equal(part.offsets, offsets):
@@ -168,16 +169,16 @@ class NestedFile:
                 raise IcerecoError(
                     f"{self.path}: row {bad}: lists of different length: {names[0]} and {name}"
                 )
-        return lists
+        return MapPulses(offsets, {name: part.values for name, part in lists.items()})
 
-    def _list(self, table: pa.Array, name: str, row: int) -> Ragged:
+    def _list(self, table: pa.Array, path: str, row: int) -> Ragged:
+        name = path.rpartition(".")[2]
         column = _field(table, name)
         missing = np.asarray(table.is_null()) | np.asarray(column.is_null())
         if missing.any():
-            raise IcerecoError(
-                f"{self.path}: row {row + int(np.argmax(missing))}: {self.pulses}.{name} is null"
-            )
-        return _list_values(column, f"{self.pulses}.{name}", self.path)
+            raise IcerecoError(f"{self.path}: row {row + int(np.argmax(missing))}: {path} is null")
+        convert = time_column if name == self.dialect.time else float_column
+        return _list_values(column, path, self.path, convert)
 
     def _truth_columns(self, batch: pa.RecordBatch) -> dict[str, ndarray]:
         if self.truth is None:
@@ -241,11 +242,13 @@ def _dialect(fields: dict[str, pa.DataType]) -> Dialect | None:
     return dialect_of([name for name, kind in fields.items() if _is_list(kind)])
 
 
-def _list_values(column: pa.Array, name: str, file: Path) -> Ragged:
+def _list_values(
+    column: pa.Array, name: str, file: Path, convert: Callable[[pa.Array, str, Path], ndarray] = float_column
+) -> Ragged:
     column.validate(full=True)
     start, end = (column.offsets[index].as_py() for index in (0, -1))
     values = _plain(column.values).slice(start, end - start)
-    return Ragged(float_column(values, name, file), np.asarray(column.offsets, np.int64) - start)
+    return Ragged(convert(values, name, file), np.asarray(column.offsets, np.int64) - start)
 
 
 def _is_list(kind: pa.DataType) -> bool:

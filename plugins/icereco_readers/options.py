@@ -44,7 +44,8 @@ class GraphnetOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pulse_map: str | None = Field(
-        default=None, description="the table of pulses, such as SRTInIcePulses; by default the only one"
+        default=None,
+        description="the table of pulses, such as SRTInIcePulses, or several whose pulses are joined, A+B; by default the only one",
     )
     truth_table: str | None = Field(
         default=None, description="the table of truth; by default the one that is called truth or mc_truth"

@@ -169,10 +169,13 @@ def test_a_bug_is_not_hidden():
     assert isinstance(CliRunner().invoke(group_that(ZeroDivisionError()), []).exception, ZeroDivisionError)
 
 
-def test_a_reader_who_leaves_early_ends_the_program_quietly():
-    pipe = f"'{sys.executable}' -c 'from icereco.cli import main; main()' profiles show hierarchical | true"
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash and SIGPIPE")
+@pytest.mark.parametrize("command", ["profiles show hierarchical", "detectors --json", "plugins"])
+def test_a_reader_who_leaves_early_ends_the_program_quietly_as_sigpipe_does(command):
+    program = f"'{sys.executable}' -c 'from icereco.cli import main; main()' {command}"
+    pipe = f"{program} | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, timeout=60)
-    assert result.stderr == ""
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")

@@ -1,5 +1,6 @@
 """Detector files of KM3NeT become cards."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 from icereco.cli import main
 from icereco.detector.detector import load_detector
-from icereco.detector.detx import read_detx
+from icereco.detector.detx import read_datx, read_detx
 from icereco.errors import IcerecoError
 from icereco.plugins.discovery import registry
 
@@ -81,9 +82,22 @@ def test_the_file_of_a_shipped_card_gives_that_card(tmp_path):
         ("event_id,time\n1,2\n", "is not a detector file of KM3NeT"),
         (text(5).rsplit("\n", 4)[0], "or ends too early"),
         (text(5, modules=9), "or ends too early"),
+        (
+            text(5).replace(" 30.0 0 0 -1 100.0 0", "", 1),
+            "a photomultiplier lacks its place",
+        ),
+        (text(5).replace("30.0 0 0 -1", "nan 0 0 -1", 1), "places must be in m"),
         (HEADERS[5].format(count=1) + " 99 1 0 0\n", "no module with photomultipliers"),
     ],
-    ids=["empty", "another file", "truncated", "fewer modules than promised", "bases alone"],
+    ids=[
+        "empty",
+        "another file",
+        "truncated",
+        "fewer modules than promised",
+        "short line",
+        "no number",
+        "bases alone",
+    ],
 )
 def test_what_is_no_whole_detector_is_refused_and_leaves_no_card(tmp_path, content, words):
     result = imported(tmp_path, content)
@@ -93,18 +107,19 @@ def test_what_is_no_whole_detector_is_refused_and_leaves_no_card(tmp_path, conte
 
 
 def test_a_folder_with_files_and_ice_are_refused(tmp_path):
-    assert "has layers" in imported(tmp_path, text(5), "--like", "icecube86").output
+    refused = imported(tmp_path, text(5), "--like", "icecube86").output
+    assert "is in water, and the medium of icecube86 is ice" in " ".join(refused.split())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     assert "is not empty" in imported(tmp_path, text(5)).output
 
 
-def test_a_binary_file_and_a_file_as_a_name_say_what_to_do(tmp_path):
-    (tmp_path / "a.datx").write_bytes(b"\xff\xfe\x00")
+def test_a_binary_file_and_a_missing_one_say_what_to_do(tmp_path):
+    (tmp_path / "a.detx").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(IcerecoError, match="JConvertDetectorFormat"):
-        read_detx(tmp_path / "a.datx")
-    with pytest.raises(IcerecoError, match="icereco detectors import"):
-        load_detector(tmp_path / "a.detx")
+        read_detx(tmp_path / "a.detx")
+    with pytest.raises(IcerecoError, match="no such file"):
+        load_detector(tmp_path / "b.detx")
 
 
 @pytest.mark.parametrize("version", HEADERS)
@@ -115,3 +130,62 @@ def test_a_file_is_a_detector_in_water(tmp_path, version):
     np.testing.assert_allclose(place, [PLACES[dom_id][1] for dom_id in (11, 10, 12)], atol=1e-5)
     assert detector.dom_id.tolist() == [11, 10, 12]
     assert detector.medium == load_detector("km3net-arca115").medium
+
+
+def binary(modules=PLACES, version=b"V5"):
+    """A .datx of the same modules, each with two photomultipliers, and the foot of a string."""
+
+    def words(text):
+        return struct.pack("<i", len(text)) + text
+
+    parts = [
+        b"####" + words(b"made by a test"),
+        struct.pack("<i", 7),
+        words(version),
+        struct.pack("<2d", 0, 1),
+    ]
+    parts += [words(b"UTM"), words(b"WGS84"), words(b"32N"), struct.pack("<3d", 1, 2, -3)]
+    parts.append(struct.pack("<i", len(modules) + 1))
+    for dom_id, (string, place) in modules.items():
+        parts.append(struct.pack("<3i3d4ddii", dom_id, string, 3, *place, 1, 0, 0, 0, 0, 0, 2))
+        for number, side in enumerate((-0.2, 0.2)):
+            x, y, z = place
+            parts.append(struct.pack("<i3d3ddi", number, x + side, y, z, 0, 0, -1, 100, 0))
+    parts.append(struct.pack("<3i3d4ddii", 99, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+    return b"".join(parts)
+
+
+def test_a_binary_file_is_the_same_detector(tmp_path):
+    (tmp_path / "a.datx").write_bytes(binary())
+    (tmp_path / "a.detx").write_text(text(5))
+    mine, other = load_detector(tmp_path / "a.datx"), load_detector(tmp_path / "a.detx")
+    assert mine.dom_id.tolist() == other.dom_id.tolist()
+    np.testing.assert_allclose(mine.position_m, other.position_m, atol=1e-5)
+    assert mine.file_origins_m == other.file_origins_m
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (binary()[:-100], "ends too early"),
+        (binary(version=b"V4"), "only V5 is"),
+        (binary(modules={}), "no module with photomultipliers"),
+    ],
+    ids=["truncated", "another version", "bases alone"],
+)
+def test_what_is_no_whole_binary_detector_is_refused(tmp_path, content, words):
+    (tmp_path / "a.datx").write_bytes(content)
+    with pytest.raises(IcerecoError, match=words):
+        load_detector(tmp_path / "a.datx")
+
+
+def test_the_two_forms_of_a_real_detector_agree():
+    registry()
+    testdata = pytest.importorskip(
+        "km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata"
+    )
+    name = "KM3NeT_00000133_20221025"
+    as_text = read_detx(Path(testdata.data_path(f"detx/{name}.detx")))
+    as_bytes = read_datx(Path(testdata.data_path(f"datx/{name}.datx")))
+    assert as_text.dom_id.tolist() == as_bytes.dom_id.tolist()
+    np.testing.assert_allclose(as_text.position_m, as_bytes.position_m, atol=1e-9)

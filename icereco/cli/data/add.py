@@ -157,9 +157,10 @@ def _number(text: str) -> float | None:
 
 
 def _card(text: str) -> str:
-    """The name of a card, or the whole path of a folder with one or of a file."""
+    """The name of a card, or the whole path of a folder with one or of a geometry file."""
     from icereco.detector.cards import is_card_folder
     from icereco.detector.detector import load_detector
+    from icereco.detector.geometry_file import is_geometry_file
 
     load_detector(text)
-    return str(Path(text).resolve()) if is_card_folder(text) or Path(text).is_file() else text
+    return str(Path(text).resolve()) if is_card_folder(text) or is_geometry_file(text) else text

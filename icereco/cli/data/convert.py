@@ -44,7 +44,7 @@ __all__ = ["command"]
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Its detector  [default: as declared, or {DEFAULT_DETECTOR}].",
+    help=f"Its detector  [default: as declared, or by their sensors, or {DEFAULT_DETECTOR}].",
     shell_complete=completion.detectors,
 )
 @click.option(
@@ -78,13 +78,15 @@ def command(
     icereco data convert oscNext.db events.parquet
     icereco data convert tracks kaggle-folder --layout kaggle
     """  # noqa: D301 -- \b is click's
+    from icereco.data.sources.detector_of import detector_of
     from icereco.data.write.convert import Conversion, convert
     from icereco.detector.detector import load_detector
 
     data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
-    card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
     Conversion.require_output(output)
-    source = _without_bad(data_set.open(), card, output) if skip_bad else data_set.open()
+    source, named = data_set.open(), detector or data_set.detector
+    card = load_detector(named) if named else detector_of(source)
+    source = _without_bad(source, card, output) if skip_bad else source
     conversion = Conversion(source, card, output, layout, events_per_file)
     started = time.perf_counter()
     with (

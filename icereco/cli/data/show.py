@@ -60,7 +60,8 @@ def command(
 
     data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
     source = data_set.open()
-    card = load_detector(detector or data_set.detector or detector_of(source))
+    named = detector or data_set.detector
+    card = load_detector(named) if named else detector_of(source)
     total = source.count()
     summary = Summary(card)
     with event_progress(min(events, total)) as advance:

@@ -54,7 +54,7 @@ _SUFFIXES = (".fits", ".json", ".png", ".svg")
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Detector of the events  [default: as declared, or {DEFAULT_DETECTOR}].",
+    help=f"Detector of the events  [default: as declared, or by their sensors, or {DEFAULT_DETECTOR}].",
     shell_complete=completion.detectors,
 )
 @device_option
@@ -86,13 +86,14 @@ def command(
     icereco likelihood scan events.parquet 17 --hypothesis cascade --nside 64
     """  # noqa: D301 -- \b is click's
     _require_writable(outputs, force)
+    from icereco.data.sources.detector_of import detector_of
     from icereco.reconstruction.methods import untrained_method
     from icereco.reconstruction.scan import scan
 
     data = find(file)
     source = data.open()
     options = {} if hypothesis is None else {"hypothesis": hypothesis}
-    used = untrained_method(method, detector or data.detector or DEFAULT_DETECTOR, options, device)
+    used = untrained_method(method, detector or data.detector or detector_of(source), options, device)
     computing_with(threads)
     data.require_detector(used.detector)
     batch = _event(source, used, event)

@@ -69,10 +69,11 @@ def _by_magic(_file: Path, header: bytes) -> str | None:
 
 
 def _detector(file: Path, _header: bytes) -> str | None:
-    if file.suffix not in (".detx", ".datx"):
+    if file.suffix not in (".detx", ".datx", ".geo"):
         return None
     return (
-        f"a detector of KM3NeT, not events; make a card of it: icereco detectors import {file.name} -o FOLDER"
+        f"the geometry of a detector, not events; give it with events (--detector {file.name}), or make a card of it: "
+        f"icereco detectors import {file.name} -o FOLDER"
     )
 
 

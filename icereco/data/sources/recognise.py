@@ -61,9 +61,9 @@ def require_exists(path: Path) -> None:
 
 def not_recognised(path: Path, readers: list[ReaderChoice]) -> IcerecoError:
     """Return the error for a file that no reader recognises: what it is and the next step, or what each reader needs."""
-    foreign = _foreign(path)
-    lines = [f"{path}: {foreign or _what_it_is(path)}"]
-    if foreign is None:
+    what, is_known_format = _what_it_is(path)
+    lines = [f"{path}: {what}"]
+    if not is_known_format:
         lines += [f"  {reader.component.name} needs: {reader.component.summary}" for reader in readers]
     if not readers:
         lines.append("  no reader is installed: see icereco plugins")
@@ -90,16 +90,20 @@ def _suggested(path: Path, reader: ReaderChoice) -> str | None:
         return None
 
 
-def _foreign(path: Path) -> str | None:
-    """The format of a file, or of the first file of a folder that has none of ours; None if it is not known."""
+def _what_it_is(path: Path) -> tuple[str, bool]:
+    """What a file or folder is, and whether its format was found, so that what each reader needs is beside the point."""
     if not path.is_dir():
-        return _readable_format(path)
+        said = _readable_format(path)
+        return said or _what_file_is(path), said is not None
     files = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
     tables = [file for file in files if file.suffix in _TABLES]
+    beginning = "no reader recognises this folder;"
     for file in (tables or files)[:_LOOKED_AT]:
         if (said := _readable_format(file)) is not None:
-            return f"no reader recognises this folder; {file.name} is {said}"
-    return None
+            return f"{beginning} {file.name} is {said}", True
+    if tables:
+        return f"{beginning} {tables[0].name}: {_what_file_is(tables[0])}", False
+    return f"{beginning} it holds {len(files)} files, none of them parquet or Arrow", False
 
 
 def _readable_format(file: Path) -> str | None:
@@ -107,16 +111,6 @@ def _readable_format(file: Path) -> str | None:
         return foreign_format(file)
     except OSError:
         return None
-
-
-def _what_it_is(path: Path) -> str:
-    if not path.is_dir():
-        return _what_file_is(path)
-    files = sorted(entry for entry in path.iterdir() if entry.is_file())
-    tables = [file for file in files if file.suffix in _TABLES]
-    if not tables:
-        return f"no reader recognises this folder; it holds {len(files)} files, none of them parquet or Arrow"
-    return f"no reader recognises this folder; {tables[0].name}: {_what_file_is(tables[0])}"
 
 
 def _what_file_is(file: Path) -> str:

@@ -14,10 +14,11 @@ from icereco.data.sources.reader_choice import choices
 from icereco.data.sources.recognise import first_line, not_recognised, recognises, require_exists
 from icereco.data.split.selection import Selection
 from icereco.detector.detector import Detector
+from icereco.detector.geometry_file import Geometry
 from icereco.errors import IcerecoError
 from icereco.plugins.attribution import described
 from icereco.plugins.registry import Declaration
-from icereco.protocols import Divisible, Reader, Tabular
+from icereco.protocols import Divisible, Locating, Reader, Tabular
 from icereco.system.log import get_logger
 from icereco.tables.carried import carried_schema
 from icereco.tables.columns import conform, file_of
@@ -173,6 +174,17 @@ class Source:
             IcerecoError: they cannot be read, or are of another detector.
         """
         next(self.checked(detector, _FIRST_EVENTS))
+
+    def geometry(self) -> Geometry | None:
+        """The modules that come with the events, from a reader that is `Locating`; None if there are none.
+
+        Raises:
+            IcerecoError: the file with them is damaged.
+        """
+        if not isinstance(self.reader, Locating):
+            return None
+        with _explaining(self.path, self.declaration):
+            return self.reader.geometry(self.path)
 
     def fingerprint(self) -> str:
         """Identifies the contents of all files that are read, and how they are read; see `fingerprint`."""

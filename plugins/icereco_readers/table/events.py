@@ -13,6 +13,7 @@ from numpy import ndarray
 from icereco.errors import IcerecoError
 from icereco.events.segments import segment_of
 from icereco.system.log import get_logger
+from icereco.tables.columns import LARGEST_EXACT
 from icereco_readers.bounds import require_few_pulses
 from icereco_readers.table.files import TableFile
 from icereco_readers.table.mapping import Mapping, require_names
@@ -84,7 +85,18 @@ class _Events:
             for name in self.mapping.carried or ()
             if pa.types.is_integer(self.file.schema.field(name).type)
         ]
-        return [*self.mapping.event, *carried]
+        return [*self.mapping.event, *carried, *self._absolute_times]
+
+    @cached_property
+    def _absolute_times(self) -> list[str]:
+        """The column of times if they are whole numbers, the first of which float64 does not hold."""
+        name = self.mapping.pulses["time"]
+        if not pa.types.is_integer(self.file.schema.field(name).type):
+            return []
+        first = next(iter(self.file.batches([name], [name], 1)), None)
+        if first is None or not first.num_rows or first.column(0)[0].as_py() is None:
+            return []
+        return [name] if abs(first.column(0)[0].as_py()) > LARGEST_EXACT else []
 
     @cached_property
     def _row_ids(self) -> Int[ndarray, "row"]:

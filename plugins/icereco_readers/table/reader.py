@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.tables.from_columns import own_batch
+from icereco.tables.from_columns import own_batch, times_ns
 from icereco_readers.foreign import FINDER_EVENTS
 from icereco_readers.options import TableOptions
 from icereco_readers.table.carried import carried_names
@@ -153,7 +153,7 @@ class TableReader:
 def _pulses(rows: Rows, mapping: Mapping, sensors: Sensors) -> dict[str, np.ndarray]:
     """The columns of pulses in the own layout."""
     names, values = mapping.pulses, rows.pulses
-    own = {"sensor_id": sensors(values), "time": values.numbers(names["time"])}
+    own = {"sensor_id": sensors(values), "time": times_ns(values.times(names["time"]), rows.offsets)}
     if "charge" in names:
         own["charge"] = values.numbers(names["charge"])
     if "auxiliary" in names:

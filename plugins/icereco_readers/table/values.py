@@ -48,6 +48,12 @@ class Values:
             pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
         )
 
+    def times(self, name: str) -> ndarray:
+        """A column as int64 where it holds whole numbers and no null, which float64 may not hold; else as `numbers`."""
+        kind = self._plain(name).type
+        whole = pa.types.is_integer(kind) and kind != pa.uint64() and not self._plain(name).null_count
+        return self.whole(name) if whole else self.numbers(name)
+
     def whole(self, name: str) -> Int[ndarray, "row"]:
         """A column as int64.
 
