@@ -112,7 +112,7 @@ def test_the_map_of_an_event_contains_the_maximum_of_the_fit(
 ) -> None:
     monkeypatch.setattr(scanning, "_FIRST_ORDER", 1)
     event = event_of(events, kind)
-    made = scan(lambda: fitting(detector, hypothesis=hypothesis).profile(event), 64)
+    made = scan(lambda: fitting(detector, hypothesis=hypothesis).profile(event), 32)
     assert made.missed == 0.0
     assert made.sky.probability.sum() == pytest.approx(1.0)
     assert event.truth is not None
