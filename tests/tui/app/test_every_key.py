@@ -103,7 +103,7 @@ class Watched:
         """Wait until nothing changes any more."""
         before = None
         for _ in range(200):
-            await asyncio.sleep(0.03)
+            await self.pilot.pause()
             if (now := self.seen()) == before:
                 return now
             before = now
@@ -187,16 +187,12 @@ class Watched:
 
 @pytest.fixture
 def prompt(monkeypatch) -> None:
-    """A key is pressed once the messages of the one before are dealt with, whether the process is idle or not.
-
-    What a key does later, `Watched` waits for by what is seen.
-    """
+    """A key is pressed once the messages of the one before are dealt with; `Watched` waits for what it does later."""
 
     async def go_on(*_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    for module in ("app", "pilot"):
-        monkeypatch.setattr(f"textual.{module}.wait_for_idle", go_on)
+    monkeypatch.setattr("textual.app.wait_for_idle", go_on)
 
 
 @pytest.fixture
