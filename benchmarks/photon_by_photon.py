@@ -22,7 +22,7 @@ from icereco.physics.light.light import LightModel
 from icereco.physics.sphere import angles_from_direction
 from icereco.tables.assembly import event_batch
 
-EARLY = 0.1
+EARLY = 0.03
 """Quantile of the first pulses of modules at which light is taken to be direct, to find the time of an event."""
 DELAYS_M = {
     "through_track": ((10, 20), (20, 40), (40, 60), (60, 90)),

@@ -27,6 +27,7 @@ from icereco.data.store.store import Store
 from icereco.data.stream.gather import gather
 from icereco.detector.detector import Detector, load_detector
 from icereco.events.batch import EventBatch
+from icereco.system.processors import available_processors
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
 # A shell lets what it starts in the background ignore Ctrl-C, and with it every process that a test interrupts.
@@ -55,6 +56,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("ICERECO_CONFIG", str(tmp_path_factory.mktemp("config")))
     return
+
+
+@pytest.fixture(autouse=True)
+def share_of_processors() -> None:
+    """Workers of pytest compute side by side: threads of one would only wait for those of another."""
+    if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        import torch
+
+        torch.set_num_threads(max(available_processors() // workers, 1))
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import chdir
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from icereco.cli import main
 from icereco.detector.cards import detector_names
@@ -36,15 +38,28 @@ def machine(tmp_path):
     return tmp_path
 
 
-def answer(machine, *words, shell="bash", program=PROGRAM):
-    environment = {**os.environ, "ICERECO_CONFIG": str(machine), "_ICERECO_COMPLETE": f"{shell}_complete"}
-    environment |= {"COMP_WORDS": "\n".join(["icereco", *words]), "COMP_CWORD": str(len(words))}
+def question(machine, words, shell="bash"):
+    """What a shell puts into the environment."""
+    asked = {"COMP_WORDS": "\n".join(["icereco", *words]), "COMP_CWORD": str(len(words))}
     if shell == "fish":
-        environment["COMP_CWORD"] = words[-1]
+        asked["COMP_CWORD"] = words[-1]
+    return {"ICERECO_CONFIG": str(machine), "_ICERECO_COMPLETE": f"{shell}_complete", **asked}
+
+
+def answer(machine, *words, shell="bash"):
+    """The answer in this process, which spares starting Python for each question."""
+    with chdir(machine):
+        done = CliRunner().invoke(main, [], prog_name="icereco", env=question(machine, words, shell))
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def answer_of_a_process(machine, *words, program=PROGRAM):
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=machine,
-        env=environment,
+        env={**os.environ, **question(machine, words)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -155,14 +170,16 @@ def test_faults_complete_nothing_and_print_nothing(machine):
     ids=" ".join,
 )
 def test_completion_is_quick_and_imports_nothing_heavy(machine, words):
-    *_, heavy = answer(machine, *words, program=SHOW_TORCH)
+    *values, heavy = answer_of_a_process(machine, *words, program=SHOW_TORCH)
     assert heavy == "[]"
-    seconds = []
-    for _ in range(5):
+    assert values == answer(machine, *words)
+
+    def seconds():
         begun = time.perf_counter()
-        answer(machine, *words)
-        seconds.append(time.perf_counter() - begun)
-    assert min(seconds) < 1.5  # 0.1 to 0.3 s on a machine that is free
+        answer_of_a_process(machine, *words)
+        return time.perf_counter() - begun
+
+    assert any(seconds() < 1.5 for _ in range(5))  # 0.1 to 0.3 s on a machine that is free
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

@@ -109,18 +109,19 @@ def test_seeds_are_used_and_seeds_without_direction_change_nothing(
     fit: Fit, fitted: Reconstruction, tracks: EventBatch
 ) -> None:
     assert tracks.truth is not None
-    unknown = Reconstruction(np.full((len(tracks), 3), np.nan))
-    without = fit(tracks, seeds=[unknown])
-    np.testing.assert_array_equal(without.direction, fitted.direction)
+    few = tracks[:2]  # an event is fitted as in company, so that two show what seeds do
+    unknown = Reconstruction(np.full((len(few), 3), np.nan))
+    without = fit(few, seeds=[unknown])
+    np.testing.assert_array_equal(without.direction, fitted.direction[:2])
     seeded = fit(tracks, seeds=[Reconstruction(tracks.truth.direction)])
     line = LineFit(LineFitOptions(weight_by_charge=False, robust=False))(tracks)
     assert np.median(errors(seeded, tracks)) < 0.4 * np.median(errors(line, tracks))
     assert not np.array_equal(seeded.direction, fitted.direction)
-    partly = tracks.truth.direction.copy()
+    partly = tracks.truth.direction[:2].copy()
     partly[0] = np.nan
-    mixed = fit(tracks, seeds=[Reconstruction(partly)])
+    mixed = fit(few, seeds=[Reconstruction(partly)])
     np.testing.assert_allclose(mixed.direction[0], fitted.direction[0], atol=1e-4)
-    np.testing.assert_allclose(mixed.direction[1:], seeded.direction[1:], atol=1e-4)
+    np.testing.assert_allclose(mixed.direction[1], seeded.direction[1], atol=1e-4)
 
 
 def test_an_event_alone_is_fitted_as_in_company(fit: Fit, fitted: Reconstruction, tracks: EventBatch) -> None:

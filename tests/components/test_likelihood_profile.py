@@ -72,9 +72,10 @@ def test_it_is_what_a_scan_asks_for(detector: Detector, profile: DirectionProfil
     assert isinstance(profile, ProfileLikelihood)
 
 
-def test_the_fitted_event_is_that_of_the_ordinary_fit(detector: Detector, track: EventBatch) -> None:
-    fit = fitting(detector, hypothesis="track")
-    ordinary, scanned = fit(track), fit.profile(track).fitted
+def test_the_fitted_event_is_that_of_the_ordinary_fit(
+    detector: Detector, track: EventBatch, profile: DirectionProfile
+) -> None:
+    ordinary, scanned = fitting(detector, hypothesis="track")(track), profile.fitted
     np.testing.assert_array_equal(scanned.direction, ordinary.direction)
     assert scanned.extras["log_likelihood"] == ordinary.extras["log_likelihood"]
 
@@ -83,11 +84,16 @@ def test_of_one_hypothesis_the_highest_peak_is_the_fit(profile: DirectionProfile
     assert profile.peaks.log_likelihood.max() == profile.fitted.extras["log_likelihood"][0]
 
 
-@pytest.mark.parametrize("hypothesis", ["track", "auto"])
-def test_at_the_maxima_of_the_fit_the_profile_is_as_high_as_they_are(
-    detector: Detector, track: EventBatch, hypothesis: str
-) -> None:
-    profile = fitting(detector, hypothesis=hypothesis).profile(track)
+@pytest.fixture(params=["track", "auto"])
+def profile_of(request: pytest.FixtureRequest, detector: Detector, track: EventBatch) -> DirectionProfile:
+    if request.param == "track":
+        profile: DirectionProfile = request.getfixturevalue("profile")
+        return profile
+    return fitting(detector, hypothesis=request.param).profile(track)
+
+
+def test_at_the_maxima_of_the_fit_the_profile_is_as_high_as_they_are(profile_of: DirectionProfile) -> None:
+    profile = profile_of
     matters = profile.peaks.log_likelihood > profile.peaks.log_likelihood.max() - 20.0
     values = profile(profile.peaks.direction[matters])
     assert (values >= profile.peaks.log_likelihood[matters] - 0.01).all()
@@ -106,7 +112,7 @@ def test_the_map_of_an_event_contains_the_maximum_of_the_fit(
 ) -> None:
     monkeypatch.setattr(scanning, "_FIRST_ORDER", 1)
     event = event_of(events, kind)
-    made = scan(lambda: fitting(detector, hypothesis=hypothesis).profile(event), 64)
+    made = scan(lambda: fitting(detector, hypothesis=hypothesis).profile(event), 32)
     assert made.missed == 0.0
     assert made.sky.probability.sum() == pytest.approx(1.0)
     assert event.truth is not None

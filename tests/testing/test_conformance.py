@@ -11,6 +11,7 @@ from icereco.testing.conformance import Example, checks_of
 from icereco.testing.conformance.samples import detector, event_table
 
 SETTINGS = {
+    ("loss", "sphere-bins"): [{"cells_per_side": 3, "smoothing_deg": 20}],
     ("simulator", "ice-telescope"): [{"primaries_per_block": 64}],
     ("reconstructor", "likelihood"): [
         {"seed_count": 6, "hops": 0},

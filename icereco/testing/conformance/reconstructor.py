@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -25,11 +26,38 @@ def _reconstruct(
     seeds: Sequence[Reconstruction] = (),
     detector: Detector | None = None,
 ) -> Reconstruction:
-    needs = detector_for(subject.component.load_factory(), detector or samples.detector())
-    reconstructor = subject.build(*needs)
+    reconstructor = _built(subject) if detector is None else _build(subject, detector)
     further = {"seeds": seeds} if takes_seeds(reconstructor) else {}
     reconstruction: Reconstruction = reconstructor(batch, **further)
     return reconstruction
+
+
+def _build(subject: Subject, detector: Detector) -> Any:
+    return subject.build(*detector_for(subject.component.load_factory(), detector))
+
+
+def _built(subject: Subject) -> Any:
+    """The reconstructor for the detector of the samples, built once for all checks."""
+    return subject.once("built", lambda: _build(subject, samples.detector()))
+
+
+def _of_tracks(subject: Subject) -> Reconstruction:
+    """Reconstruct the clean tracks, once for all checks: a fit takes seconds."""
+    reconstruction: Reconstruction = subject.once(
+        "tracks", lambda: _reconstruct(subject, samples.track_events())
+    )
+    return reconstruction
+
+
+def _of_events(subject: Subject) -> tuple[Reconstruction, EventBatch]:
+    """Reconstruct a copy of the random events, once for all checks; return the copy, too, as it is afterwards."""
+
+    def reconstruct() -> tuple[Reconstruction, EventBatch]:
+        batch = copy.deepcopy(samples.events())
+        return _reconstruct(subject, batch), batch
+
+    both: tuple[Reconstruction, EventBatch] = subject.once("events", reconstruct)
+    return both
 
 
 def _apart(first: Float[ndarray, "event 3"], second: Float[ndarray, "event 3"]) -> float:
@@ -43,8 +71,8 @@ def _apart(first: Float[ndarray, "event 3"], second: Float[ndarray, "event 3"]) 
 
 def one_direction_per_event(subject: Subject) -> None:
     """Each event gets a unit vector, or NaN where the method cannot give one."""
-    batch = samples.events()
-    direction = _reconstruct(subject, batch).direction
+    reconstruction, batch = _of_events(subject)
+    direction = reconstruction.direction
     require(
         direction.shape == (len(batch), 3), f"{len(batch)} events gave directions of shape {direction.shape}"
     )
@@ -58,7 +86,7 @@ def points_to_the_origin(subject: Subject) -> None:
     """For clean tracks the direction is where the particle came from, not where it goes."""
     batch = samples.track_events()
     assert batch.truth is not None
-    cosine = (_reconstruct(subject, batch).direction * batch.truth.direction).sum(axis=1)
+    cosine = (_of_tracks(subject).direction * batch.truth.direction).sum(axis=1)
     require(
         np.nanmean(cosine) > 0,
         f"its directions point away from the origin (mean cosine {np.nanmean(cosine):.2f})",
@@ -71,7 +99,7 @@ def rotation(subject: Subject) -> None:
     matrix *= np.sign(np.linalg.det(matrix))
     batch, detector = samples.track_events(), samples.detector()
     position = (detector.position_m @ matrix.T).astype(np.float32)
-    still = _reconstruct(subject, batch).direction
+    still = _of_tracks(subject).direction
     in_turned = dataclasses.replace(detector, position_m=position)
     turned = _reconstruct(subject, samples.turned(batch, matrix), detector=in_turned).direction
     apart = np.degrees(_apart(turned, still @ matrix.T))
@@ -82,7 +110,7 @@ def clock(subject: Subject) -> None:
     """Only differences of time matter: a clock that started earlier changes nothing."""
     batch = samples.track_events()
     late = dataclasses.replace(batch, time_ns=batch.time_ns + 1e6)
-    apart = _apart(_reconstruct(subject, late).direction, _reconstruct(subject, batch).direction)
+    apart = _apart(_reconstruct(subject, late).direction, _of_tracks(subject).direction)
     require(
         apart < _CLOSE_RAD, f"with all times 1 ms later its directions change by {np.degrees(apart):.2f}°"
     )
@@ -91,7 +119,7 @@ def clock(subject: Subject) -> None:
 def alone_as_in_company(subject: Subject) -> None:
     """An event gets the same direction alone and in any batch."""
     batch = samples.track_events()
-    together = _reconstruct(subject, batch).direction
+    together = _of_tracks(subject).direction
     alone = np.concatenate([_reconstruct(subject, batch[i : i + 1]).direction for i in range(len(batch))])
     require(
         _apart(alone, together) < _CLOSE_RAD, "the direction of an event alone differs from that in a batch"
@@ -100,8 +128,7 @@ def alone_as_in_company(subject: Subject) -> None:
 
 def leaves_its_input_alone(subject: Subject) -> None:
     """It does not modify its input events."""
-    batch = copy.deepcopy(samples.events())
-    _reconstruct(subject, batch)
+    _, batch = _of_events(subject)
     before = samples.events()
     changed = [
         name
@@ -113,8 +140,7 @@ def leaves_its_input_alone(subject: Subject) -> None:
 
 def says_what_it_used(subject: Subject) -> None:
     """Kappa of the posterior is not negative, and no more pulses were used than there are."""
-    batch = samples.events()
-    reconstruction = _reconstruct(subject, batch)
+    reconstruction, batch = _of_events(subject)
     if reconstruction.kappa is not None:
         known = reconstruction.kappa[~np.isnan(reconstruction.kappa)]
         require(
@@ -132,7 +158,7 @@ def failed_seeds(subject: Subject) -> None:
     """A seed that failed, and so is NaN, changes nothing."""
     batch = samples.track_events()
     failed = Reconstruction(np.full((len(batch), 3), np.nan))
-    apart = _apart(_reconstruct(subject, batch, [failed]).direction, _reconstruct(subject, batch).direction)
+    apart = _apart(_reconstruct(subject, batch, [failed]).direction, _of_tracks(subject).direction)
     require(
         apart < _CLOSE_RAD,
         f"with a seed that is NaN its directions change by {np.degrees(apart):.2f}°, or fail",
@@ -141,8 +167,7 @@ def failed_seeds(subject: Subject) -> None:
 
 def names_its_columns(subject: Subject) -> None:
     """Its status and extras are one value per event, and no extra has the name of another column."""
-    batch = samples.events()
-    reconstruction = _reconstruct(subject, batch)
+    reconstruction, batch = _of_events(subject)
     taken = [name for name in reconstruction.extras if is_reserved(name)]
     require(not taken, f"its extras {', '.join(taken)} have names of other columns of the table")
     columns = dict(reconstruction.extras)

@@ -1,7 +1,7 @@
 """The component under test, and how a check reports a broken promise."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,19 @@ class Example:
 
 @dataclass(frozen=True)
 class Subject:
-    """A component and the options for the checks."""
+    """A component and the options for the checks.
+
+    Attributes:
+        declaration: of the component.
+        settings: options to build it with.
+        example: for a reader, a file of its format.
+        shared: what checks have computed and others need, too; see `once`.
+    """
 
     declaration: Declaration
     settings: Mapping[str, Any]
     example: Example | None = None
+    shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def component(self) -> Component:
@@ -64,6 +72,12 @@ class Subject:
     def build(self, *needs: Any, **changes: Any) -> Any:
         """Build the component from its options and the further arguments of its kind."""
         return self.component.load_factory()(self.options(**changes), *needs)
+
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Return what several checks need, computed by the first of them."""
+        if name not in self.shared:
+            self.shared[name] = compute()
+        return self.shared[name]
 
 
 def require(kept: object, complaint: str) -> None:
