@@ -115,7 +115,12 @@ class PhotonSampler:
         draws = np.minimum(number, _TIMES_PER_PAIR)
         each = np.repeat(hit, draws)
         time = (light.time_ns.numpy() + start_ns)[each]
-        time += light.scale_ns.numpy()[each] * rng.standard_gamma(light.shape.numpy()[each], dtype=np.float32)
+        early = rng.random(each.size, dtype=np.float32) < light.early.share.numpy()[each]
+        shape, scale_ns = (
+            np.where(early, getattr(light.early, name).numpy()[each], getattr(light.late, name).numpy()[each])
+            for name in ("shape", "scale_ns")
+        )
+        time += scale_ns * rng.standard_gamma(shape, dtype=np.float32)
         time += np.float32(JITTER_NS) * rng.standard_normal(each.size, dtype=np.float32)
         weight = np.repeat((number / draws).astype(np.float32), draws)
         return PhotoElectrons(primary[each], self._index.sensor[module.numpy()[each]], time, weight)

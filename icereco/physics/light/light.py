@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.errors import IcerecoError
 from icereco.physics.light.acceptance import MODULE_AREA_M2, AngularAcceptance
-from icereco.physics.light.delay import cascade_delay, track_delay
+from icereco.physics.light.delay import Population, cascade_delay, track_delay
 from icereco.physics.light.density import cascade_density, track_density
 from icereco.physics.light.emission import CascadeEmission
 from icereco.physics.light.ice import LayeredIce
@@ -25,7 +25,7 @@ from icereco.physics.light.yields import PHOTONS_PER_M
 
 __all__ = ["ABSORPTION_SCALE", "Expectation", "LightModel", "Line"]
 
-ABSORPTION_SCALE = 1.35
+ABSORPTION_SCALE = 1.18
 """Mean absorption of the light that modules see over that at 400 nm, where ice is clearest."""
 
 _LEAST_DISTANCE_M = 1.0
@@ -41,14 +41,13 @@ class Expectation:
     Attributes:
         photo_electrons: expected number.
         time_ns: of light that is not scattered, after the source's time zero.
-        shape: of the gamma distribution of the delay by scattering.
-        scale_ns: of the same distribution.
+        early, late: the delay by scattering of light that is hardly scattered, and of the rest.
     """
 
     photo_electrons: Float[Tensor, "pair"]
     time_ns: Float[Tensor, "pair"]
-    shape: Float[Tensor, "pair"]
-    scale_ns: Float[Tensor, "pair"]
+    early: Population
+    late: Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,7 @@ class LightModel(nn.Module):
         self._emission = CascadeEmission()
         self._acceptance = AngularAcceptance()
         self.slowness = detector.medium.refractive_index_group / LIGHT_M_PER_NS
+        self._speed = 1.0 / self.slowness
         self._cosine = 1.0 / detector.medium.refractive_index_phase
         self._sine = math.sqrt(1.0 - self._cosine**2)
         self.cherenkov_delay = (self.slowness - self._cosine / LIGHT_M_PER_NS) / self._sine
@@ -158,8 +158,9 @@ class LightModel(nn.Module):
         photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
         drift = 0.31 + 0.69 / (1.0 + scatterings * (1.0 / 0.6))
         area = MODULE_AREA_M2 * self._acceptance(cos_impact, drift, torch.exp(-2.5 * scatterings))
-        shape, rate = cascade_delay(scatterings, cos_impact, cos_emission, scattering, absorption)
-        return Expectation(photons * area, distance * self.slowness, shape, self.slowness / rate)
+        rates = (scattering * self._speed, absorption * self._speed)
+        delays = cascade_delay(scatterings, cos_impact, cos_emission, *rates)
+        return Expectation(photons * area, distance * self.slowness, *delays)
 
     def line(
         self,
@@ -211,9 +212,9 @@ class LightModel(nn.Module):
         )
         straight = torch.exp(-2.0 * scatterings)
         area = MODULE_AREA_M2 * self._acceptance(cos_impact, 0.2 + 0.8 * straight, straight.square())
-        shape, rate = track_delay(scatterings, cos_impact, scattering, absorption)
+        delays = track_delay(scatterings, cos_impact, scattering * self._speed, absorption * self._speed)
         time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self.slowness
-        return Expectation(photons * area, time, shape, self.slowness / rate)
+        return Expectation(photons * area, time, *delays)
 
 
 def _ice(detector: Detector) -> LayeredIce:

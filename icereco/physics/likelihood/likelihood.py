@@ -182,13 +182,15 @@ class Likelihood(nn.Module):
         sources = []
         for light in hypothesis.light(self.light, at):
             number = efficiency * light.photo_electrons
-            log_number = torch.log(number + _FAINTEST)
-            delay = (since - light.time_ns, light.shape, light.scale_ns, jitter_ns)
-            density = self.pandel(*delay)
             expected = expected + number
-            sources.append(_Arrival(light.time_ns, log_number + density[0], *density[1:]))
-            if self.survival is not None:
-                left = left + number * torch.exp(self.survival(*delay))
+            for part in (light.early, light.late):
+                share = number * part.share
+                delay = (since - light.time_ns, part.shape, part.scale_ns, jitter_ns)
+                density = self.pandel(*delay)
+                log_rate = torch.log(share + _FAINTEST) + density[0]
+                sources.append(_Arrival(light.time_ns, log_rate, *density[1:]))
+                if self.survival is not None:
+                    left = left + share * torch.exp(self.survival(*delay))
         log_rate = log_noise
         for source in sources:
             log_rate = torch.logaddexp(log_rate, source.log_rate)

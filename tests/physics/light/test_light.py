@@ -28,7 +28,8 @@ def tracks(light: LightModel, length: Tensor, start: Tensor, travel: Tensor, mod
 
 
 def parts(seen: Expectation) -> tuple[Tensor, ...]:
-    return tuple(getattr(seen, field.name) for field in fields(seen))
+    delays = (getattr(part, field.name) for part in (seen.early, seen.late) for field in fields(part))
+    return (seen.photo_electrons, seen.time_ns, *delays)
 
 
 SOURCES = pytest.mark.parametrize("source", [cascades, tracks])
@@ -81,8 +82,10 @@ class TestPhysics:
         size = torch.full((1,), 400.0, dtype=torch.float64)
         whole = source(once, size, 0.0 * module, travel, module)
         dense = source(half, 0.5 * size, 0.0 * module, travel, 0.5 * module)
-        torch.testing.assert_close(dense.shape, whole.shape)
-        torch.testing.assert_close(2.0 * dense.scale_ns, whole.scale_ns)
+        for near, far in ((dense.early, whole.early), (dense.late, whole.late)):
+            torch.testing.assert_close(near.share, far.share)
+            torch.testing.assert_close(near.shape, far.shape)
+            torch.testing.assert_close(2.0 * near.scale_ns, far.scale_ns)
         torch.testing.assert_close(2.0 * dense.time_ns, whole.time_ns)
         if source is cascades:
             torch.testing.assert_close(0.5 * dense.photo_electrons, whole.photo_electrons)
@@ -119,8 +122,11 @@ class TestPhysics:
         for values in parts(seen):
             assert values.isfinite().all()
         assert (seen.photo_electrons >= 0).all()
-        assert (seen.shape > 0).all()
-        assert (seen.scale_ns > 0).all()
+        for part in (seen.early, seen.late):
+            assert (part.share >= 0).all()
+            assert (part.shape > 0).all()
+            assert (part.scale_ns > 0).all()
+        torch.testing.assert_close(seen.early.share + seen.late.share, torch.ones_like(seen.time_ns))
 
 
 class TestGradients:
