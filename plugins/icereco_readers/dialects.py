@@ -188,8 +188,10 @@ def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect 
     return max(fitting, key=lambda one: len(one.truth_names(truth)), default=None)
 
 
-def require_one(what: str, option: str, tables: Collection[str], source: Path) -> str:
-    """Return the only table of a kind.
+def require_one(
+    what: str, option: str, tables: Collection[str], source: Path, others: str = ""
+) -> str:
+    """Return the only table of a kind; `others` ends the message with what else the option takes.
 
     Raises:
         IcerecoError: there are none or several.
@@ -200,7 +202,7 @@ def require_one(what: str, option: str, tables: Collection[str], source: Path) -
         raise IcerecoError(f"{source}: no {what}")
     names = ", ".join(sorted(tables))
     raise IcerecoError(
-        f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME"
+        f"{source}: several tables may be the {what}: {names}; choose one with the reader's option {option}=NAME{others}"
     )
 
 

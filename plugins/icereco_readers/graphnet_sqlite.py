@@ -102,7 +102,8 @@ class GraphnetSqliteReader:
                 raise IcerecoError(
                     f"{file}: no pulse map {name!r}; found: {', '.join(maps) or 'none'}{did_you_mean(name, maps)}"
                 )
-        pulses = wanted or [require_one("pulse map", "pulse_map", maps, file)]
+        joined = f", or join them: --reader graphnet-sqlite:pulse_map={'+'.join(maps)}"
+        pulses = wanted or [require_one("pulse map", "pulse_map", maps, file, joined)]
         tables = _Tables(database, file, columns, tuple(pulses), self._truth(columns, file))
         tables.require_same_columns()
         if tables.truth is not None and tables.event not in columns.get(tables.truth, ()):

@@ -6,6 +6,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
+from icereco.data.catalog import DataSet
 from icereco.data.sources.fingerprint import fingerprint
 from icereco.data.sources.source import open_source
 from icereco.detector.detector import load_detector
@@ -225,6 +226,18 @@ def test_kaggle_test_events_are_read_when_asked_for(tmp_path, table):
     assert batch.column("event_id").to_pylist() == event_ids.tolist()
     assert "azimuth" not in batch.schema.names
     assert test.fingerprint() != open_source(folder).fingerprint()
+
+
+def test_the_test_part_of_a_competition_folder_without_a_split_names_the_reader_of_its_test_events(
+    tmp_path, table
+):
+    folder = write_kaggle(table, tmp_path)
+    with pytest.raises(IcerecoError, match="no declared split") as error:
+        DataSet(path=folder).open("test")
+    assert "--reader" not in str(error.value)
+    (folder / "test").mkdir()
+    with pytest.raises(IcerecoError, match="--reader kaggle:part=test"):
+        DataSet(path=folder).open("test")
 
 
 @pytest.mark.parametrize(
