@@ -203,7 +203,9 @@ def _own_part(source: "Source", part: Part) -> str:
     options = source.declaration.component.load_options().model_fields
     if "part" not in options or not (source.path / part).is_dir():
         return ""
-    return f"\nor, for what is in its folder {part}: --reader {source.reader_name}:part={part}, without --part"
+    return (
+        f"\nor, for what is in its folder {part}: --reader {source.reader_name}:part={part}, without --part"
+    )
 
 
 def _hint(name: str, known: dict[str, DataSet]) -> str:

@@ -188,9 +188,7 @@ def dialect_of(pulses: Collection[str], truth: Collection[str] = ()) -> Dialect 
     return max(fitting, key=lambda one: len(one.truth_names(truth)), default=None)
 
 
-def require_one(
-    what: str, option: str, tables: Collection[str], source: Path, others: str = ""
-) -> str:
+def require_one(what: str, option: str, tables: Collection[str], source: Path, others: str = "") -> str:
     """Return the only table of a kind; `others` ends the message with what else the option takes.
 
     Raises:

@@ -45,6 +45,7 @@ class GraphnetSqliteReader:
         self.options = options or GraphnetOptions()
         self._conventions = Conventions(self.options.direction, self._sample)
         self._without_truth: set[Path] = set()
+        self._examined: set[Path] = set()
 
     def sniff(self, path: Path) -> bool:
         """Return whether it is a database with pulses at positions; also True if it cannot be opened, as reading reports why."""
@@ -75,7 +76,9 @@ class GraphnetSqliteReader:
         for part in _databases(path):
             with _opened(part) as database:
                 tables = self._tables(database, part)
-                tables.warn_without_index()
+                if part not in self._examined:
+                    self._examined.add(part)
+                    tables.warn_without_index()
                 if not (sample := next(tables.events(FINDER_EVENTS, 1), None)):
                     continue
                 finder = finder_for(sample.place_m, detector, part, tables.dialect.origin)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, find
+from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
@@ -61,6 +63,8 @@ def command(
     data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
     source = data_set.open()
     card = load_detector(detector or data_set.detector or detector_of(source))
+    with suppress(IcerecoError):  # bad events are shown, too; this reports what is strange in the first ones
+        source.require_first(card)
     total = source.count()
     summary = Summary(card)
     with event_progress(min(events, total)) as advance:

@@ -21,7 +21,7 @@ def detector_of(source: Source) -> str:
         IcerecoError: the events are of another detector, and no card fits.
     """
     try:
-        source.require_first(load_detector(DEFAULT_DETECTOR))
+        source.require_first(load_detector(DEFAULT_DETECTOR), quiet=True)
     except OtherDetectorError as error:
         for name in error.fitting:
             if _reads(source, name):
@@ -37,7 +37,7 @@ def detector_of(source: Source) -> str:
 
 def _reads(source: Source, name: str) -> bool:
     try:
-        source.require_first(load_detector(name))
+        source.require_first(load_detector(name), quiet=True)
     except IcerecoError:
         return False
     return True

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -25,6 +26,9 @@ _SUFFIXES = (*_PARQUET, *_ARROW, *_CSV, *_HDF5)
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _CSV_BLOCK_BYTES = 1 << 22
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_HEAD_LINES = 50
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
 _CSV_COLUMN = re.compile(r"In CSV column #(\d+): ")
 
 
@@ -54,7 +58,8 @@ def is_table(path: Path) -> bool:
         return False
     with path.open("rb") as opened:
         magic = opened.read(8)
-    named = path.name.lower().endswith(_CSV) and bool(magic) and b"\0" not in magic[:1]
+    text = bool(magic) and b"\0" not in magic[:1] and not magic.startswith(_UTF_16)
+    named = path.name.lower().endswith(_CSV) and text
     return magic[:4] == b"PAR1" or magic[:6] == b"ARROW1" or magic == _HDF5_MAGIC or named
 
 
@@ -148,18 +153,28 @@ class ArrowTable(TableFile):
 
 @dataclass(frozen=True)
 class CsvTable(TableFile):
-    """A CSV file with a header, maybe compressed; separated by commas, semicolons or tabs."""
+    """A CSV file with a header, maybe compressed; separated by commas, semicolons (then maybe with decimal commas) or tabs."""
 
     @cached_property
     def schema(self) -> pa.Schema:
-        with pa.csv.open_csv(self.path, *self._how()) as reader:
-            return reader.schema
+        try:
+            with pa.csv.open_csv(self.path, *self._how(), self._convert()) as reader:
+                return reader.schema
+        except pa.ArrowInvalid as error:
+            raise IcerecoError(
+                f"{self.path}: {str(error).splitlines()[0]}; the first line, which has to name the columns, is {self._head[0][:80]!r}"
+            ) from error
+
+    @cached_property
+    def _head(self) -> list[str]:
+        """The first lines."""
+        with pa.input_stream(str(self.path), compression="detect") as opened:
+            head: bytes = opened.read(1 << 16)
+        return head.decode("utf-8", "replace").splitlines()[:_HEAD_LINES] or [""]
 
     @cached_property
     def _separator(self) -> str:
-        with pa.input_stream(str(self.path), compression="detect") as opened:
-            header = opened.read(1 << 16).split(b"\n")[0].decode("utf-8", "replace")
-        return max(",;\t", key=header.count)
+        return max(",;\t", key=self._head[0].count)
 
     def _how(self) -> tuple[pa.csv.ReadOptions, pa.csv.ParseOptions]:
         return (
@@ -167,13 +182,18 @@ class CsvTable(TableFile):
             pa.csv.ParseOptions(delimiter=self._separator),
         )
 
+    def _convert(self, **options: Any) -> pa.csv.ConvertOptions:
+        fields = [field for line in self._head[1:] for field in line.split(";")]
+        commas = self._separator == ";" and any(map(_DECIMAL_COMMA.fullmatch, fields))
+        return pa.csv.ConvertOptions(decimal_point="," if commas else ".", **options)
+
     def batches(
         self,
         names: Sequence[str],
         whole: Collection[str],
         rows: int,  # noqa: ARG002 -- its blocks have a size of their own
     ) -> Iterator[pa.RecordBatch]:
-        convert = pa.csv.ConvertOptions(include_columns=list(names), column_types=self._types(names, whole))
+        convert = self._convert(include_columns=list(names), column_types=self._types(names, whole))
         try:
             with pa.csv.open_csv(self.path, *self._how(), convert) as reader:
                 yield from reader
