@@ -108,6 +108,8 @@ def _speeds(batch: EventBatch) -> Float[ndarray, "event"]:
 def check_charge(sample: Sample) -> Finding:
     """Most pulses are of one photo-electron."""
     charge = sample.lists["charge"].values
+    if not len(charge):
+        return cannot_tell("charge", "no pulses")
     evidence = _quantiles(charge)
     bad, negative = ~np.isfinite(charge), charge < 0
     if bad.any() or negative.any():
@@ -128,7 +130,7 @@ def check_charge(sample: Sample) -> Finding:
             if bad.any()
             else "store 10**charge if it is a logarithm, else leave these pulses out",
         )
-    middle = float(np.median(charge)) if len(charge) else 1.0
+    middle = float(np.median(charge))
     if _CHARGE_PE[0] <= middle <= _CHARGE_PE[1]:
         return good("charge", "charges are in photo-electrons", evidence)
     return Finding(
