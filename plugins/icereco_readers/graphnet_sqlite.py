@@ -312,7 +312,9 @@ def _require_whole(file: Path) -> None:
 def _databases(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and _is_sqlite(file))
+    return sorted(
+        file for file in path.iterdir() if file.name[0] != "." and file.is_file() and _is_sqlite(file)
+    )
 
 
 def _is_sqlite(file: Path) -> bool:

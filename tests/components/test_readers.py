@@ -78,6 +78,12 @@ def test_own_layout_comes_back_as_it_was(tmp_path, table, suffix):
     assert read(path).equals(table.cast(SCHEMA).replace_schema_metadata(None))
 
 
+def test_hidden_files_such_as_macos_leaves_are_not_read(tmp_path, table):
+    pq.write_table(table, tmp_path / "events.parquet")
+    (tmp_path / "._events.parquet").write_bytes(b"\0\5\x16\7" + bytes(60))
+    assert read(tmp_path).num_rows == 200
+
+
 def test_a_folder_of_own_files_is_read_by_name_and_names_each_file(tmp_path, table, detector):
     pq.write_table(table.slice(0, 90), tmp_path / "a.parquet")
     feather.write_feather(table.slice(90), tmp_path / "b.feather")

@@ -71,6 +71,7 @@ CASES = {
     "spaces.txt": (b"event_id time\n1 2.5\n", "a table of text with the columns event_id, time, separated by spaces; write it with commas as spaces.csv and say which"),
     "no_header.csv": (b"1,2.5\n1,3.5\n", "a table of text without names of its columns; write them into its first line"),
     "wide.csv": ("event_id,time\n1,2.5\n".encode("utf-16"), "text in UTF-16; save it in UTF-8"),
+    "old.feather": (b"FEA1" + bytes(60), "a Feather file of version 1; write it again"),
     "stream.arrow": (streamed(), "a stream of Arrow IPC, not a file"),
     "batch_1.npz": (arrays(), r"NumPy arrays \(npz\): time, charge; write its columns"),
     "events.npy": (array(), r"a NumPy array \(npy\)"),

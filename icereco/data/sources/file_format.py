@@ -33,6 +33,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xfe", _UTF_16),
     (b"\xfe\xff", _UTF_16),
     (b"\xff\xff\xff\xff", "a stream of Arrow IPC, not a file; write it as a file, as pyarrow.ipc.new_file does"),
+    (b"FEA1", "a Feather file of version 1; write it again with pyarrow.feather.write_feather, which makes version 2"),
     (b"ORC", f"an ORC file; {_ARRAYS}"),
     (
         b"start_run:",
