@@ -31,10 +31,6 @@ def require_events(root: Any, events: Any, file: Path) -> None:
         raise IcerecoError(
             f"{file}: holds time slices ({', '.join(slices)}), which are not triggered, and no events; trigger them, then {_WAY}"
         )
-    if counts:
-        raise IcerecoError(
-            f"{file}: holds {', '.join(counts)}, and no events; give the offline file of the same run"
-        )
 
 
 def require_hits(root: Any, sample: Any, file: Path) -> None:

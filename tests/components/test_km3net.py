@@ -285,7 +285,6 @@ def test_noise_is_not_taken_for_another_numbering():
 
 
 GENHEN_NEUTRAL = "offline/mcv5.1.genhen_anumuNC.sirene.jte.jchain.aashower.sample.root"
-SUMMARIES = "online/summaryslices.root"
 GENHEN_MUONS = "offline/numucc.root"
 
 
@@ -301,11 +300,6 @@ def test_old_stages_of_aanets_shower_fit_are_understood():
         np.testing.assert_allclose(
             np.cos(batch.event_extras["fit_aashower_zenith"][row]), -z[best], atol=1e-6
         )
-
-
-def test_a_file_of_summaries_alone_is_refused():
-    with pytest.raises(IcerecoError, match="holds KM3NET_SUMMARYSLICE, and no events"):
-        open_source(file(SUMMARIES)).count()
 
 
 def expected_truth(name: str) -> list[dict]:
