@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from icereco.errors import IcerecoError
+from icereco.tables.csv_dialect import CsvDialect
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.pandas_index import RangeIndex, range_index
 
@@ -27,8 +27,6 @@ _SUFFIXES = (*_PARQUET, *_ARROW, *_CSV, *_HDF5)
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _CSV_BLOCK_BYTES = 1 << 22
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_HEAD_LINES = 50
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
 _CSV_COLUMN = re.compile(r"In CSV column #(\d+): ")
 
 
@@ -158,34 +156,20 @@ class CsvTable(TableFile):
     @cached_property
     def schema(self) -> pa.Schema:
         try:
-            with pa.csv.open_csv(self.path, *self._how(), self._convert()) as reader:
+            with pa.csv.open_csv(self.path, *self._how(), self._dialect.convert()) as reader:
                 return reader.schema
         except pa.ArrowInvalid as error:
             raise IcerecoError(
-                f"{self.path}: {str(error).splitlines()[0]}; the first line, which has to name the columns, is {self._head[0][:80]!r}"
+                f"{self.path}: {str(error).splitlines()[0]}; the first line, which has to name the columns, is "
+                f"{self._dialect.header[:80]!r}"
             ) from error
 
     @cached_property
-    def _head(self) -> list[str]:
-        """The first lines."""
-        with pa.input_stream(str(self.path), compression="detect") as opened:
-            head: bytes = opened.read(1 << 16)
-        return head.decode("utf-8", "replace").splitlines()[:_HEAD_LINES] or [""]
-
-    @cached_property
-    def _separator(self) -> str:
-        return max(",;\t", key=self._head[0].count)
+    def _dialect(self) -> CsvDialect:
+        return CsvDialect.of(self.path)
 
     def _how(self) -> tuple[pa.csv.ReadOptions, pa.csv.ParseOptions]:
-        return (
-            pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
-            pa.csv.ParseOptions(delimiter=self._separator),
-        )
-
-    def _convert(self, **options: Any) -> pa.csv.ConvertOptions:
-        fields = [field for line in self._head[1:] for field in line.split(";")]
-        commas = self._separator == ";" and any(map(_DECIMAL_COMMA.fullmatch, fields))
-        return pa.csv.ConvertOptions(decimal_point="," if commas else ".", **options)
+        return pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES), self._dialect.parse()
 
     def batches(
         self,
@@ -193,7 +177,7 @@ class CsvTable(TableFile):
         whole: Collection[str],
         rows: int,  # noqa: ARG002 -- its blocks have a size of their own
     ) -> Iterator[pa.RecordBatch]:
-        convert = self._convert(include_columns=list(names), column_types=self._types(names, whole))
+        convert = self._dialect.convert(include_columns=list(names), column_types=self._types(names, whole))
         try:
             with pa.csv.open_csv(self.path, *self._how(), convert) as reader:
                 yield from reader

@@ -23,6 +23,7 @@ _NUMBERS = (
     pa.types.is_decimal,
     pa.types.is_string,
     pa.types.is_large_string,
+    pa.types.is_null,
 )
 
 
