@@ -91,8 +91,9 @@ def strange_times(speeds: Float[ndarray, "event"], *, without_noise: bool) -> st
     if not is_other_unit(speed, without_noise=without_noise):
         return None
     factor = factor_to_ns(speed)
+    unless = ", unless most pulses are noise" if speed < USUAL_M_PER_NS[0] else ""
     return (
-        f"times look like {UNITS_OF_TIME[factor]}, not ns: multiply them by {factor:g} (median extent over duration "
+        f"times look like {UNITS_OF_TIME[factor]}, not ns{unless}: multiply them by {factor:g} (median extent over duration "
         f"of the events: {speed:.3g} m/ns; light: 0.30)"
     )
 
