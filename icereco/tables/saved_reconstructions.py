@@ -19,6 +19,7 @@ from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.system.log import get_logger
 from icereco.tables.csv_dialect import CsvDialect
+from icereco.tables.mapped import open_mapped
 from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
 from icereco.tables.reconstruction_columns import declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
@@ -117,7 +118,7 @@ def table_of(path: Path) -> pa.Table:
         if path.suffix.lower() == ".csv":
             dialect = CsvDialect.of(path)
             return csv.read_csv(path, parse_options=dialect.parse(), convert_options=dialect.convert())
-        with pa.memory_map(str(path)) as opened:
+        with open_mapped(path) as opened:
             return pa.ipc.open_file(opened).read_all()
     except (OSError, pa.ArrowException) as error:
         raise IcerecoError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from icereco.errors import IcerecoError
 from icereco.tables.csv_dialect import CsvDialect
+from icereco.tables.mapped import open_mapped
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.pandas_index import RangeIndex, range_index
 
@@ -131,7 +132,7 @@ class ArrowTable(TableFile):
 
     @cached_property
     def schema(self) -> pa.Schema:
-        with pa.memory_map(str(self.path)) as source:
+        with open_mapped(self.path) as source:
             return pa.ipc.open_file(source).schema
 
     def batches(
@@ -140,7 +141,7 @@ class ArrowTable(TableFile):
         whole: Collection[str],  # noqa: ARG002 -- the file has types
         rows: int,
     ) -> Iterator[pa.RecordBatch]:
-        with pa.memory_map(str(self.path)) as source:
+        with open_mapped(self.path) as source:
             reader = pa.ipc.open_file(source)
             for index in range(reader.num_record_batches):
                 batch = reader.get_batch(index).select(list(names))
