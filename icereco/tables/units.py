@@ -10,6 +10,7 @@ from numpy import ndarray
 from icereco.tables.schema import TARGET_COLUMNS
 
 __all__ = [
+    "LEAST_EVENTS",
     "POSSIBLE_M_PER_NS",
     "UNITS_OF_TIME",
     "USUAL_M_PER_NS",
@@ -33,7 +34,7 @@ _NOISY_M_PER_NS = (0.008, 4.0)
 """The same where noise may be among the pulses, which makes it small."""
 _TYPICAL_M_PER_NS = 0.25
 _LEAST_PULSES = 5
-_LEAST_EVENTS = 20
+LEAST_EVENTS = 20
 """What a warning is based on."""
 
 _COARSEST_NS = 1.0
@@ -85,7 +86,7 @@ def factor_to_ns(speed_m_per_ns: float) -> float:
 
 def strange_times(speeds: Float[ndarray, "event"], *, without_noise: bool) -> str | None:
     """What unit times most likely have, and the remedy; None if it is ns, or too few events tell."""
-    if len(speeds) < _LEAST_EVENTS:
+    if len(speeds) < LEAST_EVENTS:
         return None
     speed = float(np.median(speeds))
     if not is_other_unit(speed, without_noise=without_noise):
@@ -122,7 +123,8 @@ def strange_fits(batch: pa.RecordBatch) -> str | None:
         columns = [f"fit_{name}_azimuth", f"fit_{name}_zenith"]
         if not all(_is_floating(batch.schema, column) for column in columns):
             continue
-        if problem := strange_direction(*(_floats(batch.column(column)) for column in columns), whose=name):
+        azimuth, zenith = (_floats(batch.column(column)) for column in columns)
+        if problem := strange_direction(azimuth, zenith, name):
             return problem
     return None
 

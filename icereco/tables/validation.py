@@ -18,7 +18,14 @@ from icereco.events.truth import EVENT_KINDS, Target
 from icereco.system.log import get_logger
 from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns, unknown_sensors
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TARGET_COLUMNS
-from icereco.tables.units import coarse_times, speeds_m_per_ns, strange_angles, strange_fits, strange_times
+from icereco.tables.units import (
+    LEAST_EVENTS,
+    coarse_times,
+    speeds_m_per_ns,
+    strange_angles,
+    strange_fits,
+    strange_times,
+)
 
 __all__ = ["BadEventError", "EventChecker", "bad_truth", "check_truth"]
 
@@ -64,6 +71,7 @@ class EventChecker:
     file: Path = field(init=False)
     quiet: bool = False
     _names: tuple[str, ...] = ()
+    _unit_known: bool = False
     _reported: set[str] = field(default_factory=set)
     _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
 
@@ -101,7 +109,7 @@ class EventChecker:
             "truth": strange_angles(batch),
             "fits": strange_fits(batch),
         }
-        if "unit" not in self._reported:
+        if not self._unit_known:
             problems["unit"] = self._other_unit(pulses)
         for name, problem in problems.items():
             if problem and name not in self._reported:
@@ -113,6 +121,7 @@ class EventChecker:
         event = segment_of(times.offsets)[kept]
         place_m = self.detector.position_m[pulses["sensor_id"].values[kept]]
         speeds = speeds_m_per_ns(event, place_m, times.values[kept], len(times.offsets) - 1)
+        self._unit_known = len(speeds) >= LEAST_EVENTS  # a file has one unit: further events are not examined
         return strange_times(speeds, without_noise=not kept.all())
 
     def check_shape(self, batch: pa.RecordBatch) -> None:
