@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +155,17 @@ def _train_with_them(fresh, tmp_path):
         "reconstruct", "events/events.parquet", "--method", "my-reconstructor", folder=tmp_path
     )
     assert reconstructed.returncode == 0, reconstructed.stderr
+
+
+def test_a_package_made_in_the_clone_does_not_break_its_lint(tmp_path):
+    pytest.importorskip("ruff")
+    shutil.copy(Path(__file__).resolve().parents[2] / "pyproject.toml", tmp_path)
+    write_plugin("mine", "reader", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
