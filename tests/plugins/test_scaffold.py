@@ -60,12 +60,13 @@ def test_its_tests_do_not_take_the_options_of_a_project_around_it(tmp_path):
 @pytest.mark.parametrize("kind", PLUGIN_KINDS)
 def test_it_is_written_as_the_project_itself_is(kind, tmp_path, root):
     folder = write_plugin("mean-charge", kind, tmp_path)
+    rules = tmp_path / "pyproject.toml"
+    rules.write_text((root / "pyproject.toml").read_text().replace('"icereco-*"', ""))
     for arguments in (["check"], ["format", "--check"]):
-        rules = ["--config", str(root / "pyproject.toml"), "--config", "extend-exclude = []"]
-        command = [sys.executable, "-m", "ruff", *arguments, *rules]
+        command = [sys.executable, "-m", "ruff", *arguments, "--config", str(rules)]
         ignored = ["--ignore=ANN,ARG,D1,I001"] if arguments == ["check"] else []
         result = subprocess.run([*command, *ignored, str(folder)], capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout
+        assert (result.returncode, result.stderr) == (0, ""), result.stdout
 
 
 @pytest.mark.parametrize(
