@@ -185,3 +185,13 @@ def test_the_endings_that_are_named_can_be_written(events, invoke):
     assert "not written as kaggle; endings are .csv" in str(refused.exception) + refused.output
     assert invoke("reconstruct", events, "--method", "linefit", "-o", "OUT.CSV").exit_code == 0
     assert invoke("evaluate", "OUT.CSV").exit_code == 0
+
+
+@pytest.mark.parametrize("first_id", [100, 107, 1000])
+def test_ids_that_two_inputs_have_are_counted(events, tmp_path, invoke, first_id):
+    other = written(tmp_path / "other.parquet", SIZES, first_id=first_id)
+    result = invoke("reconstruct", events, other, "--method", "linefit", "-o", "out.parquet")
+    assert result.exit_code == 0, result.output
+    shared = len(SIZES) - (first_id - 100) // 7
+    said = f"{shared} of its {len(SIZES)} events have an event_id of an earlier input"
+    assert (said in result.output) == (shared > 0)
