@@ -6,6 +6,7 @@ from icereco.detector.detector import load_detector
 from icereco.detector.sensor_finder import OtherDetectorError
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
+from icereco.tables.validation import BadEventError
 
 __all__ = ["detector_of"]
 
@@ -38,6 +39,8 @@ def detector_of(source: Source) -> str:
 def _reads(source: Source, name: str) -> bool:
     try:
         source.require_first(load_detector(name), quiet=True)
+    except BadEventError:
+        return True  # its sensors are; what is wrong with the event is reported where it is read
     except IcerecoError:
         return False
     return True
