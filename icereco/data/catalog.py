@@ -102,7 +102,7 @@ class DataSet(BaseModel):
         if self.split is None:
             raise IcerecoError(
                 f"{self.label} has no declared split to take the {part} part of; declare one:\n"
-                "  icereco data add NAME PATH --validation 0.1 --test 0.1"
+                f"  icereco data add NAME PATH --validation 0.1 --test 0.1{_own_part(source, part)}"
             )
         return dataclasses.replace(source, selection=Selection(self.split, part))
 
@@ -196,6 +196,16 @@ def find(text: str | Path) -> DataSet:
             f"no data set is called {str(text)!r}, and there is no such file or folder{_hint(str(text), known)}"
         )
     return DataSet(path=path)
+
+
+def _own_part(source: "Source", part: Part) -> str:
+    """How to read the half of that name that the folder itself has, as that of a competition does."""
+    options = source.declaration.component.load_options().model_fields
+    if "part" not in options or not (source.path / part).is_dir():
+        return ""
+    return (
+        f"\nor, for what is in its folder {part}: --reader {source.reader_name}:part={part}, without --part"
+    )
 
 
 def _hint(name: str, known: dict[str, DataSet]) -> str:

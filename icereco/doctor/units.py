@@ -7,17 +7,17 @@ from numpy import ndarray
 from icereco.doctor.finding import Finding, cannot_tell, good
 from icereco.doctor.sample import Sample
 from icereco.events.batch import EventBatch
+from icereco.tables.units import (
+    POSSIBLE_M_PER_NS,
+    UNITS_OF_TIME,
+    USUAL_M_PER_NS,
+    factor_to_ns,
+    is_other_unit,
+    speeds_m_per_ns,
+)
 
 __all__ = ["check_charge", "check_time"]
 
-_SPEED_M_PER_NS = (0.07, 1.3)
-"""What the median ratio of extent to duration can be without noise: 0.14 (low energies) to 0.33 in ice, 0.67 of photons in
-water, with a margin: ten times more or less is beyond it."""
-_USUAL_M_PER_NS = (0.11, 0.8)
-_NOISY_M_PER_NS = (0.008, 4.0)
-"""The same where noise may be among the pulses, which makes it small."""
-_TYPICAL_M_PER_NS = 0.25
-_UNITS = {1e-3: "ps", 0.1: "0.1 ns", 10.0: "10 ns", 1e3: "µs", 1e6: "ms", 1e9: "s"}
 _COARSEST_NS = 2
 _LEAST_PULSES = 100
 _CHARGE_PE = (0.1, 10.0)
@@ -44,24 +44,20 @@ def check_time(sample: Sample) -> Finding:
     speed = float(np.median(speeds))
     evidence = f"median extent over duration of {len(speeds):,} events: {speed:.3g} m/ns (light: 0.30)"
     without_noise = bool(sample.events.auxiliary.any())
-    if _within(speed, _USUAL_M_PER_NS if without_noise else _SPEED_M_PER_NS):
+    low, high = USUAL_M_PER_NS if without_noise else POSSIBLE_M_PER_NS
+    if low <= speed <= high:
         return good("time", "times are in ns", evidence)
-    sure = not _within(speed, _SPEED_M_PER_NS if without_noise else _NOISY_M_PER_NS)
-    factor = min(_UNITS, key=lambda one: abs(np.log(speed / one / _TYPICAL_M_PER_NS)))
-    if not sure:
+    if not is_other_unit(speed, without_noise=without_noise):
         return _doubtful(evidence)
+    factor = factor_to_ns(speed)
     return Finding(
         "time",
         "error",
-        f"times are not in ns; they look like {_UNITS[factor]}",
+        f"times are not in ns; they look like {UNITS_OF_TIME[factor]}",
         evidence,
-        f"a file whose time column is in {_UNITS[factor]}",
+        f"a file whose time column is in {UNITS_OF_TIME[factor]}",
         f"multiply the column time by {factor:g}",
     )
-
-
-def _within(value: float, limits: tuple[float, float]) -> bool:
-    return limits[0] <= value <= limits[1]
 
 
 def _doubtful(evidence: str) -> Finding:
@@ -69,7 +65,7 @@ def _doubtful(evidence: str) -> Finding:
         "time",
         "warning",
         "times may not be in ns: events are unusually long or short for their extent",
-        f"{evidence}; usual without noise: {_USUAL_M_PER_NS[0]:g} to {_USUAL_M_PER_NS[1]:g}",
+        f"{evidence}; usual without noise: {USUAL_M_PER_NS[0]:g} to {USUAL_M_PER_NS[1]:g}",
         "another unit of time, such as a clock tick of some ns, or much noise among pulses that are not auxiliary",
         "compare the times of an event with another source; convert them to ns if they are not",
     )
@@ -105,26 +101,15 @@ def _speeds(batch: EventBatch) -> Float[ndarray, "event"]:
     Of pulses that are not auxiliary, of events that have at least five.
     """
     kept = ~batch.auxiliary
-    event, place = batch.event_of_pulse[kept], batch.position_m[batch.dom_of_pulse[kept]]
-    time_ns = batch.time_ns[kept]
-    pulses = np.bincount(event, minlength=len(batch))
-    count = np.maximum(pulses, 1)
-
-    def spread(values: Float[ndarray, "pulse"]) -> Float[ndarray, "event"]:
-        mean = np.bincount(event, values, len(batch)) / count
-        variance: ndarray = np.bincount(event, (values - mean[event]) ** 2, len(batch)) / count
-        return variance
-
-    extent = np.sqrt(spread(place[:, 0]) + spread(place[:, 1]) + spread(place[:, 2]))
-    duration = np.sqrt(spread(time_ns))
-    chosen = (pulses >= 5) & (duration > 0) & (extent > 0)
-    speed: ndarray = extent[chosen] / duration[chosen]
-    return speed
+    place_m = batch.position_m[batch.dom_of_pulse[kept]]
+    return speeds_m_per_ns(batch.event_of_pulse[kept], place_m, batch.time_ns[kept], len(batch))
 
 
 def check_charge(sample: Sample) -> Finding:
     """Most pulses are of one photo-electron."""
     charge = sample.lists["charge"].values
+    if not len(charge):
+        return cannot_tell("charge", "no pulses")
     evidence = _quantiles(charge)
     bad, negative = ~np.isfinite(charge), charge < 0
     if bad.any() or negative.any():
@@ -145,7 +130,7 @@ def check_charge(sample: Sample) -> Finding:
             if bad.any()
             else "store 10**charge if it is a logarithm, else leave these pulses out",
         )
-    middle = float(np.median(charge)) if len(charge) else 1.0
+    middle = float(np.median(charge))
     if _CHARGE_PE[0] <= middle <= _CHARGE_PE[1]:
         return good("charge", "charges are in photo-electrons", evidence)
     return Finding(

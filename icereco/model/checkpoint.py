@@ -169,6 +169,8 @@ def _refuse_pickle(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(9)
     except FileNotFoundError:
+        if path.parts[0] in ("http:", "https:"):
+            raise IcerecoError(f"{path} is an address; download the file, and give its path") from None
         raise IcerecoError(f"there is no checkpoint {path}; list runs with: icereco runs") from None
     except IsADirectoryError:
         raise IcerecoError(f"{path} is a folder, not a checkpoint; give a run with --run") from None

@@ -19,8 +19,9 @@ def direction_from_angles(
     >>> direction_from_angles(np.array([0.0]), np.array([0.0]))
     array([[0., 0., 1.]])
     """
-    sine = np.sin(zenith)
-    return np.stack([np.cos(azimuth) * sine, np.sin(azimuth) * sine, np.cos(zenith)], axis=-1)
+    with np.errstate(invalid="ignore"):  # an infinite angle gives NaN, as an unknown one does
+        sine = np.sin(zenith)
+        return np.stack([np.cos(azimuth) * sine, np.sin(azimuth) * sine, np.cos(zenith)], axis=-1)
 
 
 def angles_from_direction(

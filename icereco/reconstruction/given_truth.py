@@ -38,19 +38,29 @@ def given_truth(text: str) -> pa.Table:
 
 
 def _of_meta(path: Path) -> pa.Table | None:
-    if not (path.is_file() and path.suffix in _TABLES):
+    if not (path.is_file() and path.suffix.lower() in _TABLES):
         return None
     try:
         table = table_of(path)
     except IcerecoError:
         return None  # what it is instead is reported where it is opened as events
     if not set(_META) <= set(table.column_names):
+        _require_pulses(table.column_names, path)
         return None
     first, last = (table.column(name).to_numpy() for name in _META[3:])
     truth = {f"true_{name}": table.column(name) for name in _META[1:3]}
     return pa.table(
         {"event_id": table.column("event_id"), "pulses_total": pa.array(last - first + 1), **truth}
     )
+
+
+def _require_pulses(names: list[str], path: Path) -> None:
+    """Refuse a table of directions alone: results are given by number of pulses."""
+    if set(_META[:3]) <= set(names) and not {"sensor_id", "time"} & set(names):
+        raise IcerecoError(
+            f"{path}: has directions, and no pulses, whose number is needed: as --truth give the events themselves, or a meta "
+            f"table with {', '.join(_META[3:])}"
+        )
 
 
 def _of_events(data: "DataSet") -> pa.Table:

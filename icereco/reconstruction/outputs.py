@@ -75,15 +75,15 @@ def format_of(output: Path | None, asked_for: Format | None) -> Format:
     """
     if output is None or asked_for == "i3":
         return asked_for or "parquet"
-    possible = _FORMATS.get(output.suffix, ())
+    possible = _FORMATS.get(output.suffix.lower(), ())
     if asked_for is None and possible:
         return possible[0]
     if asked_for in possible:
         return asked_for
-    endings = ", ".join(ending for ending in _FORMATS if ending)
+    endings = [ending for ending, forms in _FORMATS.items() if ending and asked_for in (None, *forms)]
+    form, copies = (f" as {asked_for}", "") if asked_for else ("", ", and .i3.zst with --format i3")
     raise IcerecoError(
-        f"{output}: a file that ends with {output.suffix} is not written{f' as {asked_for}' if asked_for else ''}; endings "
-        f"are {endings}, and .i3.zst with --format i3"
+        f"{output}: a file that ends with {output.suffix} is not written{form}; endings are {', '.join(endings)}{copies}"
     )
 
 
@@ -201,7 +201,7 @@ def _is_reconstruction(path: Path) -> bool:
             )
         if {"event_id", "azimuth", "zenith"} <= set(columns):
             return True
-        if path.suffix in (".arrow", ".feather"):
+        if path.suffix.lower() in (".arrow", ".feather"):
             return METADATA_KEY in (table_of(path).schema.metadata or {})
         return provenance_of(path) is not None
     except (OSError, IcerecoError):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Int
+from numpy import ndarray
 
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
@@ -91,10 +93,29 @@ def reconstruct(
 def _batches(sources: Sequence[Source], method: Method) -> Iterator[tuple[pa.RecordBatch, EventBatch]]:
     """Read every event of every source; where one source has truth, the others get NaN, so that the columns agree."""
     with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
+    earlier = np.zeros(0, np.int64)
     for source in sources:
+        ids = [np.zeros(0, np.int64)]
         for rows in source.checked(method.detector, method.events_per_batch, as_given=True):
             batch = event_batch(rows, method.detector)
             yield rows, replace(batch, truth=_whole_truth(batch)) if with_truth else batch
+            ids.append(batch.event_id)
+        if len(sources) > 1:
+            earlier = _with_new_ids(earlier, np.concatenate(ids), source.path)
+
+
+def _with_new_ids(
+    earlier: Int[ndarray, "id"], own: Int[ndarray, "event"], path: Path
+) -> Int[ndarray, "both"]:
+    """Add the ids of a source to those of the sources before it; those that were there are counted in the log."""
+    if repeated := int(np.isin(own, earlier).sum()):
+        logger.warning(
+            "%s: %d of its %d events have an event_id of an earlier input, so that does not identify their rows",
+            path,
+            repeated,
+            len(own),
+        )
+    return np.concatenate([earlier, own])
 
 
 def _declared(sources: Sequence[Source], detector: Detector) -> pa.Schema:

@@ -18,9 +18,12 @@ from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.system.log import get_logger
+from icereco.tables.csv_dialect import CsvDialect
+from icereco.tables.mapped import open_mapped
 from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
 from icereco.tables.reconstruction_columns import declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
+from icereco.tables.units import strange_direction
 
 __all__ = ["SavedReconstructions", "read_reconstructions", "table_of"]
 
@@ -78,6 +81,7 @@ def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReco
             f"{', '.join(table.column_names)}. {_advice(missing, path)}"
         )
     table = _checked(_named_as_now(table, provenance or {}), path)
+    _report_strange_angles(table, path)
     return SavedReconstructions(
         path=path,
         provenance=provenance or {},
@@ -96,7 +100,7 @@ def _advice(missing: Sequence[str], path: Path) -> str:
 
 
 def _is_parquet(path: Path) -> bool:
-    return path.suffix not in (".csv", ".arrow", ".feather")
+    return path.suffix.lower() not in (".csv", ".arrow", ".feather")
 
 
 def table_of(path: Path) -> pa.Table:
@@ -111,9 +115,10 @@ def table_of(path: Path) -> pa.Table:
     if not path.is_file():
         raise IcerecoError(f"there is no file {path}")
     try:
-        if path.suffix == ".csv":
-            return csv.read_csv(path)
-        with pa.memory_map(str(path)) as opened:
+        if path.suffix.lower() == ".csv":
+            dialect = CsvDialect.of(path)
+            return csv.read_csv(path, parse_options=dialect.parse(), convert_options=dialect.convert())
+        with open_mapped(path) as opened:
             return pa.ipc.open_file(opened).read_all()
     except (OSError, pa.ArrowException) as error:
         raise IcerecoError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
@@ -123,7 +128,7 @@ def _with_truth(table: pa.Table, truth: pa.Table, path: Path) -> pa.Table:
     """The rows whose truth is known, with it in place of the file's own."""
     if "event_id" not in table.column_names:
         return table
-    ids = np.asarray(table.column("event_id"))
+    ids = _ids(table, path)
     known_ids = np.asarray(truth.column("event_id"))
     order = np.argsort(known_ids, kind="stable")
     at = order[np.searchsorted(known_ids, ids, sorter=order).clip(max=len(order) - 1)]
@@ -136,6 +141,8 @@ def _with_truth(table: pa.Table, truth: pa.Table, path: Path) -> pa.Table:
         logger.warning(
             "%s: %d of %d events are not among those of --truth", path, int((~known).sum()), len(ids)
         )
+    if (without := len(known_ids) - int(known.sum())) > 0:
+        logger.info("%s: lacks %d of the %d events of --truth", path, without, len(known_ids))
     own = [
         name for name in table.column_names if name not in truth.column_names and not name.startswith("true_")
     ]
@@ -147,6 +154,26 @@ def _with_truth(table: pa.Table, truth: pa.Table, path: Path) -> pa.Table:
             **dict(zip(given.column_names, given.columns, strict=True)),
         }
     )
+
+
+def _ids(table: pa.Table, path: Path) -> Int[ndarray, "row"]:
+    """The ids of a table of any program.
+
+    Raises:
+        IcerecoError: one is no whole number, or occurs twice.
+    """
+    column = _as_declared(table.column("event_id"), "event_id", path)
+    if column.null_count:
+        raise IcerecoError(f"{path}: a row has no event_id, which every event needs")
+    ids = np.asarray(column)
+    order = np.argsort(ids, kind="stable")
+    repeated = np.flatnonzero(ids[order][1:] == ids[order][:-1])
+    if len(repeated):
+        first, second = order[repeated[0]], order[repeated[0] + 1]
+        raise IcerecoError(
+            f"{path}: event_id {ids[first]} occurs more than once, in rows {first} and {second}"
+        )
+    return ids
 
 
 def _read(path: Path) -> pa.Table:
@@ -248,6 +275,15 @@ def _compared(table: pa.Table, name: str) -> Reconstruction:
     if kappa is None:
         return reconstruction
     return replace(reconstruction, posterior=VmfMixture.single(reconstruction.direction, kappa))
+
+
+def _report_strange_angles(table: pa.Table, path: Path) -> None:
+    for whose, prefix in (("reconstructed", ""), ("true", "true_")):
+        names = [f"{prefix}azimuth", f"{prefix}zenith"]
+        if set(names) <= set(table.column_names):
+            azimuth, zenith = (_array(table, name) for name in names)
+            if problem := strange_direction(azimuth, zenith, whose):
+                logger.warning("%s: %s", path, problem)
 
 
 def _truth(table: pa.Table) -> Truth | None:

@@ -13,12 +13,21 @@ from numpy import ndarray
 from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import UNKNOWN
 from icereco.errors import IcerecoError
+from icereco.events.segments import segment_of
 from icereco.events.truth import EVENT_KINDS, Target
 from icereco.system.log import get_logger
 from icereco.tables.columns import Ragged, file_of, pulse_columns, ragged, require_columns, unknown_sensors
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TARGET_COLUMNS
+from icereco.tables.units import (
+    LEAST_EVENTS,
+    coarse_times,
+    speeds_m_per_ns,
+    strange_angles,
+    strange_fits,
+    strange_times,
+)
 
-__all__ = ["BadEventError", "EventChecker", "bad_truth", "check_truth", "strange_angles"]
+__all__ = ["BadEventError", "EventChecker", "bad_truth", "check_truth"]
 
 logger = get_logger(__name__)
 
@@ -52,6 +61,7 @@ class EventChecker:
         next_row: row number in the file of the next batch's first event.
         total: events checked so far, over all files.
         file: the file of the last batch.
+        quiet: whether what is no error is not reported, as where the same events are read again.
     """
 
     detector: Detector
@@ -59,7 +69,9 @@ class EventChecker:
     next_row: int = 0
     total: int = 0
     file: Path = field(init=False)
+    quiet: bool = False
     _names: tuple[str, ...] = ()
+    _unit_known: bool = False
     _reported: set[str] = field(default_factory=set)
     _seen: "_SeenIds" = field(default_factory=lambda: _SeenIds([]))
 
@@ -77,7 +89,7 @@ class EventChecker:
         rows.require_sensors(pulses["sensor_id"], self.detector)
         rows.require_finite("time", pulses["time"], "ns")
         rows.require_finite("charge", pulses["charge"], "p.e.")
-        self._look_at(batch, pulses["time"])
+        self._look_at(batch, pulses)
         rows.refuse(
             "charge", pulses["charge"], pulses["charge"].values < 0, "negative charge; allowed: ≥ 0 p.e."
         )
@@ -87,14 +99,30 @@ class EventChecker:
         self.next_row += batch.num_rows
         self.total += batch.num_rows
 
-    def _look_at(self, batch: pa.RecordBatch, times: Ragged) -> None:
-        """Report once what makes results worse without being an error: times without digits, angles in other units."""
-        latest = float(np.abs(times.values).max(initial=0))
-        problems = {"time": _coarse(latest), "truth": strange_angles(batch)}
+    def _look_at(self, batch: pa.RecordBatch, pulses: dict[str, Ragged]) -> None:
+        """Report once what makes results worse without being an error: times without digits, values in other units."""
+        if self.quiet:
+            return
+        latest = float(np.abs(pulses["time"].values).max(initial=0))
+        problems = {
+            "digits": coarse_times(latest),
+            "truth": strange_angles(batch),
+            "fits": strange_fits(batch),
+        }
+        if not self._unit_known:
+            problems["unit"] = self._other_unit(pulses)
         for name, problem in problems.items():
             if problem and name not in self._reported:
                 self._reported.add(name)
                 logger.warning("%s: %s", self.file, problem)
+
+    def _other_unit(self, pulses: dict[str, Ragged]) -> str | None:
+        times, kept = pulses["time"], ~pulses["auxiliary"].values.astype(bool)
+        event = segment_of(times.offsets)[kept]
+        place_m = self.detector.position_m[pulses["sensor_id"].values[kept]]
+        speeds = speeds_m_per_ns(event, place_m, times.values[kept], len(times.offsets) - 1)
+        self._unit_known = len(speeds) >= LEAST_EVENTS  # a file has one unit: further events are not examined
+        return strange_times(speeds, without_noise=not kept.all())
 
     def check_shape(self, batch: pa.RecordBatch) -> None:
         """Check the next rows only for what makes them events at all: no nulls, and lists of equal length.
@@ -172,33 +200,6 @@ def check_truth(
             raise rows.error(row, f"{name} is {said}; allowed: {_allowed(name)}{hint}")
 
 
-def strange_angles(batch: pa.RecordBatch) -> str | None:
-    """What true angles that are out of range most likely are, and the remedy; None if they are in range or unknown."""
-    if not set(TARGET_COLUMNS["direction"]) <= set(batch.schema.names):
-        return None
-    columns = (batch.column(name).to_numpy(zero_copy_only=False) for name in TARGET_COLUMNS["direction"])
-    azimuth, zenith = (values[np.isfinite(values)] for values in map(_as_float, columns))
-    if azimuth.max(initial=0) > 2 * _TURN or zenith.max(initial=0) > _TURN:
-        return "the true azimuth and zenith look like degrees: multiply them by π/180"
-    if azimuth.min(initial=0) < -_SLACK and np.abs(azimuth).max(initial=0) <= np.pi + _SLACK:
-        return "the true azimuth is from −π to π: store azimuth modulo 2π"
-    return None
-
-
-def _as_float(values: ndarray) -> ndarray:
-    return np.asarray(values, np.float64)
-
-
-def _coarse(latest_ns: float) -> str | None:
-    spacing = float(np.spacing(latest_ns))
-    if not np.isfinite(spacing) or spacing < _COARSEST_NS:
-        return None
-    return (
-        f"times reach {latest_ns:.4g} ns, where float64 resolves {spacing:g} ns: store them relative to the first pulse of "
-        "each event, or as int64"
-    )
-
-
 def bad_truth(batch: pa.RecordBatch) -> Bool[ndarray, "event"]:
     """Which events have no true direction in range."""
     if not set(TARGET_COLUMNS["direction"]) <= set(batch.schema.names):
@@ -222,9 +223,6 @@ def _require_truth_columns(present: Sequence[str], needed: Sequence[str], source
 
 _ADVICE = "give another detector, or leave such pulses out with --drop-unknown-sensors"
 _INFINITY = float("inf")
-_COARSEST_NS = 1.0
-"""Light sensors of neutrino telescopes resolve about 1 to 3 ns."""
-_TURN = 2 * np.pi
 _RANGES = {
     "azimuth": (0.0, 2 * np.pi, "[0, 2π] rad, and not NaN"),
     "zenith": (0.0, np.pi, "[0, π] rad, and not NaN"),

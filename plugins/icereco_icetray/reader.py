@@ -61,7 +61,11 @@ class IcetrayReader:
         if path.is_file():
             return [path]
         entries = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
-        return sorted(entry for entry in entries if _is_named(entry) and not _is_gcd(entry))
+        return sorted(
+            entry
+            for entry in entries
+            if _is_named(entry) and not (_is_gcd(entry) or entry.name.startswith("."))
+        )
 
     def parts(self, path: Path) -> list[Path]:
         """The files, each of which can be read separately."""

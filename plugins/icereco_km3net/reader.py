@@ -45,7 +45,7 @@ class Km3netReader:
 
     def files(self, path: Path) -> list[Path]:
         """The file, or the ROOT files of a folder."""
-        return sorted(path.glob("*.root")) if path.is_dir() else [path]
+        return sorted(path.glob("[!.]*.root")) if path.is_dir() else [path]
 
     def parts(self, path: Path) -> list[Path]:
         """The files, each of which can be read separately."""

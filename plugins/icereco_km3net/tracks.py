@@ -1,5 +1,7 @@
 """Truth and the official reconstructions. Both give the direction of travel, which is turned round here."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -11,17 +13,19 @@ from icereco.physics.sphere import angles_from_direction
 
 __all__ = ["fits", "truth"]
 
-# Type, first and last stage of each chain, places in w2list and what is there, in km3net-dataformat's `reconstruction`.
-_JPP, _AANET = 4000, 101
+# Types, first and last stage of each chain, places in w2list and what is there, in km3net-dataformat's `reconstruction`.
+_JPP, _DUSJ, _AANET = 4000, 200, 101
 _BY, _CC = 8, 10
 _WEAK_CHARGED, _WEAK_NEUTRAL = 2, 3
 _MUON, _MUON_BUNDLE = 13, 81
 _CHAINS = {
-    "jmuon": (_JPP, 0, 99),
-    "jshower": (_JPP, 100, 199),
-    "dusjshower": (_JPP, 200, 299),
-    "aashower": (_AANET, 300, 399),
+    "jmuon": ((_JPP,), 0, 99),
+    "jshower": ((_JPP,), 100, 199),
+    "dusjshower": ((_JPP, _DUSJ), 200, 299),
+    "aashower": ((_AANET,), 300, 399),
 }
+_AANET_AT = 300
+"""Older files number the stages of aanet's chain from 1 (mcv5.1) instead of from 301."""
 
 
 def truth(events: Any, detector: Detector) -> dict[str, ndarray]:
@@ -72,14 +76,14 @@ def fits(tracks: Any) -> dict[str, ndarray]:
     """Azimuth and zenith of the best track of each chain: the one with most stages, and of those the likeliest."""
     import awkward as ak
 
-    stages, likelihood = tracks.rec_stages, tracks.lik
+    old = (tracks.rec_type == _AANET) & (tracks.rec_stages < _AANET_AT)
+    stages, likelihood = tracks.rec_stages + _AANET_AT * old, tracks.lik
     direction = [getattr(tracks, f"dir_{axis}") for axis in "xyz"]
     count = ak.num(stages, axis=2)
     columns: dict[str, ndarray] = {}
-    for name, (kind, first, last) in _CHAINS.items():
-        of_chain = (
-            (tracks.rec_type == kind) & (count > 0) & ak.all((stages >= first) & (stages <= last), axis=2)
-        )
+    for name, (kinds, first, last) in _CHAINS.items():
+        of_kind = reduce(or_, (tracks.rec_type == kind for kind in kinds))
+        of_chain = of_kind & (count > 0) & ak.all((stages >= first) & (stages <= last), axis=2)
         most = ak.max(ak.mask(count, of_chain), axis=1)
         best = ak.argmax(
             ak.mask(likelihood, ak.fill_none(of_chain & (count == most), False)), axis=1, keepdims=True

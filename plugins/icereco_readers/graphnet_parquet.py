@@ -128,7 +128,7 @@ def _pulse_tables(folder: Path) -> dict[str, list[Path]]:
 
 
 def _numbered(table: Path) -> list[Path]:
-    return sorted(table.glob("*.parquet"), key=lambda file: (_number(file), file.name))
+    return sorted(table.glob("[!.]*.parquet"), key=lambda file: (_number(file), file.name))
 
 
 def _beside(part: Path) -> list[Path]:

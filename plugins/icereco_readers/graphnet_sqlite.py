@@ -47,6 +47,7 @@ class GraphnetSqliteReader:
         self.options = options or GraphnetOptions()
         self._conventions = Conventions(self.options.direction, self._sample)
         self._without_truth: set[Path] = set()
+        self._examined: set[Path] = set()
 
     def sniff(self, path: Path) -> bool:
         """Return whether it is a database with pulses at positions; also True if it cannot be opened, as reading reports why."""
@@ -77,7 +78,9 @@ class GraphnetSqliteReader:
         for part in _databases(path):
             with _opened(part) as database:
                 tables = self._tables(database, part)
-                tables.warn_without_index()
+                if part not in self._examined:
+                    self._examined.add(part)
+                    tables.warn_without_index()
                 if not (sample := next(tables.events(FINDER_EVENTS, 1), None)):
                     continue
                 finder = finder_for(sample.place_m, detector, part, tables.dialect.origin)
@@ -297,7 +300,9 @@ def _require_whole(file: Path) -> None:
 def _databases(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and _is_sqlite(file))
+    return sorted(
+        file for file in path.iterdir() if file.name[0] != "." and file.is_file() and _is_sqlite(file)
+    )
 
 
 def _is_sqlite(file: Path) -> bool:

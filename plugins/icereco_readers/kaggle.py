@@ -19,8 +19,9 @@ from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 from icereco.tables.columns import FILE_KEY, conform, with_metadata
+from icereco.tables.from_columns import int_column
 from icereco_readers.kaggle_geometry import geometry_of, require_same_sensors
-from icereco_readers.kaggle_meta import EventIndex, index_from_meta, index_from_pulses
+from icereco_readers.kaggle_meta import META_COLUMNS, EventIndex, index_from_meta, index_from_pulses
 from icereco_readers.kaggle_metas import MetaTables
 from icereco_readers.options import KaggleOptions
 from icereco_readers.pulse_rows import PulseRows, event_rows
@@ -44,7 +45,7 @@ class KaggleReader:
     def __init__(self, options: KaggleOptions | None = None) -> None:
         self.options = options or KaggleOptions()
         self._metas = MetaTables()
-        self._without_truth: set[Path] = set()
+        self._reported: set[Path] = set()
 
     def sniff(self, path: Path) -> bool:
         """Return whether it has, or is, a parquet file with one row per pulse."""
@@ -80,7 +81,17 @@ class KaggleReader:
         for geometry in {place for file in files if (place := geometry_of(file.path))}:
             require_same_sensors(geometry, detector)
         for file in files:
-            yield from _read_file(file, self._index(file), rows_per_batch)
+            index = self._index(file)
+            with PulseRows(file.path, _COLUMNS, in_order=index.in_order) as rows:
+                index.require_within(rows.count, file.path)
+                self._report_left_over(file, rows.count - int(index.pulse_count.sum()), rows.count)
+                yield from _events(file.path, rows, index, rows_per_batch)
+
+    def _report_left_over(self, file: "_BatchFile", left: int, pulses: int) -> None:
+        if file.meta is not None and left > 0 and self._is_new(file.path):
+            logger.warning(
+                "%s: left out %d of %d pulses, whose events are not in %s", file.path, left, pulses, file.meta
+            )
 
     def _files(self, path: Path) -> list["_BatchFile"]:
         if not path.is_dir():
@@ -104,13 +115,30 @@ class KaggleReader:
             index = with_truth_of_pulses(index_from_pulses(file.path), file.path)
             self._report_no_truth(file, index)
             return index
+        self._report_other_names(file.meta)
         rows = self._metas.rows(file.meta, file.batch_id)
         return index_from_meta(rows, file.batch_id, file.meta, file.path)
 
+    def _report_other_names(self, meta: Path) -> None:
+        """Say once of a meta table that it has further columns, and that none is the direction: they may have other names."""
+        names = pq.read_schema(meta).names
+        further = [name for name in names if name not in META_COLUMNS]
+        if further and not {"azimuth", "zenith"} <= set(names) and self._is_new(meta):
+            logger.warning(
+                "%s: has no columns azimuth and zenith, and so there is no true direction; further columns: %s",
+                meta,
+                ", ".join(further),
+            )
+
+    def _is_new(self, place: Path) -> bool:
+        """Whether nothing has been reported of it; it counts as reported now."""
+        new = place not in self._reported
+        self._reported.add(place)
+        return new
+
     def _report_no_truth(self, file: "_BatchFile", index: EventIndex) -> None:
         """Say once for a folder that there is no truth, and where it could be."""
-        if not index.truth and file.path.parent not in self._without_truth:
-            self._without_truth.add(file.path.parent)
+        if not index.truth and self._is_new(file.path.parent):
             logger.info(
                 "%s: has no meta table, such as train_meta.parquet, in its folder or the one above, and so no truth; if it has "
                 "another name: --reader kaggle:meta=NAME.parquet",
@@ -177,29 +205,19 @@ def _is_pulse_table(file: Path) -> bool:
     )
 
 
-def _read_file(file: _BatchFile, index: EventIndex, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
-    with PulseRows(file.path, _COLUMNS, in_order=index.in_order) as rows:
-        index.require_within(rows.count, file.path)
-        if file.meta is not None and (left := rows.count - int(index.pulse_count.sum())) > 0:
-            logger.warning(
-                "%s: left out %d of %d pulses, whose events are not in %s",
-                file.path,
-                left,
-                rows.count,
-                file.meta,
-            )
-        for start in range(0, len(index.event_id), rows_per_batch):
-            part = index.slice(start, start + rows_per_batch)
-            batch = event_rows(rows, part)
-            _require_own_pulses(batch, part, file.path)
-            batch = conform(batch.drop_columns("pulse_event_id"), file.path)
-            yield with_metadata(batch, FILE_KEY, str(file.path).encode())
+def _events(file: Path, rows: PulseRows, index: EventIndex, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+    for start in range(0, len(index.event_id), rows_per_batch):
+        part = index.slice(start, start + rows_per_batch)
+        batch = event_rows(rows, part)
+        _require_own_pulses(batch, part, file)
+        batch = conform(batch.drop_columns("pulse_event_id"), file)
+        yield with_metadata(batch, FILE_KEY, str(file).encode())
 
 
 def _require_own_pulses(batch: pa.RecordBatch, index: EventIndex, file: Path) -> None:
     """The pulses that the meta gives an event must carry its id."""
     owner = np.repeat(index.event_id, index.pulse_count)
-    event_id = pc.list_flatten(batch.column("pulse_event_id")).to_numpy()
+    event_id = int_column(pc.list_flatten(batch.column("pulse_event_id")), "event_id", file)
     if not np.array_equal(owner, event_id):
         first = int(np.argmax(owner != event_id))
         raise IcerecoError(

@@ -103,7 +103,7 @@ def index_from_pulses(file: Path, event: str = "event_id") -> EventIndex:
         batches = opened.iter_batches(batch_size=1 << 20, columns=[event])
         runs = _Runs()
         for batch in batches:
-            runs.add(np.asarray(batch.column(0), np.int64))
+            runs.add(int_column(batch.column(0), event, file))
     return runs.index()
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icereco.tables.columns import require_columns
+from icereco.tables.from_columns import int_column
 from icereco_readers.kaggle_meta import META_COLUMNS, META_TRUTH
 
 __all__ = ["MetaTables"]
@@ -79,7 +80,7 @@ def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
         missing = dict(counts)
         groups = [group for group in range(opened.num_row_groups) if _may_hold(opened, group, counts)]
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, row_groups=groups, columns=columns):
-            ids = np.asarray(batch.column("batch_id"), np.int64)
+            ids = int_column(batch.column("batch_id"), "batch_id", meta)
             low, high = int(ids.min()), int(ids.max())
             for number in (one for one in missing if low <= one <= high):
                 rows = batch.filter(pa.array(ids == number))
@@ -109,6 +110,7 @@ def events_per_batch(meta: Path) -> dict[int, int]:
         require_columns(opened.schema_arrow.names, meta, META_COLUMNS)
         events: Counter[int] = Counter()
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=["batch_id"]):
-            numbers, counts = np.unique(np.asarray(batch.column(0), np.int64), return_counts=True)
+            ids = int_column(batch.column(0), "batch_id", meta)
+            numbers, counts = np.unique(ids, return_counts=True)
             events.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
     return dict(events)

@@ -84,7 +84,12 @@ def own_files(path: Path) -> list[Path]:
     """The file itself, or the parquet and Arrow files of a folder by name."""
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in (*_PARQUET, *_ARROW) and file.is_file())
+    return sorted(file for file in path.iterdir() if _is_named(file) and file.is_file())
+
+
+def _is_named(file: Path) -> bool:
+    """Whether a file of a folder is meant; `._events.parquet` is what macOS leaves beside a file on other file systems."""
+    return file.suffix in (*_PARQUET, *_ARROW) and not file.name.startswith(".")
 
 
 def _is_own(file: Path) -> bool:

@@ -47,7 +47,7 @@ class PrometheusReader:
         """The file, or the files of a folder; of flat tables that of the photons."""
         if not path.is_dir():
             return [path]
-        files = sorted(file for file in path.iterdir() if file.suffix in _PARQUET)
+        files = sorted(file for file in path.iterdir() if file.suffix in _PARQUET and file.name[0] != ".")
         flat = [file for file in files if is_flat(file)]
         return flat or files
 

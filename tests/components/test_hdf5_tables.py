@@ -97,6 +97,37 @@ def test_a_group_of_columns_is_a_table(tmp_path, detector, h5py):
     the_events(read(path, PULSES, detector), detector)
 
 
+@pytest.mark.parametrize(("group", "options"), [("here/pulses", "table=here/pulses,"), ("/", "")])
+def test_what_is_no_column_of_a_group_is_left_out(tmp_path, detector, h5py, group, options):
+    path = tmp_path / "mine.h5"
+    with h5py.File(path, "w") as file:
+        place = file.require_group(group)
+        columns = {"Event": EVENT, "string": STRING, "om": OM, "time": TIME, "charge": CHARGE}
+        for name, values in columns.items():
+            place[name] = values
+        place["waveform"], place["notes/date"] = np.zeros((3, 5)), [2020, 2021]
+    the_events(read(path, f"{options}{PULSES}", detector), detector)
+
+
+def test_a_group_of_columns_of_different_length_is_named_with_them(tmp_path, detector, h5py):
+    path = tmp_path / "mine.h5"
+    with h5py.File(path, "w") as file:
+        file["pulses/Event"], file["pulses/time"] = EVENT, TIME[:2]
+    with pytest.raises(
+        IcerecoError, match="pulses is no table, as its columns differ in length: Event 3, time 2"
+    ):
+        read(path, f"table=pulses,{PULSES}", detector)
+
+
+def test_without_events_truth_needs_no_types(tmp_path, detector, h5py):
+    path = tmp_path / "level2.h5"
+    kinds = [(name, "f8") for name in ("Event", "string", "om", "time", "charge", "zenith", "azimuth")]
+    with h5py.File(path, "w") as file:
+        file["a"] = file["b"] = np.zeros(0, kinds)
+    with pytest.raises(IcerecoError, match="holds no events"):
+        read(path, f"table=a,{PULSES},truth_table=b,zenith=zenith,azimuth=azimuth", detector)
+
+
 def test_without_h5py_the_message_says_what_to_install(tmp_path, detector, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     path = tmp_path / "events.h5"

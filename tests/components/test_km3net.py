@@ -288,6 +288,20 @@ GENHEN_NEUTRAL = "offline/mcv5.1.genhen_anumuNC.sirene.jte.jchain.aashower.sampl
 GENHEN_MUONS = "offline/numucc.root"
 
 
+def test_old_stages_of_aanets_shower_fit_are_understood():
+    import km3io
+
+    batch = read(GENHEN_NEUTRAL, load_detector("km3net-arca115"))
+    tracks = km3io.OfflineReader(str(file(GENHEN_NEUTRAL))).trks
+    for row, (kinds, stages, z) in enumerate(
+        zip(tracks.rec_type.tolist(), tracks.rec_stages.tolist(), tracks.dir_z.tolist(), strict=True)
+    ):
+        best = next(i for i, kind in enumerate(kinds) if kind == 101 and max(stages[i]) == 4)
+        np.testing.assert_allclose(
+            np.cos(batch.event_extras["fit_aashower_zenith"][row]), -z[best], atol=1e-6
+        )
+
+
 def expected_truth(name: str) -> list[dict]:
     """Of each event: energy, vertex, Bjorken y and current as the file lists them, read with km3io."""
     import km3io

@@ -242,3 +242,16 @@ def test_the_detector_whose_sensors_a_file_names_is_used_and_reported(tmp_path, 
     fitted = CliRunner().invoke(main, ["reconstruct", str(path), "--method", "linefit", "-o", str(out)])
     assert fitted.exit_code == 0, fitted.output
     assert pq.read_table(out).num_rows == len(COUNTS)
+
+
+def test_a_bad_event_does_not_hide_of_which_detector_a_file_is(tmp_path, events):
+    orca = load_detector("orca")
+    few = random_events(COUNTS, seed=5, sensors=len(orca.position_m))
+    pulses = graphnet_pulses(few, orca)
+    endless = pa.array([np.inf, *pulses["dom_time"].to_pylist()[1:]])
+    pulses = pulses.set_column(pulses.column_names.index("dom_time"), "dom_time", endless)
+    path = database(tmp_path / "orca.db", Pulses=pulses, truth=graphnet_truth(few))
+    out = ["-o", str(tmp_path / "out.parquet")]
+    refused = CliRunner().invoke(main, ["reconstruct", str(path), "--method", "linefit", *out])
+    assert "is of the detector orca" in refused.output
+    assert "time[0] is inf" in refused.output + str(refused.exception)

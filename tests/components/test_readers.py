@@ -6,6 +6,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
+from icereco.data.catalog import DataSet
 from icereco.data.sources.fingerprint import fingerprint
 from icereco.data.sources.source import open_source
 from icereco.detector.detector import load_detector
@@ -75,6 +76,12 @@ def test_own_layout_comes_back_as_it_was(tmp_path, table, suffix):
     assert open_source(path).reader_name == "icereco"
     assert open_source(path).count() == 200
     assert read(path).equals(table.cast(SCHEMA).replace_schema_metadata(None))
+
+
+def test_hidden_files_such_as_macos_leaves_are_not_read(tmp_path, table):
+    pq.write_table(table, tmp_path / "events.parquet")
+    (tmp_path / "._events.parquet").write_bytes(b"\0\5\x16\7" + bytes(60))
+    assert read(tmp_path).num_rows == 200
 
 
 def test_a_folder_of_own_files_is_read_by_name_and_names_each_file(tmp_path, table, detector):
@@ -225,6 +232,55 @@ def test_kaggle_test_events_are_read_when_asked_for(tmp_path, table):
     assert batch.column("event_id").to_pylist() == event_ids.tolist()
     assert "azimuth" not in batch.schema.names
     assert test.fingerprint() != open_source(folder).fingerprint()
+
+
+def changed_meta(folder: Path, change) -> Path:
+    meta = folder / "train_meta.parquet"
+    pq.write_table(change(pq.read_table(meta)), meta)
+    return folder
+
+
+def test_a_kaggle_meta_whose_angles_have_other_names_is_reported_once(tmp_path, table, caplog):
+    folder = changed_meta(
+        write_kaggle(table, tmp_path), lambda meta: meta.rename_columns({"azimuth": "azi", "zenith": "zen"})
+    )
+    source = open_source(folder)
+    for _ in range(2):
+        assert sum(batch.num_rows for batch in source.batches(load_detector("icecube86"))) == 200
+    assert caplog.text.count("no true direction; further columns: azi, zen") == 1
+
+
+def test_a_kaggle_batch_id_of_text_is_refused(tmp_path, table):
+    folder = changed_meta(
+        write_kaggle(table, tmp_path),
+        lambda meta: meta.set_column(0, "batch_id", meta["batch_id"].cast(pa.string())),
+    )
+    with pytest.raises(IcerecoError, match="column batch_id is string and cannot become int64"):
+        open_source(folder).count()
+
+
+@pytest.mark.parametrize("meta", [True, False])
+def test_kaggle_event_ids_may_be_a_dictionary(tmp_path, table, meta):
+    file = write_kaggle(table, tmp_path) / "train" / "batch_1.parquet"
+    rows = pq.read_table(file)
+    place = rows.schema.get_field_index("event_id")
+    pq.write_table(rows.set_column(place, "event_id", rows["event_id"].dictionary_encode()), file)
+    if not meta:
+        (tmp_path / "train_meta.parquet").unlink()
+    events = read(tmp_path)
+    assert events.num_rows == (200 if meta else 197)
+
+
+def test_the_test_part_of_a_competition_folder_without_a_split_names_the_reader_of_its_test_events(
+    tmp_path, table
+):
+    folder = write_kaggle(table, tmp_path)
+    with pytest.raises(IcerecoError, match="no declared split") as error:
+        DataSet(path=folder).open("test")
+    assert "--reader" not in str(error.value)
+    (folder / "test").mkdir()
+    with pytest.raises(IcerecoError, match="--reader kaggle:part=test"):
+        DataSet(path=folder).open("test")
 
 
 @pytest.mark.parametrize(

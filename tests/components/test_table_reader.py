@@ -370,3 +370,99 @@ def test_what_cannot_be_carried_is_reported(tmp_path, detector, events):
     assert "numbers, booleans and text" in lists
     twice = complaint(tmp_path / "n.parquet", options, detector)
     assert "column zenith would be called input_zenith" in twice
+
+
+def retyped(table, name, kind):
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, name, table[name].cast(kind))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.uint64(), pa.float64(), pa.decimal128(24, 2)]
+)
+def test_numbers_of_events_may_be_text_unsigned_or_decimal(tmp_path, detector, events, kind):
+    rows = exploded(named(events, detector))
+    path = write(retyped(rows, "nr", kind), tmp_path / "in.parquet")
+    assert read(path, "event=nr,sensor=pixel,time=t", detector)["event_id"].equals(events["event_id"])
+
+
+def test_numbers_of_events_may_be_a_dictionary_of_text(tmp_path, detector, events):
+    rows = retyped(exploded(named(events, detector)), "nr", pa.string())
+    place = rows.schema.get_field_index("nr")
+    path = write(rows.set_column(place, "nr", rows["nr"].dictionary_encode()), tmp_path / "in.parquet")
+    assert read(path, "event=nr,sensor=pixel,time=t", detector)["event_id"].equals(events["event_id"])
+
+
+def test_numbers_that_do_not_fit_are_not_wrapped(tmp_path, detector):
+    table = pa.table({"nr": pa.array([2**63 + 5], pa.uint64()), "t": [1.0], "pixel": [3]})
+    assert "column nr is 9223372036854775813; whole numbers of 64 bits" in complaint(
+        write(table, tmp_path / "in.parquet"), "event=nr,sensor=pixel,time=t", detector
+    )
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.duration("us")])
+def test_a_column_that_holds_no_numbers_is_named_with_its_type(tmp_path, detector, kind):
+    table = pa.table({"nr": [1], "t": pa.array([1001]).cast(kind), "pixel": [3]})
+    said = complaint(write(table, tmp_path / "in.parquet"), "event=nr,sensor=pixel,time=t", detector)
+    assert f"column t is {kind}; numbers are needed" in said
+
+
+@pytest.mark.parametrize(
+    ("sensors", "column", "said"),
+    [("string=line,om=dom", "line", "with line 99, dom "), ("x=px,y=py,z=pz", "px", "at (99.00, ")],
+)
+def test_a_single_pulse_of_no_sensor_is_named_as_the_table_does(
+    tmp_path, detector, events, sensors, column, said
+):
+    rows = exploded(named(events, detector))
+    values = rows[column].to_numpy().copy()
+    values[-1] = 99
+    rows = rows.set_column(rows.schema.get_field_index(column), column, pa.array(values))
+    path = write(rows, tmp_path / "in.parquet")
+    assert said in complaint(path, f"event=nr,{sensors},time=t", detector)
+
+
+def test_degrees_are_not_turned_round(tmp_path, detector, events):
+    table = named(events, detector)
+    for name in ("mc_zen", "mc_azi"):
+        values = pa.array(np.degrees(table[name].to_numpy()))
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    said = complaint(
+        write(table, tmp_path / "in.parquet"),
+        "event=nr,sensor=pixel,time=t,zenith=mc_zen,azimuth=mc_azi,direction=travel",
+        detector,
+    )
+    assert "look like degrees: multiply them by π/180" in said
+
+
+TEXTS = {
+    "byte order mark": ("in.csv", "\ufeffnr,t,pixel\n1,2.5,3\n"),
+    "semicolons": ("in.csv", "nr;t;pixel\n1;2.5;3\n"),
+    "decimal commas": ("in.csv", "nr;t;pixel\n1;2,5;3\n"),
+    "decimal commas further down": ("in.csv.gz", "nr;t;pixel\n1;3;3\n1;2,5;3\n"),
+    "lines of Windows": ("in.csv.gz", "nr,t,pixel\r\n1,2.5,3\r\n"),
+    "quotes": ("in.tsv", '"nr"\t"t"\t"pixel"\n"1"\t"2.5"\t"3"\n'),
+}
+
+
+@pytest.mark.parametrize("dialect", TEXTS)
+def test_dialects_of_text_are_read(tmp_path, detector, dialect):
+    name, text = TEXTS[dialect]
+    content = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    events = read(tmp_path / name, "event=nr,sensor=pixel,time=t", detector)
+    assert events["event_id"].to_pylist() == [1]
+    assert events["time"].to_pylist()[0][-1] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# mine\nnr,t,pixel\n1,2,3\n", "the first line, which has to name the columns, is '# mine'"),
+        ("nr,t,pixel\n1,2,3\n1,2\n", "Expected 3 columns, got 2: 1,2"),
+        ("1,2,3\n1,4,3\n", "without names of its columns"),
+    ],
+)
+def test_text_that_is_no_table_is_named(tmp_path, detector, text, said):
+    (tmp_path / "in.csv").write_text(text)
+    assert said in complaint(tmp_path / "in.csv", "event=nr,sensor=pixel,time=t", detector)

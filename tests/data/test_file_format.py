@@ -56,10 +56,23 @@ def tarred() -> bytes:
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 171966000\n"
 
+
+def streamed() -> bytes:
+    table, sink = pa.table({"event_id": [1]}), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
 CASES = {
     "Level2.hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file; tables of pulses in it are read by --reader table"),
     "batch_1.csv": (b"event_id,time\n1,2.5\n", r"a table of text \(CSV\) with the columns event_id, time; say which is which: --reader table"),
     "tabs.txt": (b"event_id\ttime\n1\t2.5\n", r"a table of text .*; rename it to tabs.tsv and say which is which"),
+    "spaces.txt": (b"event_id time\n1 2.5\n", "a table of text with the columns event_id, time, separated by spaces; write it with commas as spaces.csv and say which"),
+    "no_header.csv": (b"1,2.5\n1,3.5\n", "a table of text without names of its columns; write them into its first line"),
+    "wide.csv": ("event_id,time\n1,2.5\n".encode("utf-16"), "text in UTF-16; save it in UTF-8"),
+    "old.feather": (b"FEA1" + bytes(60), "a Feather file of version 1; write it again"),
+    "stream.arrow": (streamed(), "a stream of Arrow IPC, not a file"),
     "batch_1.npz": (arrays(), r"NumPy arrays \(npz\): time, charge; write its columns"),
     "events.npy": (array(), r"a NumPy array \(npy\)"),
     "events.pkl": (pickle.dumps({"a": 1}), "a Python pickle, which can run code"),

@@ -1,10 +1,12 @@
-"""The doctor tells units of time that are off by ten, and times whose digits are lost."""
+"""The doctor and the readers tell units of time that are off by ten, and times whose digits are lost."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from icereco.cli import main
 from icereco.data.simulated import Simulation
 from icereco.data.sources.source import open_source
 from icereco.detector.detector import load_detector
@@ -79,3 +81,30 @@ def test_reading_reports_times_without_digits_once(simulated, tmp_path, detector
     pq.write_table(with_times(simulated, lambda times: times + float(UTC_NS)), tmp_path / "events.parquet")
     list(open_source(tmp_path / "events.parquet").checked(detector, 20))
     assert caplog.text.count("where float64 resolves 256 ns: store them relative to the first pulse") == 1
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(10.0, "0.1 ns"), (1e-3, "µs"), (1e-9, "s")])
+def test_reading_reports_a_wrong_unit_once(simulated, tmp_path, detector, caplog, factor, unit):
+    pq.write_table(with_times(simulated, lambda times: times * factor), tmp_path / "events.parquet")
+    list(open_source(tmp_path / "events.parquet").checked(detector, 50))
+    assert caplog.text.count(f"times look like {unit}, not ns") == 1
+    assert f": multiply them by {1 / factor:g} (" in caplog.text
+    assert ("unless most pulses are noise" in caplog.text) == (factor > 1)
+
+
+@pytest.mark.parametrize("change", [lambda times: times, lambda times: times * 3, np.rint])
+def test_reading_reports_no_unit_that_may_be_right(simulated, tmp_path, detector, caplog, change):
+    pq.write_table(with_times(simulated, change), tmp_path / "events.parquet")
+    list(open_source(tmp_path / "events.parquet").checked(detector))
+    assert not caplog.text
+
+
+def test_commands_report_it_once(simulated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(with_times(simulated, lambda times: times * 1e-3), "events.parquet")
+    for command in (
+        ["data", "show", "events.parquet"],
+        ["reconstruct", "events.parquet", "--method", "linefit"],
+    ):
+        result = CliRunner().invoke(main, command)
+        assert (result.exit_code, result.output.count("times look like µs")) == (0, 1)

@@ -1,6 +1,7 @@
 """Checkpoints hold all that a reconstruction needs, and nothing that could run."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -110,6 +111,8 @@ def test_weights_of_another_architecture_are_named(tmp_path, profile, detector):
 def test_a_missing_file_and_a_folder_give_different_errors(tmp_path):
     with pytest.raises(IcerecoError, match="there is no checkpoint"):
         load_checkpoint(tmp_path / "none.safetensors")
+    with pytest.raises(IcerecoError, match="is an address; download the file"):
+        load_checkpoint(Path("https://example.org/best.safetensors"))
     with pytest.raises(IcerecoError, match="is a folder"):
         load_checkpoint(tmp_path)
 

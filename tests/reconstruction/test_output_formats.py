@@ -1,6 +1,7 @@
 """A file holds what its ending says; a result replaces none of another input; a submission is of the test events."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 from pyarrow import csv
 from reconstruct_driver import SIZES, written
 
+from icereco.errors import IcerecoError
 from icereco.tables.reconstructions import METADATA_KEY
 
 
@@ -113,3 +115,83 @@ def test_any_table_of_directions_is_compared(tmp_path, events, invoke):
     result = invoke("compare", "mine.parquet", "theirs.csv", "--truth", events, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)[0]["groups"]["all"]["events"] == len(ids)
+
+
+@pytest.fixture
+def directions(events):
+    """The true directions, as a table of any program."""
+    table = pq.read_table(events)
+    return table.select(["event_id", "azimuth", "zenith"])
+
+
+@pytest.mark.parametrize(
+    ("separator", "decimal"),
+    [(";", "."), (";", ","), ("\t", "."), (",", ".")],
+    ids=["semicolon", "comma", "tab", "usual"],
+)
+def test_a_table_of_directions_in_any_dialect_is_scored(directions, events, invoke, separator, decimal):
+    rows = [
+        separator.join(str(value).replace(".", decimal) for value in row.values())
+        for row in directions.to_pylist()
+    ]
+    Path("in.CSV").write_text("\ufeff" + "\n".join([separator.join(directions.column_names), *rows]))
+    done = invoke("evaluate", "in.CSV", "--truth", events, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["resolution"]["median_deg"] < 1e-3
+
+
+def test_directions_in_degrees_are_reported(directions, events, invoke):
+    degrees = {name: np.degrees(directions[name].to_numpy()) for name in ("azimuth", "zenith")}
+    csv.write_csv(pa.table({"event_id": directions["event_id"], **degrees}), "in.csv")
+    assert (
+        "the reconstructed azimuth and zenith look like degrees"
+        in invoke("evaluate", "in.csv", "--truth", events).output
+    )
+
+
+def test_events_that_a_table_lacks_are_counted(directions, events, invoke):
+    csv.write_csv(directions.slice(2), "in.csv")
+    said = f"lacks 2 of the {len(directions)} events of --truth"
+    assert said in invoke("evaluate", "in.csv", "--truth", events).output
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: pa.concat_tables([table, table.slice(1, 1)]), "occurs more than once, in rows 1 and "),
+        (
+            lambda table: table.set_column(0, "event_id", pa.array(["a"] * len(table))),
+            "event_id must be int64",
+        ),
+        (lambda table: table.set_column(0, "event_id", pa.nulls(len(table), pa.int64())), "no event_id"),
+    ],
+    ids=["twice", "text", "null"],
+)
+def test_ids_that_name_no_event_are_refused(directions, events, invoke, change, said):
+    pq.write_table(change(directions), "in.parquet")
+    refused = invoke("evaluate", "in.parquet", "--truth", events)
+    assert isinstance(refused.exception, IcerecoError | SystemExit)
+    assert said in str(refused.exception) + refused.output
+
+
+def test_truth_without_pulses_says_what_to_give(directions, invoke):
+    csv.write_csv(directions, "in.csv")
+    refused = invoke("evaluate", "in.csv", "--truth", "in.csv")
+    assert "has directions, and no pulses" in str(refused.exception) + refused.output
+
+
+def test_the_endings_that_are_named_can_be_written(events, invoke):
+    refused = invoke("reconstruct", events, "--method", "linefit", "--format", "kaggle", "-o", "sub.parquet")
+    assert "not written as kaggle; endings are .csv" in str(refused.exception) + refused.output
+    assert invoke("reconstruct", events, "--method", "linefit", "-o", "OUT.CSV").exit_code == 0
+    assert invoke("evaluate", "OUT.CSV").exit_code == 0
+
+
+@pytest.mark.parametrize("first_id", [100, 107, 1000])
+def test_ids_that_two_inputs_have_are_counted(events, tmp_path, invoke, first_id):
+    other = written(tmp_path / "other.parquet", SIZES, first_id=first_id)
+    result = invoke("reconstruct", events, other, "--method", "linefit", "-o", "out.parquet")
+    assert result.exit_code == 0, result.output
+    shared = len(SIZES) - (first_id - 100) // 7
+    said = f"{shared} of its {len(SIZES)} events have an event_id of an earlier input"
+    assert (said in result.output) == (shared > 0)

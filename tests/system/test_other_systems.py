@@ -227,6 +227,22 @@ def test_events_are_read_where_nothing_can_be_mapped(tmp_path, events, no_maps, 
     assert pq.read_metadata(tmp_path / "o.parquet").num_rows == len(table)
 
 
+def test_arrow_results_and_tables_are_read_where_nothing_can_be_mapped(tmp_path, events, no_maps):
+    table = pq.read_table(events)
+    feather = tmp_path / "events.feather"
+    with pa.ipc.new_file(feather, table.schema) as file:
+        file.write_table(table)
+    reader = "table:event=event_id,sensor=sensor_id,time=time"
+    out = str(tmp_path / "o.arrow")
+    for words in (
+        ["reconstruct", str(feather), "--reader", reader, "--method", "linefit", "-o", out],
+        ["reconstruct", str(events), "--method", "linefit", "-o", out],
+        ["evaluate", out],
+    ):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.output
+
+
 def test_stores_and_checkpoints_are_read_where_nothing_can_be_mapped(tmp_path, events, detector, no_maps):
     store = prepare(open_source(events), detector, tmp_path / "store", processes=1)
     assert sum(block.num_rows for block in store.blocks([0])) > 0

@@ -114,6 +114,8 @@ def test_the_page_has_a_title_fits_phones_and_asks_no_other_server(serve):
         page = answer.read().decode()
     assert "<title>icereco</title>" in page
     assert 'name="viewport"' in page
+    touched = {"Escape", "Tab", "Enter", "?", *(f"Arrow{side}" for side in ("Left", "Up", "Down", "Right"))}
+    assert set(re.findall('<button data-key="([^"]+)" data-code="[0-9]+">', page)) == touched
     hosts = set(re.findall(r"(?:https?|wss?)://([^/\"]+)", page))
     assert hosts == {f"127.0.0.1:{served.port}"}
 
@@ -215,6 +217,11 @@ def test_keys_work_in_a_browser(tmp_path, serve, browser):
     wait_for(lambda: "1" in browser.call("POST", "/execute/sync", {"script": script, "args": []}))
     time.sleep(3)  # the app starts behind the page
     browser.press("6")
+    time.sleep(1)
+    tap = "document.querySelector('.touch [data-key=\"%s\"]').click()"
+    browser.call("POST", "/execute/sync", {"script": tap % "?", "args": []})
+    time.sleep(1)
+    browser.call("POST", "/execute/sync", {"script": tap % "Escape", "args": []})  # the help is closed again
     time.sleep(1)
     browser.press("\ue033")  # F3: a picture of what is shown
     wait_for(lambda: list(tmp_path.glob("*.svg")))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet, find
+from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
@@ -62,6 +64,8 @@ def command(
     source = data_set.open()
     named = detector or data_set.detector
     card = load_detector(named) if named else detector_of(source)
+    with suppress(IcerecoError):  # bad events are shown, too; this reports what is strange in the first ones
+        source.require_first(card)
     total = source.count()
     summary = Summary(card)
     with event_progress(min(events, total)) as advance:

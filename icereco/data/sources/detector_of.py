@@ -9,6 +9,7 @@ from icereco.detector.geometry_file import Geometry
 from icereco.detector.sensor_finder import UNKNOWN, OtherDetectorError, SensorFinder
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
+from icereco.tables.validation import BadEventError
 
 __all__ = ["detector_of", "geometry_with"]
 
@@ -42,7 +43,7 @@ def detector_of(source: Source) -> Detector:
         )
         return detector
     try:
-        source.require_first(default)
+        source.require_first(default, quiet=True)
     except OtherDetectorError as error:
         for name in error.fitting:
             if _reads(source, name):
@@ -63,7 +64,9 @@ def _beyond(geometry: Geometry, detector: Detector) -> bool:
 
 def _reads(source: Source, name: str) -> bool:
     try:
-        source.require_first(load_detector(name))
+        source.require_first(load_detector(name), quiet=True)
+    except BadEventError:
+        return True  # its sensors are; what is wrong with the event is reported where it is read
     except IcerecoError:
         return False
     return True

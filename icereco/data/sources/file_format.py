@@ -24,11 +24,16 @@ _PICKLE = (
     "a Python pickle, which can run code when it is opened, so icereco opens none; open it where you trust it and write a "
     f"parquet file, {_OWN}"
 )
+_UTF_16 = "text in UTF-16; save it in UTF-8, which spreadsheets call CSV UTF-8"
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", f"an HDF5 file; tables of pulses in it are read by --reader table:… (docs/data.md), and else give the files that it was made from (.root, .i3), or {_ARRAYS}"),
     (b"[i3]", "an IceTray file that the reader icetray did not accept; see it with: icereco plugins --kind reader"),
     (b"\x93NUMPY", f"a NumPy array (npy); {_ARRAYS}"),
+    (b"\xff\xfe", _UTF_16),
+    (b"\xfe\xff", _UTF_16),
+    (b"\xff\xff\xff\xff", "a stream of Arrow IPC, not a file; write it as a file, as pyarrow.ipc.new_file does"),
+    (b"FEA1", "a Feather file of version 1; write it again with pyarrow.feather.write_feather, which makes version 2"),
     (b"ORC", f"an ORC file; {_ARRAYS}"),
     (
         b"start_run:",
@@ -39,7 +44,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 _READABLE = (b"PAR1", b"ARROW1", b"SQLite format 3")
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?size (\d+)")
 _HTML = re.compile(rb"\s*<(!doctype html|html|head|\?xml)", re.IGNORECASE)
-_SEPARATORS = {",": ".csv", ";": ".csv", "\t": ".tsv"}
+_SEPARATORS = {",": ".csv", ";": ".csv", "\t": ".tsv", " ": ".csv"}
 _TEXT = {".csv", ".tsv"}
 
 
@@ -155,14 +160,39 @@ def _text(file: Path, header: bytes) -> str | None:
     if text.lstrip()[:1] in ("{", "[") and file.suffix not in (".toml", ".ini"):
         return f"a JSON file that no reader recognises; {_ARRAYS}"
     lines = text.splitlines()
-    for separator, ending in _SEPARATORS.items():
-        columns = lines[0].split(separator) if lines else []
-        if len(columns) > 1 and len(lines) > 1 and lines[1].count(separator) >= len(columns) - 1:
-            rename = (
-                "" if _TEXT & set(file.suffixes) else f"rename it to {file.with_suffix(ending).name} and "
-            )
-            return f"a table of text (CSV) with the columns {_some(columns)}; {rename}{_NAMED}"
-    return None
+    return _table_of_text(file, lines) if len(lines) > 1 else None
+
+
+def _table_of_text(file: Path, lines: list[str]) -> str | None:
+    separator = next((one for one in _SEPARATORS if _has_columns(lines, one)), None)
+    if separator is None:
+        return None
+    columns = lines[0].split(separator)
+    if all(map(_is_number, columns)):
+        return f"a table of text without names of its columns; write them into its first line, and {_NAMED}"
+    if separator == " ":
+        return f"a table of text with the columns {_some(columns)}, separated by spaces; write it with commas as {file.with_suffix('.csv').name} and {_NAMED}"
+    rename = (
+        ""
+        if _TEXT & set(file.suffixes)
+        else f"rename it to {file.with_suffix(_SEPARATORS[separator]).name} and "
+    )
+    return f"a table of text (CSV) with the columns {_some(columns)}; {rename}{_NAMED}"
+
+
+def _has_columns(lines: list[str], separator: str) -> bool:
+    """Whether the first lines are rows of a table; of words in two lines of prose they are not."""
+    columns, values = lines[0].split(separator), lines[1].split(separator)
+    fits = len(columns) > 1 and len(values) >= len(columns)
+    return fits and (separator != " " or (len(values) == len(columns) and all(map(_is_number, values))))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _some(names: list[str]) -> str:

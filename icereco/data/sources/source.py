@@ -151,14 +151,20 @@ class Source:
         return schemas
 
     def checked(
-        self, detector: Detector, rows: int = 4096, *, need_truth: bool = False, as_given: bool = False
+        self,
+        detector: Detector,
+        rows: int = 4096,
+        *,
+        need_truth: bool = False,
+        as_given: bool = False,
+        quiet: bool = False,
     ) -> Iterator[pa.RecordBatch]:
-        """As `batches`, each batch checked first.
+        """As `batches`, each batch checked first; unless it is quiet, what is strange without being an error is reported.
 
         Raises:
             IcerecoError: see `icereco.tables.validation`; no events at all; or no truth where it is needed.
         """
-        checker = EventChecker(detector, self.path)
+        checker = EventChecker(detector, self.path, quiet=quiet)
         for batch in self.batches(detector, rows, as_given=as_given):
             checker.check(batch)
             if need_truth:
@@ -167,13 +173,13 @@ class Source:
         if checker.total == 0:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
 
-    def require_first(self, detector: Detector) -> None:
-        """Check the first events, before the whole source is used.
+    def require_first(self, detector: Detector, *, quiet: bool = False) -> None:
+        """Check the first events, before the whole source is used; quiet as in `checked`.
 
         Raises:
             IcerecoError: they cannot be read, or are of another detector.
         """
-        next(self.checked(detector, _FIRST_EVENTS))
+        next(self.checked(detector, _FIRST_EVENTS, quiet=quiet))
 
     def geometry(self) -> Geometry | None:
         """The modules that come with the events, from a reader that is `Locating`; None if there are none.

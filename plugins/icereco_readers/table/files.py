@@ -12,6 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from icereco.errors import IcerecoError
+from icereco.tables.csv_dialect import CsvDialect
+from icereco.tables.mapped import open_mapped
 from icereco_readers.bounds import bounded_parquet
 from icereco_readers.pandas_index import RangeIndex, range_index
 
@@ -25,6 +27,7 @@ _SUFFIXES = (*_PARQUET, *_ARROW, *_CSV, *_HDF5)
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _CSV_BLOCK_BYTES = 1 << 22
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _CSV_COLUMN = re.compile(r"In CSV column #(\d+): ")
 
 
@@ -54,7 +57,8 @@ def is_table(path: Path) -> bool:
         return False
     with path.open("rb") as opened:
         magic = opened.read(8)
-    named = path.name.lower().endswith(_CSV) and bool(magic) and b"\0" not in magic[:1]
+    text = bool(magic) and b"\0" not in magic[:1] and not magic.startswith(_UTF_16)
+    named = path.name.lower().endswith(_CSV) and text
     return magic[:4] == b"PAR1" or magic[:6] == b"ARROW1" or magic == _HDF5_MAGIC or named
 
 
@@ -128,7 +132,7 @@ class ArrowTable(TableFile):
 
     @cached_property
     def schema(self) -> pa.Schema:
-        with pa.memory_map(str(self.path)) as source:
+        with open_mapped(self.path) as source:
             return pa.ipc.open_file(source).schema
 
     def batches(
@@ -137,7 +141,7 @@ class ArrowTable(TableFile):
         whole: Collection[str],  # noqa: ARG002 -- the file has types
         rows: int,
     ) -> Iterator[pa.RecordBatch]:
-        with pa.memory_map(str(self.path)) as source:
+        with open_mapped(self.path) as source:
             reader = pa.ipc.open_file(source)
             for index in range(reader.num_record_batches):
                 batch = reader.get_batch(index).select(list(names))
@@ -148,24 +152,25 @@ class ArrowTable(TableFile):
 
 @dataclass(frozen=True)
 class CsvTable(TableFile):
-    """A CSV file with a header, maybe compressed; separated by commas, semicolons or tabs."""
+    """A CSV file with a header, maybe compressed; separated by commas, semicolons (then maybe with decimal commas) or tabs."""
 
     @cached_property
     def schema(self) -> pa.Schema:
-        with pa.csv.open_csv(self.path, *self._how()) as reader:
-            return reader.schema
+        try:
+            with pa.csv.open_csv(self.path, *self._how(), self._dialect.convert()) as reader:
+                return reader.schema
+        except pa.ArrowInvalid as error:
+            raise IcerecoError(
+                f"{self.path}: {str(error).splitlines()[0]}; the first line, which has to name the columns, is "
+                f"{self._dialect.header[:80]!r}"
+            ) from error
 
     @cached_property
-    def _separator(self) -> str:
-        with pa.input_stream(str(self.path), compression="detect") as opened:
-            header = opened.read(1 << 16).split(b"\n")[0].decode("utf-8", "replace")
-        return max(",;\t", key=header.count)
+    def _dialect(self) -> CsvDialect:
+        return CsvDialect.of(self.path)
 
     def _how(self) -> tuple[pa.csv.ReadOptions, pa.csv.ParseOptions]:
-        return (
-            pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
-            pa.csv.ParseOptions(delimiter=self._separator),
-        )
+        return pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES), self._dialect.parse()
 
     def batches(
         self,
@@ -173,7 +178,7 @@ class CsvTable(TableFile):
         whole: Collection[str],
         rows: int,  # noqa: ARG002 -- its blocks have a size of their own
     ) -> Iterator[pa.RecordBatch]:
-        convert = pa.csv.ConvertOptions(include_columns=list(names), column_types=self._types(names, whole))
+        convert = self._dialect.convert(include_columns=list(names), column_types=self._types(names, whole))
         try:
             with pa.csv.open_csv(self.path, *self._how(), convert) as reader:
                 yield from reader

@@ -23,6 +23,7 @@ __all__ = ["open_hdf5"]
 
 _INDEX_OF_HDFWRITER = "__I3Index__"
 _EXISTS = "exists"
+_ROOT = "/"
 _BLOCK = "values_block_"
 
 Column = Callable[[slice], ndarray]
@@ -34,13 +35,16 @@ def open_hdf5(path: Path, table: str | None) -> "Hdf5Table":
     Raises:
         IcerecoError: h5py is not installed, there is none of that name, or several and no name.
     """
+    wanted = table.strip("/") or _ROOT if table else None
     with _opened(path) as file:
-        names = [name for name, _ in _tables(file)]
-    wanted = table.strip("/") if table else None
+        names = [_ROOT] if _is_table(file) else [name for name, _ in _tables(file)]
+        unequal = _lengths(file, wanted)
     if wanted is None and len(names) == 1:
         return Hdf5Table(path, names[0])
     if wanted in names:
         return Hdf5Table(path, str(wanted))
+    if unequal:
+        raise IcerecoError(f"{path}: {table} is no table, as its columns differ in length: {unequal}")
     listed = ", ".join(names) or "none"
     if wanted is None:
         raise IcerecoError(
@@ -113,9 +117,25 @@ def _is_table(node: Any) -> bool:
         return node.dtype.names is not None
     if "block0_values" in node:
         return True
-    data = [node[name] for name in node if _is_data(node[name])]
-    simple = [one for one in data if one.dtype.names is None and len(one.shape) == 1]
-    return bool(simple) and len(simple) == len(data) and len({one.shape[0] for one in simple}) == 1
+    return len({column.shape[0] for column in _vectors(node).values()}) == 1
+
+
+def _vectors(group: Any) -> dict[str, Any]:
+    """The columns in a group: what has one value in a row."""
+    members = {name: group[name] for name in group}
+    return {
+        name: one
+        for name, one in members.items()
+        if _is_data(one) and one.dtype.names is None and len(one.shape) == 1
+    }
+
+
+def _lengths(file: Any, wanted: str | None) -> str:
+    """The columns of a group with their lengths, if these differ; else nothing."""
+    group = file.get(wanted) if wanted else None
+    if group is None or _is_data(group) or _is_table(group):
+        return ""
+    return ", ".join(f"{name} {column.shape[0]:,}" for name, column in _vectors(group).items())
 
 
 def _columns(node: Any) -> tuple[dict[str, Column], int]:
@@ -124,7 +144,8 @@ def _columns(node: Any) -> tuple[dict[str, Column], int]:
         return _of_records(node), node.shape[0]
     if "block0_values" in node:
         return _of_blocks(node), node["block0_values"].shape[0]
-    return {name: node[name].__getitem__ for name in node}, next(iter(node.values())).shape[0]
+    vectors = _vectors(node)
+    return {name: one.__getitem__ for name, one in vectors.items()}, next(iter(vectors.values())).shape[0]
 
 
 def _of_records(data: Any) -> dict[str, Column]:

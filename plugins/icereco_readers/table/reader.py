@@ -15,7 +15,7 @@ from icereco_readers.table.carried import carried_names
 from icereco_readers.table.events import Rows, rows_of
 from icereco_readers.table.files import TableFile, is_table, open_table, table_files
 from icereco_readers.table.mapping import Mapping
-from icereco_readers.table.sensors import Sensors, sensors_for
+from icereco_readers.table.sensors import Sensors, sensor_names, sensors_for
 from icereco_readers.table.suggestion import suggested
 from icereco_readers.table.truth import TruthTable, own_truth
 
@@ -92,9 +92,12 @@ class TableReader:
             for rows in events.read(rows_per_batch):
                 assert sensors is not None, "there are events"
                 known = (
-                    truth.of(rows.event_id) if truth else own_truth(rows.events, mapping.truth, self._sign)
+                    truth.of(rows.event_id)
+                    if truth
+                    else own_truth(rows.events, mapping.truth, self._sign, part)
                 )
-                batch = own_batch(rows.event_id, rows.offsets, _pulses(rows, mapping, sensors), known, part)
+                pulses, names = _pulses(rows, mapping, sensors), sensor_names(mapping.sensor, rows.pulses)
+                batch = own_batch(rows.event_id, rows.offsets, pulses, known, part, names)
                 for name, new in carried.items():
                     batch = batch.append_column(new, rows.events.as_given(name))
                 yield batch

@@ -12,7 +12,7 @@ from icereco.detector.detector import Detector
 from icereco.detector.sensor_finder import UNKNOWN, finder_for
 from icereco_readers.table.values import Values
 
-__all__ = ["Sensors", "sensors_for"]
+__all__ = ["Sensors", "sensor_names", "sensors_for"]
 
 Sensors = Callable[[Values], Int[ndarray, "pulse"]]
 """The sensor of each pulse, `UNKNOWN` where the detector has none."""
@@ -38,6 +38,17 @@ def sensors_for(columns: dict[str, str], sample: Values, detector: Detector, fil
         return modules
     finder = finder_for(_places(sample, columns), detector, file)
     return lambda values: finder(_places(values, columns))
+
+
+def sensor_names(columns: dict[str, str], values: Values) -> Callable[[int], str] | None:
+    """What names the sensor of a pulse in messages, as the table does; None where the number says all."""
+    if "sensor" in columns:
+        return None
+    if "string" in columns:
+        string, om = values.whole(columns["string"]), values.whole(columns["om"])
+        return lambda pulse: f"with {columns['string']} {string[pulse]}, {columns['om']} {om[pulse]}"
+    place_m = _places(values, columns)
+    return lambda pulse: f"at ({', '.join(f'{value:.2f}' for value in place_m[pulse])}) m"
 
 
 def _places(values: Values, columns: dict[str, str]) -> Float[ndarray, "pulse 3"]:

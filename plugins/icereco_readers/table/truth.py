@@ -12,6 +12,7 @@ from numpy import ndarray
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.system.log import get_logger
+from icereco.tables.units import strange_direction
 from icereco_readers.table.files import TableFile
 from icereco_readers.table.mapping import Mapping, require_names
 from icereco_readers.table.values import Values
@@ -24,8 +25,12 @@ _ROWS_AT_ONCE = 1 << 16
 _VECTOR = ("vector_x", "vector_y", "vector_z")
 
 
-def own_truth(values: Values, columns: Columns[str, str], sign: int) -> dict[str, ndarray]:
-    """Convert columns of truth, by role, to the own layout; `sign` is -1 where the direction is of travel."""
+def own_truth(values: Values, columns: Columns[str, str], sign: int, file: Path) -> dict[str, ndarray]:
+    """Convert columns of truth, by role, to the own layout; `sign` is -1 where the direction is of travel.
+
+    Raises:
+        IcerecoError: angles that have to be turned round are not in rad, which could not be seen afterwards.
+    """
     own = {
         role: values.texts(name) if role == "kind" else values.numbers(name) for role, name in columns.items()
     }
@@ -34,6 +39,8 @@ def own_truth(values: Values, columns: Columns[str, str], sign: int) -> dict[str
         with np.errstate(invalid="ignore", divide="ignore"):
             direction = sign * vector / np.linalg.norm(vector, axis=1, keepdims=True)
     elif sign < 0 and "zenith" in own:
+        if problem := strange_direction(own["azimuth"], own["zenith"]):
+            raise IcerecoError(f"{file}: {problem}")
         direction = sign * direction_from_angles(own["azimuth"], own["zenith"])
     else:
         return own
@@ -78,7 +85,7 @@ class TruthTable:
                 int(second),
                 f"event {ids[second]} has a row of truth already, row {first}; one row per event is needed",
             )
-        own = own_truth(values, mapping.truth, sign)
+        own = own_truth(values, mapping.truth, sign, file.path)
         return cls(file.path, ids[order], {name: column[order] for name, column in own.items()})
 
     def require_some(self, event_id: Int[ndarray, "event"], file: Path) -> None:

@@ -15,6 +15,16 @@ from icereco.errors import IcerecoError
 __all__ = ["Values"]
 
 _POSITIVE = np.uint64((1 << 63) - 1)
+_TOO_LARGE = 2.0**63
+_NUMBERS = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_decimal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_null,
+)
 
 
 class Values:
@@ -32,21 +42,19 @@ class Values:
         self._row = row
 
     def numbers(self, name: str) -> Float[ndarray, "row"]:
-        """A column as float64, NaN for null.
+        """A column as float64, NaN for null; numbers may be written as text.
 
         Raises:
             IcerecoError: a value is not a number.
         """
         column = self._plain(name)
-        if not (
-            pa.types.is_integer(column.type)
-            or pa.types.is_floating(column.type)
-            or pa.types.is_boolean(column.type)
-        ):
-            raise self._not_a_number(name, column)
-        return np.asarray(
-            pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
-        )
+        if not any(is_kind(column.type) for is_kind in _NUMBERS):
+            raise IcerecoError(f"{self._file}: column {name} is {column.type}; numbers are needed")
+        try:
+            values = pc.cast(column, pa.float64(), safe=False)
+        except pa.ArrowInvalid:  # of text
+            raise self._not_a_number(name, column) from None
+        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
     def times(self, name: str) -> ndarray:
         """A column as int64 where it holds whole numbers and no null, which float64 may not hold; else as `numbers`."""
@@ -65,7 +73,12 @@ class Values:
             return np.asarray(column.to_numpy(), np.int64)
         values = self.numbers(name)
         self.require(name, np.isfinite(values) & (values == np.rint(values)), "whole numbers are needed")
-        return np.asarray(pc.cast(column, pa.int64(), safe=False).to_numpy(zero_copy_only=False), np.int64)
+        self.require(name, np.abs(values) < _TOO_LARGE, "whole numbers of 64 bits, below 2^63, are needed")
+        try:
+            whole = pc.cast(column, pa.int64(), safe=False)
+        except pa.ArrowInvalid:  # text such as 1e3
+            whole = pa.array(values.astype(np.int64))
+        return np.asarray(whole.to_numpy(zero_copy_only=False), np.int64)
 
     def event_ids(self, names: Sequence[str]) -> Int[ndarray, "row"]:
         """The ids of events: the column itself, or a hash of 63 bits of several."""
@@ -114,17 +127,13 @@ class Values:
         return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
     def _not_a_number(self, name: str, column: pa.Array) -> IcerecoError:
-        place = next(
-            (place for place, value in enumerate(column) if not _reads_as_number(value.as_py())), None
-        )
-        if place is None:
-            return IcerecoError(f"{self._file}: column {name} is {column.type}; numbers are needed")
+        place = next(place for place, value in enumerate(column) if not _reads_as_number(value.as_py()))
         value = str(column[place].as_py())[:40]
         return self.error(place, f"column {name} is {value!r} ({column.type}); a number is needed")
 
 
 def _reads_as_number(value: object) -> bool:
     try:
-        return value is None or bool(np.isfinite(float(str(value))))
-    except ValueError:
+        return value is None or pc.cast(pa.scalar(str(value)), pa.float64()).is_valid
+    except pa.ArrowInvalid:
         return False

@@ -11,7 +11,9 @@ from icereco.runs.jobs import JobFolder
 from icereco.testing.random_events import random_events
 from icereco.tui.app import IcerecoApp
 from icereco.tui.common.dialogs import AskPath
+from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.list_panel import FilterLine
+from icereco.tui.common.mode_bar import ModeBar
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.screen import EventScreen
 from icereco.tui.keys import APP_KEYS, Key, clashes
@@ -112,6 +114,17 @@ def test_the_modes_are_all_shown_at_the_least_width():
         await until(pilot, lambda: "6 Jobs" in text_of(pilot).splitlines()[0])
 
     drive(scenario, (60, 18))
+
+
+def test_what_the_first_and_the_last_line_name_can_be_clicked_as_on_a_phone(events):
+    async def scenario(pilot):
+        body = (await with_events(pilot)).body
+        await pilot.click(KeyBar, offset=(footer(pilot).index("Spin"), 0))
+        await until(pilot, lambda: body.spinning)
+        await pilot.click(ModeBar, offset=(text_of(pilot).splitlines()[0].index("Jobs"), 0))
+        await until(pilot, lambda: pilot.app.current_mode == "jobs")
+
+    drive(scenario, events=events, size=(120, 40))
 
 
 def test_the_footer_follows_the_theme():
