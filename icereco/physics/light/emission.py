@@ -55,7 +55,8 @@ class CascadeEmission(nn.Module):
         turned = 1.0 / (1.0 + (scatterings * (1.0 / 0.8)) * torch.sqrt(scatterings * (1.0 / 0.8)))
         drift = 1.0 + cos_emission * (self.mean_cosine / (1.0 + 0.03 * scatterings))
         blurred: Tensor = self._blurred(cos_emission)
-        return drift + straight * (self._table(cos_emission) - blurred) + turned * (blurred - drift)
+        light: Tensor = drift + straight * (self._table(cos_emission) - blurred) + turned * (blurred - drift)
+        return light
 
 
 def _blurred(share: Float[ndarray, "node"]) -> Float[ndarray, "node"]:
