@@ -26,7 +26,8 @@ from icereco.physics.light.yields import PHOTONS_PER_M
 __all__ = ["ABSORPTION_SCALE", "Expectation", "LightModel", "Line"]
 
 ABSORPTION_SCALE = 1.18
-"""Mean absorption of the light that modules see over that at 400 nm, where ice is clearest."""
+"""Mean absorption of the light that modules see over that at 400 nm, where ice is clearest; from light propagated photon by photon
+with the colours of Cherenkov light and of modules (docs/physics.md)."""
 
 _LEAST_DISTANCE_M = 1.0
 _STRAIGHT_M = 30.0
