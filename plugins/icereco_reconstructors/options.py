@@ -84,4 +84,9 @@ class LikelihoodOptions(BaseModel):
         0.3, ge=0.0, le=2.0,
         description="pulses of a module with n photo-electrons count 1/(1 + time_error² n) each",
     )  # fmt: skip
+    ice_error: float = Field(
+        0.0, ge=0.0, le=0.5,
+        description="relative error of scattering and of absorption; each event is fitted again with either of them "
+        "larger and smaller by so much, and the column ice_shift_rad has how far that moves the direction",
+    )  # fmt: skip
     device: str = Field("auto", description="auto is the first GPU if there is one; or cpu, cuda, cuda:1")

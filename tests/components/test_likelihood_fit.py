@@ -80,6 +80,23 @@ def test_bright_tracks_are_fitted_far_better_than_by_a_line(
     assert np.median(errors(fitted, tracks)) < 0.4 * np.median(errors(line, tracks))
 
 
+def test_other_ice_moves_the_direction_by_a_little_and_is_tried_only_if_asked_for(
+    detector: Detector, fit: Fit, tracks: EventBatch
+) -> None:
+    two = tracks[:2]
+    plain = fit(two)
+    shifts = {}
+    for error in (0.02, 0.1):
+        options = LikelihoodOptions(hypothesis="track", seed_count=8, ice_error=error)
+        found = LikelihoodFit(options, detector)(two)
+        np.testing.assert_array_equal(found.direction, plain.direction)
+        shifts[error] = found.extras["ice_shift_rad"]
+    assert "ice_shift_rad" not in plain.extras
+    assert (shifts[0.02] > 0).all()
+    assert (shifts[0.02] < shifts[0.1]).all()
+    assert (shifts[0.1] < np.radians(10.0)).all()
+
+
 def test_a_track_has_no_vertex_and_a_posterior_around_its_direction(fitted: Reconstruction) -> None:
     assert fitted.vertex_m is not None
     assert np.isnan(fitted.vertex_m).all()

@@ -19,6 +19,7 @@ from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import HYPOTHESES, Hypothesis
 from icereco.system.devices import find_device
 from icereco.system.processors import available_processors
+from icereco_reconstructors.likelihood.ice import OtherIce
 from icereco_reconstructors.likelihood.profile import DirectionProfile
 from icereco_reconstructors.likelihood.results import Part, is_track, reconstruction, replaced
 from icereco_reconstructors.likelihood.search import Maxima, search
@@ -50,12 +51,12 @@ class LikelihoodFit:
         self._device = find_device(options.device)
         self._first_only = options.form == "first"
         self._observer = Observer(detector, options.time_error, self._first_only)
-        # The terms hold in float32; parameters, sums and curvatures are float64.
-        self._likelihood = Likelihood(LightModel(detector), options.model_error, self._first_only).to(
-            self._device, torch.float32
-        )
+        self._likelihood = self._likelihood_in(detector)
         names = list(HYPOTHESES) if options.hypothesis == "auto" else [options.hypothesis]
         self._hypotheses = [HYPOTHESES[name] for name in names]
+        self._other_ice = (
+            OtherIce(detector, options.ice_error, self._likelihood_in) if options.ice_error else None
+        )
         self._of_bright_tracks = _of_bright_tracks(options, detector)
 
     def __call__(self, batch: EventBatch, seeds: Sequence[Reconstruction] = ()) -> Reconstruction:
@@ -86,8 +87,13 @@ class LikelihoodFit:
         seen, centre = self._placed(observed, row)
         searched = self._searched(seen, centre, first_directions(batch, self._options.seed_count))
         solved = _solved(searched)
-        fitted = self._result(batch, [(row, observed.reference_ns, solved)])
+        fitted = self._result(batch, [Part(row, observed.reference_ns, solved, {})])
         return DirectionProfile(self._likelihood, seen, centre, searched, solved, fitted)
+
+    def _likelihood_in(self, detector: Detector) -> Likelihood:
+        likelihood = Likelihood(LightModel(detector), self._options.model_error, self._first_only)
+        # The terms hold in float32; parameters, sums and curvatures are float64.
+        return likelihood.to(self._device, torch.float32)
 
     def _workers(self) -> int:
         """Tensors here are small: one core each, and as many groups of events at once as torch may use cores."""
@@ -100,8 +106,15 @@ class LikelihoodFit:
     def _part(
         self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
     ) -> Part:
-        solved = _solved(self._searched(*self._placed(observed, rows), direction))
-        return observed.event[rows], observed.reference_ns[rows], solved
+        seen, centre = self._placed(observed, rows)
+        searched = self._searched(seen, centre, direction)
+        solved = _solved(searched)
+        extras = (
+            {}
+            if self._other_ice is None
+            else {"ice_shift_rad": self._other_ice.shift_rad(searched, solved, seen)}
+        )
+        return Part(observed.event[rows], observed.reference_ns[rows], solved, extras)
 
     def _placed(
         self, observed: Observed, rows: Int[ndarray, "event"]

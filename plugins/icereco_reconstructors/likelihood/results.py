@@ -1,7 +1,7 @@
 """Solutions of groups of events as the reconstruction of a batch."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,22 @@ CONVERGED, TOO_FEW_MODULES = "converged", "too few modules"
 _LEAST_MODULES = 3
 _KIND = {"track": "through_track", "starting": "starting_track", "cascade": "cascade"}
 
-Part = tuple[Int[ndarray, "event"], Float[ndarray, "event"], Solutions]
-"""Rows of events in their batch, the times that their solutions count from, and the solutions."""
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The results of some events of a batch.
+
+    Attributes:
+        row: of the events in their batch.
+        reference_ns: times that their solutions count from.
+        solved: the solutions.
+        extras: further figures by name, `[event]` each.
+    """
+
+    row: Int[ndarray, "event"]
+    reference_ns: Float[ndarray, "event"]
+    solved: Solutions
+    extras: Mapping[str, Float[ndarray, "event"]]
 
 
 def reconstruction(
@@ -37,10 +51,10 @@ def reconstruction(
     times: Int[ndarray, "whole"],
 ) -> Reconstruction:
     """Assemble the reconstruction of a batch of which each event is in one of the parts; `times` counts those it could use."""
-    order = np.argsort(np.concatenate([rows for rows, _, _ in parts]))
-    columns = [_columns(solved, hypotheses, reference) for _, reference, solved in parts]
+    order = np.argsort(np.concatenate([part.row for part in parts]))
+    columns = [{**_columns(part, hypotheses), **part.extras} for part in parts]
     joined = {name: np.concatenate([part[name] for part in columns])[order] for name in columns[0]}
-    posterior = VmfMixture.joined([solved.posterior() for _, _, solved in parts])
+    posterior = VmfMixture.joined([part.solved.posterior() for part in parts])
     modules = np.add.reduceat(detector.alive[batch.sensor_id].astype(np.int64), batch.dom_offsets[:-1])
     fitted = (modules >= _LEAST_MODULES) & np.isfinite(joined["log_likelihood"])
     status = np.where(joined.pop("converged"), CONVERGED, NOT_CONVERGED).astype(object)
@@ -105,10 +119,9 @@ def _extra(name: str) -> Callable[[Reconstruction], ndarray]:
     return lambda fitted: fitted.extras[name]
 
 
-def _columns(
-    solved: Solutions, hypotheses: Sequence[Hypothesis], reference_ns: Float[ndarray, "event"]
-) -> dict[str, ndarray]:
+def _columns(part: Part, hypotheses: Sequence[Hypothesis]) -> dict[str, ndarray]:
     """Return what is reported of the best maximum of each event, and the evidence of each kind."""
+    solved = part.solved
     best = solved.best()
     row = np.arange(len(best))
     which = solved.hypothesis[row, best]
@@ -125,7 +138,7 @@ def _columns(
         "converged": solved.converged[row, best],
         "free": np.array([len(hypothesis.moves) for hypothesis in hypotheses])[which],
         "log_likelihood": solved.log_likelihood[row, best],
-        "vertex_time_ns": np.where(with_vertex, solved.time_ns[row, best] + reference_ns, np.nan),
+        "vertex_time_ns": np.where(with_vertex, solved.time_ns[row, best] + part.reference_ns, np.nan),
         "cascade_energy_gev": np.where(has_cascade, cascade / METRES_PER_GEV, np.nan),
         "track_yield": np.where(has_track, np.exp(solved.log_yield[row, best]), np.nan),
         "light_log10_sigma": solved.sigma_light[row, best] / np.log(10.0),

@@ -16,7 +16,7 @@ from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 from icereco_reconstructors.likelihood.seeds import starting_points
 
-__all__ = ["Maxima", "Stage", "search"]
+__all__ = ["Maxima", "Stage", "search", "settled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,18 @@ def search(
         done = _settle(likelihood, hypothesis, maximum, events, event, seen, rounds)
         finished.append(Maxima(done, _distinct(done.sources, events), len(done.sources) // events))
     return finished
+
+
+def settled(
+    likelihood: Likelihood,
+    hypothesis: Hypothesis,
+    start: Sources,
+    seen: Observation,
+    event: Int[Tensor, "job"],
+) -> Maximum:
+    """Climb from places close to a maximum, as a search ends; `event` is each job's row of `seen`."""
+    (last,) = _LAST
+    return climb(likelihood, hypothesis, start, seen, event, last.jitter_ns, last.steps)
 
 
 def _approach(
