@@ -115,9 +115,10 @@ class PhotonSampler:
         draws = np.minimum(number, _TIMES_PER_PAIR)
         each = np.repeat(hit, draws)
         time = (light.time_ns.numpy() + start_ns)[each]
-        early = rng.random(each.size, dtype=np.float32) < light.early.share.numpy()[each]
+        early, late = light.delays()
+        is_early = rng.random(each.size, dtype=np.float32) < early.share.numpy()[each]
         shape, scale_ns = (
-            np.where(early, getattr(light.early, name).numpy()[each], getattr(light.late, name).numpy()[each])
+            np.where(is_early, getattr(early, name).numpy()[each], getattr(late, name).numpy()[each])
             for name in ("shape", "scale_ns")
         )
         time += scale_ns * rng.standard_gamma(shape, dtype=np.float32)

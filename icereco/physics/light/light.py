@@ -6,6 +6,7 @@ brightness of the sources, everywhere and with continuous derivatives; a source'
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -42,13 +43,13 @@ class Expectation:
     Attributes:
         photo_electrons: expected number.
         time_ns: of light that is not scattered, after the source's time zero.
-        early, late: the delay by scattering of light that is hardly scattered, and of the rest.
+        delays: computes the delay by scattering of light that is hardly scattered, and of the rest; numbers of photo-electrons alone
+            do without.
     """
 
     photo_electrons: Float[Tensor, "pair"]
     time_ns: Float[Tensor, "pair"]
-    early: Population
-    late: Population
+    delays: Callable[[], tuple[Population, Population]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,12 @@ class LightModel(nn.Module):
         photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
         drift = 0.31 + 0.69 / (1.0 + scatterings * (1.0 / 0.6))
         area = MODULE_AREA_M2 * self._acceptance(cos_impact, drift, torch.exp(-2.5 * scatterings))
-        rates = (scattering * self._speed, absorption * self._speed)
-        delays = cascade_delay(scatterings, cos_impact, cos_emission, *rates)
-        return Expectation(photons * area, distance * self.slowness, *delays)
+
+        def delays() -> tuple[Population, Population]:
+            rates = (scattering * self._speed, absorption * self._speed)
+            return cascade_delay(scatterings, cos_impact, cos_emission, *rates)
+
+        return Expectation(photons * area, distance * self.slowness, delays)
 
     def line(
         self,
@@ -213,9 +217,12 @@ class LightModel(nn.Module):
         )
         straight = torch.exp(-2.0 * scatterings)
         area = MODULE_AREA_M2 * self._acceptance(cos_impact, 0.2 + 0.8 * straight, straight.square())
-        delays = track_delay(scatterings, cos_impact, scattering * self._speed, absorption * self._speed)
+
+        def delays() -> tuple[Population, Population]:
+            return track_delay(scatterings, cos_impact, scattering * self._speed, absorption * self._speed)
+
         time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self.slowness
-        return Expectation(photons * area, time, *delays)
+        return Expectation(photons * area, time, delays)
 
 
 def _ice(detector: Detector) -> LayeredIce:

@@ -183,7 +183,7 @@ class Likelihood(nn.Module):
         for light in hypothesis.light(self.light, at):
             number = efficiency * light.photo_electrons
             expected = expected + number
-            for part in (light.early, light.late):
+            for part in light.delays():
                 share = number * part.share
                 delay = (since - light.time_ns, part.shape, part.scale_ns, jitter_ns)
                 density = self.pandel(*delay)

@@ -28,7 +28,7 @@ def tracks(light: LightModel, length: Tensor, start: Tensor, travel: Tensor, mod
 
 
 def parts(seen: Expectation) -> tuple[Tensor, ...]:
-    delays = (getattr(part, field.name) for part in (seen.early, seen.late) for field in fields(part))
+    delays = (getattr(part, field.name) for part in seen.delays() for field in fields(part))
     return (seen.photo_electrons, seen.time_ns, *delays)
 
 
@@ -82,7 +82,7 @@ class TestPhysics:
         size = torch.full((1,), 400.0, dtype=torch.float64)
         whole = source(once, size, 0.0 * module, travel, module)
         dense = source(half, 0.5 * size, 0.0 * module, travel, 0.5 * module)
-        for near, far in ((dense.early, whole.early), (dense.late, whole.late)):
+        for near, far in zip(dense.delays(), whole.delays(), strict=True):
             torch.testing.assert_close(near.share, far.share)
             torch.testing.assert_close(near.shape, far.shape)
             torch.testing.assert_close(2.0 * near.scale_ns, far.scale_ns)
@@ -122,11 +122,11 @@ class TestPhysics:
         for values in parts(seen):
             assert values.isfinite().all()
         assert (seen.photo_electrons >= 0).all()
-        for part in (seen.early, seen.late):
+        for part in seen.delays():
             assert (part.share >= 0).all()
             assert (part.shape > 0).all()
             assert (part.scale_ns > 0).all()
-        torch.testing.assert_close(seen.early.share + seen.late.share, torch.ones_like(seen.time_ns))
+        torch.testing.assert_close(sum(part.share for part in seen.delays()), torch.ones_like(seen.time_ns))
 
 
 class TestGradients:

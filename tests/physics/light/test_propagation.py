@@ -81,8 +81,9 @@ def expected(
 ) -> Light:
     """The model's light at random places, each of which stands for a part of the volume."""
     rng = np.random.default_rng(3)
-    early, late = (rng.gamma(part.shape.numpy()) * part.scale_ns.numpy() for part in (seen.early, seen.late))
-    delay = np.where(rng.random(len(early)) < seen.early.share.numpy(), early, late)
+    parts = seen.delays()
+    early, late = (rng.gamma(part.shape.numpy()) * part.scale_ns.numpy() for part in parts)
+    delay = np.where(rng.random(len(early)) < parts[0].share.numpy(), early, late)
     return Light(
         weight=seen.photo_electrons.numpy() * times,
         delay_ns=delay + seen.time_ns.numpy() - direct_ns,
