@@ -293,7 +293,8 @@ class RunFolder:
     def _saved_nothing(self) -> bool:
         """Whether a training began here and left only files of its own, and no checkpoint."""
         names = {path.name for path in self.path.iterdir() if path.suffix != ".partial"}
-        if not self.exists or self.path.is_symlink() or not names <= _OWN_NAMES:
+        began = self.exists or _LOCK in names  # a killed training may have left nothing but its lock and log
+        if not began or self.path.is_symlink() or not names <= _OWN_NAMES:
             return False
         return not any(path.suffix != ".partial" for path in self.checkpoints.glob("*"))
 

@@ -82,6 +82,16 @@ def test_a_folder_left_empty_is_taken(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "-o", "white space"])
+def test_what_a_training_left_that_was_killed_at_once_makes_room_and_a_log_of_others_does_not(tmp_path):
+    for name in ("killed", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.txt").write_text("begun\n")
+    (tmp_path / "killed" / ".lock").touch()
+    assert not (RunFolder.create(tmp_path, "killed").path / "log.txt").exists()
+    with pytest.raises(IcerecoError, match="not empty"):
+        RunFolder.create(tmp_path, "other")
+
+
 def test_names_that_are_no_folder_names_are_refused(tmp_path, name):
     with pytest.raises(IcerecoError, match="cannot be the name of a run"):
         RunFolder.create(tmp_path, name)
