@@ -20,7 +20,8 @@ def cascade_density(
 
     Between ballistic, 1/(4π d²), and diffusive, 1/(4π λc d) e^(−d/λp), as 1/(λc d tanh(d/λc)) e^(−d/λp)
     (Aartsen et al., JINST 9 (2014) P03009, arXiv:1311.4767; PPC's arXiv:1208.3430), with λp = √(λa λe/3),
-    λc = λe/(3ζ), ζ = e^(−λe/λa).
+    λc = λe/(3ζ), ζ = e^(−λe/λa); times a factor for what lies between the two, fitted to light propagated photon by photon
+    (docs/physics.md).
     """
     per_propagation, diffusion = _lengths(scattering_per_m, absorption_per_m)
     spread = diffusion * distance_m * tanh(distance_m / diffusion)
@@ -38,7 +39,7 @@ def track_density(
     """Fluence per photon emitted on a metre, 1/m, at a distance from a long line of Cherenkov light.
 
     1/(2π sin θc √(λμ d) tanh √(d/λμ)) e^(−d/λp), √λμ = λc/sin θc √(2/(π λp)) (sources as above): ballistic
-    1/(2π sin θc d) close by, and far away the integral of the diffusive point source along the line.
+    1/(2π sin θc d) close by, and far away the integral of the diffusive point source along the line; times a factor as above.
     """
     per_propagation, diffusion = _lengths(scattering_per_m, absorption_per_m)
     root = diffusion * torch.sqrt(per_propagation) * (math.sqrt(2.0 / math.pi) / cherenkov_sine)

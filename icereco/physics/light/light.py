@@ -158,6 +158,7 @@ class LightModel(nn.Module):
         scatterings = distance * scattering
         emission = self._emission(cos_emission, scatterings)
         photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
+        # How the directions of the light spread, from light propagated photon by photon; the same for tracks below.
         drift = 0.31 + 0.69 / (1.0 + scatterings * (1.0 / 0.6))
         area = MODULE_AREA_M2 * self._acceptance(cos_impact, drift, torch.exp(-2.5 * scatterings))
 
