@@ -18,6 +18,7 @@ COMMANDS = {
     "train": ("icereco.cli.train", "Train a model from a profile."),
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
+    "calibrate": ("icereco.cli.calibrate", "Fit the posteriors of a trained model to other events."),
     "view": ("icereco.cli.view", "Draw one event as a figure."),
     "likelihood": ("icereco.cli.likelihood.group", "Map the likelihood of one event over the sky."),
     "compare": ("icereco.cli.compare", "Compare trainings on the same events."),

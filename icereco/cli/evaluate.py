@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.cli import completion
+from icereco.cli.calibration_table import print_calibration
 from icereco.cli.compute import threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
@@ -42,9 +43,16 @@ _MOST_IN_FULL = 2
     help="Take the truth from these events, or from a meta table of Kaggle's layout; a CSV or table of event_id, azimuth, zenith "
     "of any program can then be scored.",
 )  # fmt: skip
+@click.option(
+    "--calibration", is_flag=True,
+    help="Show how often the truth lies inside contours of 10 to 99 % of the posterior, and how large errors are beside those that "
+    "posteriors expect, by pulses, energy, zenith and kind.",
+)  # fmt: skip
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(what: str, bound: bool, truth: str | None, threads: int | None, as_json: bool) -> None:
+def command(
+    what: str, bound: bool, truth: str | None, calibration: bool, threads: int | None, as_json: bool
+) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
@@ -53,7 +61,7 @@ def command(what: str, bound: bool, truth: str | None, threads: int | None, as_j
     from icereco.evaluation.evaluate import evaluate
 
     path = reconstructions_of(what)
-    evaluation = evaluate(path, _truth_table(truth))
+    evaluation = evaluate(path, _truth_table(truth), with_calibration=calibration)
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
@@ -61,6 +69,8 @@ def command(what: str, bound: bool, truth: str | None, threads: int | None, as_j
         return
     console = Console(highlight=False)
     _print(evaluation, console)
+    if calibration:
+        print_calibration(evaluation.calibration, console)
     if compared is not None:
         print_over_bound(compared, console)
 

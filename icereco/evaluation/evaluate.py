@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from icereco.errors import IcerecoError
-from icereco.evaluation.calibration import coverage
+from icereco.evaluation.calibration import Calibration, calibration, coverage
 from icereco.evaluation.resolution import Summary, summarize
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
@@ -28,6 +28,7 @@ class Evaluation:
         resolution: of the method.
         comparisons: of other methods on the same events, by name.
         coverage: fraction of events inside each contour of the posterior; empty without one.
+        calibration: of the posteriors of groups of events, by display name; empty unless asked for, or without posteriors.
         without_truth: events with unknown truth, which are left out of all figures.
         provenance: as stored in the file.
     """
@@ -37,6 +38,7 @@ class Evaluation:
     resolution: Summary
     comparisons: Mapping[str, Summary]
     coverage: dict[str, float]
+    calibration: dict[str, Calibration]
     without_truth: int
     provenance: Mapping[str, Any]
 
@@ -48,17 +50,19 @@ class Evaluation:
             "resolution": self.resolution,
             "comparisons": dict(self.comparisons),
             "coverage": self.coverage,
+            **({"calibration": self.calibration} if self.calibration else {}),
             "without_truth": self.without_truth,
             "provenance": dict(self.provenance),
         }
 
 
-def evaluate(path: Path, truth_table: pa.Table | None = None) -> Evaluation:
+def evaluate(path: Path, truth_table: pa.Table | None = None, with_calibration: bool = False) -> Evaluation:
     """Evaluate a file that `icereco reconstruct`, or a training's validation, wrote, or with a truth any table of directions.
 
     Args:
         path: the file.
         truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
+        with_calibration: whether the calibration of groups of events is wanted, too.
 
     Raises:
         IcerecoError: no such file, not a file of reconstructions, or one without truth.
@@ -73,6 +77,11 @@ def evaluate(path: Path, truth_table: pa.Table | None = None) -> Evaluation:
         return summarize(error, saved.pulses_total[known], kind)
 
     posterior = saved.reconstruction.posterior
+    calibrations = (
+        calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total)
+        if posterior is not None and with_calibration
+        else {}
+    )
     comparisons = {name: one for name, one in saved.comparisons.items() if name != saved.method}
     return Evaluation(
         path=path,
@@ -80,6 +89,7 @@ def evaluate(path: Path, truth_table: pa.Table | None = None) -> Evaluation:
         resolution=resolution(saved.reconstruction),
         comparisons={name: resolution(one) for name, one in comparisons.items()},
         coverage={} if posterior is None else coverage(posterior, truth.direction),
+        calibration=calibrations,
         without_truth=int((~known).sum()),
         provenance=saved.provenance,
     )

@@ -1,15 +1,22 @@
 """Mixtures of von Mises-Fisher densities: the posterior of most methods, and the form in which files store every posterior."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.physics.sphere import opening_angle, tangents
-from icereco.physics.vmf import concentration, log_peak, mean_cosine, probability_inside, vmf_cosine_drop
+from icereco.physics.vmf import (
+    SMALLEST_KAPPA,
+    concentration,
+    log_peak,
+    mean_cosine,
+    probability_inside,
+    vmf_cosine_drop,
+)
 
 __all__ = ["VmfMixture", "unit"]
 
@@ -23,6 +30,9 @@ _POINTS = 1024
 
 _NO_WEIGHT = 1e-300
 """Replaces a weight of 0 before its logarithm is taken."""
+
+_HALVINGS = 50
+"""Of the interval in which the radius of a round density lies: to the last digits."""
 
 _MOST_TERMS = 1 << 22
 """Densities (events × points × components) evaluated at once, to bound memory."""
@@ -86,8 +96,10 @@ class VmfMixture:
         Found by climbing from several starting points. A step goes to the direction of Σ w p(x) κ μ, of which a mode is a
         fixed point (mean shift on the sphere, Kobayashi and Otsu 2010); the density never decreases.
         """
-        if self.weight.shape[1] == 1:
-            return self.mean[:, 0]
+        return self._by_shape(lambda part: part.mean[:, 0], lambda part: part._highest())
+
+    def _highest(self) -> Float[ndarray, "event 3"]:
+        """Climb to the mode."""
         places = self._starts()
         for _ in range(_CLIMBS):
             before, places = places, self._climb(places)
@@ -130,19 +142,74 @@ class VmfMixture:
 
     def contour_level(self, probability: float) -> Float[ndarray, "event"]:
         """See `Posterior`."""
-        if self.weight.shape[1] == 1:
-            kappa = self.concentration[:, 0]
-            return np.asarray(log_peak(kappa) - kappa * vmf_cosine_drop(probability, kappa))
-        levels: ndarray = np.quantile(self._point_densities(), 1.0 - probability, axis=1)
-        return levels
+        return self._by_shape(
+            lambda part: part._log_density_away(part._drop_holding(probability)),
+            lambda part: np.quantile(part._point_densities(), 1.0 - probability, axis=1),
+        )
 
     def content(self, direction: Float[ndarray, "event 3"]) -> Float[ndarray, "event"]:
-        """See `Posterior`; exact for one component, to about 0.2 % for more."""
-        if self.weight.shape[1] == 1:
-            return probability_inside(opening_angle(self.mean[:, 0], direction), self.concentration[:, 0])
+        """See `Posterior`; exact for a density that is round, to about 0.2 % for others."""
+        return self._by_shape(
+            lambda part, to: part._within(opening_angle(part.mean[:, 0], to)),
+            lambda part, to: part._content_by_points(to),
+            direction,
+        )
+
+    def _content_by_points(self, direction: Float[ndarray, "event 3"]) -> Float[ndarray, "event"]:
         here = self.log_density(direction[:, None])
         above = (self._point_densities() > here).mean(1)
         return np.where(np.isfinite(here[:, 0]), above, np.nan)
+
+    @cached_property
+    def _is_round(self) -> Bool[ndarray, "event"]:
+        """Which densities depend on the angle to one direction alone, as all their components are around it."""
+        mean = self.mean[:1] if self.mean.strides[0] == 0 else self.mean
+        same = (mean == mean[:, :1]).all((1, 2)) | ~np.isfinite(mean).all((1, 2))
+        return np.broadcast_to(same, (len(self),))
+
+    def _by_shape(
+        self,
+        of_round: Callable[..., ndarray],
+        of_others: Callable[..., ndarray],
+        *columns: Float[ndarray, "event *more"],
+    ) -> ndarray:
+        """Compute something of each event in one way for round densities, and in another for all others."""
+        if self._is_round.all():
+            return of_round(self, *columns)
+        if not self._is_round.any():
+            return of_others(self, *columns)
+        rows = [np.flatnonzero(self._is_round), np.flatnonzero(~self._is_round)]
+        parts = [
+            of(self.take(chosen), *(column[chosen] for column in columns))
+            for of, chosen in zip((of_round, of_others), rows, strict=True)
+        ]
+        joined: ndarray = np.concatenate(parts)[np.argsort(np.concatenate(rows))]
+        return joined
+
+    def _within(self, angle_rad: Float[ndarray, "event"]) -> Float[ndarray, "event"]:
+        """Return the probability within an angle of the mean direction of round densities."""
+        angles = np.broadcast_to(angle_rad[:, None], self.concentration.shape)
+        inside = probability_inside(angles, self.concentration)
+        return np.asarray((self.weight * inside).sum(1))
+
+    def _drop_holding(self, probability: float) -> Float[ndarray, "event"]:
+        """Return 1 − cos a of the angle a that holds a probability of round densities."""
+        if self.weight.shape[1] == 1:
+            return vmf_cosine_drop(probability, self.concentration[:, 0])
+        log_drop = np.log(np.maximum(vmf_cosine_drop(probability, self.concentration), _NO_WEIGHT))
+        low, high = log_drop.min(1), log_drop.max(1)
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            inside = -np.expm1(-self.concentration * np.exp(middle)[:, None])
+            inside /= -np.expm1(-2.0 * np.maximum(self.concentration, SMALLEST_KAPPA))
+            enough = (self.weight * inside).sum(1) > probability
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        drop: ndarray = np.exp(0.5 * (low + high))
+        return drop
+
+    def _log_density_away(self, drop: Float[ndarray, "event"]) -> Float[ndarray, "event"]:
+        """Return the log density of round densities at 1 − cos a from their mean direction."""
+        return np.asarray(np.logaddexp.reduce(self._peaks() - self.concentration * drop[:, None], axis=1))
 
     def sample(self, count: int, seed: int = 0) -> Float[ndarray, "event sample 3"]:
         """See `Posterior`."""

@@ -1,4 +1,7 @@
-"""Checkpoints: weights, normalizer constants, detector card and profile in one safetensors file; nothing that unpickles."""
+"""Checkpoints: weights, normalizer constants, recalibration, detector card and profile in one safetensors file.
+
+Nothing in them unpickles.
+"""
 
 import errno
 import hashlib
@@ -6,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from torch import Tensor
 from icereco import __version__
 from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
+from icereco.events.recalibration import Recalibration
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
 from icereco.system.documents import parse_json, parse_toml
@@ -31,6 +35,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 FORMAT = "icereco-checkpoint-1"
 _CHECKSUM = "sha256"
+_RECALIBRATION = "recalibration/"
 _HEADER_AT = 8
 """Bytes of the length of the header, with which a safetensors file begins."""
 _SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz", "dom_id")
@@ -59,7 +64,7 @@ def save_checkpoint(
 ) -> None:
     """Write atomically; `path` holds either its old content or the complete new one."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= _detector_tensors(detector)
+    tensors |= _detector_tensors(detector) | _recalibration_tensors(model.recalibration)
     metadata = {
         "profile_name": profile.name,
         "profile": profile.resolved_toml(),
@@ -83,6 +88,7 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     model = build_model(profile, detector)
     _require_same_shapes(_shapes(model.state_dict()), weights, path)
     model.load_state_dict(weights)
+    model.recalibration = _recalibration_from(tensors)
     model = model.to(device) if device is not None else model
     return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
 
@@ -215,6 +221,22 @@ def _detector_tensors(detector: Detector) -> dict[str, Tensor]:
     columns |= {name: getattr(detector.medium, name) for name in _MEDIUM_COLUMNS}
     known = {name: value for name, value in columns.items() if value is not None}
     return {f"detector/{name}": torch.from_numpy(np.array(value)) for name, value in known.items()}
+
+
+def _recalibration_tensors(recalibration: Recalibration | None) -> dict[str, Tensor]:
+    if recalibration is None:
+        return {}
+    names = [field.name for field in fields(Recalibration)]
+    return {f"{_RECALIBRATION}{name}": torch.from_numpy(getattr(recalibration, name)) for name in names}
+
+
+def _recalibration_from(tensors: dict[str, Tensor]) -> Recalibration | None:
+    stored = {
+        name.removeprefix(_RECALIBRATION): value.numpy()
+        for name, value in tensors.items()
+        if name.startswith(_RECALIBRATION)
+    }
+    return Recalibration(**stored) if stored else None
 
 
 def _detector_facts(detector: Detector) -> dict[str, Any]:

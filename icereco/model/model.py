@@ -1,6 +1,7 @@
 """The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.events.recalibration import Recalibration
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.decoding import reconstruction
@@ -42,6 +44,7 @@ class Model(nn.Module):
         normalizer, aggregator, encoder, loss: the components, all torch modules.
         head: from the encoder's width to as many outputs as the loss needs.
         declarations: of the components, so that the error of each names its plugin.
+        recalibration: of the posteriors that it reconstructs, once it is known.
     """
 
     normalizer: Normalizer
@@ -68,6 +71,7 @@ class Model(nn.Module):
             "encoder": encoder.declaration,
             "loss": loss.declaration,
         }
+        self.recalibration: Recalibration | None = None
         self._aggregator_takes_batch = takes_batch(aggregator.component)
         self._encoder_takes_batch = takes_batch(encoder.component)
         self._pulse_limit = _pulse_limit(aggregator.component)
@@ -108,11 +112,15 @@ class Model(nn.Module):
             self.head.shift(-outputs.mean(0))
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
-        """Reconstruct a batch without gradients, in float32, with NaN for events that have no pulses."""
+        """Reconstruct a batch without gradients, in float32, with calibrated posteriors; NaN for events that have no pulses."""
         device = next(self.parameters()).device
         self.eval()
         with torch.inference_mode(), full_precision(device):
-            return self.decode(self(to_tensors(batch, device)), batch)
+            reconstructed = self.decode(self(to_tensors(batch, device)), batch)
+        if self.recalibration is None or reconstructed.posterior is None:
+            return reconstructed
+        posterior = self.recalibration(reconstructed.posterior.as_mixture(), batch.pulse_count)
+        return replace(reconstructed, posterior=posterior)
 
     def reconstruct_nothing(self) -> Reconstruction:
         """Return the reconstruction of zero events, which has the fields of all others."""

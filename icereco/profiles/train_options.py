@@ -21,6 +21,9 @@ class TrainOptions(BaseModel):
         description="events to train on (all if not set); without data, how many to simulate for training",
     )
     validation_events: _Count = Field(2_000, description="events held out to measure the angular error")
+    calibration_events: int = Field(
+        0, ge=0, description="more events held out to calibrate the posterior, at most as many as validate"
+    )
 
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",

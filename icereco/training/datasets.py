@@ -1,4 +1,4 @@
-"""Training material: events of one or several data sets, split into training and validation."""
+"""Training material: events of one or several data sets, split into training, validation and calibration."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +23,7 @@ from icereco.data.stream.shuffle import part_order
 from icereco.data.stream.stream import Portion, Stream
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.evaluation.recalibrate import LEAST_EVENTS
 from icereco.events.batch import EventBatch
 from icereco.profiles import Profile
 from icereco.profiles.train_options import TrainOptions
@@ -36,23 +37,25 @@ logger = get_logger(__name__)
 Stages = Callable[[str], Progress]
 """Maps the name of a stage of the preparation to the function to which it reports its progress."""
 
-LARGEST_VALIDATION_SHARE = 0.2
+LARGEST_VALIDATION_SHARE, LARGEST_CALIBRATION_SHARE = 0.2, 0.1
 SIMULATION_SEED = 1
 DEFAULT_EVENTS = 20_000
 
 
 @dataclass(frozen=True)
 class Material:
-    """Events to train and to validate on.
+    """Events to train, to validate and to calibrate on.
 
     Attributes:
         train: events to train on, of each data set.
         validate: events to validate on, of each data set.
+        calibrate: events to calibrate posteriors on, of each data set; possibly none.
         facts: JSON-able: where the events come from, their fingerprint, and how they are split.
     """
 
     train: tuple[Portion, ...]
     validate: tuple[Portion, ...]
+    calibrate: tuple[Portion, ...]
     detector: Detector
     facts: dict[str, Any]
 
@@ -63,6 +66,11 @@ class Material:
     def validation(self, options: TrainOptions) -> Iterator[EventBatch]:
         """The validation events in their order, in batches."""
         return Stream(self._validation_portions, self.detector, _budget(options)).in_order()
+
+    def calibration(self, options: TrainOptions) -> Iterator[EventBatch]:
+        """The events to calibrate on in their order, in batches."""
+        some = [portion for portion in self.calibrate if len(portion)]
+        return Stream(some, self.detector, _budget(options)).in_order() if some else iter(())
 
     def first_batch(self, options: TrainOptions) -> EventBatch:
         """Return a batch to inspect before training, without waiting for data that is still being prepared.
@@ -115,12 +123,14 @@ def gather(
             "data_fingerprint": _one_or_all([store.manifest.source_fingerprint for store in stores]),
             "train_events": sum(len(portion) for portion in train),
             "validation_events": sum(len(part.validation) for part in parts),
+            "calibration_events": sum(len(part.calibration) for part in parts),
             "energy_range_gev": _energy_range_gev(stores),
             "split": _one_or_all([part.description for part in parts]),
             "data_sets": [one.record() for one in requested],
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
-        yield Material(tuple(train), tuple(validate), detector, facts)
+        calibrate = [Portion(store, part.calibration) for store, part in zip(stores, parts, strict=True)]
+        yield Material(tuple(train), tuple(validate), tuple(calibrate), detector, facts)
 
 
 def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
@@ -191,11 +201,25 @@ def _split(
         validation = max(round(options.validation_events * share), 1)
         train = None if options.events is None else max(round(options.events * share), 1)
         if rule is not None:
-            splits.append(declared_split(store, rule, source.part_names(), validation, train))
+            calibration = _calibration(options, validation, share)
+            splits.append(declared_split(store, rule, source.part_names(), validation, train, calibration))
             continue
-        most = max(int(len(store) * LARGEST_VALIDATION_SHARE), 1)
-        splits.append(split(store, min(validation, most), options.seed, train))
+        validation = min(validation, max(int(len(store) * LARGEST_VALIDATION_SHARE), 1))
+        calibration = min(
+            _calibration(options, validation, share), int(len(store) * LARGEST_CALIBRATION_SHARE)
+        )
+        splits.append(split(store, validation, options.seed, train, _enough(calibration)))
     return splits
+
+
+def _calibration(options: TrainOptions, validation: int, share: float) -> int:
+    """How many events calibrate of a data set with a share of all events."""
+    return _enough(min(round(options.calibration_events * share), validation))
+
+
+def _enough(events: int) -> int:
+    """None, rather than too few to fit anything to."""
+    return events if events >= LEAST_EVENTS else 0
 
 
 def _one_or_all(texts: list[str]) -> str | list[str] | None:
@@ -219,7 +243,8 @@ def _simulate(profile: Profile, detector: Detector, stages: Stages) -> Path:
             f"profile {profile.name!r} has no [simulation] to make events with; give a file or folder with --data"
         )
     options = profile.train
-    events = (options.events or DEFAULT_EVENTS) + options.validation_events
+    held_out = options.validation_events + _calibration(options, options.validation_events, 1.0)
+    events = (options.events or DEFAULT_EVENTS) + held_out
     return simulated_events(profile.simulation, detector, events, SIMULATION_SEED, stages("simulating"))
 
 

@@ -14,7 +14,6 @@ from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.tensors import to_tensors
-from icereco.model.checkpoint import load_checkpoint
 from icereco.model.feature_check import check_features
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
@@ -27,6 +26,7 @@ from icereco.system.devices import find_device
 from icereco.system.log import get_logger
 from icereco.tables.schema import TARGET_COLUMNS
 from icereco.training.averaging import AveragedModel, running_average
+from icereco.training.calibration import calibrated
 from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
@@ -129,7 +129,7 @@ class Session:
 
     def _reconstruct_validation(self, recorder: Recorder) -> None:
         """Write the reconstructions of the validation events by the best weights, together with the line fit."""
-        best = load_checkpoint(self.run.best, _device(self.model))
+        best = calibrated(self.run.best, self.material.calibration(self.profile.train), _device(self.model))
         observer = Observers(self._validation_file(checkpoint_sha256=best.sha256), recorder)
         with observer.during_validation():
             for batch in self.material.validation(self.profile.train):

@@ -95,6 +95,13 @@ def test_training_sees_no_event_of_another_part(folder, detector, rule, exact, m
     split = declared_split(store, rule, source.part_names(), validation_count=10**6)
     train, validation = ids_of(store, split.train), ids_of(store, split.validation)
     assert not train & validation
+    assert not ids_of(store, split.calibration)
+    fewer = declared_split(store, rule, source.part_names(), validation_count=10, calibration_count=5)
+    parts = [ids_of(store, rows) for rows in (fewer.train, fewer.validation, fewer.calibration)]
+    assert parts[0] == train
+    assert parts[1] | parts[2] <= validation
+    assert not parts[1] & parts[2]
+    assert parts[2]
     test = set(store.column("event_id").tolist()) - train - validation
     ids = store.column("event_id")
     if rule.by == "event":

@@ -262,6 +262,15 @@ def test_a_split_shares_no_event_and_has_the_requested_size(store):
     assert "seed 1" in parts.description
 
 
+def test_events_to_calibrate_on_are_in_no_other_part(store):
+    parts = split(store, 60, seed=1, calibration_count=30)
+    every = [rows_of(store, rows) for rows in (parts.train, parts.validation, parts.calibration)]
+    assert sorted(row for rows in every for row in rows) == list(range(300))
+    assert [len(rows) for rows in every] == [210, 60, 30]
+    assert [len(parts.train), len(parts.validation), len(parts.calibration)] == [210, 60, 30]
+    assert every[1] == rows_of(store, split(store, 60, seed=1).validation)
+
+
 def test_training_on_some_events_takes_the_first_that_do_not_validate(store):
     whole, some = split(store, 60, seed=1), split(store, 60, seed=1, train_count=100)
     assert rows_of(store, some.train) == rows_of(store, whole.train)[:100]

@@ -134,3 +134,34 @@ def test_pruning_keeps_the_weight_it_says_and_nearly_the_density():
     assert pruned.weight.shape[1] <= 40
     assert np.degrees(opening_angle(pruned.mode, posterior.mode)).max() < 1
     assert mixture(10, 1).pruned().weight.shape == (10, 1)
+
+
+def round_mixture(events=40, components=3, seed=5):
+    parts = mixture(events, components, seed)
+    return VmfMixture(parts.weight, np.repeat(parts.mean[:, :1], components, 1), parts.concentration)
+
+
+def test_a_round_mixture_is_exact_and_keeps_its_centre():
+    posterior = round_mixture()
+    assert (posterior.mode == posterior.mean[:, 0]).all()
+    samples = posterior.sample(4_000, seed=3)
+    height = posterior.log_density(samples)
+    for probability in (0.1, 0.5, 0.9, 0.99):
+        level = posterior.contour_level(probability)
+        inside = height > level[:, None]
+        error = 4 * np.sqrt(probability * (1 - probability) / samples.shape[1])
+        assert inside.mean(1) == pytest.approx(probability, abs=error)
+        for event in range(3):  # a direction on the contour has just that content
+            on_it = samples[event, np.abs(height[event] - level[event]).argmin()][None]
+            row = np.array([event])
+            assert posterior.take(row).content(on_it)[0] == pytest.approx(probability, abs=0.01)
+
+
+def test_round_and_other_mixtures_in_one_batch_are_as_if_alone():
+    both = VmfMixture.joined([round_mixture(3), mixture(3), round_mixture(2, seed=9)])
+    to = unit(np.random.default_rng(2).normal(size=(8, 3)))
+    for row in range(8):
+        alone = both.take(np.array([row]))
+        assert alone.content(to[[row]])[0] == both.content(to)[row]
+        assert alone.contour_level(0.9)[0] == both.contour_level(0.9)[row]
+        assert alone.mode[0] == pytest.approx(both.mode[row], abs=1e-5)

@@ -16,6 +16,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import icereco
 from icereco.cli import main
 from icereco.data.simulated import simulated_events
 from icereco.data.sources.source import open_source
@@ -23,7 +24,7 @@ from icereco.detector.detector import load_detector
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.evaluation.evaluate import evaluate
 from icereco.events.tensors import to_tensors
-from icereco.model.checkpoint import read_tensors, write_tensors
+from icereco.model.checkpoint import load_checkpoint, read_tensors, write_tensors
 from icereco.model.model import build_model
 from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
@@ -508,3 +509,57 @@ def test_data_without_the_target_of_a_loss_are_refused_before_the_first_step(tmp
     ):
         pass
     assert not run.path.exists()
+
+
+CALIBRATED = ("train.validation_events=100", "train.calibration_events=100", "train.epochs=1")
+
+
+@pytest.fixture(scope="module")
+def more_events(tmp_path_factory) -> Path:
+    """1,000 simulated events, of which a tenth can calibrate."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ICERECO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        profile = small_profile()
+        return simulated_events(profile.simulation, load_detector(profile.detector), 1_000, seed=4)
+
+
+def test_a_training_calibrates_its_best_weights_on_events_of_their_own(tmp_path, more_events):
+    run = RunFolder.create(tmp_path, "calibrated")
+    with sessions.begin(small_profile(*CALIBRATED), more_events, run, silently) as session:
+        material = session.material
+        parts = [*material.train, *material.validate, *material.calibrate]
+        rows = np.concatenate([part.row_numbers() for part in parts])
+        assert len(np.unique(rows)) == len(rows) == 1_000
+        assert train(session)
+    assert run.provenance()["calibration_events"] == 100
+    best = load_checkpoint(run.best)
+    assert best.model.recalibration is not None
+    assert load_checkpoint(run.last).model.recalibration is None
+    events = icereco.read_events(more_events, limit=20)
+    mended = best.model.reconstruct(events)
+    best.model.recalibration = None
+    raw = best.model.reconstruct(events)
+    assert (mended.direction == raw.direction).all()
+    assert not (mended.posterior.kappa == raw.posterior.kappa).any()
+
+
+@pytest.mark.parametrize(
+    "fewer", ["train.calibration_events=0", "train.calibration_events=99", "train.validation_events=99"]
+)
+def test_too_few_events_to_calibrate_on_train_instead(tmp_path, more_events, fewer):
+    profile = small_profile(*CALIBRATED, fewer)
+    with sessions.begin(profile, more_events, RunFolder.create(tmp_path, "plain"), silently) as session:
+        assert session.material.facts["calibration_events"] == 0
+        assert session.material.facts["train_events"] == 1_000 - profile.train.validation_events
+
+
+def test_a_run_of_a_version_without_calibration_splits_its_events_as_it_did(tmp_path, events):
+    halves = RunFolder.create(tmp_path, "old")
+    with sessions.begin(small_profile("train.calibration_events=0"), events, halves, silently) as session:
+        train(session, steps=2)
+    old = "".join(
+        line for line in halves.profile_text().splitlines(keepends=True) if "calibration" not in line
+    )
+    halves.write_profile(old)
+    with sessions.resume(halves, silently) as session:
+        assert session.material.facts["calibration_events"] == 0

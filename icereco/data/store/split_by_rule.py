@@ -23,8 +23,9 @@ def declared_split(
     files: Sequence[str],
     validation_count: int,
     train_count: int | None = None,
+    calibration_count: int = 0,
 ) -> Split:
-    """The train and the validation part of a store, as a rule says; the test part is in neither.
+    """The parts of a store, as a rule says; its test part is in none of them.
 
     Args:
         store: the events.
@@ -32,6 +33,7 @@ def declared_split(
         files: the name of the file of each part of the store, for a rule by file.
         validation_count: validate on about so many at most: those of the validation part with the smallest hashes.
         train_count: train on so many at most: the first of the train part.
+        calibration_count: calibrate on about so many at most: those of the validation part with the next smallest hashes.
 
     Raises:
         IcerecoError: a part would be empty, or the patterns of a rule by file do not fit the files.
@@ -44,8 +46,12 @@ def declared_split(
                 f"{store.manifest.source}: its split ({rule.text}) leaves no events for {part} of {len(store)}; "
                 "declare another: icereco data add NAME PATH --replace --validation …"
             )
-    validation = _fewer(parts["validation"], validation_count, ids)
-    return Split(_first(parts["train"], train_count, ids), validation, rule.text)
+    held_out = _fewer(parts["validation"], validation_count + calibration_count, ids)
+    validation = _fewer(held_out, validation_count, ids)
+    more = len(held_out) - len(validation)
+    band = (validation.band[1] + 1, held_out.band[1])
+    calibration = replace(held_out, band=band, count=more) if more else HashedRows((), rule.seed)
+    return Split(_first(parts["train"], train_count, ids), validation, calibration, rule.text)
 
 
 def _parts(

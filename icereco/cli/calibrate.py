@@ -1,0 +1,157 @@
+"""`icereco calibrate`: fit the posteriors of a trained model to other events."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.table import Table
+
+from icereco.cli import completion
+from icereco.cli.compute import computing_with, device_option, threads_option
+from icereco.cli.console import Console
+from icereco.cli.echo import echo
+from icereco.cli.progress import event_progress
+from icereco.errors import IcerecoError
+
+if TYPE_CHECKING:
+    from icereco.data.catalog import DataSet
+    from icereco.detector.detector import Detector
+    from icereco.events.batch import EventBatch
+    from icereco.training.calibration import Group
+
+__all__ = ["command"]
+
+_ROWS = 256
+
+
+@click.command("calibrate")
+@click.argument("run", metavar="RUN|CHECKPOINT", shell_complete=completion.runs_or_files)
+@click.option(
+    "--data", required=True, metavar="NAME|FILE", shell_complete=completion.data,
+    help="Events with a known direction that the model was not trained on.",
+)  # fmt: skip
+@click.option(
+    "--events",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="Use so many at most: the first.",
+)
+@click.option(
+    "--reader", metavar="READER", shell_complete=completion.readers,
+    help="What reads the data  [default: as declared, or detected automatically].",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="OUT.safetensors",
+    help="Write the calibrated model here  [default: in place of the one that was given].",
+)  # fmt: skip
+@device_option
+@threads_option
+@click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
+def command(
+    run: str,
+    data: str,
+    events: int,
+    reader: str | None,
+    output: Path | None,
+    device: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Calibrate the posteriors of a trained model on events with truth, so that contours of 90 % hold 90 %.
+
+    Every training does this at its end, on events that it holds out. Do it again where the model is used on other data, such as
+    another simulation. Directions stay as they are; widths and tails of posteriors change, in all that is reconstructed with the
+    model from then on.
+
+    \b
+    icereco calibrate quick --data events.parquet
+    icereco calibrate quick --data events.parquet -o calibrated.safetensors
+    """  # noqa: D301 -- \b is click's
+    from icereco.data.catalog import find
+    from icereco.evaluation.recalibrate import LEAST_EVENTS
+    from icereco.model.checkpoint import load_checkpoint
+    from icereco.system.devices import find_device
+    from icereco.training.calibration import cross_validated, posteriors, save_recalibrated
+
+    path = _checkpoint_of(run)
+    computing_with(threads)
+    checkpoint = load_checkpoint(path, find_device(device))
+    chosen = find(data).read_with(reader)
+    chosen.require_detector(checkpoint.detector)
+    with event_progress(events) as advance:
+        seen = posteriors(checkpoint.model, _first(chosen, checkpoint.detector, events, advance))
+    if seen is None:
+        raise IcerecoError(
+            f"{path} gives no posteriors of few densities for these events, so there is nothing to calibrate"
+        )
+    recalibration = seen.recalibration()
+    if recalibration is None:
+        raise IcerecoError(
+            f"{chosen.path}: of {len(seen):,} events too few have a posterior and a known direction; to calibrate takes at least {LEAST_EVENTS}"
+        )
+    facts = {"calibration": {"data": str(chosen.path.resolve()), "events": len(seen)}}
+    save_recalibrated(output or path, checkpoint, recalibration, facts)
+    groups = cross_validated(seen)
+    if as_json:
+        echo(json.dumps({"checkpoint": str(output or path), "groups": groups}, indent=2))
+    else:
+        _print(groups, output or path)
+
+
+def _checkpoint_of(text: str) -> Path:
+    """The checkpoint that a name or path means: itself, or the best of a run."""
+    from icereco.runs.folder import resolve, runs_dir
+
+    path = Path(text)
+    if path.is_file() or path.suffix == ".safetensors":
+        return path
+    best = resolve(text, runs_dir()).best
+    if not best.is_file():
+        raise IcerecoError(f"run {text!r} has no checkpoint yet ({best} is missing); let it train on")
+    return best
+
+
+def _first(
+    data: "DataSet", detector: "Detector", events: int, advance: "Callable[[int], object]"
+) -> "Iterator[EventBatch]":
+    """Yield the first so many events in batches."""
+    from icereco.tables.assembly import event_batch
+
+    left = events
+    for rows in data.open().checked(detector, _ROWS):
+        batch = event_batch(rows.slice(0, left), detector)
+        yield batch
+        advance(len(batch))
+        left -= len(batch)
+        if not left:
+            return
+
+
+def _print(groups: "dict[str, Group]", path: Path) -> None:
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption_justify="left",
+        caption="truth inside the contours, and mean log density at the truth; each half of the events with what the other half gave",
+    )  # fmt: skip
+    table.add_column("\ngroup")
+    for heading in (
+        "\nevents",
+        "50%\nbefore",
+        "\nafter",
+        "90%\nbefore",
+        "\nafter",
+        "density\nbefore",
+        "\nafter",
+    ):
+        table.add_column(heading, justify="right")
+    for name, group in groups.items():
+        before, after = group["before"], group["after"]
+        cells = [f"{one['inside'][level]:.1%}" for level in ("50%", "90%") for one in (before, after)]
+        densities = [f"{one['log_density']:.3f}" for one in (before, after)]
+        table.add_row(name, f"{group['events']:,}", *cells, *densities)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"the calibrated model is in {path}", soft_wrap=True)
