@@ -14,7 +14,6 @@ from icereco.detector.site import SITE, Site, read_site
 from icereco.errors import IcerecoError
 from icereco.physics.equatorial import equatorial_angles, equatorial_rotation
 from icereco.physics.sphere import direction_from_angles, opening_angle
-from icereco.testing.random_events import random_directions
 
 TOLERANCE_DEG = 0.1
 DUT1_DEG = 0.9 * 15 / 3600
@@ -25,6 +24,11 @@ PUBLISHED_DEG = {"run00136662-evt000035405932-BRONZE.pkl": (48.8497, -3.5219)}
 
 KM3_230213A_DEG, KM3_68_PERCENT_DEG = (94.3, -7.8), 1.5
 """KM3NeT Collaboration, Nature 638 (2025) 376."""
+
+
+def random_directions(count, seed):
+    vectors = np.random.default_rng(seed).normal(size=(count, 3))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def from_angles(right_ascension_deg, declination_deg):
