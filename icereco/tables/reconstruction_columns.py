@@ -55,6 +55,19 @@ _FIELDS = {
             "kappa", _NUMBER, "", "concentration of the posterior, as that of one von Mises-Fisher density"
         ),
         _field("sigma", _NUMBER, "rad", "opening angle that holds 39.3 % of that density"),
+        *(
+            _field(
+                f"r{part}",
+                _NUMBER,
+                "rad",
+                f"opening angle of the circle around the direction that holds {part} %, if nearly round",
+            )
+            for part in (50, 90)
+        ),
+        *(
+            _field(f"area{part}_sr", _NUMBER, "sr", f"solid angle of the smallest region that holds {part} %")
+            for part in (50, 90)
+        ),
         _field("posterior_weight", _LIST, "", "weights of the von Mises-Fisher densities in the posterior"),
         _field("posterior_kappa", _LIST, "", "their concentrations"),
         _field("posterior_azimuth", _LIST, "rad", "azimuths of their mean directions"),
@@ -123,7 +136,7 @@ def reconstruction_rows(
     columns |= dict(zip(("azimuth", "zenith"), angles_from_direction(result.direction), strict=True))
     columns |= _axes("direction", result.direction)
     columns |= _equatorial(result.direction, identity.get("start_mjd"), site)
-    columns |= posterior_columns(result.posterior) | _targets(result)
+    columns |= posterior_columns(result.posterior, result.direction) | _targets(result)
     total = batch.pulse_count
     used = total if result.pulses_used is None else result.pulses_used
     columns |= {"pulses_used": used, "pulses_total": total}

@@ -32,9 +32,10 @@ def random_directions(count, seed):
 
 
 def from_angles(right_ascension_deg, declination_deg):
-    return direction_from_angles(
-        np.radians(right_ascension_deg), np.radians(90 - np.asarray(declination_deg))
+    right_ascension, declination = (
+        np.radians(np.atleast_1d(one)) for one in (right_ascension_deg, declination_deg)
     )
+    return direction_from_angles(right_ascension, np.pi / 2 - declination)
 
 
 def apart_deg(angles, right_ascension_deg, declination_deg):
