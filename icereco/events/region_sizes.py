@@ -76,10 +76,13 @@ def _widths(count: Int[ndarray, "event"]) -> list[int]:
 
 
 def _heaviest(mixture: VmfMixture, rows: Int[ndarray, "row"], width: int) -> VmfMixture:
-    """Return some events with so many components, of which the last may have weight 0."""
+    """Return some events with so many components; the heaviest stands with weight 0 for those that an event has not."""
     order = np.argsort(-mixture.weight[rows], axis=1, kind="stable")[:, :width]
+    order = np.where(np.take_along_axis(mixture.weight[rows], order, 1) > 0, order, order[:, :1])
+    weight = np.take_along_axis(mixture.weight[rows], order, 1)
+    weight[:, 1:][order[:, 1:] == order[:, :1]] = 0.0
     at = rows[:, None], order
-    return VmfMixture(mixture.weight[at], mixture.mean[at], mixture.concentration[at]).widened(width)
+    return VmfMixture(weight, mixture.mean[at], mixture.concentration[at]).widened(width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
