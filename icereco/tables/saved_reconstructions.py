@@ -46,6 +46,7 @@ class SavedReconstructions:
         reconstruction: what the file's method says.
         comparisons: what other methods say, by name.
         truth: or None.
+        start_mjd: `[E]`, when the events began (UTC), NaN where unknown; None without that column.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class SavedReconstructions:
     reconstruction: Reconstruction
     comparisons: Mapping[str, Reconstruction]
     truth: Truth | None
+    start_mjd: Float[ndarray, "event"] | None = None
 
     @property
     def method(self) -> str:
@@ -90,6 +92,7 @@ def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReco
         reconstruction=_reconstruction(table),
         comparisons={name: _compared(table, name) for name in _compared_names(table)},
         truth=_truth(table),
+        start_mjd=_maybe(table, "start_mjd"),
     )
 
 

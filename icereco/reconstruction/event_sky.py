@@ -1,0 +1,133 @@
+"""The sky of one event in a file of reconstructions: the map of its posterior, the truth, and what other methods say."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.data.one_event import nearest_event
+from icereco.detector.site import Site
+from icereco.errors import IcerecoError
+from icereco.evaluation.calibration import CONTOURS
+from icereco.events.density_map import density_map
+from icereco.events.posterior import Posterior
+from icereco.events.sky_frame import DETECTOR, FrameName, SkyFrame, equatorial_frame
+from icereco.events.sky_map import SkyMap
+from icereco.events.vmf_mixture import VmfMixture
+from icereco.physics.equatorial import is_datable
+from icereco.tables.saved_reconstructions import SavedReconstructions
+
+__all__ = ["EventSky", "event_skies"]
+
+
+@dataclass(frozen=True, eq=False)
+class EventSky:
+    """One event; directions are where the neutrino came from, in the coordinates of `frame`.
+
+    Attributes:
+        event_id: in its file.
+        method: what reconstructed it.
+        start_mjd: when it began (UTC); None where that is unknown.
+        frame: of directions, posterior and map.
+        frames: in which it can be given.
+        direction: `[3]`.
+        posterior: the density of the direction.
+        truth: `[3]`, or None.
+        others: `[3]` of each other method that gave a direction, by name.
+    """
+
+    event_id: int
+    method: str
+    start_mjd: float | None
+    frame: SkyFrame
+    frames: tuple[SkyFrame, ...]
+    direction: Float[ndarray, "3"]
+    posterior: VmfMixture
+    truth: Float[ndarray, "3"] | None
+    others: Mapping[str, Float[ndarray, "3"]]
+
+    @cached_property
+    def map(self) -> SkyMap:
+        """The posterior on pixels of this frame."""
+        return density_map(self.posterior, CONTOURS)
+
+
+def event_skies(
+    saved: SavedReconstructions, events: Sequence[int], site: Site | None, frame: FrameName | None
+) -> Iterator[EventSky]:
+    """Yield the skies of events, in their order.
+
+    Args:
+        saved: the file.
+        events: their ids.
+        site: of the detector, if it is known.
+        frame: wanted; None = equatorial where the time of the event and the site are known.
+
+    Raises:
+        IcerecoError: there is no such event, it has no posterior, or no coordinates in the frame.
+    """
+    rows = {event: _row(saved, event) for event in events}
+    posterior = _posterior(saved)
+    for event, row in rows.items():
+        yield _sky(saved, posterior.as_mixture().take(np.array([row])), event, row, _frames(saved, row, site, frame))
+
+
+def _row(saved: SavedReconstructions, event: int) -> int:
+    rows = np.flatnonzero(saved.event_id == event)
+    if not len(rows):
+        raise IcerecoError(f"{saved.path}: there is no event_id {event}; {nearest_event(saved.event_id, event)}")
+    return int(rows[0])
+
+
+def _posterior(saved: SavedReconstructions) -> Posterior:
+    if saved.reconstruction.posterior is None:
+        raise IcerecoError(
+            f"{saved.path}: has directions by {saved.method} without posteriors (no column kappa), so there is no sky to map; "
+            "reconstruct with a method that gives them, such as --method likelihood, or a model with the loss vmf"
+        )
+    return saved.reconstruction.posterior
+
+
+def _frames(
+    saved: SavedReconstructions, row: int, site: Site | None, wanted: FrameName | None
+) -> tuple[SkyFrame, ...]:
+    """The frames in which an event can be given, that which is wanted first."""
+    mjd = np.nan if saved.start_mjd is None else saved.start_mjd[row]
+    if wanted == "equatorial" and (site is None or not is_datable(mjd)):
+        lacking = "the site of its detector" if site is None else "its time (start_mjd)"
+        raise IcerecoError(
+            f"{saved.path}: event {saved.event_id[row]} has no right ascension, as {lacking} is not known"
+            + ("; name a detector with --detector" if site is None else "; use --frame detector")
+        )
+    if site is None or not is_datable(mjd):
+        return (DETECTOR,)
+    both = (equatorial_frame(float(mjd), site), DETECTOR)
+    return both if wanted != "detector" else both[::-1]
+
+
+def _sky(
+    saved: SavedReconstructions, posterior: VmfMixture, event: int, row: int, frames: tuple[SkyFrame, ...]
+) -> EventSky:
+    frame, direction = frames[0], saved.reconstruction.direction[row]
+    if not np.isfinite(direction).all() or not np.isfinite(posterior.concentration).all():
+        raise IcerecoError(
+            f"{saved.path}: event {event} has no {'direction' if np.isnan(direction).any() else 'posterior'} by {saved.method}, "
+            "so there is no sky to map"
+        )
+    kept = posterior.pruned(1.0)
+    truth = None if saved.truth is None else saved.truth.direction[row]
+    others = {name: other.direction[row] for name, other in saved.comparisons.items() if name != saved.method}
+    return EventSky(
+        event_id=event,
+        method=saved.method,
+        start_mjd=None if saved.start_mjd is None or np.isnan(saved.start_mjd[row]) else float(saved.start_mjd[row]),
+        frame=frame,
+        frames=frames,
+        direction=frame.from_detector(direction),
+        posterior=VmfMixture(kept.weight, frame.from_detector(kept.mean), kept.concentration),
+        truth=None if truth is None or np.isnan(truth).any() else frame.from_detector(truth),
+        others={name: frame.from_detector(other) for name, other in others.items() if np.isfinite(other).all()},
+    )
