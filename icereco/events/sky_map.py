@@ -109,7 +109,10 @@ class SkyMap:
             which: pixels are divided.
             log_likelihood: at directions, the centres of the parts.
         """
-        index, new = np.repeat(np.arange(len(self)), np.where(which, 4, 1)), np.repeat(which, np.where(which, 4, 1))
+        index, new = (
+            np.repeat(np.arange(len(self)), np.where(which, 4, 1)),
+            np.repeat(which, np.where(which, 4, 1)),
+        )
         order, pixel, values = self.order[index], self.pixel[index], self.log_likelihood[index]
         order[new], pixel[new] = order[new] + 1, healpix.parts(self.pixel[which]).ravel()
         values[new] = log_likelihood(healpix.centres(order[new], pixel[new]))

@@ -20,6 +20,7 @@ __all__ = [
     "outlines",
     "parts",
     "pixels_at",
+    "ring_numbers",
     "uniq",
     "whole_sphere",
 ]
@@ -66,6 +67,13 @@ def pixels_at(order: int, direction: Float[ndarray, "point 3"]) -> Int[ndarray, 
     from astropy_healpix import xyz_to_healpix
 
     return np.asarray(xyz_to_healpix(*direction.T, 2**order, order="nested"), np.int64)
+
+
+def ring_numbers(order: int, pixel: Int[ndarray, "pixel"]) -> Int[ndarray, "pixel"]:
+    """Return the numbers of pixels in the ring scheme, which counts them from north to south."""
+    from astropy_healpix import HEALPix
+
+    return np.asarray(HEALPix(2**order, order="nested").nested_to_ring(pixel), np.int64)
 
 
 def neighbours(order: int, pixel: Int[ndarray, "pixel"]) -> Int[ndarray, "8 pixel"]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -30,7 +31,7 @@ class EventSky:
     Attributes:
         event_id: in its file.
         method: what reconstructed it.
-        start_mjd: when it began (UTC); None where that is unknown.
+        identity: what is known of `icereco.tables.schema.IDENTITY_FIELDS`, such as run and start_mjd.
         frame: of directions, posterior and map.
         frames: in which it can be given.
         direction: `[3]`.
@@ -41,13 +42,18 @@ class EventSky:
 
     event_id: int
     method: str
-    start_mjd: float | None
+    identity: Mapping[str, Any]
     frame: SkyFrame
     frames: tuple[SkyFrame, ...]
     direction: Float[ndarray, "3"]
     posterior: VmfMixture
     truth: Float[ndarray, "3"] | None
     others: Mapping[str, Float[ndarray, "3"]]
+
+    @property
+    def start_mjd(self) -> float | None:
+        """When it began (UTC); None where that is unknown."""
+        return self.identity.get("start_mjd")
 
     @cached_property
     def map(self) -> SkyMap:
@@ -72,13 +78,17 @@ def event_skies(
     rows = {event: _row(saved, event) for event in events}
     posterior = _posterior(saved)
     for event, row in rows.items():
-        yield _sky(saved, posterior.as_mixture().take(np.array([row])), event, row, _frames(saved, row, site, frame))
+        yield _sky(
+            saved, posterior.as_mixture().take(np.array([row])), event, row, _frames(saved, row, site, frame)
+        )
 
 
 def _row(saved: SavedReconstructions, event: int) -> int:
     rows = np.flatnonzero(saved.event_id == event)
     if not len(rows):
-        raise IcerecoError(f"{saved.path}: there is no event_id {event}; {nearest_event(saved.event_id, event)}")
+        raise IcerecoError(
+            f"{saved.path}: there is no event_id {event}; {nearest_event(saved.event_id, event)}"
+        )
     return int(rows[0])
 
 
@@ -95,7 +105,7 @@ def _frames(
     saved: SavedReconstructions, row: int, site: Site | None, wanted: FrameName | None
 ) -> tuple[SkyFrame, ...]:
     """The frames in which an event can be given, that which is wanted first."""
-    mjd = np.nan if saved.start_mjd is None else saved.start_mjd[row]
+    mjd = _identity(saved, row).get("start_mjd", np.nan)
     if wanted == "equatorial" and (site is None or not is_datable(mjd)):
         lacking = "the site of its detector" if site is None else "its time (start_mjd)"
         raise IcerecoError(
@@ -106,6 +116,12 @@ def _frames(
         return (DETECTOR,)
     both = (equatorial_frame(float(mjd), site), DETECTOR)
     return both if wanted != "detector" else both[::-1]
+
+
+def _identity(saved: SavedReconstructions, row: int) -> dict[str, Any]:
+    values = {name: column[row] for name, column in saved.identity.items()}
+    numbers = {name: getattr(value, "item", lambda value=value: value)() for name, value in values.items()}
+    return {name: value for name, value in numbers.items() if value is not None and value == value}
 
 
 def _sky(
@@ -123,11 +139,13 @@ def _sky(
     return EventSky(
         event_id=event,
         method=saved.method,
-        start_mjd=None if saved.start_mjd is None or np.isnan(saved.start_mjd[row]) else float(saved.start_mjd[row]),
+        identity=_identity(saved, row),
         frame=frame,
         frames=frames,
         direction=frame.from_detector(direction),
         posterior=VmfMixture(kept.weight, frame.from_detector(kept.mean), kept.concentration),
         truth=None if truth is None or np.isnan(truth).any() else frame.from_detector(truth),
-        others={name: frame.from_detector(other) for name, other in others.items() if np.isfinite(other).all()},
+        others={
+            name: frame.from_detector(other) for name, other in others.items() if np.isfinite(other).all()
+        },
     )
