@@ -19,9 +19,9 @@ _FIRST_MJD, _LAST_MJD = 15_020.0, 88_069.0
 """From 1900 to 2100, the years for which Earth's motion is known to ERFA."""
 
 
-def is_datable(mjd: float | Float[ndarray, "*event"]) -> Bool[ndarray, "*event"]:
+def is_datable(mjd: Float[ndarray, "event"]) -> Bool[ndarray, "event"]:
     """Return which times are known and between the years 1900 and 2100."""
-    return (np.asarray(mjd) > _FIRST_MJD) & (np.asarray(mjd) < _LAST_MJD)
+    return np.asarray((mjd > _FIRST_MJD) & (mjd < _LAST_MJD))
 
 
 def equatorial_angles(

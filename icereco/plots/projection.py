@@ -1,7 +1,7 @@
 """Maps of the sphere to the plane: around a direction, and the whole."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,7 @@ __all__ = ["Around", "Projection", "WholeSky"]
 _NEWTON_STEPS = 30
 
 
+@runtime_checkable
 class Projection(Protocol):
     """A map of directions to points of the plane, and back; longitude increases to the left, as seen from inside."""
 

@@ -1,6 +1,6 @@
 """The sky of one event as a figure: contours of its posterior with degrees, the truth, other methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.evaluation.calibration import CONTOURS
-from icereco.physics.sphere import direction_from_angles, opening_angle
+from icereco.physics.sphere import opening_angle
+from icereco.plots.graticule import Graticule, degrees, label, meridian, parallel
 from icereco.plots.projection import Around, Projection, WholeSky
 from icereco.plots.style import COLOURS, INK, MARKERS, MUTED, styled
 from icereco.reconstruction.event_sky import EventSky
@@ -28,7 +29,6 @@ _MARGIN = 1.25
 _MOST_STRETCH = 3.0
 """By how much the view may grow to show the truth and other methods."""
 
-_STEPS_DEG = (30, 20, 15, 10, 5, 2, 1)
 _CELLS = 420
 _DEPTH = 50.0
 """Log densities so far below the outer contour are all the same."""
@@ -69,7 +69,7 @@ def sky_figure(sky: EventSky, title: str) -> "Figure":
 
 def _subtitle(sky: EventSky) -> str:
     angles = sky.frame.angles_deg(sky.direction)
-    place = ", ".join(f"{name.removesuffix('_deg')} {value:.2f}°" for name, value in angles.items())
+    place = ", ".join(f"{name.removesuffix('_deg')} {degrees(value, 0.01)}" for name, value in angles.items())
     if sky.start_mjd is None:
         return place
     time = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=sky.start_mjd)
@@ -93,7 +93,7 @@ def _draw_zoom(axes: "Axes", sky: EventSky, radius_deg: float) -> None:
     axes.set_yticks([])
     side = np.linspace(-radius_deg, radius_deg, _CELLS)
     _draw_contours(axes, sky, view, side, side)
-    letters = _Graticule.around(sky, radius_deg).draw(axes, view, radius_deg)
+    letters = Graticule.around(sky, radius_deg).draw(axes, view, radius_deg)
     _draw_marks(axes, sky, view)
     longitude, latitude = sky.frame.axes
     axes.set_xlabel(longitude, labelpad=16)
@@ -109,16 +109,16 @@ def _draw_whole(axes: "Axes", sky: EventSky, *, labels: bool) -> None:
     axes.fill(2 * np.cos(turn), np.sin(turn), facecolor="white", edgecolor=INK, linewidth=0.8, zorder=0)
     _draw_contours(axes, sky, view, np.linspace(-2, 2, 2 * _CELLS), np.linspace(-1, 1, _CELLS))
     for east in range(-120, 121, 60):
-        points = view.points(_meridian(middle + east, np.linspace(-89.9, 89.9, 91)))
+        points = view.points(meridian(middle + east, np.linspace(-89.9, 89.9, 91)))
         axes.plot(*points.T, color=MUTED, linewidth=0.4, alpha=0.6, zorder=1)
         if labels:
-            _label(axes, points[45] - [0, 0.05], f"{(middle + east) % 360:.0f}°")
+            label(axes, points[45] - [0, 0.05], f"{(middle + east) % 360:.0f}°")
     for latitude in range(-60, 61, 30):
-        points = view.points(_parallel(latitude, middle + np.linspace(-179.999, 179.999, 181)))
+        points = view.points(parallel(latitude, middle + np.linspace(-179.999, 179.999, 181)))
         axes.plot(*points.T, color=MUTED, linewidth=0.4, alpha=0.6, zorder=1)
         if labels:
-            text = _degrees(sky.frame.latitude_deg(latitude), 1.0)
-            _label(axes, points[-1] - [0.03, 0], text, ha="right")
+            text = degrees(sky.frame.latitude_deg(latitude), 1.0)
+            label(axes, points[-1] - [0.03, 0], text, ha="right")
     if labels:
         longitude_name, latitude_name = sky.frame.axes
         axes.text(0.0, -1.06, longitude_name, ha="center", va="top")
@@ -183,7 +183,7 @@ def _marks(sky: EventSky) -> list[_Mark]:
 
 
 def _away(sky: EventSky, direction: Float[ndarray, "3"]) -> str:
-    return f", {float(np.degrees(opening_angle(sky.direction, direction))):.3g}° away"
+    return f"\n{float(np.degrees(opening_angle(sky.direction, direction))):.3g}° away"
 
 
 def _legend(sky: EventSky) -> tuple[Sequence[object], Sequence[str]]:
@@ -211,97 +211,3 @@ def _legend(sky: EventSky) -> tuple[Sequence[object], Sequence[str]]:
 
 def _area(square_deg: float) -> str:
     return f"{square_deg:,.0f} deg²" if square_deg >= 100 else f"{square_deg:.3g} deg²"
-
-
-def _meridian(longitude_deg: float, latitude_deg: Float[ndarray, "point"]) -> Float[ndarray, "point 3"]:
-    return direction_from_angles(
-        np.full_like(latitude_deg, np.radians(longitude_deg)), np.radians(90 - latitude_deg)
-    )
-
-
-def _parallel(latitude_deg: float, longitude_deg: Float[ndarray, "point"]) -> Float[ndarray, "point 3"]:
-    return direction_from_angles(
-        np.radians(longitude_deg), np.full_like(longitude_deg, np.radians(90 - latitude_deg))
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Graticule:
-    """Lines of equal longitude and latitude around a direction, by the texts that name them.
-
-    Attributes:
-        meridians, parallels: the lines.
-        inline: whether parallels are named where they are, as they are closed around a pole.
-    """
-
-    meridians: Mapping[str, Float[ndarray, "point 3"]]
-    parallels: Mapping[str, Float[ndarray, "point 3"]]
-    inline: bool
-
-    @classmethod
-    def around(cls, sky: EventSky, radius_deg: float) -> "_Graticule":
-        longitude = float(np.degrees(np.arctan2(sky.direction[1], sky.direction[0])) % 360)
-        latitude = float(np.degrees(np.arcsin(np.clip(sky.direction[2], -1, 1))))
-        reach, step = 1.5 * radius_deg, _step_deg(radius_deg / 2)
-        low, high = max(latitude - reach, -90.0), min(latitude + reach, 90.0)
-        heights = _multiples(low, high, step)
-        near_pole = 90.0 - abs(latitude) <= reach
-        shrink = np.cos(np.radians(max(abs(low), abs(high))))
-        wide = 180.0 if near_pole else min(reach / shrink, 180.0)
-        across = 30.0 if near_pole else _step_deg(radius_deg / np.cos(np.radians(latitude)) / 1.5)
-        sides = _multiples(longitude - wide, longitude + wide, across)
-        along, around = np.linspace(low, high, 400), np.linspace(longitude - wide, longitude + wide, 1600)
-        return cls(
-            {_degrees(side % 360, across): _meridian(side, along) for side in sides},
-            {_degrees(sky.frame.latitude_deg(height), step): _parallel(height, around) for height in heights},
-            near_pole,
-        )
-
-    def draw(self, axes: "Axes", view: Projection, radius_deg: float) -> float:
-        """Draw the lines, each with its name where it leaves the frame below or on the left; return how wide the names are there."""
-        for lines, edge in ((self.meridians, 1), (self.parallels, 0)):
-            for text, line in lines.items():
-                points = view.points(line)
-                points[(np.abs(points) > 1.01 * radius_deg).any(axis=1)] = np.nan
-                axes.plot(*points.T, color=MUTED, linewidth=0.5, alpha=0.7, zorder=1)
-                seen = points[(np.abs(points) <= radius_deg).all(axis=1)]
-                if len(seen):
-                    self._name(axes, seen, text, edge, radius_deg)
-        return max(map(len, self.parallels), default=0)
-
-    def _name(
-        self, axes: "Axes", seen: Float[ndarray, "point 2"], text: str, edge: int, radius_deg: float
-    ) -> None:
-        last = seen[seen[:, edge].argmin()]
-        if last[edge] < -0.96 * radius_deg:
-            place = last.copy()
-            place[edge] = -1.03 * radius_deg
-            horizontal, vertical = ("right", "center") if edge == 0 else ("center", "top")
-            axes.text(*place, text, ha=horizontal, va=vertical, fontsize=8)
-        elif edge == 0 and self.inline:
-            _label(axes, seen[len(seen) // 2], text)
-
-
-def _label(axes: "Axes", place: Float[ndarray, "2"], text: str, ha: str = "center") -> None:
-    """Write a small text among lines, legible on them."""
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=2.0, foreground="white")]
-    axes.text(*place, text, ha=ha, va="center", fontsize=7, color=MUTED, path_effects=halo, zorder=2.5)
-
-
-def _step_deg(wanted_deg: float) -> float:
-    """The greatest round step up to one that is wanted."""
-    scale = 1.0
-    while wanted_deg < 1:
-        wanted_deg, scale = wanted_deg * 10, scale / 10
-    return scale * next(step for step in _STEPS_DEG if step <= wanted_deg)
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    return [step * number for number in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
-
-
-def _degrees(value: float, step: float) -> str:
-    decimals = max(0, int(np.ceil(-np.log10(step) - 1e-9)))
-    return f"{value:.{decimals}f}°".replace("-", "−")

@@ -1,6 +1,6 @@
 """The sky of one event in a file of reconstructions: the map of its posterior, the truth, and what other methods say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,8 +63,8 @@ class EventSky:
 
 def event_skies(
     saved: SavedReconstructions, events: Sequence[int], site: Site | None, frame: FrameName | None
-) -> Iterator[EventSky]:
-    """Yield the skies of events, in their order.
+) -> list[EventSky]:
+    """Return the skies of events, in their order.
 
     Args:
         saved: the file.
@@ -75,12 +75,11 @@ def event_skies(
     Raises:
         IcerecoError: there is no such event, it has no posterior, or no coordinates in the frame.
     """
-    rows = {event: _row(saved, event) for event in events}
-    posterior = _posterior(saved)
-    for event, row in rows.items():
-        yield _sky(
-            saved, posterior.as_mixture().take(np.array([row])), event, row, _frames(saved, row, site, frame)
-        )
+    rows = [_row(saved, event) for event in events]
+    posterior = _posterior(saved).as_mixture()
+    return [
+        _sky(saved, posterior.take(np.array([row])), row, _frames(saved, row, site, frame)) for row in rows
+    ]
 
 
 def _row(saved: SavedReconstructions, event: int) -> int:
@@ -106,13 +105,14 @@ def _frames(
 ) -> tuple[SkyFrame, ...]:
     """The frames in which an event can be given, that which is wanted first."""
     mjd = _identity(saved, row).get("start_mjd", np.nan)
-    if wanted == "equatorial" and (site is None or not is_datable(mjd)):
+    known = site is not None and bool(is_datable(np.array([mjd]))[0])
+    if wanted == "equatorial" and not known:
         lacking = "the site of its detector" if site is None else "its time (start_mjd)"
         raise IcerecoError(
             f"{saved.path}: event {saved.event_id[row]} has no right ascension, as {lacking} is not known"
             + ("; name a detector with --detector" if site is None else "; use --frame detector")
         )
-    if site is None or not is_datable(mjd):
+    if site is None or not known:
         return (DETECTOR,)
     both = (equatorial_frame(float(mjd), site), DETECTOR)
     return both if wanted != "detector" else both[::-1]
@@ -125,9 +125,9 @@ def _identity(saved: SavedReconstructions, row: int) -> dict[str, Any]:
 
 
 def _sky(
-    saved: SavedReconstructions, posterior: VmfMixture, event: int, row: int, frames: tuple[SkyFrame, ...]
+    saved: SavedReconstructions, posterior: VmfMixture, row: int, frames: tuple[SkyFrame, ...]
 ) -> EventSky:
-    frame, direction = frames[0], saved.reconstruction.direction[row]
+    frame, direction, event = frames[0], saved.reconstruction.direction[row], int(saved.event_id[row])
     if not np.isfinite(direction).all() or not np.isfinite(posterior.concentration).all():
         raise IcerecoError(
             f"{saved.path}: event {event} has no {'direction' if np.isnan(direction).any() else 'posterior'} by {saved.method}, "

@@ -137,7 +137,7 @@ def write_skyreader(path: Path, sky: EventSky) -> None:
         rows["E_in"] = rows["E_tot"] = np.nan
         rows["index"], rows["llh"] = healpix.ring_numbers(int(k), pixel[here]), -log_density[here]
         parts[f"nside-{2 ** int(k)}"] = np.sort(rows, order="index")
-        header.append((run, event, sky.start_mjd, "neutrino", 2 ** int(k), True))
+        header.append((run, event, sky.start_mjd, "neutrino", 2 ** int(k), sky.truth is None))
     fields = [("run_id", int), ("event_id", int), ("mjd", float), ("event_type", "U8"), ("nside", int)]
     with replacing(path) as temporary, explaining(path), temporary.open("wb") as file:
         np.savez(file, header=np.array(header, [*fields, ("is_real_event", bool)]), **parts)
