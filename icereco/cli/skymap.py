@@ -127,8 +127,8 @@ def _site(saved: "SavedReconstructions", detector: str | None) -> "Site | None":
         return load_detector(detector).site
     named = saved.provenance.get("detector")
     try:
-        return load_detector(named["name"]).site
-    except (IcerecoError, TypeError, LookupError):  # a card of the user's own, or a file that names none
+        return load_detector(str(named["name"])).site if isinstance(named, dict) else None
+    except (IcerecoError, LookupError):  # a card of the user's own
         return None
 
 

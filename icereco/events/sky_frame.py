@@ -30,11 +30,11 @@ class SkyFrame:
 
     def from_detector(self, direction: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
         """Return directions of the detector's frame in this one."""
-        return direction @ self.rotation.T
+        return np.asarray(direction @ self.rotation.T)
 
     def to_detector(self, direction: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
         """Return directions of this frame in the detector's."""
-        return direction @ self.rotation
+        return np.asarray(direction @ self.rotation)
 
     @property
     def axes(self) -> tuple[str, str]:

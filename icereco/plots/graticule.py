@@ -88,7 +88,7 @@ class Graticule:
             place = last.copy()
             place[edge] = -1.03 * radius_deg
             horizontal, vertical = ("right", "center") if edge == 0 else ("center", "top")
-            axes.text(*place, text, ha=horizontal, va=vertical, fontsize=8)
+            axes.text(place[0], place[1], text, ha=horizontal, va=vertical, fontsize=8)
         elif edge == 0 and self.inline:
             label(axes, seen[len(seen) // 2], text)
 
@@ -98,7 +98,9 @@ def label(axes: "Axes", place: Float[ndarray, "2"], text: str, ha: str = "center
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.0, foreground="white")]
-    axes.text(*place, text, ha=ha, va="center", fontsize=7, color=MUTED, path_effects=halo, zorder=2.5)
+    axes.text(
+        place[0], place[1], text, ha=ha, va="center", fontsize=7, color=MUTED, path_effects=halo, zorder=2.5
+    )
 
 
 def _step_deg(wanted_deg: float) -> float:

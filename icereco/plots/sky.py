@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +19,7 @@ from icereco.reconstruction.event_sky import EventSky
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["sky_figure"]
 
@@ -30,11 +31,12 @@ _MOST_STRETCH = 3.0
 """By how much the view may grow to show the truth and other methods."""
 
 _CELLS = 420
+_UNIFORM = 1e-6
 _DEPTH = 50.0
 """Log densities so far below the outer contour are all the same."""
 
 _FILLS = ("#deebf7", "#9ecae1")
-_LINES = ("solid", (0, (4, 2)))
+_LINES: Any = ("solid", (0, (4, 2)))
 _MARK = 7.0
 
 
@@ -57,11 +59,15 @@ def sky_figure(sky: EventSky, title: str) -> "Figure":
             _draw_whole(inset, sky, labels=False)
             text = f"whole sky, {sky.frame.axes[0]} {_middle_deg(sky):.0f}° in the middle"
             figure.text(0.825, 0.11, text, ha="center", va="top", fontsize=7, color=MUTED)
-            axes.legend(*_legend(sky), loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0.0)
+            handles, labels = _legend(sky)
+            axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0.0)
         else:
             axes = figure.add_axes((0.09, 0.24, 0.86, 0.64))
             _draw_whole(axes, sky, labels=True)
-            axes.legend(*_legend(sky), loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+            if np.ptp(sky.map.log_likelihood) < _UNIFORM:
+                axes.text(0.0, 0.4, "all directions are equally likely", ha="center")
+            handles, labels = _legend(sky)
+            axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
         figure.text(0.02, 0.975, title, ha="left", va="top", fontsize=9, weight="bold")
         figure.text(0.02, 0.93, _subtitle(sky), ha="left", va="top", fontsize=8, color=MUTED)
         return figure
@@ -134,7 +140,7 @@ def _middle_deg(sky: EventSky) -> float:
 def _draw_contours(
     axes: "Axes", sky: EventSky, view: Projection, x: Float[ndarray, "x"], y: Float[ndarray, "y"]
 ) -> None:
-    """Fill and outline the regions; a uniform density has none."""
+    """Fill and outline the regions, but for those between two points of the picture, or of a uniform density."""
     places = view.directions(np.stack(np.meshgrid(x, y), -1))
     shown = np.isfinite(places[..., 0])
     inner, outer = (float(sky.posterior.contour_level(contour)[0]) for contour in CONTOURS)
@@ -142,7 +148,6 @@ def _draw_contours(
     density[shown] = np.maximum(sky.posterior.log_density(places[shown][None])[0], outer - _DEPTH)
     highest = float(np.nanmax(density))
     if not outer < highest:
-        axes.text(0.5, 0.55, "all directions are equally likely", ha="center", transform=axes.transAxes)
         return
     levels = [outer, inner, highest + 1.0] if outer < inner < highest else [outer, highest + 1.0]
     drawn = np.ma.masked_invalid(density)
@@ -186,7 +191,7 @@ def _away(sky: EventSky, direction: Float[ndarray, "3"]) -> str:
     return f"\n{float(np.degrees(opening_angle(sky.direction, direction))):.3g}° away"
 
 
-def _legend(sky: EventSky) -> tuple[Sequence[object], Sequence[str]]:
+def _legend(sky: EventSky) -> "tuple[Sequence[Line2D], Sequence[str]]":
     from matplotlib.lines import Line2D
 
     handles, labels = [], []

@@ -129,7 +129,8 @@ def write_skyreader(path: Path, sky: EventSky) -> None:
         )
     order, pixel, log_density = _coarsened(sky)
     kind = np.dtype([("index", int), ("llh", float), ("E_in", float), ("E_tot", float)])
-    parts, header = {}, []
+    parts: dict[str, Any] = {}
+    header = []
     run, event = (int(sky.identity.get(name, 0)) for name in ("run", "event"))
     for k in np.unique(order):
         here = order == k
