@@ -75,7 +75,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option(
     "--like",
     metavar="NAME",
-    help="A detector whose medium is taken; by default the kind that the file names, or that is usual at its depth.",
+    help="A detector whose medium and site are taken; by default the medium that the file names, or that is usual at its depth, and no site.",
     shell_complete=completion.detectors,
 )
 def import_(file: Path, output: Path, like: str | None) -> None:

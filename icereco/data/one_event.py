@@ -10,7 +10,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.tables.assembly import event_batch
 
-__all__ = ["one_event"]
+__all__ = ["nearest_event", "one_event"]
 
 
 def one_event(source: Source, detector: Detector, event_id: int) -> EventBatch:
@@ -28,11 +28,12 @@ def one_event(source: Source, detector: Detector, event_id: int) -> EventBatch:
             return event_batch(rows.slice(int(here[0]), 1), detector)
         seen.append(ids)
     raise IcerecoError(
-        f"{source.path}: there is no event_id {event_id}; {_nearest(np.concatenate(seen), event_id)}"
+        f"{source.path}: there is no event_id {event_id}; {nearest_event(np.concatenate(seen), event_id)}"
     )
 
 
-def _nearest(ids: Int[ndarray, "event"], event_id: int) -> str:
+def nearest_event(ids: Int[ndarray, "event"], event_id: int) -> str:
+    """Say for a message which id is nearest to one that is not there."""
     if not len(ids):
         return "it holds no events"
     nearest = ids[np.abs(ids - event_id).argmin()]

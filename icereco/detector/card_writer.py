@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from icereco.detector.cards import CARD
 from icereco.detector.detector import Detector, Medium
+from icereco.detector.site import SITE
 from icereco.system.files import write_text
 
 __all__ = ["write_card"]
@@ -31,6 +33,8 @@ def write_card(detector: Detector, name: str, texts: Mapping[str, str], folder: 
     if len(detector.medium.z_m) > 1:
         write_text(folder / _LAYERS, _layers(detector.medium))
     write_text(folder / CARD, _toml(detector, name, texts))
+    if detector.site is not None:
+        write_text(folder / SITE, _table("", {**asdict(detector.site), "source": texts["source.site"]}))
 
 
 def _sensors(detector: Detector) -> str:
@@ -64,7 +68,9 @@ def _toml(detector: Detector, name: str, texts: Mapping[str, str]) -> str:
         "file_origins_m": origins,
         "medium": _medium(detector.medium),
         "source": {
-            entry.partition(".")[2]: text for entry, text in texts.items() if entry.startswith("source.")
+            entry.partition(".")[2]: text
+            for entry, text in texts.items()
+            if entry.startswith("source.") and entry != "source.site"
         },
     }
     return "\n".join(_table(table, entries) for table, entries in tables.items() if entries)

@@ -33,8 +33,8 @@ _OF_FILES = (".detx", ".datx", ".geo", ".csv", ".tsv", ".txt", ".parquet", ".gz"
 class Card:
     """The TOML of a card, with entries accessed by their dotted path."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / CARD
+    def __init__(self, folder: Path, name: str = CARD) -> None:
+        self.folder, self.path = folder, folder / name
         try:
             self._entries = parse_toml(self.path.read_text(encoding="utf-8"))
         except ValueError as error:

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from icereco.detector.cards import Card, detector_names, find_card, read_table, require
 from icereco.detector.geometry_file import Geometry, is_geometry_file, read_geometry
+from icereco.detector.site import Site, read_site
 from icereco.errors import IcerecoError
 
 __all__ = [
@@ -91,6 +92,7 @@ class Detector:
         fingerprint: sha256 hex of the card's files; stored in checkpoints.
         dom_id: int64 `[S]`, number of each module in the detector's own files; None if the card has no such numbers.
         file_origins_m: by kind of file, our origin in its coordinates, which is subtracted from its positions.
+        site: where it stands on Earth; None if the card does not say.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Detector:
     fingerprint: str
     dom_id: Int[ndarray, "sensor"] | None = None
     file_origins_m: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    site: Site | None = None
 
     @property
     def centre_m(self) -> Float[ndarray, "3"]:
@@ -148,7 +151,7 @@ def load_detector(name: str | Path) -> Detector:
     """Load the detector `name` (a card that ships, or a plugin's), that of a card in a folder of your own, or of a geometry file.
 
     Geometry files are KM3NeT's `.detx` and `.datx`, Prometheus' `.geo` and tables of modules; `FILE:like=CARD` says whose medium
-    theirs is (`icereco.detector.geometry_file`).
+    and site theirs are (`icereco.detector.geometry_file`).
 
     >>> load_detector("icecube86").position_m.shape
     (5160, 3)
@@ -182,6 +185,7 @@ def load_detector(name: str | Path) -> Detector:
         fingerprint=_fingerprint([card.path, path, *files]),
         dom_id=_dom_id(path, sensors["dom_id"]) if "dom_id" in sensors else None,
         file_origins_m={kind: card.place(f"file_origins_m.{kind}") for kind in card.keys("file_origins_m")},
+        site=read_site(card.folder),
     )
 
 
@@ -215,6 +219,7 @@ def of_geometry(geometry: Geometry) -> Detector:
         fingerprint=_fingerprint([geometry.path], like.fingerprint),
         dom_id=None if modules.dom_id is None else _dom_id(geometry.path, modules.dom_id.astype(np.float64)),
         file_origins_m={geometry.events: (x, y, z)} if geometry.events else {},
+        site=like.site if geometry.like else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Geometry files as detectors: recognised by what is in them, with the medium that they name or that of a card.
 
-`FILE:like=CARD` names the card whose medium is taken; else that is what the file says, or follows from where the modules are.
+`FILE:like=CARD` names the card whose medium and site are taken; else the medium is what the file says, or follows from where the
+modules are, and the site is unknown.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Geometry:
         what: what kind of file it is.
         events: kind of the files of events that have its coordinates; None if any may have.
         medium: "ice" or "water", as the file says; None if it does not.
-        like: the card whose medium is wanted; empty if none is named.
+        like: the card whose medium and site are wanted; empty if none is named.
         without_tanks: how many modules of IceTop were left out.
     """
 
@@ -89,6 +90,7 @@ class Geometry:
             "origin": "mean of the modules; z up" if self.events else f"that of {self.path.name}; z up",
             "source.sensors": f"the modules of {self.path.name}",
             "source.medium": f"that of the card {self.card}",
+            "source.site": f"that of the card {self.card}",
         }
 
     def report(self) -> None:

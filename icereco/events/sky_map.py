@@ -1,5 +1,6 @@
 """The density of the direction of one event on pixels of the sky: a map of log likelihoods."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,6 +97,26 @@ class SkyMap:
     def content_at(self, direction: Float[ndarray, "3"]) -> float:
         """Return the content of a direction."""
         return float(self.content[self.rows_at(direction[None])[0]])
+
+    def divided(
+        self,
+        which: Bool[ndarray, "pixel"],
+        log_likelihood: Callable[[Float[ndarray, "part 3"]], Float[ndarray, "part"]],
+    ) -> "SkyMap":
+        """Return the map with the four parts of some pixels in their places.
+
+        Args:
+            which: pixels are divided.
+            log_likelihood: at directions, the centres of the parts.
+        """
+        index, new = (
+            np.repeat(np.arange(len(self)), np.where(which, 4, 1)),
+            np.repeat(which, np.where(which, 4, 1)),
+        )
+        order, pixel, values = self.order[index], self.pixel[index], self.log_likelihood[index]
+        order[new], pixel[new] = order[new] + 1, healpix.parts(self.pixel[which]).ravel()
+        values[new] = log_likelihood(healpix.centres(order[new], pixel[new]))
+        return SkyMap(order, pixel, values, self.temperature)
 
     @property
     def mode(self) -> Float[ndarray, "1 3"]:

@@ -67,7 +67,7 @@ class VmfMixture:
     def joined(cls, parts: Sequence["VmfMixture"]) -> "VmfMixture":
         """Concatenate the events of several mixtures."""
         count = max(part.weight.shape[1] for part in parts)
-        wide = [part._widened(count) for part in parts]
+        wide = [part.widened(count) for part in parts]
         return cls(
             np.concatenate([part.weight for part in wide]),
             np.concatenate([part.mean for part in wide]),
@@ -220,6 +220,18 @@ class VmfMixture:
         """Itself."""
         return self
 
+    def widened(self, count: int) -> "VmfMixture":
+        """Pad with components of weight 0 up to `count`."""
+        more = count - self.weight.shape[1]
+        if not more:
+            return self
+        first_mean, first_kappa = self.mean[:, :1], self.concentration[:, :1]
+        return VmfMixture(
+            np.concatenate([self.weight, np.zeros((len(self), more))], 1),
+            np.concatenate([self.mean, np.repeat(first_mean, more, 1)], 1),
+            np.concatenate([self.concentration, np.repeat(first_kappa, more, 1)], 1),
+        )
+
     def pruned(self, kept: float = 0.999) -> "VmfMixture":
         """Drop the lightest components: keep the fewest that hold a fraction `kept` of the weight of every event."""
         order = np.argsort(-self.weight, axis=1, kind="stable")
@@ -232,18 +244,6 @@ class VmfMixture:
             weight[:, :count] / weight.sum(1, keepdims=True),
             np.take_along_axis(self.mean, order[..., None], 1),
             np.take_along_axis(self.concentration, order, 1),
-        )
-
-    def _widened(self, count: int) -> "VmfMixture":
-        """Pad with components of weight 0 up to `count`."""
-        more = count - self.weight.shape[1]
-        if not more:
-            return self
-        first_mean, first_kappa = self.mean[:, :1], self.concentration[:, :1]
-        return VmfMixture(
-            np.concatenate([self.weight, np.zeros((len(self), more))], 1),
-            np.concatenate([self.mean, np.repeat(first_mean, more, 1)], 1),
-            np.concatenate([self.concentration, np.repeat(first_kappa, more, 1)], 1),
         )
 
     def _resultant(self) -> Float[ndarray, "event 3"]:

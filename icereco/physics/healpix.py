@@ -20,7 +20,9 @@ __all__ = [
     "outlines",
     "parts",
     "pixels_at",
+    "ring_numbers",
     "uniq",
+    "whole_sphere",
 ]
 
 
@@ -42,6 +44,12 @@ def from_uniq(number: Int[ndarray, "pixel"]) -> tuple[Int[ndarray, "pixel"], Int
     return order.astype(np.int64), pixel.astype(np.int64)
 
 
+def whole_sphere(order: int) -> tuple[Int[ndarray, "pixel"], Int[ndarray, "pixel"]]:
+    """Return order and number of all pixels of an order."""
+    pixel = np.arange(12 * 4**order)
+    return np.full_like(pixel, order), pixel
+
+
 def parts(pixel: Int[ndarray, "pixel"], finer: int = 1) -> Int[ndarray, "pixel part"]:
     """Return the 4^finer pixels that each pixel consists of, so many orders further."""
     return (pixel[:, None] << 2 * finer) + np.arange(4**finer)
@@ -59,6 +67,13 @@ def pixels_at(order: int, direction: Float[ndarray, "point 3"]) -> Int[ndarray, 
     from astropy_healpix import xyz_to_healpix
 
     return np.asarray(xyz_to_healpix(*direction.T, 2**order, order="nested"), np.int64)
+
+
+def ring_numbers(order: int, pixel: Int[ndarray, "pixel"]) -> Int[ndarray, "pixel"]:
+    """Return the numbers of pixels in the ring scheme, which counts them from north to south."""
+    from astropy_healpix import HEALPix
+
+    return np.asarray(HEALPix(2**order, order="nested").nested_to_ring(pixel), np.int64)
 
 
 def neighbours(order: int, pixel: Int[ndarray, "pixel"]) -> Int[ndarray, "8 pixel"]:
@@ -81,8 +96,9 @@ def borders(order: Int[ndarray, "pixel"], pixel: Int[ndarray, "pixel"]) -> list[
     """Return the closed lines around a region of pixels that do not overlap; the last point of each repeats the first.
 
     Every side of a pixel is cut into sides of the smallest pixels, so that those within the region occur twice, once in each
-    direction, and cancel.
+    direction, and cancel. Pixels all four parts of which are in the region are taken whole before, as that is cheaper.
     """
+    order, pixel = _merged(order, pixel)
     lines = [
         outlines(int(k), pixel[order == k], 2 ** int(order.max() - k)).swapaxes(0, 1)
         for k in np.unique(order)
@@ -95,6 +111,20 @@ def borders(order: Int[ndarray, "pixel"], pixel: Int[ndarray, "pixel"]) -> list[
     place = dict(zip(first.tolist(), start, strict=True))
     loops = _loops(first[outside].tolist(), last[outside].tolist())
     return [np.stack([place[corner] for corner in loop]) for loop in loops]
+
+
+def _merged(
+    order: Int[ndarray, "pixel"], pixel: Int[ndarray, "pixel"]
+) -> tuple[Int[ndarray, "whole"], Int[ndarray, "whole"]]:
+    """Replace the four parts of a pixel by it, again and again."""
+    kept, finer = [], np.zeros(0, np.int64)
+    for k in range(int(order.max(initial=0)), -1, -1):
+        here = np.concatenate([pixel[order == k], finer])
+        whole, count = np.unique(here >> 2, return_counts=True)
+        finer = whole[count == 4] if k else whole[:0]
+        kept.append(here[~np.isin(here >> 2, finer)])
+    orders = np.arange(len(kept))[::-1]
+    return np.repeat(orders, [len(part) for part in kept]), np.concatenate(kept)
 
 
 def _rounded(point: Float[ndarray, "point 3"]) -> Int[ndarray, "point 3"]:

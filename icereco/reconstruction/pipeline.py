@@ -83,7 +83,7 @@ def reconstruct(
         result = method(batch)
         comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
         carried = carried_columns(rows, declared, file_of(rows, sources[0].path))
-        output.write(reconstruction_rows(batch, result, comparisons, carried))
+        output.write(reconstruction_rows(batch, result, comparisons, carried, method.detector.site))
         tally.add(batch, result, comparisons)
         advance(len(batch))
     tally.report_energies()

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from icereco.events.reconstruction import Reconstruction
@@ -64,10 +65,12 @@ def scan(profile: Callable[[], ProfileLikelihood], nside: int, progress: Progres
     begun = time.perf_counter()
     progress("ordinary fit", 0, 1)
     made = profile()
-    number = np.arange(12 * 4**_FIRST_ORDER)
-    sky = _fitted(made, np.full_like(number, _FIRST_ORDER), number, progress)
+    order, pixel = healpix.whole_sphere(_FIRST_ORDER)
+    values = _values(made, healpix.centres(order, pixel), f"nside {2**_FIRST_ORDER}", progress)
+    sky = SkyMap(order, pixel, values, made.temperature)
     while (divided := _to_divide(sky, made.peaks, int(np.log2(nside)))).any():
-        sky = _divided(sky, divided, made, progress)
+        what = f"nside {2 ** (int(sky.order[divided].max()) + 1)}"
+        sky = sky.divided(divided, partial(_values, made, what=what, progress=progress))
     sky = _polished(sky, made, progress)
     best = int(made.peaks.log_likelihood.argmax())
     return Scan(
@@ -91,14 +94,6 @@ def _values(
     return np.concatenate(values)
 
 
-def _fitted(
-    profile: ProfileLikelihood, order: Int[ndarray, "pixel"], pixel: Int[ndarray, "pixel"], progress: Progress
-) -> SkyMap:
-    what = f"nside {2 ** int(order.max())}"
-    values = _values(profile, healpix.centres(order, pixel), what, progress)
-    return SkyMap(order, pixel, values, profile.temperature)
-
-
 def _to_divide(sky: SkyMap, peaks: Peaks, most_order: int) -> Bool[ndarray, "pixel"]:
     """Return which pixels hold too much, and their neighbours that are not smaller: a peak may lie at the edge."""
     large = sky.order < most_order
@@ -117,23 +112,6 @@ def _content(sky: SkyMap, peaks: Peaks) -> Float[ndarray, "pixel"]:
     highest = sky.log_likelihood.copy()
     np.maximum.at(highest, sky.rows_at(peaks.direction), peaks.log_likelihood)
     return replace(sky, log_likelihood=highest).probability
-
-
-def _divided(
-    sky: SkyMap, divided: Bool[ndarray, "pixel"], profile: ProfileLikelihood, progress: Progress
-) -> SkyMap:
-    """Return the map with the four parts of some pixels in their places."""
-    finer = _fitted(
-        profile,
-        np.repeat(sky.order[divided] + 1, 4),
-        healpix.parts(sky.pixel[divided]).ravel(),
-        progress,
-    )
-    index = np.repeat(np.arange(len(sky)), np.where(divided, 4, 1))
-    new = np.repeat(divided, np.where(divided, 4, 1))
-    order, pixel, values = sky.order[index], sky.pixel[index], sky.log_likelihood[index]
-    order[new], pixel[new], values[new] = finer.order, finer.pixel, finer.log_likelihood
-    return SkyMap(order, pixel, values, sky.temperature)
 
 
 def _polished(sky: SkyMap, profile: ProfileLikelihood, progress: Progress) -> SkyMap:

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from icereco.events.posterior import Posterior
+from icereco.events.region_sizes import region_sizes
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.physics.vmf import angular_sigma
@@ -13,15 +14,25 @@ from icereco.physics.vmf import angular_sigma
 __all__ = ["COMPONENT_COLUMNS", "posterior_columns", "posterior_of"]
 
 COMPONENT_COLUMNS = ("posterior_weight", "posterior_kappa", "posterior_azimuth", "posterior_zenith")
+_CONTENTS = {"50": 0.5, "90": 0.9}
+"""The contours whose sizes are columns, by what their names end with."""
 
 
-def posterior_columns(posterior: Posterior | None) -> dict[str, ndarray | pa.Array]:
-    """Kappa and sigma, and for mixtures lists of their components, but for the lightest 0.1 %; nothing for None."""
+def posterior_columns(
+    posterior: Posterior | None, direction: Float[ndarray, "event 3"]
+) -> dict[str, ndarray | pa.Array]:
+    """Kappa, sigma, sizes of the contours, and for mixtures lists of components but for the lightest 0.1 %; nothing for None.
+
+    Args:
+        posterior: the densities.
+        direction: of the same events, around which the circles are.
+    """
     if posterior is None:
         return {}
     kappa = posterior.kappa
-    columns: dict[str, ndarray | pa.Array] = {"kappa": kappa, "sigma": angular_sigma(kappa)}
     mixture = posterior.as_mixture().pruned()
+    columns: dict[str, ndarray | pa.Array] = {"kappa": kappa, "sigma": angular_sigma(kappa)}
+    columns |= _sizes(mixture, direction)
     if mixture.weight.shape[1] == 1:
         return columns
     azimuth, zenith = angles_from_direction(mixture.mean)
@@ -30,6 +41,12 @@ def posterior_columns(posterior: Posterior | None) -> dict[str, ndarray | pa.Arr
     return columns | {
         name: _lists(value, kept) for name, value in zip(COMPONENT_COLUMNS, values, strict=True)
     }
+
+
+def _sizes(mixture: VmfMixture, direction: Float[ndarray, "event 3"]) -> dict[str, ndarray]:
+    sizes = dict(zip(_CONTENTS, region_sizes(mixture, direction, tuple(_CONTENTS.values())), strict=True))
+    radii = {f"r{name}": size.radius_rad for name, size in sizes.items()}
+    return radii | {f"area{name}_sr": size.area_sr for name, size in sizes.items()}
 
 
 def posterior_of(table: pa.Table | pa.RecordBatch, direction: Float[ndarray, "event 3"]) -> VmfMixture | None:

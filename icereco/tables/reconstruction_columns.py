@@ -7,10 +7,12 @@ import pyarrow as pa
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.detector.site import Site
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
+from icereco.physics.equatorial import equatorial_angles
 from icereco.physics.sphere import angles_from_direction
 from icereco.tables.posteriors import posterior_columns
 from icereco.tables.schema import IDENTITY_FIELDS
@@ -47,10 +49,25 @@ _FIELDS = {
         _field("direction_x", _NUMBER, "", "cos azimuth · sin zenith"),
         _field("direction_y", _NUMBER, "", "sin azimuth · sin zenith"),
         _field("direction_z", _NUMBER, "", "cos zenith"),
+        _field("ra", _NUMBER, "rad", "right ascension of the origin (ICRS), in [0, 2π)"),
+        _field("dec", _NUMBER, "rad", "declination of the origin (ICRS)"),
         _field(
             "kappa", _NUMBER, "", "concentration of the posterior, as that of one von Mises-Fisher density"
         ),
         _field("sigma", _NUMBER, "rad", "opening angle that holds 39.3 % of that density"),
+        *(
+            _field(
+                f"r{part}",
+                _NUMBER,
+                "rad",
+                f"opening angle of the circle around the direction that holds {part} %, if nearly round",
+            )
+            for part in (50, 90)
+        ),
+        *(
+            _field(f"area{part}_sr", _NUMBER, "sr", f"solid angle of the smallest region that holds {part} %")
+            for part in (50, 90)
+        ),
         _field("posterior_weight", _LIST, "", "weights of the von Mises-Fisher densities in the posterior"),
         _field("posterior_kappa", _LIST, "", "their concentrations"),
         _field("posterior_azimuth", _LIST, "rad", "azimuths of their mean directions"),
@@ -98,6 +115,7 @@ def reconstruction_rows(
     result: Reconstruction,
     comparisons: Mapping[str, Reconstruction] | None = None,
     carried: Mapping[str, pa.Array] | None = None,
+    site: Site | None = None,
 ) -> pa.RecordBatch:
     """One row per event of the batch; columns of what is not there (posterior, energy, truth, …) are left out.
 
@@ -107,6 +125,7 @@ def reconstruction_rows(
         comparisons: what other methods say, by name; their columns begin with it, as linefit_azimuth.
         carried: what the input says of the events besides (`icereco.tables.carried`). A column whose name means something else here
             gets one that begins with input_; what identifies the events (`icereco.tables.schema.IDENTITY_FIELDS`) stands first.
+        site: of the detector, for right ascension and declination; they need the times of the events, too.
 
     Raises:
         IcerecoError: that other name is the name of a column, too.
@@ -116,7 +135,8 @@ def reconstruction_rows(
     columns: dict[str, ndarray | pa.Array] = {"event_id": batch.event_id, **identity}
     columns |= dict(zip(("azimuth", "zenith"), angles_from_direction(result.direction), strict=True))
     columns |= _axes("direction", result.direction)
-    columns |= posterior_columns(result.posterior) | _targets(result)
+    columns |= _equatorial(result.direction, identity.get("start_mjd"), site)
+    columns |= posterior_columns(result.posterior, result.direction) | _targets(result)
     total = batch.pulse_count
     used = total if result.pulses_used is None else result.pulses_used
     columns |= {"pulses_used": used, "pulses_total": total}
@@ -161,6 +181,15 @@ def rows_without_events() -> pa.RecordBatch:
 
 def _axes(name: str, vectors: Float[ndarray, "event 3"] | None) -> dict[str, ndarray]:
     return {} if vectors is None else {f"{name}_{axis}": vectors[:, i] for i, axis in enumerate("xyz")}
+
+
+def _equatorial(
+    direction: Float[ndarray, "event 3"], start_mjd: pa.Array | None, site: Site | None
+) -> dict[str, ndarray]:
+    if start_mjd is None or site is None:
+        return {}
+    mjd = start_mjd.to_numpy(zero_copy_only=False)
+    return dict(zip(("ra", "dec"), equatorial_angles(direction, mjd, site), strict=True))
 
 
 def _targets(result: Reconstruction) -> dict[str, ndarray]:

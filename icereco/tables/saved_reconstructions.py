@@ -1,14 +1,14 @@
 """A file of reconstructions, read back: what each method says of each event, and the truth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 from pyarrow import csv
 
@@ -23,6 +23,7 @@ from icereco.tables.mapped import open_mapped
 from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
 from icereco.tables.reconstruction_columns import declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
+from icereco.tables.schema import IDENTITY_FIELDS
 from icereco.tables.units import strange_direction
 
 __all__ = ["SavedReconstructions", "read_reconstructions", "table_of"]
@@ -46,6 +47,8 @@ class SavedReconstructions:
         reconstruction: what the file's method says.
         comparisons: what other methods say, by name.
         truth: or None.
+        identity: columns of `icereco.tables.schema.IDENTITY_FIELDS` by name, `[E]` each, such as run and start_mjd; NaN or None
+            where a value is unknown.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class SavedReconstructions:
     reconstruction: Reconstruction
     comparisons: Mapping[str, Reconstruction]
     truth: Truth | None
+    identity: Mapping[str, Shaped[ndarray, "event"]] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -90,6 +94,7 @@ def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReco
         reconstruction=_reconstruction(table),
         comparisons={name: _compared(table, name) for name in _compared_names(table)},
         truth=_truth(table),
+        identity={name: _array(table, name) for name in IDENTITY_FIELDS if name in table.column_names},
     )
 
 

@@ -1,17 +1,13 @@
 """A copy of .i3 files with a reconstruction in each sub-event: the frames are copied byte for byte, and slots are added."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import NOT_CONVERGED
-from icereco.physics.vmf import radius_holding
 from icereco.system.files import explaining, replacing
 from icereco_icetray.compression import open_to_write
 from icereco_icetray.encoding import double_blob, particle_blob, with_slots
@@ -28,7 +24,7 @@ __all__ = ["AnnotatedCopy", "annotated_copy"]
 _OK, _FAILED, _TOO_FEW_HITS, _FAILED_TO_CONVERGE = 0, 10, 20, 30
 _MINOR = 1
 _NAN = float("nan")
-_HELD = {"r50": 0.5, "r90": 0.9}
+_UNCERTAINTIES = ("sigma", "kappa", "r50", "r90", "area50_sr", "area90_sr")
 
 
 @contextmanager
@@ -120,15 +116,8 @@ def _status(row: Mapping[str, Any]) -> int:
 
 
 def _uncertainty(row: Mapping[str, Any]) -> dict[str, float]:
-    """Sigma and kappa, and the radii that hold 50 and 90 % of the von Mises-Fisher density of that kappa, rad."""
-    if "kappa" not in row:
-        return {}
-    kappa = _number(row["kappa"])
-    radii = {
-        name: float(radius_holding(held, np.array(kappa))) if math.isfinite(kappa) else _NAN
-        for name, held in _HELD.items()
-    }
-    return {"sigma": _number(row["sigma"]), "kappa": kappa, **radii}
+    """Sigma, kappa and the sizes of the contours, as they are in tables."""
+    return {name: _number(row[name]) for name in _UNCERTAINTIES if name in row}
 
 
 def _number(value: float | None) -> float:

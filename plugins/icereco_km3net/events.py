@@ -1,15 +1,18 @@
-"""Event ids: KM3NeT counts runs, time slices and triggers."""
+"""Event ids and times: KM3NeT counts runs, time slices and triggers."""
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
-__all__ = ["event_ids"]
+__all__ = ["event_ids", "start_mjd"]
 
 _FRAME_BITS, _COUNTER_BITS = 22, 21
 _RUN_BITS = 63 - _FRAME_BITS - _COUNTER_BITS
+
+_EPOCH_MJD, _DAY_S = 40_587.0, 86_400.0
+"""1 January 1970, from which seconds are counted."""
 
 
 def event_ids(events: Any) -> Int[ndarray, "event"]:
@@ -29,3 +32,13 @@ def event_ids(events: Any) -> Int[ndarray, "event"]:
 
 def _below(values: Int[ndarray, "event"], bits: int) -> bool:
     return bool(((values >= 0) & (values < 1 << bits)).all())
+
+
+def start_mjd(events: Any) -> dict[str, Float[ndarray, "event"]]:
+    """When the time slices of recorded events began, as the column of that name; simulated events have no time (NaN, or no column)."""
+    seconds, nanoseconds = (np.asarray(getattr(events, name), np.float64) for name in ("t_sec", "t_ns"))
+    recorded = (np.asarray(events.mc_run_id) == 0) & (seconds > 0)
+    if not recorded.any():
+        return {}
+    days = _EPOCH_MJD + (seconds + 1e-9 * nanoseconds) / _DAY_S
+    return {"start_mjd": np.where(recorded, days, np.nan)}

@@ -19,7 +19,7 @@ from icereco.detector.sensor_finder import sensors_of_modules
 from icereco.errors import IcerecoError
 from icereco.tables.from_columns import own_batch
 from icereco_km3net.elsewhere import require_events, require_hits
-from icereco_km3net.events import event_ids
+from icereco_km3net.events import event_ids, start_mjd
 from icereco_km3net.hits import Hits, read_hits
 from icereco_km3net.options import Km3netOptions
 from icereco_km3net.places import require_places
@@ -82,7 +82,7 @@ class Km3netReader:
             part = events[start : start + rows]
             hits = read_hits(part, triggered_only=self.options.triggered_only)
             sensor = sensors_of_modules(hits.dom_id, detector, file, complain=False)
-            columns = {**truth(part, detector), **fits(part.trks)}
+            columns = {**start_mjd(part), **truth(part, detector), **fits(part.trks)}
             yield own_batch(
                 ids[start : start + rows],
                 hits.offsets,

@@ -217,3 +217,12 @@ def test_the_instrumented_volume_is_the_outline_of_the_strings(detector):
     above = np.stack([np.zeros(2), np.zeros(2), heights], axis=1)
     assert detector.encloses(above).tolist() == [True, False]
     assert not detector.encloses(np.full((1, 3), np.nan)).any()
+
+
+def test_the_site_is_no_part_of_the_fingerprint(card: Path):
+    """No model depends on it: checkpoints and stores of cards without one stay valid."""
+    place = 'latitude_deg = 1.0\nlongitude_deg = 2.0\nx_axis_deg = 90.0\nsource = "invented"\n'
+    (card / "site.toml").write_text(place)
+    moved, shipped = load_detector(card), load_detector("icecube86")
+    assert moved.fingerprint == shipped.fingerprint
+    assert moved.site != shipped.site

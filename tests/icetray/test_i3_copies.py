@@ -82,38 +82,21 @@ def test_frames_that_are_no_events_are_copied_as_they_are(tmp_path, three_pulses
     assert math.isnan(failed.zenith)
 
 
-def test_uncertainties_are_doubles(tmp_path, small_file):
+def test_uncertainties_are_those_of_the_table(tmp_path, small_file):
     import numpy as np
     import pyarrow as pa
     from icereco_icetray.reader import IcetrayReader
 
-    from icereco.physics.vmf import probability_inside
-
     (batch,) = open_source(small_file).checked(load_detector("icecube86"))
-    rows = pa.RecordBatch.from_pylist(
-        [
-            {
-                "event_id": number,
-                "zenith": 1.0,
-                "azimuth": 2.0,
-                "kappa": 40.0,
-                "sigma": 0.15,
-                "pulses_total": 4,
-                "energy": 5e3,
-            }
-            for number in batch["event_id"].to_pylist()
-        ]
-    )
+    known = {"sigma": 0.15, "kappa": 40.0, "r50": 0.18, "r90": None, "area50_sr": 0.1, "area90_sr": 0.4}
+    one = {"zenith": 1.0, "azimuth": 2.0, "pulses_total": 4, "energy": 5e3, **known}
+    rows = pa.RecordBatch.from_pylist([{"event_id": event, **one} for event in batch["event_id"].to_pylist()])
     with IcetrayReader().annotated([small_file], tmp_path / "out.i3", "my run") as copy:
         copy.write(rows)
     last = list(read_frames(tmp_path / "out.i3"))[-1]
-    value = {
-        name: np.frombuffer(last.blob(f"icereco_my_run_{name}"), "<f8", 1, 28)[0]
-        for name in ("sigma", "kappa", "r50", "r90")
-    }
-    assert (value["sigma"], value["kappa"]) == (0.15, 40.0)
-    for name, held in (("r50", 0.5), ("r90", 0.9)):
-        assert probability_inside(np.array(value[name]), np.array(40.0)) == pytest.approx(held)
+    for name, value in known.items():
+        written = np.frombuffer(last.blob(f"icereco_my_run_{name}"), "<f8", 1, 28)[0]
+        assert written == pytest.approx(np.nan if value is None else value, nan_ok=True)
     assert read_particle(last.blob("icereco_my_run")).energy_gev == 5e3
 
 
