@@ -73,7 +73,7 @@ def test_too_few_events_and_posteriors_of_many_parts_are_left_alone():
     posterior, truth, pulses = right(LEAST_EVENTS - 1)
     assert recalibrate(posterior, pulses, truth) is None
     posterior, truth, pulses = right(LEAST_EVENTS)
-    many = VmfMixture.joined([posterior])._widened(MOST_COMPONENTS + 1)
+    many = VmfMixture.joined([posterior]).widened(MOST_COMPONENTS + 1)
     assert recalibrate(many, pulses, truth) is None
     unknown = np.where(np.arange(len(truth))[:, None] < 10, np.nan, truth)
     assert recalibrate(posterior, pulses, unknown) is None
