@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from icereco.events.truth import Truth
     from icereco.events.vmf_mixture import VmfMixture
     from icereco.model.model import build_model
+    from icereco.plots.evaluation import plot_resolution
     from icereco.plugins.component import Component
     from icereco.plugins.hookspecs import hookimpl
     from icereco.plugins.options import NoOptions
@@ -61,6 +62,7 @@ __all__ = [
     "VmfMixture",
     "evaluate",
     "draw_event",
+    "plot_resolution",
     "simulate",
     "load_detector",
     "Detector",
@@ -99,6 +101,7 @@ _MODULES = {
     "icereco.plugins.component": ("Component",),
     "icereco.plugins.hookspecs": ("hookimpl",),
     "icereco.plugins.options": ("NoOptions",),
+    "icereco.plots.evaluation": ("plot_resolution",),
     "icereco.profiles": ("load_profile",),
     "icereco.protocols": (
         *("Normalizer", "Aggregator", "Encoder", "Loss", "Reader", "Simulator", "Reconstructor"),

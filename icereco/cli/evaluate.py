@@ -48,10 +48,33 @@ _MOST_IN_FULL = 2
     help="Show how often the truth lies inside contours of 10 to 99 % of the posterior, and how large errors are beside those that "
     "posteriors expect, by pulses, energy, zenith and kind.",
 )  # fmt: skip
+@click.option(
+    "--plot", "folder", type=click.Path(path_type=Path), metavar="DIR",
+    help="Draw figures into this folder: errors by energy, zenith, pulses and kind, their distribution, their map, the calibration; with "
+    "captions, and the numbers behind each figure in parquet.",
+)  # fmt: skip
+@click.option("--by", metavar="NAME,NAME", help="With --plot: only by these of energy, zenith, pulses, kind.")
+@click.option(
+    "--with", "others", multiple=True, metavar="FILE",
+    help="With --plot: reconstructions of the same events by another method; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--plot-format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True,
+    help="With --plot: of the figures.",
+)  # fmt: skip
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
-    what: str, bound: bool, truth: str | None, calibration: bool, threads: int | None, as_json: bool
+    what: str,
+    bound: bool,
+    truth: str | None,
+    calibration: bool,
+    folder: Path | None,
+    by: str | None,
+    others: tuple[str, ...],
+    form: str,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
@@ -61,10 +84,13 @@ def command(
     from icereco.evaluation.evaluate import evaluate
 
     path = reconstructions_of(what)
-    evaluation = evaluate(path, _truth_table(truth), with_calibration=calibration)
+    table = _truth_table(truth)
+    evaluation = evaluate(path, table, with_calibration=calibration)
+    figures = [] if folder is None else _figures(path, table, folder, form, by, others)
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
+        document |= {"figures": [str(figure) for figure in figures]} if folder is not None else {}
         echo(json.dumps(document, indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
@@ -73,6 +99,25 @@ def command(
         print_calibration(evaluation.calibration, console)
     if compared is not None:
         print_over_bound(compared, console)
+    for figure in figures:
+        console.print(str(figure), markup=False, soft_wrap=True)
+
+
+def _figures(
+    path: Path,
+    truth: "pa.Table | None",
+    folder: Path,
+    form: str,
+    by: str | None,
+    others: tuple[str, ...],
+) -> list[Path]:
+    from icereco.cli.evaluate_plots import plot
+    from icereco.evaluation.curves import QUANTITIES
+    from icereco.tables.saved_reconstructions import read_reconstructions
+
+    names = list(QUANTITIES) if by is None else [name.strip() for name in by.split(",")]
+    compared = [read_reconstructions(reconstructions_of(other)) for other in others]
+    return plot(read_reconstructions(path, truth), folder, form, names, compared)
 
 
 def _truth_table(text: str | None) -> "pa.Table | None":

@@ -1,0 +1,166 @@
+"""All figures of one file of reconstructions, each with its caption and the numbers behind it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.errors import IcerecoError
+from icereco.evaluation.calibration import calibration
+from icereco.evaluation.curves import LEAST_EVENTS, QUANTITIES, curve, edges_of, table_of_curves, values_of
+from icereco.evaluation.evaluate import require_truth
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.physics.sphere import opening_angle
+from icereco.plots.calibration import calibration_figure
+from icereco.plots.resolution import cumulative_figure, over_sky_figure, resolution_figure
+from icereco.tables.saved_reconstructions import SavedReconstructions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Captioned", "evaluation_figures", "plot_resolution"]
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """A figure.
+
+    Attributes:
+        name: of its file, without ending.
+        caption: one sentence or two.
+        data: the numbers in it.
+    """
+
+    name: str
+    figure: "Figure"
+    caption: str
+    data: pa.Table
+
+
+def evaluation_figures(
+    saved: SavedReconstructions,
+    by: Sequence[str] = tuple(QUANTITIES),
+    others: Mapping[str, Float[ndarray, "event 3"]] | None = None,
+) -> Iterator[Captioned]:
+    """Draw the errors of a file against quantities, their distribution, their map over the sky, and the calibration of its posterior.
+
+    Args:
+        saved: the file; methods to compare with that it has take part.
+        by: quantities of `icereco.evaluation.curves.QUANTITIES`; those that the file lacks are left out.
+        others: directions of the same events by further methods, NaN where they have none.
+
+    Raises:
+        IcerecoError: the file has no truth, there is no such quantity, or matplotlib is not installed.
+    """
+    truth = require_truth(saved)
+    directions = {saved.method: saved.reconstruction.direction}
+    directions |= {name: one.direction for name, one in saved.comparisons.items()} | dict(others or {})
+    errors = {name: opening_angle(one, truth.direction) for name, one in directions.items()}
+    whole = f"{int(truth.known('direction').sum()):,} events of {saved.path.name}"
+    for name in by:
+        values = values_of(name, truth, saved.pulses_total)
+        if values is None:
+            continue
+        quantity = QUANTITIES[name]
+        edges = edges_of(quantity, values)
+        curves = [curve(method, error, values, edges) for method, error in errors.items()]
+        caption = (
+            f"Angular error against {quantity.label}, {whole}: medians of each method; bands hold the central 68 and 90 % of the events "
+            f"of {saved.method} (for kinds: bars, 68 %, of each method). Bins of fewer than {LEAST_EVENTS} events are left out."
+        )
+        yield Captioned(
+            f"error_by_{name}", resolution_figure(curves, quantity), caption, table_of_curves(curves)
+        )
+    yield Captioned(
+        "error_cumulative",
+        cumulative_figure(errors),
+        f"Fraction of the events with a smaller angular error, {whole}; lines at 50 and 68 %.",
+        pa.table(
+            {f"{name}_error_deg": pa.array(np.degrees(one), from_pandas=True) for name, one in errors.items()}
+        ),
+    )
+    first = errors[saved.method]
+    yield Captioned(
+        "error_over_sky",
+        over_sky_figure(first, truth.direction),
+        f"Median angular error of {saved.method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events.",
+        _sky_table(first, truth.direction),
+    )
+    posterior = saved.reconstruction.posterior
+    groups = (
+        {}
+        if posterior is None
+        else calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total)
+    )
+    if groups:
+        caption = (
+            f"Calibration of the posterior of {saved.method}, {groups['all']['events']:,} events of {saved.path.name}: fraction of true "
+            "directions inside contours, with binomial intervals of 95 %, and contents of the smallest regions that include the truth "
+            "(flat for right posteriors)."
+        )
+        rows = [
+            {"group": name, "events": group["events"], "contour": level, **contour}
+            for name, group in groups.items()
+            for level, contour in group["contours"].items()
+        ]
+        yield Captioned(
+            "calibration",
+            calibration_figure(groups["all"], saved.method),
+            caption,
+            pa.Table.from_pylist(rows),
+        )
+
+
+def _sky_table(error_rad: Float[ndarray, "event"], truth: Float[ndarray, "event 3"]) -> pa.Table:
+    columns = {
+        "true_azimuth_deg": np.degrees(np.arctan2(truth[:, 1], truth[:, 0])) % 360.0,
+        "true_cos_zenith": truth[:, 2],
+        "error_deg": np.degrees(error_rad),
+    }
+    return pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
+
+
+def plot_resolution(
+    reconstructions: Reconstruction | Mapping[str, Reconstruction], events: EventBatch, by: str = "energy"
+) -> "Figure":
+    """Draw the angular errors of reconstructions in memory against a quantity, as a matplotlib figure.
+
+    >>> import icereco
+    >>> events = icereco.simulate(200)
+    >>> figure = icereco.plot_resolution(icereco.reconstruct(events, "linefit"), events, by="zenith")
+    >>> figure.axes[0].get_ylabel()
+    'angular error (°)'
+
+    Args:
+        reconstructions: one, or several by the name of their method.
+        events: those that were reconstructed, with their truth.
+        by: energy, zenith, pulses or kind.
+
+    Raises:
+        IcerecoError: the events have no truth, do not know that quantity, or are not as many; or matplotlib is not installed.
+    """
+    if isinstance(reconstructions, Reconstruction):
+        reconstructions = {"reconstruction": reconstructions}
+    if events.truth is None:
+        raise IcerecoError("these events have no truth, so no error can be drawn")
+    values = values_of(by, events.truth, events.pulse_count)
+    if values is None:
+        raise IcerecoError(
+            f"these events do not know their {by}; draw errors by another of {', '.join(QUANTITIES)}"
+        )
+    for name, one in reconstructions.items():
+        if len(one.direction) != len(events):
+            raise IcerecoError(
+                f"{name} has {len(one.direction):,} directions, and there are {len(events):,} events"
+            )
+    edges = edges_of(QUANTITIES[by], values)
+    curves = [
+        curve(name, opening_angle(one.direction, events.truth.direction), values, edges)
+        for name, one in reconstructions.items()
+    ]
+    return resolution_figure(curves, QUANTITIES[by])
