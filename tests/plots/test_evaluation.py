@@ -126,7 +126,7 @@ def test_reconstructions_in_memory_are_drawn_beside_each_other():
     (first, *_) = axes.get_lines()
     error = np.degrees(opening_angle(fits["linefit"].direction, events.truth.direction))
     assert np.nanmin(first.get_ydata()) < np.median(error) < np.nanmax(first.get_ydata())
-    with pytest.raises(IcerecoError, match="200 events"):
+    with pytest.raises(IcerecoError, match="200 directions"):
         icereco.plot_resolution(fits["linefit"], icereco.simulate(100))
     with pytest.raises(IcerecoError, match="energy"):
         icereco.plot_resolution(fits, events, by="enrgy")
