@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from icereco.plots.evaluation import Captioned
     from icereco.tables.saved_reconstructions import SavedReconstructions
 
-__all__ = ["plot"]
+__all__ = ["directions_of", "plot"]
 
 
 def plot(
@@ -31,7 +31,7 @@ def plot(
     """
     from icereco.plots.evaluation import evaluation_figures
 
-    drawn = list(evaluation_figures(saved, by, _directions(saved, others)))
+    drawn = list(evaluation_figures(saved, by, directions_of(saved, others)))
     _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return _written(drawn, folder, form, saved)
@@ -59,6 +59,7 @@ def _written(
 
 
 _CAPTIONS = "figures.md"
+_SAME_DIRECTION = 1e-3
 
 
 def _require_own(folder: Path) -> None:
@@ -71,7 +72,7 @@ def _require_own(folder: Path) -> None:
         )
 
 
-def _directions(
+def directions_of(
     saved: "SavedReconstructions", others: Sequence["SavedReconstructions"]
 ) -> "Mapping[str, Float[ndarray, 'event 3']]":
     """The directions of other files for the events of this one, by a name for each."""
@@ -84,6 +85,15 @@ def _directions(
         same = other.event_id[at] == saved.event_id
         if not same.any():
             raise IcerecoError(f"{other.path} has none of the events of {saved.path}")
+        if saved.truth is not None and other.truth is not None:
+            apart = (
+                np.linalg.norm(other.truth.direction[at] - saved.truth.direction, axis=1) > _SAME_DIRECTION
+            )
+            if (apart & same).any():
+                event = int(saved.event_id[np.argmax(apart & same)])
+                raise IcerecoError(
+                    f"{other.path} and {saved.path} have different true directions for event_id {event}: they are of different data"
+                )
         taken = other.method in (saved.method, *saved.comparisons, *directions)
         name = f"{other.method} ({other.path.name})" if taken else other.method
         directions[name] = np.where(same[:, None], other.reconstruction.direction[at], np.nan)

@@ -42,6 +42,9 @@ __all__ = ["chosen_data", "command"]
 
 logger = get_logger(__name__)
 
+_LEAST_REPORTED = 100
+"""Validation events from which on a training writes a report by itself."""
+
 
 @click.command("train")
 @click.option(
@@ -332,4 +335,17 @@ def _say_what_next(session: "Session", finished: bool) -> None:
     if best is not None:
         error = f"median angular error {best:.2f}° at the lowest validation loss"
     logger.info("finished: %s; everything is in %s", error, run.path)
+    _report(session)
     echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")
+
+
+def _report(session: "Session") -> None:
+    """Write the report of the training, unless it validated too few events to say much."""
+    if session.material.facts["validation_events"] < _LEAST_REPORTED:
+        return
+    from icereco.cli.report import write_report
+
+    try:
+        logger.info("report: %s", write_report(session.run))
+    except IcerecoError as error:  # the training itself is complete
+        logger.warning("no report was written: %s; try again with icereco report %s", error, session.run.name)

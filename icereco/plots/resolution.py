@@ -22,6 +22,7 @@ _ERROR = "angular error (°)"
 _FIFTH, _SIXTEENTH, _MEDIAN, _EIGHTY_FOURTH, _NINETY_FIFTH = range(5)
 _AZIMUTHS, _COSINES = 12, 8
 _LEAST_EVENTS = 5
+_STEPS = 401
 _FEW_DECADES = 30.0
 """Axes of a smaller range have numbers between powers of ten, too."""
 
@@ -37,6 +38,10 @@ def resolution_figure(curves: list[Curve], quantity: Quantity) -> "Figure":
 
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
+        if not any(np.isfinite(one.quantile_deg).any() for one in curves):
+            axes.text(0.5, 0.5, "no bin has enough events", ha="center", transform=axes.transAxes)
+            axes.set(xlabel=quantity.label, ylabel=_ERROR, xticks=[], yticks=[])
+            return figure
         if quantity.name == "kind":
             _draw_kinds(axes, curves)
         else:
@@ -93,16 +98,17 @@ def cumulative_figure(errors_rad: Mapping[str, Float[ndarray, "event"]]) -> "Fig
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
         for place, (name, error) in enumerate(errors_rad.items()):
-            known = np.sort(np.degrees(error[np.isfinite(error)]))
-            fraction = np.arange(1, len(known) + 1) / max(len(known), 1)
+            known = np.degrees(error[np.isfinite(error)])
+            if not len(known):
+                continue
+            fraction = np.linspace(0, 1, _STEPS)
             style = ("-", (0, (5, 1.5)), (0, (1.5, 1)), "-.")[place % 4]
             axes.plot(
-                np.maximum(known, 1e-3),
+                np.maximum(np.quantile(known, fraction), 1e-3),
                 fraction,
                 color=COLOURS[place % len(COLOURS)],
                 ls=style,
                 label=f"{name} ({len(known):,} events)",
-                drawstyle="steps-post",
             )
         axes.axhline(0.5, color=MUTED, lw=0.6, zorder=0)
         axes.axhline(0.68, color=MUTED, lw=0.6, zorder=0)

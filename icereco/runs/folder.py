@@ -10,6 +10,7 @@
         checkpoints/             best.safetensors, last.safetensors, and to resume from state.safetensors or,
                                  where that is damaged, the state before it, state-before.safetensors
         validation.parquet       reconstructions of the validation events
+        report.html              what the training is worth, with the numbers behind its figures in report_data/
 
 Training writes; the terminal app, reports and `icereco runs` only read, and append orders.
 """
@@ -57,6 +58,7 @@ _FILES = ("profile.toml", "provenance.json", "metrics.jsonl", "status.json", "lo
 """Every training has written these by its first step."""
 _OWN_NAMES = {
     *(*_FILES, _LOCK, "control.jsonl", "skipped.jsonl", "validation.parquet", "checkpoints"),
+    *("report.html", "report_data"),
     *("wandb", "wandb-id", "wandb-mode"),
 }
 

@@ -130,3 +130,10 @@ def test_reconstructions_in_memory_are_drawn_beside_each_other():
         icereco.plot_resolution(fits["linefit"], icereco.simulate(100))
     with pytest.raises(IcerecoError, match="energy"):
         icereco.plot_resolution(fits, events, by="enrgy")
+
+
+@pytest.mark.parametrize("by", QUANTITIES)
+def test_a_figure_of_too_few_events_says_so(by):
+    events = icereco.simulate(LEAST_EVENTS - 1)
+    (axes,) = icereco.plot_resolution(icereco.reconstruct(events, "linefit"), events, by=by).axes
+    assert [text.get_text() for text in axes.texts] == ["no bin has enough events"]

@@ -1,0 +1,70 @@
+"""The events that a report shows: the worst, the brightest and some typical ones."""
+
+from pathlib import Path
+
+import numpy as np
+
+from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.scene import frame_of
+from icereco.draw.event.state import EventState
+from icereco.draw.event.titles import titles_of
+from icereco.draw.export.event import LIGHT, event_figure
+from icereco.draw.export.png import png_of
+from icereco.draw.export.shapes import shapes_of
+from icereco.errors import IcerecoError
+from icereco.physics.sphere import opening_angle
+from icereco.report.document import Picture
+from icereco.tables.saved_reconstructions import SavedReconstructions
+from icereco.watch.event_session import EventSession
+
+__all__ = ["chosen_events", "drawings"]
+
+
+def chosen_events(saved: SavedReconstructions, count: int) -> dict[int, str]:
+    """Return so many events of each sort, by event_id, with what is said of each."""
+    chosen: dict[int, str] = {}
+    pulses = saved.pulses_total
+    for row in np.argsort(-pulses, kind="stable")[:count].tolist():
+        chosen[int(saved.event_id[row])] = f"one of the brightest: {pulses[row]:,} pulses"
+    if saved.truth is None:
+        return chosen
+    error = np.degrees(opening_angle(saved.reconstruction.direction, saved.truth.direction))
+    known = np.flatnonzero(np.isfinite(error))
+    order = known[np.argsort(error[known], kind="stable")]
+    middle = max((len(order) - count) // 2, 0)
+    for rows, said in (
+        (order[middle : middle + count], "typical"),
+        (order[::-1][:count], "one of the worst"),
+    ):
+        for row in rows.tolist():
+            chosen.setdefault(
+                int(saved.event_id[row]), f"{said}: {error[row]:.1f}° off, {pulses[row]:,} pulses"
+            )
+    return chosen
+
+
+def drawings(what: str | Path, chosen: dict[int, str], more: tuple[Path, ...] = ()) -> list[Picture]:
+    """Draw events of a file or run; none where its events cannot be read any more."""
+    session = EventSession(None, {}, lambda: None)
+    try:
+        session.open(what, more)
+        return [
+            _drawing(session, event, said)
+            for event, said in chosen.items()
+            if session.wait_for(event) is not None
+        ]
+    except IcerecoError:
+        return []
+    finally:
+        session.close()
+
+
+def _drawing(session: EventSession, event_id: int, said: str) -> Picture:
+    row = session.wait_for(event_id)
+    assert row is not None
+    shown, estimates = session.shown(row)
+    camera = Camera.around(session.detector.position_m)
+    state = EventState(frame_of(session.detector), camera).showing(shown, estimates)
+    lines, columns = event_figure(state, titles_of(state, session.title, session.detector), LIGHT)
+    image = png_of(shapes_of(lines, columns, LIGHT))
+    return Picture(f"event_{event_id}", image, "image/png", f"Event {event_id}, {said}.")

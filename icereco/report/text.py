@@ -1,0 +1,49 @@
+"""A report in a terminal: the words and the tables; pictures by their captions."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from icereco.report.document import Block, Document, Paragraph, Picture, Table
+
+__all__ = ["text_of"]
+
+
+def text_of(document: Document) -> Iterator[RenderableType]:
+    """Yield what a terminal shows of a report."""
+    yield Text(document.title, style="bold")
+    for sentence in document.summary:
+        yield Padding(Text(sentence), (0, 0, 0, 2))
+    for section in document.sections:
+        shown = [one for block in section.blocks if (one := _block(block)) is not None]
+        if shown:
+            yield Text(f"\n{section.heading}", style="bold")
+            yield from shown
+
+
+def _block(block: Block) -> RenderableType | None:
+    match block:
+        case Paragraph(text):
+            return Text(text)
+        case Table():
+            return _table(block)
+        case Picture():
+            return Text(f"[figure] {block.caption}", style="dim")
+        case _:
+            return None
+
+
+def _table(table: Table) -> RichTable:
+    shown = RichTable(
+        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption=escape(table.caption), caption_justify="left"
+    )
+    for place, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="right" if place else "left", no_wrap=not place)
+    for row in table.rows:
+        shown.add_row(*map(escape, row))
+    return shown
