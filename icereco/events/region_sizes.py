@@ -13,7 +13,7 @@ from icereco.physics.vmf import log_peak, radius_holding, vmf_cosine_drop
 __all__ = ["RegionSizes", "region_sizes"]
 
 _NOT_ROUND = 0.03
-"""A region is not round if the circle of its area holds so much less than it does; an ellipse is not from about 5:3 on."""
+"""A region is not round if the circle of its area holds so much less than it does; an ellipse is not from 2:1 (50 %) or 8:5 (90 %) on."""
 
 _POINTS, _LEAST_PER_COMPONENT = 256, 2
 """Points of an event, and of each of its components where there are many: areas to about 0.5 % with 2 components, 3 % with 16."""
