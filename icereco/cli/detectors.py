@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +158,13 @@ def _print(detector: Detector, texts: dict[str, str], console: Console) -> None:
         console.print(
             f"         in files of {escape(kind)} at x, y, z = {', '.join(f'{p:g}' for p in place)} m"
         )
+    if (site := detector.site) is not None:
+        console.print(
+            f"site     latitude {site.latitude_deg:g}°, longitude {site.longitude_deg:g}°, x axis at the bearing {site.x_axis_deg:g}°"
+        )
     for part, text in _sources(texts).items():
-        console.print(f"{escape(part):<8} {escape(text)}")
+        if part != "site":
+            console.print(f"{escape(part):<8} {escape(text)}")
 
 
 def _strings(detector: Detector) -> int:
@@ -204,6 +209,7 @@ def _document(name: str) -> dict[str, Any]:
             "absorption_length_m": _range(medium.absorption_length_m),
             "scattering_length_m": _range(medium.scattering_length_m),
         },
+        "site": None if detector.site is None else asdict(detector.site),
         "source": _sources(texts),
         "fingerprint": detector.fingerprint,
     }

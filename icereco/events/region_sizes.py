@@ -13,10 +13,11 @@ from icereco.physics.vmf import log_peak, radius_holding, vmf_cosine_drop
 __all__ = ["RegionSizes", "region_sizes"]
 
 _NOT_ROUND = 0.03
-"""A region is not round if the circle of its area holds so much less than it does; an ellipse is not from about 5:3 on."""
+"""A region is not round if the circle of its area holds so much less than it does; an ellipse is not from 2:1 (50 %) or 8:5 (90 %) on."""
 
-_POINTS, _LEAST_PER_COMPONENT = 256, 2
-"""Points of an event, and of each of its components where there are many: areas to about 0.5 % with 2 components, 3 % with 16."""
+_FEW, _SEVERAL = 4, 16
+_POINTS, _LEAST_EACH = (256, 512, 1024), 8
+"""Points of an event with few components, several, or more, and of each component at the least: areas to 0.5 to 1 % (median)."""
 
 _GOLDEN = np.pi * (3.0 - np.sqrt(5.0))
 _MOST_TERMS = 1 << 20
@@ -61,7 +62,7 @@ def region_sizes(
         radius[index, single] = radius_holding(probability, kappa)
     for width in _widths(count[known & (count > 1)]):
         rows = np.flatnonzero(known & (count > width // 2) & (count <= width) & (count > 1))
-        step = max(_MOST_TERMS // (width * max(_POINTS, _LEAST_PER_COMPONENT * width)), 1)
+        step = max(_MOST_TERMS // (width * width * _points_each(width)), 1)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
             held = _Points.of(_heaviest(mixture, part, width), direction[part])
@@ -73,6 +74,10 @@ def region_sizes(
 def _widths(count: Int[ndarray, "event"]) -> list[int]:
     """Return the powers of two to which numbers of components are rounded up."""
     return sorted({1 << int(number - 1).bit_length() for number in np.unique(count)})
+
+
+def _points_each(components: int) -> int:
+    return max(_POINTS[(components > _FEW) + (components > _SEVERAL)] // components, _LEAST_EACH)
 
 
 def _heaviest(mixture: VmfMixture, rows: Int[ndarray, "row"], width: int) -> VmfMixture:
@@ -102,7 +107,7 @@ class _Points:
     @classmethod
     def of(cls, mixture: VmfMixture, direction: Float[ndarray, "event 3"]) -> "_Points":
         events, components = mixture.weight.shape
-        each = max(_POINTS // components, _LEAST_PER_COMPONENT)
+        each = _points_each(components)
         places = _spirals(mixture, each).reshape(events, -1, 3)
         weight = np.repeat(mixture.weight / each, each, axis=1)
         density, drop = _density(mixture, places), 0.5 * ((places - direction[:, None]) ** 2).sum(axis=-1)

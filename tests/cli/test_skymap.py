@@ -223,6 +223,14 @@ def test_an_event_without_a_prediction_is_reported_before_anything_is_written(sa
     assert not list(Path().glob("sky*"))
 
 
+def test_a_posterior_that_is_no_probability_is_reported(saved):
+    table = pq.read_table(saved)
+    at = table.schema.names.index("posterior_weight")
+    twice = pa.array([[2.0 * weight for weight in row] for row in table["posterior_weight"].to_pylist()])
+    pq.write_table(table.set_column(at, table.schema.field(at), twice), saved)
+    assert "event 10 (posterior_weight) must be at least 0 and sum to 1, not 2" in complaint(saved, 10)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("sky.fit", "did you mean '.fits'"), ("sky", "a file without suffix"), (".", "is not written as")],

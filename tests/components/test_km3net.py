@@ -365,3 +365,13 @@ def test_vertices_of_cascades_lie_where_the_light_is(name, card, metres):
         light.append(position[coincident].mean(axis=0))
     offset = np.linalg.norm(batch.truth.vertex_m - light, axis=1)
     assert np.median(offset) < metres
+
+
+def test_recorded_events_have_their_time_and_simulated_ones_none(orca6):
+    source = open_source(file(ORCA_REAL), "km3net")
+    (rows,) = source.checked(load_detector("km3net-orca6"), as_given=True)
+    start = np.asarray(rows["start_mjd"])
+    assert (start > 58_879).all(), "of 31 January 2020"
+    assert (start < 58_880).all()
+    (simulated,) = open_source(file(ORCA_MUONS), "km3net").checked(orca6, as_given=True)
+    assert "start_mjd" not in simulated.schema.names

@@ -207,6 +207,17 @@ def test_the_card_that_is_made_of_a_file_is_the_same_detector(tmp_path, name):
         np.testing.assert_allclose(card.file_origins_m[kind], place)
 
 
+def test_the_site_is_that_of_the_card_that_is_named(tmp_path):
+    path = tmp_path / "modules.csv"
+    path.write_text(TABLES["modules.csv"])
+    assert load_detector(path).site is None
+    orca = load_detector("orca").site
+    assert load_detector(f"{path}:like=orca").site == orca
+    words = ["detectors", "import", str(path), "-o", str(tmp_path / "card"), "--like", "orca"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert load_detector(tmp_path / "card").site == orca
+
+
 def test_a_file_is_drawn_and_kept_with_a_data_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "modules.csv").write_text(TABLES["modules.csv"])

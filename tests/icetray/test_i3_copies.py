@@ -187,3 +187,18 @@ def test_a_cut_file_is_read_as_far_as_it_is_whole_when_asked_for(small_file, tmp
     done = invoke("reconstruct", cut, *LINEFIT, "-o", "o.parquet", "--skip-bad")
     assert done.exit_code == 0, done.output
     assert pq.read_table(tmp_path / "o.parquet").num_rows == 5
+
+
+def test_events_with_a_time_have_right_ascension_and_declination(tmp_path, small_file, invoke):
+    import numpy as np
+
+    from icereco.physics.equatorial import equatorial_angles
+    from icereco.physics.sphere import direction_from_angles
+
+    assert invoke("reconstruct", small_file, *LINEFIT, "-o", "out.parquet").exit_code == 0
+    table = pq.read_table(tmp_path / "out.parquet")
+    column = {name: np.array(table[name], float) for name in ("azimuth", "zenith", "start_mjd", "ra", "dec")}
+    direction = direction_from_angles(column["azimuth"], column["zenith"])
+    expected = equatorial_angles(direction, column["start_mjd"], load_detector("icecube86").site)
+    assert np.isfinite(column["ra"]).any()
+    np.testing.assert_allclose([column["ra"], column["dec"]], expected)
