@@ -27,7 +27,7 @@ def plot(
     """Draw a file's figures into a folder, with the numbers behind each in parquet, and captions in figures.md; return the figures.
 
     Raises:
-        IcerecoError: the folder holds other files, the others are of other events, or matplotlib is not installed.
+        IcerecoError: the folder holds other files, or the others are of other events.
     """
     from icereco.plots.evaluation import evaluation_figures
 

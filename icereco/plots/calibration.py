@@ -15,11 +15,7 @@ __all__ = ["calibration_figure"]
 
 
 def calibration_figure(calibration: Calibration, method: str) -> "Figure":
-    """Draw how often contours hold the truth, and the histogram of the contents that just include it.
-
-    Raises:
-        IcerecoError: matplotlib is not installed.
-    """
+    """Draw how often contours hold the truth, and the histogram of the contents that just include it."""
     with styled():
         from matplotlib.figure import Figure
 

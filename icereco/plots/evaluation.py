@@ -55,7 +55,7 @@ def evaluation_figures(
         others: directions of the same events by further methods, NaN where they have none.
 
     Raises:
-        IcerecoError: the file has no truth, there is no such quantity, or matplotlib is not installed.
+        IcerecoError: the file has no truth, or there is no such quantity.
     """
     truth = require_truth(saved)
     directions = {saved.method: saved.reconstruction.direction}
@@ -142,7 +142,7 @@ def plot_resolution(
         by: energy, zenith, pulses or kind.
 
     Raises:
-        IcerecoError: the events have no truth, do not know that quantity, or are not as many; or matplotlib is not installed.
+        IcerecoError: the events have no truth, do not know that quantity, or are not as many.
     """
     if isinstance(reconstructions, Reconstruction):
         reconstructions = {"reconstruction": reconstructions}

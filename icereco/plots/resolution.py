@@ -28,11 +28,7 @@ _FEW_DECADES = 30.0
 
 
 def resolution_figure(curves: list[Curve], quantity: Quantity) -> "Figure":
-    """Draw the median error of methods against a quantity, and the central 68 and 90 % of the errors of the first.
-
-    Raises:
-        IcerecoError: matplotlib is not installed.
-    """
+    """Draw the median error of methods against a quantity, and the central 68 and 90 % of the errors of the first."""
     with styled():
         from matplotlib.figure import Figure
 
