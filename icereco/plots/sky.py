@@ -41,11 +41,7 @@ _MARK = 7.0
 
 
 def sky_figure(sky: EventSky, title: str) -> "Figure":
-    """Draw contours of 50 and 90 %: around the direction with the whole sky in a corner, or the whole sky where they are large.
-
-    Raises:
-        IcerecoError: matplotlib is not installed.
-    """
+    """Draw contours of 50 and 90 %: around the direction with the whole sky in a corner, or the whole sky where they are large."""
     with styled():
         from matplotlib.figure import Figure
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icereco.errors import IcerecoError
 from icereco.system.files import explaining, replacing
 
 if TYPE_CHECKING:
@@ -50,15 +49,9 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the style of the figures within the block.
+    """Draw in the style of the figures within the block."""
+    import matplotlib as mpl  # slow to import
 
-    Raises:
-        IcerecoError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise IcerecoError(f"figures need matplotlib: pip install 'icereco[figures]' ({error})") from error
     with mpl.rc_context(_SETTINGS):
         yield
 

@@ -247,12 +247,3 @@ def test_what_exists_is_replaced_with_force_only(saved):
 
 def test_a_missing_file_is_reported(saved):
     assert "there is no file nothing.parquet" in complaint("nothing.parquet", 10)
-
-
-def test_without_matplotlib_the_way_to_it_is_named(saved, monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "pip install 'icereco[figures]'" in complaint(saved, 10, "-o", "sky.json", "-o", "sky.pdf")
-    assert not Path("sky.json").exists()
-    done(saved, 10, "-o", "sky.json")
