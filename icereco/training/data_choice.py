@@ -122,10 +122,12 @@ def declared_detector(chosen: Sequence[DataChoice], overrides: Sequence[str]) ->
 def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
     """Read the first events of each data set, before any file is written.
 
+    What is strange about them is reported only if they are prepared already, as preparing them reports it.
+
     Raises:
         IcerecoError: they cannot be read, or are of another detector.
     """
-    from icereco.data.store.prepare import is_store
+    from icereco.data.store.prepare import is_prepared, is_store
     from icereco.detector.detector import load_detector
 
     card = load_detector(detector)
@@ -133,4 +135,4 @@ def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
         one.data.require_detector(card)
         source = one.open()
         if not (one.skip_bad or is_store(source)):
-            source.require_first(card)
+            source.require_first(card, quiet=not is_prepared(source, card))

@@ -23,7 +23,7 @@ def bounded_parquet(file: Path) -> pq.ParquetFile:
 
     Raises:
         IcerecoError: it has more row groups, or more values in a row, than events have.
-        pyarrow.ArrowException, OSError: it is not a parquet file.
+        pyarrow.ArrowException, OSError: it is not a parquet file, or its directory is damaged.
     """
     opened = pq.ParquetFile(file, page_checksum_verification=True)
     try:
@@ -33,8 +33,7 @@ def bounded_parquet(file: Path) -> pq.ParquetFile:
                 f"{file}: is in {groups:,} row groups, and {_MOST_ROW_GROUPS:,} are allowed: write it again with "
                 "more rows in each"
             )
-        for number in range(groups):
-            _require_bounded(opened.metadata.row_group(number), number, file)
+        _require_bounded_lists(opened, file)
     except BaseException:
         opened.close()
         raise
@@ -53,10 +52,31 @@ def require_few_pulses(pulses: int, event_id: int, file: Path) -> None:
         )
 
 
-def _require_bounded(group: pq.RowGroupMetaData, number: int, file: Path) -> None:
+def _require_bounded_lists(opened: pq.ParquetFile, file: Path) -> None:
+    # A column without lists has one value in a row, however many its directory claims.
+    levels = (opened.schema.column(index).max_repetition_level for index in range(len(opened.schema)))
+    lists = [index for index, level in enumerate(levels) if level]
+    if not lists:
+        return
+    # Buffered, so that nothing of a column is read when it is opened.
+    with pq.ParquetFile(file, metadata=opened.metadata, pre_buffer=False, buffer_size=1) as unread:
+        for number in range(opened.metadata.num_row_groups):
+            _require_sound(unread, number, lists)
+            _require_few_values(opened.metadata.row_group(number), number, lists, file)
+
+
+def _require_sound(unread: pq.ParquetFile, number: int, columns: list[int]) -> None:
+    """Open columns as a reader does, which raises for a damaged directory where pyarrow's metadata end the process.
+
+    `RowGroupMetaData.column` of a column whose statistics of sizes contradict its type calls `std::terminate`.
+    """
+    for _ in unread.reader.iter_batches(0, row_groups=[number], column_indices=columns, use_threads=False):
+        pass
+
+
+def _require_few_values(group: pq.RowGroupMetaData, number: int, columns: list[int], file: Path) -> None:
     allowed = MOST_PULSES + group.num_rows * _MEAN_PULSES
-    for index in range(group.num_columns):
-        column = group.column(index)
+    for column in map(group.column, columns):
         if column.num_values > allowed:
             raise IcerecoError(
                 f"{file}: row group {number} has {column.num_values:,} values of {column.path_in_schema} in "

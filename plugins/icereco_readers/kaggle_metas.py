@@ -1,13 +1,15 @@
 """Meta tables of the Kaggle competition, which are larger than memory: only the rows of a few batches are ever held."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from icereco.errors import IcerecoError
 from icereco.tables.columns import require_columns
 from icereco.tables.from_columns import int_column
 from icereco_readers.kaggle_meta import META_COLUMNS, META_TRUTH
@@ -22,12 +24,15 @@ _BATCHES_AT_ONCE = 8
 State = tuple[Path, int, int]
 """The state of a file, to detect changes: its name, time of modification, size."""
 
+Events = Mapping[int, Mapping[int, int]]
+"""How many events there are of each batch in each row group that has some."""
+
 
 class MetaTables:
     """Rows of meta tables by batch."""
 
     def __init__(self) -> None:
-        self._counts: dict[State, dict[int, int]] = {}
+        self._events: dict[State, Events] = {}
         self._rows: dict[tuple[State, int], pa.Table] = {}
 
     def count(self, meta: Path, batch_id: int) -> int:
@@ -36,7 +41,7 @@ class MetaTables:
         Raises:
             IcerecoError: a column is missing.
         """
-        return self._counts_of(meta).get(batch_id, 0)
+        return sum(self._events_of(meta).get(batch_id, {}).values())
 
     def rows(self, meta: Path, batch_id: int) -> pa.Table:
         """The rows of a batch, with the columns that are read.
@@ -44,18 +49,18 @@ class MetaTables:
         Raises:
             IcerecoError: a column is missing.
         """
-        state, counts = _state(meta), self._counts_of(meta)
+        state, events = _state(meta), self._events_of(meta)
         if (state, batch_id) not in self._rows:
-            following = sorted(number for number in counts if number > batch_id)[: _BATCHES_AT_ONCE - 1]
-            wanted = {number: counts.get(number, 0) for number in (batch_id, *following)}
+            following = sorted(number for number in events if number > batch_id)[: _BATCHES_AT_ONCE - 1]
+            wanted = {number: events.get(number, {}) for number in (batch_id, *following)}
             self._rows = {(state, number): rows for number, rows in meta_rows(meta, wanted).items()}
         return self._rows[state, batch_id]
 
-    def _counts_of(self, meta: Path) -> dict[int, int]:
+    def _events_of(self, meta: Path) -> Events:
         state = _state(meta)
-        if state not in self._counts:
-            self._counts[state] = events_per_batch(meta)
-        return self._counts[state]
+        if state not in self._events:
+            self._events[state] = events_per_batch(meta)
+        return self._events[state]
 
 
 def _state(meta: Path) -> State:
@@ -63,12 +68,20 @@ def _state(meta: Path) -> State:
     return meta, status.st_mtime_ns, status.st_size
 
 
-def _opened(meta: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(meta, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+@contextmanager
+def _opened(meta: Path) -> Iterator[pq.ParquetFile]:
+    """Open a meta table; an error names it, not the file of pulses whose reader asked for it."""
+    try:
+        with pq.ParquetFile(
+            meta, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
+        ) as opened:
+            yield opened
+    except (pa.ArrowException, OSError) as error:
+        raise IcerecoError(f"{meta}: cannot be read to its end: {error}") from error
 
 
-def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
-    """Read the rows of some batches, `counts` of each, found in one pass that ends when all are.
+def meta_rows(meta: Path, events: Events) -> dict[int, pa.Table]:
+    """Read the rows of some batches in one pass over the row groups that hold them, which ends when all are read.
 
     The competition's meta table has row groups of tens of millions of rows, so it must be read in small pieces.
     """
@@ -76,9 +89,9 @@ def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
         names = opened.schema_arrow.names
         columns = [*META_COLUMNS, *(name for name in META_TRUTH if name in names)]
         schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
-        kept: dict[int, list[pa.RecordBatch]] = {number: [] for number in counts}
-        missing = dict(counts)
-        groups = [group for group in range(opened.num_row_groups) if _may_hold(opened, group, counts)]
+        kept: dict[int, list[pa.RecordBatch]] = {number: [] for number in events}
+        missing = {number: sum(groups.values()) for number, groups in events.items()}
+        groups = sorted(set().union(*events.values()))
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, row_groups=groups, columns=columns):
             ids = int_column(batch.column("batch_id"), "batch_id", meta)
             low, high = int(ids.min()), int(ids.max())
@@ -91,26 +104,21 @@ def meta_rows(meta: Path, counts: Mapping[int, int]) -> dict[int, pa.Table]:
     return {number: pa.Table.from_batches(rows, schema) for number, rows in kept.items()}
 
 
-def _may_hold(opened: pq.ParquetFile, group: int, numbers: Collection[int]) -> bool:
-    """Return whether a row group may hold one of these batches, judged from its statistics."""
-    described = opened.metadata.row_group(group)
-    column = described.column(opened.schema_arrow.get_field_index("batch_id")).statistics
-    if column is None or not column.has_min_max:
-        return True
-    return any(column.min <= number <= column.max for number in numbers)
-
-
-def events_per_batch(meta: Path) -> dict[int, int]:
+def events_per_batch(meta: Path) -> Events:
     """Count the events of each batch in a meta table, holding only a small piece of it in memory.
+
+    The statistics in the file would say which row groups a batch is in, but pyarrow ends the process where they are
+    damaged.
 
     Raises:
         IcerecoError: it has no batch_id.
     """
+    events: defaultdict[int, Counter[int]] = defaultdict(Counter)
     with _opened(meta) as opened:
         require_columns(opened.schema_arrow.names, meta, META_COLUMNS)
-        events: Counter[int] = Counter()
-        for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=["batch_id"]):
-            ids = int_column(batch.column(0), "batch_id", meta)
-            numbers, counts = np.unique(ids, return_counts=True)
-            events.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        for group in range(opened.num_row_groups):
+            for batch in opened.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=["batch_id"]):
+                ids = int_column(batch.column(0), "batch_id", meta)
+                for number, count in zip(*np.unique(ids, return_counts=True), strict=True):
+                    events[int(number)][group] += int(count)
     return dict(events)

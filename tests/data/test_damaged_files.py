@@ -1,6 +1,8 @@
 """Files of every format, cut and overwritten at random: one message or the events, never a traceback or a crash."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from icereco.data.sources.source import open_source
+from icereco.data.write.convert import Conversion, convert
 from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
@@ -115,6 +118,36 @@ def test_damage_to_files_of_km3net_is_reported(tmp_path):
         "km3net_testdata", reason="needs icereco[dev], which brings km3net-testdata"
     )
     all_are_read_or_refused(Path(testdata.data_path("offline/usr-sample.root")), tmp_path, "km3net-orca6")
+
+
+@pytest.mark.parametrize(
+    "damaged", ["own.parquet", "kaggle/train/batch_1.parquet", "kaggle/train_meta.parquet"]
+)
+def test_contradictory_statistics_of_sizes_are_one_message(tmp_path, detector, damaged):
+    """Metadata of such a column end the process that asks pyarrow for them, so another process asks."""
+    pq.write_table(random_events(np.full(50, 6), seed=1), tmp_path / "own.parquet")
+    convert(Conversion(open_source(tmp_path / "own.parquet"), detector, tmp_path / "kaggle", "kaggle"))
+    file = tmp_path / damaged
+    file.write_bytes(with_contradictory_sizes(file.read_bytes()))
+    done = subprocess.run(
+        [sys.executable, "-m", "icereco", "data", "show", str(tmp_path / Path(damaged).parts[0])],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done
+    assert str(file) in done.stderr
+    assert "histogram size mismatch" in done.stderr
+
+
+def with_contradictory_sizes(content: bytes) -> bytes:
+    """Give columns a histogram of repetition levels that is longer than their type allows.
+
+    In thrift's compact protocol, `SizeStatistics` of columns without lists are 29 06 (field 2, an empty list of i64)
+    19 26 (field 3, a list of two) …, those of lists 29 26 (field 2, two) … 19 46 (field 3, four) …; field 2 gets all.
+    """
+    pages, directory = content[: len(content) // 2], content[len(content) // 2 :]
+    changed = directory.replace(b"\x29\x26", b"\x29\x86").replace(b"\x29\x06\x19\x26", b"\x29\x46\x19\x26")
+    assert changed != directory
+    return pages + changed
 
 
 def test_damage_to_what_icereco_wrote_never_goes_unnoticed(tmp_path, detector):

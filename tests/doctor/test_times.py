@@ -1,5 +1,7 @@
 """The doctor and the readers tell units of time that are off by ten, and times whose digits are lost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +16,9 @@ from icereco.doctor.finding import Finding
 from icereco.doctor.sample import take_sample
 from icereco.doctor.units import check_time
 from icereco.plugins.discovery import registry
+from icereco.profiles import load_profile
+from icereco.training.data_choice import DataChoice, require_readable
+from icereco.training.datasets import gather
 
 UTC_NS = 1_700_000_000_000_000_000
 
@@ -108,3 +113,16 @@ def test_commands_report_it_once(simulated, tmp_path, monkeypatch):
     ):
         result = CliRunner().invoke(main, command)
         assert (result.exit_code, result.output.count("times look like µs")) == (0, 1)
+
+
+@pytest.mark.parametrize("trainings", [1, 2], ids=["anew", "prepared before"])
+@pytest.mark.parametrize("skip_bad", [False, True], ids=["all", "skip bad"])
+def test_a_training_reports_it_once(simulated, tmp_path, detector, caplog, monkeypatch, trainings, skip_bad):
+    monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
+    pq.write_table(with_times(simulated, lambda times: times * 1e-3), tmp_path / "events.parquet")
+    for _ in range(trainings):
+        caplog.clear()
+        choice = replace(DataChoice.parse(str(tmp_path / "events.parquet")), skip_bad=skip_bad)
+        require_readable([choice], detector.name)
+        with gather(load_profile("quick"), detector, [choice], lambda _: lambda done, total: None):
+            assert caplog.text.count("times look like µs") == 1

@@ -68,12 +68,11 @@ def skip_bad(source: Source, detector: Detector, *, need_truth: bool = False) ->
         first = f", the first because: {skipped[0].reason}" if skipped else ""
         raise IcerecoError(f"{source.path}: without its bad events nothing is left{first}")
     if not skipped:
-        return source, []
+        return replace(source, reported=True), []
     mark = hashlib.sha256(json.dumps([asdict(one) for one in skipped]).encode()).hexdigest()
     reader = _SkippingTabular if isinstance(source.reader, Tabular) else _Skipping
-    return replace(
-        source, reader=reader(source.reader, source.path, kept), skips=f"{source.skips}{mark}"
-    ), skipped
+    skipping = reader(source.reader, source.path, kept)
+    return replace(source, reader=skipping, skips=f"{source.skips}{mark}", reported=True), skipped
 
 
 def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:

@@ -45,6 +45,7 @@ class Source:
         reader_text: the reader with its options, as `icereco.data.sources.reader_choice.choices` takes it.
         selection: the part of a declared split that is read; None for everything.
         skips: identifies what is left out of the files (`icereco.data.sources.skip_bad`); empty for nothing.
+        reported: whether all events were checked once already, and what is strange about them reported.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Source:
     reader_text: str
     selection: Selection | None = None
     skips: str = ""
+    reported: bool = False
 
     @property
     def reader_name(self) -> str:
@@ -164,7 +166,7 @@ class Source:
         Raises:
             IcerecoError: see `icereco.tables.validation`; no events at all; or no truth where it is needed.
         """
-        checker = EventChecker(detector, self.path, quiet=quiet)
+        checker = EventChecker(detector, self.path, quiet=quiet or self.reported)
         for batch in self.batches(detector, rows, as_given=as_given):
             checker.check(batch)
             if need_truth:

@@ -12,7 +12,7 @@ from icereco.data.store.store import Store, open_store
 from icereco.detector.detector import Detector
 from icereco.system.cache import cache_dir
 
-__all__ = ["Progress", "growing", "is_store", "prepare", "prepared"]
+__all__ = ["Progress", "growing", "is_prepared", "is_store", "prepare", "prepared"]
 
 
 def prepared(
@@ -31,6 +31,11 @@ def prepared(
 def is_store(source: Source) -> bool:
     """Whether the source is a prepared store itself; one of an older format is a folder of events like any other."""
     return (source.path / MANIFEST).is_file() and older_format(source.path) is None
+
+
+def is_prepared(source: Source, detector: Detector) -> bool:
+    """Whether no event has to be read again: the source is a store, or the cache has one of it."""
+    return is_store(source) or _in_cache(source, detector).existing() is not None
 
 
 def prepare(
