@@ -1,6 +1,7 @@
 """Calibration of posteriors: how often the truth lies inside their contours, and how large errors are beside those they expect."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import TypedDict
 
 import numpy as np
@@ -11,7 +12,7 @@ from icereco.events.posterior import Posterior
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
 
-__all__ = ["CONTOURS", "LEVELS", "Calibration", "Contour", "calibration", "coverage", "interval"]
+__all__ = ["CONTOURS", "LEVELS", "Calibration", "Contents", "Contour", "calibration", "coverage", "interval"]
 
 CONTOURS = (0.5, 0.9)
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -90,6 +91,53 @@ def coverage(posterior: Posterior, truth: Float[ndarray, "event 3"]) -> dict[str
     return {f"{contour:.0%}": float(np.mean(content <= contour)) for contour in CONTOURS}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """What calibration is computed from, of the events that have a posterior and a truth.
+
+    Attributes:
+        content: of the smallest region that includes the truth.
+        error_rad: of the direction.
+        expected_rad: errors that the posterior expects: a sample.
+    """
+
+    content: Float[ndarray, "event"]
+    error_rad: Float[ndarray, "event"]
+    expected_rad: Float[ndarray, "event sample"]
+
+    @classmethod
+    def of(
+        cls, posterior: Posterior, direction: Float[ndarray, "event 3"], truth: Float[ndarray, "event 3"]
+    ) -> "Contents":
+        """Compare posteriors with the truth; NaN for events that lack either."""
+        return cls(
+            posterior.content(truth),
+            opening_angle(direction, truth),
+            opening_angle(posterior.sample(_SAMPLES), direction[:, None]),
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Contents]") -> "Contents":
+        """Concatenate the events of several parts."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def take(self, chosen: Bool[ndarray, "event"]) -> "Contents":
+        """Select those of the chosen events that have all."""
+        rows = chosen & np.isfinite(self.content) & np.isfinite(self.error_rad)
+        return Contents(self.content[rows], self.error_rad[rows], self.expected_rad[rows])
+
+    @property
+    def width(self) -> float:
+        """The median error over that which the posteriors expect; NaN without events."""
+        if not len(self.content):
+            return float("nan")
+        return float(np.median(self.error_rad) / max(np.median(self.expected_rad), 1e-12))
+
+    def inside(self, probability: float) -> float:
+        """Return the fraction of the truths that lie inside contours of a probability; NaN without events."""
+        return float(np.mean(self.content <= probability)) if len(self.content) else float("nan")
+
+
 def calibration(
     posterior: Posterior,
     direction: Float[ndarray, "event 3"],
@@ -104,28 +152,23 @@ def calibration(
         truth: events without a known direction are left out, as are those without a posterior.
         pulses: of each event, if known.
     """
-    content = posterior.content(truth.direction)
-    error = opening_angle(direction, truth.direction)
-    expected = opening_angle(posterior.sample(_SAMPLES), direction[:, None])
-    known = np.isfinite(content) & np.isfinite(error)
-    return {
-        name: _of_group(content[chosen & known], error[chosen & known], expected[chosen & known])
-        for name, chosen in _groups(truth, pulses)
-        if (chosen & known).any()
-    }
+    whole = Contents.of(posterior, direction, truth.direction)
+    parts = {name: whole.take(chosen) for name, chosen in _groups(truth, pulses)}
+    return {name: _of_group(part) for name, part in parts.items() if len(part.content)}
 
 
-def _of_group(
-    content: Float[ndarray, "event"], error: Float[ndarray, "event"], expected: Float[ndarray, "event sample"]
-) -> Calibration:
-    median, expected_median = (float(np.degrees(np.median(angle))) for angle in (error, expected))
+def _of_group(group: Contents) -> Calibration:
+    content = group.content
+    median, expected = (
+        float(np.degrees(np.median(angle))) for angle in (group.error_rad, group.expected_rad)
+    )
     return Calibration(
         events=len(content),
         contours={f"{level:.0%}": _contour(int((content <= level).sum()), len(content)) for level in LEVELS},
         histogram=np.histogram(content, _BINS, (0.0, 1.0))[0].tolist(),
         median_deg=median,
-        expected_median_deg=expected_median,
-        width=median / max(expected_median, 1e-12),
+        expected_median_deg=expected,
+        width=group.width,
     )
 
 

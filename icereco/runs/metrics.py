@@ -79,7 +79,13 @@ _ERRORS = tuple(
     )
 )
 
-SCHEMA: tuple[Metric, ...] = (*_POSITIONS, *_LOSSES, *_ERRORS)
+_POSTERIORS = (
+    Metric("validation/inside_50", "", "fraction of the true directions inside the 50 % contour of the posterior, before calibration"),
+    Metric("validation/inside_90", "", "the same of the 90 % contour"),
+    Metric("validation/pull_width", "", "median angular error over that which the posteriors expect, before calibration"),
+)  # fmt: skip
+
+SCHEMA: tuple[Metric, ...] = (*_POSITIONS, *_LOSSES, *_ERRORS, *_POSTERIORS)
 """Every key that a training writes."""
 
 POSITIONS = tuple(metric.key for metric in _POSITIONS)

@@ -8,12 +8,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
 from icereco.errors import IcerecoError
+from icereco.evaluation.calibration import Contents
+from icereco.evaluation.recalibrate import MOST_COMPONENTS
 from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import full_precision, training_precision
@@ -199,7 +203,7 @@ class Trainer:
         model = averaged(self.model, self.average).eval()
         device = next(model.parameters()).device
         losses: list[dict[str, ndarray]] = []
-        errors, pulses, kinds = [], [], []
+        errors, pulses, kinds, contents = [], [], [], []
         with self.observer.during_validation():
             for batch in self.validation():
                 assert batch.truth is not None  # training does not begin without truth
@@ -210,12 +214,32 @@ class Trainer:
                 errors.append(opening_angle(reconstruction.direction, batch.truth.direction))
                 pulses.append(batch.pulse_count)
                 kinds.append(batch.truth.kind)
+                contents += _contents(reconstruction, batch.truth.direction)
                 self.observer.on_validation_batch(batch, reconstruction)
         known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
         summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
-        return {
-            name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]
-        } | _flat(summary)
+        return {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]} | {
+            **_flat(summary),
+            **_posterior_figures(contents),
+        }
+
+
+def _contents(reconstruction: Reconstruction, truth: Float[ndarray, "event 3"]) -> list[Contents]:
+    """How the posteriors fare, if they are simple enough to be compared at each validation."""
+    posterior = reconstruction.posterior
+    if posterior is None or posterior.as_mixture().weight.shape[1] > MOST_COMPONENTS:
+        return []
+    return [Contents.of(posterior, reconstruction.direction, truth)]
+
+
+def _posterior_figures(contents: Sequence[Contents]) -> dict[str, float]:
+    if not contents:
+        return {}
+    whole = Contents.joined(contents)
+    known = whole.take(np.ones(len(whole.content), bool))
+    if not len(known.content):
+        return {}
+    return {"inside_50": known.inside(0.5), "inside_90": known.inside(0.9), "pull_width": known.width}
 
 
 def _flat(summary: Summary) -> dict[str, float]:

@@ -10,10 +10,11 @@ from icereco.watch.series import THROUGHPUT
 __all__ = ["CurveOf", "Panel", "panels_of"]
 
 _FIGURES = {"median_deg": "median", "mean_deg": "mean", "containment68_deg": "68 %"}
+_CONTOURS = {"inside_50": "50 %", "inside_90": "90 %"}
 _PARTS = ("train", "validation")
 _PULSES = re.compile(r"[<>≥≤\d]")
 _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
-          "throughput [events/s]", "learning rate")  # fmt: skip
+          "truths inside contours", "pull width", "throughput [events/s]", "learning rate")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def _place(metric: str) -> tuple[str, CurveOf]:
     if not figure:
         return metric.replace("_", " "), CurveOf(metric, metric)
     training = part == "train"
+    if figure in _CONTOURS:
+        return "truths inside contours", CurveOf(metric, _CONTOURS[figure], training)
     if figure not in _FIGURES:
         title = f"{figure}: {slice_name}" if slice_name else figure
         return title.replace("_", " "), CurveOf(metric, part, training)
