@@ -26,6 +26,12 @@ def icereco_losses() -> Iterable[Component]:
             "negative log density of a von Mises-Fisher distribution: a direction and how sure it is",
         ),
         Component(
+            "kent",
+            "icereco_losses.kent:KentLoss",
+            "icereco_losses.options:KentOptions",
+            "negative log density of an ellipse on the sphere (Kent 1982, five-parameter Fisher-Bingham)",
+        ),
+        Component(
             "cosine",
             "icereco_losses.cosine:CosineLoss",
             "icereco_losses.options:CosineOptions",

@@ -10,6 +10,7 @@ __all__ = [
     "AngularOptions",
     "CosineOptions",
     "DecodeName",
+    "KentOptions",
     "LogEnergyOptions",
     "SphereBinsOptions",
     "VonMisesFisherMixtureOptions",
@@ -35,6 +36,10 @@ class CosineOptions(_Options):
 
 class VonMisesFisherOptions(_Options):
     """The von Mises-Fisher density has no options."""
+
+
+class KentOptions(_Options):
+    """The Kent density has no options."""
 
 
 class VonMisesFisherMixtureOptions(_Options):
