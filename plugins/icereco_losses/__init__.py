@@ -52,6 +52,12 @@ def icereco_losses() -> Iterable[Component]:
             waives=("is-a-density",),
         ),
         Component(
+            "spherical-flow",
+            "icereco_losses.spherical_flow:SphericalFlowLoss",
+            "icereco_losses.options:SphericalFlowOptions",
+            "negative log density of a normalizing flow on the sphere: any shape (Rezende et al., arXiv:2002.02428)",
+        ),
+        Component(
             "log-energy",
             "icereco_losses.log_energy:LogEnergyLoss",
             "icereco_losses.options:LogEnergyOptions",

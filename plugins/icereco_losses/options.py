@@ -13,6 +13,7 @@ __all__ = [
     "KentOptions",
     "LogEnergyOptions",
     "SphereBinsOptions",
+    "SphericalFlowOptions",
     "VonMisesFisherMixtureOptions",
     "VonMisesFisherOptions",
     "WeightedSumOptions",
@@ -58,6 +59,16 @@ class SphereBinsOptions(_Options):
     smoothing_deg: float = Field(
         7.0, gt=0, le=90, description="width (one sigma) of the labels around the truth, about a cell or more"
     )
+    decode: DecodeName = Field("mode", description=_DECODE)
+
+
+class SphericalFlowOptions(_Options):
+    """Options of the loss `spherical-flow`."""
+
+    layers: int = Field(
+        2, ge=0, le=8, description="layers of splines around turned axes, after the peak and its profile"
+    )
+    bins: int = Field(6, ge=2, le=32, description="bins of each spline")
     decode: DecodeName = Field("mode", description=_DECODE)
 
 
