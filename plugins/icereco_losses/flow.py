@@ -7,7 +7,7 @@ factor of area at the poles of its axis too, so that densities are continuous al
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -25,6 +25,7 @@ _SLOW = 0.1
 """Below this |u| a boost is computed without its direction, which has no gradient at zero."""
 
 
+@runtime_checkable
 class Layer(Protocol):
     """An invertible map of the sphere, one for each event."""
 

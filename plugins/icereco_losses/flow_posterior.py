@@ -23,8 +23,9 @@ _POINTS = 256
 _AT_ONCE = 1 << 18
 """Points that are mapped at once, to bound memory."""
 
-_CLIMBS, _AROUND, _FIRST_STEP, _SHORTER = 12, 6, 0.2, 0.6
-"""The search of a mode: rounds, points around the best so far, their distance in the base, and how it shrinks."""
+_STARTS, _FIRST_STEP, _SHORTER, _STEPS = 3, 0.15, 0.65, 12
+"""The search of a mode: how many of the highest points it starts from, the length of its first steps in the base, how much
+shorter the next are, and their number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +50,28 @@ class FlowPosterior:
 
     @cached_property
     def mode_base(self) -> Float[Tensor, "event 1 3"]:
-        """The point of the base that stands for the mode: from the best of the even points, by ever shorter steps."""
-        best = torch.from_numpy(self._sampled[1]).argmax(1)
-        place = self.base[0, best.to(self.outputs.device)][:, None]
-        step, turn = _FIRST_STEP, self.outputs.new_tensor(_around(_AROUND))
-        for _ in range(_CLIMBS):
-            near = torch.nn.functional.normalize(torch.cat([place, place + step * turn], 1), dim=-1)
-            height = self._mapped(near)[1]
-            place = torch.take_along_dim(near, height.argmax(1)[:, None, None], 1)
-            step *= _SHORTER
+        """The point of the base that stands for the mode: from the highest of the even points, by ever shorter steps."""
+        height = self.outputs.new_tensor(self._sampled[1])
+        if not len(self):
+            return self.base[:, :1]
+        highest = height.topk(_STARTS, 1).indices
+        place = torch.take_along_dim(self.base, highest[..., None], 1)
+        for number in range(_STEPS):
+            place, height = self._climbed(place, _FIRST_STEP * _SHORTER**number)
+            if number == _STEPS // 2:
+                place = torch.take_along_dim(place, height.argmax(1)[:, None, None], 1)
         return place
+
+    def _climbed(
+        self, place: Float[Tensor, "event start 3"], step: float
+    ) -> tuple[Float[Tensor, "event start 3"], Float[Tensor, "event start"]]:
+        """The highest of each point and those a step to six sides of it."""
+        sides = torch.cat([torch.zeros(1, 3), torch.eye(3), -torch.eye(3)]).to(place)
+        near = torch.nn.functional.normalize(place[:, :, None] + step * sides, dim=-1)
+        height = self._mapped(near.flatten(1, 2))[1].unflatten(1, near.shape[1:3])
+        best = height.argmax(2, keepdim=True)
+        chosen = torch.take_along_dim(near, best[..., None], 2)[:, :, 0]
+        return chosen, torch.take_along_dim(height, best, 2)[..., 0]
 
     @cached_property
     def mode(self) -> Float[ndarray, "event 3"]:
@@ -109,12 +122,12 @@ class FlowPosterior:
     def _mapped(
         self, base: Float[Tensor, "event point 3"]
     ) -> tuple[Float[Tensor, "event point 3"], Float[Tensor, "event point"]]:
-        """Directions that points of the base stand for, and log densities there."""
+        """Directions that points of the base stand for, and log densities there, to the digits of float32."""
         parts = [self.flow(self.outputs[part]).from_base(base[part]) for part in self._parts(base.shape[1])]
         if not parts:
             return base, base[..., 0]
         points, height = zip(*parts, strict=True)
-        return torch.cat(points), torch.cat(height)
+        return torch.nn.functional.normalize(torch.cat(points).double(), dim=-1), torch.cat(height).double()
 
     def _parts(self, points: int) -> list[slice]:
         """Events, as many at once as memory allows."""
@@ -129,7 +142,3 @@ def _even_directions(count: int) -> Float[ndarray, "point 3"]:
     sine = np.sqrt(1 - height**2)
     return np.stack([sine * np.cos(turn), sine * np.sin(turn), height], -1)
 
-
-def _around(count: int) -> Float[ndarray, "point 3"]:
-    """Steps to all sides: along three axes both ways."""
-    return np.concatenate([np.eye(3), -np.eye(3)])[:count]

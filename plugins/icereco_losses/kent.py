@@ -14,7 +14,7 @@ from icereco_losses.kent_posterior import Kent
 from icereco_losses.options import KentOptions
 from icereco_losses.sphere import float64, full_precision, limited, safe_norm, unit
 
-__all__ = ["KentLoss"]
+__all__ = ["SHAPES", "KentLoss"]
 
 _LONGEST = 1e4
 """Longer directional outputs count as this long: κ = 1e8, σ = 0.006°, is beyond any telescope and safe in float32."""
@@ -26,7 +26,7 @@ _NEGLIGIBLE = 1e-12
 """Added to the square of the elongation, of which the root is taken, so that a circle has a gradient."""
 
 _HALF, _SIXTH = math.sqrt(1 / 2), math.sqrt(1 / 6)
-_SHAPES = torch.tensor(
+SHAPES = torch.tensor(
     [
         [[_HALF, 0, 0], [0, -_HALF, 0], [0, 0, 0]],
         [[-_SIXTH, 0, 0], [0, -_SIXTH, 0], [0, 0, 2 * _SIXTH]],
@@ -91,7 +91,7 @@ def _parameters(
     length = safe_norm(outputs[:, :3]).clamp(max=_LONGEST)
     squared = length.square()
     strength = limited(outputs[:, 3:], _MOST_ELONGATED) * (squared / (1 + squared))[:, None]
-    shape = (strength[..., None, None] * _SHAPES.to(strength)).sum(1)
+    shape = (strength[..., None, None] * SHAPES.to(strength)).sum(1)
     return unit(outputs[:, :3]), length + squared, shape
 
 

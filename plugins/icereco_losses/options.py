@@ -66,10 +66,10 @@ class SphericalFlowOptions(_Options):
     """Options of the loss `spherical-flow`."""
 
     layers: int = Field(
-        2, ge=0, le=8, description="layers of splines around turned axes, after the peak and its profile"
+        1, ge=0, le=8, description="layers of splines around turned axes, after the peak and its profile"
     )
     bins: int = Field(6, ge=2, le=32, description="bins of each spline")
-    decode: DecodeName = Field("mode", description=_DECODE)
+    decode: DecodeName = Field("mean", description=_DECODE)
 
 
 class LogEnergyOptions(_Options):

@@ -22,7 +22,7 @@ _LARGEST = 1e4
 _CALM = 0.03
 
 
-_PROFILE, _SHAPE = .03, .03
+_PROFILE, _SHAPE = 0.05, 0.03
 """How far an output moves the logarithms of the profile, and of the further splines: a step of training moves the peak
 first. Shapes that grow as fast put their own peaks on the truth, and the peak stays where it was."""
 

@@ -10,7 +10,7 @@ from icereco.physics.vmf import concentration, log_peak
 
 __all__ = ["fitted"]
 
-_STEPS = 15
+_STEPS = 10
 _RINGS = ((0.4, 1), (0.75, 3), (1.0, 4))
 """Where the fit starts: rings around the mode, up to a fraction of the points, and sectors of each."""
 
@@ -20,9 +20,12 @@ _EVENTS = 512
 _TOO_FEW = 2.0
 """A component that holds n points is wider than they are by 1 + 2/n, so that it does not shrink to a few of them."""
 
+_FARTHER = 1.0
+"""The width of the tail, in distances from the mode to the farthest sample."""
+
 
 def fitted(points: Float[ndarray, "event point 3"], mode: Float[ndarray, "event 3"]) -> VmfMixture:
-    """Fit mixtures of eight densities to the samples of each event, which are many and even; the result is always the same.
+    """Fit mixtures of eight densities and a tail to the samples of each event, which are many and even.
 
     Args:
         points: unit vectors.
@@ -40,7 +43,21 @@ def _fitted(points: Float[ndarray, "event point 3"], mode: Float[ndarray, "event
     for _ in range(_STEPS):
         mixture = _of_shares(points, share)
         share = _shares(points, mixture)
-    return _of_shares(points, share)
+    return _with_tail(_of_shares(points, share), points, mode)
+
+
+def _with_tail(
+    mixture: VmfMixture, points: Float[ndarray, "event point 3"], mode: Float[ndarray, "event 3"]
+) -> VmfMixture:
+    """Add what lies beyond the last of the samples: half the weight of one, and as far out."""
+    farthest = ((points - mode[:, None]) ** 2).sum(-1).max(1, keepdims=True)
+    kappa = 1 / (_FARTHER**2 * np.maximum(farthest, 1e-12))
+    weight = np.full(kappa.shape, 0.5 / points.shape[1])
+    return VmfMixture(
+        np.concatenate([mixture.weight * (1 - weight), weight], 1),
+        np.concatenate([mixture.mean, mode[:, None]], 1),
+        np.concatenate([mixture.concentration, kappa], 1),
+    )
 
 
 def _first_shares(
@@ -81,6 +98,5 @@ def _shares(
     height *= kappa
     height += (np.log(np.maximum(mixture.weight, 1e-300)) + log_peak(mixture.concentration))[:, None]
     height -= height.max(-1, keepdims=True)
-    share: ndarray = np.exp(height, out=height)
-    share /= share.sum(-1, keepdims=True)
-    return share
+    share = np.exp(height.astype(np.float32))
+    return np.asarray(share / share.sum(-1, keepdims=True), np.float64)
