@@ -16,7 +16,7 @@ from torch import Tensor
 from icereco_losses.sphere import safe_norm, unit
 from icereco_losses.spline import Image, Spline, circular
 
-__all__ = ["Boost", "Flow", "Stretch", "Turn", "Twist"]
+__all__ = ["Boost", "Flow", "Layer", "Stretch", "Turn", "Twist"]
 
 Mapped = tuple[Float[Tensor, "event point 3"], Float[Tensor, "event point"]]
 """Points, and the logarithm of the factor by which areas around them grew."""
@@ -134,7 +134,8 @@ class Turn:
         axis = axis[:, None].expand_as(points)
         across = torch.linalg.cross(axis, points, dim=-1)
         twice = across + torch.linalg.cross(axis, across, dim=-1)
-        return points + 2 * twice / (1 + axis.square().sum(-1, keepdim=True))
+        turned: Tensor = points + 2 * twice / (1 + axis.square().sum(-1, keepdim=True))
+        return turned
 
 
 @dataclass(frozen=True, slots=True)

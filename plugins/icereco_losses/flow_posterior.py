@@ -141,4 +141,3 @@ def _even_directions(count: int) -> Float[ndarray, "point 3"]:
     turn = np.arange(count) * np.pi * (3 - np.sqrt(5))
     sine = np.sqrt(1 - height**2)
     return np.stack([sine * np.cos(turn), sine * np.sin(turn), height], -1)
-

@@ -65,4 +65,5 @@ def _integrand(
 ) -> Float[Tensor, "event node"]:
     beta = beta[:, None]
     decay = (kappa[:, None] - 2 * beta) * drop + beta * drop.square()
-    return torch.exp(-decay) * torch.special.i0e(beta * drop * (2 - drop))
+    bessel: Tensor = torch.special.i0e(beta * drop * (2 - drop))
+    return torch.exp(-decay) * bessel

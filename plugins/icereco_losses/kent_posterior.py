@@ -219,7 +219,7 @@ def _kappa_of_variance(variance: Float[ndarray, "event"]) -> Float[ndarray, "eve
         cosine = mean_cosine(kappa)
         slope = np.maximum(cosine - kappa * (1 - cosine**2) + 2 * cosine, 1e-30) / cosine**2
         kappa = kappa - (kappa / cosine - 3 - wanted) / slope
-    return np.maximum(kappa, 0.0)
+    return np.asarray(np.maximum(kappa, 0.0))
 
 
 def _scaled_to(spread: Float[ndarray, "event"]) -> Float[ndarray, "event"]:
@@ -230,4 +230,4 @@ def _scaled_to(spread: Float[ndarray, "event"]) -> Float[ndarray, "event"]:
         slope = (np.sin(2 * angle) * _ALONG) @ _ALONG_WEIGHT
         scale = scale - (np.sin(angle) ** 2 @ _ALONG_WEIGHT - spread) / np.maximum(slope, 1e-9)
         scale = np.clip(scale, 0.0, 1.2)
-    return scale
+    return np.asarray(scale)

@@ -1,13 +1,12 @@
 """A normalizing flow on the sphere as a loss: densities of any shape, as for IceCube's events in arXiv:2604.19846."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from icereco.events.reconstruction import Estimates
 from icereco.events.tensors import TruthTensors
 from icereco.events.truth import Target
-from icereco_losses.flow import Boost, Flow, Stretch, Turn, Twist
+from icereco_losses.flow import Boost, Flow, Layer, Stretch, Turn, Twist
 from icereco_losses.flow_posterior import FlowPosterior
 from icereco_losses.options import SphericalFlowOptions
 from icereco_losses.sphere import full_precision, unit
@@ -22,14 +21,14 @@ _LARGEST = 1e4
 _CALM = 0.03
 
 
-_PROFILE, _SHAPE = 0.05, 0.03
+_PROFILE, _SHAPE = 0.03, 0.02
 """How far an output moves the logarithms of the profile, and of the further splines: a step of training moves the peak
 first. Shapes that grow as fast put their own peaks on the truth, and the peak stays where it was."""
 
 _TURN = 0.1
 """How far an output turns an axis, about as many half turns."""
 
-_STEEP_PROFILE, _STEEP_SHAPE = 3.0, 1.5
+_STEEP_PROFILE, _STEEP_SHAPE = 3.0, 1.0
 """Bounds on the logarithms of splines. The profile must make a Gaussian of the tails of a Cauchy density; shapes need less."""
 
 
@@ -74,7 +73,10 @@ class SphericalFlowLoss(nn.Module):
         squared = velocity.square().sum(-1, keepdim=True)
         profile = _PROFILE * profile * squared / (1 + squared)
         zenith = velocity.new_tensor([0.0, 0.0, 1.0]).expand_as(velocity)
-        layers = [Boost(velocity), Stretch(unit(velocity), spline(profile[:, None], _STEEP_PROFILE))]
+        layers: list[Layer] = [
+            Boost(velocity),
+            Stretch(unit(velocity), spline(profile[:, None], _STEEP_PROFILE)),
+        ]
         for turn, heights, azimuths in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
             layers += [
                 Turn(_TURN * turn),

@@ -10,7 +10,7 @@ In the bin between the knots (x₀, y₀) and (x₁, y₁) with the slopes δ₀
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from icereco_losses.sphere import limited
@@ -48,14 +48,17 @@ class Spline:
         """The image of the points that a spline takes to given ones, of which y and 1 − y are given."""
         index = (low[..., None] >= self.y[..., 1:-1]).sum(-1)
         x0, x1, y0, y1, first, last = self._bin(index)
-        rise, secant = low - y0, (y1 - y0) / (x1 - x0)
-        bend = first + last - 2 * secant
-        a = (y1 - y0) * (secant - first) + rise * bend
-        b = (y1 - y0) * first - rise * bend
+        # From the upper end in the last bin, as `_image`.
+        above = index == self.x.shape[-1] - 2
+        rise, near, far = (torch.where(above, high - (1 - y1), low - y0), *_exchanged(above, first, last))
+        secant = (y1 - y0) / (x1 - x0)
+        bend = near + far - 2 * secant
+        a = (y1 - y0) * (secant - near) + rise * bend
+        b = (y1 - y0) * near - rise * bend
         root = (b.square() + 4 * a * secant * rise).clamp(min=0).sqrt()
-        part = (2 * secant * rise / (b + root)).clamp(0, 1)
-        x = x0 + part * (x1 - x0)
-        return self._image(x, 1 - x, index)
+        step = (2 * secant * rise / (b + root)).clamp(0, 1) * (x1 - x0)
+        x = torch.where(above, x1 - step, x0 + step)
+        return self._image(x, torch.where(above, 1 - x1 + step, 1 - x), index)
 
     def _bin(self, index: Int[Tensor, "event point"]) -> tuple[Float[Tensor, "event point"], ...]:
         """The knots on both sides, x, y and slope."""
@@ -90,6 +93,14 @@ class Spline:
             2 * (secant / scale).log()
             + (last * after.square() + 2 * secant * both + first * before.square()).log(),
         )
+
+
+def _exchanged(
+    where: Bool[Tensor, "event point"],
+    first: Float[Tensor, "event point"],
+    second: Float[Tensor, "event point"],
+) -> tuple[Float[Tensor, "event point"], Float[Tensor, "event point"]]:
+    return torch.where(where, second, first), torch.where(where, first, second)
 
 
 def count(bins: int) -> int:

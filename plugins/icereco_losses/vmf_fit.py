@@ -75,7 +75,7 @@ def _first_shares(
             inside, first + np.minimum(turn * sectors, sectors - 1).astype(np.int64), component
         )
         first, inner = first + sectors, outer
-    return (component[..., None] == np.arange(first)).astype(np.float64)
+    return np.asarray(component[..., None] == np.arange(first), np.float64)
 
 
 def _of_shares(

@@ -75,7 +75,9 @@ def test_a_density_of_any_sharpness_integrates_to_one(name, size):
 def test_gradients_are_those_of_finite_differences(name, size):
     loss = build(name).double()
     outputs = outputs_of(loss, size, events=2)
-    truth = TruthTensors(direction=torch.nn.functional.normalize(outputs[:, :3] + directions(2, seed=8), dim=-1))
+    truth = TruthTensors(
+        direction=torch.nn.functional.normalize(outputs[:, :3] + directions(2, seed=8), dim=-1)
+    )
     step = 1e-6 * max(size, 1)
     assert torch.autograd.gradcheck(
         lambda numbers: loss(numbers, truth), (outputs.requires_grad_(),), eps=step, atol=1e-5, rtol=1e-3
@@ -109,7 +111,9 @@ def test_float32_has_the_values_of_float64(name, size):
     loss = build(name)
     outputs = outputs_of(loss, size, events=200).float()
     sigma = 1 / max(size, 1)
-    truth = torch.nn.functional.normalize(outputs[:, :3] / size + sigma * directions(200, seed=5), dim=-1).float()
+    truth = torch.nn.functional.normalize(
+        outputs[:, :3] / size + sigma * directions(200, seed=5), dim=-1
+    ).float()
     exact = loss(outputs.double(), TruthTensors(direction=truth.double()))
     torch.testing.assert_close(
         loss(outputs, TruthTensors(direction=truth)).double(), exact, rtol=1e-3, atol=2e-3
@@ -243,7 +247,9 @@ def test_a_layer_knows_its_inverse_and_how_areas_grow(kind, layer):
     back, shrunk = layer.inverse(there)
     torch.testing.assert_close(back, points, rtol=0, atol=1e-10)
     torch.testing.assert_close(shrunk, -grown, rtol=0, atol=1e-8)
-    first = torch.nn.functional.normalize(torch.linalg.cross(points, directions(35, seed=4).reshape(5, 7, 3)), dim=-1)
+    first = torch.nn.functional.normalize(
+        torch.linalg.cross(points, directions(35, seed=4).reshape(5, 7, 3)), dim=-1
+    )
     moves = []
     for side in (first, torch.linalg.cross(points, first)):
         ends = [torch.nn.functional.normalize(points + step * side, dim=-1) for step in (1e-6, -1e-6)]
