@@ -26,6 +26,12 @@ def icereco_losses() -> Iterable[Component]:
             "negative log density of a von Mises-Fisher distribution: a direction and how sure it is",
         ),
         Component(
+            "kent",
+            "icereco_losses.kent:KentLoss",
+            "icereco_losses.options:KentOptions",
+            "negative log density of an ellipse on the sphere (Kent 1982, five-parameter Fisher-Bingham)",
+        ),
+        Component(
             "cosine",
             "icereco_losses.cosine:CosineLoss",
             "icereco_losses.options:CosineOptions",
@@ -44,6 +50,12 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.options:SphereBinsOptions",
             "which cell of the sphere, with smoothed labels (third place on Kaggle), on HEALPix cells of equal area",
             waives=("is-a-density",),
+        ),
+        Component(
+            "spherical-flow",
+            "icereco_losses.spherical_flow:SphericalFlowLoss",
+            "icereco_losses.options:SphericalFlowOptions",
+            "negative log density of a normalizing flow on the sphere: any shape (Rezende et al., arXiv:2002.02428)",
         ),
         Component(
             "log-energy",

@@ -10,8 +10,10 @@ __all__ = [
     "AngularOptions",
     "CosineOptions",
     "DecodeName",
+    "KentOptions",
     "LogEnergyOptions",
     "SphereBinsOptions",
+    "SphericalFlowOptions",
     "VonMisesFisherMixtureOptions",
     "VonMisesFisherOptions",
     "WeightedSumOptions",
@@ -37,6 +39,10 @@ class VonMisesFisherOptions(_Options):
     """The von Mises-Fisher density has no options."""
 
 
+class KentOptions(_Options):
+    """The Kent density has no options."""
+
+
 class VonMisesFisherMixtureOptions(_Options):
     """Options of the loss `vmf-mixture`."""
 
@@ -54,6 +60,16 @@ class SphereBinsOptions(_Options):
         7.0, gt=0, le=90, description="width (one sigma) of the labels around the truth, about a cell or more"
     )
     decode: DecodeName = Field("mode", description=_DECODE)
+
+
+class SphericalFlowOptions(_Options):
+    """Options of the loss `spherical-flow`."""
+
+    layers: int = Field(
+        1, ge=0, le=8, description="layers of splines around turned axes, after the peak and its profile"
+    )
+    bins: int = Field(6, ge=2, le=32, description="bins of each spline")
+    decode: DecodeName = Field("mean", description=_DECODE)
 
 
 class LogEnergyOptions(_Options):

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-__all__ = ["exact_products", "float64", "full_precision", "safe_norm", "unit"]
+__all__ = ["exact_products", "float64", "full_precision", "limited", "safe_norm", "unit"]
 
 SMALLEST_NORM = 1e-12
 """Shorter vectors have no direction: their square is near the smallest float32."""
@@ -24,6 +24,11 @@ def float64(values: Float[Tensor, "*shape"]) -> Float[ndarray, "*shape"]:
 def exact_products(values: Tensor) -> torch.autocast:
     """A context in which matrix products are taken in the precision of their factors."""
     return torch.autocast(values.device.type, enabled=False)
+
+
+def limited(vectors: Float[Tensor, "*n size"], most: float) -> Float[Tensor, "*n size"]:
+    """Vectors shortened smoothly to less than `most`: v/√(1 + |v|²/most²)."""
+    return vectors / (1 + vectors.square().sum(-1, keepdim=True) / most**2).sqrt()
 
 
 def safe_norm(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
