@@ -1,7 +1,6 @@
 """What a report says of a file of reconstructions."""
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.evaluation.resolution import groups
 from icereco.physics.sphere import opening_angle
 from icereco.plots.evaluation import evaluation_figures
-from icereco.report.document import Block, Document, Paragraph, Picture, Section, Table
+from icereco.report.document import Block, Document, Paragraph, Picture, Section, Table, svg_picture
 from icereco.report.made import made_of, reproduction
 from icereco.tables.saved_reconstructions import SavedReconstructions
 
@@ -197,12 +196,8 @@ def _agreement(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, 
 
 
 def _figures(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]) -> list[Block]:
-    pictures: list[Block] = []
-    for one in evaluation_figures(saved, others=others):
-        content = BytesIO()
-        one.figure.savefig(content, format="svg", metadata={"Date": None})
-        pictures.append(Picture(one.name, content.getvalue(), "image/svg+xml", one.caption, one.data))
-    return pictures
+    figures = evaluation_figures(saved, others=others)
+    return [svg_picture(one.name, one.figure, one.caption, one.data) for one in figures]
 
 
 def _trust(contours: Mapping[str, Calibration]) -> list[Block]:

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-__all__ = ["Block", "Code", "Document", "Paragraph", "Picture", "Section", "Table"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Block", "Code", "Document", "Paragraph", "Picture", "Section", "Table", "svg_picture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,13 @@ class Picture:
     kind: str
     caption: str
     data: pa.Table | None = None
+
+
+def svg_picture(name: str, figure: "Figure", caption: str, data: pa.Table) -> Picture:
+    """Make a picture of a matplotlib figure, as vectors."""
+    content = BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return Picture(name, content.getvalue(), "image/svg+xml", caption, data)
 
 
 @dataclass(frozen=True, slots=True)

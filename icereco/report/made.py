@@ -4,7 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from icereco.report.document import Block, Code, Paragraph, Table
+import pyarrow as pa
+
+from icereco.plots.training import training_figure
+from icereco.report.document import Block, Code, Paragraph, Table, svg_picture
 from icereco.runs.folder import RunFolder
 from icereco.runs.metrics import numbers_of
 from icereco.tables.saved_reconstructions import SavedReconstructions
@@ -74,6 +77,8 @@ def training_of(run: RunFolder) -> list[Block]:
                 f"{last['events']:,.0f} events in {_duration(seconds)} of training steps: {rate:,.0f} events/s."
             )
         )
+    caption = "Losses during the training, each training point the mean since the one before, and the median error at each validation."
+    blocks.append(svg_picture("training", training_figure(lines), caption, pa.Table.from_pylist(list(lines))))
     rows = [
         (f"{line['epoch']:.2f}", f"{line['events']:,.0f}", f"{line['validation/loss']:.4f}", _degrees(line))
         for line in _some(validations)

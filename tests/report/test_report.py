@@ -88,7 +88,7 @@ def test_a_training_writes_a_page_that_needs_nothing_else():
     evaluated = json.loads(output_of("evaluate", "small", "--json"))["resolution"]
     assert f"within {evaluated['median_deg']:.2f}°" in text
     numbers = {path.stem for path in Path("runs/small/report_data").iterdir()}
-    assert {"error_by_kind", "error_cumulative", "calibration"} <= numbers
+    assert {"error_by_kind", "error_cumulative", "calibration", "training"} <= numbers
 
 
 def test_files_are_compared_in_a_page_and_in_the_terminal():
