@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import tangents
-from icereco.physics.vmf import log_peak, radius_holding, vmf_cosine_drop
+from icereco.physics.vmf import log_peak, vmf_cosine_drop
 
 __all__ = ["RegionSizes", "region_sizes"]
 
@@ -40,7 +40,7 @@ class RegionSizes:
 def region_sizes(
     mixture: VmfMixture, direction: Float[ndarray, "event 3"], probabilities: tuple[float, ...]
 ) -> list[RegionSizes]:
-    """Return the sizes for each probability; exact for one component, independent of the other events.
+    """Return the sizes for each probability; exact for round densities, independent of the other events.
 
     The area is the integral of dq/p from 0 to the probability, where the density is p on the border of the smallest region
     that holds q. It is summed over points, equally many of each component, that lie at equal steps of probability from its mean
@@ -55,13 +55,15 @@ def region_sizes(
     count = (mixture.weight > 0).sum(axis=1)
     known = np.isfinite(mixture.concentration).all(axis=1) & np.isfinite(direction).all(axis=1)
     area, radius = np.full((2, len(probabilities), len(mixture)), np.nan)
-    single = np.flatnonzero(known & (count == 1))
-    kappa = mixture.concentration[single, mixture.weight[single].argmax(axis=1)]
+    closed = known & (mixture.is_round | (count == 1))
+    rows = np.flatnonzero(closed)
+    around_one = mixture.take(rows)
     for index, probability in enumerate(probabilities):
-        area[index, single] = 2 * np.pi * vmf_cosine_drop(probability, kappa)
-        radius[index, single] = radius_holding(probability, kappa)
-    for width in _widths(count[known & (count > 1)]):
-        rows = np.flatnonzero(known & (count > width // 2) & (count <= width) & (count > 1))
+        drop = around_one.drop_holding(probability)
+        area[index, rows] = 2 * np.pi * drop
+        radius[index, rows] = 2 * np.arcsin(np.sqrt(np.clip(0.5 * drop, 0.0, 1.0)))
+    for width in _widths(count[known & ~closed]):
+        rows = np.flatnonzero(known & ~closed & (count > width // 2) & (count <= width))
         step = max(_MOST_TERMS // (width * width * _points_each(width)), 1)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]

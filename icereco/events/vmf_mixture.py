@@ -143,7 +143,7 @@ class VmfMixture:
     def contour_level(self, probability: float) -> Float[ndarray, "event"]:
         """See `Posterior`."""
         return self._by_shape(
-            lambda part: part._log_density_away(part._drop_holding(probability)),
+            lambda part: part._log_density_away(part.drop_holding(probability)),
             lambda part: np.quantile(part._point_densities(), 1.0 - probability, axis=1),
         )
 
@@ -161,7 +161,7 @@ class VmfMixture:
         return np.where(np.isfinite(here[:, 0]), above, np.nan)
 
     @cached_property
-    def _is_round(self) -> Bool[ndarray, "event"]:
+    def is_round(self) -> Bool[ndarray, "event"]:
         """Which densities depend on the angle to one direction alone, as all their components are around it."""
         mean = self.mean[:1] if self.mean.strides[0] == 0 else self.mean
         same = (mean == mean[:, :1]).all((1, 2)) | ~np.isfinite(mean).all((1, 2))
@@ -174,11 +174,11 @@ class VmfMixture:
         *columns: Float[ndarray, "event *more"],
     ) -> ndarray:
         """Compute something of each event in one way for round densities, and in another for all others."""
-        if self._is_round.all():
+        if self.is_round.all():
             return of_round(self, *columns)
-        if not self._is_round.any():
+        if not self.is_round.any():
             return of_others(self, *columns)
-        rows = [np.flatnonzero(self._is_round), np.flatnonzero(~self._is_round)]
+        rows = [np.flatnonzero(self.is_round), np.flatnonzero(~self.is_round)]
         parts = [
             of(self.take(chosen), *(column[chosen] for column in columns))
             for of, chosen in zip((of_round, of_others), rows, strict=True)
@@ -192,11 +192,12 @@ class VmfMixture:
         inside = probability_inside(angles, self.concentration)
         return np.asarray((self.weight * inside).sum(1))
 
-    def _drop_holding(self, probability: float) -> Float[ndarray, "event"]:
-        """Return 1 − cos a of the angle a that holds a probability of round densities."""
+    def drop_holding(self, probability: float) -> Float[ndarray, "event"]:
+        """Return 1 − cos a of the angle a around the mean that holds a probability, of densities that are all round."""
+        drops = vmf_cosine_drop(np.float64(probability), self.concentration)
         if self.weight.shape[1] == 1:
-            return vmf_cosine_drop(probability, self.concentration[:, 0])
-        log_drop = np.log(np.maximum(vmf_cosine_drop(probability, self.concentration), _NO_WEIGHT))
+            return drops[:, 0]
+        log_drop = np.log(np.maximum(drops, _NO_WEIGHT))
         low, high = log_drop.min(1), log_drop.max(1)
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
@@ -204,8 +205,9 @@ class VmfMixture:
             inside /= -np.expm1(-2.0 * np.maximum(self.concentration, SMALLEST_KAPPA))
             enough = (self.weight * inside).sum(1) > probability
             low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-        drop: ndarray = np.exp(0.5 * (low + high))
-        return drop
+        alone = (self.weight > 0).sum(1) == 1
+        of_one = drops[np.arange(len(self)), self.weight.argmax(1)]
+        return np.asarray(np.where(alone, of_one, np.exp(0.5 * (low + high))))
 
     def _log_density_away(self, drop: Float[ndarray, "event"]) -> Float[ndarray, "event"]:
         """Return the log density of round densities at 1 − cos a from their mean direction."""
