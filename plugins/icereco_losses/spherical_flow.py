@@ -17,10 +17,6 @@ __all__ = ["SphericalFlowLoss"]
 _LARGEST = 1e4
 """Outputs beyond it count as it: peaks of 0.006°, sharper than any telescope's, which float32 can still compute."""
 
-
-_CALM = 0.03
-
-
 _PROFILE, _SHAPE = 0.03, 0.02
 """How far an output moves the logarithms of the profile, and of the further splines: a step of training moves the peak
 first. Shapes that grow as fast put their own peaks on the truth, and the peak stays where it was."""
