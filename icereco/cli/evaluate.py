@@ -42,9 +42,15 @@ _MOST_IN_FULL = 2
     help="Take the truth from these events, or from a meta table of Kaggle's layout; a CSV or table of event_id, azimuth, zenith "
     "of any program can then be scored.",
 )  # fmt: skip
+@click.option(
+    "--reader", metavar="READER", help="What reads --truth  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
+)  # fmt: skip
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def command(what: str, bound: bool, truth: str | None, threads: int | None, as_json: bool) -> None:
+def command(
+    what: str, bound: bool, truth: str | None, reader: str | None, threads: int | None, as_json: bool
+) -> None:
     """Measure the angular error of a reconstruction against the truth.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
@@ -53,7 +59,7 @@ def command(what: str, bound: bool, truth: str | None, threads: int | None, as_j
     from icereco.evaluation.evaluate import evaluate
 
     path = reconstructions_of(what)
-    evaluation = evaluate(path, _truth_table(truth))
+    evaluation = evaluate(path, _truth_table(truth, reader))
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
@@ -65,10 +71,12 @@ def command(what: str, bound: bool, truth: str | None, threads: int | None, as_j
         print_over_bound(compared, console)
 
 
-def _truth_table(text: str | None) -> "pa.Table | None":
+def _truth_table(text: str | None, reader: str | None) -> "pa.Table | None":
     from icereco.reconstruction.given_truth import given_truth
 
-    return None if text is None else given_truth(text)
+    if text is None and reader is not None:
+        raise IcerecoError(f"--reader {reader} says how --truth is read; add --truth, or leave out --reader")
+    return None if text is None else given_truth(text, reader)
 
 
 def show(path: Path) -> None:
