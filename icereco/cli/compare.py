@@ -20,6 +20,9 @@ from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from icereco.data.catalog import DataSet
     from icereco.evaluation.comparison import Comparison, Difference
     from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.runs.folder import RunFolder
@@ -53,11 +56,17 @@ class _Compute(NamedTuple):
     help="With files: take the truth from these events, or from a meta table of Kaggle's layout; a CSV or table of event_id, azimuth, zenith "
     "of any program can then be scored.",
 )  # fmt: skip
+@click.option(
+    "--reader", metavar="READER",
+    help="What reads --data or --truth  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
     names: tuple[str, ...],
     data: str | None,
     truth: str | None,
+    reader: str | None,
     device: str | None,
     threads: int | None,
     as_json: bool,
@@ -73,14 +82,22 @@ def command(
     icereco compare RUN RUN --data icecube_ppc
     icereco compare RUN linefit
     """  # noqa: D301 -- \b is click's
+    from icereco.data.catalog import find
     from icereco.evaluation.comparison import as_json as document
     from icereco.evaluation.comparison import compare
+    from icereco.reconstruction.given_truth import given_truth
 
     if len(names) < 2:
         raise IcerecoError(
             f"there is nothing to compare {names[0]} with; name another run or file, or linefit"
         )
-    with _reconstructed(names, data, truth, _Compute(device, threads)) as (first, *others):
+    if reader is not None and data is None and truth is None:
+        raise IcerecoError(
+            f"--reader {reader} says how --data or --truth is read; add one of them, or leave it out"
+        )
+    events = None if data is None else find(data).read_with(reader)
+    table = None if truth is None else given_truth(truth, reader)
+    with _reconstructed(names, events, table, _Compute(device, threads)) as (first, *others):
         comparisons = [compare(first, other) for other in others]
     if as_json:
         echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
@@ -92,18 +109,16 @@ def command(
 
 @contextmanager
 def _reconstructed(
-    names: Sequence[str], data: str | None, truth: str | None, compute: "_Compute"
+    names: Sequence[str], data: "DataSet | None", truth: "pa.Table | None", compute: "_Compute"
 ) -> "Iterator[list[EvaluatedEvents]]":
     from icereco.evaluation.evaluated_events import EvaluatedEvents
-    from icereco.reconstruction.given_truth import given_truth
     from icereco.tables.saved_reconstructions import read_reconstructions
 
-    table = None if truth is None else given_truth(truth)
     with tempfile.TemporaryDirectory(prefix="icereco-compare-") as folder:
         files: list[Path] = []
         compared: list[str | None] = []
         for number, name in enumerate(names):
-            stored = list(read_reconstructions(files[0], table).comparisons) if files else []
+            stored = list(read_reconstructions(files[0], truth).comparisons) if files else []
             compared.append(name if name in stored else None)
             try:
                 own_file = (
@@ -117,12 +132,12 @@ def _reconstructed(
             files.append(own_file or files[0])
         labels = [Path(name).name if Path(name).is_file() else name for name in names]
         yield [
-            EvaluatedEvents.read(file, label, comparison, table)
+            EvaluatedEvents.read(file, label, comparison, truth)
             for file, label, comparison in zip(files, labels, compared, strict=True)
         ]
 
 
-def _file(name: str, data: str | None, temporary: Path, compute: "_Compute") -> Path:
+def _file(name: str, data: "DataSet | None", temporary: Path, compute: "_Compute") -> Path:
     """The reconstructions of a run, or the file itself."""
     if data is None:
         from icereco.cli.evaluate import reconstructions_of
@@ -137,17 +152,18 @@ def _file(name: str, data: str | None, temporary: Path, compute: "_Compute") -> 
     return temporary
 
 
-def _reconstruct(run: "RunFolder", data: str, output: Path, compute: "_Compute") -> None:
+def _reconstruct(run: "RunFolder", data: "DataSet", output: Path, compute: "_Compute") -> None:
     from icereco.cli.progress import event_progress
-    from icereco.data.catalog import find
     from icereco.reconstruction.methods import model_method
     from icereco.reconstruction.outputs import open_output
     from icereco.reconstruction.pipeline import reconstruct
 
-    source = find(data).open()
+    source = data.open()
     trained_on = run.provenance().get("data_fingerprint") or []
     if source.fingerprint() in trained_on:  # one text, or a list of them
-        logger.warning("%s was trained on events of %s: its errors there may be too small", run.name, data)
+        logger.warning(
+            "%s was trained on events of %s: its errors there may be too small", run.name, data.label
+        )
     if not run.best.is_file():
         raise IcerecoError(
             f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let the training continue"

@@ -62,12 +62,17 @@ _MOST_IN_FULL = 2
     "--plot-format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True,
     help="With --plot: of the figures.",
 )  # fmt: skip
+@click.option(
+    "--reader", metavar="READER", help="What reads --truth  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
+)  # fmt: skip
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
     what: str,
     bound: bool,
     truth: str | None,
+    reader: str | None,
     calibration: bool,
     folder: Path | None,
     by: str | None,
@@ -84,7 +89,7 @@ def command(
     from icereco.evaluation.evaluate import evaluate
 
     path = reconstructions_of(what)
-    table = _truth_table(truth)
+    table = _truth_table(truth, reader)
     evaluation = evaluate(path, table, with_calibration=calibration)
     figures = [] if folder is None else _figures(path, table, folder, form, by, others)
     compared = compared_with_bound(what, path, threads) if bound else None
@@ -120,10 +125,12 @@ def _figures(
     return plot(read_reconstructions(path, truth), folder, form, names, compared)
 
 
-def _truth_table(text: str | None) -> "pa.Table | None":
+def _truth_table(text: str | None, reader: str | None) -> "pa.Table | None":
     from icereco.reconstruction.given_truth import given_truth
 
-    return None if text is None else given_truth(text)
+    if text is None and reader is not None:
+        raise IcerecoError(f"--reader {reader} says how --truth is read; add --truth, or leave out --reader")
+    return None if text is None else given_truth(text, reader)
 
 
 def show(path: Path) -> None:

@@ -22,8 +22,12 @@ _META = ("event_id", "azimuth", "zenith", "first_pulse_index", "last_pulse_index
 _TABLES = (".parquet", ".csv")
 
 
-def given_truth(text: str) -> pa.Table:
+def given_truth(text: str, reader: str | None = None) -> pa.Table:
     """The truth of a data set by name, of a file or folder of events, or of a meta table of Kaggle's layout.
+
+    Args:
+        text: the name or path.
+        reader: what reads it as events; by default as declared, or detected automatically.
 
     Returns:
         A table with event_id, pulses_total, and a column true_NAME for each truth column NAME.
@@ -33,8 +37,9 @@ def given_truth(text: str) -> pa.Table:
     """
     from icereco.data.catalog import find
 
-    data = find(text)
-    return _of_meta(data.path) or _of_events(data)
+    data = find(text).read_with(reader)
+    meta = _of_meta(data.path) if reader is None else None
+    return _of_events(data) if meta is None else meta
 
 
 def _of_meta(path: Path) -> pa.Table | None:
@@ -64,12 +69,13 @@ def _require_pulses(names: list[str], path: Path) -> None:
 
 
 def _of_events(data: "DataSet") -> pa.Table:
-    from icereco.data.catalog import DEFAULT_DETECTOR
+    from icereco.data.sources.detector_of import detector_of
     from icereco.detector.detector import load_detector
 
-    detector = load_detector(data.detector or DEFAULT_DETECTOR)
+    source = data.open()
+    detector = load_detector(data.detector) if data.detector else detector_of(source)
     parts = []
-    for batch in data.open().batches(detector):
+    for batch in source.batches(detector):
         names = [name for name in TRUTH_COLUMNS if name in batch.schema.names]
         if not {"azimuth", "zenith"} <= set(names):
             raise IcerecoError(f"{data.path}: has no true directions (columns azimuth and zenith)")

@@ -104,6 +104,18 @@ def test_a_submission_is_scored_against_the_truth_of_another_file(competition, i
     assert "--truth NAME|FILE" in str(refused.exception) + refused.output
 
 
+def test_the_reader_of_the_truth_may_be_named(competition, invoke):
+    train = ["--reader", "kaggle:part=train", "--method", "linefit"]
+    assert invoke("reconstruct", competition, *train, "--format", "kaggle", "-o", "sub.csv").exit_code == 0
+    whole = ("--truth", competition, "--reader", "kaggle:part=train")
+    assert invoke("evaluate", "sub.csv", *whole).exit_code == 0
+    assert "have 6 events in common" in invoke("compare", "sub.csv", "sub.csv", *whole).output
+    for command in (("evaluate", "sub.csv"), ("compare", "sub.csv", "sub.csv")):
+        other = invoke(*command, "--truth", competition, "--reader", "kaggle:part=test")
+        assert "has no true directions" in other.output
+        assert "says how" in invoke(*command, "--reader", "kaggle:part=train").output
+
+
 def test_any_table_of_directions_is_compared(tmp_path, events, invoke):
     rng = np.random.default_rng(1)
     ids = pq.read_table(events)["event_id"]
