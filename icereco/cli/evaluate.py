@@ -44,6 +44,10 @@ _MOST_IN_FULL = 2
     "of any program can then be scored.",
 )  # fmt: skip
 @click.option(
+    "--reader", metavar="READER", help="What reads --truth  [default: as declared, or detected automatically].",
+    shell_complete=completion.readers,
+)  # fmt: skip
+@click.option(
     "--calibration", is_flag=True,
     help="Show how often the truth lies inside contours of 10 to 99 % of the posterior, and how large errors are beside those that "
     "posteriors expect, by pulses, energy, zenith and kind.",
@@ -61,10 +65,6 @@ _MOST_IN_FULL = 2
 @click.option(
     "--plot-format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True,
     help="With --plot: of the figures.",
-)  # fmt: skip
-@click.option(
-    "--reader", metavar="READER", help="What reads --truth  [default: as declared, or detected automatically].",
-    shell_complete=completion.readers,
 )  # fmt: skip
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
@@ -88,6 +88,8 @@ def command(
     """
     from icereco.evaluation.evaluate import evaluate
 
+    if folder is None and (by is not None or others):
+        raise IcerecoError("--by and --with say what figures show; add --plot DIR, or leave them out")
     path = reconstructions_of(what)
     table = _truth_table(truth, reader)
     evaluation = evaluate(path, table, with_calibration=calibration)

@@ -108,6 +108,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_message_and_nothing_is_written(t
     (other / "thesis.tex").write_text("chapter one")
     for arguments, said in (
         (("--plot", other), "holds other files"),
+        (("--by", "energy"), "add --plot DIR"),
         (("--plot", tmp_path / "new", "--by", "enrgy"), "energy"),
         (("--plot", tmp_path / "new", "--with", "nothing.parquet"), "nothing.parquet"),
     ):
