@@ -74,6 +74,9 @@ AFTER = {
 }
 """Keys that end what a key has begun."""
 
+MOVING = {"detector.spin", "time.play"}
+"""Keys after which the picture does not come to rest."""
+
 WITHOUT_CHANGE = {
     "tables.scroll-left": "the tables are not wider than their space",
     "tables.scroll-right": "the tables are not wider than their space",
@@ -136,7 +139,8 @@ class Watched:
             self.dead.append(f"{self.mode} at {self.app.size.width} columns: {how} ({key.description})")
             assert len(self.dead) < 5, self.dead
         if key.identity in AFTER:
-            await self.settle()  # what the key has begun may not have the focus yet
+            if key.identity not in MOVING:
+                await self.settle()  # what the key has begun may not have the focus yet
             await self.pilot.press(*AFTER[key.identity])
         await self.restore()
 
