@@ -39,7 +39,7 @@ def sky_figure(sky: EventSky, title: str) -> "Figure":
     with styled():
         from matplotlib.figure import Figure
 
-        drawn = Sky(sky.direction, sky.frame, _marks(sky), sky.posterior, sky.map)
+        drawn = Sky(sky.direction, sky.frame, _marks(sky), sky.posterior, _reach_deg(sky))
         radius = zoom_deg(drawn)
         zoomed = radius <= LARGEST_ZOOM_DEG
         figure = Figure(figsize=(6.4, 4.3) if zoomed else (6.4, 4.6))
@@ -62,6 +62,11 @@ def sky_figure(sky: EventSky, title: str) -> "Figure":
         figure.text(0.02, 0.975, title, ha="left", va="top", fontsize=9, weight="bold")
         figure.text(0.02, 0.93, _subtitle(sky), ha="left", va="top", fontsize=8, color=MUTED)
         return figure
+
+
+def _reach_deg(sky: EventSky) -> float:
+    region = sky.map.direction[sky.map.region(CONTOURS[-1])]
+    return float(np.degrees(opening_angle(region, sky.direction)).max())
 
 
 def _subtitle(sky: EventSky) -> str:

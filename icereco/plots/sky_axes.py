@@ -10,7 +10,6 @@ from numpy import ndarray
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.posterior import Posterior
 from icereco.events.sky_frame import SkyFrame
-from icereco.events.sky_map import SkyMap
 from icereco.physics.sphere import opening_angle
 from icereco.plots.graticule import Graticule, degrees, label, meridian, parallel
 from icereco.plots.projection import Around, Projection, WholeSky
@@ -44,7 +43,6 @@ _MARGIN = 1.25
 _MOST_STRETCH = 3.0
 """By how much the view may grow to show the truth and other methods."""
 
-_CELLS = 420
 _DEPTH = 50.0
 """Log densities so far below the outer contour are all the same."""
 
@@ -85,14 +83,16 @@ class Sky:
         frame: of directions, posterior and map.
         marks: directions, later ones on top.
         posterior: density of the direction of one event, or None.
-        map: the same on pixels, or None.
+        reach_deg: how far from the direction the outer contour goes; 0 without a posterior.
+        cells: of the grid on which contours are found, for each half of the picture's width.
     """
 
     direction: Float[ndarray, "3"]
     frame: SkyFrame
     marks: tuple[Mark, ...]
     posterior: Posterior | None = None
-    map: SkyMap | None = None
+    reach_deg: float = 0.0
+    cells: int = 420
 
     def away_deg(self, direction: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n"]:
         """Return how far directions are from that in the middle."""
@@ -102,11 +102,10 @@ class Sky:
 def zoom_deg(sky: Sky) -> float:
     """Return how far from the direction the outer contour reaches, and a bit more for marks that are near; without contours, for all marks."""
     away = [float(sky.away_deg(mark.direction)) for mark in sky.marks]
-    if sky.map is None:
+    if sky.posterior is None:
         return _MARGIN * max(away, default=0.0)
-    reach = float(sky.away_deg(sky.map.direction[sky.map.region(CONTOURS[-1])]).max())
-    near = [angle for angle in away if angle < min(_MOST_STRETCH * reach, LARGEST_ZOOM_DEG / _MARGIN)]
-    return _MARGIN * max([reach, *near, _SMALLEST_ZOOM_DEG])
+    near = [angle for angle in away if angle < min(_MOST_STRETCH * sky.reach_deg, LARGEST_ZOOM_DEG / _MARGIN)]
+    return _MARGIN * max([sky.reach_deg, *near, _SMALLEST_ZOOM_DEG])
 
 
 def draw_zoom(axes: "Axes", sky: Sky, radius_deg: float) -> None:
@@ -115,7 +114,7 @@ def draw_zoom(axes: "Axes", sky: Sky, radius_deg: float) -> None:
     axes.set(xlim=(-radius_deg, radius_deg), ylim=(-radius_deg, radius_deg), aspect="equal")
     axes.set_xticks([])
     axes.set_yticks([])
-    side = np.linspace(-radius_deg, radius_deg, _CELLS)
+    side = np.linspace(-radius_deg, radius_deg, sky.cells)
     _draw_contours(axes, sky, view, side, side)
     letters = Graticule.around(sky.direction, sky.frame, radius_deg).draw(axes, view, radius_deg)
     _draw_marks(axes, sky, view)
@@ -132,7 +131,7 @@ def draw_whole(axes: "Axes", sky: Sky, *, labels: bool) -> None:
     axes.axis("off")
     turn = np.linspace(0, 2 * np.pi, 361)
     axes.fill(2 * np.cos(turn), np.sin(turn), facecolor="white", edgecolor=INK, linewidth=0.8, zorder=0)
-    _draw_contours(axes, sky, view, np.linspace(-2, 2, 2 * _CELLS), np.linspace(-1, 1, _CELLS))
+    _draw_contours(axes, sky, view, np.linspace(-2, 2, 2 * sky.cells), np.linspace(-1, 1, sky.cells))
     for east in range(-120, 121, 60):
         points = view.points(meridian(middle + east, np.linspace(-89.9, 89.9, 91)))
         axes.plot(*points.T, color=MUTED, linewidth=0.4, alpha=0.6, zorder=1)
@@ -147,7 +146,7 @@ def draw_whole(axes: "Axes", sky: Sky, *, labels: bool) -> None:
     if labels:
         longitude_name, latitude_name = sky.frame.axes
         axes.text(0.0, -1.06, longitude_name, ha="center", va="top")
-        axes.text(-2.26, 0.0, latitude_name, ha="right", va="center", rotation=90)
+        axes.annotate(latitude_name, (-2.0, 0.0), (-26, 0), textcoords="offset points", ha="right", va="center", rotation=90)
     _draw_marks(axes, sky, view, 1.0 if labels else 0.6)
 
 

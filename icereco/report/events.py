@@ -5,14 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from icereco.draw.canvas.camera import Camera
-from icereco.draw.canvas.scene import frame_of
-from icereco.draw.event.state import EventState
-from icereco.draw.event.titles import titles_of
-from icereco.draw.export.event import LIGHT, event_figure
-from icereco.draw.export.png import png_of
-from icereco.draw.export.shapes import shapes_of
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import opening_angle
+from icereco.plots.event import EventDisplay, event_figure
 from icereco.report.document import Picture
 from icereco.tables.saved_reconstructions import SavedReconstructions
 from icereco.watch.event_session import EventSession
@@ -63,8 +58,7 @@ def _drawing(session: EventSession, event_id: int, said: str) -> Picture:
     row = session.wait_for(event_id)
     assert row is not None
     shown, estimates = session.shown(row)
-    camera = Camera.around(session.detector.position_m)
-    state = EventState(frame_of(session.detector), camera).showing(shown, estimates)
-    lines, columns = event_figure(state, titles_of(state, session.title, session.detector), LIGHT)
-    image = png_of(shapes_of(lines, columns, LIGHT))
+    display = EventDisplay(session.event(row), session.detector, estimates, shown.truth)
+    figure = event_figure(display, Camera.around(session.detector.position_m))
+    image = figure_bytes(figure, ".png")
     return Picture(f"event_{event_id}", image, "image/png", f"Event {event_id}, {said}.")
