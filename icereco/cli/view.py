@@ -29,8 +29,12 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     "-o", "--output", "figures", type=click.Path(path_type=Path), multiple=True, metavar="OUT",
     help="Write a figure for papers: OUT.pdf, OUT.svg or OUT.png; may be repeated.",
 )  # fmt: skip
-@click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as PNG.")
-@click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as SVG.")
+@click.option(
+    "--png", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as PNG."
+)
+@click.option(
+    "--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as SVG."
+)
 @click.option(
     "--with", "reconstructions", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FILE",
     help="Reconstructions to draw too; may be repeated. Those in the same folder are found automatically.",
@@ -72,7 +76,11 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     show_default=True,
     help="How dots are drawn in the terminal.",
 )
-@click.option("--light", is_flag=True, help="The picture of the terminal on a white background; figures are always on white.")
+@click.option(
+    "--light",
+    is_flag=True,
+    help="The picture of the terminal on a white background; figures are always on white.",
+)
 def command(
     file: str,
     event: int,

@@ -44,6 +44,9 @@ _WIDTH, _HEIGHT = 520, 372
 _DETECTOR = (4, 56, 338, 282)
 _KEYS_LEFT = 352
 _NAME = 26
+_SHADE_STEP = 6
+"""Of 256 colours: a bar with more than 50 would be pixels."""
+
 _SAMPLES, _CELLS = 2000, 180
 _TRUE_DASH: Any = (0, (4, 1.6))
 
@@ -141,7 +144,7 @@ def _times(span_ns: tuple[float, float], colors: str) -> "ScalarMappable":
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
-    shades = [f"#{shade:06x}" for shade in COLORMAPS[colors].fine]
+    shades = [f"#{shade:06x}" for shade in COLORMAPS[colors].fine[::_SHADE_STEP]]
     return ScalarMappable(Normalize(*span_ns), ListedColormap(shades))
 
 
@@ -153,7 +156,9 @@ def _marks(display: EventDisplay) -> tuple[Mark, ...]:
     middle = true if true is not None else known[0].direction if known else None
     reference = "the truth" if true is not None else names[0] if known else ""
     marks = []
-    for number, (name, one, colour, shape) in enumerate(zip(names, known, COLOURS, ("+", *MARKERS), strict=False)):
+    for number, (name, one, colour, shape) in enumerate(
+        zip(names, known, COLOURS, ("+", *MARKERS), strict=False)
+    ):
         away = f"\n{np.degrees(opening_angle(one.direction, middle)):.3g}° from {reference}"
         said = name if true is None and number == 0 else name + away
         marks.append(Mark(said, np.asarray(one.direction), shape, colour))
@@ -212,11 +217,16 @@ def _draw_times(figure: "Figure", times: "ScalarMappable", modules: ModuleHits) 
 
     first, (begin, end) = modules.first_ns[~modules.auxiliary], times.get_clim()
     before, after = bool((first < begin).any()), bool((first > end).any())
-    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((before, after), "neither")
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
+        (before, after), "neither"
+    )
     axes = figure.add_axes((16 / _WIDTH, 38 / _HEIGHT, 165 / _WIDTH, 7 / _HEIGHT))
     bar = figure.colorbar(times, cax=axes, orientation="horizontal", extend=extend, extendfrac=0.04)
     step = MaxNLocator(5).tick_values(0.0, end - begin)
-    bar.set_ticks(begin + step[step <= end - begin], labels=[f"{value:,g}" for value in step[step <= end - begin]])
+    bar.solids.set_edgecolor("face")  # no white lines between colours
+    bar.set_ticks(
+        begin + step[step <= end - begin], labels=[f"{value:,g}" for value in step[step <= end - begin]]
+    )
     bar.set_label(f"time of the first pulse − {begin:,.0f} ns (ns)", fontsize=8, labelpad=2)
     axes.tick_params(length=2, pad=2)
 
@@ -263,7 +273,9 @@ def _draw_sky(figure: "Figure", display: EventDisplay, marks: tuple[Mark, ...]) 
     if zoomed:
         draw_zoom(figure.add_axes((390 / _WIDTH, 40 / _HEIGHT, 124 / _WIDTH, 124 / _HEIGHT)), sky, radius)
     else:
-        draw_whole(figure.add_axes((382 / _WIDTH, 72 / _HEIGHT, 134 / _WIDTH, 68 / _HEIGHT)), sky, labels=True)
+        draw_whole(
+            figure.add_axes((382 / _WIDTH, 72 / _HEIGHT, 134 / _WIDTH, 68 / _HEIGHT)), sky, labels=True
+        )
     caption, top = _sky_caption(main), 170 if zoomed else 148
     figure.text(516 / _WIDTH, top / _HEIGHT, caption, ha="right", va="bottom", fontsize=8)
 

@@ -103,7 +103,7 @@ def _draw_dots(axes: "Axes", point: Float[ndarray, "place 2"]) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    ends = np.stack([point, point + [_DOT, 0.0]], axis=1).reshape(-1, 2)
+    ends = np.stack([point, point + np.array([_DOT, 0.0])], axis=1).reshape(-1, 2)
     path = Path(ends, np.tile([Path.MOVETO, Path.LINETO], len(point)))
     path.should_simplify = False
     axes.add_patch(
@@ -126,7 +126,14 @@ def draw_hits(view: View, hits: ModuleHits, times: "ScalarMappable") -> None:
     """Draw a disc for each hit module, the largest below, and rings around those with auxiliary pulses alone."""
     faint = view.points(hits.position_m[hits.auxiliary])
     view.axes.plot(
-        *faint.T, "o", fillstyle="none", color=MUTED, alpha=0.7, markersize=2.2, markeredgewidth=0.35, zorder=1.5
+        *faint.T,
+        "o",
+        fillstyle="none",
+        color=MUTED,
+        alpha=0.7,
+        markersize=2.2,
+        markeredgewidth=0.35,
+        zorder=1.5,
     )
     point, colour = view.points(hits.position_m), times.to_rgba(hits.first_ns)
     radius = disc_radius(hits.charge_pe)
@@ -141,19 +148,36 @@ def draw_hits(view: View, hits: ModuleHits, times: "ScalarMappable") -> None:
 
 def draw_tracks(view: View, tracks: Sequence[Track]) -> None:
     """Draw directions as lines with an arrow to where the neutrino went, the first on top."""
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=_HALO, foreground="white", alpha=0.7)]
     for track in reversed(tracks):
         line = view.points(_through(view.camera, track))
         line = line[view.shows(line)]
-        if len(line) < 2 or not (tail := np.flatnonzero(np.linalg.norm(line - line[-1], axis=1) > _TAIL)).size:
+        if (
+            len(line) < 2
+            or not (tail := np.flatnonzero(np.linalg.norm(line - line[-1], axis=1) > _TAIL)).size
+        ):
             continue
         view.axes.plot(
-            *line[[0, -1]].T, color=track.colour, linestyle=track.dash, linewidth=1.1, path_effects=halo, zorder=1.8
+            *line[[0, -1]].T,
+            color=track.colour,
+            linestyle=track.dash,
+            linewidth=1.1,
+            path_effects=_halo(),
+            zorder=1.8,
         )
-        arrow = {"arrowstyle": "-|>", "color": track.colour, "linewidth": 1.1, "mutation_scale": 9, "shrinkA": 0}
+        arrow = {
+            "arrowstyle": "-|>",
+            "color": track.colour,
+            "linewidth": 1.1,
+            "mutation_scale": 9,
+            "shrinkA": 0,
+        }
         view.axes.annotate("", line[-1], line[tail[-1]], arrowprops=arrow | {"shrinkB": 0}, zorder=1.8)
+
+
+def _halo() -> list[Any]:
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=_HALO, foreground="white", alpha=0.8)]
 
 
 def _through(camera: Camera, track: Track) -> Float[ndarray, "along 3"]:
@@ -170,7 +194,9 @@ def draw_scale(view: View) -> None:
     length_m = _round_length(_BAR * view.width / per_m)
     right = 6.0 + length_m * per_m
     view.axes.plot([6, 6, right, right], [8, 5, 5, 8], color=INK, linewidth=0.8, zorder=4)
-    view.axes.text((6 + right) / 2, 9, f"{length_m:g} m", ha="center", va="bottom", fontsize=8)
+    view.axes.text(
+        (6 + right) / 2, 9, f"{length_m:g} m", ha="center", va="bottom", fontsize=8, path_effects=_halo()
+    )
     step = 1e-3 * view.camera.radius_m
     seen = view.camera.project(center + step * np.eye(3), view.width, view.height)
     start = view.camera.project(center, view.width, view.height)
@@ -181,10 +207,17 @@ def draw_scale(view: View) -> None:
 
 
 def _draw_arm(view: View, name: str, start: Float[ndarray, "2"], arm: Float[ndarray, "2"]) -> None:
-    look = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.7, "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0}
+    look = {
+        "arrowstyle": "-|>",
+        "color": INK,
+        "linewidth": 0.7,
+        "mutation_scale": 5,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     view.axes.annotate("", start + _ARM * arm, start, arrowprops=look)
     beyond = start + _ARM * arm + 5 * arm / np.linalg.norm(arm)
-    view.axes.text(*beyond, name, ha="center", va="center", fontsize=8, style="italic")
+    view.axes.text(*beyond, name, ha="center", va="center", fontsize=8, style="italic", path_effects=_halo())
 
 
 def _round_length(most_m: float) -> float:

@@ -146,7 +146,15 @@ def draw_whole(axes: "Axes", sky: Sky, *, labels: bool) -> None:
     if labels:
         longitude_name, latitude_name = sky.frame.axes
         axes.text(0.0, -1.06, longitude_name, ha="center", va="top")
-        axes.annotate(latitude_name, (-2.0, 0.0), (-26, 0), textcoords="offset points", ha="right", va="center", rotation=90)
+        axes.annotate(
+            latitude_name,
+            (-2.0, 0.0),
+            (-26, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            rotation=90,
+        )
     _draw_marks(axes, sky, view, 1.0 if labels else 0.6)
 
 

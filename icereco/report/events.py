@@ -1,6 +1,8 @@
 """The events that a report shows: the worst, the brightest and some typical ones."""
 
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +14,12 @@ from icereco.report.document import Picture
 from icereco.tables.saved_reconstructions import SavedReconstructions
 from icereco.watch.event_session import EventSession
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["chosen_events", "drawings"]
+
+_DPI, _COLOURS = 200, 128
 
 
 def chosen_events(saved: SavedReconstructions, count: int) -> dict[int, str]:
@@ -60,5 +67,15 @@ def _drawing(session: EventSession, event_id: int, said: str) -> Picture:
     shown, estimates = session.shown(row)
     display = EventDisplay(session.event(row), session.detector, estimates, shown.truth)
     figure = event_figure(display, Camera.around(session.detector.position_m))
-    image = figure_bytes(figure, ".png")
-    return Picture(f"event_{event_id}", image, "image/png", f"Event {event_id}, {said}.")
+    return Picture(f"event_{event_id}", _png(figure), "image/png", f"Event {event_id}, {said}.")
+
+
+def _png(figure: "Figure") -> bytes:
+    """Return a figure with few colours: thousands of dots take less room so than as vectors, or with all colours."""
+    from PIL import Image
+
+    drawn, reduced = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(reduced, "png", optimize=True)
+    return reduced.getvalue()
