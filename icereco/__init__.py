@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from icereco.events.vmf_mixture import VmfMixture
     from icereco.model.model import build_model
     from icereco.plots.evaluation import plot_resolution
+    from icereco.plots.event import plot_event
     from icereco.plugins.component import Component
     from icereco.plugins.hookspecs import hookimpl
     from icereco.plugins.options import NoOptions
@@ -62,6 +63,7 @@ __all__ = [
     "VmfMixture",
     "evaluate",
     "draw_event",
+    "plot_event",
     "plot_resolution",
     "simulate",
     "load_detector",
@@ -102,6 +104,7 @@ _MODULES = {
     "icereco.plugins.hookspecs": ("hookimpl",),
     "icereco.plugins.options": ("NoOptions",),
     "icereco.plots.evaluation": ("plot_resolution",),
+    "icereco.plots.event": ("plot_event",),
     "icereco.profiles": ("load_profile",),
     "icereco.protocols": (
         *("Normalizer", "Aggregator", "Encoder", "Loss", "Reader", "Simulator", "Reconstructor"),

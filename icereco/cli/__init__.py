@@ -20,7 +20,7 @@ COMMANDS = {
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "calibrate": ("icereco.cli.calibrate", "Fit the posteriors of a trained model to other events."),
     "report": ("icereco.cli.report", "Write a report of a training or a reconstruction as one page."),
-    "view": ("icereco.cli.view", "Draw one event as a figure."),
+    "view": ("icereco.cli.view", "Draw one event, also for papers."),
     "skymap": ("icereco.cli.skymap", "Map how sure a reconstruction is of a direction."),
     "likelihood": ("icereco.cli.likelihood.group", "Map the likelihood of one event over the sky."),
     "compare": ("icereco.cli.compare", "Compare trainings on the same events."),

@@ -1,4 +1,4 @@
-"""`icereco view`: one event as a figure, for papers, scripts and continuous integration."""
+"""`icereco view`: one event as a picture of characters, or as a figure for papers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +8,12 @@ import click
 from icereco.cli import completion
 from icereco.cli.echo import echo
 from icereco.data.catalog import DEFAULT_DETECTOR
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 
 if TYPE_CHECKING:
     from rich.segment import Segment
 
+    from icereco.draw.canvas.camera import Camera
     from icereco.watch.event_session import EventSession
 
 __all__ = ["command"]
@@ -24,8 +25,16 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 @click.command("view")
 @click.argument("file", metavar="NAME|FILE", shell_complete=completion.data)
 @click.argument("event", type=int)
-@click.option("--png", type=click.Path(path_type=Path), metavar="OUT", help="Write a picture.")
-@click.option("--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write a drawing that scales.")
+@click.option(
+    "-o", "--output", "figures", type=click.Path(path_type=Path), multiple=True, metavar="OUT",
+    help="Write a figure for papers: OUT.pdf, OUT.svg or OUT.png; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--png", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as PNG."
+)
+@click.option(
+    "--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as SVG."
+)
 @click.option(
     "--with", "reconstructions", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FILE",
     help="Reconstructions to draw too; may be repeated. Those in the same folder are found automatically.",
@@ -65,12 +74,17 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     type=click.Choice(_MARKERS),
     default=_MARKERS[0],
     show_default=True,
-    help="How dots are drawn.",
+    help="How dots are drawn in the terminal.",
 )
-@click.option("--light", is_flag=True, help="White background, for paper.")
+@click.option(
+    "--light",
+    is_flag=True,
+    help="The picture of the terminal on a white background; figures are always on white.",
+)
 def command(
     file: str,
     event: int,
+    figures: tuple[Path, ...],
     png: Path | None,
     svg: Path | None,
     reconstructions: tuple[Path, ...],
@@ -85,9 +99,16 @@ def command(
 ) -> None:
     """Draw the event with this event_id: the detector, time, the sky and the numbers.
 
-    FILE is a data set (by its name or path), an output of icereco reconstruct, or the folder of a run. Without --png or --svg the drawing
-    goes to the terminal.
-    """
+    FILE is a data set (by its name or path), an output of icereco reconstruct, or the folder of a run. The picture goes to the terminal,
+    or with --png or --svg to a file. With -o it is a figure for papers instead, as vectors: modules as discs, directions with their
+    angles to the truth, and the sky around them.
+
+    \b
+    icereco view events.parquet 50
+    icereco view events.reco.parquet 50 -o event.pdf --turn 20 --tilt 10
+    icereco view events.parquet 50 --png event.png --light
+    """  # noqa: D301 -- \b is click's
+    _check(figures)
     from icereco.detector.detector import load_detector
     from icereco.draw.canvas.camera import Camera
     from icereco.draw.canvas.scene import frame_of
@@ -102,8 +123,13 @@ def command(
     session = EventSession(card, comparison_methods(), lambda: None)
     try:
         session.open(file, reconstructions, reader)
-        shown, estimates = session.shown(_row_of(session, event))
+        row = _row_of(session, event)
+        shown, estimates = session.shown(row)
         camera = Camera.around(session.detector.position_m).zoomed(zoom).looking(turn, tilt)
+        for path in figures:
+            _save_figure(path, session, row, camera, colors)
+        if figures and png is None and svg is None:
+            return
         state = EventState(frame_of(session.detector), camera, style=Style(colormap=colors, marker=marker))
         state = state.showing(shown, estimates)
         background = LIGHT if light else DARK
@@ -116,6 +142,32 @@ def command(
         echo(f"wrote {path}")
     if png is None and svg is None:
         _print(lines, columns)
+
+
+def _check(figures: tuple[Path, ...]) -> None:
+    """Refuse names of figures before anything is read.
+
+    Raises:
+        IcerecoError: a name has a suffix that is not written.
+    """
+    from icereco.plots.style import FIGURE_SUFFIXES
+
+    for path in figures:
+        if path.suffix.lower() not in FIGURE_SUFFIXES:
+            raise IcerecoError(
+                f"{path}: a figure is not written as {path.suffix or 'a file without suffix'!r}"
+                f"{did_you_mean(path.suffix.lower(), FIGURE_SUFFIXES)} (allowed: {', '.join(FIGURE_SUFFIXES)})"
+            )
+
+
+def _save_figure(path: Path, session: "EventSession", row: int, camera: "Camera", colors: str) -> None:
+    from icereco.plots.event import EventDisplay, event_figure
+    from icereco.plots.style import save_figure
+
+    shown, estimates = session.shown(row)
+    display = EventDisplay(session.event(row), session.detector, estimates, shown.truth, session.title)
+    save_figure(path, event_figure(display, camera, colors))
+    echo(f"wrote {path}")
 
 
 def _row_of(session: "EventSession", event_id: int) -> int:

@@ -25,7 +25,7 @@ from icereco.events.reconstruction import Estimate, Reconstruction
 from icereco.reconstruction.methods import Method
 from icereco.reconstruction.models import load_model
 
-__all__ = ["EventFigure", "draw_event"]
+__all__ = ["EventFigure", "draw_event", "reconstructed"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -93,15 +93,22 @@ def draw_event(
     Raises:
         IcerecoError: no such model or detector (with the nearest name), or the event is of another detector.
     """
-    methods = [model if isinstance(model, Method) else load_model(model) for model in models]
-    fitting = _detector(event, detector, methods)
+    fitting, estimates = reconstructed(event, models, detector)
     shown = Shown(0, event.event_id, hits_of(event), event.truth)
     camera = Camera.around(fitting.position_m).zoomed(zoom).looking(turn, tilt)
-    estimates = tuple(_estimate(method.name, method(event.batch)) for method in methods)
     state = EventState(frame_of(fitting), camera).showing(shown, estimates)
     background = LIGHT if light else DARK
     lines, columns = event_figure(state, titles_of(state, "", fitting), background)
     return EventFigure(f"event {event.event_id} of {fitting.name}", lines, columns, background)
+
+
+def reconstructed(
+    event: Event, models: Sequence[Method | str | Path], detector: Detector | str | Path | None
+) -> tuple[Detector, tuple[Estimate, ...]]:
+    """Return the detector that recorded an event, and the estimates of models, with the arguments of `draw_event`."""
+    methods = [model if isinstance(model, Method) else load_model(model) for model in models]
+    fitting = _detector(event, detector, methods)
+    return fitting, tuple(_estimate(method.name, method(event.batch)) for method in methods)
 
 
 def _detector(event: Event, choice: Detector | str | Path | None, methods: Sequence[Method]) -> Detector:

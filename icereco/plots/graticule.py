@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.events.sky_frame import SkyFrame
 from icereco.physics.sphere import direction_from_angles
 from icereco.plots.projection import Projection
 from icereco.plots.style import MUTED
-from icereco.reconstruction.event_sky import EventSky
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,10 +49,10 @@ class Graticule:
     inline: bool
 
     @classmethod
-    def around(cls, sky: EventSky, radius_deg: float) -> "Graticule":
-        """Return lines for a view that reaches so far from the direction, at round steps."""
-        longitude = float(np.degrees(np.arctan2(sky.direction[1], sky.direction[0])) % 360)
-        latitude = float(np.degrees(np.arcsin(np.clip(sky.direction[2], -1, 1))))
+    def around(cls, direction: Float[ndarray, "3"], frame: SkyFrame, radius_deg: float) -> "Graticule":
+        """Return lines for a view that reaches so far from a direction, at round steps."""
+        longitude = float(np.degrees(np.arctan2(direction[1], direction[0])) % 360)
+        latitude = float(np.degrees(np.arcsin(np.clip(direction[2], -1, 1))))
         reach, step = 1.5 * radius_deg, _step_deg(radius_deg / 2)
         low, high = max(latitude - reach, -90.0), min(latitude + reach, 90.0)
         heights = _multiples(low, high, step)
@@ -64,7 +64,7 @@ class Graticule:
         along, around = np.linspace(low, high, 400), np.linspace(longitude - wide, longitude + wide, 1600)
         return cls(
             {degrees(side % 360, across): meridian(side, along) for side in sides},
-            {degrees(sky.frame.latitude_deg(height), step): parallel(height, around) for height in heights},
+            {degrees(frame.latitude_deg(height), step): parallel(height, around) for height in heights},
             near_pole,
         )
 

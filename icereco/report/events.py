@@ -1,23 +1,25 @@
 """The events that a report shows: the worst, the brightest and some typical ones."""
 
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from icereco.draw.canvas.camera import Camera
-from icereco.draw.canvas.scene import frame_of
-from icereco.draw.event.state import EventState
-from icereco.draw.event.titles import titles_of
-from icereco.draw.export.event import LIGHT, event_figure
-from icereco.draw.export.png import png_of
-from icereco.draw.export.shapes import shapes_of
 from icereco.errors import IcerecoError
 from icereco.physics.sphere import opening_angle
+from icereco.plots.event import EventDisplay, event_figure
 from icereco.report.document import Picture
 from icereco.tables.saved_reconstructions import SavedReconstructions
 from icereco.watch.event_session import EventSession
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["chosen_events", "drawings"]
+
+_DPI, _COLOURS = 200, 128
 
 
 def chosen_events(saved: SavedReconstructions, count: int) -> dict[int, str]:
@@ -63,8 +65,17 @@ def _drawing(session: EventSession, event_id: int, said: str) -> Picture:
     row = session.wait_for(event_id)
     assert row is not None
     shown, estimates = session.shown(row)
-    camera = Camera.around(session.detector.position_m)
-    state = EventState(frame_of(session.detector), camera).showing(shown, estimates)
-    lines, columns = event_figure(state, titles_of(state, session.title, session.detector), LIGHT)
-    image = png_of(shapes_of(lines, columns, LIGHT))
-    return Picture(f"event_{event_id}", image, "image/png", f"Event {event_id}, {said}.")
+    display = EventDisplay(session.event(row), session.detector, estimates, shown.truth)
+    figure = event_figure(display, Camera.around(session.detector.position_m))
+    return Picture(f"event_{event_id}", _png(figure), "image/png", f"Event {event_id}, {said}.")
+
+
+def _png(figure: "Figure") -> bytes:
+    """Return a figure with few colours: thousands of dots take less room so than as vectors, or with all colours."""
+    from PIL import Image
+
+    drawn, reduced = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(reduced, "png", optimize=True)
+    return reduced.getvalue()

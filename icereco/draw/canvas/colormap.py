@@ -75,6 +75,7 @@ class Colormap:
         summary: what it is good for.
         steps: number of its colours at most.
         contrast: least contrast with the background.
+        fine: int32 `[256]`, its colours as they are, whatever the background.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Colormap:
         contrast: float = _CONTRAST,
     ) -> None:
         self.name, self.summary, self.steps, self.contrast = name, summary, steps, contrast
-        self._fine = _between(anchors, _FINE)
+        self.fine = _between(anchors, _FINE)
 
     def __call__(
         self, part: Float[ndarray, "*n"], background: int, steps: int | None = None
@@ -152,7 +153,7 @@ COLORMAPS = {
 @lru_cache(maxsize=64)
 def _readable_table(name: str, background: int) -> Int[ndarray, "step"]:
     colormap = COLORMAPS[name]
-    fine = colormap._fine
+    fine = colormap.fine
     if (np.diff(luminance(fine)) > -1e-3).all():
         over, under = luminance(fine) + 0.05, float(luminance(background)) + 0.05
         seen = np.flatnonzero(np.maximum(over, under) / np.minimum(over, under) >= colormap.contrast)
