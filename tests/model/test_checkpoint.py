@@ -73,9 +73,10 @@ def test_a_truncated_file_is_refused(saved, kept):
         load_checkpoint(saved)
 
 
-def test_a_flipped_bit_in_a_weight_is_noticed(saved):
+@pytest.mark.parametrize("place", ["weight", "name of the checksum"])
+def test_a_flipped_bit_is_noticed(saved, place):
     content = bytearray(saved.read_bytes())
-    content[-3] ^= 1
+    content[-3 if place == "weight" else content.index(b'"sha256"') + 3] ^= 1
     saved.write_bytes(content)
     with pytest.raises(IcerecoError, match="is damaged: its content is not what was written"):
         load_checkpoint(saved)
