@@ -43,7 +43,7 @@ _WIDTH, _HEIGHT = 520, 372
 
 _DETECTOR = (4, 56, 338, 282)
 _KEYS_LEFT = 352
-_NAME = 26
+_NAME, _TITLE = 26, 80
 _SHADE_STEP = 6
 """Of 256 colours: a bar with more than 50 would be pixels."""
 
@@ -211,7 +211,7 @@ def _write_titles(figure: "Figure", display: EventDisplay) -> None:
         f"{charge:,.{0 if charge >= 100 else 1}f} p.e.",
     ]
     left = 8 / _WIDTH
-    figure.text(left, 1 - 8 / _HEIGHT, title, va="top", fontsize=9, weight="bold")
+    figure.text(left, 1 - 8 / _HEIGHT, *short_names([title], _TITLE), va="top", fontsize=9, weight="bold")
     figure.text(left, 1 - 22 / _HEIGHT, "   ".join(filter(None, facts)), va="top", fontsize=8, color=MUTED)
 
 
