@@ -211,7 +211,7 @@ def _write_titles(figure: "Figure", display: EventDisplay) -> None:
         f"{charge:,.{0 if charge >= 100 else 1}f} p.e.",
     ]
     left = 8 / _WIDTH
-    figure.text(left, 1 - 8 / _HEIGHT, *short_names([title], _TITLE), va="top", fontsize=9, weight="bold")
+    figure.text(left, 1 - 8 / _HEIGHT, short_names([title], _TITLE)[0], va="top", fontsize=9, weight="bold")
     figure.text(left, 1 - 22 / _HEIGHT, "   ".join(filter(None, facts)), va="top", fontsize=8, color=MUTED)
 
 
