@@ -1,5 +1,6 @@
 """`icereco view`: one event as a picture of characters, or as a figure for papers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
     from icereco.draw.canvas.camera import Camera
+    from icereco.draw.event.state import Style
     from icereco.watch.event_session import EventSession
 
 __all__ = ["command"]
@@ -111,11 +113,7 @@ def command(
     _check(figures)
     from icereco.detector.detector import load_detector
     from icereco.draw.canvas.camera import Camera
-    from icereco.draw.canvas.scene import frame_of
-    from icereco.draw.event.state import EventState, Style
-    from icereco.draw.event.titles import titles_of
-    from icereco.draw.export.event import DARK, LIGHT, event_figure
-    from icereco.draw.export.save import save_picture
+    from icereco.draw.event.state import Style
     from icereco.reconstruction.methods import comparison_methods
     from icereco.watch.event_session import EventSession
 
@@ -124,24 +122,15 @@ def command(
     try:
         session.open(file, reconstructions, reader)
         row = _row_of(session, event)
-        shown, estimates = session.shown(row)
         camera = Camera.around(session.detector.position_m).zoomed(zoom).looking(turn, tilt)
         for path in figures:
             _save_figure(path, session, row, camera, colors)
-        if figures and png is None and svg is None:
-            return
-        state = EventState(frame_of(session.detector), camera, style=Style(colormap=colors, marker=marker))
-        state = state.showing(shown, estimates)
-        background = LIGHT if light else DARK
-        titles = titles_of(state, session.title, session.detector)
-        lines, columns = event_figure(state, titles, background)
+        pictures = [path for path in (png, svg) if path is not None]
+        if pictures or not figures:
+            style = Style(colormap=colors, marker=marker)
+            _draw_picture(pictures, session, row, camera, style, light=light)
     finally:
         session.close()
-    for path in filter(None, (png, svg)):
-        save_picture(path, lines, columns, background)
-        echo(f"wrote {path}")
-    if png is None and svg is None:
-        _print(lines, columns)
 
 
 def _check(figures: tuple[Path, ...]) -> None:
@@ -168,6 +157,26 @@ def _save_figure(path: Path, session: "EventSession", row: int, camera: "Camera"
     display = EventDisplay(session.event(row), session.detector, estimates, shown.truth, session.title)
     save_figure(path, event_figure(display, camera, colors))
     echo(f"wrote {path}")
+
+
+def _draw_picture(
+    paths: Sequence[Path], session: "EventSession", row: int, camera: "Camera", style: "Style", *, light: bool
+) -> None:
+    """Draw what the event screen shows, to files or else to the terminal."""
+    from icereco.draw.canvas.scene import frame_of
+    from icereco.draw.event.state import EventState
+    from icereco.draw.event.titles import titles_of
+    from icereco.draw.export.event import DARK, LIGHT, event_figure
+    from icereco.draw.export.save import save_picture
+
+    state = EventState(frame_of(session.detector), camera, style=style).showing(*session.shown(row))
+    background = LIGHT if light else DARK
+    lines, columns = event_figure(state, titles_of(state, session.title, session.detector), background)
+    for path in paths:
+        save_picture(path, lines, columns, background)
+        echo(f"wrote {path}")
+    if not paths:
+        _print(lines, columns)
 
 
 def _row_of(session: "EventSession", event_id: int) -> int:

@@ -43,7 +43,7 @@ _WIDTH, _HEIGHT = 520, 372
 
 _DETECTOR = (4, 56, 338, 282)
 _KEYS_LEFT = 352
-_NAME = 26
+_NAME, _TITLE = 26, 80
 _SHADE_STEP = 6
 """Of 256 colours: a bar with more than 50 would be pixels."""
 
@@ -151,20 +151,24 @@ def _times(span_ns: tuple[float, float], colors: str) -> "ScalarMappable":
 def _marks(display: EventDisplay) -> tuple[Mark, ...]:
     """The true direction, if it is known, then those of methods, with what a legend says of them."""
     true = display.true_direction
-    known = [one for one in display.estimates if one.direction is not None][:MOST_LINES]
-    names = short_names([one.name for one in known], _NAME)
-    middle = true if true is not None else known[0].direction if known else None
-    reference = "the truth" if true is not None else names[0] if known else ""
+    known = [(one.name, one.direction) for one in display.estimates if one.direction is not None][:MOST_LINES]
+    names = short_names([name for name, _ in known], _NAME)
     marks = []
-    for number, (name, one, colour, shape) in enumerate(
-        zip(names, known, COLOURS, ("+", *MARKERS), strict=False)
-    ):
-        away = f"\n{np.degrees(opening_angle(one.direction, middle)):.3g}° from {reference}"
-        said = name if true is None and number == 0 else name + away
-        marks.append(Mark(said, np.asarray(one.direction), shape, colour))
     if true is not None:
-        marks.insert(0, Mark("\n".join(filter(None, ("true direction", _particle(display)))), true, "x", INK))
+        marks.append(Mark("\n".join(filter(None, ("true direction", _particle(display)))), true, "x", INK))
+    looks = zip(names, known, COLOURS, ("+", *MARKERS), strict=False)
+    for name, (_, direction), colour, shape in looks:
+        away = (
+            ""
+            if not marks
+            else f"\n{_apart(direction, marks[0])}° from {names[0] if true is None else 'the truth'}"
+        )
+        marks.append(Mark(name + away, direction, shape, colour))
     return tuple(marks)
+
+
+def _apart(direction: Float[ndarray, "3"], reference: Mark) -> str:
+    return f"{np.degrees(opening_angle(direction, reference.direction)):.3g}"
 
 
 def _particle(display: EventDisplay) -> str:
@@ -207,7 +211,7 @@ def _write_titles(figure: "Figure", display: EventDisplay) -> None:
         f"{charge:,.{0 if charge >= 100 else 1}f} p.e.",
     ]
     left = 8 / _WIDTH
-    figure.text(left, 1 - 8 / _HEIGHT, title, va="top", fontsize=9, weight="bold")
+    figure.text(left, 1 - 8 / _HEIGHT, short_names([title], _TITLE)[0], va="top", fontsize=9, weight="bold")
     figure.text(left, 1 - 22 / _HEIGHT, "   ".join(filter(None, facts)), va="top", fontsize=8, color=MUTED)
 
 
@@ -221,12 +225,11 @@ def _draw_times(figure: "Figure", times: "ScalarMappable", modules: ModuleHits) 
         (before, after), "neither"
     )
     axes = figure.add_axes((16 / _WIDTH, 38 / _HEIGHT, 165 / _WIDTH, 7 / _HEIGHT))
-    bar = figure.colorbar(times, cax=axes, orientation="horizontal", extend=extend, extendfrac=0.04)
-    step = MaxNLocator(5).tick_values(0.0, end - begin)
+    bar: Any = figure.colorbar(times, cax=axes, orientation="horizontal", extend=extend, extendfrac=0.04)
+    steps = np.asarray(MaxNLocator(5).tick_values(0.0, end - begin))
+    steps = steps[steps <= end - begin]
     bar.solids.set_edgecolor("face")  # no white lines between colours
-    bar.set_ticks(
-        begin + step[step <= end - begin], labels=[f"{value:,g}" for value in step[step <= end - begin]]
-    )
+    bar.set_ticks((begin + steps).tolist(), labels=[f"{value:,g}" for value in steps])
     bar.set_label(f"time of the first pulse − {begin:,.0f} ns (ns)", fontsize=8, labelpad=2)
     axes.tick_params(length=2, pad=2)
 

@@ -141,7 +141,7 @@ def draw_hits(view: View, hits: ModuleHits, times: "ScalarMappable") -> None:
     for number in np.unique(step[~hits.auxiliary])[::-1]:
         chosen = (step == number) & ~hits.auxiliary
         view.axes.scatter(
-            *point[chosen].T, s=(2 * _SIZE_STEP**number) ** 2, facecolors=colour[chosen],
+            point[chosen, 0], point[chosen, 1], s=(2 * _SIZE_STEP**number) ** 2, facecolors=colour[chosen],
             linewidths=0.25, edgecolors=INK, zorder=2,
         )  # fmt: skip
 
@@ -164,14 +164,13 @@ def draw_tracks(view: View, tracks: Sequence[Track]) -> None:
             path_effects=_halo(),
             zorder=1.8,
         )
-        arrow = {
-            "arrowstyle": "-|>",
-            "color": track.colour,
-            "linewidth": 1.1,
-            "mutation_scale": 9,
-            "shrinkA": 0,
-        }
-        view.axes.annotate("", line[-1], line[tail[-1]], arrowprops=arrow | {"shrinkB": 0}, zorder=1.8)
+        arrow = _arrow(track.colour, 1.1, 9)
+        view.axes.annotate("", line[-1], line[tail[-1]], arrowprops=arrow, zorder=1.8)
+
+
+def _arrow(colour: str, width: float, head: float) -> dict[str, Any]:
+    look = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "mutation_scale": head}
+    return look | {"shrinkA": 0, "shrinkB": 0}
 
 
 def _halo() -> list[Any]:
@@ -207,17 +206,18 @@ def draw_scale(view: View) -> None:
 
 
 def _draw_arm(view: View, name: str, start: Float[ndarray, "2"], arm: Float[ndarray, "2"]) -> None:
-    look = {
-        "arrowstyle": "-|>",
-        "color": INK,
-        "linewidth": 0.7,
-        "mutation_scale": 5,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
-    view.axes.annotate("", start + _ARM * arm, start, arrowprops=look)
+    view.axes.annotate("", tuple(start + _ARM * arm), tuple(start), arrowprops=_arrow(INK, 0.7, 5))
     beyond = start + _ARM * arm + 5 * arm / np.linalg.norm(arm)
-    view.axes.text(*beyond, name, ha="center", va="center", fontsize=8, style="italic", path_effects=_halo())
+    view.axes.text(
+        float(beyond[0]),
+        float(beyond[1]),
+        name,
+        ha="center",
+        va="center",
+        fontsize=8,
+        style="italic",
+        path_effects=_halo(),
+    )
 
 
 def _round_length(most_m: float) -> float:
