@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -35,6 +36,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 FORMAT = "icereco-checkpoint-1"
 _CHECKSUM = "sha256"
+_HASH = re.compile("[0-9a-f]{64}")
 _RECALIBRATION = "recalibration/"
 _HEADER_AT = 8
 """Bytes of the length of the header, with which a safetensors file begins."""
@@ -136,8 +138,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if metadata.get("format") != FORMAT:
         form = metadata.get("format", "no format at all")
         raise IcerecoError(f"{path} is not a checkpoint of this version: its format is {form}, not {FORMAT}")
-    # A flipped bit may also be in the name of the checksum.
-    if metadata.pop(_CHECKSUM, None) != _checksum(tensors, metadata):
+    said = metadata.pop(_CHECKSUM, None)
+    # Files of the first versions have none; but a flipped bit may be in its name.
+    renamed = said is None and any(_HASH.fullmatch(value) for value in metadata.values())
+    if renamed or (said is not None and said != _checksum(tensors, metadata)):
         raise IcerecoError(f"{path} is damaged: its content is not what was written; copy it again")
     return tensors, metadata
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from icereco.errors import IcerecoError
 from icereco.model.checkpoint import file_hash, load_checkpoint, read_tensors, save_checkpoint, write_tensors
@@ -71,6 +73,14 @@ def test_a_truncated_file_is_refused(saved, kept):
     saved.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
     with pytest.raises(IcerecoError, match="damaged or not a checkpoint"):
         load_checkpoint(saved)
+
+
+def test_a_file_of_the_first_versions_without_a_checksum_is_read(saved):
+    with safe_open(saved, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
+        metadata = {name: value for name, value in file.metadata().items() if name != "sha256"}
+    save_file(tensors, saved, metadata)
+    assert load_checkpoint(saved).profile.name
 
 
 @pytest.mark.parametrize("place", ["weight", "name of the checksum"])
