@@ -1,1 +1,1 @@
-"""Figures for papers and talks, drawn with matplotlib (the extra `figures`), which is imported only when one is made."""
+"""Figures for papers and talks, drawn with matplotlib, which is imported only when one is made."""
