@@ -24,7 +24,7 @@ from icereco import __version__
 from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
 from icereco.events.recalibration import Recalibration
-from icereco.model.model import Model, build_model
+from icereco.model.model import Model, build_model, import_components
 from icereco.profiles import Profile, parse_profile
 from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import replacing
@@ -201,6 +201,7 @@ def _shapes_of_model(profile: Profile, detector: Detector) -> Shapes | None:
 
     None for a component that cannot be built without memory.
     """
+    import_components(profile)
     with suppress(NotImplementedError, RuntimeError), torch.device("meta"):
         return _shapes(build_model(profile, detector).state_dict())
     return None

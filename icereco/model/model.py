@@ -26,7 +26,7 @@ from icereco.plugins.registry import Declaration
 from icereco.profiles import Choice, Profile
 from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss, Normalizer, takes_batch
 
-__all__ = ["Model", "build_model"]
+__all__ = ["Model", "build_model", "import_components"]
 
 _SAID: dict[Kind, tuple[str, ...]] = {
     "normalizer": ("feature_count",),
@@ -158,8 +158,7 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
     Raises:
         IcerecoError: a component refuses its options or its neighbours.
     """
-    for role in ROLES:  # imports come before seeding, as they may draw random numbers
-        profile.role(role).component.load_factory()
+    import_components(profile)  # before seeding, as imports may draw random numbers
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         normalizer: Built[Normalizer] = _built(profile, "normalizer", profile.role("normalizer"), detector)
@@ -168,6 +167,15 @@ def build_model(profile: Profile, detector: Detector, seed: int = 1) -> Model:
         width = aggregator.component.width
         encoder: Built[Encoder] = _built(profile, "encoder", profile.role("encoder"), width)
         return Model(normalizer, aggregator, encoder, _loss(profile))
+
+
+def import_components(profile: Profile) -> None:
+    """Import the components of a profile, whose modules may make tensors: where and how must not depend on who builds them first."""
+    for choice in (
+        *(profile.role(role) for role in ROLES),
+        *(loss.choice for loss in profile.losses.values()),
+    ):
+        choice.component.load_factory()
 
 
 def _loss(profile: Profile) -> Built[Loss]:

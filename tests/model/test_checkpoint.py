@@ -1,6 +1,9 @@
 """Checkpoints hold all that a reconstruction needs, and nothing that could run."""
 
+import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+import icereco
 from icereco.errors import IcerecoError
 from icereco.model.checkpoint import file_hash, load_checkpoint, read_tensors, save_checkpoint, write_tensors
 from icereco.model.model import build_model
@@ -73,6 +77,33 @@ def test_a_truncated_file_is_refused(saved, kept):
     saved.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
     with pytest.raises(IcerecoError, match="damaged or not a checkpoint"):
         load_checkpoint(saved)
+
+
+_LOAD = """
+import sys
+from pathlib import Path
+
+import icereco
+from icereco.model.checkpoint import load_checkpoint
+
+events = icereco.simulate(5)
+print(load_checkpoint(Path(sys.argv[1])).model.reconstruct(events).direction.tolist())
+"""
+
+
+def test_tensors_that_a_component_makes_when_it_is_imported_are_real(tmp_path, detector):
+    """Models are first built without memory, to see whether the file fits: nothing of that may last."""
+    path, profile = (
+        tmp_path / "best.safetensors",
+        load_profile("quick", ["loss.use=kent", "aggregator.width=16"]),
+    )
+    model = build_model(profile, detector, seed=3)
+    save_checkpoint(path, model, profile, detector, {})
+    fresh = subprocess.run([sys.executable, "-c", _LOAD, path], capture_output=True, text=True, check=False)
+    assert fresh.returncode == 0, fresh.stderr
+    assert json.loads(fresh.stdout) == pytest.approx(
+        model.reconstruct(icereco.simulate(5)).direction, abs=1e-5
+    )
 
 
 def test_a_file_of_the_first_versions_without_a_checksum_is_read(saved):
