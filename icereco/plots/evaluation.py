@@ -55,12 +55,17 @@ def evaluation_figures(
         others: directions of the same events by further methods, NaN where they have none.
 
     Raises:
-        IcerecoError: the file has no truth, or there is no such quantity.
+        IcerecoError: the file has no truth or no directions, or there is no such quantity.
     """
     truth = require_truth(saved)
     directions = {saved.method: saved.reconstruction.direction}
-    directions |= {name: one.direction for name, one in saved.comparisons.items()} | dict(others or {})
+    directions |= {name: one.direction for name, one in saved.comparisons.items() if name != saved.method}
+    directions |= dict(others or {})
     errors = {name: opening_angle(one, truth.direction) for name, one in directions.items()}
+    if not np.isfinite(errors[saved.method]).any():
+        raise IcerecoError(
+            f"{saved.path}: {saved.method} gives no direction for any of the events, so there is nothing to draw"
+        )
     whole = f"{int(truth.known('direction').sum()):,} events of {saved.path.name}"
     for name in by:
         values = values_of(name, truth, saved.pulses_total)

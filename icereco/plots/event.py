@@ -288,8 +288,8 @@ def _sky(marks: tuple[Mark, ...], main: Estimate | None) -> Sky:
         direction = marks[0].direction if main is None or main.direction is None else main.direction
         return Sky(np.asarray(direction), DETECTOR, marks)
     samples = main.posterior.sample(_SAMPLES)
-    held = main.posterior.log_density(samples) > main.posterior.contour_level(CONTOURS[-1])[:, None]
-    reach = float(np.degrees(opening_angle(samples[held], main.direction)).max())
+    held = main.posterior.log_density(samples) >= main.posterior.contour_level(CONTOURS[-1])[:, None]
+    reach = float(np.degrees(opening_angle(samples[held], main.direction)).max(initial=0.0))
     return Sky(np.asarray(main.direction), DETECTOR, marks, main.posterior, reach, _CELLS)
 
 

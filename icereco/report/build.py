@@ -49,7 +49,10 @@ def report_of(
         Section("Resolution", _resolution(compared))
         if with_truth
         else Section("Agreement", _agreement(saved, others)),
-        Section("Figures", _figures(saved, others) if with_truth else []),
+        Section(
+            "Figures",
+            _figures(saved, others) if compared and np.isfinite(compared[0].error_rad).any() else [],
+        ),
         Section("How far its uncertainty can be trusted", _trust(contours)),
         Section("Events", list(events)),
         Section("Training", list(training)),

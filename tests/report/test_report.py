@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -106,6 +107,32 @@ def test_without_truth_it_says_how_far_methods_are_apart():
     assert "not known" in said
     assert "robust-linefit" in said
     assert "Half of the events" not in said
+
+
+def without(names: str, table: pa.Table) -> pa.Table:
+    """The table with nulls in the columns whose names match."""
+    for place, field in enumerate(table.schema):
+        if re.fullmatch(names, field.name):
+            table = table.set_column(place, field, pa.nulls(len(table), field.type))
+    return table
+
+
+def test_a_file_without_any_direction_says_so():
+    pq.write_table(without("azimuth|zenith|direction_.", pq.read_table("line.parquet")), "none.parquet")
+    assert "gives no direction for any of the events" in output_of("report", "none.parquet", "--text")
+    result = run("evaluate", "none.parquet", "--plot", "none")
+    assert result.exit_code == 2, result.output
+    assert "nothing to draw" in result.stderr
+
+
+def test_posteriors_without_and_beyond_all_knowledge_are_drawn():
+    validated = "runs/small/validation.parquet"
+    table = pq.read_table(validated)
+    kept = table.select([name for name in table.column_names if not name.startswith("posterior_")])
+    extreme = pa.array([(0.0, 1e8)[row % 2] for row in range(len(kept))])
+    place = kept.schema.get_field_index("kappa")
+    pq.write_table(kept.set_column(place, kept.schema.field(place), extreme), "extreme.parquet")
+    assert "wrote extreme.html" in output_of("report", "extreme.parquet", "-o", "extreme.html")
 
 
 def test_text_of_others_cannot_become_markup():
