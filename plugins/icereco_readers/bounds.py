@@ -54,14 +54,17 @@ def require_few_pulses(pulses: int, event_id: int, file: Path) -> None:
 
 def _require_bounded_lists(opened: pq.ParquetFile, file: Path) -> None:
     # A column without lists has one value in a row, however many its directory claims.
-    levels = (opened.schema.column(index).max_repetition_level for index in range(len(opened.schema)))
-    lists = [index for index, level in enumerate(levels) if level]
+    columns = [opened.schema.column(index) for index in range(len(opened.schema))]
+    lists = [index for index, column in enumerate(columns) if column.max_repetition_level]
     if not lists:
         return
+    # Whole columns, as an extension type cannot be made of a part of what it stores.
+    roots = {columns[index].path.partition(".")[0] for index in lists}
+    whole = [index for index, column in enumerate(columns) if column.path.partition(".")[0] in roots]
     # Buffered, so that nothing of a column is read when it is opened.
     with pq.ParquetFile(file, metadata=opened.metadata, pre_buffer=False, buffer_size=1) as unread:
         for number in range(opened.metadata.num_row_groups):
-            _require_sound(unread, number, lists)
+            _require_sound(unread, number, whole)
             _require_few_values(opened.metadata.row_group(number), number, lists, file)
 
 
