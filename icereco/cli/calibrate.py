@@ -86,12 +86,12 @@ def command(
         seen = posteriors(checkpoint.model, _first(chosen, checkpoint.detector, events, advance))
     if seen is None:
         raise IcerecoError(
-            f"{path} gives no posteriors of few densities for these events, so there is nothing to calibrate"
+            f"{path} gives no posteriors of few densities for these events, so there is nothing to calibrate; a model with the loss vmf, vmf-mixture or kent has them"
         )
     recalibration = seen.recalibration()
     if recalibration is None:
         raise IcerecoError(
-            f"{chosen.path}: of {len(seen):,} events too few have a posterior and a known direction; to calibrate takes at least {LEAST_EVENTS}"
+            f"{chosen.path}: of {len(seen):,} events too few have a posterior and a known direction; to calibrate takes at least {LEAST_EVENTS}; give --data with more"
         )
     facts = {"calibration": {"data": str(chosen.path.resolve()), "events": len(seen)}}
     save_recalibrated(output or path, checkpoint, recalibration, facts)

@@ -10,8 +10,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
-from icereco.evaluation.calibration import calibration
-from icereco.evaluation.curves import LEAST_EVENTS, QUANTITIES, curve, edges_of, table_of_curves, values_of
+from icereco.evaluation.calibration import Calibration, calibration
+from icereco.evaluation.curves import (
+    LEAST_EVENTS,
+    QUANTITIES,
+    Quantity,
+    curve,
+    edges_of,
+    table_of_curves,
+    values_of,
+)
 from icereco.evaluation.evaluate import require_truth
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
@@ -69,33 +77,10 @@ def evaluation_figures(
     whole = f"{int(truth.known('direction').sum()):,} events of {saved.path.name}"
     for name in by:
         values = values_of(name, truth, saved.pulses_total)
-        if values is None:
-            continue
-        quantity = QUANTITIES[name]
-        edges = edges_of(quantity, values)
-        curves = [curve(method, error, values, edges) for method, error in errors.items()]
-        caption = (
-            f"Angular error against {quantity.label}, {whole}: medians of each method; bands hold the central 68 and 90 % of the events "
-            f"of {saved.method} (for kinds: bars, 68 %, of each method). Bins of fewer than {LEAST_EVENTS} events are left out."
-        )
-        yield Captioned(
-            f"error_by_{name}", resolution_figure(curves, quantity), caption, table_of_curves(curves)
-        )
-    yield Captioned(
-        "error_cumulative",
-        cumulative_figure(errors),
-        f"Fraction of the events with a smaller angular error, {whole}; lines at 50 and 68 %.",
-        pa.table(
-            {f"{name}_error_deg": pa.array(np.degrees(one), from_pandas=True) for name, one in errors.items()}
-        ),
-    )
-    first = errors[saved.method]
-    yield Captioned(
-        "error_over_sky",
-        over_sky_figure(first, truth.direction),
-        f"Median angular error of {saved.method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events.",
-        _sky_table(first, truth.direction),
-    )
+        if values is not None:
+            yield _against(QUANTITIES[name], values, errors, saved.method, whole)
+    yield _distribution(errors, whole)
+    yield _over_sky(errors[saved.method], truth.direction, saved.method, whole)
     posterior = saved.reconstruction.posterior
     groups = (
         {}
@@ -103,22 +88,58 @@ def evaluation_figures(
         else calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total)
     )
     if groups:
-        caption = (
-            f"Calibration of the posterior of {saved.method}, {groups['all']['events']:,} events of {saved.path.name}: fraction of true "
-            "directions inside contours, with binomial intervals of 95 %, and contents of the smallest regions that include the truth "
-            "(flat for right posteriors)."
-        )
-        rows = [
-            {"group": name, "events": group["events"], "contour": level, **contour}
-            for name, group in groups.items()
-            for level, contour in group["contours"].items()
-        ]
-        yield Captioned(
-            "calibration",
-            calibration_figure(groups["all"], saved.method),
-            caption,
-            pa.Table.from_pylist(rows),
-        )
+        yield _calibrated(groups, saved)
+
+
+def _against(
+    quantity: Quantity,
+    values: Float[ndarray, "event"],
+    errors: Mapping[str, Float[ndarray, "event"]],
+    method: str,
+    whole: str,
+) -> Captioned:
+    """The errors of all methods against a quantity; bands are of one of them."""
+    edges = edges_of(quantity, values)
+    curves = [curve(name, error, values, edges) for name, error in errors.items()]
+    caption = (
+        f"Angular error against {quantity.label}, {whole}: medians of each method; bands hold the central 68 and 90 % of the events "
+        f"of {method} (for kinds: bars, 68 %, of each method). Bins of fewer than {LEAST_EVENTS} events are left out."
+    )
+    return Captioned(
+        f"error_by_{quantity.name}", resolution_figure(curves, quantity), caption, table_of_curves(curves)
+    )
+
+
+def _distribution(errors: Mapping[str, Float[ndarray, "event"]], whole: str) -> Captioned:
+    caption = f"Fraction of the events with a smaller angular error, {whole}; lines at 50 and 68 %."
+    columns = {
+        f"{name}_error_deg": pa.array(np.degrees(one), from_pandas=True) for name, one in errors.items()
+    }
+    return Captioned("error_cumulative", cumulative_figure(errors), caption, pa.table(columns))
+
+
+def _over_sky(
+    error_rad: Float[ndarray, "event"], truth: Float[ndarray, "event 3"], method: str, whole: str
+) -> Captioned:
+    caption = f"Median angular error of {method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events."
+    return Captioned(
+        "error_over_sky", over_sky_figure(error_rad, truth), caption, _sky_table(error_rad, truth)
+    )
+
+
+def _calibrated(groups: Mapping[str, Calibration], saved: SavedReconstructions) -> Captioned:
+    caption = (
+        f"Calibration of the posterior of {saved.method}, {groups['all']['events']:,} events of {saved.path.name}: fraction of true "
+        "directions inside contours, with binomial intervals of 95 %, and contents of the smallest regions that include the truth "
+        "(flat for right posteriors)."
+    )
+    rows = [
+        {"group": name, "events": group["events"], "contour": level, **contour}
+        for name, group in groups.items()
+        for level, contour in group["contours"].items()
+    ]
+    figure = calibration_figure(groups["all"], saved.method)
+    return Captioned("calibration", figure, caption, pa.Table.from_pylist(rows))
 
 
 def _sky_table(error_rad: Float[ndarray, "event"], truth: Float[ndarray, "event 3"]) -> pa.Table:

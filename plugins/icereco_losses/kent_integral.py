@@ -5,7 +5,7 @@ With w = 1 − μ·x and the azimuth integrated out, ∫ e^(κ μ·x + β (x₁�
     J(κ, β) = ∫₀² e^(−κ w) I₀(β w (2 − w)) dw,        e^(−κ w) I₀(…) = e^(−(κ − 2β) w − β w²) · e^(−…) I₀(…)
 
 which equals the series of Kent (1982, eq. 2.3). Gauss-Legendre nodes, dense at w = 0 and ending where the integrand has
-vanished, give it to 1e-8 for κ from 0 to beyond 1e8 and 2β up to 0.98 κ, without a series that would have to be changed
+vanished, give it to 1e-7 for κ from 0 to beyond 1e8 and 2β up to 0.98 κ, without a series that would have to be changed
 between small and large κ.
 """
 
