@@ -34,6 +34,7 @@ def batch(detector):
 
 def everything(components):
     random = np.random.default_rng(7)
+    factor = np.random.default_rng(8).normal(size=(EVENTS, 3, 3))
     mean = directions(1, EVENTS, components)
     mixture = VmfMixture(
         random.dirichlet(np.ones(components), EVENTS), mean, random.uniform(1, 100, (EVENTS, components))
@@ -43,9 +44,12 @@ def everything(components):
         mixture,
         energy_gev=random.uniform(1e2, 1e5, EVENTS),
         energy_log10_sigma=random.uniform(0.1, 1, EVENTS),
+        energy_interval_gev=np.sort(10 ** factor[:, 0, :2]),
         vertex_m=random.normal(size=(EVENTS, 3)),
+        vertex_covariance_m2=factor @ np.swapaxes(factor, 1, 2),
         kind_probability=random.dirichlet(np.ones(len(EVENT_KINDS)), EVENTS),
         inelasticity=random.random(EVENTS),
+        inelasticity_sigma=np.linspace(0.1, 0.3, EVENTS),
         pulses_used=np.arange(EVENTS),
         status=np.array([*["converged", "step limit", None] * (EVENTS // 3)], dtype=object),
         extras={"log_likelihood": random.normal(size=EVENTS), "evaluations": random.uniform(1, 9, EVENTS)},
