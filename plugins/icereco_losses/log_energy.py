@@ -64,4 +64,4 @@ class LogEnergyLoss(nn.Module):
 
 
 def _power(log10_energy: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    return 10 ** log10_energy.clamp(-LARGEST_LOG10, LARGEST_LOG10)  # type: ignore[no-any-return]  # so is int ** Tensor
+    return 10 ** log10_energy.clamp(-LARGEST_LOG10, LARGEST_LOG10)

@@ -18,22 +18,21 @@ __all__ = ["VertexLoss"]
 _CORE = 3.0
 """Sigmas up to which the density is Gaussian; beyond them it falls exponentially."""
 
-_SMALLEST_SIGMA_M = 1.0
-_LARGEST_SIGMA = 10.0
-"""In units of the spread: of a coordinate where those before it are known."""
+_SMALLEST_SIGMA, _LARGEST_SIGMA = 0.02, 10.0
+"""Of a coordinate where those before it are known, in units of the spread: 10 m for 500 m, less than the distance of modules."""
 
 _STEEPEST = 10.0
-"""Most that a coordinate changes with another one: limits how thin an oblique ellipsoid can be, so that float64 resolves it."""
+"""The slope of a coordinate along another one is below this: thinner oblique ellipsoids are not resolved in float64."""
 
 
 class VertexLoss(nn.Module):
     """−log of a density of the vertex per m³: a Gaussian with full covariance up to 3 σ, exponential beyond.
 
-    Nine outputs: b (3), and the diagonal (3, by softplus) and the other elements (3) of a lower triangular matrix A. With the
-    vertex x in units of the spread, the pull z = A x − b has the density c exp(−ρ(|z|)) with Huber's ρ (Ann. Math. Stat. 35
-    (1964) 73). The mean is A⁻¹ b, and A⁻¹ the lower Cholesky factor of the covariance but for a number close to one. So an error
-    of one σ is one unit of b at any σ, and however wrong an event is, such as a track that begins far outside, its gradient
-    with respect to b is at most 3.
+    Nine outputs, all of order one: the mean (3) in units of the spread, widths (3, by softplus) and slopes (3). As in the modified
+    Cholesky decomposition (Pourahmadi, Biometrika 86 (1999) 677) each coordinate has a regression on those before it:
+    z_i = (r_i + Σ_j<i u_ij r_j)/σ_i = (A r)_i, r = x − mean, and the covariance is proportional to (Aᵀ A)⁻¹. The density is
+    c exp(−ρ(|z|)) with Huber's ρ (Ann. Math. Stat. 35 (1964) 73), so that a vertex far outside, such as that of a track from afar,
+    pulls no more than one at 3 σ.
     """
 
     output_count = 9
@@ -45,35 +44,33 @@ class VertexLoss(nn.Module):
 
     def forward(self, outputs: Float[Tensor, "event 9"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """−log p `[E]` per m³, at least float32."""
-        whitened, factor = self._whitening(full_precision(outputs))
+        mean, factor = self._gaussian(full_precision(outputs))
         assert truth.vertex_m is not None  # declared in `targets`
-        place = truth.vertex_m.to(factor.dtype) / self.options.spread_m
-        pull = (factor * place[:, None]).sum(-1) - whitened
+        away = truth.vertex_m.to(mean.dtype) / self.options.spread_m - mean
+        pull = (factor * away[:, None]).sum(-1)
         log_size = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 3 * math.log(self.options.spread_m)
         return _huber(pull) + math.log(_volume()) - log_size
 
     def decode(self, outputs: Float[Tensor, "event 9"]) -> Estimates:
         """Mean and covariance of the density; in float64, as thin ellipsoids are not resolved by less."""
-        whitened, factor = self._whitening(outputs.double())
+        mean, factor = self._gaussian(outputs.double())
         unit = torch.eye(3, dtype=factor.dtype, device=factor.device).expand_as(factor)
         inverse = self.options.spread_m * torch.linalg.solve_triangular(factor, unit, upper=False)
         return Estimates(
-            vertex_m=(inverse @ whitened[..., None])[..., 0],
-            vertex_covariance_m2=_variance() * inverse @ inverse.mT,
+            vertex_m=self.options.spread_m * mean, vertex_covariance_m2=_variance() * inverse @ inverse.mT
         )
 
-    def _whitening(
+    def _gaussian(
         self, outputs: Float[Tensor, "event 9"]
     ) -> tuple[Float[Tensor, "event 3"], Float[Tensor, "event 3 3"]]:
-        """The vector b and the matrix A."""
-        whitened, diagonal, others = outputs.split(3, -1)
-        smallest = _SMALLEST_SIGMA_M / self.options.spread_m
-        diagonal = 1 / (smallest + 1 / (softplus(diagonal) + 1 / _LARGEST_SIGMA))
-        most = _STEEPEST * diagonal[:, [1, 2, 2]]
-        others = others / (1 + (others / most).square()).sqrt()
-        factor = torch.diag_embed(diagonal)
-        factor[:, [1, 2, 2], [0, 0, 1]] = others
-        return whitened, factor
+        """The mean and the matrix A, in units of the spread."""
+        mean, widths, slopes = outputs.split(3, -1)
+        width = softplus(widths)
+        sigma = width / (1 + width / _LARGEST_SIGMA) + _SMALLEST_SIGMA
+        factor = torch.diag_embed(1 / sigma)
+        slopes = slopes / (1 + (slopes / _STEEPEST).square()).sqrt()
+        factor[:, [1, 2, 2], [0, 0, 1]] = slopes / sigma[:, [1, 2, 2]]
+        return mean, factor
 
 
 def _huber(pull: Float[Tensor, "event 3"]) -> Float[Tensor, "event"]:
