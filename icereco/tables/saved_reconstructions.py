@@ -32,7 +32,7 @@ logger = get_logger(__name__)
 
 _NEEDED = ("event_id", "azimuth", "zenith", "pulses_total")
 _VERSION_1 = {"energy": "true_energy", "kind": "true_kind"}
-"""What the truth's columns were called in files that do not say the version of their table."""
+"""What the truth's columns were called in parquet files of 0.1.0, which say how they were made, but no version of their table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +235,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _named_as_now(table: pa.Table, provenance: Mapping[str, Any]) -> pa.Table:
-    if "table" in provenance:
+    if not provenance or "table" in provenance:
         return table
     return table.rename_columns([_VERSION_1.get(name, name) for name in table.column_names])
 

@@ -12,6 +12,7 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import angles_from_direction, opening_angle
+from icereco.reconstruction.table_files import converted_writer
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstruction_columns import ALWAYS, is_reserved, reconstruction_rows
 from icereco.tables.reconstructions import METADATA_KEY, reconstruction_writer
@@ -92,6 +93,17 @@ def test_every_field_comes_back(tmp_path, batch, components):
     assert saved.truth.kind.tolist() == truth.kind.tolist()
     assert saved.truth.vertex_m == pytest.approx(truth.vertex_m)
     assert saved.truth.inelasticity == pytest.approx(truth.inelasticity)
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_every_target_comes_back_from_files_that_do_not_say_how_they_were_made(tmp_path, batch, form):
+    result, path = everything(1), tmp_path / f"out.{form}"
+    with converted_writer(path, form, {"method": "some-model"}) as writer:
+        writer.write(reconstruction_rows(batch, result))
+    saved = read_reconstructions(path)
+    for target in set(PLAIN) - {"status"}:
+        assert getattr(saved.reconstruction, target) == pytest.approx(getattr(result, target)), target
+    assert saved.truth.energy_gev == pytest.approx(batch.truth.energy_gev)
 
 
 def test_events_without_a_posterior_are_unknown_in_a_mixture(tmp_path, batch):
