@@ -28,18 +28,22 @@ class Estimates:
         direction: unit vectors to where the neutrino came from; differentiable, so that another loss can be computed from them.
         posterior: the densities of the directions, if the loss defines them.
         energy_gev: of the neutrino; energy_log10_sigma: one sigma of its decimal logarithm.
-        vertex_m: where it interacted.
+        energy_interval_gev: its quantiles of 16 and 84 %.
+        vertex_m: where it interacted; vertex_covariance_m2: symmetric and positive definite.
         kind_probability: of each of `icereco.events.truth.EVENT_KINDS`.
-        inelasticity: the fraction of its energy that goes to hadrons.
+        inelasticity: the fraction of its energy that goes to hadrons; inelasticity_sigma: one sigma of it.
     """
 
     direction: Float[Tensor, "event 3"] | None = None
     posterior: Posterior | None = None
     energy_gev: Float[Tensor, "event"] | None = None
     energy_log10_sigma: Float[Tensor, "event"] | None = None
+    energy_interval_gev: Float[Tensor, "event 2"] | None = None
     vertex_m: Float[Tensor, "event 3"] | None = None
+    vertex_covariance_m2: Float[Tensor, "event 3 3"] | None = None
     kind_probability: Float[Tensor, "event kind"] | None = None
     inelasticity: Float[Tensor, "event"] | None = None
+    inelasticity_sigma: Float[Tensor, "event"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +54,10 @@ class Reconstruction:
         direction: unit vectors `[E, 3]` that point to where the neutrino came from.
         posterior: the densities of the directions.
         energy_gev: `[E]`; energy_log10_sigma: `[E]`, one sigma of its decimal logarithm.
-        vertex_m: `[E, 3]`, where the neutrino interacted.
+        energy_interval_gev: `[E, 2]`, quantiles of 16 and 84 % of the energy.
+        vertex_m: `[E, 3]`, where the neutrino interacted; vertex_covariance_m2: `[E, 3, 3]`, symmetric and positive definite.
         kind_probability: `[E, kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
-        inelasticity: `[E]`, the fraction of the neutrino's energy that goes to hadrons.
+        inelasticity: `[E]`, the fraction of the neutrino's energy that goes to hadrons; inelasticity_sigma: `[E]`, one sigma of it.
         pulses_used: how many pulses of each event `[E]` the method used; None = all.
         status: how the method ended for each event: `[E]` object array of str, None where there is nothing to say.
         extras: further figures of the method by name, float64 `[E]` each, such as `log_likelihood`; the same names for
@@ -63,9 +68,12 @@ class Reconstruction:
     posterior: Posterior | None = None
     energy_gev: Float[ndarray, "event"] | None = None
     energy_log10_sigma: Float[ndarray, "event"] | None = None
+    energy_interval_gev: Float[ndarray, "event 2"] | None = None
     vertex_m: Float[ndarray, "event 3"] | None = None
+    vertex_covariance_m2: Float[ndarray, "event 3 3"] | None = None
     kind_probability: Float[ndarray, "event kind"] | None = None
     inelasticity: Float[ndarray, "event"] | None = None
+    inelasticity_sigma: Float[ndarray, "event"] | None = None
     pulses_used: Int[ndarray, "event"] | None = None
     status: Shaped[ndarray, "event"] | None = None
     extras: Mapping[str, Float[ndarray, "event"]] = field(default_factory=dict)

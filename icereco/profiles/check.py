@@ -29,7 +29,9 @@ class LossOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: float = Field(1.0, gt=0, allow_inf_nan=False, description="how much it counts beside [loss]")
+    weight: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="how much it counts beside [loss]; 0 leaves it out"
+    )
 
 
 class DetectorOptions(BaseModel):
@@ -156,12 +158,12 @@ class _Checker:
         return table
 
     def _losses(self) -> dict[str, FurtherLoss]:
-        """Further losses, by the NAME of `[losses.NAME]`."""
+        """Further losses, by the NAME of `[losses.NAME]`, without those of no weight."""
         losses = {}
         for table in [name for name in self.tables if name.startswith(f"{LOSSES}.")]:
             weight = self._options(LossOptions, self.tables[table].only("weight"), table)
             choice = self._choice(table, "loss")
-            if choice is not None and weight is not None:
+            if choice is not None and weight is not None and weight.weight > 0:
                 losses[table.removeprefix(f"{LOSSES}.")] = FurtherLoss(choice, weight.weight)
         return losses
 

@@ -17,7 +17,14 @@ from icereco.physics.sphere import angles_from_direction
 from icereco.tables.posteriors import posterior_columns
 from icereco.tables.schema import IDENTITY_FIELDS
 
-__all__ = ["ALWAYS", "declared_field", "is_reserved", "reconstruction_rows", "rows_without_events"]
+__all__ = [
+    "ALWAYS",
+    "VERTEX_COVARIANCE",
+    "declared_field",
+    "is_reserved",
+    "reconstruction_rows",
+    "rows_without_events",
+]
 
 ALWAYS = (
     "event_id",
@@ -30,6 +37,9 @@ ALWAYS = (
     "pulses_total",
 )
 """The columns that every table has."""
+
+VERTEX_COVARIANCE = {"xx": (0, 0), "xy": (0, 1), "xz": (0, 2), "yy": (1, 1), "yz": (1, 2), "zz": (2, 2)}
+"""The elements of a symmetric matrix that are columns, by the ends of their names."""
 
 _LIST = pa.list_(pa.float64())
 _NUMBER = pa.float64()
@@ -74,11 +84,18 @@ _FIELDS = {
         _field("posterior_zenith", _LIST, "rad", "zeniths of their mean directions"),
         _field("energy", _NUMBER, "GeV", "estimated energy of the neutrino"),
         _field("energy_log10_sigma", _NUMBER, "", "one sigma of the decimal logarithm of the energy"),
+        _field("energy_16", _NUMBER, "GeV", "quantile of 16 % of the energy"),
+        _field("energy_84", _NUMBER, "GeV", "quantile of 84 % of the energy"),
         _field("vertex_x", _NUMBER, "m", "estimated interaction vertex"),
         _field("vertex_y", _NUMBER, "m", "see vertex_x"),
         _field("vertex_z", _NUMBER, "m", "see vertex_x"),
+        *(
+            _field(f"vertex_covariance_{axes}", _NUMBER, "m²", "covariance of the vertex")
+            for axes in VERTEX_COVARIANCE
+        ),
         *(_field(f"probability_{kind}", _NUMBER, "", f"that the event is a {kind}") for kind in EVENT_KINDS),
         _field("inelasticity", _NUMBER, "", "estimated part of the neutrino's energy that the hadrons got"),
+        _field("inelasticity_sigma", _NUMBER, "", "one sigma of the inelasticity"),
         _field("status", pa.string(), "", "how the method ended"),
         _field("pulses_used", pa.int64(), "", "pulses that the method looked at"),
         _field("pulses_total", pa.int64(), "", "pulses of the event"),
@@ -193,14 +210,18 @@ def _equatorial(
 
 
 def _targets(result: Reconstruction) -> dict[str, ndarray]:
-    """Energy, vertex, kind and inelasticity, as far as they are estimated."""
+    """Energy, vertex, kind and inelasticity, as far as they are estimated, and how sure each is."""
     columns = {"energy": result.energy_gev, "energy_log10_sigma": result.energy_log10_sigma}
+    if (interval := result.energy_interval_gev) is not None:
+        columns |= {"energy_16": interval[:, 0], "energy_84": interval[:, 1]}
     columns |= _axes("vertex", result.vertex_m)
-    if result.kind_probability is not None:
+    if (covariance := result.vertex_covariance_m2) is not None:
         columns |= {
-            f"probability_{kind}": result.kind_probability[:, i] for i, kind in enumerate(EVENT_KINDS)
+            f"vertex_covariance_{axes}": covariance[:, i, j] for axes, (i, j) in VERTEX_COVARIANCE.items()
         }
-    columns["inelasticity"] = result.inelasticity
+    if (probability := result.kind_probability) is not None:
+        columns |= {f"probability_{kind}": probability[:, i] for i, kind in enumerate(EVENT_KINDS)}
+    columns |= {"inelasticity": result.inelasticity, "inelasticity_sigma": result.inelasticity_sigma}
     return {name: column for name, column in columns.items() if column is not None}
 
 

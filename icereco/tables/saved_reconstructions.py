@@ -21,7 +21,7 @@ from icereco.system.log import get_logger
 from icereco.tables.csv_dialect import CsvDialect
 from icereco.tables.mapped import open_mapped
 from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
-from icereco.tables.reconstruction_columns import declared_field, is_reserved
+from icereco.tables.reconstruction_columns import VERTEX_COVARIANCE, declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
 from icereco.tables.schema import IDENTITY_FIELDS
 from icereco.tables.units import strange_direction
@@ -32,7 +32,7 @@ logger = get_logger(__name__)
 
 _NEEDED = ("event_id", "azimuth", "zenith", "pulses_total")
 _VERSION_1 = {"energy": "true_energy", "kind": "true_kind"}
-"""What the truth's columns were called in files that do not say the version of their table."""
+"""What the truth's columns were called in parquet files of 0.1.0, which say how they were made, but no version of their table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +235,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _named_as_now(table: pa.Table, provenance: Mapping[str, Any]) -> pa.Table:
-    if "table" in provenance:
+    if not provenance or "table" in provenance:
         return table
     return table.rename_columns([_VERSION_1.get(name, name) for name in table.column_names])
 
@@ -248,13 +248,26 @@ def _reconstruction(table: pa.Table) -> Reconstruction:
         posterior_of(table, direction),
         energy_gev=_maybe(table, "energy"),
         energy_log10_sigma=_maybe(table, "energy_log10_sigma"),
+        energy_interval_gev=_stacked(table, ["energy_16", "energy_84"]),
         vertex_m=_stacked(table, [f"vertex_{axis}" for axis in "xyz"]),
+        vertex_covariance_m2=_covariance(table),
         kind_probability=_stacked(table, probability),
         inelasticity=_maybe(table, "inelasticity"),
+        inelasticity_sigma=_maybe(table, "inelasticity_sigma"),
         pulses_used=_maybe(table, "pulses_used"),
         status=_maybe(table, "status"),
         extras=_extras(table),
     )
+
+
+def _covariance(table: pa.Table) -> Float[ndarray, "event 3 3"] | None:
+    elements = _stacked(table, [f"vertex_covariance_{axes}" for axes in VERTEX_COVARIANCE])
+    if elements is None:
+        return None
+    whole = np.empty((len(elements), 3, 3))
+    for column, (i, j) in zip(elements.T, VERTEX_COVARIANCE.values(), strict=True):
+        whole[:, i, j] = whole[:, j, i] = column
+    return whole
 
 
 def _extras(table: pa.Table) -> dict[str, Float[ndarray, "event"]]:

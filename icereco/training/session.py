@@ -24,7 +24,6 @@ from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
 from icereco.system.devices import find_device
 from icereco.system.log import get_logger
-from icereco.tables.schema import TARGET_COLUMNS
 from icereco.training.averaging import AveragedModel, running_average
 from icereco.training.calibration import calibrated
 from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
@@ -36,6 +35,7 @@ from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_st
 from icereco.training.recorder import Recorder
 from icereco.training.resume_state import Position, load_state
 from icereco.training.stop_request import StopRequest
+from icereco.training.target_check import require_targets
 from icereco.training.trainer import Batches, NonFiniteLossError, Trainer
 from icereco.training.validation_file import ValidationFile
 from icereco.training.wandb import Tracker
@@ -314,21 +314,10 @@ def _fit_normalizer(model: Model, batches: Batches) -> None:
 
 def _meet_first_batch(model: Model, batch: EventBatch) -> None:
     """Check targets and features of one batch, as wrong units may lead to NaN hours later; centre the outputs on it."""
-    _require_targets(model, batch)
+    require_targets(model, batch)
     if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
     model.centre_outputs(batch)
-
-
-def _require_targets(model: Model, batch: EventBatch) -> None:
-    """Check that the data know, at least of some events, what the losses need."""
-    known = () if batch.truth is None else batch.truth.targets
-    if missing := [target for target in model.loss.targets if target not in known]:
-        columns = ", ".join(name for target in missing for name in TARGET_COLUMNS[target])
-        raise IcerecoError(
-            f"the losses of this profile need the true {', '.join(missing)}, and the data lack the columns {columns}; "
-            f"the data have: {', '.join(known) or 'no truth'}. Leave out those losses, or train on other data"
-        )
 
 
 def _device(model: Model) -> torch.device:

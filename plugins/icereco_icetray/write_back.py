@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import NOT_CONVERGED
+from icereco.events.truth import EVENT_KINDS
 from icereco.system.files import explaining, replacing
+from icereco.tables.reconstruction_columns import VERTEX_COVARIANCE
 from icereco_icetray.compression import open_to_write
 from icereco_icetray.encoding import double_blob, particle_blob, with_slots
 from icereco_icetray.events import SubEvents
@@ -24,7 +26,13 @@ __all__ = ["AnnotatedCopy", "annotated_copy"]
 _OK, _FAILED, _TOO_FEW_HITS, _FAILED_TO_CONVERGE = 0, 10, 20, 30
 _MINOR = 1
 _NAN = float("nan")
-_UNCERTAINTIES = ("sigma", "kappa", "r50", "r90", "area50_sr", "area90_sr")
+_FIGURES = (
+    *("sigma", "kappa", "r50", "r90", "area50_sr", "area90_sr"),
+    *("energy_log10_sigma", "energy_16", "energy_84", "inelasticity", "inelasticity_sigma"),
+    *(f"vertex_covariance_{axes}" for axes in VERTEX_COVARIANCE),
+    *(f"probability_{kind}" for kind in EVENT_KINDS),
+)
+"""Columns that an I3Particle does not hold."""
 
 
 @contextmanager
@@ -92,7 +100,7 @@ def _frames(files: Sequence[Path], pulses: str | None) -> Iterator[tuple[Frame, 
 
 
 def _slots(row: Mapping[str, Any], key: str, number: int) -> dict[str, tuple[str, bytes]]:
-    """The particle and the figures of its uncertainty, of which those are left out that the method does not give."""
+    """The particle and further figures, of which those are left out that the method does not give."""
     vertex = tuple(_number(row.get(f"vertex_{axis}")) for axis in "xyz")
     particle = particle_blob(
         (number + _MINOR, row["event_id"]),
@@ -103,7 +111,7 @@ def _slots(row: Mapping[str, Any], key: str, number: int) -> dict[str, tuple[str
         (vertex[0], vertex[1], vertex[2]),
     )
     slots = {key: ("I3Particle", particle)}
-    for name, value in _uncertainty(row).items():
+    for name, value in _figures(row).items():
         slots[f"{key}_{name}"] = ("I3PODHolder<double>", double_blob(value))
     return slots
 
@@ -115,9 +123,9 @@ def _status(row: Mapping[str, Any]) -> int:
     return _FAILED if row["pulses_total"] else _TOO_FEW_HITS
 
 
-def _uncertainty(row: Mapping[str, Any]) -> dict[str, float]:
-    """Sigma, kappa and the sizes of the contours, as they are in tables."""
-    return {name: _number(row[name]) for name in _UNCERTAINTIES if name in row}
+def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+    """What the method estimates besides, and how sure it is, as in tables."""
+    return {name: _number(row[name]) for name in _FIGURES if name in row}
 
 
 def _number(value: float | None) -> float:

@@ -1,4 +1,4 @@
-"""What training minimises: losses of the direction, and of the energy."""
+"""What training minimises: losses of the direction, energy, vertex, kind and inelasticity."""
 
 from collections.abc import Iterable
 
@@ -62,6 +62,31 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.log_energy:LogEnergyLoss",
             "icereco_losses.options:LogEnergyOptions",
             "energy: a Gaussian of its logarithm with a learned width (Nix and Weigend 1994); for [losses.energy]",
+        ),
+        Component(
+            "energy-quantiles",
+            "icereco_losses.energy_quantiles:EnergyQuantilesLoss",
+            "icereco_losses.options:EnergyQuantilesOptions",
+            "energy: quantiles of its logarithm, of any shape (Koenker and Bassett 1978); for [losses.energy]",
+            waives=("is-a-density",),
+        ),
+        Component(
+            "vertex",
+            "icereco_losses.vertex:VertexLoss",
+            "icereco_losses.options:VertexOptions",
+            "vertex: a Gaussian with full covariance, robust against outliers (Huber 1964); for [losses.vertex]",
+        ),
+        Component(
+            "kind",
+            "icereco_losses.kind:KindLoss",
+            "icereco_losses.options:KindOptions",
+            "through-going track, starting track or cascade: a probability for each; for [losses.kind]",
+        ),
+        Component(
+            "inelasticity",
+            "icereco_losses.inelasticity:InelasticityLoss",
+            "icereco_losses.options:InelasticityOptions",
+            "inelasticity: a Beta density of the hadrons' part of the energy; for [losses.inelasticity]",
         ),
         Component(
             "weighted-sum",

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -12,13 +13,16 @@ from icereco.events.truth import Target
 from icereco_losses.options import LogEnergyOptions
 from icereco_losses.sphere import full_precision
 
-__all__ = ["LogEnergyLoss"]
+__all__ = ["LARGEST_LOG10", "SMALLEST_SIGMA", "LogEnergyLoss"]
 
-_SMALLEST_SIGMA = 0.01
+SMALLEST_SIGMA = 0.01
 """Decades; no telescope measures an energy to 2 %, and a width of zero would have an infinite density."""
 
-_LARGEST = 30.0
+LARGEST_LOG10 = 30.0
 """Decades beyond which a float32 overflows, far from any physical energy."""
+
+_QUANTILE = 0.99446
+"""Sigmas from the mean of a Gaussian to its quantiles of 16 and 84 %."""
 
 
 class LogEnergyLoss(nn.Module):
@@ -43,9 +47,12 @@ class LogEnergyLoss(nn.Module):
         return pull.square() / 2 + sigma.log() + math.log(2 * math.pi) / 2
 
     def decode(self, outputs: Float[Tensor, "event 2"]) -> Estimates:
-        """Energies with the width of their logarithm."""
+        """Energies with the width of their logarithm, and their quantiles of 16 and 84 %."""
         mean, sigma = self._gaussian(outputs)
-        return Estimates(energy_gev=10 ** mean.clamp(-_LARGEST, _LARGEST), energy_log10_sigma=sigma)
+        interval = torch.stack([mean - _QUANTILE * sigma, mean + _QUANTILE * sigma], -1)
+        return Estimates(
+            energy_gev=_power(mean), energy_log10_sigma=sigma, energy_interval_gev=_power(interval)
+        )
 
     def _gaussian(
         self, outputs: Float[Tensor, "event 2"]
@@ -53,4 +60,8 @@ class LogEnergyLoss(nn.Module):
         """Mean and width of log10 E."""
         mean, width = full_precision(outputs).unbind(-1)
         spread = self.options.spread_decades
-        return self.options.mean_log10_gev + spread * mean, spread * softplus(width) + _SMALLEST_SIGMA
+        return self.options.mean_log10_gev + spread * mean, spread * softplus(width) + SMALLEST_SIGMA
+
+
+def _power(log10_energy: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    return 10 ** log10_energy.clamp(-LARGEST_LOG10, LARGEST_LOG10)

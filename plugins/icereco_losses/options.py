@@ -10,10 +10,14 @@ __all__ = [
     "AngularOptions",
     "CosineOptions",
     "DecodeName",
+    "EnergyQuantilesOptions",
+    "InelasticityOptions",
     "KentOptions",
+    "KindOptions",
     "LogEnergyOptions",
     "SphereBinsOptions",
     "SphericalFlowOptions",
+    "VertexOptions",
     "VonMisesFisherMixtureOptions",
     "VonMisesFisherOptions",
     "WeightedSumOptions",
@@ -72,13 +76,38 @@ class SphericalFlowOptions(_Options):
     decode: DecodeName = Field("mean", description=_DECODE)
 
 
-class LogEnergyOptions(_Options):
-    """Options of the loss `log-energy`."""
-
+class _EnergyOptions(_Options):
     mean_log10_gev: float = Field(
         4.0, ge=-3, le=12, description="decimal logarithm of a typical energy in GeV, where outputs are zero"
     )
     spread_decades: float = Field(1.5, gt=0, le=10, description="how far energies spread around it, decades")
+
+
+class LogEnergyOptions(_EnergyOptions):
+    """Options of the loss `log-energy`."""
+
+
+class EnergyQuantilesOptions(_EnergyOptions):
+    """Options of the loss `energy-quantiles`."""
+
+
+class VertexOptions(_Options):
+    """Options of the loss `vertex`."""
+
+    spread_m: float = Field(
+        500.0,
+        ge=10,
+        le=10_000,
+        description="how far vertices spread around the origin, m: about half the detector's size",
+    )
+
+
+class KindOptions(_Options):
+    """The probabilities of kinds have no options."""
+
+
+class InelasticityOptions(_Options):
+    """The Beta density has no options."""
 
 
 class WeightedSumOptions(_Options):

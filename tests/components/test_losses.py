@@ -54,12 +54,18 @@ def log_normalisation(kappa):
 def test_half_precision_outputs_are_computed_in_float32(name):
     loss = build(name)
     outputs = torch.randn(16, loss.output_count).bfloat16()
-    truth = TruthTensors(direction=random_directions(16), energy_gev=torch.full((16,), 1e4))
+    truth = TruthTensors(
+        direction=random_directions(16),
+        energy_gev=torch.full((16,), 1e4),
+        kind=torch.zeros(16, dtype=torch.int64),
+        vertex_m=torch.full((16, 3), 50.0),
+        inelasticity=torch.full((16,), 0.3),
+    )
     with torch.autocast("cpu", dtype=torch.bfloat16):
         values, decoded = loss(outputs, truth), loss.decode(outputs)
     assert values.dtype == torch.float32
-    estimated = decoded.energy_gev if decoded.direction is None else decoded.direction
-    assert estimated.dtype == torch.float32
+    columns = [getattr(decoded, field) for field in decoded.__slots__]
+    assert {one.dtype for one in columns if isinstance(one, torch.Tensor)} <= {torch.float32, torch.float64}
     torch.testing.assert_close(values, loss(outputs.float(), truth), rtol=0, atol=0)
 
 

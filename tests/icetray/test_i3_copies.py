@@ -82,13 +82,19 @@ def test_frames_that_are_no_events_are_copied_as_they_are(tmp_path, three_pulses
     assert math.isnan(failed.zenith)
 
 
-def test_uncertainties_are_those_of_the_table(tmp_path, small_file):
+def test_further_figures_are_those_of_the_table(tmp_path, small_file):
     import numpy as np
     import pyarrow as pa
     from icereco_icetray.reader import IcetrayReader
 
     (batch,) = open_source(small_file).checked(load_detector("icecube86"))
     known = {"sigma": 0.15, "kappa": 40.0, "r50": 0.18, "r90": None, "area50_sr": 0.1, "area90_sr": 0.4}
+    known |= {
+        "energy_16": 2e3,
+        "vertex_covariance_xy": -30.0,
+        "probability_cascade": 0.7,
+        "inelasticity_sigma": 0.2,
+    }
     one = {"zenith": 1.0, "azimuth": 2.0, "pulses_total": 4, "energy": 5e3, **known}
     rows = pa.RecordBatch.from_pylist([{"event_id": event, **one} for event in batch["event_id"].to_pylist()])
     with IcetrayReader().annotated([small_file], tmp_path / "out.i3", "my run") as copy:

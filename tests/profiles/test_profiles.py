@@ -291,7 +291,9 @@ def test_a_copy_of_a_shipped_profile_may_extend_its_original(tmp_path):
 
 
 def test_an_unknown_name_lists_what_ships():
-    with pytest.raises(IcerecoError, match=r"did you mean 'hierarchical'\?\n  shipped: base, deepsets, "):
+    with pytest.raises(
+        IcerecoError, match=r"did you mean 'hierarchical'\?\n  shipped: base, complete, deepsets, "
+    ):
         load_profile("hierarchicl")
 
 

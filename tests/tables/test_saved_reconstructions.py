@@ -12,6 +12,7 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import angles_from_direction, opening_angle
+from icereco.reconstruction.table_files import converted_writer
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstruction_columns import ALWAYS, is_reserved, reconstruction_rows
 from icereco.tables.reconstructions import METADATA_KEY, reconstruction_writer
@@ -34,6 +35,7 @@ def batch(detector):
 
 def everything(components):
     random = np.random.default_rng(7)
+    factor = np.random.default_rng(8).normal(size=(EVENTS, 3, 3))
     mean = directions(1, EVENTS, components)
     mixture = VmfMixture(
         random.dirichlet(np.ones(components), EVENTS), mean, random.uniform(1, 100, (EVENTS, components))
@@ -43,9 +45,12 @@ def everything(components):
         mixture,
         energy_gev=random.uniform(1e2, 1e5, EVENTS),
         energy_log10_sigma=random.uniform(0.1, 1, EVENTS),
+        energy_interval_gev=np.sort(10 ** factor[:, 0, :2]),
         vertex_m=random.normal(size=(EVENTS, 3)),
+        vertex_covariance_m2=factor @ np.swapaxes(factor, 1, 2),
         kind_probability=random.dirichlet(np.ones(len(EVENT_KINDS)), EVENTS),
         inelasticity=random.random(EVENTS),
+        inelasticity_sigma=np.linspace(0.1, 0.3, EVENTS),
         pulses_used=np.arange(EVENTS),
         status=np.array([*["converged", "step limit", None] * (EVENTS // 3)], dtype=object),
         extras={"log_likelihood": random.normal(size=EVENTS), "evaluations": random.uniform(1, 9, EVENTS)},
@@ -88,6 +93,17 @@ def test_every_field_comes_back(tmp_path, batch, components):
     assert saved.truth.kind.tolist() == truth.kind.tolist()
     assert saved.truth.vertex_m == pytest.approx(truth.vertex_m)
     assert saved.truth.inelasticity == pytest.approx(truth.inelasticity)
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_every_target_comes_back_from_files_that_do_not_say_how_they_were_made(tmp_path, batch, form):
+    result, path = everything(1), tmp_path / f"out.{form}"
+    with converted_writer(path, form, {"method": "some-model"}) as writer:
+        writer.write(reconstruction_rows(batch, result))
+    saved = read_reconstructions(path)
+    for target in set(PLAIN) - {"status"}:
+        assert getattr(saved.reconstruction, target) == pytest.approx(getattr(result, target)), target
+    assert saved.truth.energy_gev == pytest.approx(batch.truth.energy_gev)
 
 
 def test_events_without_a_posterior_are_unknown_in_a_mixture(tmp_path, batch):

@@ -1,5 +1,6 @@
 """The conformance kit finds what it is for: a fault of each sort, planted in a sound component, fails its check."""
 
+import dataclasses
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from icereco.errors import IcerecoError
 from icereco.plugins.component import KINDS, Component
-from icereco.plugins.discovery import Declaration, Plugin
+from icereco.plugins.discovery import Declaration, Plugin, registry
 from icereco.testing.conformance import BrokenPromiseError, Example, checks, checks_of
 from icereco.testing.conformance.samples import event_table
 
@@ -63,6 +64,32 @@ def _loaded(planted_modules):
 def test_a_planted_fault_fails_its_check(kind, fault):
     with pytest.raises(BrokenPromiseError):
         check_named(planted(kind, fault), fault)()
+
+
+SPOILT = [
+    ("log-energy", "energy_interval_gev", lambda interval: interval.flip(-1), "not around the energy"),
+    ("energy-quantiles", "energy_log10_sigma", lambda sigma: -sigma, "not positive"),
+    ("vertex", "vertex_covariance_m2", lambda covariance: -covariance, "not positive definite"),
+    ("vertex", "vertex_covariance_m2", lambda covariance: covariance.triu(), "not symmetric"),
+    ("kind", "kind_probability", lambda probability: 2 * probability, "do not sum to one"),
+    ("inelasticity", "inelasticity", lambda part: part + 1, "not between 0 and 1"),
+    ("inelasticity", "inelasticity_sigma", lambda sigma: 0 * sigma, "not positive"),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "spoil", "complaint"), SPOILT)
+def test_an_estimate_out_of_its_range_is_named(monkeypatch, name, field, spoil, complaint):
+    loss = registry().get("loss", name).load_factory()
+    sound = loss.decode
+
+    def decode(self, outputs):
+        estimates = sound(self, outputs)
+        return dataclasses.replace(estimates, **{field: spoil(getattr(estimates, field))})
+
+    monkeypatch.setattr(loss, "decode", decode)
+    (within,) = [check for check in checks("loss", name) if check.name == "decodes-within-range"]
+    with pytest.raises(BrokenPromiseError, match=complaint):
+        within()
 
 
 @pytest.mark.parametrize("kind", KINDS)

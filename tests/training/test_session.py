@@ -26,6 +26,7 @@ from icereco.evaluation.evaluate import evaluate
 from icereco.events.tensors import to_tensors
 from icereco.model.checkpoint import load_checkpoint, read_tensors, write_tensors
 from icereco.model.model import build_model
+from icereco.model.several_losses import DIRECTION
 from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
 from icereco.runs.metrics import SCHEMA
@@ -498,17 +499,33 @@ def test_events_of_another_detector_are_refused_before_there_is_a_run(tmp_path, 
     assert not (tmp_path / "runs").exists()
 
 
-def test_data_without_the_target_of_a_loss_are_refused_before_the_first_step(tmp_path, events):
-    table = pq.read_table(events).drop_columns(["energy"])
-    pq.write_table(table, tmp_path / "without.parquet")
-    profile = small_profile("losses.energy.use=log-energy")
+def without_columns(events, folder, *names) -> Path:
+    path = folder / "without.parquet"
+    pq.write_table(pq.read_table(events).drop_columns([*names]), path)
+    return path
+
+
+def test_data_without_the_targets_of_losses_are_refused_before_the_first_step(tmp_path, events):
+    data = without_columns(events, tmp_path, "energy", "vertex_x", "vertex_y", "vertex_z")
+    profile = small_profile("losses.energy.use=log-energy", "losses.place.use=vertex")
     run = RunFolder.create(tmp_path / "runs", "refused")
-    with (
-        pytest.raises(IcerecoError, match="need the true energy_gev, and the data lack the columns energy"),
-        sessions.begin(profile, tmp_path / "without.parquet", run, silently),
-    ):
+    with pytest.raises(IcerecoError) as refused, sessions.begin(profile, data, run, silently):
         pass
     assert not run.path.exists()
+    message = str(refused.value)
+    assert "[losses.energy], [losses.place] need the true energy_gev, vertex_m" in message
+    assert "the data lack the columns energy, vertex_x, vertex_y, vertex_z" in message
+    _, _, command = message.partition("-o ")
+    advised = command.partition(";")[0].split(" -o ")
+    assert small_profile("losses.energy.use=log-energy", "losses.place.use=vertex", *advised).losses == {}
+
+
+def test_a_loss_without_weight_needs_no_target(tmp_path, events):
+    data = without_columns(events, tmp_path, "energy")
+    profile = small_profile("losses.energy.use=log-energy", "losses.energy.weight=0", "losses.kind.use=kind")
+    run = RunFolder.create(tmp_path / "runs", "left-out")
+    with sessions.begin(profile, data, run, silently) as session:
+        assert list(session.model.loss.weights) == [DIRECTION, "kind"]
 
 
 CALIBRATED = ("train.validation_events=100", "train.calibration_events=100", "train.epochs=1")

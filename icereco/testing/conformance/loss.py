@@ -1,5 +1,6 @@
 """What a loss promises: a value per event, a right gradient, and outputs that are decoded to its targets."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -127,34 +128,66 @@ def _require_directions(estimates: Estimates, where: str) -> None:
 
 
 def _require_numbers(estimates: Estimates, where: str) -> None:
-    for name in ("energy_gev", "energy_log10_sigma"):
+    for name in ("energy_gev", "energy_log10_sigma", "inelasticity_sigma"):
         if (values := getattr(estimates, name)) is not None:
             good = values.isfinite() & (values > 0)
             require(
                 values.shape == (_EVENTS,) and bool(good.all()), f"{name} is not positive and finite {where}"
             )
-    if (vertex := estimates.vertex_m) is not None:
-        require(
-            vertex.shape == (_EVENTS, 3) and bool(vertex.isfinite().all()), f"a vertex is not finite {where}"
-        )
+    _require_interval(estimates, where)
+    _require_vertex(estimates, where)
     if (probability := estimates.kind_probability) is not None:
         require(
-            probability.shape == (_EVENTS, len(EVENT_KINDS)),
-            "there is one probability for each kind of event",
+            probability.shape == (_EVENTS, len(EVENT_KINDS)) and bool((probability >= 0).all()),
+            "there is one probability for each kind of event, not below zero",
         )
         require_close(
             probability.sum(-1), torch.ones(_EVENTS), f"probabilities of kinds do not sum to one {where}"
         )
     if (part := estimates.inelasticity) is not None:
-        require(bool(((part >= 0) & (part <= 1)).all()), f"an inelasticity is outside 0 to 1 {where}")
+        require(
+            part.shape == (_EVENTS,) and bool(((part > 0) & (part < 1)).all()),
+            f"an inelasticity is not between 0 and 1 {where}",
+        )
+
+
+def _require_interval(estimates: Estimates, where: str) -> None:
+    if (interval := estimates.energy_interval_gev) is None:
+        return
+    require(
+        interval.shape == (_EVENTS, 2) and bool(interval.isfinite().all()),
+        f"an interval of the energy is not finite {where}",
+    )
+    energy = estimates.energy_gev
+    require(energy is not None, "it decodes an interval of the energy without the energy")
+    assert energy is not None
+    around = (interval[:, 0] > 0) & (interval[:, 0] <= energy) & (energy <= interval[:, 1])
+    require(bool(around.all()), f"an interval of the energy is not around the energy {where}")
+
+
+def _require_vertex(estimates: Estimates, where: str) -> None:
+    vertex, covariance = estimates.vertex_m, estimates.vertex_covariance_m2
+    if vertex is not None:
+        require(
+            vertex.shape == (_EVENTS, 3) and bool(vertex.isfinite().all()), f"a vertex is not finite {where}"
+        )
+    if covariance is not None:
+        require(
+            covariance.shape == (_EVENTS, 3, 3) and bool(covariance.isfinite().all()),
+            f"a covariance of the vertex is not finite {where}",
+        )
+        asymmetry = (covariance - covariance.mT).abs().amax((1, 2)) / covariance.abs().amax((1, 2))
+        require(bool((asymmetry < 1e-6).all()), f"a covariance is not symmetric {where}")
+        positive = torch.linalg.eigvalsh(covariance.double()) > 0
+        require(bool(positive.all()), f"a covariance is not positive definite {where}")
 
 
 def is_a_density(subject: Subject) -> None:
-    """exp(−loss) is a density of its target: its integral (over the sphere: per steradian) is one, for any outputs."""
+    """exp(−loss) is a density of its target: it integrates to one for any outputs, per steradian, decade of energy, m³ or kind."""
     loss = subject.build().double()
-    truth, weights = _grid(loss.targets)
     for scale in (0.0, 0.5, 2.0):
-        for outputs in _outputs(loss, 4, scale, torch.float64):
+        for outputs in _outputs(loss, 4, scale, torch.float64).split(1):
+            truth, weights = _grid(loss, outputs)
             values = loss(outputs.expand(len(weights), -1), truth)
             total = float((torch.exp(-values) * weights).sum())
             require(
@@ -163,14 +196,45 @@ def is_a_density(subject: Subject) -> None:
             )
 
 
-def _grid(targets: tuple[str, ...]) -> tuple[TruthTensors, Tensor]:
+def _grid(loss: Any, outputs: Tensor) -> tuple[TruthTensors, Tensor]:
     """True values all over the range of a target, and the measure of each."""
-    if targets == ("energy_gev",):  # per decade, as densities of energies are
-        decades = torch.linspace(-60, 70, 40_001, dtype=torch.float64)
-        measure = torch.full_like(decades, float(decades[1] - decades[0]))
-        return TruthTensors(direction=torch.zeros(len(decades), 3).double(), energy_gev=10**decades), measure
-    directions, measure = _sphere()
-    return TruthTensors(direction=directions), measure
+    columns: dict[str, Tensor] = {}
+    match loss.targets:
+        case ("energy_gev",):  # per decade, as densities of energies are
+            decades, measure = _steps(-60, 70, 40_001)
+            columns["energy_gev"] = 10**decades
+        case ("inelasticity",):
+            logit, step = _steps(-30, 30, 4_001)
+            columns["inelasticity"] = part = logit.sigmoid()
+            measure = step * part * (1 - part)
+        case ("kind",):
+            columns["kind"] = torch.arange(len(EVENT_KINDS))
+            measure = torch.ones(len(EVENT_KINDS)).double()
+        case ("vertex_m",):
+            columns["vertex_m"], measure = _ellipsoid(loss.decode(outputs))
+        case _:
+            directions, measure = _sphere()
+            return TruthTensors(direction=directions), measure
+    nowhere: Any = {"direction": torch.zeros(len(measure), 3).double()}
+    return TruthTensors(**nowhere | columns), measure
+
+
+def _steps(low: float, high: float, count: int) -> tuple[Tensor, Tensor]:
+    """Equal steps, and the length of each."""
+    places = torch.linspace(low, high, count, dtype=torch.float64)
+    return places, torch.full_like(places, float(places[1] - places[0]))
+
+
+def _ellipsoid(estimates: Estimates) -> tuple[Tensor, Tensor]:
+    """Places within 10 sigmas of one vertex, or 5 km where the loss says no covariance, and the volume of each."""
+    assert estimates.vertex_m is not None
+    covariance = estimates.vertex_covariance_m2
+    axes = (
+        500 * torch.eye(3).double() if covariance is None else torch.linalg.cholesky(covariance[0].double())
+    )
+    steps, length = _steps(-10, 10, 81)
+    places = torch.cartesian_prod(steps, steps, steps) @ axes.mT + estimates.vertex_m.double()
+    return places, (length[0] ** 3 * axes.det()).expand(len(places))
 
 
 def _sphere(rings: int = 96, around: int = 192) -> tuple[Tensor, Tensor]:
@@ -228,7 +292,7 @@ def contours_hold_what_they_say(subject: Subject) -> None:
 
 
 def learns_the_truth(subject: Subject) -> None:
-    """Outputs that follow the gradient are decoded to the truth: directions to 10 degrees, energies to a quarter decade."""
+    """Outputs that follow the gradient are decoded to the truth: directions to 10°, energies to a quarter decade, vertices to 50 m."""
     loss = subject.build()
     truth, outputs = _truth(32), _outputs(loss, 32).requires_grad_()
     optimizer = torch.optim.Adam([outputs], lr=0.1)
@@ -239,12 +303,26 @@ def learns_the_truth(subject: Subject) -> None:
     estimates = loss.decode(outputs.detach())
     if estimates.direction is not None:
         _require_learned_direction(estimates.direction, truth.direction)
-    if estimates.energy_gev is not None and truth.energy_gev is not None:
-        apart = float((estimates.energy_gev.log10() - truth.energy_gev.log10()).abs().max())
+    for what, (apart, most) in _distances(estimates, truth).items():
         require(
-            apart < 0.25,
-            f"after 300 steps along the gradient an energy is {apart:.2f} decades from the truth",
+            apart < most,
+            f"after 300 steps along the gradient {what} is {apart:.2g} from the truth, not {most:g}",
         )
+
+
+def _distances(estimates: Estimates, truth: TruthTensors) -> dict[str, tuple[float, float]]:
+    """How far what is estimated besides the direction is from the truth at most, and how far it may be."""
+    pairs: dict[str, tuple[Tensor, Tensor, float]] = {}
+    if estimates.energy_gev is not None and truth.energy_gev is not None:
+        pairs["a logarithm of the energy"] = estimates.energy_gev.log10(), truth.energy_gev.log10(), 0.25
+    if estimates.vertex_m is not None and truth.vertex_m is not None:
+        pairs["a coordinate of the vertex"] = estimates.vertex_m, truth.vertex_m, 50.0
+    if estimates.kind_probability is not None and truth.kind is not None:
+        certain = torch.nn.functional.one_hot(truth.kind, len(EVENT_KINDS))
+        pairs["the probability of a kind"] = estimates.kind_probability, certain, 0.1
+    if estimates.inelasticity is not None and truth.inelasticity is not None:
+        pairs["an inelasticity"] = estimates.inelasticity, truth.inelasticity, 0.1
+    return {what: (float((one - other).abs().max()), most) for what, (one, other, most) in pairs.items()}
 
 
 def _require_learned_direction(direction: Tensor, truth: Tensor) -> None:
@@ -257,16 +335,19 @@ def _require_learned_direction(direction: Tensor, truth: Tensor) -> None:
 
 
 def half_precision(subject: Subject) -> None:
-    """Outputs in bfloat16 give a loss and estimates in float32: in bfloat16 directions are 0.2° apart."""
+    """Outputs in bfloat16 give a loss in float32, and estimates no coarser: in bfloat16 directions are 0.2° apart."""
     loss = subject.build()
     outputs, truth = _outputs(loss).bfloat16(), _truth()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         values, estimates = loss(outputs, truth), loss.decode(outputs)
-    decoded = estimates.direction if estimates.direction is not None else estimates.energy_gev
-    dtype = torch.float32 if decoded is None else decoded.dtype
+    columns = [getattr(estimates, field.name) for field in dataclasses.fields(estimates)]
+    narrow = {column.dtype for column in columns if isinstance(column, Tensor)} & {
+        torch.bfloat16,
+        torch.float16,
+    }
     require(
-        values.dtype == dtype == torch.float32,
-        f"bfloat16 outputs gave a loss in {values.dtype} and estimates in {dtype}",
+        values.dtype == torch.float32 and not narrow,
+        f"bfloat16 outputs gave a loss in {values.dtype} and estimates in {', '.join(map(str, narrow)) or 'full precision'}",
     )
     require_close(values, loss(outputs.float(), truth), "under autocast the loss of the same outputs differs")
 
