@@ -19,7 +19,7 @@ from icereco.detector.detector import load_detector
 from icereco.events.batch import EventBatch
 from icereco.events.tensors import to_tensors
 from icereco.model.model import build_model
-from icereco.model.precision import autocast, has_fast_bfloat16
+from icereco.model.precision import has_fast_bfloat16, training_precision
 from icereco.nn.kernels import ROW, attend
 from icereco.nn.ragged import Sequences
 from icereco.nn.transformer import Layer
@@ -36,7 +36,7 @@ def seconds_per_event(kernel: str, batch: EventBatch, repeats: int) -> float:
     plan = row_plan(batch.pulse_offsets)
 
     def work() -> None:
-        with autocast(profile.train, CPU):
+        with training_precision(profile.train, CPU):
             if kernel == "rows":
                 vectors = through_rows(model.aggregator, features, *plan)
             else:

@@ -20,7 +20,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.tensors import TensorBatch, to_tensors, truth_tensors
 from icereco.model.model import Model, build_model
-from icereco.model.precision import autocast
+from icereco.model.precision import training_precision
 from icereco.plugins.component import ROLES
 from icereco.plugins.discovery import registry
 from icereco.protocols import takes_batch
@@ -55,7 +55,7 @@ def rates(model: Model, options: object, batch: EventBatch) -> tuple[float, floa
 
     def step() -> None:
         model.train()
-        with autocast(options, CPU):
+        with training_precision(options, CPU):
             outputs = model(tensors)
         optimizers.zero_grad()
         model.loss(outputs, truth).mean().backward()

@@ -13,7 +13,7 @@ from common import console, flops_forward, hierarchical, median_seconds, show_ma
 from icereco.detector.detector import load_detector
 from icereco.events.batch import EventBatch
 from icereco.model.model import build_model
-from icereco.model.precision import autocast
+from icereco.model.precision import training_precision
 
 
 def long_event(pulses: int = 100_000, doms: int = 2_200, seed: int = 1) -> EventBatch:
@@ -47,7 +47,7 @@ def main() -> None:
     model = build_model(profile, load_detector("icecube86"))
 
     def infer() -> None:
-        with autocast(profile.train, torch.device("cpu")):
+        with training_precision(profile.train, torch.device("cpu")):
             model.reconstruct(batch)
 
     seconds = median_seconds(infer, 3)

@@ -10,7 +10,7 @@ from common import console, flops_forward, hierarchical, median_seconds, show_ma
 from icereco.detector.detector import load_detector
 from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import build_model
-from icereco.model.precision import autocast
+from icereco.model.precision import training_precision
 from icereco.training.optimizer import build_optimizers
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     )
 
     def step() -> None:
-        with autocast(profile.train, device):
+        with training_precision(profile.train, device):
             outputs = model(tensors)
         loss = model.loss(outputs, truth).mean()
         optimizers.zero_grad()
@@ -36,7 +36,7 @@ def main() -> None:
         optimizers.step(1.0)
 
     def infer() -> None:
-        with autocast(profile.train, device):
+        with training_precision(profile.train, device):
             model.reconstruct(batch)
 
     forward = flops_forward(batch, profile)

@@ -8,13 +8,17 @@ import torch
 
 from icereco.profiles.train_options import TrainOptions
 
-__all__ = ["full_precision", "training_precision"]
+__all__ = ["full_precision", "has_fast_bfloat16", "takes_bfloat16", "training_precision"]
 
 
 def training_precision(options: TrainOptions, device: torch.device) -> torch.autocast:
     """Return a context with bfloat16 products if the options say so, or (`auto`) if the device has instructions for them."""
-    chosen = options.precision == "bfloat16" or (options.precision == "auto" and has_fast_bfloat16(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=chosen)
+    return torch.autocast(device.type, torch.bfloat16, enabled=takes_bfloat16(options, device))
+
+
+def takes_bfloat16(options: TrainOptions, device: torch.device) -> bool:
+    """Return whether training steps take bfloat16 products."""
+    return options.precision == "bfloat16" or (options.precision == "auto" and has_fast_bfloat16(device))
 
 
 def full_precision(device: torch.device) -> torch.autocast:

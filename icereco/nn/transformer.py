@@ -3,11 +3,12 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.kernels import attend
+from icereco.nn.linear import Linear, linear
 from icereco.nn.ragged import Sequences
 from icereco.nn.segments import segment_attention
 
@@ -28,11 +29,11 @@ class Layer(nn.Module):
         self.heads = heads
         self.kernel = kernel
         self.attention_norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.attention_out = nn.Linear(width, width, bias=False)
+        self.qkv = Linear(width, 3 * width, bias=False)
+        self.attention_out = Linear(width, width, bias=False)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp_in = nn.Linear(width, 4 * width, bias=False)
-        self.mlp_out = nn.Linear(4 * width, width, bias=False)
+        self.mlp_in = Linear(width, 4 * width, bias=False)
+        self.mlp_out = Linear(4 * width, width, bias=False)
         self.dropout = nn.Dropout(dropout)
 
     def forward(

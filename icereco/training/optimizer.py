@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from icereco.model.precision import takes_bfloat16
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.muon import Muon
 
@@ -39,7 +40,8 @@ def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
     rest = [value for _, value in parameters if id(value) not in taken]
     parts: list[torch.optim.Optimizer] = [_adamw(rest, options)]
     if inside:
-        parts.append(Muon(inside, options.muon_learning_rate, options.weight_decay))
+        bfloat16 = takes_bfloat16(options, inside[0].device)
+        parts.append(Muon(inside, options.muon_learning_rate, options.weight_decay, bfloat16=bfloat16))
     for part in parts:
         for group in part.param_groups:
             group["full_rate"] = group["lr"]

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from icereco.nn.linear import Linear
 from icereco.nn.ragged import Sequences
 from icereco.nn.transformer import Transformer
 from icereco_aggregators.options import AttentionOptions
@@ -18,13 +19,13 @@ class AttentionAggregator(nn.Module):
         super().__init__()
         self.width = options.width
         self.embed = nn.Sequential(
-            nn.Linear(feature_count, options.width), nn.GELU(), nn.Linear(options.width, options.width)
+            Linear(feature_count, options.width), nn.GELU(), Linear(options.width, options.width)
         )
         self.transformer = Transformer(
             options.width, options.layers, options.heads, options.dropout, options.kernel
         )
         # A mean is independent of the number of pulses, which measures the brightness of the DOM.
-        self.count = nn.Linear(1, options.width)
+        self.count = Linear(1, options.width)
 
     def forward(
         self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from icereco.nn.linear import Linear
 from icereco.nn.ragged import Sequences
 from icereco.nn.segments import segment_of
 from icereco.nn.transformer import Transformer
@@ -22,9 +23,9 @@ class AttentionEncoder(nn.Module):
                 f"the width of T1, {input_width}, is not a multiple of encoder.heads = {options.heads}"
             )
         self.width = input_width
-        self.input = nn.Linear(input_width, input_width)
+        self.input = Linear(input_width, input_width)
         self.position = nn.Sequential(
-            nn.Linear(3, input_width), nn.GELU(), nn.Linear(input_width, input_width)
+            Linear(3, input_width), nn.GELU(), Linear(input_width, input_width)
         )
         self.summary = nn.Parameter(torch.randn(1, input_width))
         self.transformer = Transformer(
