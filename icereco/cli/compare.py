@@ -162,9 +162,7 @@ def _reconstruct(weights: "Weights", data: "DataSet", output: Path, compute: "_C
     trained_on = method.provenance["trained"].get("data_fingerprint") or []
     if source.fingerprint() in trained_on:  # one text, or a list of them
         name = next(iter(weights.facts.values()))
-        logger.warning(
-            "%s was trained on events of %s: its errors there may be too small", name, data.label
-        )
+        logger.warning("%s was trained on events of %s: its errors there may be too small", name, data.label)
     computing_with(compute.threads)
     with (
         open_output(output, "parquet", dict(weights.facts)) as opened,

@@ -146,7 +146,9 @@ def _print(model: TrainedModel, console: Console) -> None:
         console.print(f"{label:<12} {escape(text)}", soft_wrap=True)
     if card.figures:
         console.print(_figures(card.figures))
-    console.print(f"\nreconstruct with it: icereco reconstruct FILE --model {escape(card.name)}", soft_wrap=True)
+    console.print(
+        f"\nreconstruct with it: icereco reconstruct FILE --model {escape(card.name)}", soft_wrap=True
+    )
 
 
 def _facts(model: TrainedModel) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+
 @click.command("reconstruct")
 @click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completion.data)
 @click.option(

@@ -29,7 +29,15 @@ from icereco.profiles import Profile, parse_profile
 from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import file_hash, replacing
 
-__all__ = ["Checkpoint", "detector_in", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
+__all__ = [
+    "Checkpoint",
+    "detector_in",
+    "file_hash",
+    "load_checkpoint",
+    "read_tensors",
+    "save_checkpoint",
+    "write_tensors",
+]
 
 Shapes = dict[str, tuple[int, ...]]
 """Of tensors, by name."""

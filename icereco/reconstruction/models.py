@@ -13,7 +13,15 @@ from icereco.reconstruction.methods import Method, model_method, untrained_metho
 from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
 from icereco.trained.library import Library, TrainedModel
 
-__all__ = ["Weights", "find_weights", "is_method", "load_model", "reconstruct", "trained_method", "weights_of"]
+__all__ = [
+    "Weights",
+    "find_weights",
+    "is_method",
+    "load_model",
+    "reconstruct",
+    "trained_method",
+    "weights_of",
+]
 
 
 @dataclass(frozen=True, slots=True)

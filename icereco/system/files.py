@@ -13,7 +13,16 @@ from pathlib import Path
 from icereco.errors import IcerecoError
 from icereco.system.locks import NoLocksError, take
 
-__all__ = ["clear_left_over", "explaining", "file_hash", "is_there", "replacing", "require_name", "sync", "write_text"]
+__all__ = [
+    "clear_left_over",
+    "explaining",
+    "file_hash",
+    "is_there",
+    "replacing",
+    "require_name",
+    "sync",
+    "write_text",
+]
 
 _PATTERN = frozenset("*?[")
 _RENAMES_OPEN_FILES = os.name != "nt"

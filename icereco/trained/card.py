@@ -1,6 +1,6 @@
 """The card of a trained model: what it was trained on, how good it is, and what it is not for."""
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,7 +99,7 @@ class ModelCard(_Table):
     events: Count | None = None
     data: Text
     seeds: tuple[int, ...] = ()
-    date: datetime.date
+    date: dt.date
     icereco: Text
     machine: Text | None = None
     hours: Annotated[float, Field(ge=0)] | None = None

@@ -192,7 +192,9 @@ class Library:
     def _hint(self, name: str) -> str:
         names = self.names()
         known = ", ".join(names) or "none yet"
-        return f"{did_you_mean(name, names)} (known: {known}; add one with: icereco models add RUN|CHECKPOINT)"
+        return (
+            f"{did_you_mean(name, names)} (known: {known}; add one with: icereco models add RUN|CHECKPOINT)"
+        )
 
 
 def _read(folder: Path, origin: Origin, name: str | None = None) -> TrainedModel:

@@ -1,6 +1,6 @@
 """The card of a checkpoint that becomes a model of a library: from its provenance, and the run that made it."""
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +14,9 @@ from icereco.trained.card import Figures, Limits, ModelCard
 __all__ = ["new_card"]
 
 
-def new_card(name: str, checkpoint: Checkpoint, run: RunFolder | None, summary: str | None = None) -> ModelCard:
+def new_card(
+    name: str, checkpoint: Checkpoint, run: RunFolder | None, summary: str | None = None
+) -> ModelCard:
     """Write down what is known of a checkpoint.
 
     Args:
@@ -53,9 +55,13 @@ def _data(checkpoint: Checkpoint) -> str:
     return "unknown"
 
 
-def _date(facts: Mapping[str, Any]) -> datetime.date:
+def _date(facts: Mapping[str, Any]) -> dt.date:
     created = facts.get("created")
-    return datetime.datetime.fromisoformat(created).date() if created else datetime.datetime.now(datetime.UTC).date()
+    return (
+        dt.datetime.fromisoformat(created).date()
+        if created
+        else dt.datetime.now(dt.UTC).date()
+    )
 
 
 def _machine(facts: Mapping[str, Any]) -> str | None:
@@ -63,7 +69,9 @@ def _machine(facts: Mapping[str, Any]) -> str | None:
     if machine is None:
         return None
     device = facts.get("device", "cpu")
-    return f"{machine['processor']}, {machine['cpus']} processors" + ("" if device == "cpu" else f", {device}")
+    return f"{machine['processor']}, {machine['cpus']} processors" + (
+        "" if device == "cpu" else f", {device}"
+    )
 
 
 def _hours(run: RunFolder) -> float | None:
