@@ -264,13 +264,18 @@ def _weights(run: str | None, model: str | None) -> tuple[str, "Weights"]:
     from icereco.runs.folder import resolve, runs_dir
     from icereco.trained.library import Library
 
+    library = Library.of_user()
     if run is not None:
-        folder = resolve(run, runs_dir())
+        try:
+            folder = resolve(run, runs_dir())
+        except IcerecoError as error:
+            hint = f"; the trained model of that name is: --model {run}" if run in library.names() else ""
+            raise IcerecoError(f"{error}{hint}") from None
         return f"run {folder.name}", Weights.of_run(folder)
     path = Path(model or "")
     if path.is_file() or path.suffix == ".safetensors":
         return f"checkpoint {path}", Weights(path)
-    trained = Library.of_user().find(str(model))
+    trained = library.find(str(model))
     return f"model {trained.name}", Weights.of_model(trained)
 
 

@@ -62,9 +62,11 @@ class Events:
 
     def can_be_of(self, detector: Detector) -> bool:
         """Return whether a run in the working folder may be meant, whose detector this is."""
-        if self.certain and self.detector is not None:
-            return np.array_equal(self.detector.position_m, detector.position_m)
-        return are_of(self.source, detector)
+        if self.detector is None:
+            return are_of(self.source, detector)
+        if np.array_equal(self.detector.position_m, detector.position_m):
+            return True
+        return not self.certain and _has_sensors(self.source, detector)
 
     def are_for(self, model: TrainedModel) -> bool:
         """Return whether a trained model is for their detector, as far as anybody can tell."""
@@ -143,3 +145,12 @@ def _why_no_run(runs: Path, any_finished: bool, detector: str) -> str:
     if names:
         return f"no run in {runs} has finished ({names[0]} has weights: --run {names[0]})"
     return "no model has been trained here"
+
+
+def _has_sensors(source: Source, detector: Detector) -> bool:
+    """Whether the first events have no sensor that the detector lacks, nor anything else wrong."""
+    try:
+        source.require_first(detector, quiet=True)
+    except IcerecoError:
+        return False
+    return True

@@ -57,11 +57,7 @@ def _data(checkpoint: Checkpoint) -> str:
 
 def _date(facts: Mapping[str, Any]) -> dt.date:
     created = facts.get("created")
-    return (
-        dt.datetime.fromisoformat(created).date()
-        if created
-        else dt.datetime.now(dt.UTC).date()
-    )
+    return dt.datetime.fromisoformat(created).date() if created else dt.datetime.now(dt.UTC).date()
 
 
 def _machine(facts: Mapping[str, Any]) -> str | None:
