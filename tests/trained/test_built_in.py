@@ -10,7 +10,6 @@ from icereco.system.resources import models_dir
 from icereco.trained.library import Library
 
 MODELS = Library(models_dir(), None)
-MOST_BYTES = 12_000_000
 
 
 def require_sound(model):
@@ -42,7 +41,3 @@ def test_its_card_is_complete(name):
     assert card.limits.not_trained_on
     assert None not in (card.events, card.limits.energy_gev, card.hours, card.machine)
     assert card.seeds
-
-
-def test_all_models_together_are_small():
-    assert sum(path.stat().st_size for path in models_dir().rglob("*") if path.is_file()) <= MOST_BYTES

@@ -152,16 +152,6 @@ def test_without_data_the_screen_offers_files_to_open(tmp_path, file, detector, 
     play(screen, act)
 
 
-def test_without_a_run_nothing_is_reconstructed(screen):
-    async def act(pilot, screen):
-        await pilot.press("g")
-        await pilot.pause()
-        assert not isinstance(pilot.app.screen, Choose)
-        assert screen.reconstructors.names == ()
-
-    play(screen, act)
-
-
 def test_real_events_are_shown_with_their_official_fits(shared_data: Path, tmp_path, detector):
     screen = EventScreen(shared_data / "icecube_real" / "pulses.parquet", detector=detector, runs=tmp_path)
 
