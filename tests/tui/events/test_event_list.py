@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList, Static
 
 from icereco.data.catalog import DataSet, add
 from icereco.testing.random_events import random_events
-from icereco.tui.common.dialogs import AskPath, Choose
+from icereco.tui.common.dialogs import AskPath
 from icereco.tui.common.list_panel import FilterLine, ListPanel
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.screen import EventScreen
