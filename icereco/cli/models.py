@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name", shell_complete=completion.models)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def show(name: str, as_json: bool) -> None:
-    """Show the card of a model: what it was trained on, how good it is, and what it is not for.
+    """Show the card of a model: what it was trained on, and what not, and how good it is.
 
     The file with its weights is compared with the checksum of the card.
     """
@@ -143,7 +143,7 @@ def _print(model: TrainedModel, console: Console) -> None:
     card = model.card
     console.print(f"[bold]{escape(card.name)}[/]  {escape(card.summary)}\n", soft_wrap=True)
     for label, text in _facts(model):
-        console.print(f"{label:<12} {escape(text)}", soft_wrap=True)
+        console.print(f"{label:<14} {escape(text)}", soft_wrap=True)
     if card.figures:
         console.print(_figures(card.figures))
     console.print(
@@ -160,7 +160,7 @@ def _facts(model: TrainedModel) -> Iterator[tuple[str, str]]:
     if card.limits.energy_gev is not None:
         yield "energies", "{:.3g} to {:.3g} GeV".format(*card.limits.energy_gev)
     for number, text in enumerate(card.limits.not_trained_on):
-        yield "" if number else "not for", text
+        yield "" if number else "not trained on", text
     yield "profile", card.profile
     yield "made", ", ".join(_making(card))
     yield "licence", card.licence or "not said"

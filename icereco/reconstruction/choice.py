@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from icereco.data.catalog import DEFAULT_DETECTOR, DataSet
+from icereco.data.catalog import DataSet
 from icereco.data.sources.detector_of import are_of, detector_of
 from icereco.data.sources.source import Source
-from icereco.detector.detector import Detector, given_detector, load_detector
+from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.model.checkpoint import detector_in
 from icereco.reconstruction.methods import WITHOUT_MODEL, Method, untrained_method
@@ -35,7 +35,7 @@ class Events:
     Attributes:
         source: the first of them.
         detector: of them, as the user or the data set says, or as their sensors or the file show; None if no card fits.
-        certain: whether the user, the data set or the file says so. The numbers of sensors alone fit several detectors.
+        certain: whether the user or the data set says so. The numbers of sensors alone fit several detectors.
     """
 
     source: Source
@@ -113,8 +113,11 @@ def choose(
 
 
 def _without_model(events: Events, reason: str, device: str | None) -> Choice:
-    detector = DEFAULT_DETECTOR if events.detector is None else events.detector.name
-    other = f"train one: icereco train -o detector.use={detector}; quicker without training: --method linefit"
+    if events.detector is None:
+        detector_of(events.source)  # raises what is known of their sensors
+    other = (
+        f"train one: icereco train -o detector.use={events.label}; quicker without training: --method linefit"
+    )
     try:
         method = _fit(events, {}, device)
     except IcerecoError as error:
@@ -129,7 +132,7 @@ def _without_model(events: Events, reason: str, device: str | None) -> Choice:
 
 def _fit(events: Events, options: Mapping[str, str], device: str | None) -> Method:
     detector = detector_of(events.source) if events.detector is None else events.detector
-    return untrained_method(WITHOUT_MODEL, given_detector(detector), options, device)
+    return untrained_method(WITHOUT_MODEL, detector, options, device)
 
 
 def _preference(model: TrainedModel) -> tuple[bool, str, int]:
