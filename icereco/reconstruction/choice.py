@@ -15,9 +15,12 @@ from icereco.model.checkpoint import detector_in
 from icereco.reconstruction.methods import WITHOUT_MODEL, Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import finished_runs, list_runs
+from icereco.system.log import get_logger
 from icereco.trained.library import Library, TrainedModel
 
 __all__ = ["Choice", "Events", "choose"]
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def choose(
             newest = "the newest finished one" + (f" of {events.label}" if number else "")
             return Choice(trained_method(Weights.of_run(run), device), f"run {run.name}, {newest}")
     reason = _why_no_run(runs, bool(finished), events.label)
-    for model in sorted(library.models(), key=_preference, reverse=True):
+    for model in sorted(_usable(library), key=_preference, reverse=True):
         if events.are_for(model):
             origin = "which comes with icereco" if model.origin == "built in" else "one of yours"
             words = f"model {model.name}, {origin}, as {reason}"
@@ -139,6 +142,14 @@ def _preference(model: TrainedModel) -> tuple[bool, str, int]:
     """The user's own before others, newer ones before older ones; of those that come with icereco the best trained."""
     own = model.origin == "yours"
     return own, model.card.date.isoformat() if own else "", model.card.events or 0
+
+
+def _usable(library: Library) -> list[TrainedModel]:
+    problems: list[str] = []
+    models = library.models(problems)
+    for problem in problems:
+        logger.warning("a model is left out: %s", problem)
+    return models
 
 
 def _why_no_run(runs: Path, any_finished: bool, detector: str) -> str:

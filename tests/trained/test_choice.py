@@ -142,3 +142,12 @@ def test_a_damaged_model_is_reported_and_not_passed_over(data, runs, built_in):
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(IcerecoError, match="install icereco again"):
         chosen(data, runs, built_in)
+
+
+def test_a_damaged_card_is_reported_and_another_model_used(
+    data, runs, built_in, card, small_checkpoint, caplog
+):
+    own = built_in.add(card.model_copy(update={"name": "mine"}), small_checkpoint)
+    (own.folder / "card.toml").write_text("events = 1")
+    assert chosen(data, runs, built_in).words.startswith("model small")
+    assert str(own.folder / "card.toml") in caplog.text
