@@ -1,6 +1,7 @@
 """What is installed is what is in the tree."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,6 +16,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").is_file())
+MODELS = ROOT / "icereco" / "_data" / "models"
+MOST_BYTES_OF_MODELS = 12_000_000
 
 
 def test_every_plugin_folder_is_packaged():
@@ -34,6 +37,10 @@ def test_every_plugin_folder_is_type_checked():
 
 def test_the_data_folders_hold_no_code():
     assert not [path for kind in ("geometry", "profiles") for path in (ROOT / kind).rglob("*.py")]
+
+
+def test_the_trained_models_together_are_small():
+    assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) <= MOST_BYTES_OF_MODELS
 
 
 def test_package_and_project_have_the_same_version():
@@ -67,13 +74,17 @@ def test_versions_that_lack_what_is_used_are_excluded(package, without):
     assert not requirement.specifier.contains(without)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def build(tree, folder):
     pytest.importorskip("hatchling", reason="builds without isolation, so that nothing is downloaded")
-    folder = tmp_path_factory.mktemp("dist")
     for target in ("wheel", "sdist"):
         command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(command, cwd=tree, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    build(ROOT, folder)
     return folder
 
 
@@ -91,6 +102,27 @@ def test_the_wheel_has_plugins_geometry_and_profiles(built):
         assert {f"icereco/_data/{kind}/{path.as_posix()}" for path in files} <= names
     assert {f"{name}/__init__.py" for name in PLUGINS} <= names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"icereco", *PLUGINS}
+
+
+@pytest.mark.slow
+def test_wheel_and_sdist_have_every_trained_model(tmp_path):
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "runs", "dist"
+    )
+    shutil.copytree(ROOT, tmp_path / "tree", ignore=left_out)
+    planted = tmp_path / "tree" / MODELS.relative_to(ROOT) / "planted"
+    planted.mkdir(parents=True)
+    for name in ("model.safetensors", "card.toml"):
+        (planted / name).write_text("planted")
+    build(tmp_path / "tree", tmp_path)
+    models = {f"icereco/_data/models/planted/{name}" for name in ("model.safetensors", "card.toml")}
+    models |= {path.relative_to(ROOT).as_posix() for path in MODELS.rglob("*") if path.is_file()}
+    (wheel,), (sdist,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    sizes = {one.filename: one.file_size for one in zipfile.ZipFile(wheel).infolist()}
+    assert {name for name in sizes if name.startswith("icereco/_data/models/")} == models
+    assert sum(sizes[name] for name in models) <= MOST_BYTES_OF_MODELS
+    with tarfile.open(sdist) as archive:
+        assert models <= {name.partition("/")[2] for name in archive.getnames()}
 
 
 @pytest.mark.slow

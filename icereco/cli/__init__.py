@@ -32,6 +32,7 @@ COMMANDS = {
     "tui": ("icereco.cli.tui", "Watch trainings and events in the terminal, or in a browser."),
     "tail": ("icereco.cli.tail", "Print the state and metrics of a training, once or as it runs."),
     "runs": ("icereco.cli.runs", "List trainings and their states."),
+    "models": ("icereco.cli.models", "List trained models: those that come with icereco, and yours."),
     "plugins": ("icereco.cli.plugins.list", "List installed components and plugins."),
     "profiles": ("icereco.cli.profiles", "List, show and check profiles."),
 }

@@ -28,7 +28,7 @@ _ROWS = 256
 
 
 @click.command("calibrate")
-@click.argument("run", metavar="RUN|CHECKPOINT", shell_complete=completion.runs_or_files)
+@click.argument("run", metavar="RUN|CHECKPOINT|MODEL", shell_complete=completion.runs_or_models)
 @click.option(
     "--data", required=True, metavar="NAME|FILE", shell_complete=completion.data,
     help="Events with a known direction that the model was not trained on.",
@@ -65,7 +65,7 @@ def command(
 
     Every training does this at its end, on events that it holds out. Do it again where the model is used on other data, such as
     another simulation. Directions stay as they are; widths and tails of posteriors change, in all that is reconstructed with the
-    model from then on.
+    model from then on. A model that `icereco models` lists stays as it is: write the calibrated one elsewhere, with -o.
 
     \b
     icereco calibrate quick --data events.parquet
@@ -74,10 +74,16 @@ def command(
     from icereco.data.catalog import find
     from icereco.evaluation.recalibrate import LEAST_EVENTS
     from icereco.model.checkpoint import load_checkpoint
+    from icereco.reconstruction.models import weights_of
     from icereco.system.devices import find_device
     from icereco.training.calibration import cross_validated, posteriors, save_recalibrated
 
-    path = _checkpoint_of(run)
+    weights = weights_of(run)
+    if "model" in weights.facts and output is None:
+        raise IcerecoError(
+            f"the trained model {run!r} is not changed; say where to write the calibrated one: -o OUT.safetensors"
+        )
+    path = weights.path
     computing_with(threads)
     checkpoint = load_checkpoint(path, find_device(device))
     chosen = find(data).read_with(reader)
@@ -100,19 +106,6 @@ def command(
         echo(json.dumps({"checkpoint": str(output or path), "groups": groups}, indent=2))
     else:
         _print(groups, output or path)
-
-
-def _checkpoint_of(text: str) -> Path:
-    """The checkpoint that a name or path means: itself, or the best of a run."""
-    from icereco.runs.folder import resolve, runs_dir
-
-    path = Path(text)
-    if path.is_file() or path.suffix == ".safetensors":
-        return path
-    best = resolve(text, runs_dir()).best
-    if not best.is_file():
-        raise IcerecoError(f"run {text!r} has no checkpoint yet ({best} is missing); let it train on")
-    return best
 
 
 def _first(

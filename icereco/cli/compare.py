@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
     from icereco.evaluation.comparison import Comparison, Difference
     from icereco.evaluation.evaluated_events import EvaluatedEvents
-    from icereco.runs.folder import RunFolder
+    from icereco.reconstruction.models import Weights
 
 __all__ = ["command"]
 
@@ -41,7 +41,7 @@ class _Compute(NamedTuple):
 
 @click.command("compare")
 @click.argument(
-    "names", nargs=-1, required=True, metavar="RUN|FILE...", shell_complete=completion.runs_or_files
+    "names", nargs=-1, required=True, metavar="RUN|FILE|MODEL...", shell_complete=completion.runs_or_models
 )
 @click.option(
     "--data",
@@ -75,7 +75,7 @@ def command(
 
     Only events that both have count, paired by event_id, so that small differences show. An interval holds 95 % of the
     differences over bootstrap resamples of the events. The name of another method in the first one's file, such as
-    linefit, means that method.
+    linefit, means that method. With --data trained models by name (icereco models) can be compared, too.
 
     \b
     icereco compare hierarchical-simulated-v1-calm-muon flat-simulated-v1-bold-pion
@@ -145,33 +145,27 @@ def _file(name: str, data: "DataSet | None", temporary: Path, compute: "_Compute
         return reconstructions_of(name)
     if Path(name).is_file():
         raise IcerecoError(f"--data is reconstructed by runs, and {name} is a file; leave out one of the two")
-    from icereco.runs.folder import resolve, runs_dir
+    from icereco.reconstruction.models import weights_of
 
-    run = resolve(name, runs_dir())
-    _reconstruct(run, data, temporary, compute)
+    _reconstruct(weights_of(name), data, temporary, compute)
     return temporary
 
 
-def _reconstruct(run: "RunFolder", data: "DataSet", output: Path, compute: "_Compute") -> None:
+def _reconstruct(weights: "Weights", data: "DataSet", output: Path, compute: "_Compute") -> None:
     from icereco.cli.progress import event_progress
-    from icereco.reconstruction.methods import model_method
+    from icereco.reconstruction.models import trained_method
     from icereco.reconstruction.outputs import open_output
     from icereco.reconstruction.pipeline import reconstruct
 
     source = data.open()
-    trained_on = run.provenance().get("data_fingerprint") or []
+    method = trained_method(weights, compute.device)
+    trained_on = method.provenance["trained"].get("data_fingerprint") or []
     if source.fingerprint() in trained_on:  # one text, or a list of them
-        logger.warning(
-            "%s was trained on events of %s: its errors there may be too small", run.name, data.label
-        )
-    if not run.best.is_file():
-        raise IcerecoError(
-            f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let the training continue"
-        )
-    method = model_method(run.best, compute.device)
+        name = next(iter(weights.facts.values()))
+        logger.warning("%s was trained on events of %s: its errors there may be too small", name, data.label)
     computing_with(compute.threads)
     with (
-        open_output(output, "parquet", {"run": run.name}) as opened,
+        open_output(output, "parquet", dict(weights.facts)) as opened,
         event_progress(source.count()) as advance,
     ):
         reconstruct([source], method, opened, advance)

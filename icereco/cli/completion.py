@@ -22,12 +22,15 @@ __all__ = [
     "detectors",
     "devices",
     "methods",
+    "models",
+    "models_or_files",
     "output_or_method_options",
     "overrides",
     "profiles",
     "readers",
     "runs",
     "runs_or_files",
+    "runs_or_models",
     "seeds",
     "simulator_options",
     "simulators",
@@ -65,6 +68,12 @@ def _runs(context: click.Context, _: str) -> list[str]:
 
     given = [one.params.get("runs_dir") for one in (context, context.parent) if one is not None]
     return [run.name for run in list_runs(next(filter(None, given), None) or runs_dir())]
+
+
+def _models(_: click.Context, __: str) -> list[str]:
+    from icereco.trained.library import Library
+
+    return Library.of_user().names()
 
 
 def _data(_: click.Context, __: str) -> list[str]:
@@ -171,13 +180,16 @@ def _devices(_: click.Context, __: str) -> list[str]:
 profiles = _completer(_profiles, files=True)
 runs = _completer(_runs)
 runs_or_files = _completer(_runs, files=True)
+models = _completer(_models)
+models_or_files = _completer(_models, files=True)
+runs_or_models = _completer(_runs, _models, files=True)
 data = _completer(_data, files=True)
 data_or_runs = _completer(_runs, _data, files=True)
 detectors = _completer(_detectors, files=True)
 components = _completer(_components(*KINDS))
 readers = _completer(_components("reader"))
 methods = _completer(_components("reconstructor"))
-seeds = _completer(_components("reconstructor"), _runs, files=True)
+seeds = _completer(_components("reconstructor"), _runs, _models, files=True)
 simulators = _completer(_components("simulator"))
 simulator_options = _completer(_simulator_options)
 overrides = _completer(_overrides)

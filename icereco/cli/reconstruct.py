@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     from icereco.detector.detector import Detector
     from icereco.evaluation.streaming import RunningError
     from icereco.reconstruction.methods import Method
+    from icereco.reconstruction.models import Weights
     from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
 
 __all__ = ["command"]
-
-_WITHOUT_MODEL = "likelihood"
-"""The method where nothing has been trained and nothing is named: more accurate than a trained model, and slower."""
 
 
 @click.command("reconstruct")
 @click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completion.data)
 @click.option(
     "--run", metavar="RUN", shell_complete=completion.runs_or_files,
-    help="Name or folder of a training run  [default: the newest finished one; without any run, --method likelihood].",
+    help="Name or folder of a training run  [default: the newest finished one of the detector; without any, the model "
+    "that comes with icereco or that you added for it; without any, --method likelihood].",
 )  # fmt: skip
 @click.option(
-    "--model", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint file instead."
-)
+    "--model", metavar="MODEL", shell_complete=completion.models_or_files,
+    help="A trained model by name instead (icereco models), or a checkpoint file.",
+)  # fmt: skip
 @click.option(
     "--method", metavar="METHOD",
     help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option.",
@@ -55,13 +55,14 @@ _WITHOUT_MODEL = "likelihood"
 @click.option(
     "--seed", "seeds", multiple=True, metavar="SEED",
     help="With a method that takes seeds: start from what SEED gives for the same events. A method without training, a run, "
-    "a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
+    "a trained model, a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
     shell_complete=completion.seeds,
 )  # fmt: skip
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"With a method without training: the detector  [default: that of the data set, or {DEFAULT_DETECTOR}].",
+    help="The detector of the events, with a method without training or where nothing is named  "
+    f"[default: that of the data set, or {DEFAULT_DETECTOR}].",
     shell_complete=completion.detectors,
 )
 @click.option(
@@ -94,7 +95,7 @@ _WITHOUT_MODEL = "likelihood"
 def command(
     files: tuple[str, ...],
     run: str | None,
-    model: Path | None,
+    model: str | None,
     method: str | None,
     seeds: tuple[str, ...],
     detector: str | None,
@@ -113,43 +114,45 @@ def command(
     Reads every format that `icereco plugins --kind reader` lists: icereco's own, Kaggle's, GraphNeT's, Prometheus',
     IceTray's, KM3NeT's.
 
-    Where no model has been trained, each event is fitted by the method `likelihood`, which needs no training; for
-    other detectors than IceCube see --detector.
+    Nothing needs to be trained or named: the newest run of the detector in runs/ is used if one has finished, or else a
+    trained model (`icereco models` lists those that come with icereco, and yours), or else each event is fitted by the method
+    `likelihood`. What is used, and why, is reported.
 
     \b
     icereco reconstruct events.parquet
+    icereco reconstruct events.parquet --model NAME
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
     icereco reconstruct level2.i3.zst --method linefit --format i3 -o level2.reco.i3.zst
     icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.preface import after_prefaces
+    from icereco.reconstruction.methods import WITHOUT_MODEL
     from icereco.reconstruction.outputs import default_output, format_of, require_safe
     from icereco.reconstruction.submission import submitted
 
     data = after_prefaces(
         [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
     )
-    untrained = run is None and model is None and method is None and _nothing_trained()
-    method = _WITHOUT_MODEL if untrained else method
     paths = [data_set.path for data_set in data]
-    given, options = _output_and_options(outputs, method)
+    nothing_named = run is None and model is None and method is None
+    given, options = _output_and_options(outputs, WITHOUT_MODEL if nothing_named else method)
     form = format_of(given, form)
     output = given or default_output(paths[0], form, data[0].name)
     if form == "kaggle":
         data = [submitted(data_set) for data_set in data]
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
-    used, chosen = _choose(
-        run, model, method, detector or _detector_of(data, sources, method), options, device
-    )
+    if nothing_named:
+        used, chosen = _default(data, sources, detector, options, device)
+    else:
+        detector_used = detector or _detector_of(data, sources, method)
+        used, chosen = _choose(run, model, method, detector_used, options, device)
     if seeds:
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
     computing_with(threads)
     for data_set in data:
         data_set.require_detector(chosen.detector)
-    if untrained:
-        used += ", as no model has been trained here"
     if not as_json:
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
     if skip_bad:
@@ -209,9 +212,26 @@ def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) ->
     return [source for source, _ in cleaned]
 
 
+def _default(
+    data: Sequence["DataSet"],
+    sources: Sequence["Source"],
+    detector: str | None,
+    options: Mapping[str, str],
+    device: str | None,
+) -> tuple[str, "Method"]:
+    """What is used where nothing is named, in words, and the method itself."""
+    from icereco.reconstruction.choice import Events, choose
+    from icereco.runs.folder import runs_dir
+    from icereco.trained.library import Library
+
+    events = Events.of(data, sources, detector)
+    choice = choose(events, runs_dir(), Library.of_user(), options, device)
+    return choice.words, choice.method
+
+
 def _choose(
     run: str | None,
-    model: Path | None,
+    model: str | None,
     method: str | None,
     detector: "str | Detector | None",
     method_options: Mapping[str, str],
@@ -226,31 +246,37 @@ def _choose(
     if len(chosen) > 1:
         raise IcerecoError(f"{' and '.join(chosen)} cannot be combined: give one of them")
     if detector is not None and method is None:
-        raise IcerecoError("--detector goes with --method only: a checkpoint knows its detector")
-    from icereco.reconstruction.methods import model_method, untrained_method
+        raise IcerecoError(f"--detector and {chosen[0]} cannot be combined: a checkpoint knows its detector")
+    from icereco.reconstruction.methods import untrained_method
+    from icereco.reconstruction.models import trained_method
 
     if method is not None:
         options = "".join(f", {key}={value}" for key, value in method_options.items())
         used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options, device)
         return f"method {method}{options}", used
-    if model is not None:
-        return f"checkpoint {model}", model_method(model, device)
-    return _choose_run(run, device)
+    words, weights = _weights(run, model)
+    return words, trained_method(weights, device)
 
 
-def _nothing_trained() -> bool:
-    from icereco.runs.folder import list_runs, runs_dir
+def _weights(run: str | None, model: str | None) -> tuple[str, "Weights"]:
+    """The weights of a run or a model that is named, and what they are in words."""
+    from icereco.reconstruction.models import Weights
+    from icereco.runs.folder import resolve, runs_dir
+    from icereco.trained.library import Library
 
-    return not list_runs(runs_dir())
-
-
-def _choose_run(run: str | None, device: str | None) -> tuple[str, "Method"]:
-    from icereco.reconstruction.models import run_method
-    from icereco.runs.folder import newest_finished, resolve, runs_dir
-
-    folder = newest_finished(runs_dir()) if run is None else resolve(run, runs_dir())
-    newest = ", the newest finished one" if run is None else ""
-    return f"run {folder.name}{newest}", run_method(folder, device)
+    library = Library.of_user()
+    if run is not None:
+        try:
+            folder = resolve(run, runs_dir())
+        except IcerecoError as error:
+            hint = f"; the trained model of that name is: --model {run}" if run in library.names() else ""
+            raise IcerecoError(f"{error}{hint}") from None
+        return f"run {folder.name}", Weights.of_run(folder)
+    path = Path(model or "")
+    if path.is_file() or path.suffix == ".safetensors":
+        return f"checkpoint {path}", Weights(path)
+    trained = library.find(str(model))
+    return f"model {trained.name}", Weights.of_model(trained)
 
 
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":

@@ -27,9 +27,17 @@ from icereco.events.recalibration import Recalibration
 from icereco.model.model import Model, build_model, import_components
 from icereco.profiles import Profile, parse_profile
 from icereco.system.documents import parse_json, parse_toml
-from icereco.system.files import replacing
+from icereco.system.files import file_hash, replacing
 
-__all__ = ["Checkpoint", "file_hash", "load_checkpoint", "read_tensors", "save_checkpoint", "write_tensors"]
+__all__ = [
+    "Checkpoint",
+    "detector_in",
+    "file_hash",
+    "load_checkpoint",
+    "read_tensors",
+    "save_checkpoint",
+    "write_tensors",
+]
 
 Shapes = dict[str, tuple[int, ...]]
 """Of tensors, by name."""
@@ -93,6 +101,15 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     model.recalibration = _recalibration_from(tensors)
     model = model.to(device) if device is not None else model
     return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
+
+
+def detector_in(path: Path) -> Detector:
+    """Read the detector that a checkpoint holds, without its model.
+
+    Raises:
+        IcerecoError: as `load_checkpoint`.
+    """
+    return _facts(*read_tensors(path), path)[0]
 
 
 def _facts(
@@ -166,12 +183,6 @@ def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """Compute the sha256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse_pickle(path: Path) -> None:

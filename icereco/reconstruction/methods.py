@@ -23,7 +23,10 @@ from icereco.protocols import ProfileLikelihood, Reconstructor, Scannable, detec
 from icereco.system.devices import find_device
 from icereco.tables.reconstruction_columns import is_reserved
 
-__all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
+__all__ = ["WITHOUT_MODEL", "Method", "comparison_methods", "model_method", "untrained_method"]
+
+WITHOUT_MODEL = "likelihood"
+"""The method where there is no model: more accurate than a trained one, and slower."""
 
 COMPARED = ("linefit",)
 """Quick methods without training that every reconstruction is compared with."""

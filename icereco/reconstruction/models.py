@@ -1,7 +1,8 @@
 """Models by name or path, and their reconstructions of events in memory; for notebooks and scripts."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Self
 
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
@@ -10,8 +11,42 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.discovery import registry
 from icereco.reconstruction.methods import Method, model_method, untrained_method
 from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
+from icereco.trained.library import Library, TrainedModel
 
-__all__ = ["is_method", "load_model", "reconstruct", "run_method"]
+__all__ = [
+    "Weights",
+    "find_weights",
+    "is_method",
+    "load_model",
+    "reconstruct",
+    "trained_method",
+    "weights_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A checkpoint, and where it comes from.
+
+    Attributes:
+        path: the checkpoint.
+        run: whose best weights these are; None for those of no run.
+        facts: JSON-able facts for the provenance of results: the name of the run, or of the model.
+    """
+
+    path: Path
+    run: RunFolder | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_run(cls, run: RunFolder) -> Self:
+        """The best of a run; raises an IcerecoError where it has none yet."""
+        return cls(run.best_weights(), run, {"run": run.name})
+
+    @classmethod
+    def of_model(cls, model: TrainedModel) -> Self:
+        """Those of a model in a library; raises an IcerecoError where they are damaged."""
+        return cls(model.weights(), facts={"model": model.name})
 
 
 def load_model(name_or_path: str | Path, device: str | None = None) -> Method:
@@ -22,8 +57,9 @@ def load_model(name_or_path: str | Path, device: str | None = None) -> Method:
     'linefit'
 
     Args:
-        name_or_path: a checkpoint file, the folder of a run, the name of a run in `runs`, or the name of an installed
-            reconstructor, such as "linefit" or with options "linefit:weight_by_charge=true". A run that is called as a
+        name_or_path: the name of an installed reconstructor, such as "linefit" or with options "linefit:weight_by_charge=true";
+            or else what is found first of: a checkpoint file, the name of a run in `runs` or its folder, the name of a
+            trained model that comes with icereco or that you added (`icereco models`). A run that is called as a
             reconstructor is given as "runs/NAME".
         device: "cpu", "cuda", "cuda:1"; by default the first GPU if there is one.
 
@@ -34,23 +70,48 @@ def load_model(name_or_path: str | Path, device: str | None = None) -> Method:
         IcerecoError: there is none of that name (with the nearest), it has no such option, the checkpoint cannot be
             used, or this machine has no such device (with those that it has).
     """
-    text, path = str(name_or_path), Path(name_or_path)
+    text = str(name_or_path)
     if is_method(text):
         return untrained_method(text, DEFAULT_DETECTOR, device=device)
+    return _for_its_detector(trained_method(weights_of(name_or_path), device))
+
+
+def weights_of(name_or_path: str | Path) -> Weights:
+    """Return the weights that a name or path means: a checkpoint file, the best of a run, or those of a trained model.
+
+    Raises:
+        IcerecoError: there are none, with the nearest name; or the run has none yet, or those of the model are damaged.
+    """
+    found = find_weights(name_or_path)
+    if found is not None:
+        return found
+    text, models = str(name_or_path), Library.of_user().names()
+    runs = [run.name for run in list_runs(runs_dir())]
+    near = did_you_mean(text.partition(":")[0], [*sorted(_untrained_names()), *runs, *models])
+    raise IcerecoError(
+        f"{text!r} is neither a checkpoint, a run, a trained model nor a method{near}\n"
+        f"  runs: {', '.join(runs) or f'none in {runs_dir()}; train one: icereco train'}\n"
+        f"  models: {', '.join(models) or 'none'}\n  methods: {', '.join(registry().names('reconstructor'))}"
+    )
+
+
+def find_weights(name_or_path: str | Path) -> Weights | None:
+    """Return the weights as `weights_of`, or None where nothing has that name.
+
+    Raises:
+        IcerecoError: as `weights_of`, and where a name that ends in .safetensors is that of no file.
+    """
+    text, path = str(name_or_path), Path(name_or_path)
     if path.is_file():
-        return _for_its_detector(model_method(path, device))
+        return Weights(path)
     if path.suffix == ".safetensors":
         raise IcerecoError(f"there is no checkpoint {path}{_near_file(path)}")
     try:
         run = resolve(name_or_path, runs_dir())
-    except IcerecoError as error:
-        name = text.partition(":")[0]
-        known = [*_untrained_names(), *(run.name for run in list_runs(runs_dir()))]
-        raise IcerecoError(
-            f"{text!r} is neither a checkpoint, a run nor a method{did_you_mean(name, known)}\n"
-            f"  runs: {error}\n  methods: {', '.join(registry().names('reconstructor'))}"
-        ) from None
-    return _for_its_detector(run_method(run, device))
+    except IcerecoError:
+        library = Library.of_user()
+        return Weights.of_model(library.find(text)) if text in library.names() else None
+    return Weights.of_run(run)
 
 
 def reconstruct(events: EventBatch, model: Method | str | Path) -> Reconstruction:
@@ -76,16 +137,14 @@ def is_method(text: str) -> bool:
     return text.partition(":")[0].strip() in _untrained_names()
 
 
-def run_method(run: RunFolder, device: str | None = None) -> Method:
-    """Load the best model of a run; on a device as for `model_method`.
+def trained_method(weights: Weights, device: str | None = None) -> Method:
+    """Load a model; on a device as for `model_method`.
 
     Raises:
-        IcerecoError: it has none yet, or one that cannot be used.
+        IcerecoError: the checkpoint cannot be used.
     """
-    if not run.best.is_file():
-        raise IcerecoError(f"run {run.name!r} has no checkpoint yet ({run.best} is missing); let it train on")
-    method = model_method(run.best, device)
-    return replace(method, provenance={"run": run.name} | method.provenance)
+    method = model_method(weights.path, device)
+    return replace(method, provenance=weights.facts | method.provenance)
 
 
 def _for_its_detector(method: Method) -> Method:

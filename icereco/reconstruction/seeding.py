@@ -11,13 +11,14 @@ from icereco.events.batch import EventBatch
 from icereco.events.official_fits import fit_names, official_fits
 from icereco.events.reconstruction import Reconstruction
 from icereco.plugins.discovery import registry
-from icereco.reconstruction.methods import Method, model_method, untrained_method
-from icereco.reconstruction.models import is_method, run_method
-from icereco.runs.folder import RunFolder, list_runs, resolve, runs_dir
+from icereco.reconstruction.methods import Method, untrained_method
+from icereco.reconstruction.models import find_weights, is_method, trained_method
+from icereco.runs.folder import list_runs, runs_dir
+from icereco.trained.library import Library
 
 __all__ = ["require_fits", "seeded"]
 
-_FACTS = ("run", "checkpoint", "checkpoint_sha256", "method_options")
+_FACTS = ("run", "model", "checkpoint", "checkpoint_sha256", "method_options")
 """What provenance holds of the method of a seed."""
 
 
@@ -35,8 +36,8 @@ def seeded(method: Method, seeds: Sequence[str], device: str | None = None) -> M
 
     Args:
         method: takes seeds.
-        seeds: each a method without training (`NAME` or `NAME:KEY=VALUE`), a run by name or folder, a checkpoint file,
-            or else a fit that comes with the events, as `NAME` of their columns `fit_NAME_azimuth` and `fit_NAME_zenith`.
+        seeds: each a method without training (`NAME` or `NAME:KEY=VALUE`), a checkpoint file, a run by name or folder,
+            a trained model by name, or else a fit that comes with the events, as `NAME` of their columns `fit_NAME_azimuth` and `fit_NAME_zenith`.
         device: where models among the seeds compute; as for `icereco.system.devices.find_device`.
 
     Raises:
@@ -77,10 +78,12 @@ def require_fits(needed: Sequence[str], columns: Collection[str], where: Path | 
     if not missing:
         return
     runs, methods = [run.name for run in list_runs(runs_dir())], registry().names("reconstructor")
+    models = Library.of_user().names()
     raise IcerecoError(
-        f"the seed {missing[0]!r} is neither a method, a run nor a checkpoint, and {where} has no fit of that name"
-        f"{did_you_mean(missing[0], [*fits, *runs, *methods])}\n  fits there: {', '.join(fits) or 'none'}\n"
-        f"  runs: {', '.join(runs) or 'none'}\n  methods: {', '.join(methods) or 'none'}"
+        f"the seed {missing[0]!r} is neither a method, a checkpoint, a run nor a trained model, and {where} has no fit of that name"
+        f"{did_you_mean(missing[0], [*fits, *runs, *models, *methods])}\n  fits there: {', '.join(fits) or 'none'}\n"
+        f"  runs: {', '.join(runs) or 'none'}\n  models: {', '.join(models) or 'none'}\n"
+        f"  methods: {', '.join(methods) or 'none'}"
     )
 
 
@@ -100,21 +103,11 @@ def _seed(text: str, detector: Detector, device: str | None) -> _Seed:
 
 
 def _method(text: str, detector: Detector, device: str | None) -> Method | None:
-    """The method without training, run or checkpoint of this name, in this order."""
+    """The method without training, checkpoint, run or trained model of this name, in this order."""
     if is_method(text):
         return untrained_method(text, detector)
-    run = _run(text)
-    if run is not None:
-        return run_method(run, device)
-    path = Path(text)
-    return model_method(path, device) if path.is_file() or path.suffix == ".safetensors" else None
-
-
-def _run(text: str) -> RunFolder | None:
-    try:
-        return resolve(text, runs_dir())
-    except IcerecoError:
-        return None
+    weights = find_weights(text)
+    return None if weights is None else trained_method(weights, device)
 
 
 def _official_fit(name: str, batch: EventBatch) -> Reconstruction:

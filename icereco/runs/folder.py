@@ -43,9 +43,9 @@ __all__ = [
     "RunFolder",
     "State",
     "Status",
+    "finished_runs",
     "is_run_name",
     "list_runs",
-    "newest_finished",
     "resolve",
     "runs_dir",
 ]
@@ -133,6 +133,18 @@ class RunFolder:
     def best(self) -> Path:
         """The weights with the best validation."""
         return self.checkpoints / "best.safetensors"
+
+    def best_weights(self) -> Path:
+        """Return the weights with the best validation.
+
+        Raises:
+            IcerecoError: there are none yet.
+        """
+        if not self.best.is_file():
+            raise IcerecoError(
+                f"run {self.name!r} has no checkpoint yet ({self.best} is missing); let the training continue"
+            )
+        return self.best
 
     @property
     def last(self) -> Path:
@@ -331,23 +343,13 @@ def list_runs(root: Path) -> list[RunFolder]:
     return sorted(runs, key=lambda run: (_last_active(run), run.name), reverse=True)
 
 
-def newest_finished(root: Path) -> RunFolder:
-    """Return the run with weights that finished last, other than those of sweeps, which are chosen by name.
-
-    Raises:
-        IcerecoError: there is none.
-    """
-    runs = [run for run in list_runs(root) if not run.provenance().get("sweep")]
-    for run in runs:
-        if run.state() == "finished" and run.best.is_file():
-            return run
-    usable = [run.name for run in runs if run.best.is_file()]
-    hint = (
-        f"name one that did not finish but has weights: --run {usable[0]}"
-        if usable
-        else "train one: icereco train"
-    )
-    raise IcerecoError(f"no run in {root} has finished; {hint}")
+def finished_runs(root: Path) -> list[RunFolder]:
+    """List the runs that have finished and have weights, the newest first; without those of sweeps, which are chosen by name."""
+    return [
+        run
+        for run in list_runs(root)
+        if not run.provenance().get("sweep") and run.state() == "finished" and run.best.is_file()
+    ]
 
 
 def resolve(name_or_path: str | Path, root: Path) -> RunFolder:

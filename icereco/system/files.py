@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and that a power cut does not take back."""
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -12,7 +13,16 @@ from pathlib import Path
 from icereco.errors import IcerecoError
 from icereco.system.locks import NoLocksError, take
 
-__all__ = ["clear_left_over", "explaining", "is_there", "replacing", "require_name", "sync", "write_text"]
+__all__ = [
+    "clear_left_over",
+    "explaining",
+    "file_hash",
+    "is_there",
+    "replacing",
+    "require_name",
+    "sync",
+    "write_text",
+]
 
 _PATTERN = frozenset("*?[")
 _RENAMES_OPEN_FILES = os.name != "nt"
@@ -67,6 +77,12 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """
     with replacing(path, durable=durable) as temporary, explaining(path):
         temporary.write_text(text, encoding="utf-8")
+
+
+def file_hash(path: Path) -> str:
+    """Compute the sha256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_there(path: Path) -> bool:

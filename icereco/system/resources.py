@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["data_dir"]
+__all__ = ["data_dir", "models_dir"]
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -18,3 +18,8 @@ def data_dir(kind: Literal["geometry", "profiles"]) -> Path:
         if folder.is_dir():
             return folder
     raise FileNotFoundError(f"this installation of icereco has no {kind} folder")
+
+
+def models_dir() -> Path:
+    """The folder of trained models, which is in the package itself; it may not be there."""
+    return _PACKAGE / "_data" / "models"

@@ -1,4 +1,4 @@
-"""Reconstructs single events with a run's weights in another process, so that the app never imports torch."""
+"""Reconstructs single events with a trained model in another process, so that the app never imports torch."""
 
 import json
 import subprocess
@@ -18,7 +18,6 @@ from icereco.events.reconstruction import Estimate
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.runs.commands import program
-from icereco.runs.folder import RunFolder
 
 __all__ = ["Answer", "ReconstructionWorker", "Workers"]
 
@@ -36,23 +35,27 @@ class Answer:
 
 
 class ReconstructionWorker:
-    """A process with one run's weights, which is started for the first event and ended by `close`.
+    """A process with the weights of one model, which is started for the first event and ended by `close`.
 
-    The weights are loaded again when the run has written new ones. Of the events requested while another is being
+    The weights are loaded again when a training has written new ones. Of the events requested while another is being
     reconstructed, only the last is reconstructed.
 
     Attributes:
-        run: whose best weights are used.
+        name: of the run or the trained model.
     """
 
-    def __init__(self, run: RunFolder, answered: Callable[[Answer], object]) -> None:
-        """Start the thread that sends requests; it calls `answered` with each answer."""
-        self.run = run
+    def __init__(self, name: str, weights: Callable[[], Path], answered: Callable[[Answer], object]) -> None:
+        """Start the thread that sends requests; it calls `answered` with each answer.
+
+        `weights` returns the checkpoint, or raises an IcerecoError where there is none.
+        """
+        self.name = name
+        self._weights_now = weights
         self._answered = answered
         self._requests: SimpleQueue[tuple[int, pa.RecordBatch] | None] = SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
-        self._weights = 0
-        self._thread = threading.Thread(target=self._serve, name=f"reconstructs with {run.name}", daemon=True)
+        self._written = 0
+        self._thread = threading.Thread(target=self._serve, name=f"reconstructs with {name}", daemon=True)
         self._thread.start()
 
     def ask(self, event_id: int, table: pa.RecordBatch) -> None:
@@ -72,7 +75,7 @@ class ReconstructionWorker:
                 estimate = self._estimate(table)
             except (IcerecoError, OSError, ValueError) as error:
                 self._end()
-                self._answered(Answer(event_id, problem=f"{self.run.name}: {error}"))
+                self._answered(Answer(event_id, problem=f"{self.name}: {error}"))
             else:
                 self._answered(Answer(event_id, estimate))
         self._end()
@@ -97,21 +100,20 @@ class ReconstructionWorker:
         known = bool(np.isfinite(direction).all())
         components = answer["posterior"]
         return Estimate(
-            f"{self.run.name}, now",
+            f"{self.name}, now",
             direction if known else None,
             _posterior(components) if known and components else None,
             int(answer["pulses_used"] or 0),
         )
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        """The process, with the weights that the run has now."""
-        if not self.run.best.is_file():
-            raise IcerecoError(f"there are no weights yet ({self.run.best} is missing)")
-        weights = self.run.best.stat().st_mtime_ns
-        if self._process is None or self._process.poll() is not None or weights != self._weights:
+        """The process, with the weights that there are now."""
+        path = self._weights_now()
+        written = path.stat().st_mtime_ns
+        if self._process is None or self._process.poll() is not None or written != self._written:
             self._end()
-            self._weights = weights
-            self._process = _start(self.run.best)
+            self._written = written
+            self._process = _start(path)
             self._read_line(self._process)
         return self._process
 
@@ -156,33 +158,38 @@ def _last_words(stream: IO[bytes] | None) -> str:
 
 
 class Workers:
-    """The runs that reconstruct each event that is shown."""
+    """The runs and trained models that reconstruct each event that is shown."""
 
     def __init__(self, answered: Callable[[Answer], object]) -> None:
-        """Start with no run; `answered` is called from the threads of the workers."""
+        """Start with none; `answered` is called from the threads of the workers."""
         self._answered = answered
         self._workers: dict[str, ReconstructionWorker] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the runs that reconstruct."""
+        """The names of those that reconstruct."""
         return tuple(self._workers)
 
-    def toggle(self, run: RunFolder) -> None:
-        """Let a run reconstruct the events shown, or stop it if it does so already."""
-        worker = self._workers.pop(run.name, None)
+    def toggle(self, name: str, weights: Callable[[], Path]) -> None:
+        """Let a run or a trained model reconstruct the events shown, or stop it if it does so already.
+
+        Args:
+            name: by which it is shown.
+            weights: returns its checkpoint, or raises an IcerecoError where there is none.
+        """
+        worker = self._workers.pop(name, None)
         if worker is not None:
             worker.close()
         else:
-            self._workers[run.name] = ReconstructionWorker(run, self._answered)
+            self._workers[name] = ReconstructionWorker(name, weights, self._answered)
 
     def ask(self, event_id: int, table: pa.RecordBatch) -> None:
-        """Request the reconstruction of an event from each run; returns at once."""
+        """Request the reconstruction of an event from each of them; returns at once."""
         for worker in self._workers.values():
             worker.ask(event_id, table)
 
     def close(self) -> None:
-        """End the processes of all runs."""
+        """End all processes."""
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()

@@ -60,6 +60,7 @@ def test_help_imports_no_command_and_nothing_heavy():
         ["profiles", "check"],
         ["profiles", "show", "hierarchical"],
         ["runs"],
+        ["models"],
         ["data", "list"],
     ],
     ids=" ".join,

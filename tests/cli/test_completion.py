@@ -230,6 +230,7 @@ NAMED = (
     "--method",
     "--resume",
     "--run",
+    "--model",
     "--simulator",
     "--device",
 )

@@ -52,7 +52,9 @@ def test_a_file_of_icecube_says_so(invoke, small_file):
 
 
 @pytest.mark.parametrize(
-    "command", [("data", "show"), LINEFIT, ("doctor", "--no-speed")], ids=["show", "reconstruct", "doctor"]
+    "command",
+    [("data", "show"), LINEFIT, ("reconstruct", "-o", "out.parquet"), ("doctor", "--no-speed")],
+    ids=["show", "reconstruct", "nothing named", "doctor"],
 )
 def test_strings_beyond_icecube_without_their_geometry_are_refused_with_the_remedy(invoke, upgrade, command):
     result = invoke(*command, upgrade)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from icereco.cli.runs import command
 from icereco.errors import IcerecoError
-from icereco.runs.folder import RunFolder, list_runs, newest_finished, resolve, runs_dir
+from icereco.runs.folder import RunFolder, finished_runs, list_runs, resolve, runs_dir
 
 
 def edit_status(run, **changes):
@@ -46,23 +46,15 @@ def test_a_run_of_a_sweep_is_not_taken_unasked(tmp_path):
         run.write_status("finished")
         time.sleep(0.02)
     assert [run.name for run in list_runs(tmp_path)] == ["sweep-lr", "alone"]
-    assert newest_finished(tmp_path).name == "alone"
+    assert [run.name for run in finished_runs(tmp_path)] == ["alone"]
 
 
-def test_the_newest_finished_run_has_weights(tmp_path):
+def test_finished_runs_have_weights_and_the_newest_is_first(tmp_path):
     finish(tmp_path, "good", 100.0)
     finish(tmp_path, "better", 200.0)
     finish(tmp_path, "empty", 300.0, weights=False)
     finish(tmp_path, "halfway", 400.0, phase="stopped")
-    assert newest_finished(tmp_path).name == "better"
-
-
-def test_no_finished_run_says_what_to_do(tmp_path):
-    with pytest.raises(IcerecoError, match="has finished; train one: icereco train"):
-        newest_finished(tmp_path)
-    finish(tmp_path, "halfway", 400.0, phase="stopped")
-    with pytest.raises(IcerecoError, match="--run halfway"):
-        newest_finished(tmp_path)
+    assert [run.name for run in finished_runs(tmp_path)] == ["better", "good"]
 
 
 def test_a_run_is_found_by_name_and_by_path(tmp_path):

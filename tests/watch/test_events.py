@@ -369,10 +369,10 @@ def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
     run = RunFolder.create(tmp_path, "mine")
     answers: list[Answer] = []
     workers = Workers(answers.append)
-    workers.toggle(run)
+    workers.toggle(run.name, run.best_weights)
     workers.ask(1, table.to_batches()[0].slice(0, 1))
     wait_until(lambda: answers)
-    assert "there are no weights yet" in answers.pop().problem
+    assert "has no checkpoint yet" in answers.pop().problem
     profile = load_profile("quick")
     save_checkpoint(run.best, build_model(profile, detector), profile, detector, {})
     workers.ask(2, table.to_batches()[0].slice(2, 1))

@@ -11,7 +11,7 @@ from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 from icereco.tables.validation import BadEventError
 
-__all__ = ["detector_of", "geometry_with"]
+__all__ = ["are_of", "detector_of", "geometry_with"]
 
 logger = get_logger(__name__)
 
@@ -46,7 +46,7 @@ def detector_of(source: Source) -> Detector:
         source.require_first(default, quiet=True)
     except OtherDetectorError as error:
         for name in error.fitting:
-            if _reads(source, name):
+            if are_of(source, load_detector(name)):
                 logger.info(
                     "%s: is of the detector %s, by its sensors; another: --detector NAME", source.path, name
                 )
@@ -62,9 +62,10 @@ def _beyond(geometry: Geometry, detector: Detector) -> bool:
     return bool((SensorFinder(detector)(geometry.modules.position_m) == UNKNOWN).any())
 
 
-def _reads(source: Source, name: str) -> bool:
+def are_of(source: Source, detector: Detector) -> bool:
+    """Return whether the first events can be of this detector: it has their sensors."""
     try:
-        source.require_first(load_detector(name), quiet=True)
+        source.require_first(detector, quiet=True)
     except BadEventError:
         return True  # its sensors are; what is wrong with the event is reported where it is read
     except IcerecoError:

@@ -1,6 +1,6 @@
-"""Runs to reconstruct with, and pictures of events as files."""
+"""Runs and trained models to reconstruct with, and pictures of events as files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,20 +10,40 @@ from icereco.draw.event.titles import titles_of
 from icereco.draw.export.event import DARK, event_figure
 from icereco.draw.export.save import save_picture
 from icereco.runs.folder import RunFolder, list_runs
+from icereco.trained.library import Library, TrainedModel
 from icereco.watch.event_session import EventSession
 
-__all__ = ["event_picture", "runs_to_use", "save_event"]
+__all__ = ["event_picture", "models_to_use", "save_event", "weights_of"]
 
 
-def runs_to_use(runs: Path, used: Sequence[str]) -> list[tuple[str, str]]:
-    """The runs of a folder that have weights, each with a line about it; `used` are those that reconstruct already."""
-    return [(run.name, _about(run, used)) for run in list_runs(runs) if run.best.is_file()]
+def models_to_use(runs: Path, library: Library, used: Sequence[str]) -> list[tuple[str, str]]:
+    """The runs of a folder that have weights and the trained models, each with a line about it; `used` are those in use."""
+    about = {model.name: _about_model(model) for model in library.models()}
+    of_runs = {run.name: _about(run) for run in list_runs(runs) if run.best.is_file()}
+    in_order = of_runs | {name: line for name, line in about.items() if name not in of_runs}
+    return [(name, f"{line}{' · in use' if name in used else ''}") for name, line in in_order.items()]
 
 
-def _about(run: RunFolder, used: Sequence[str]) -> str:
+def weights_of(name: str, runs: Path, library: Library) -> Callable[[], Path]:
+    """What returns the checkpoint of a run or, if there is no run of that name, of a trained model.
+
+    Raises:
+        IcerecoError: there is neither.
+    """
+    run = RunFolder(runs / name)
+    return run.best_weights if run.exists else library.find(name).weights
+
+
+def _about(run: RunFolder) -> str:
     status = run.status()
     median = f", median {status.best_median_deg:.1f}°" if status and status.best_median_deg else ""
-    return f"{run.state()}{median}{' · in use' if run.name in used else ''}"
+    return f"{run.state()}{median}"
+
+
+def _about_model(model: TrainedModel) -> str:
+    origin = "comes with icereco" if model.origin == "built in" else "a model of yours"
+    overall = model.card.overall
+    return f"{origin}, {model.card.detector}" + (f", median {overall.median_deg:.1f}°" if overall else "")
 
 
 def save_event(path: Path, state: EventState, session: EventSession) -> None:

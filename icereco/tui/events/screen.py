@@ -14,12 +14,13 @@ from icereco.draw.event.state import MOST_LINES, after
 from icereco.draw.event.titles import titles_of
 from icereco.errors import IcerecoError
 from icereco.reconstruction.methods import comparison_methods
-from icereco.runs.folder import RunFolder, runs_dir
+from icereco.runs.folder import runs_dir
+from icereco.trained.library import Library
 from icereco.tui.common.dialogs import AskPath, Choose
 from icereco.tui.common.list_panel import ListPanel
 from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
-from icereco.tui.events.files import event_picture, runs_to_use, save_event
+from icereco.tui.events.files import event_picture, models_to_use, save_event, weights_of
 from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
 from icereco.tui.events.layout import EventLayout
 from icereco.tui.events.messages import Answered, DataSeen
@@ -44,7 +45,7 @@ class EventScreen(EventLayout):
 
     Attributes:
         session: the data set that is open.
-        reconstructors: the runs that reconstruct each event that is shown.
+        reconstructors: the runs and trained models that reconstruct each event that is shown.
     """
 
     KEYS = EVENT_KEYS
@@ -342,15 +343,18 @@ class EventScreen(EventLayout):
 
     @work(group="dialogs")
     async def action_reconstruct(self) -> None:
-        """Ask for a run, and reconstruct with it every event that is shown from now on, or no longer."""
-        choices = runs_to_use(self.runs, self.reconstructors.names)
+        """Ask for a run or a trained model, and reconstruct with it every event that is shown from now on, or no longer."""
+        library = Library.of_user()
+        choices = models_to_use(self.runs, library, self.reconstructors.names)
         if not choices:
-            self.notify(f"no run in {self.runs} has weights yet; train one with: icereco train")
+            self.notify(
+                f"no run in {self.runs} has weights yet, and there is no trained model; train one with: icereco train"
+            )
             return
         hint = "reconstructs the events you look at; choose it again to stop it"
-        name = await self.app.push_screen_wait(Choose("reconstruct with a run", choices, hint))
+        name = await self.app.push_screen_wait(Choose("reconstruct with a model", choices, hint))
         if name is not None:
-            self.reconstructors.toggle(RunFolder(self.runs / name))
+            self.reconstructors.toggle(name, weights_of(name, self.runs, library))
             self._ask()
 
     def _ask(self) -> None:

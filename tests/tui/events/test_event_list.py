@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList, Static
 
 from icereco.data.catalog import DataSet, add
 from icereco.testing.random_events import random_events
-from icereco.tui.common.dialogs import AskPath, Choose
+from icereco.tui.common.dialogs import AskPath
 from icereco.tui.common.list_panel import FilterLine, ListPanel
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.screen import EventScreen
@@ -148,16 +148,6 @@ def test_without_data_the_screen_offers_files_to_open(tmp_path, file, detector, 
         await pilot.press("enter")
         await until(pilot, lambda: shown_id(screen) is not None)
         assert not welcome.display
-
-    play(screen, act)
-
-
-def test_without_a_run_nothing_is_reconstructed(screen):
-    async def act(pilot, screen):
-        await pilot.press("g")
-        await pilot.pause()
-        assert not isinstance(pilot.app.screen, Choose)
-        assert screen.reconstructors.names == ()
 
     play(screen, act)
 

@@ -1,0 +1,1 @@
+"""Trained models by name: those that come with icereco, and the user's own."""

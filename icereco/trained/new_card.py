@@ -1,0 +1,114 @@
+"""The card of a checkpoint that becomes a model of a library: from its provenance, and the run that made it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from icereco import __version__
+from icereco.evaluation.evaluate import Evaluation, evaluate
+from icereco.model.checkpoint import Checkpoint
+from icereco.runs.folder import RunFolder
+from icereco.tables.saved_reconstructions import read_reconstructions
+from icereco.trained.card import Figures, Limits, ModelCard
+
+__all__ = ["new_card"]
+
+
+def new_card(
+    name: str, checkpoint: Checkpoint, run: RunFolder | None, summary: str | None = None
+) -> ModelCard:
+    """Write down what is known of a checkpoint.
+
+    Args:
+        name: of the model; a valid name of a run.
+        checkpoint: with its provenance.
+        run: whose best checkpoint it is; None for a checkpoint file. Hours are those of its training steps, and
+            figures those of its validation events, if these were reconstructed with this very checkpoint.
+        summary: one line about the model; None for that of its profile.
+    """
+    profile, facts = checkpoint.profile, checkpoint.provenance
+    return ModelCard(
+        name=name,
+        summary=summary or profile.summary or f"The profile {profile.name}.",
+        detector=checkpoint.detector.name,
+        profile=profile.name,
+        targets=tuple(checkpoint.model.loss.targets),
+        events=facts.get("train_events"),
+        data=_data(checkpoint),
+        seeds=(profile.train.seed,),
+        date=_date(facts),
+        icereco=facts.get("icereco", __version__),
+        machine=_machine(facts),
+        hours=None if run is None else _hours(run),
+        sha256=checkpoint.sha256,
+        limits=Limits(detectors=(checkpoint.detector.name,), energy_gev=_energies(facts)),
+        figures=() if run is None else _figures(run, checkpoint.sha256),
+    )
+
+
+def _data(checkpoint: Checkpoint) -> str:
+    facts, simulation = checkpoint.provenance, checkpoint.profile.simulation
+    if facts.get("data") is not None:
+        return f"events of {facts['data']}"
+    if "train_events" in facts and simulation is not None:
+        return f"events simulated by {simulation.component.name}"
+    return "unknown"
+
+
+def _date(facts: Mapping[str, Any]) -> dt.date:
+    created = facts.get("created")
+    return dt.datetime.fromisoformat(created).date() if created else dt.datetime.now(dt.UTC).date()
+
+
+def _machine(facts: Mapping[str, Any]) -> str | None:
+    machine = facts.get("machine")
+    if machine is None:
+        return None
+    device = facts.get("device", "cpu")
+    return f"{machine['processor']}, {machine['cpus']} processors" + (
+        "" if device == "cpu" else f", {device}"
+    )
+
+
+def _hours(run: RunFolder) -> float | None:
+    seconds = [line["seconds"] for line in run.read_metrics() if "seconds" in line]
+    return round(seconds[-1] / 3600, 2) if seconds else None
+
+
+def _energies(facts: Mapping[str, Any]) -> tuple[float, float] | None:
+    known = facts.get("energy_range_gev")
+    if known is None:
+        return None
+    low, high = (float(f"{energy:.4g}") for energy in known)
+    return low, high
+
+
+def _figures(run: RunFolder, sha256: str) -> tuple[Figures, ...]:
+    if not run.validation.is_file():
+        return ()
+    provenance = read_reconstructions(run.validation).provenance
+    if provenance.get("checkpoint_sha256") != sha256:  # of other weights
+        return ()
+    return tuple(_rows(evaluate(run.validation)))
+
+
+def _rows(evaluation: Evaluation) -> list[Figures]:
+    """A row for all events, with the contours of the posterior, and one for each kind."""
+    contours = {f"inside_{level.rstrip('%')}": round(part, 4) for level, part in evaluation.coverage.items()}
+    groups = {"all": evaluation.resolution, **evaluation.resolution["kind"]}
+    rows = []
+    for kind, group in groups.items():
+        if group["median_deg"] is None or group["containment68_deg"] is None:
+            continue
+        median, contained = round(group["median_deg"], 2), round(group["containment68_deg"], 2)
+        rows.append(
+            Figures(
+                data="validation events",
+                kind=kind,
+                events=group["events"],
+                median_deg=median,
+                containment68_deg=contained,
+                **(contours if kind == "all" else {}),
+            )
+        )
+    return rows
