@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from icereco.evaluation.bootstrap import FEWEST
 from icereco.evaluation.bounds_of_file import truth_with_kinds
 from icereco.events.truth import EVENT_KINDS
 from icereco.physics.sphere import opening_angle
@@ -16,9 +17,6 @@ from icereco.tables.saved_reconstructions import SavedReconstructions
 __all__ = ["BoundGroup", "MethodOverBound", "OverBound", "over_bound"]
 
 _PULSE_EDGES = (0, 60, 80, 120, 200, 1000)
-
-_FEWEST = 10
-"""Intervals from fewer events are not meaningful."""
 
 _NORMAL_95 = 1.96
 
@@ -137,7 +135,7 @@ def _median_interval(values: Float[ndarray, "event"]) -> tuple[float | None, flo
     Conover, Practical Nonparametric Statistics (1999), section 3.2, with the normal approximation of the binomial.
     """
     count = len(values)
-    if count < _FEWEST:
+    if count < FEWEST:
         return None, None
     reach = 0.5 * _NORMAL_95 * np.sqrt(count)
     low, high = int(np.floor(0.5 * count - reach)), int(np.ceil(0.5 * count + reach))
