@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["PairHistogram", "pair_figure"]
 
 _BINS = 40
+_LIGHTEST = 0.25
+"""Of the colours: single events must stand out from white."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,14 +68,16 @@ class PairHistogram:
 def pair_figure(pairs: PairHistogram, quantity: str, *, logarithmic: bool) -> "Figure":
     """Draw the cells, and where estimate and truth are equal."""
     with styled():
-        from matplotlib.colors import LogNorm
+        from matplotlib import colormaps
+        from matplotlib.colors import ListedColormap, LogNorm
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(4.6, 3.6), layout="constrained")
         axes = figure.add_subplot()
         cells = np.ma.masked_equal(pairs.counts, 0)
         norm = LogNorm(1, max(float(pairs.counts.max()), 2.0))
-        mesh = axes.pcolormesh(pairs.edges, pairs.edges, cells, cmap="cividis", norm=norm, rasterized=True)
+        shades = ListedColormap(colormaps["Blues"](np.linspace(_LIGHTEST, 1, 256)))
+        mesh = axes.pcolormesh(pairs.edges, pairs.edges, cells, cmap=shades, norm=norm, rasterized=True)
         bar = figure.colorbar(mesh, ax=axes, label="events")
         bar.ax.yaxis.set_major_formatter("{x:,.0f}")
         span = pairs.edges[[0, -1]]

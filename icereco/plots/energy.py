@@ -36,10 +36,9 @@ def energy_bias_figure(
             (_FIFTH, _NINETY_FIFTH, 0.15, "90 % of the events"),
             (_SIXTEENTH, _EIGHTY_FOURTH, 0.3, "68 % of the events"),
         ):
-            bottom, top = (whole[:, edge][[*range(len(whole)), -1]] for edge in (low, high))
-            axes.fill_between(
-                edges_gev, bottom, top, step="post", color=COLOURS[0], alpha=shade, lw=0, label=label
-            )
+            axes.stairs(
+                whole[:, high], edges_gev, baseline=whole[:, low], fill=True, color=COLOURS[0], alpha=shade, lw=0, label=label
+            )  # fmt: skip
         middle = np.sqrt(edges_gev[:-1] * edges_gev[1:])
         for place, (name, (_, group)) in enumerate(quantiles.items()):
             if np.isfinite(group).any():

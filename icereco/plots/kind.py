@@ -80,7 +80,7 @@ def reliability_figure(kinds: Sequence[tuple[str, KindAgainstRest]]) -> "Figure"
                 capsize=2, label=name.replace("_", " "),
             )  # fmt: skip
         axes.set(
-            xlabel="probability of the kind", ylabel="fraction of the events of this kind", xlim=(0, 1), ylim=(0, 1),
+            xlabel="probability of the kind", ylabel="fraction of the events of this kind", xlim=(0, 1.02), ylim=(0, 1.02),
             aspect="equal",
         )  # fmt: skip
         axes.legend(loc="upper left")

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["vertex_figure"]
 
-_BINS, _STEPS = 50, 401
+_BINS, _STEPS = 32, 401
 _SHOWN = (0.005, 0.995)
 """Quantiles of the offsets that are drawn."""
+
+_ROOM = 1.2
+"""Of the height of the axes over that of the curves, for the legend."""
 
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), "-.")
 
@@ -46,10 +49,10 @@ def _draw_offsets(axes: "Axes", offsets_m: Mapping[str, Float[ndarray, "event"]]
             counts = np.histogram(one, edges)[0] / len(one)
             style = _DASHES[place % len(_DASHES)]
             axes.stairs(counts, edges, color=COLOURS[place % len(COLOURS)], ls=style, lw=1.2, label=name)
-    axes.axvline(0.0, color=INK, lw=0.6, zorder=0)
-    axes.set(xlabel="offset from the true vertex (m)", ylabel="fraction of the events", ylim=(0, None))
-    axes.margins(y=0.25)
-    axes.legend(loc="upper left", ncols=1, handlelength=1.6)
+    axes.axvline(0.0, ymax=1 / _ROOM, color=INK, lw=0.6, zorder=0)
+    axes.set(xlabel="offset from the true vertex (m)", ylabel="fraction of the events")
+    axes.set_ylim(0, _ROOM * axes.get_ylim()[1])
+    axes.legend(loc="upper center", ncols=2, handlelength=1.6)
 
 
 def _draw_distances(axes: "Axes", distances_m: Mapping[str, Float[ndarray, "event"]]) -> None:

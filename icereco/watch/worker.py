@@ -101,6 +101,10 @@ class ReconstructionWorker:
             direction if known else None,
             _posterior(components) if known and components else None,
             int(answer["pulses_used"] or 0),
+            **{
+                name: np.array(value) if isinstance(value, list) else value
+                for name, value in answer["quantities"].items()
+            },
         )
 
     def _started(self) -> "subprocess.Popen[bytes]":
