@@ -78,7 +78,7 @@ def energy_residual(
 
 
 def _positive(energy_gev: Float[ndarray, "event"]) -> Bool[ndarray, "event"]:
-    return np.isfinite(energy_gev) & (energy_gev > 0)
+    return np.asarray(np.isfinite(energy_gev) & (energy_gev > 0))
 
 
 def _resolution(residual: Float[ndarray, "event"], sigma: Float[ndarray, "event"]) -> EnergyResolution:

@@ -9,10 +9,11 @@ from numpy import ndarray
 from icereco.evaluation.bootstrap import FEWEST, LEVEL, Statistic, resamples
 from icereco.evaluation.calibration import interval
 
-__all__ = ["Measured", "bias_and_spread", "fraction", "measured", "medians"]
+__all__ = ["Measured", "bias_and_spread", "fraction", "measured", "quantile"]
 
 _CENTRAL = (0.16, 0.5, 0.84)
 _DRAWS = 2_000_000
+_TWO_SIGMA = 1.96
 
 
 class Measured(TypedDict):
@@ -59,6 +60,17 @@ def bias_and_spread(residual: Float[ndarray, "row resample event"]) -> Float[nda
     return np.concatenate([middle, 0.5 * (high - low)]).T
 
 
-def medians(values: Float[ndarray, "row resample event"]) -> Float[ndarray, "resample figure"]:
-    """Return the median of each row."""
-    return np.asarray(np.median(values, axis=-1).T)
+def quantile(values: Float[ndarray, "event"], part: float = 0.5) -> Measured:
+    """Return a quantile of at least one event, and an interval where there are at least ten.
+
+    Its ends are order statistics, whose ranks are binomially distributed (Conover, Practical Nonparametric Statistics (1999), section 3.2,
+    with the normal approximation of the binomial).
+    """
+    count, value = len(values), float(np.quantile(values, part))
+    if count < FEWEST:
+        return Measured(value=value, least=None, most=None)
+    reach = _TWO_SIGMA * np.sqrt(count * part * (1.0 - part))
+    low, high = int(np.floor(part * count - reach)), int(np.ceil(part * count + reach))
+    ordered = np.sort(values)
+    least, most = ordered[max(low - 1, 0)], ordered[min(high, count - 1)]
+    return Measured(value=value, least=float(least), most=float(most))

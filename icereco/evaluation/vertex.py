@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from icereco.evaluation.measured import Measured, measured, medians
+from icereco.evaluation.measured import Measured, quantile
 from icereco.evaluation.target_groups import target_groups
 from icereco.events.truth import Truth
 
@@ -99,21 +99,13 @@ def along_and_across(
 
 def _resolution(residual: Float[ndarray, "event 3"], directed: Float[ndarray, "2 event"]) -> VertexResolution:
     distance = np.linalg.norm(residual, axis=1)
-    contained, *middles = measured(_containment_and_medians, np.stack([distance, *residual.T]))
     directed = directed[:, np.isfinite(directed).all(axis=0)]
-    along, across = measured(medians, directed) if directed.size else (None, None)
+    along, across = map(quantile, directed) if directed.size else (None, None)
     return VertexResolution(
         events=len(residual),
-        median_m=middles[0],
-        containment68_m=contained,
-        bias_m=dict(zip("xyz", middles[1:], strict=True)),
+        median_m=quantile(distance),
+        containment68_m=quantile(distance, _CONTENT),
+        bias_m={axis: quantile(residual[:, place]) for place, axis in enumerate("xyz")},
         along_m=along,
         across_m=across,
     )
-
-
-def _containment_and_medians(
-    values: Float[ndarray, "row resample event"],
-) -> Float[ndarray, "resample figure"]:
-    """Return the 68 % quantile of the first row, then the median of each."""
-    return np.column_stack([np.quantile(values[0], _CONTENT, axis=-1), medians(values)])

@@ -98,20 +98,23 @@ def _vertex(vertex_m: Float[ndarray, "event 3"], truth: Truth, of_file: str) -> 
     residual = (vertex_m - truth.vertex_m)[known]
     along, across = along_and_across(residual, truth.direction[known])
     distance = np.linalg.norm(residual, axis=1)
-    kind = np.full(len(distance), "all", object) if truth.kind is None else truth.kind[known]
-    names = sorted({str(one) for one in kind if one is not None}) or ["all"]
-    by_kind = {name: distance[kind == name] if name != "all" else distance for name in names}
+    kind = np.full(len(distance), None, object) if truth.kind is None else truth.kind[known]
+    by_kind = {name: distance[kind == name] for name in EVENT_KINDS if (kind == name).any()}
     offsets = dict(zip(("x", "y", "z", "along the flight"), (*residual.T, along), strict=True))
     caption = (
         f"Offset of estimated vertices from the true ones along the axes and the direction of flight (positive: ahead), and their distance, "
-        f"{len(distance):,} {of_file}, lines at 50 and 68 %. Through-going tracks are left out: their true vertex is where they enter the "
-        "simulated volume."
+        f"{len(distance):,} {of_file}, lines at 50 and 68 %."
     )
+    if len(distance) < (truth.known("vertex_m") & np.isfinite(vertex_m).all(axis=1)).sum():
+        caption += " Only starting tracks and cascades: the true vertex of a through-going track is where it enters the simulated volume."
     columns = {f"offset_{axis}_m": residual[:, place] for place, axis in enumerate("xyz")}
     columns |= {"along_m": along, "across_m": across, "distance_m": distance}
     data = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
     yield Captioned(
-        "vertex", vertex_figure(offsets, by_kind), caption, data.append_column("kind", pa.array(kind))
+        "vertex",
+        vertex_figure(offsets, by_kind or {"all": distance}),
+        caption,
+        data.append_column("kind", pa.array(kind, pa.string())),
     )
 
 

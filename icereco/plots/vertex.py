@@ -26,7 +26,7 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), "-.")
 
 
 def vertex_figure(
-    offsets_m: Mapping[str, Float[ndarray, "event"]], distances_m: Mapping[str, Float[ndarray, "event"]]
+    offsets_m: Mapping[str, Float[ndarray, "event"]], distances_m: Mapping[str, Float[ndarray, "_"]]
 ) -> "Figure":
     """Draw the distributions of offsets along axes, and which fraction of the events of each kind has a smaller distance."""
     with styled():
@@ -55,7 +55,7 @@ def _draw_offsets(axes: "Axes", offsets_m: Mapping[str, Float[ndarray, "event"]]
     axes.legend(loc="upper center", ncols=2, handlelength=1.6)
 
 
-def _draw_distances(axes: "Axes", distances_m: Mapping[str, Float[ndarray, "event"]]) -> None:
+def _draw_distances(axes: "Axes", distances_m: Mapping[str, Float[ndarray, "_"]]) -> None:
     fraction = np.linspace(0, 1, _STEPS)
     for place, (name, one) in enumerate(distances_m.items()):
         axes.plot(

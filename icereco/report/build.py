@@ -57,7 +57,7 @@ def report_of(
             _figures(saved, others) if compared and np.isfinite(compared[0].error_rad).any() else [],
         ),
         Section("How far its uncertainty can be trusted", _trust(contours)),
-        Section("Energy, vertex, kind and inelasticity", _targets(saved) if with_truth else []),
+        Section("Beyond the direction", _targets(saved) if with_truth else []),
         Section("Events", list(events)),
         Section("Training", list(training)),
         Section("How to do it again", reproduction(saved, profile)),
@@ -208,7 +208,7 @@ def _figures(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "e
 
 
 def _targets(saved: SavedReconstructions) -> list[Block]:
-    """How good the estimates of everything but the direction are."""
+    """How good the estimates of energy, vertex, kind and inelasticity are."""
     assert saved.truth is not None
     targets = evaluate_targets(saved.reconstruction, saved.truth)
     figures = [svg_picture(one.name, one.figure, one.caption, one.data) for one in target_figures(saved)]

@@ -18,6 +18,7 @@ from icereco.evaluation.evaluate import evaluate
 from icereco.evaluation.inelasticity import inelasticity_evaluation
 from icereco.evaluation.kind import kind_evaluation
 from icereco.evaluation.measured import bias_and_spread, measured
+from icereco.evaluation.measured import quantile as quantile_measured
 from icereco.evaluation.roc import area_under_roc, roc
 from icereco.evaluation.target_groups import energy_edges, target_groups
 from icereco.evaluation.targets import evaluate_targets
@@ -328,3 +329,10 @@ def test_groups_are_of_the_evaluated_events_only(smeared_events):
     names = dict(target_groups(truth, evaluated))
     assert set(EVENT_KINDS) & set(names) == {"cascade"}
     assert sum(one.sum() for name, one in names.items() if "eV" in name) <= evaluated.sum()
+
+
+@pytest.mark.parametrize("part", [0.5, 0.68])
+def test_the_interval_of_a_quantile_holds_it_in_95_percent_of_samples(part):
+    random = np.random.default_rng(7)
+    samples = [quantile_measured(random.random(150), part) for _ in range(600)]
+    assert np.mean([one["least"] <= part <= one["most"] for one in samples]) == pytest.approx(0.95, abs=0.03)
