@@ -279,4 +279,6 @@ def _fitted(name: str, fit: Fit, event: Event) -> Estimate:
     if not len(event.doms):
         return Estimate(name, None)
     with np.errstate(all="ignore"):
-        return Estimate.of(name, fit(event.batch))
+        result = fit(event.batch)
+    direction = result.direction[0]
+    return Estimate(name, direction if np.isfinite(direction).all() else None, result.posterior)
