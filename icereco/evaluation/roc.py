@@ -39,14 +39,14 @@ def area_under_roc(score: Float[ndarray, "event"], positive: Bool[ndarray, "even
     """Return the probability that an event of the class has the higher score than another event; ties count one half.
 
     The interval is that of DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837: two sigma of the mean, over events of the class, of
-    the fraction of the others with lower scores, and of the same the other way round.
+    the fraction of the others with lower scores, and of the same the other way round. It says nothing where no scores overlap.
     """
     ours, others = np.sort(score[positive]), np.sort(score[~positive])
     if not len(ours) or not len(others):
         return Measured(value=None, least=None, most=None)
     below, above = _fraction_below(others, ours), 1.0 - _fraction_below(ours, others)
     area = float(below.mean())
-    if min(len(ours), len(others)) < FEWEST:
+    if min(len(ours), len(others)) < FEWEST or area in (0.0, 1.0):
         return Measured(value=area, least=None, most=None)
     half = _TWO_SIGMA * float(np.sqrt(below.var(ddof=1) / len(ours) + above.var(ddof=1) / len(others)))
     return Measured(value=area, least=max(area - half, 0.0), most=min(area + half, 1.0))

@@ -31,14 +31,14 @@ def target_notes(targets: TargetEvaluations) -> Iterator[str]:
     """Yield what is left out of the tables."""
     for name, evaluation in targets.to_json().items():
         if missing := evaluation["without_estimate"]:
-            yield f"{missing:,} events with a true {name} got no estimate of it and are left out"
+            yield f"left out, as there is a true {name} and no estimate of it: {_events(missing)}"
     if targets.vertex is not None and (others := targets.vertex["other_kinds"]):
         yield (
-            f"vertices of {others:,} events are left out, as they are no starting tracks or cascades: the true vertex of a through-going "
-            "track is where it enters the simulated volume"
+            f"vertices left out, as only those of starting tracks and cascades are places of light: {_events(others)} (the true vertex of a "
+            "through-going track is where it enters the simulated volume)"
         )
     if targets.kind is not None and (others := targets.kind["other_kinds"]):
-        yield f"{others:,} events have no true kind that the method knows, and are left out of the kinds"
+        yield f"left out of the kinds, as their true kind is unknown or none of these: {_events(others)}"
 
 
 def _energy(energy: EnergyEvaluation) -> Table:
@@ -126,6 +126,10 @@ def _inelasticity(inelasticity: InelasticityEvaluation) -> Table:
         "have at least 20 events."
     )
     return Table(("group", "events", "bias", _INTERVAL, "spread", "corr.", _INTERVAL), rows, caption)
+
+
+def _events(count: int) -> str:
+    return f"{count:,} event{'s' * (count != 1)}"
 
 
 def _label(name: str) -> str:

@@ -209,6 +209,10 @@ def test_the_area_is_the_fraction_of_pairs_in_the_right_order(digits):
     assert (curve.others[-1], curve.of_class[-1]) == (1, 1)
 
 
+def test_an_area_of_scores_that_do_not_overlap_has_no_interval():
+    assert area_under_roc(np.arange(40.0), np.arange(40) >= 20) == {"value": 1.0, "least": None, "most": None}
+
+
 def test_the_interval_of_the_area_is_that_of_repeated_samples():
     random = np.random.default_rng(6)
     positive = np.arange(200) < 80
@@ -256,7 +260,7 @@ def test_the_file_says_the_same_in_json_and_as_tables(file):
         "starting track",
     ):
         assert said in text
-    assert "3 events with a true energy got no estimate of it" in text
+    assert "a true energy and no estimate of it: 3 events" in text
     assert "where it enters the simulated volume" in text
 
 
