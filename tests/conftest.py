@@ -21,13 +21,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from icereco import simulate
 from icereco.data.sources.source import open_source
 from icereco.data.store.prepare import prepare
 from icereco.data.store.store import Store
 from icereco.data.stream.gather import gather
 from icereco.detector.detector import Detector, load_detector
 from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.truth import EVENT_KINDS
 from icereco.system.processors import available_processors
+from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.tables.reconstructions import reconstruction_writer
 from icereco.testing.random_events import likely_pulse_counts, random_events
 
 # A shell lets what it starts in the background ignore Ctrl-C, and with it every process that a test interrupts.
@@ -104,6 +109,41 @@ def stored_events(detector: Detector) -> Callable[[Store, Sequence[int]], EventB
         return gather(blocks, block, numbers - offsets[used][block], detector)
 
     return events
+
+
+@pytest.fixture(scope="session")
+def write_reconstruction() -> Callable[[Path, EventBatch, Reconstruction], Path]:
+    """A function that writes a file of reconstructions of events."""
+
+    def write(path: Path, events: EventBatch, made: Reconstruction) -> Path:
+        with reconstruction_writer(path, {"method": "smeared"}) as table:
+            table.write(reconstruction_rows(events, made))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def smeared_events() -> tuple[EventBatch, Reconstruction]:
+    """400 simulated events, and every quantity of their truth with noise; the method fails on the first three."""
+    events, random = simulate(400, seed=3), np.random.default_rng(3)
+    truth, count = events.truth, len(events)
+    assert truth is not None
+    assert truth.energy_gev is not None
+    direction = truth.direction + 0.1 * random.normal(size=(count, 3))
+    sigma = random.uniform(0.1, 0.4, count)
+    score = random.normal(size=(count, 3)) + 2.0 * (truth.kind[:, None] == np.array(EVENT_KINDS))
+    quantities = {
+        "direction": direction / np.linalg.norm(direction, axis=1, keepdims=True),
+        "energy_gev": truth.energy_gev * 10.0 ** (0.1 + sigma * random.normal(size=count)),
+        "energy_log10_sigma": sigma,
+        "vertex_m": truth.vertex_m + random.normal(0.0, 10.0, (count, 3)),
+        "kind_probability": np.exp(score) / np.exp(score).sum(axis=1, keepdims=True),
+        "inelasticity": np.clip(truth.inelasticity + random.normal(0.0, 0.1, count), 0.0, 1.0),
+    }
+    for values in quantities.values():
+        values[:3] = np.nan
+    return events, Reconstruction(**quantities)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from icereco.cli.compute import threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
+from icereco.cli.target_tables import print_targets
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure the angular error of a reconstruction against the truth.
+    """Measure the errors of a reconstruction against the truth: of the direction, and of energy, vertex, kind and inelasticity where it has them.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
     events are evaluated.
@@ -173,6 +174,8 @@ def _print(evaluation: "Evaluation", console: Console) -> None:
         console.print(f"truth inside the contours of the posterior: {inside}", soft_wrap=True)
     for note in _notes(evaluation):
         console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
+    if evaluation.targets:
+        print_targets(evaluation.targets, console)
 
 
 def _tables(evaluation: "Evaluation") -> list[Table]:

@@ -30,8 +30,9 @@ def plot(
         IcerecoError: the folder holds other files, or the others are of other events.
     """
     from icereco.plots.evaluation import evaluation_figures
+    from icereco.plots.targets import target_figures
 
-    drawn = list(evaluation_figures(saved, by, directions_of(saved, others)))
+    drawn = [*evaluation_figures(saved, by, directions_of(saved, others)), *target_figures(saved)]
     _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return _written(drawn, folder, form, saved)

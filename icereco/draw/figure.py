@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
@@ -21,7 +20,7 @@ from icereco.draw.export.save import save_picture
 from icereco.draw.export.shapes import shapes_of
 from icereco.errors import IcerecoError
 from icereco.events.batch import Event
-from icereco.events.reconstruction import Estimate, Reconstruction
+from icereco.events.reconstruction import Estimate
 from icereco.reconstruction.methods import Method
 from icereco.reconstruction.models import load_model
 
@@ -108,7 +107,7 @@ def reconstructed(
     """Return the detector that recorded an event, and the estimates of models, with the arguments of `draw_event`."""
     methods = [model if isinstance(model, Method) else load_model(model) for model in models]
     fitting = _detector(event, detector, methods)
-    return fitting, tuple(_estimate(method.name, method(event.batch)) for method in methods)
+    return fitting, tuple(Estimate.of(method.name, method(event.batch)) for method in methods)
 
 
 def _detector(event: Event, choice: Detector | str | Path | None, methods: Sequence[Method]) -> Detector:
@@ -121,14 +120,4 @@ def _detector(event: Event, choice: Detector | str | Path | None, methods: Seque
     raise IcerecoError(
         f"event {event.event_id} is not of {candidate.name}: its sensors are elsewhere; "
         f"name its detector with detector=NAME (known: {', '.join(detector_names())})"
-    )
-
-
-def _estimate(name: str, reconstruction: Reconstruction) -> Estimate:
-    direction, used = reconstruction.direction[0], reconstruction.pulses_used
-    return Estimate(
-        name,
-        direction if np.isfinite(direction).all() else None,
-        reconstruction.posterior,
-        None if used is None else int(used[0]),
     )

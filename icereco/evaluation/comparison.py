@@ -1,8 +1,8 @@
 """Whether one method is better than another: paired on the same events, with bootstrap intervals.
 
 Angular errors scatter far more between events than between methods. Differences are therefore taken event by event, and
-their scatter is estimated by the bootstrap over events (Efron and Tibshirani, An Introduction to the Bootstrap, 1993): events
-are drawn with replacement, the same for both methods, and the figures computed again.
+their scatter is estimated by the bootstrap over events (`icereco.evaluation.bootstrap`): the same are drawn for both methods, and
+the figures computed again.
 """
 
 from collections.abc import Mapping
@@ -14,20 +14,14 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.errors import IcerecoError
+from icereco.evaluation.bootstrap import FEWEST, LEVEL, resamples
 from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.evaluation.resolution import groups
 
 __all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]
 
-_LEVEL = 0.95
-_MOST_RESAMPLES, _LEAST_RESAMPLES = 2_000, 200
 _DRAWS = 20_000_000
-"""Events drawn in all resamples of a group: larger groups need fewer resamples for an equally good interval."""
-_AT_ONCE = 1_000_000
-"""Events drawn at once, to bound memory."""
-
-_FEWEST = 10
-"""Intervals from fewer events are not meaningful."""
+"""Events drawn in all resamples of a group."""
 
 _SAME_DIRECTION_RAD = 1e-3
 
@@ -110,9 +104,9 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
     _, first_rows, second_rows = np.intersect1d(
         first.event_id, second.event_id, assume_unique=True, return_indices=True
     )
-    if len(first_rows) < _FEWEST:
+    if len(first_rows) < FEWEST:
         raise IcerecoError(
-            f"{first.name} and {second.name} have {len(first_rows)} events in common, too few (under {_FEWEST}) to compare them on; "
+            f"{first.name} and {second.name} have {len(first_rows)} events in common, too few (under {FEWEST}) to compare them on; "
             "reconstruct one file with both: icereco compare … --data EVENTS"
         )
     first_here, second_here = first.take(first_rows), second.take(second_rows)
@@ -126,7 +120,7 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
     }
     if "all" not in compared:
         raise IcerecoError(
-            f"{first.name} and {second.name}: fewer than {_FEWEST} events have a direction from both"
+            f"{first.name} and {second.name}: fewer than {FEWEST} events have a direction from both"
         )
     alone = len(first.event_id) + len(second.event_id) - 2 * len(first_rows)
     return Comparison(first.name, second.name, compared, alone)
@@ -145,10 +139,10 @@ def _require_same_events(first: EvaluatedEvents, second: EvaluatedEvents) -> Non
 def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | None:
     known = ~np.isnan(errors).any(axis=0)
     pairs = errors[:, known]
-    if pairs.shape[1] < _FEWEST:
+    if pairs.shape[1] < FEWEST:
         return None
     medians, means = np.median(pairs, axis=1), pairs.mean(axis=1)
-    resampled = _resamples(pairs, seed)
+    resampled = resamples(_differences, pairs, _DRAWS, seed)
     return GroupComparison(
         events=int(known.sum()),
         left_out=int((~known).sum()),
@@ -161,22 +155,15 @@ def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | No
     )
 
 
-def _resamples(pairs: Float[ndarray, "2 event"], seed: int) -> Float[ndarray, "resample 2"]:
+def _differences(pairs: Float[ndarray, "2 resample event"]) -> Float[ndarray, "resample 2"]:
     """Compute the differences of median and mean in each resample."""
-    random, events = np.random.default_rng(seed), pairs.shape[1]
-    resamples = int(np.clip(_DRAWS // events, _LEAST_RESAMPLES, _MOST_RESAMPLES))
-    at_once = max(_AT_ONCE // events, 1)
-    parts = []
-    for start in range(0, resamples, at_once):
-        rows = random.integers(0, events, (min(at_once, resamples - start), events))
-        first, second = pairs[0][rows], pairs[1][rows]
-        medians = np.median(second, axis=1) - np.median(first, axis=1)
-        parts.append(np.stack([medians, second.mean(axis=1) - first.mean(axis=1)], axis=1))
-    return np.concatenate(parts)
+    first, second = pairs
+    medians = np.median(second, axis=1) - np.median(first, axis=1)
+    return np.stack([medians, second.mean(axis=1) - first.mean(axis=1)], axis=1)
 
 
 def _difference(value: float, resampled: Float[ndarray, "resample"]) -> Difference:
-    low, high = np.quantile(resampled, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Difference(value, float(low), float(high))
 
 
@@ -186,4 +173,4 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     for group, group_comparison in comparison.groups.items():
         for figure in ("median", "mean"):
             document["groups"][group][figure]["significant"] = getattr(group_comparison, figure).significant
-    return document | {"level": _LEVEL, "verdict": comparison.verdict}
+    return document | {"level": LEVEL, "verdict": comparison.verdict}

@@ -10,7 +10,16 @@ from numpy import ndarray
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.events.truth import EVENT_KINDS, Truth
 
-__all__ = ["QUANTITIES", "Curve", "Quantity", "curve", "edges_of", "table_of_curves", "values_of"]
+__all__ = [
+    "QUANTITIES",
+    "Curve",
+    "Quantity",
+    "curve",
+    "edges_of",
+    "quantiles_in_bins",
+    "table_of_curves",
+    "values_of",
+]
 
 LEAST_EVENTS = 20
 """Bins with fewer events are not drawn: their quantiles say little."""
@@ -112,16 +121,23 @@ def curve(
     edges: Float[ndarray, "edge"],
 ) -> Curve:
     """Return the quantiles of the errors in bins of a quantity; the last bin includes its upper edge."""
-    error = np.degrees(error_rad)
+    events, quantiles = quantiles_in_bins(np.degrees(error_rad), values, edges)
+    return Curve(method, edges[:-1], edges[1:], events, quantiles)
+
+
+def quantiles_in_bins(
+    errors: Float[ndarray, "event"], values: Float[ndarray, "event"], edges: Float[ndarray, "edge"]
+) -> tuple[Int[ndarray, "bin"], Float[ndarray, "bin 5"]]:
+    """Return the events with a known error and value in each bin of the values, and quantiles as in `Curve`."""
     place = np.searchsorted(edges, values, side="right") - 1
     place[values == edges[-1]] = len(edges) - 2
-    place[~np.isfinite(error) | ~np.isfinite(values)] = -1
+    place[~np.isfinite(errors) | ~np.isfinite(values)] = -1
     bins = len(edges) - 1
     events = np.array([(place == one).sum() for one in range(bins)])
     quantiles = np.full((bins, len(_QUANTILES)), np.nan)
     for one in np.flatnonzero(events >= LEAST_EVENTS):
-        quantiles[one] = np.quantile(error[place == one], _QUANTILES)
-    return Curve(method, edges[:-1], edges[1:], events, quantiles)
+        quantiles[one] = np.quantile(errors[place == one], _QUANTILES)
+    return events, quantiles
 
 
 def table_of_curves(curves: list[Curve]) -> pa.Table:

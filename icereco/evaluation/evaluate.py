@@ -10,6 +10,7 @@ import pyarrow as pa
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import Calibration, calibration, coverage
 from icereco.evaluation.resolution import Summary, summarize
+from icereco.evaluation.targets import TargetEvaluations, evaluate_targets
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
@@ -29,7 +30,8 @@ class Evaluation:
         comparisons: of other methods on the same events, by name.
         coverage: fraction of events inside each contour of the posterior; empty without one.
         calibration: of the posteriors of groups of events, by display name; empty unless asked for, or without posteriors.
-        without_truth: events with unknown truth, which are left out of all figures.
+        targets: quality of energy, vertex, kind and inelasticity, as far as the file has them.
+        without_truth: events with unknown true direction, which are left out of its figures.
         provenance: as stored in the file.
     """
 
@@ -39,6 +41,7 @@ class Evaluation:
     comparisons: Mapping[str, Summary]
     coverage: dict[str, float]
     calibration: dict[str, Calibration]
+    targets: TargetEvaluations
     without_truth: int
     provenance: Mapping[str, Any]
 
@@ -51,6 +54,7 @@ class Evaluation:
             "comparisons": dict(self.comparisons),
             "coverage": self.coverage,
             **({"calibration": self.calibration} if self.calibration else {}),
+            **self.targets.to_json(),
             "without_truth": self.without_truth,
             "provenance": dict(self.provenance),
         }
@@ -90,6 +94,7 @@ def evaluate(path: Path, truth_table: pa.Table | None = None, with_calibration: 
         comparisons={name: resolution(one) for name, one in comparisons.items()},
         coverage={} if posterior is None else coverage(posterior, truth.direction),
         calibration=calibrations,
+        targets=evaluate_targets(saved.reconstruction, truth),
         without_truth=int((~known).sum()),
         provenance=saved.provenance,
     )

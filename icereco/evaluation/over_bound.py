@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.evaluation.bounds_of_file import truth_with_kinds
+from icereco.evaluation.measured import quantile
 from icereco.events.truth import EVENT_KINDS
 from icereco.physics.sphere import opening_angle
 from icereco.tables.saved_reconstructions import SavedReconstructions
@@ -16,11 +17,6 @@ from icereco.tables.saved_reconstructions import SavedReconstructions
 __all__ = ["BoundGroup", "MethodOverBound", "OverBound", "over_bound"]
 
 _PULSE_EDGES = (0, 60, 80, 120, 200, 1000)
-
-_FEWEST = 10
-"""Intervals from fewer events are not meaningful."""
-
-_NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +120,6 @@ def _method(error: Float[ndarray, "event"], bound: Float[ndarray, "event"]) -> M
     count = int(known.sum())
     if not count:
         return MethodOverBound(0, None, None, None, None)
-    ratio = error[known] / bound[known]
-    low, high = _median_interval(ratio)
-    return MethodOverBound(
-        count, float(np.degrees(np.median(error[known]))), float(np.median(ratio)), low, high
-    )
-
-
-def _median_interval(values: Float[ndarray, "event"]) -> tuple[float | None, float | None]:
-    """Return the interval of the median between two order statistics, whose ranks are binomially distributed.
-
-    Conover, Practical Nonparametric Statistics (1999), section 3.2, with the normal approximation of the binomial.
-    """
-    count = len(values)
-    if count < _FEWEST:
-        return None, None
-    reach = 0.5 * _NORMAL_95 * np.sqrt(count)
-    low, high = int(np.floor(0.5 * count - reach)), int(np.ceil(0.5 * count + reach))
-    ordered = np.sort(values)
-    return float(ordered[max(low - 1, 0)]), float(ordered[min(high, count - 1)])
+    ratio = quantile(error[known] / bound[known])
+    median_deg = float(np.degrees(np.median(error[known])))
+    return MethodOverBound(count, median_deg, ratio["value"], ratio["least"], ratio["most"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 else:  # torch is slow to import and most commands never need it
     Tensor = Any
 
-__all__ = ["NOT_CONVERGED", "Estimate", "Estimates", "Reconstruction"]
+__all__ = ["NOT_CONVERGED", "QUANTITIES", "Estimate", "Estimates", "Reconstruction", "known_quantities"]
+
+QUANTITIES = ("energy_gev", "energy_log10_sigma", "vertex_m", "kind_probability", "inelasticity")
+"""What a reconstruction and an estimate may have besides the direction."""
 
 NOT_CONVERGED = "not converged"
 """The status of a direction that a fit has, but should not be relied upon; the only one that programs look for."""
@@ -83,6 +87,11 @@ class Reconstruction:
         """The concentration of each posterior; see `Posterior.kappa`."""
         return None if self.posterior is None else self.posterior.kappa
 
+    @property
+    def quantities(self) -> dict[str, ndarray | None]:
+        """The columns of `QUANTITIES` by name."""
+        return {name: getattr(self, name) for name in QUANTITIES}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
@@ -93,14 +102,43 @@ class Estimate:
         direction: unit vector `[3]` to where the neutrino came from, or None where the method gave none.
         posterior: the density of the direction, a `Posterior` of one event, or None.
         pulses_used: how many pulses the method used, or None where unknown.
+        energy_gev: of the neutrino; energy_log10_sigma: one sigma of its decimal logarithm. These and the following are None where the method
+            gave none.
+        vertex_m: `[3]`, where the neutrino interacted.
+        kind_probability: `[kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
+        inelasticity: the fraction of the neutrino's energy that goes to hadrons.
     """
 
     name: str
     direction: Float[ndarray, "3"] | None
     posterior: Posterior | None = None
     pulses_used: int | None = None
+    energy_gev: float | None = None
+    energy_log10_sigma: float | None = None
+    vertex_m: Float[ndarray, "3"] | None = None
+    kind_probability: Float[ndarray, "kind"] | None = None
+    inelasticity: float | None = None
+
+    @classmethod
+    def of(cls, name: str, reconstruction: Reconstruction) -> "Estimate":
+        """Return what a reconstruction of one event says; what is not finite is left out."""
+        direction, used = reconstruction.direction[0], reconstruction.pulses_used
+        return cls(
+            name,
+            direction if np.isfinite(direction).all() else None,
+            reconstruction.posterior,
+            None if used is None else int(used[0]),
+            **known_quantities(reconstruction.quantities, 0),
+        )
 
     @property
     def kappa(self) -> float | None:
         """The concentration of the posterior; see `Posterior.kappa`."""
         return None if self.posterior is None else float(self.posterior.kappa[0])
+
+
+def known_quantities(columns: Mapping[str, ndarray | None], row: int) -> dict[str, Any]:
+    """Return the values of one event by the names of `QUANTITIES`, without those that are missing or not finite."""
+    values = {name: np.asarray(column[row]) for name, column in columns.items() if column is not None}
+    known = {name: value for name, value in values.items() if np.isfinite(value).all()}
+    return {name: value if value.ndim else float(value) for name, value in known.items()}

@@ -15,6 +15,7 @@ from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.names import short_names
 from icereco.draw.event.state import MOST_LINES
+from icereco.draw.event.targets import energy_text, estimated_energy, estimated_kinds
 from icereco.draw.figure import reconstructed
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.batch import Event
@@ -151,19 +152,20 @@ def _times(span_ns: tuple[float, float], colors: str) -> "ScalarMappable":
 def _marks(display: EventDisplay) -> tuple[Mark, ...]:
     """The true direction, if it is known, then those of methods, with what a legend says of them."""
     true = display.true_direction
-    known = [(one.name, one.direction) for one in display.estimates if one.direction is not None][:MOST_LINES]
-    names = short_names([name for name, _ in known], _NAME)
+    known = [one for one in display.estimates if one.direction is not None][:MOST_LINES]
+    names = short_names([one.name for one in known], _NAME)
     marks = []
     if true is not None:
         marks.append(Mark("\n".join(filter(None, ("true direction", _particle(display)))), true, "x", INK))
     looks = zip(names, known, COLOURS, ("+", *MARKERS), strict=False)
-    for name, (_, direction), colour, shape in looks:
-        away = (
-            ""
-            if not marks
-            else f"\n{_apart(direction, marks[0])}° from {names[0] if true is None else 'the truth'}"
-        )
-        marks.append(Mark(name + away, direction, shape, colour))
+    for name, estimate, colour, shape in looks:
+        assert estimate.direction is not None
+        lines = [name]
+        if marks:
+            reference = names[0] if true is None else "the truth"
+            lines.append(f"{_apart(estimate.direction, marks[0])}° from {reference}")
+        lines += _estimated(estimate) if estimate is known[0] else ()
+        marks.append(Mark("\n".join(lines), estimate.direction, shape, colour))
     return tuple(marks)
 
 
@@ -177,14 +179,12 @@ def _particle(display: EventDisplay) -> str:
     if truth is None:
         return ""
     kind = "" if truth.kind is None else truth.kind.replace("_", " ")
-    return ", ".join(filter(None, (kind, "" if truth.energy_gev is None else _energy(truth.energy_gev))))
+    return ", ".join(filter(None, (kind, energy_text(truth.energy_gev))))
 
 
-def _energy(energy_gev: float) -> str:
-    for unit, size in (("PeV", 1e6), ("TeV", 1e3)):
-        if energy_gev >= size:
-            return f"{energy_gev / size:.3g} {unit}"
-    return f"{energy_gev:.3g} GeV"
+def _estimated(estimate: Estimate) -> list[str]:
+    """The most probable kind and the energy that a method gives."""
+    return [text for text in (next(estimated_kinds(estimate), ""), estimated_energy(estimate)) if text]
 
 
 def _tracks(display: EventDisplay, center_m: Float[ndarray, "3"], marks: tuple[Mark, ...]) -> Iterator[Track]:

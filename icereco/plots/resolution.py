@@ -55,8 +55,8 @@ def _draw_curves(axes: "Axes", curves: list[Curve], quantity: Quantity) -> None:
         (_FIFTH, _NINETY_FIFTH, 0.15, "90 % of the events"),
         (_SIXTEENTH, _EIGHTY_FOURTH, 0.3, "68 % of the events"),
     ):
-        bottom, top = (first.quantile_deg[:, edge][[*range(len(first.low)), -1]] for edge in (low, high))
-        axes.fill_between(edges, bottom, top, step="post", color=COLOURS[0], alpha=shade, lw=0, label=label)
+        bottom, top = first.quantile_deg[:, low], first.quantile_deg[:, high]
+        axes.stairs(top, edges, baseline=bottom, fill=True, color=COLOURS[0], alpha=shade, lw=0, label=label)
     for place, one in enumerate(curves):
         middle = np.sqrt(one.low * one.high) if quantity.logarithmic else 0.5 * (one.low + one.high)
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]

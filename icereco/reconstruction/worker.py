@@ -2,9 +2,9 @@
 
 Run as `python -m icereco.reconstruction.worker CHECKPOINT`. It reads events from its standard input, each an Arrow IPC
 stream after its length (8 bytes, big-endian), and answers each with one line: {"azimuth", "zenith", "posterior",
-"pulses_used"} (rad; null where there is none; the posterior as [weight, kappa, azimuth, zenith] of each of its densities)
-or {"error"}. The first line, {"ready": true} or {"error"}, says whether
-the checkpoint could be loaded. It ends with its input.
+"pulses_used", "quantities"} (rad; null where there is none; the posterior as [weight, kappa, azimuth, zenith] of each of its
+densities; further estimates by the names of `icereco.events.reconstruction.QUANTITIES`) or {"error"}. The first line, {"ready": true}
+or {"error"}, says whether the checkpoint could be loaded. It ends with its input.
 """
 
 import json
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from icereco.errors import IcerecoError
 from icereco.events.posterior import Posterior
+from icereco.events.reconstruction import known_quantities
 from icereco.physics.sphere import angles_from_direction
 from icereco.reconstruction.methods import Method, model_method
 from icereco.tables.assembly import event_batch
@@ -57,7 +58,12 @@ def _answer(method: Method, table: pa.Table) -> dict[str, Any]:
     used = batch.pulse_count if result.pulses_used is None else result.pulses_used
     numbers = {"azimuth": azimuth[0], "zenith": zenith[0]}
     known = {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
-    return known | {"posterior": _components(result.posterior), "pulses_used": int(used[0])}
+    quantities = known_quantities(result.quantities, 0)
+    return known | {
+        "posterior": _components(result.posterior),
+        "pulses_used": int(used[0]),
+        "quantities": {name: np.asarray(value).tolist() for name, value in quantities.items()},
+    }
 
 
 def _components(posterior: Posterior | None) -> list[list[float]] | None:

@@ -11,10 +11,13 @@ from icereco.evaluation.calibration import Calibration, calibration
 from icereco.evaluation.comparison import Difference, GroupComparison, compare
 from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.evaluation.resolution import groups
+from icereco.evaluation.targets import evaluate_targets
 from icereco.physics.sphere import opening_angle
 from icereco.plots.evaluation import evaluation_figures
+from icereco.plots.targets import target_figures
 from icereco.report.document import Block, Document, Paragraph, Picture, Section, Table, svg_picture
 from icereco.report.made import made_of, reproduction
+from icereco.report.targets import target_notes, target_tables
 from icereco.tables.saved_reconstructions import SavedReconstructions
 
 __all__ = ["report_of"]
@@ -54,6 +57,7 @@ def report_of(
             _figures(saved, others) if compared and np.isfinite(compared[0].error_rad).any() else [],
         ),
         Section("How far its uncertainty can be trusted", _trust(contours)),
+        Section("Beyond the direction", _targets(saved) if with_truth else []),
         Section("Events", list(events)),
         Section("Training", list(training)),
         Section("How to do it again", reproduction(saved, profile)),
@@ -201,6 +205,14 @@ def _agreement(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, 
 def _figures(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]) -> list[Block]:
     figures = evaluation_figures(saved, others=others)
     return [svg_picture(one.name, one.figure, one.caption, one.data) for one in figures]
+
+
+def _targets(saved: SavedReconstructions) -> list[Block]:
+    """How good the estimates of energy, vertex, kind and inelasticity are."""
+    assert saved.truth is not None
+    targets = evaluate_targets(saved.reconstruction, saved.truth)
+    figures = [svg_picture(one.name, one.figure, one.caption, one.data) for one in target_figures(saved)]
+    return [*target_tables(targets), *map(Paragraph, target_notes(targets)), *figures]
 
 
 def _trust(contours: Mapping[str, Calibration]) -> list[Block]:

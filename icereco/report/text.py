@@ -11,7 +11,7 @@ from rich.text import Text
 
 from icereco.report.document import Block, Document, Paragraph, Picture, Table
 
-__all__ = ["text_of"]
+__all__ = ["rich_table", "text_of"]
 
 
 def text_of(document: Document) -> Iterator[RenderableType]:
@@ -31,14 +31,15 @@ def _block(block: Block) -> RenderableType | None:
         case Paragraph(text):
             return Text(text)
         case Table():
-            return _table(block)
+            return rich_table(block)
         case Picture():
             return Text(f"[figure] {block.caption}", style="dim")
         case _:
             return None
 
 
-def _table(table: Table) -> RichTable:
+def rich_table(table: Table) -> RichTable:
+    """Return a table as terminals show it."""
     shown = RichTable(
         box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption=escape(table.caption), caption_justify="left"
     )

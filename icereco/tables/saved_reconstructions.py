@@ -235,7 +235,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _named_as_now(table: pa.Table, provenance: Mapping[str, Any]) -> pa.Table:
-    if not provenance or "table" in provenance:
+    if not provenance or "table" in provenance:  # tables of version 1 have a provenance that does not say so
         return table
     return table.rename_columns([_VERSION_1.get(name, name) for name in table.column_names])
 

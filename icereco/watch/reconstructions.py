@@ -8,8 +8,9 @@ What counts as a reconstruction, in a parquet, Arrow or CSV file with a column e
   column status, only fits of status 0 (IceTray's OK) count.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from numpy import ndarray
 
 from icereco.data.catalog import DataSet
 from icereco.errors import IcerecoError
-from icereco.events.reconstruction import Estimate
+from icereco.events.reconstruction import Estimate, known_quantities
+from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
@@ -33,6 +35,14 @@ TRUTH = "true"
 
 _SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 _MOST_FILES_LOOKED_AT = 64
+_QUANTITY_COLUMNS = {
+    "energy_gev": ["energy"],
+    "energy_log10_sigma": ["energy_log10_sigma"],
+    "vertex_m": [f"vertex_{axis}" for axis in "xyz"],
+    "kind_probability": [f"probability_{kind}" for kind in EVENT_KINDS],
+    "inelasticity": ["inelasticity"],
+}
+"""The columns of each of `icereco.events.reconstruction.QUANTITIES`."""
 _COMPANION_COLUMNS = (
     {"event_id", "name", "azimuth", "zenith"},
     {"event_id", f"{TRUTH}_azimuth", f"{TRUTH}_zenith"},
@@ -51,6 +61,7 @@ class Reconstructions:
         pulses_used: `[E]`, −1 where unknown.
         posterior: posterior densities of the directions, or None.
         path: the file.
+        quantities: further estimates by the names of `icereco.events.reconstruction.QUANTITIES`; NaN where unknown.
     """
 
     name: str
@@ -60,6 +71,7 @@ class Reconstructions:
     pulses_used: Int[ndarray, "event"]
     posterior: VmfMixture | None = None
     path: Path | None = None
+    quantities: Mapping[str, Float[ndarray, "event ..."]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -79,6 +91,7 @@ class Reconstructions:
             self.direction[row] if known else None,
             self.posterior.take(np.array([row])) if has_posterior and self.posterior is not None else None,
             used if used >= 0 else None,
+            **known_quantities(self.quantities, row),
         )
 
     def same_as(self, other: "Reconstructions") -> bool:
@@ -184,7 +197,8 @@ def _load(path: Path) -> pl.DataFrame:
         wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
         components = [name for name in COMPONENT_COLUMNS if name in scan.collect_schema()]
-        return scan.select(*wanted, *angles, *components).collect()
+        quantities = [name for name in chain(*_QUANTITY_COLUMNS.values()) if name in flat]
+        return scan.select(*wanted, *angles, *components, *quantities).collect()
     except FileNotFoundError:
         raise IcerecoError(f"{path}: no such file") from None
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -199,6 +213,7 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
     ]
     prefixes = [name.removesuffix("azimuth") for name in azimuths]
     own, label = _is_own(frame, path), _label(path)
+    further = [*COMPONENT_COLUMNS, *(chain(*_QUANTITY_COLUMNS.values()) if _has_quantities(path) else ())]
     kept = [prefix for prefix in prefixes if f"{prefix}zenith" in frame.columns and (prefix or own)]
     if "" in kept and f"{label}_" in kept:  # an output of the line fit holds the line fit twice
         kept.remove(f"{label}_")
@@ -212,7 +227,7 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
                 used="pulses_used"
                 if not prefix and "pulses_used" in frame.columns
                 else pl.lit(None, pl.Int64),
-                **{name: name for name in COMPONENT_COLUMNS if not prefix and name in frame.columns},
+                **{name: name for name in further if not prefix and name in frame.columns},
             ),
             label if not prefix else prefix.removesuffix("_"),
             path,
@@ -224,6 +239,25 @@ def _wide(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
 def _is_own(frame: pl.DataFrame, path: Path) -> bool:
     """Whether the columns azimuth and zenith are a reconstruction, and not the truth as in a data file."""
     return is_output(path) or path.suffix == ".csv" or "true_azimuth" in frame.columns
+
+
+def _has_quantities(path: Path) -> bool:
+    """Whether the column energy is estimated: in the first version of icereco's table it was the truth."""
+    facts = _facts(path)
+    return not facts or "table" in facts
+
+
+def _quantities(frame: pl.DataFrame) -> dict[str, ndarray]:
+    present = {
+        name: columns for name, columns in _QUANTITY_COLUMNS.items() if set(columns) <= set(frame.columns)
+    }
+    return {
+        name: np.stack(
+            [frame[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() for column in columns],
+            -1,
+        ).reshape((-1, len(columns)) if len(columns) > 1 else (-1,))
+        for name, columns in present.items()
+    }
 
 
 def _long(frame: pl.DataFrame, path: Path) -> list[Reconstructions]:
@@ -262,4 +296,5 @@ def _reconstructions(frame: pl.DataFrame, name: str, path: Path) -> Reconstructi
         posterior=posterior_of(shape.to_arrow(), direction) if np.isfinite(kappa).any() else None,
         pulses_used=frame["used"].cast(pl.Int64).fill_null(-1).to_numpy(),
         path=path,
+        quantities=_quantities(frame),
     )

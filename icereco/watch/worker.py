@@ -99,11 +99,16 @@ class ReconstructionWorker:
         direction = direction_from_angles(*map(np.array, angles))
         known = bool(np.isfinite(direction).all())
         components = answer["posterior"]
+        quantities: dict[str, Any] = {
+            name: np.array(value) if isinstance(value, list) else value
+            for name, value in answer["quantities"].items()
+        }
         return Estimate(
             f"{self.name}, now",
             direction if known else None,
             _posterior(components) if known and components else None,
             int(answer["pulses_used"] or 0),
+            **quantities,
         )
 
     def _started(self) -> "subprocess.Popen[bytes]":

@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from icereco.cli import main
+from icereco.draw.event.targets import energy_text
 from icereco.draw.export import png
 from icereco.draw.export.save import save_picture
 from icereco.draw.export.shapes import shapes_of
@@ -149,6 +150,30 @@ def test_view_writes_figures_of_an_event(events, tmp_path):
     text = Path("a.svg").read_text()
     assert f"event {event}" in text
     assert "linefit" in text
+
+
+def test_view_shows_the_energy_vertex_and_kind_of_a_reconstruction_beside_the_truth(
+    tmp_path, monkeypatch, smeared_events, write_reconstruction
+):
+    monkeypatch.chdir(tmp_path)
+    assert (
+        CliRunner()
+        .invoke(main, ["simulate", "--events", "9", "--seed", "3", "-o", "events.parquet"])
+        .exit_code
+        == 0
+    )
+    events, made = smeared_events
+    write_reconstruction(tmp_path / "smeared.parquet", events, made)
+    result = view(7, "--with", "smeared.parquet")
+    assert result.exit_code == 0, result.output
+    truth = events[7].truth
+    for name, true in (
+        ("energy", energy_text(truth.energy_gev)),
+        ("vertex", f"({truth.vertex_m[0]:.0f},"),
+        ("cascade", truth.kind.replace("_", " ")),
+    ):
+        assert re.search(rf"│ [^│]*{name} ", result.output)
+        assert f"true {true}" in result.output
 
 
 def test_view_reports_a_missing_file_of_reconstructions(events):

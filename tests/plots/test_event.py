@@ -51,6 +51,21 @@ def svg(path, figure):
     return path.read_text()
 
 
+def test_the_legend_has_the_kind_and_energy_that_the_main_method_gives(bright):
+    true = bright.truth.direction
+    complete = replace(
+        estimate("good", true),
+        energy_gev=1500.0,
+        energy_log10_sigma=0.1,
+        kind_probability=np.array([0.1, 0.2, 0.7]),
+    )
+    second = replace(complete, name="second")
+    figure = event_figure(EventDisplay(bright, DETECTOR, (complete, second), bright.truth), CAMERA)
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert "good\n0° from the truth\ncascade 70%\n1.5 TeV (1.19-1.89)" in labels
+    assert "second\n0° from the truth" in labels
+
+
 def test_the_legend_has_each_method_with_its_angle_to_the_truth(bright, tmp_path):
     true = bright.truth.direction
     estimates = (

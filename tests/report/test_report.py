@@ -125,6 +125,26 @@ def test_a_file_without_any_direction_says_so():
     assert "nothing to draw" in result.stderr
 
 
+def test_energy_vertex_kind_and_inelasticity_have_a_section_where_a_method_gives_them(
+    smeared_events, write_reconstruction
+):
+    write_reconstruction(Path("smeared.parquet"), *smeared_events)
+    output_of("report", "smeared.parquet", "-o", "smeared.html", "--no-events")
+    page = Path("smeared.html").read_text()
+    evaluated = json.loads(output_of("evaluate", "smeared.parquet", "--json"))
+    spread = evaluated["energy"]["groups"]["all"]["spread"]["value"]
+    for said in (
+        "Beyond the direction",
+        f"<td>{spread:.3f}</td>",
+        "area under the ROC curve",
+        "Inelasticity: median",
+    ):
+        assert said in page
+    numbers = {path.stem for path in Path("smeared_data").iterdir()}
+    assert {"energy", "energy_bias", "vertex", "kind_confusion", "kind_roc", "inelasticity"} <= numbers
+    assert "Beyond the direction" not in output_of("report", "line.parquet", "--text")
+
+
 def test_posteriors_without_and_beyond_all_knowledge_are_drawn():
     validated = "runs/small/validation.parquet"
     table = pq.read_table(validated)

@@ -1,5 +1,6 @@
 """What the event screen reads: data sets, reconstructions, filters, and runs in another process."""
 
+import json
 import time
 
 import numpy as np
@@ -16,7 +17,7 @@ from icereco.reconstruction.methods import untrained_method
 from icereco.runs.folder import RunFolder
 from icereco.tables.assembly import event_batch
 from icereco.tables.reconstruction_columns import reconstruction_rows
-from icereco.tables.reconstructions import reconstruction_writer
+from icereco.tables.reconstructions import METADATA_KEY, reconstruction_writer
 from icereco.testing.random_events import random_events
 from icereco.watch import events as events_module
 from icereco.watch.choose import with_reconstructions
@@ -164,6 +165,27 @@ def test_an_output_yields_its_own_reconstruction_the_line_fit_and_the_truth(tmp_
     assert own.of(first + 1).direction is None  # an event without pulses
     assert own.of(-5) is None
     assert [source.path for source in inputs_of(path)] == [file]
+
+
+def test_an_output_yields_every_quantity_of_its_own_method(tmp_path, smeared_events, write_reconstruction):
+    events, made = smeared_events
+    (smeared, _) = read_reconstructions(write_reconstruction(tmp_path / "smeared.parquet", events, made))
+    estimate = smeared.of(int(events.event_id[7]))
+    assert set(made.quantities) == {name for name in made.quantities if getattr(estimate, name) is not None}
+    for name, column in made.quantities.items():
+        assert getattr(estimate, name) == pytest.approx(column[7])
+    failed = smeared.of(int(events.event_id[0]))
+    assert all(getattr(failed, name) is None for name in made.quantities)
+
+
+def test_the_energy_in_tables_of_the_first_version_is_the_truth_and_no_estimate(tmp_path, table, detector):
+    path = output_of(tmp_path / "old.parquet", table, detector)
+    columns = pq.read_table(path).append_column("energy", pa.array([5.0] * len(table)))
+    facts = json.loads(columns.schema.metadata[METADATA_KEY])
+    for fact in ("table", "columns", "crc32"):
+        facts.pop(fact, None)
+    pq.write_table(columns.replace_schema_metadata({METADATA_KEY: json.dumps(facts)}), path)
+    assert read_reconstructions(path)[0].of(int(table["event_id"][0].as_py())).energy_gev is None
 
 
 def test_tables_of_official_fits_are_read_and_failed_fits_are_not(tmp_path):
@@ -373,7 +395,7 @@ def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
     workers.ask(1, table.to_batches()[0].slice(0, 1))
     wait_until(lambda: answers)
     assert "has no checkpoint yet" in answers.pop().problem
-    profile = load_profile("quick")
+    profile = load_profile("quick", ["losses.energy.use=log-energy"])
     save_checkpoint(run.best, build_model(profile, detector), profile, detector, {})
     workers.ask(2, table.to_batches()[0].slice(2, 1))
     wait_until(lambda: answers, 120)
@@ -383,6 +405,7 @@ def test_a_run_reconstructs_in_another_process(tmp_path, detector, table):
     assert answer.estimate.direction == pytest.approx(expected.direction[2], abs=1e-4)
     assert answer.estimate.kappa == pytest.approx(expected.kappa[2], rel=1e-3)
     assert (answer.event_id, answer.estimate.pulses_used) == (2, 700)
+    assert answer.estimate.energy_gev == pytest.approx(expected.energy_gev[2], rel=1e-3)
     run.best.write_bytes(b"not a checkpoint")
     workers.ask(3, table.to_batches()[0].slice(3, 1))
     wait_until(lambda: answers, 120)

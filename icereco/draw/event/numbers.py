@@ -1,4 +1,4 @@
-"""The event in numbers: directions of truth and reconstructions, their errors, σ and pulls."""
+"""The event in numbers: directions of truth and reconstructions, their errors, σ and pulls, and further estimates of the main method."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,11 @@ from icereco.draw.canvas.palette import Palette, palette_on
 from icereco.draw.canvas.scale import compact
 from icereco.draw.event.sky import mark_of
 from icereco.draw.event.state import MOST_LINES, EventState, sigma_of
+from icereco.draw.event.targets import energy_text, target_facts
 from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import angles_from_direction
 
-__all__ = ["draw_numbers", "numbers_height"]
+__all__ = ["draw_numbers", "numbers_height", "targets_height"]
 
 _NAMES, _WIDTHS = ("zenith", "azimuth", "error°", "σ°", "pull"), (7, 8, 7, 6, 6)
 _ERROR = 2  # the first column after the angles of the direction
@@ -26,7 +27,24 @@ def numbers_height(state: EventState, width: int) -> int:
     if state.shown is None:
         return 1
     lines = _lines(state, palette_on(0))
-    return 1 + len(lines) + len(_wrapped(_facts(state, _columns(lines, width)), width))
+    facts = _wrapped(_facts(state, _columns(lines, width)), width)
+    return 1 + len(lines) + len(facts) + targets_height(state, width)
+
+
+def targets_height(state: EventState, width: int) -> int:
+    """The number of rows that the further estimates of the main method need."""
+    return len(_target_lines(state, width))
+
+
+def _target_lines(state: EventState, width: int) -> list[str]:
+    return [line for facts in _targets(state).values() for line in _wrapped(facts, width)]
+
+
+def _targets(state: EventState) -> dict[str, list[str]]:
+    """Facts about energy, vertex, kind and inelasticity, as far as the main method gives them."""
+    if state.shown is None or not state.estimates:
+        return {}
+    return target_facts(state.estimates[0], state.shown.truth)
 
 
 def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
@@ -35,7 +53,7 @@ def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
         return
     lines = _lines(state, palette)
     columns = _columns(lines, canvas.columns)
-    facts = _wrapped(_facts(state, columns), canvas.columns)
+    facts = _target_lines(state, canvas.columns) + _wrapped(_facts(state, columns), canvas.columns)
     room = max(canvas.rows - 1 - len(facts), 1)
     _write(canvas, 0, ["", *(_NAMES[column] for column in columns)], columns, palette.label)
     width = canvas.columns - sum(_WIDTHS[column] for column in columns)
@@ -121,14 +139,14 @@ def _pull(error: float | None, sigma: float | None) -> str:
 def _facts(state: EventState, columns: list[int]) -> list[str]:
     """Facts that are not in a column, or whose column has no room."""
     assert state.shown is not None
-    hits, truth = state.shown.hits, state.shown.truth
+    hits, truth, targets = state.shown.hits, state.shown.truth, _targets(state)
     main = state.estimates[0] if state.estimates else None
     used = main.pulses_used if main and main.pulses_used is not None else len(hits.time_ns)
     part = "" if used == len(hits.time_ns) else f"{used:,} used of "
     facts = [
         *_hidden(state, main, columns),
-        truth.kind.replace("_", " ") if truth and truth.kind else "",
-        _energy(truth.energy_gev if truth else None),
+        truth.kind.replace("_", " ") if truth and truth.kind and "kind" not in targets else "",
+        energy_text(truth.energy_gev) if truth and "energy" not in targets else "",
         f"{part}{len(hits.time_ns):,} pulses",
         f"{len(hits.sensor_id):,} DOMs",
         f"{compact(hits.charge_pe.sum())} p.e.",
@@ -157,12 +175,3 @@ def _wrapped(facts: list[str], width: int) -> list[str]:
         else:
             lines.append(fact)
     return lines
-
-
-def _energy(energy_gev: float | None) -> str:
-    if energy_gev is None or not np.isfinite(energy_gev):
-        return ""
-    for unit, size in (("PeV", 1e6), ("TeV", 1e3)):
-        if energy_gev >= size:
-            return f"{energy_gev / size:.3g} {unit}"
-    return f"{energy_gev:.3g} GeV"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.event.detector import draw_detector
-from icereco.draw.event.numbers import draw_numbers
+from icereco.draw.event.numbers import draw_numbers, numbers_height, targets_height
 from icereco.draw.event.sky import draw_all_sky, draw_sky_zoom
 from icereco.draw.event.state import EventState
 from icereco.draw.event.timeline import draw_timeline
@@ -15,6 +15,7 @@ __all__ = ["DARK", "LIGHT", "event_figure"]
 
 _WIDE, _NARROW = 92, 48  # columns of the detector, and of the numbers next to it
 _ROWS, _TIMELINE, _NUMBERS, _SKY = 44, 7, 11, 15
+_FRAME, _RIMS = 4, 2  # columns and rows of a card that its frame takes
 
 Draw = Callable[[Canvas, EventState, Palette], None]
 
@@ -33,9 +34,12 @@ def event_figure(
     left = card("view", draw_detector, _WIDE, _ROWS - _TIMELINE) + card(
         "timeline", draw_timeline, _WIDE, _TIMELINE
     )
+    width = _NARROW - _FRAME
+    most = _NUMBERS + targets_height(state, width)
+    numbers = max(_NUMBERS, min(numbers_height(state, width) + _RIMS, most))
     right = (
-        card("numbers", draw_numbers, _NARROW, _NUMBERS)
+        card("numbers", draw_numbers, _NARROW, numbers)
         + card("sky", draw_all_sky, _NARROW, _SKY)
-        + card("zoom", draw_sky_zoom, _NARROW, _ROWS - _NUMBERS - _SKY)
+        + card("zoom", draw_sky_zoom, _NARROW, _ROWS - numbers - _SKY)
     )
     return [a + b for a, b in zip(left, right, strict=True)], _WIDE + _NARROW

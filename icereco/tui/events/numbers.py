@@ -1,16 +1,16 @@
-"""The event in numbers: directions of truth and reconstructions, their errors, σ and pulls."""
+"""The event in numbers: directions of truth and reconstructions, their errors, σ and pulls, and further estimates."""
 
 from textual.geometry import Size
 from textual.reactive import var
 from textual.strip import Strip
 
-from icereco.draw.event.numbers import draw_numbers, numbers_height
+from icereco.draw.event.numbers import draw_numbers, numbers_height, targets_height
 from icereco.draw.event.state import EventState
 from icereco.tui.events.drawing import Drawing, drawn
 
 __all__ = ["Numbers"]
 
-_TALLEST = 9  # rows, or a quarter of the screen where that is more
+_TALLEST = 9  # rows, or a quarter of the screen where that is more, besides those of energy, vertex, kind and inelasticity
 
 
 class Numbers(Drawing):
@@ -27,7 +27,8 @@ class Numbers(Drawing):
         """Return the rows that the lines need, within limits."""
         if self.state is None:
             return 3
-        return min(numbers_height(self.state, width), max(_TALLEST, viewport.height // 4))
+        tallest = max(_TALLEST, viewport.height // 4) + targets_height(self.state, width)
+        return min(numbers_height(self.state, width), tallest)
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
         """Draw the table, and facts about the event below it."""

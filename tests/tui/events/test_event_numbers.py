@@ -9,9 +9,11 @@ from event_driver import play
 from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.names import short_names
 from icereco.draw.canvas.palette import palette_on
-from icereco.draw.event.numbers import draw_numbers, numbers_height
+from icereco.draw.event.numbers import draw_numbers, numbers_height, targets_height
 from icereco.draw.event.sky import draw_all_sky
+from icereco.draw.event.targets import target_facts
 from icereco.events.reconstruction import Estimate
+from icereco.events.truth import EventTruth
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
 from icereco.tui.events.event_list import EventList
@@ -72,6 +74,43 @@ def test_a_method_has_the_same_number_and_colour_everywhere_even_after_a_failed_
     (place,) = np.argwhere(cells.character == ord("3"))
     assert cells.foreground[tuple(place)] & 0xFFFFFF == PALETTE.method(2)
     assert any(line.startswith("3 hier") for line in lines_of(state, 56))
+
+
+COMPLETE = {
+    "energy_gev": 1500.0,
+    "energy_log10_sigma": 0.1,
+    "vertex_m": np.array([12.0, -50.0, 300.0]),
+    "kind_probability": np.array([0.02, 0.05, 0.93]),
+    "inelasticity": 0.41,
+}
+
+
+@pytest.mark.parametrize("width", [30, 44, 56])
+def test_energy_vertex_kind_and_inelasticity_are_shown_beside_the_truth(state, width):
+    truth = EventTruth(state.shown.truth.direction, 1230.0, "cascade", np.array([10.0, -48.0, 310.0]), 0.38)
+    complete = replace(
+        state,
+        shown=replace(state.shown, truth=truth),
+        estimates=(replace(state.estimates[0], **COMPLETE), *state.estimates[1:]),
+    )
+    lines = lines_of(complete, width)
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).replace("·", " ").split())
+    for said in (
+        "energy 1.5 TeV (1.19-1.89) true 1.23 TeV",
+        "vertex (12, -50, 300) m true (10, -48, 310) m",
+        "cascade 93% starting 5% through 2% true cascade",
+        "inelasticity 0.41 true 0.38",
+    ):
+        assert said in text
+    assert text.count("TeV") == 2  # the true energy is said once
+    assert targets_height(state, width) == 0
+
+
+def test_estimates_are_shown_without_a_truth(state):
+    estimate = replace(state.estimates[0], energy_gev=2e6, kind_probability=np.array([0.6, 0.3, 0.1]))
+    facts = target_facts(estimate, None)
+    assert facts == {"energy": ["energy 2 PeV"], "kind": ["through 60%", "starting 30%", "cascade 10%"]}
 
 
 @pytest.mark.parametrize("width", [8, 12, 20])

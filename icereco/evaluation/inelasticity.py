@@ -1,0 +1,66 @@
+"""How good estimates of the inelasticity are."""
+
+from typing import TypedDict
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from icereco.evaluation.measured import Measured, bias_and_spread, measured
+from icereco.evaluation.target_groups import target_groups
+from icereco.events.truth import Truth
+
+__all__ = ["InelasticityEvaluation", "InelasticityResolution", "inelasticity_evaluation"]
+
+
+class InelasticityResolution(TypedDict):
+    """Inelasticities y of one group of events.
+
+    Keys:
+        events: with an estimate and a truth.
+        bias: median of y − y_true.
+        spread: half the distance of its 16 % and 84 % quantiles.
+        correlation: Pearson's, of y and y_true; without a value where one of them is the same for all events.
+    """
+
+    events: int
+    bias: Measured
+    spread: Measured
+    correlation: Measured
+
+
+class InelasticityEvaluation(TypedDict):
+    """Inelasticities of all groups of events that have some.
+
+    Keys:
+        groups: by display name: all, kinds, half decades of true energy.
+        without_estimate: events with a true inelasticity, and no estimate.
+    """
+
+    groups: dict[str, InelasticityResolution]
+    without_estimate: int
+
+
+def inelasticity_evaluation(inelasticity: Float[ndarray, "event"], truth: Truth) -> InelasticityEvaluation:
+    """Compare inelasticities with the truth, which has some; NaN where there is no estimate."""
+    assert truth.inelasticity is not None
+    known = truth.known("inelasticity")
+    evaluated = known & np.isfinite(inelasticity)
+    pairs = np.stack([inelasticity, truth.inelasticity])
+    return InelasticityEvaluation(
+        groups={name: _resolution(pairs[:, chosen]) for name, chosen in target_groups(truth, evaluated)},
+        without_estimate=int((known & ~evaluated).sum()),
+    )
+
+
+def _resolution(pairs: Float[ndarray, "2 event"]) -> InelasticityResolution:
+    bias, spread, correlation = measured(_figures, pairs)
+    return InelasticityResolution(events=pairs.shape[1], bias=bias, spread=spread, correlation=correlation)
+
+
+def _figures(pairs: Float[ndarray, "2 resample event"]) -> Float[ndarray, "resample 3"]:
+    estimated, true = pairs
+    from_mean = pairs - pairs.mean(axis=-1, keepdims=True)
+    covariance = np.sum(from_mean[0] * from_mean[1], axis=-1)
+    correlation = covariance / np.sqrt(np.prod(np.sum(from_mean**2, axis=-1), axis=0))
+    return np.column_stack([bias_and_spread((estimated - true)[None]), correlation])
