@@ -23,7 +23,8 @@ class Linear(torch.nn.Linear):
     def forward(self, rows: Float[Tensor, "row input"]) -> Float[Tensor, "row output"]:
         """Multiply each row with the weights, and add the bias if there is one."""
         product = linear(rows, self.weight)
-        return product if self.bias is None else product + self.bias.to(product.dtype)
+        bias: Tensor | None = self.bias
+        return product if bias is None else product + bias.to(product.dtype)
 
 
 def linear(

@@ -24,9 +24,7 @@ class AttentionEncoder(nn.Module):
             )
         self.width = input_width
         self.input = Linear(input_width, input_width)
-        self.position = nn.Sequential(
-            Linear(3, input_width), nn.GELU(), Linear(input_width, input_width)
-        )
+        self.position = nn.Sequential(Linear(3, input_width), nn.GELU(), Linear(input_width, input_width))
         self.summary = nn.Parameter(torch.randn(1, input_width))
         self.transformer = Transformer(
             input_width, options.layers, options.heads, options.dropout, options.kernel
