@@ -74,16 +74,10 @@ def command(
     icereco calibrate quick --data events.parquet -o calibrated.safetensors
     """  # noqa: D301 -- \b is click's
     from icereco.data.catalog import find
-    from icereco.evaluation.targets import evaluate_targets
     from icereco.model.checkpoint import load_checkpoint
     from icereco.reconstruction.models import weights_of
     from icereco.system.devices import find_device
-    from icereco.training.calibration import (
-        cross_validated,
-        groups_of_directions,
-        save_recalibrated,
-        unseen_events,
-    )
+    from icereco.training.calibration import save_recalibrated, unseen_events
 
     weights = weights_of(run)
     if "model" in weights.facts and output is None:
@@ -102,22 +96,27 @@ def command(
         raise _nothing_fitted(path, chosen.path, seen)
     facts = {"calibration": {"data": str(chosen.path.resolve()), "events": len(seen)}}
     save_recalibrated(output or path, checkpoint, fitted, facts)
+    _report(seen, output or path, as_json)
+
+
+def _report(seen: "UnseenEvents", path: Path, as_json: bool) -> None:
+    """Print how events fare before and after calibration, each half with what the other half gave."""
+    from icereco.evaluation.targets import evaluate_targets
+    from icereco.training.calibration import cross_validated, groups_of_directions
+
     after = cross_validated(seen)
     groups = groups_of_directions(seen, after)
     targets = [evaluate_targets(one.made, one.truth) for one in (seen, after)]
     if as_json:
-        document = {"checkpoint": str(output or path), "groups": groups}
-        document |= {
-            "targets": dict(zip(("before", "after"), (one.to_json() for one in targets), strict=True))
-        }
-        echo(json.dumps(document, indent=2))
+        before_and_after = dict(zip(("before", "after"), (one.to_json() for one in targets), strict=True))
+        echo(json.dumps({"checkpoint": str(path), "groups": groups, "targets": before_and_after}, indent=2))
         return
     console = Console(highlight=False)
     if groups:
         console.print(_directions(groups))
     if any(targets):
         console.print(calibrated_targets(*targets))
-    console.print(f"the calibrated model is in {output or path}", soft_wrap=True)
+    console.print(f"the calibrated model is in {path}", soft_wrap=True)
 
 
 def _nothing_fitted(path: Path, data: Path, seen: "UnseenEvents | None") -> IcerecoError:
