@@ -1,6 +1,7 @@
 """Recalibration of energy, vertex, kind and inelasticity: estimates and uncertainties that hold what they say on unseen events."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -118,11 +119,7 @@ class TargetRecalibration:
         return bool(self.parts)
 
     @property
-    def parts(
-        self,
-    ) -> dict[
-        str, "EnergyRecalibration | VertexRecalibration | KindRecalibration | InelasticityRecalibration"
-    ]:
+    def parts(self) -> dict[str, Any]:
         """Those that there are, by name."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: part for name, part in parts.items() if part is not None}
@@ -143,6 +140,6 @@ def energy_widths(made: Reconstruction) -> Float[ndarray, "event 2"] | None:
         return None
     if made.energy_interval_gev is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log10(made.energy_interval_gev / made.energy_gev[:, None]) * [-1.0, 1.0]
+            return np.asarray(np.log10(made.energy_interval_gev / made.energy_gev[:, None]) * [-1.0, 1.0])
     sigma = made.energy_log10_sigma
     return None if sigma is None else np.stack([sigma, sigma], 1)
