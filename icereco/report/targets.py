@@ -101,13 +101,12 @@ def _ellipsoids(vertex: VertexEvaluation) -> Table:
                 )
             ),
             _figure(group["pull_width"], ".2f"),
-            _interval(group["pull_width"], ".2f"),
         )
         for name, group in vertex["groups"].items()
     ]
     caption = "Vertex: true vertices inside ellipsoids of the covariance, and the width of the pull, above 1 where covariances are too small."
     contents = [heading for content in ELLIPSOIDS for heading in (content.replace("%", " %"), _INTERVAL)]
-    return Table(("group", "events", *contents, "pull", _INTERVAL), rows, caption)
+    return Table(("group", "events", *contents, "pull"), rows, caption)
 
 
 def _kind(kind: KindEvaluation) -> Table:
@@ -142,7 +141,6 @@ def _inelasticity(inelasticity: InelasticityEvaluation) -> Table:
             _interval(group["bias"], "+.2f"),
             _figure(group["spread"], ".3f"),
             _figure(group["correlation"], ".2f"),
-            _interval(group["correlation"], ".2f"),
             _figure(group["coverage"], ".1%"),
             _figure(group["pull_width"], ".2f"),
         )
@@ -152,9 +150,7 @@ def _inelasticity(inelasticity: InelasticityEvaluation) -> Table:
         "Inelasticity: median (bias) and half the central 68 % (spread) of estimate minus truth, and their correlation; events whose true "
         "inelasticity is within sigma (68 % where it is right), and the width of the pull. Groups by true energy have at least 20 events."
     )
-    return Table(
-        ("group", "events", "bias", _INTERVAL, "spread", "corr.", _INTERVAL, "within", "pull"), rows, caption
-    )
+    return Table(("group", "events", "bias", _INTERVAL, "spread", "corr.", "within", "pull"), rows, caption)
 
 
 def _events(count: int) -> str:
