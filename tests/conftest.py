@@ -133,13 +133,17 @@ def smeared_events() -> tuple[EventBatch, Reconstruction]:
     direction = truth.direction + 0.1 * random.normal(size=(count, 3))
     sigma = random.uniform(0.1, 0.4, count)
     score = random.normal(size=(count, 3)) + 2.0 * (truth.kind[:, None] == np.array(EVENT_KINDS))
+    energy_gev = truth.energy_gev * 10.0 ** (0.1 + sigma * random.normal(size=count))
     quantities = {
         "direction": direction / np.linalg.norm(direction, axis=1, keepdims=True),
-        "energy_gev": truth.energy_gev * 10.0 ** (0.1 + sigma * random.normal(size=count)),
+        "energy_gev": energy_gev,
         "energy_log10_sigma": sigma,
+        "energy_interval_gev": energy_gev[:, None] * 10.0 ** (sigma[:, None] * [-1.0, 1.0]),
         "vertex_m": truth.vertex_m + random.normal(0.0, 10.0, (count, 3)),
+        "vertex_covariance_m2": np.tile(100.0 * np.eye(3), (count, 1, 1)),
         "kind_probability": np.exp(score) / np.exp(score).sum(axis=1, keepdims=True),
         "inelasticity": np.clip(truth.inelasticity + random.normal(0.0, 0.1, count), 0.0, 1.0),
+        "inelasticity_sigma": np.full(count, 0.1),
     }
     for values in quantities.values():
         values[:3] = np.nan

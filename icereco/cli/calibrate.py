@@ -1,4 +1,4 @@
-"""`icereco calibrate`: fit the posteriors of a trained model to other events."""
+"""`icereco calibrate`: fit the uncertainties of a trained model to other events."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from icereco.cli import completion
+from icereco.cli.calibrated_targets import calibrated_targets
 from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from icereco.data.catalog import DataSet
     from icereco.detector.detector import Detector
     from icereco.events.batch import EventBatch
-    from icereco.training.calibration import Group
+    from icereco.training.calibration import Group, UnseenEvents
 
 __all__ = ["command"]
 
@@ -61,10 +62,11 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Calibrate the posteriors of a trained model on events with truth, so that contours of 90 % hold 90 %.
+    """Calibrate the uncertainties of a trained model on events with truth, so that contours of 90 % hold 90 %.
 
     Every training does this at its end, on events that it holds out. Do it again where the model is used on other data, such as
-    another simulation. Directions stay as they are; widths and tails of posteriors change, in all that is reconstructed with the
+    another simulation. Directions stay as they are; widths and tails of posteriors change, and where the model has them, energies and
+    their intervals, covariances of vertices, probabilities of kinds, and sigmas of inelasticities, in all that is reconstructed with the
     model from then on. A model that `icereco models` lists stays as it is: write the calibrated one elsewhere, with -o.
 
     \b
@@ -72,11 +74,10 @@ def command(
     icereco calibrate quick --data events.parquet -o calibrated.safetensors
     """  # noqa: D301 -- \b is click's
     from icereco.data.catalog import find
-    from icereco.evaluation.recalibrate import LEAST_EVENTS
     from icereco.model.checkpoint import load_checkpoint
     from icereco.reconstruction.models import weights_of
     from icereco.system.devices import find_device
-    from icereco.training.calibration import cross_validated, posteriors, save_recalibrated
+    from icereco.training.calibration import save_recalibrated, unseen_events
 
     weights = weights_of(run)
     if "model" in weights.facts and output is None:
@@ -89,23 +90,49 @@ def command(
     chosen = find(data).read_with(reader)
     chosen.require_detector(checkpoint.detector)
     with event_progress(events) as advance:
-        seen = posteriors(checkpoint.model, _first(chosen, checkpoint.detector, events, advance))
-    if seen is None:
-        raise IcerecoError(
-            f"{path} gives no posteriors of few densities for these events, so there is nothing to calibrate; a model with the loss vmf, vmf-mixture or kent has them"
-        )
-    recalibration = seen.recalibration()
-    if recalibration is None:
-        raise IcerecoError(
-            f"{chosen.path}: of {len(seen):,} events too few have a posterior and a known direction; to calibrate takes at least {LEAST_EVENTS}; give --data with more"
-        )
+        seen = unseen_events(checkpoint.model, _first(chosen, checkpoint.detector, events, advance))
+    fitted = None if seen is None else seen.recalibrations()
+    if seen is None or not fitted:
+        raise _nothing_fitted(path, chosen.path, seen)
     facts = {"calibration": {"data": str(chosen.path.resolve()), "events": len(seen)}}
-    save_recalibrated(output or path, checkpoint, recalibration, facts)
-    groups = cross_validated(seen)
+    save_recalibrated(output or path, checkpoint, fitted, facts)
+    _report(seen, output or path, as_json)
+
+
+def _report(seen: "UnseenEvents", path: Path, as_json: bool) -> None:
+    """Print how events fare before and after calibration, each half with what the other half gave."""
+    from icereco.evaluation.targets import evaluate_targets
+    from icereco.training.calibration import cross_validated, groups_of_directions
+
+    after = cross_validated(seen)
+    groups = groups_of_directions(seen, after)
+    targets = [evaluate_targets(one.made, one.truth) for one in (seen, after)]
     if as_json:
-        echo(json.dumps({"checkpoint": str(output or path), "groups": groups}, indent=2))
-    else:
-        _print(groups, output or path)
+        before_and_after = dict(zip(("before", "after"), (one.to_json() for one in targets), strict=True))
+        echo(json.dumps({"checkpoint": str(path), "groups": groups, "targets": before_and_after}, indent=2))
+        return
+    console = Console(highlight=False)
+    if groups:
+        console.print(_directions(groups))
+    if any(targets):
+        console.print(calibrated_targets(*targets))
+    console.print(f"the calibrated model is in {path}", soft_wrap=True)
+
+
+def _nothing_fitted(path: Path, data: Path, seen: "UnseenEvents | None") -> IcerecoError:
+    from icereco.evaluation.recalibrate import LEAST_EVENTS
+
+    if (
+        seen is not None
+        and seen.made.posterior is None
+        and not any(values is not None for values in seen.made.quantities.values())
+    ):
+        return IcerecoError(
+            f"{path} gives no posteriors of few densities for these events, and no energy, vertex, kind or inelasticity, so there is nothing to calibrate; a model with the loss vmf, vmf-mixture or kent has them"
+        )
+    return IcerecoError(
+        f"{data}: of {0 if seen is None else len(seen):,} events too few have an estimate with an uncertainty and a known truth; to calibrate takes at least {LEAST_EVENTS}; give --data with more"
+    )
 
 
 def _first(
@@ -124,7 +151,7 @@ def _first(
             return
 
 
-def _print(groups: "dict[str, Group]", path: Path) -> None:
+def _directions(groups: "dict[str, Group]") -> Table:
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption_justify="left",
         caption="truth inside the contours, and mean log density at the truth; each half of the events with what the other half gave",
@@ -145,6 +172,4 @@ def _print(groups: "dict[str, Group]", path: Path) -> None:
         cells = [f"{one['inside'][level]:.1%}" for level in ("50%", "90%") for one in (before, after)]
         densities = [f"{one['log_density']:.3f}" for one in (before, after)]
         table.add_row(name, f"{group['events']:,}", *cells, *densities)
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(f"the calibrated model is in {path}", soft_wrap=True)
+    return table

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.evaluation.measured import Measured, bias_and_spread, measured
+from icereco.evaluation.measured import Measured, bias_and_spread, fraction, measured
 from icereco.evaluation.target_groups import target_groups
 from icereco.events.truth import Truth
 
@@ -21,12 +21,16 @@ class InelasticityResolution(TypedDict):
         bias: median of y − y_true.
         spread: half the distance of its 16 % and 84 % quantiles.
         correlation: Pearson's, of y and y_true; without a value where one of them is the same for all events.
+        coverage: fraction of the events with a sigma whose true inelasticity is within it: 68 % where it is right.
+        pull_width: half the distance of the 16 % and 84 % quantiles of y − y_true over sigma: 1 where it is right, more where it is too small.
     """
 
     events: int
     bias: Measured
     spread: Measured
     correlation: Measured
+    coverage: Measured | None
+    pull_width: Measured | None
 
 
 class InelasticityEvaluation(TypedDict):
@@ -41,21 +45,42 @@ class InelasticityEvaluation(TypedDict):
     without_estimate: int
 
 
-def inelasticity_evaluation(inelasticity: Float[ndarray, "event"], truth: Truth) -> InelasticityEvaluation:
-    """Compare inelasticities with the truth, which has some; NaN where there is no estimate."""
+def inelasticity_evaluation(
+    inelasticity: Float[ndarray, "event"], sigma: Float[ndarray, "event"] | None, truth: Truth
+) -> InelasticityEvaluation:
+    """Compare inelasticities with the truth, which has some.
+
+    Args:
+        inelasticity: as estimated; NaN where there is none.
+        sigma: one sigma of it; None, NaN, or not positive, where the method gives none.
+        truth: with inelasticities.
+    """
     assert truth.inelasticity is not None
     known = truth.known("inelasticity")
     evaluated = known & np.isfinite(inelasticity)
     pairs = np.stack([inelasticity, truth.inelasticity])
+    sigma = np.full(len(known), np.nan) if sigma is None else sigma
     return InelasticityEvaluation(
-        groups={name: _resolution(pairs[:, chosen]) for name, chosen in target_groups(truth, evaluated)},
+        groups={
+            name: _resolution(pairs[:, chosen], sigma[chosen])
+            for name, chosen in target_groups(truth, evaluated)
+        },
         without_estimate=int((known & ~evaluated).sum()),
     )
 
 
-def _resolution(pairs: Float[ndarray, "2 event"]) -> InelasticityResolution:
+def _resolution(pairs: Float[ndarray, "2 event"], sigma: Float[ndarray, "event"]) -> InelasticityResolution:
     bias, spread, correlation = measured(_figures, pairs)
-    return InelasticityResolution(events=pairs.shape[1], bias=bias, spread=spread, correlation=correlation)
+    known = np.isfinite(sigma) & (sigma > 0)
+    pull = (pairs[0] - pairs[1])[known] / sigma[known]
+    return InelasticityResolution(
+        events=pairs.shape[1],
+        bias=bias,
+        spread=spread,
+        correlation=correlation,
+        coverage=fraction(int((np.abs(pull) <= 1.0).sum()), len(pull)) if len(pull) else None,
+        pull_width=measured(bias_and_spread, pull[None])[1] if len(pull) else None,
+    )
 
 
 def _figures(pairs: Float[ndarray, "2 resample event"]) -> Float[ndarray, "resample 3"]:

@@ -31,19 +31,19 @@ class TargetEvaluations:
         return bool(self.to_json())
 
 
-def evaluate_targets(reconstruction: Reconstruction, truth: Truth) -> TargetEvaluations:
+def evaluate_targets(made: Reconstruction, truth: Truth) -> TargetEvaluations:
     """Evaluate the targets besides the direction that both have."""
-    known = set(truth.targets)
-    made = reconstruction
-    energy, sigma, kind = made.energy_gev, made.energy_log10_sigma, made.kind_probability
+    known, kind = set(truth.targets), made.kind_probability
     vertex, inelasticity = made.vertex_m, made.inelasticity
     return TargetEvaluations(
-        energy=energy_evaluation(energy, sigma, truth)
-        if energy is not None and "energy_gev" in known
+        energy=energy_evaluation(made, truth)
+        if made.energy_gev is not None and "energy_gev" in known
         else None,
-        vertex=vertex_evaluation(vertex, truth) if vertex is not None and "vertex_m" in known else None,
+        vertex=vertex_evaluation(vertex, made.vertex_covariance_m2, truth)
+        if vertex is not None and "vertex_m" in known
+        else None,
         kind=kind_evaluation(kind, truth) if kind is not None and "kind" in known else None,
-        inelasticity=inelasticity_evaluation(inelasticity, truth)
+        inelasticity=inelasticity_evaluation(inelasticity, made.inelasticity_sigma, truth)
         if inelasticity is not None and "inelasticity" in known
         else None,
     )

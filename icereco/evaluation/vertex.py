@@ -10,21 +10,26 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from icereco.evaluation.measured import Measured, quantile
+from icereco.evaluation.measured import Measured, fraction, quantile
 from icereco.evaluation.target_groups import target_groups
 from icereco.events.truth import Truth
 
 __all__ = [
     "CONTAINED",
+    "ELLIPSOIDS",
     "VertexEvaluation",
     "VertexResolution",
     "along_and_across",
+    "squared_pull",
     "vertex_evaluation",
     "with_vertices",
 ]
 
 CONTAINED = ("starting_track", "cascade")
 """The kinds whose vertex is a place of light in the detector."""
+
+ELLIPSOIDS = {"50%": 2.365974, "68%": 3.505882, "90%": 6.251389}
+"""Of a normal distribution in three dimensions: the squared pull on the surface of the ellipsoid with this content (χ² of 3 degrees of freedom)."""
 
 _CONTENT = 0.68
 
@@ -40,6 +45,9 @@ class VertexResolution(TypedDict):
         along_m: median of the same along the direction of flight, positive where the estimate is ahead of the truth; None where true
             directions are not known.
         across_m: median of the distance from the true track.
+        inside: fraction of the true vertices inside the ellipsoids of `ELLIPSOIDS` that the covariances of the events have; empty without any.
+        pull_width: square root of the median squared pull over that of a normal distribution: 1 where covariances are right, more where they
+            are too small; None without any.
     """
 
     events: int
@@ -48,6 +56,8 @@ class VertexResolution(TypedDict):
     bias_m: dict[str, Measured]
     along_m: Measured | None
     across_m: Measured | None
+    inside: dict[str, Measured]
+    pull_width: Measured | None
 
 
 class VertexEvaluation(TypedDict):
@@ -64,16 +74,26 @@ class VertexEvaluation(TypedDict):
     other_kinds: int
 
 
-def vertex_evaluation(vertex_m: Float[ndarray, "event 3"], truth: Truth) -> VertexEvaluation:
-    """Compare vertices with the truth, which has some; NaN where there is no estimate."""
+def vertex_evaluation(
+    vertex_m: Float[ndarray, "event 3"], covariance_m2: Float[ndarray, "event 3 3"] | None, truth: Truth
+) -> VertexEvaluation:
+    """Compare vertices with the truth, which has some.
+
+    Args:
+        vertex_m: as estimated; NaN where there is none.
+        covariance_m2: of its coordinates; None, or NaN, where the method gives none.
+        truth: with vertices.
+    """
     assert truth.vertex_m is not None
     contained = with_vertices(truth)
     evaluated = contained & np.isfinite(vertex_m).all(axis=1)
     residual = vertex_m - truth.vertex_m
     along, across = along_and_across(residual, truth.direction)
+    nothing = np.full(len(residual), np.nan)
+    squared = nothing if covariance_m2 is None else squared_pull(residual, covariance_m2)
     return VertexEvaluation(
         groups={
-            name: _resolution(residual[chosen], np.stack([along[chosen], across[chosen]]))
+            name: _resolution(residual[chosen], np.stack([along[chosen], across[chosen]]), squared[chosen])
             for name, chosen in target_groups(truth, evaluated)
         },
         without_estimate=int((contained & ~evaluated).sum()),
@@ -97,7 +117,22 @@ def along_and_across(
     return along, np.linalg.norm(residual_m + along[:, None] * direction, axis=1)
 
 
-def _resolution(residual: Float[ndarray, "event 3"], directed: Float[ndarray, "2 event"]) -> VertexResolution:
+def squared_pull(
+    residual_m: Float[ndarray, "event 3"], covariance_m2: Float[ndarray, "event 3 3"]
+) -> Float[ndarray, "event"]:
+    """Return rᵀ C⁻¹ r; NaN for events without residual, or with a covariance that is unknown or not positive definite."""
+    squared = np.full(len(residual_m), np.nan)
+    known = np.isfinite(residual_m).all(axis=1) & np.isfinite(covariance_m2).all(axis=(1, 2))
+    known[known] = np.linalg.eigvalsh(covariance_m2[known])[:, 0] > 0
+    scaled = np.linalg.solve(covariance_m2[known], residual_m[known, :, None])[..., 0]
+    squared[known] = np.sum(residual_m[known] * scaled, axis=1)
+    return squared
+
+
+def _resolution(
+    residual: Float[ndarray, "event 3"], directed: Float[ndarray, "2 event"], squared: Float[ndarray, "event"]
+) -> VertexResolution:
+    squared = squared[np.isfinite(squared)]
     distance = np.linalg.norm(residual, axis=1)
     directed = directed[:, np.isfinite(directed).all(axis=0)]
     along, across = map(quantile, directed) if directed.size else (None, None)
@@ -108,4 +143,11 @@ def _resolution(residual: Float[ndarray, "event 3"], directed: Float[ndarray, "2
         bias_m={axis: quantile(residual[:, place]) for place, axis in enumerate("xyz")},
         along_m=along,
         across_m=across,
+        inside={
+            content: fraction(int((squared <= surface).sum()), len(squared))
+            for content, surface in ELLIPSOIDS.items()
+        }
+        if len(squared)
+        else {},
+        pull_width=quantile(np.sqrt(squared / ELLIPSOIDS["50%"])) if len(squared) else None,
     )

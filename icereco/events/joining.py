@@ -1,18 +1,18 @@
-"""Concatenation of reconstructions, and their expansion to a batch of which they cover a part."""
+"""Concatenation of reconstructions, selection of some, and their expansion to a batch of which they cover a part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from icereco.events.posterior import Posterior
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.vmf_mixture import VmfMixture
 
-__all__ = ["joined", "spread"]
+__all__ = ["joined", "spread", "take"]
 
 _FIELDS = [field.name for field in fields(Reconstruction) if field.name not in ("status", "extras")]
 
@@ -28,6 +28,14 @@ def joined(parts: Sequence[Reconstruction]) -> Reconstruction:
     known = {name: column for name, column in columns.items() if all(part is not None for part in column)}
     whole = {name: _concatenated(column) for name, column in known.items()}
     return Reconstruction(**whole, status=_joined_status(parts), extras=_joined_extras(parts))
+
+
+def take(reconstruction: Reconstruction, rows: Int[ndarray, "row"]) -> Reconstruction:
+    """Select events, in the order of the rows."""
+    columns = {name: getattr(reconstruction, name) for name in (*_FIELDS, "status")}
+    known: dict[str, Any] = {name: column for name, column in columns.items() if column is not None}
+    extras = {name: column[rows] for name, column in reconstruction.extras.items()}
+    return Reconstruction(**{name: _taken(column, rows) for name, column in known.items()}, extras=extras)
 
 
 def spread(reconstruction: Reconstruction, places: Bool[ndarray, "whole"]) -> Reconstruction:
@@ -72,3 +80,7 @@ def _spread(column: ndarray | Posterior, places: Bool[ndarray, "whole"]) -> Any:
         whole[places] = column
         return whole
     return column.as_mixture().take(np.where(places, np.cumsum(places) - 1, -1))
+
+
+def _taken(column: ndarray | Posterior, rows: Int[ndarray, "row"]) -> Any:
+    return column[rows] if isinstance(column, ndarray) else column.as_mixture().take(rows)

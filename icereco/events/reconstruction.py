@@ -17,7 +17,16 @@ else:  # torch is slow to import and most commands never need it
 
 __all__ = ["NOT_CONVERGED", "QUANTITIES", "Estimate", "Estimates", "Reconstruction", "known_quantities"]
 
-QUANTITIES = ("energy_gev", "energy_log10_sigma", "vertex_m", "kind_probability", "inelasticity")
+QUANTITIES = (
+    "energy_gev",
+    "energy_log10_sigma",
+    "energy_interval_gev",
+    "vertex_m",
+    "vertex_covariance_m2",
+    "kind_probability",
+    "inelasticity",
+    "inelasticity_sigma",
+)
 """What a reconstruction and an estimate may have besides the direction."""
 
 NOT_CONVERGED = "not converged"
@@ -104,9 +113,10 @@ class Estimate:
         pulses_used: how many pulses the method used, or None where unknown.
         energy_gev: of the neutrino; energy_log10_sigma: one sigma of its decimal logarithm. These and the following are None where the method
             gave none.
-        vertex_m: `[3]`, where the neutrino interacted.
+        energy_interval_gev: `[2]`, quantiles of 16 and 84 % of the energy.
+        vertex_m: `[3]`, where the neutrino interacted; vertex_covariance_m2: `[3, 3]`.
         kind_probability: `[kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
-        inelasticity: the fraction of the neutrino's energy that goes to hadrons.
+        inelasticity: the fraction of the neutrino's energy that goes to hadrons; inelasticity_sigma: one sigma of it.
     """
 
     name: str
@@ -115,9 +125,12 @@ class Estimate:
     pulses_used: int | None = None
     energy_gev: float | None = None
     energy_log10_sigma: float | None = None
+    energy_interval_gev: Float[ndarray, "2"] | None = None
     vertex_m: Float[ndarray, "3"] | None = None
+    vertex_covariance_m2: Float[ndarray, "3 3"] | None = None
     kind_probability: Float[ndarray, "kind"] | None = None
     inelasticity: float | None = None
+    inelasticity_sigma: float | None = None
 
     @classmethod
     def of(cls, name: str, reconstruction: Reconstruction) -> "Estimate":

@@ -1,4 +1,4 @@
-"""Checkpoints: weights, normalizer constants, recalibration, detector card and profile in one safetensors file.
+"""Checkpoints: weights, normalizer constants, recalibrations, detector card and profile in one safetensors file.
 
 Nothing in them unpickles.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy import ndarray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
@@ -24,6 +25,7 @@ from icereco import __version__
 from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
 from icereco.events.recalibration import Recalibration
+from icereco.events.target_recalibration import TARGET_RECALIBRATIONS, TargetRecalibration
 from icereco.model.model import Model, build_model, import_components
 from icereco.profiles import Profile, parse_profile
 from icereco.system.documents import parse_json, parse_toml
@@ -46,6 +48,7 @@ FORMAT = "icereco-checkpoint-1"
 _CHECKSUM = "sha256"
 _HASH = re.compile("[0-9a-f]{64}")
 _RECALIBRATION = "recalibration/"
+_TARGET_RECALIBRATION = "target_recalibration/"
 _HEADER_AT = 8
 """Bytes of the length of the header, with which a safetensors file begins."""
 _SENSOR_COLUMNS = ("string", "om", "position_m", "quantum_efficiency", "alive", "noise_rate_hz", "dom_id")
@@ -75,6 +78,7 @@ def save_checkpoint(
     """Write atomically; `path` holds either its old content or the complete new one."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= _detector_tensors(detector) | _recalibration_tensors(model.recalibration)
+    tensors |= _target_recalibration_tensors(model.target_recalibration)
     metadata = {
         "profile_name": profile.name,
         "profile": profile.resolved_toml(),
@@ -99,6 +103,7 @@ def load_checkpoint(path: Path, device: torch.device | None = None) -> Checkpoin
     _require_same_shapes(_shapes(model.state_dict()), weights, path)
     model.load_state_dict(weights)
     model.recalibration = _recalibration_from(tensors)
+    model.target_recalibration = _target_recalibration_from(tensors)
     model = model.to(device) if device is not None else model
     return Checkpoint(model.eval(), profile, detector, provenance, file_hash(path), path)
 
@@ -247,12 +252,33 @@ def _recalibration_tensors(recalibration: Recalibration | None) -> dict[str, Ten
 
 
 def _recalibration_from(tensors: dict[str, Tensor]) -> Recalibration | None:
-    stored = {
-        name.removeprefix(_RECALIBRATION): value.numpy()
-        for name, value in tensors.items()
-        if name.startswith(_RECALIBRATION)
-    }
+    stored = _under(_RECALIBRATION, tensors)
     return Recalibration(**stored) if stored else None
+
+
+def _target_recalibration_tensors(recalibration: TargetRecalibration | None) -> dict[str, Tensor]:
+    parts = {} if recalibration is None else recalibration.parts
+    return {
+        f"{_TARGET_RECALIBRATION}{target}/{field.name}": torch.from_numpy(getattr(part, field.name))
+        for target, part in parts.items()
+        for field in fields(part)
+    }
+
+
+def _target_recalibration_from(tensors: dict[str, Tensor]) -> TargetRecalibration | None:
+    """None in files of versions that had none."""
+    kinds = {target: _under(f"{_TARGET_RECALIBRATION}{target}/", tensors) for target in TARGET_RECALIBRATIONS}
+    parts: dict[str, Any] = {
+        target: TARGET_RECALIBRATIONS[target](**stored) for target, stored in kinds.items() if stored
+    }
+    return TargetRecalibration(**parts) if parts else None
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, ndarray]:
+    """The tensors whose name begins with a prefix, by the rest of it."""
+    return {
+        name.removeprefix(prefix): value.numpy() for name, value in tensors.items() if name.startswith(prefix)
+    }
 
 
 def _detector_facts(detector: Detector) -> dict[str, Any]:

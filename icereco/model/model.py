@@ -14,6 +14,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.recalibration import Recalibration
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.target_recalibration import TargetRecalibration
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.decoding import reconstruction
 from icereco.model.head import Head, Heads
@@ -45,6 +46,7 @@ class Model(nn.Module):
         head: from the encoder's width to as many outputs as the loss needs.
         declarations: of the components, so that the error of each names its plugin.
         recalibration: of the posteriors that it reconstructs, once it is known.
+        target_recalibration: of energy, vertex, kind and inelasticity, likewise.
     """
 
     normalizer: Normalizer
@@ -72,6 +74,7 @@ class Model(nn.Module):
             "loss": loss.declaration,
         }
         self.recalibration: Recalibration | None = None
+        self.target_recalibration: TargetRecalibration | None = None
         self._aggregator_takes_batch = takes_batch(aggregator.component)
         self._encoder_takes_batch = takes_batch(encoder.component)
         self._pulse_limit = _pulse_limit(aggregator.component)
@@ -112,11 +115,13 @@ class Model(nn.Module):
             self.head.shift(-outputs.mean(0))
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
-        """Reconstruct a batch without gradients, in float32, with calibrated posteriors; NaN for events that have no pulses."""
+        """Reconstruct a batch without gradients, in float32, with calibrated uncertainties; NaN for events that have no pulses."""
         device = next(self.parameters()).device
         self.eval()
         with torch.inference_mode(), full_precision(device):
             reconstructed = self.decode(self(to_tensors(batch, device)), batch)
+        if self.target_recalibration is not None:
+            reconstructed = self.target_recalibration(reconstructed)
         if self.recalibration is None or reconstructed.posterior is None:
             return reconstructed
         posterior = self.recalibration(reconstructed.posterior.as_mixture(), batch.pulse_count)

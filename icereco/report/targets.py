@@ -7,7 +7,7 @@ from icereco.evaluation.inelasticity import InelasticityEvaluation
 from icereco.evaluation.kind import KindEvaluation
 from icereco.evaluation.measured import Measured
 from icereco.evaluation.targets import TargetEvaluations
-from icereco.evaluation.vertex import VertexEvaluation
+from icereco.evaluation.vertex import ELLIPSOIDS, VertexEvaluation
 from icereco.report.document import Table
 
 __all__ = ["target_notes", "target_tables"]
@@ -21,6 +21,8 @@ def target_tables(targets: TargetEvaluations) -> Iterator[Table]:
         yield _energy(targets.energy)
     if targets.vertex is not None and targets.vertex["groups"]:
         yield _vertex(targets.vertex)
+        if any(group["inside"] for group in targets.vertex["groups"].values()):
+            yield _ellipsoids(targets.vertex)
     if targets.kind is not None and targets.kind["events"]:
         yield _kind(targets.kind)
     if targets.inelasticity is not None and targets.inelasticity["groups"]:
@@ -56,10 +58,10 @@ def _energy(energy: EnergyEvaluation) -> Table:
         for name, group in energy["groups"].items()
     ]
     caption = (
-        "Energy: median (bias) and half the central 68 % (spread) of log10(E/E_true); events whose true energy is within sigma (68 % where it is "
-        "right), and the width of the pull, above 1 where sigma is too small. Groups by true energy have at least 20 events."
+        "Energy: median (bias) and half the central 68 % (spread) of log10(E/E_true); events whose true energy is in the interval of 68 %, or within sigma, "
+        "and the width of the pull, above 1 where sigma is too small. Groups by true energy have at least 20 events."
     )
-    headings = ("group", "events", "bias", _INTERVAL, "spread", "within σ", _INTERVAL, "pull")
+    headings = ("group", "events", "bias", _INTERVAL, "spread", "within", _INTERVAL, "pull")
     return Table(headings, rows, caption)
 
 
@@ -83,6 +85,28 @@ def _vertex(vertex: VertexEvaluation) -> Table:
     )
     headings = ("group", "events", "median", _INTERVAL, "68 %", "x", "y", "z", "along", "across")
     return Table(headings, rows, caption)
+
+
+def _ellipsoids(vertex: VertexEvaluation) -> Table:
+    rows = [
+        (
+            _label(name),
+            f"{group['events']:,}",
+            *(
+                text
+                for content in ELLIPSOIDS
+                for text in (
+                    _figure(group["inside"].get(content), ".1%"),
+                    _range(group["inside"].get(content), 100.0),
+                )
+            ),
+            _figure(group["pull_width"], ".2f"),
+        )
+        for name, group in vertex["groups"].items()
+    ]
+    caption = "Vertex: true vertices inside ellipsoids of the covariance, and the width of the pull, above 1 where covariances are too small."
+    contents = [heading for content in ELLIPSOIDS for heading in (content.replace("%", " %"), _INTERVAL)]
+    return Table(("group", "events", *contents, "pull"), rows, caption)
 
 
 def _kind(kind: KindEvaluation) -> Table:
@@ -117,15 +141,16 @@ def _inelasticity(inelasticity: InelasticityEvaluation) -> Table:
             _interval(group["bias"], "+.2f"),
             _figure(group["spread"], ".3f"),
             _figure(group["correlation"], ".2f"),
-            _interval(group["correlation"], ".2f"),
+            _figure(group["coverage"], ".1%"),
+            _figure(group["pull_width"], ".2f"),
         )
         for name, group in inelasticity["groups"].items()
     ]
     caption = (
-        "Inelasticity: median (bias) and half the central 68 % (spread) of estimate minus truth, and their correlation. Groups by true energy "
-        "have at least 20 events."
+        "Inelasticity: median (bias) and half the central 68 % (spread) of estimate minus truth, and their correlation; events whose true "
+        "inelasticity is within sigma (68 % where it is right), and the width of the pull. Groups by true energy have at least 20 events."
     )
-    return Table(("group", "events", "bias", _INTERVAL, "spread", "corr.", _INTERVAL), rows, caption)
+    return Table(("group", "events", "bias", _INTERVAL, "spread", "corr.", "within", "pull"), rows, caption)
 
 
 def _events(count: int) -> str:

@@ -85,7 +85,13 @@ _POSTERIORS = (
     Metric("validation/pull_width", "", "median angular error over that which the posteriors expect, before calibration"),
 )  # fmt: skip
 
-SCHEMA: tuple[Metric, ...] = (*_POSITIONS, *_LOSSES, *_ERRORS, *_POSTERIORS)
+_TARGETS = (
+    Metric("validation/energy_log10_error", "", "median of the absolute difference of log₁₀ E from the truth, before calibration; with a loss of the energy"),
+    Metric("validation/kind_accuracy", "", "fraction of the events whose most probable kind is the true one, before calibration; with a loss of the kind"),
+    Metric("validation/vertex_error_m", "m", "median distance from the true vertex, of starting tracks and cascades; with a loss of the vertex"),
+)  # fmt: skip
+
+SCHEMA: tuple[Metric, ...] = (*_POSITIONS, *_LOSSES, *_ERRORS, *_POSTERIORS, *_TARGETS)
 """Every key that a training writes."""
 
 POSITIONS = tuple(metric.key for metric in _POSITIONS)

@@ -1,66 +1,94 @@
-"""Calibration of a trained model: its posteriors are recalibrated on events that had no part in the choice of its weights."""
+"""Calibration of a trained model: its uncertainties are recalibrated on events that had no part in the choice of its weights."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.evaluation.calibration import coverage
 from icereco.evaluation.recalibrate import LEAST_EVENTS, MOST_COMPONENTS, recalibrate
+from icereco.evaluation.recalibrate_targets import recalibrate_targets
 from icereco.events.batch import EventBatch
+from icereco.events.joining import joined, take
 from icereco.events.recalibration import Recalibration
-from icereco.events.truth import EVENT_KINDS
-from icereco.events.vmf_mixture import VmfMixture
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.target_recalibration import TargetRecalibration
+from icereco.events.truth import EVENT_KINDS, TARGETS, Truth
 from icereco.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from icereco.model.model import Model
 
 __all__ = [
     "Figures",
     "Group",
-    "Posteriors",
+    "Recalibrations",
+    "UnseenEvents",
     "calibrated",
     "cross_validated",
-    "posteriors",
+    "groups_of_directions",
     "save_recalibrated",
+    "unseen_events",
 ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Posteriors:
-    """Posteriors of events as a model decodes them, before any recalibration, with what is fitted to them.
+class Recalibrations:
+    """What is fitted to unseen events; None for what stays as it is.
 
     Attributes:
-        posterior: of each event.
-        pulses: `[E]`.
-        truth: `[E, 3]` true directions, NaN where one is not known.
-        kind: `[E]` str or None, of true kinds.
+        direction: of the posterior.
+        targets: of energy, vertex, kind and inelasticity.
     """
 
-    posterior: VmfMixture
+    direction: Recalibration | None
+    targets: TargetRecalibration | None
+
+    def __bool__(self) -> bool:
+        return self.direction is not None or self.targets is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnseenEvents:
+    """What a model says of events before any recalibration, with their truth.
+
+    Attributes:
+        made: the reconstruction; without posteriors of a shape that cannot be recalibrated.
+        truth: of each event.
+        pulses: `[E]`.
+    """
+
+    made: Reconstruction
+    truth: Truth
     pulses: Int[ndarray, "event"]
-    truth: Float[ndarray, "event 3"]
-    kind: ndarray
 
     def __len__(self) -> int:
         return len(self.pulses)
 
-    def take(self, rows: Int[ndarray, "row"]) -> "Posteriors":
+    def take(self, rows: Int[ndarray, "row"]) -> "UnseenEvents":
         """Select events."""
-        return Posteriors(self.posterior.take(rows), self.pulses[rows], self.truth[rows], self.kind[rows])
+        truth: dict[str, Any] = {target: getattr(self.truth, target)[rows] for target in self.truth.targets}
+        return UnseenEvents(take(self.made, rows), Truth(**truth), self.pulses[rows])
 
-    def recalibration(self) -> Recalibration | None:
-        """Return the recalibration that they ask for, if they are enough."""
-        return recalibrate(self.posterior, self.pulses, self.truth)
+    def recalibrations(self) -> Recalibrations:
+        """Return the recalibrations that they ask for, as far as they are enough."""
+        posterior = self.made.posterior
+        return Recalibrations(
+            None if posterior is None else recalibrate(posterior, self.pulses, self.truth.direction),
+            recalibrate_targets(self.made, self.truth) or None,
+        )
 
-    def recalibrated(self, on: "Posteriors") -> VmfMixture:
-        """Return the posteriors with the recalibration that other events ask for."""
-        recalibration = on.recalibration()
-        return self.posterior if recalibration is None else recalibration(self.posterior, self.pulses)
+    def recalibrated(self, on: "UnseenEvents") -> "UnseenEvents":
+        """Return the events with the recalibrations that other events ask for."""
+        fitted, made = on.recalibrations(), self.made
+        if fitted.direction is not None and made.posterior is not None:
+            made = replace(made, posterior=fitted.direction(made.posterior.as_mixture(), self.pulses))
+        if fitted.targets is not None:
+            made = fitted.targets(made)
+        return replace(self, made=made)
 
 
 class Figures(TypedDict):
@@ -79,78 +107,93 @@ class Group(TypedDict):
 
 
 def calibrated(path: Path, batches: Iterable[EventBatch], device: torch.device) -> Checkpoint:
-    """Load a checkpoint, recalibrate its model on events with truth, and save it again with the recalibration.
+    """Load a checkpoint, recalibrate its model on events with truth, and save it again with the recalibrations.
 
-    Nothing changes where there are too few events, or the model has no posteriors that can be recalibrated.
+    Nothing changes where there are too few events, or the model has nothing that can be recalibrated.
     """
     checkpoint = load_checkpoint(path, device)
-    seen = posteriors(checkpoint.model, batches)
-    recalibration = None if seen is None else seen.recalibration()
-    if recalibration is None:
+    seen = unseen_events(checkpoint.model, batches)
+    fitted = None if seen is None else seen.recalibrations()
+    if not fitted:
         return checkpoint
-    save_recalibrated(path, checkpoint, recalibration, {})
+    save_recalibrated(path, checkpoint, fitted, {})
     return load_checkpoint(path, device)
 
 
 def save_recalibrated(
-    path: Path, checkpoint: Checkpoint, recalibration: Recalibration, facts: Mapping[str, Any]
+    path: Path, checkpoint: Checkpoint, fitted: Recalibrations, facts: Mapping[str, Any]
 ) -> None:
-    """Save a model with a recalibration, and further facts in its provenance."""
-    checkpoint.model.recalibration = recalibration
-    provenance = checkpoint.provenance | dict(facts)
-    save_checkpoint(path, checkpoint.model, checkpoint.profile, checkpoint.detector, provenance)
+    """Save a model with recalibrations, and further facts in its provenance; what is not fitted stays as it was."""
+    model = checkpoint.model
+    model.recalibration = fitted.direction or model.recalibration
+    if fitted.targets is not None:
+        before = model.target_recalibration or TargetRecalibration()
+        model.target_recalibration = replace(before, **fitted.targets.parts)
+    save_checkpoint(path, model, checkpoint.profile, checkpoint.detector, checkpoint.provenance | dict(facts))
 
 
-def cross_validated(seen: Posteriors) -> dict[str, Group]:
-    """Return what a recalibration does to events, all and by kind: to each half of them with what the other half gave.
+def cross_validated(seen: UnseenEvents) -> UnseenEvents:
+    """Return what a recalibration does to events: to each half of them what the other half gave."""
+    halves = [seen.take(np.arange(first, len(seen), 2)) for first in (0, 1)]
+    after = [half.recalibrated(on=other) for half, other in zip(halves, halves[::-1], strict=True)]
+    order = np.argsort(np.concatenate([np.arange(first, len(seen), 2) for first in (0, 1)]))
+    return replace(seen, made=take(joined([half.made for half in after]), order))
+
+
+def groups_of_directions(seen: UnseenEvents, after: UnseenEvents) -> dict[str, Group]:
+    """Return how posteriors fare before and after a recalibration, of all events and by kind; nothing without posteriors.
 
     Kinds of fewer events than a recalibration takes are left out.
     """
-    halves = [np.arange(first, len(seen), 2) for first in (0, 1)]
-    after = [seen.take(halves[1 - half]).recalibrated(on=seen.take(halves[half])) for half in (0, 1)]
-    order = np.argsort(np.concatenate([halves[1], halves[0]]))
-    whole = VmfMixture.joined(after).take(order)
+    if seen.made.posterior is None or after.made.posterior is None:
+        return {}
     groups = {"all": np.arange(len(seen))}
-    groups |= {str(kind): np.flatnonzero(seen.kind == kind) for kind in EVENT_KINDS}
+    if (kinds := seen.truth.kind) is not None:
+        groups |= {kind: np.flatnonzero(kinds == kind) for kind in EVENT_KINDS}
     return {
-        name: Group(
-            events=len(rows),
-            before=_figures(seen.posterior.take(rows), seen.truth[rows]),
-            after=_figures(whole.take(rows), seen.truth[rows]),
-        )
+        name: Group(events=len(rows), before=_figures(seen.take(rows)), after=_figures(after.take(rows)))
         for name, rows in groups.items()
         if len(rows) >= LEAST_EVENTS
     }
 
 
-def _figures(posterior: VmfMixture, truth: Float[ndarray, "event 3"]) -> Figures:
-    density = posterior.log_density(truth[:, None])[:, 0]
-    return Figures(inside=coverage(posterior, truth), log_density=float(np.nanmean(density)))
+def _figures(seen: UnseenEvents) -> Figures:
+    assert seen.made.posterior is not None
+    posterior = seen.made.posterior.as_mixture()
+    density = posterior.log_density(seen.truth.direction[:, None])[:, 0]
+    return Figures(inside=coverage(posterior, seen.truth.direction), log_density=float(np.nanmean(density)))
 
 
-def posteriors(model: Model, batches: Iterable[EventBatch]) -> Posteriors | None:
-    """Reconstruct events with truth without any recalibration; None without events, or without posteriors that can have one."""
-    before, model.recalibration = model.recalibration, None
-    parts = []
+def unseen_events(model: Model, batches: Iterable[EventBatch]) -> UnseenEvents | None:
+    """Reconstruct events with truth without any recalibration; None without events."""
+    before = model.recalibration, model.target_recalibration
+    model.recalibration = model.target_recalibration = None
     try:
-        for batch in batches:
-            posterior = model.reconstruct(batch).posterior
-            if posterior is None or posterior.as_mixture().weight.shape[1] > MOST_COMPONENTS:
-                return None
-            parts.append(_part(posterior.as_mixture(), batch))
+        parts = [_part(model.reconstruct(batch), batch) for batch in batches]
     finally:
-        model.recalibration = before
+        model.recalibration, model.target_recalibration = before
     if not parts:
         return None
-    columns = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("pulses", "truth", "kind")
+    made = joined([part.made for part in parts])
+    return UnseenEvents(
+        made, _joined_truth([part.truth for part in parts]), np.concatenate([part.pulses for part in parts])
     )
-    return Posteriors(VmfMixture.joined([part.posterior for part in parts]), *columns)
 
 
-def _part(posterior: VmfMixture, batch: EventBatch) -> Posteriors:
-    truth = batch.truth
-    nothing = np.full(len(batch), None, object)
-    direction = np.full((len(batch), 3), np.nan) if truth is None else truth.direction
-    kind = nothing if truth is None or truth.kind is None else truth.kind
-    return Posteriors(posterior, batch.pulse_count, direction, kind)
+def _part(made: Reconstruction, batch: EventBatch) -> UnseenEvents:
+    truth = batch.truth or Truth(np.full((len(batch), 3), np.nan))
+    posterior = None if made.posterior is None else made.posterior.as_mixture()
+    if posterior is not None and posterior.weight.shape[1] > MOST_COMPONENTS:
+        posterior = None
+    return UnseenEvents(replace(made, posterior=posterior), truth, batch.pulse_count)
+
+
+def _joined_truth(parts: Sequence[Truth]) -> Truth:
+    """Concatenate the targets that all parts have."""
+    columns = {target: [getattr(part, target) for part in parts] for target in TARGETS}
+    known: dict[str, Any] = {
+        target: np.concatenate(column)
+        for target, column in columns.items()
+        if all(values is not None for values in column)
+    }
+    return Truth(**known)

@@ -8,23 +8,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
 from icereco.errors import IcerecoError
-from icereco.evaluation.calibration import Contents
-from icereco.evaluation.recalibrate import MOST_COMPONENTS
-from icereco.evaluation.resolution import Resolution, Summary, summarize
+from icereco.evaluation.validation_figures import ValidationFigures
 from icereco.events.batch import EventBatch
-from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import full_precision, training_precision
 from icereco.model.several_losses import SeveralLosses
-from icereco.physics.sphere import opening_angle
 from icereco.profiles.train_options import TrainOptions
-from icereco.runs.metrics import ANGULAR_ERRORS
 from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
@@ -199,11 +193,11 @@ class Trainer:
         self.observer.on_checkpoint("last")
 
     def validate(self) -> dict[str, float]:
-        """Losses and angular errors over the validation events, flat: "loss", "median_deg", "median_deg/<200", …."""
+        """Losses and errors over the validation events, flat: "loss", "median_deg", "median_deg/<200", …."""
         model = averaged(self.model, self.average).eval()
         device = next(model.parameters()).device
         losses: list[dict[str, ndarray]] = []
-        errors, pulses, kinds, contents = [], [], [], []
+        figures = ValidationFigures()
         with self.observer.during_validation():
             for batch in self.validation():
                 assert batch.truth is not None  # training does not begin without truth
@@ -211,48 +205,10 @@ class Trainer:
                     outputs, of_batch = self._outputs(model, batch, full_precision(device))
                     reconstruction = model.decode(outputs, batch)
                 losses.append({name: loss.cpu().numpy() for name, loss in of_batch.items()})
-                errors.append(opening_angle(reconstruction.direction, batch.truth.direction))
-                pulses.append(batch.pulse_count)
-                kinds.append(batch.truth.kind)
-                contents += _contents(reconstruction, batch.truth.direction)
+                figures.add(reconstruction, batch.truth, batch.pulse_count)
                 self.observer.on_validation_batch(batch, reconstruction)
-        known = np.concatenate([kind for kind in kinds if kind is not None]) if kinds[0] is not None else None
-        summary = summarize(np.concatenate(errors), np.concatenate(pulses), known)
-        return {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]} | {
-            **_flat(summary),
-            **_posterior_figures(contents),
-        }
-
-
-def _contents(reconstruction: Reconstruction, truth: Float[ndarray, "event 3"]) -> list[Contents]:
-    """How the posteriors fare, if they are simple enough to be compared at each validation."""
-    posterior = reconstruction.posterior
-    if posterior is None or posterior.as_mixture().weight.shape[1] > MOST_COMPONENTS:
-        return []
-    return [Contents.of(posterior, reconstruction.direction, truth)]
-
-
-def _posterior_figures(contents: Sequence[Contents]) -> dict[str, float]:
-    if not contents:
-        return {}
-    whole = Contents.joined(contents)
-    known = whole.take(np.ones(len(whole.content), bool))
-    if not len(known.content):
-        return {}
-    return {"inside_50": known.inside(0.5), "inside_90": known.inside(0.9), "pull_width": known.width}
-
-
-def _flat(summary: Summary) -> dict[str, float]:
-    parts: dict[str, Resolution] = {"": summary}
-    parts |= {
-        f"/{name}": part for group in (summary["pulses"], summary["kind"]) for name, part in group.items()
-    }
-    figures = {}
-    for name, part in parts.items():
-        for figure in ANGULAR_ERRORS:
-            if (value := part[figure]) is not None:
-                figures[f"{figure}{name}"] = value
-    return figures
+        means = {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]}
+        return means | figures.flat()
 
 
 def _mean_losses(losses: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:

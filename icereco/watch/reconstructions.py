@@ -38,11 +38,18 @@ _MOST_FILES_LOOKED_AT = 64
 _QUANTITY_COLUMNS = {
     "energy_gev": ["energy"],
     "energy_log10_sigma": ["energy_log10_sigma"],
+    "energy_interval_gev": ["energy_16", "energy_84"],
     "vertex_m": [f"vertex_{axis}" for axis in "xyz"],
+    "vertex_covariance_m2": [
+        f"vertex_covariance_{axes}" for axes in ("xx", "xy", "xz", "xy", "yy", "yz", "xz", "yz", "zz")
+    ],
     "kind_probability": [f"probability_{kind}" for kind in EVENT_KINDS],
     "inelasticity": ["inelasticity"],
+    "inelasticity_sigma": ["inelasticity_sigma"],
 }
 """The columns of each of `icereco.events.reconstruction.QUANTITIES`."""
+_SHAPES = {1: (-1,), 9: (-1, 3, 3)}
+"""Of the values of quantities in so many columns, where it is not a row for each event."""
 _COMPANION_COLUMNS = (
     {"event_id", "name", "azimuth", "zenith"},
     {"event_id", f"{TRUTH}_azimuth", f"{TRUTH}_zenith"},
@@ -197,7 +204,7 @@ def _load(path: Path) -> pl.DataFrame:
         wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
         components = [name for name in COMPONENT_COLUMNS if name in scan.collect_schema()]
-        quantities = [name for name in chain(*_QUANTITY_COLUMNS.values()) if name in flat]
+        quantities = [name for name in dict.fromkeys(chain(*_QUANTITY_COLUMNS.values())) if name in flat]
         return scan.select(*wanted, *angles, *components, *quantities).collect()
     except FileNotFoundError:
         raise IcerecoError(f"{path}: no such file") from None
@@ -255,7 +262,7 @@ def _quantities(frame: pl.DataFrame) -> dict[str, ndarray]:
         name: np.stack(
             [frame[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() for column in columns],
             -1,
-        ).reshape((-1, len(columns)) if len(columns) > 1 else (-1,))
+        ).reshape(_SHAPES.get(len(columns), (-1, len(columns))))
         for name, columns in present.items()
     }
 

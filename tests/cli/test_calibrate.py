@@ -34,7 +34,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for option in ("events=64", "validation_events=20", "epochs=1")
             for word in ("-o", f"train.{option}")
         ]
-        output_of("train", "--profile", "quick", "--name", "small", *small)
+        further = [
+            word
+            for name, loss in (
+                ("energy", "energy-quantiles"),
+                ("vertex", "vertex"),
+                ("kind", "kind"),
+                ("inelasticity", "inelasticity"),
+            )
+            for word in ("-o", f"losses.{name}.use={loss}")
+        ]
+        output_of("train", "--profile", "quick", "--name", "small", *small, *further)
         output_of("simulate", "--events", 300, "--seed", 8, "-o", "others")
         output_of("reconstruct", "others", "--run", "small", "-o", "raw.parquet")
     return folder
@@ -68,6 +78,25 @@ def test_a_run_is_calibrated_in_place_and_the_summary_is_for_programs():
     assert document["groups"]["all"]["events"] == 200
     assert set(document["groups"]["all"]["before"]["inside"]) == {"50%", "90%"}
     assert load_checkpoint(Path(document["checkpoint"])).model.recalibration is not None
+
+
+def test_every_target_is_calibrated_and_reported_before_and_after():
+    arguments = ("calibrate", "small", "--data", "others", "-o", "targets.safetensors")
+    targets = json.loads(output_of(*arguments, "--json"))["targets"]
+    assert set(targets["before"]) == set(targets["after"]) == {"energy", "vertex", "kind", "inelasticity"}
+    assert set(load_checkpoint(Path("targets.safetensors")).model.target_recalibration.parts) == set(
+        targets["after"]
+    )
+    held = {when: one["energy"]["groups"]["all"]["coverage"]["value"] for when, one in targets.items()}
+    assert abs(held["after"] - 0.68) < max(abs(held["before"] - 0.68), 0.08)
+    shown = output_of(*arguments)
+    for text in (
+        "energy: in the interval",
+        "vertex: in the ellipsoid of 68%",
+        "kind: log loss",
+        "inelasticity: within",
+    ):
+        assert text in shown
 
 
 def test_evaluate_shows_contours_by_group():

@@ -23,6 +23,7 @@ from icereco.evaluation.roc import area_under_roc, roc
 from icereco.evaluation.target_groups import energy_edges, target_groups
 from icereco.evaluation.targets import evaluate_targets
 from icereco.evaluation.vertex import CONTAINED, vertex_evaluation
+from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -47,6 +48,15 @@ def truth_of(count, **quantities):
     return Truth(np.tile(UP, (count, 1)), **quantities)
 
 
+def energies(energy_gev, log10_sigma=None, interval_gev=None):
+    return Reconstruction(
+        np.tile(UP, (len(energy_gev), 1)),
+        energy_gev=energy_gev,
+        energy_log10_sigma=log10_sigma,
+        energy_interval_gev=interval_gev,
+    )
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory, smeared_events, write_reconstruction):
     return write_reconstruction(tmp_path_factory.mktemp("targets") / "smeared.parquet", *smeared_events)
@@ -61,7 +71,7 @@ def groups_of(truth, good):
 def test_energies_are_described_by_quantiles_of_their_logarithm(smeared_events):
     events, made = smeared_events
     truth = events.truth
-    evaluation = energy_evaluation(made.energy_gev, made.energy_log10_sigma, truth)
+    evaluation = energy_evaluation(made, truth)
     assert evaluation["without_estimate"] == 3
     residual = np.log10(made.energy_gev) - np.log10(truth.energy_gev)
     for name, chosen in groups_of(truth, np.isfinite(residual)).items():
@@ -81,16 +91,16 @@ def test_a_right_sigma_has_a_pull_of_width_one_and_holds_68_percent():
     sigma = random.uniform(0.1, 0.5, 20_000)
     true = 10 ** random.uniform(2, 6, 20_000)
     made = true * 10 ** (sigma * random.normal(size=20_000))
-    right = energy_evaluation(made, sigma, truth_of(20_000, energy_gev=true))["groups"]["all"]
+    right = energy_evaluation(energies(made, sigma), truth_of(20_000, energy_gev=true))["groups"]["all"]
     assert right["coverage"]["value"] == pytest.approx(0.683, abs=0.01)
     assert right["pull_width"]["value"] == pytest.approx(1.0, abs=0.03)
-    small = energy_evaluation(made, sigma / 2, truth_of(20_000, energy_gev=true))["groups"]["all"]
+    small = energy_evaluation(energies(made, sigma / 2), truth_of(20_000, energy_gev=true))["groups"]["all"]
     assert small["pull_width"]["value"] == pytest.approx(2.0, abs=0.06)
 
 
 def test_energies_are_grouped_in_half_decades_with_enough_events():
     true = np.concatenate([np.full(30, 150.0), np.full(LEAST_EVENTS - 1, 500.0), np.full(25, 2e6)])
-    groups = energy_evaluation(true, None, truth_of(len(true), energy_gev=true))["groups"]
+    groups = energy_evaluation(energies(true), truth_of(len(true), energy_gev=true))["groups"]
     assert {name: group["events"] for name, group in groups.items()} == {
         "all": len(true),
         "100-316 GeV": 30,
@@ -108,7 +118,7 @@ def test_edges_hold_every_energy(energy_gev):
 
 def test_an_energy_that_is_not_positive_is_no_estimate():
     truth = truth_of(4, energy_gev=np.array([10.0, 10.0, 10.0, np.nan]))
-    evaluation = energy_evaluation(np.array([0.0, -1.0, 100.0, 5.0]), None, truth)
+    evaluation = energy_evaluation(energies(np.array([0.0, -1.0, 100.0, 5.0])), truth)
     assert evaluation["without_estimate"] == 2
     assert evaluation["groups"]["all"]["bias"]["value"] == pytest.approx(1.0)
 
@@ -125,7 +135,7 @@ def test_intervals_of_bias_and_spread_are_as_wide_as_theory_says():
 def test_vertices_are_measured_along_and_across_the_flight():
     """The neutrino came from above: ahead is down."""
     truth = truth_of(30, vertex_m=np.zeros((30, 3)), kind=np.full(30, "cascade", object))
-    group = vertex_evaluation(np.tile([3.0, 4.0, -12.0], (30, 1)), truth)["groups"]["all"]
+    group = vertex_evaluation(np.tile([3.0, 4.0, -12.0], (30, 1)), None, truth)["groups"]["all"]
     values = {name: group[name]["value"] for name in ("median_m", "containment68_m", "along_m", "across_m")}
     assert values == pytest.approx(
         {"median_m": 13.0, "containment68_m": 13.0, "along_m": 12.0, "across_m": 5.0}
@@ -136,7 +146,7 @@ def test_vertices_are_measured_along_and_across_the_flight():
 def test_only_vertices_of_contained_kinds_are_evaluated(smeared_events):
     events, made = smeared_events
     truth = events.truth
-    evaluation = vertex_evaluation(made.vertex_m, truth)
+    evaluation = vertex_evaluation(made.vertex_m, made.vertex_covariance_m2, truth)
     contained = np.isin(truth.kind.astype(str), CONTAINED)
     assert evaluation["other_kinds"] == (~contained).sum() > 0
     assert evaluation["without_estimate"] == contained[:3].sum()
@@ -146,13 +156,13 @@ def test_only_vertices_of_contained_kinds_are_evaluated(smeared_events):
         assert group["events"] == chosen.sum()
         assert group["median_m"]["value"] == pytest.approx(pl.Series(distance[chosen]).median())
         assert group["containment68_m"]["value"] == pytest.approx(quantile(distance[chosen], 0.68))
-    without_kinds = vertex_evaluation(made.vertex_m, replace(truth, kind=None))
+    without_kinds = vertex_evaluation(made.vertex_m, None, replace(truth, kind=None))
     assert without_kinds["groups"]["all"]["events"] == np.isfinite(distance).sum()
 
 
 def test_vertices_without_a_true_direction_have_no_along():
     truth = Truth(np.full((12, 3), np.nan), vertex_m=np.zeros((12, 3)))
-    group = vertex_evaluation(np.ones((12, 3)), truth)["groups"]["all"]
+    group = vertex_evaluation(np.ones((12, 3)), None, truth)["groups"]["all"]
     assert group["along_m"] is group["across_m"] is None
     assert group["median_m"]["value"] == pytest.approx(np.sqrt(3))
 
@@ -224,7 +234,7 @@ def test_the_interval_of_the_area_is_that_of_repeated_samples():
 def test_inelasticities_are_described_by_bias_spread_and_correlation(smeared_events):
     events, made = smeared_events
     truth = events.truth
-    evaluation = inelasticity_evaluation(made.inelasticity, truth)
+    evaluation = inelasticity_evaluation(made.inelasticity, made.inelasticity_sigma, truth)
     known = np.isfinite(made.inelasticity) & np.isfinite(truth.inelasticity)
     assert evaluation["groups"]["all"]["events"] == known.sum()
     error = (made.inelasticity - truth.inelasticity)[known]
@@ -238,7 +248,7 @@ def test_inelasticities_are_described_by_bias_spread_and_correlation(smeared_eve
 
 def test_a_constant_inelasticity_has_no_correlation():
     truth = truth_of(50, inelasticity=np.linspace(0, 1, 50))
-    group = inelasticity_evaluation(np.full(50, 0.5), truth)["groups"]["all"]
+    group = inelasticity_evaluation(np.full(50, 0.5), None, truth)["groups"]["all"]
     assert group["correlation"] == NO_VALUE
 
 
@@ -340,3 +350,33 @@ def test_the_interval_of_a_quantile_holds_it_in_95_percent_of_samples(part):
     random = np.random.default_rng(7)
     samples = [quantile_measured(random.random(150), part) for _ in range(600)]
     assert np.mean([one["least"] <= part <= one["most"] for one in samples]) == pytest.approx(0.95, abs=0.03)
+
+
+def test_events_outside_an_uneven_interval_are_counted_on_their_side():
+    made = energies(np.full(4, 100.0), np.full(4, 0.5), np.tile([80.0, 300.0], (4, 1)))
+    truth = truth_of(4, energy_gev=np.array([70.0, 90.0, 290.0, 400.0]))
+    group = energy_evaluation(made, truth)["groups"]["all"]
+    assert [group[name]["value"] for name in ("below", "coverage", "above")] == [0.25, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.25])
+def test_right_covariances_have_ellipsoids_that_hold_what_they_say(scale):
+    random = np.random.default_rng(8)
+    root = random.normal(size=(20_000, 3, 3))
+    covariance = root @ np.swapaxes(root, 1, 2)
+    vertex = (root @ random.normal(size=(20_000, 3, 1)))[..., 0]
+    truth = truth_of(20_000, vertex_m=np.zeros((20_000, 3)))
+    group = vertex_evaluation(vertex, scale * covariance, truth)["groups"]["all"]
+    assert group["pull_width"]["value"] == pytest.approx(scale**-0.5, rel=0.02)
+    if scale == 1.0:
+        held = {name: one["value"] for name, one in group["inside"].items()}
+        assert held == pytest.approx({"50%": 0.5, "68%": 0.68, "90%": 0.9}, abs=0.015)
+
+
+def test_a_right_sigma_of_the_inelasticity_holds_68_percent():
+    random = np.random.default_rng(9)
+    true, sigma = random.random(20_000), random.uniform(0.1, 0.2, 20_000)
+    made = true + sigma * random.normal(size=20_000)
+    group = inelasticity_evaluation(made, sigma, truth_of(20_000, inelasticity=true))["groups"]["all"]
+    assert group["coverage"]["value"] == pytest.approx(0.683, abs=0.015)
+    assert group["pull_width"]["value"] == pytest.approx(1.0, abs=0.03)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 
 import icereco
 from icereco.errors import IcerecoError
+from icereco.events.target_recalibration import KindRecalibration, TargetRecalibration, VertexRecalibration
 from icereco.model.checkpoint import file_hash, load_checkpoint, read_tensors, save_checkpoint, write_tensors
 from icereco.model.model import build_model
 from icereco.profiles import load_profile
@@ -50,6 +52,18 @@ def test_constants_of_the_normalizer_come_from_the_file(tmp_path, profile, detec
     model.normalizer.time_scale_ns.fill_(2e3)
     save_checkpoint(tmp_path / "c.safetensors", model, profile, detector, {})
     assert load_checkpoint(tmp_path / "c.safetensors").model.normalizer.time_scale_ns == 2e3
+
+
+def test_a_recalibration_of_targets_comes_from_the_file(saved, profile, detector):
+    assert load_checkpoint(saved).model.target_recalibration is None  # as in files of versions that had none
+    model = build_model(profile, detector)
+    kind = KindRecalibration(np.asarray(1.5), np.array([0.1, -0.3, 0.2]))
+    model.target_recalibration = TargetRecalibration(kind=kind, vertex=VertexRecalibration(np.asarray(2.0)))
+    save_checkpoint(saved, model, profile, detector, {})
+    loaded = load_checkpoint(saved).model.target_recalibration
+    assert set(loaded.parts) == {"kind", "vertex"}
+    assert (loaded.kind.temperature, loaded.vertex.factor) == (1.5, 2.0)
+    assert loaded.kind.bias.tolist() == kind.bias.tolist()
 
 
 def test_saving_again_replaces_the_file_whole(saved, profile, detector):

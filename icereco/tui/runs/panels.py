@@ -11,10 +11,15 @@ __all__ = ["CurveOf", "Panel", "panels_of"]
 
 _FIGURES = {"median_deg": "median", "mean_deg": "mean", "containment68_deg": "68 %"}
 _CONTOURS = {"inside_50": "50 %", "inside_90": "90 %"}
+_TARGETS = {
+    "energy_log10_error": "energy error [decades]",
+    "vertex_error_m": "vertex error [m]",
+    "kind_accuracy": "kinds that are right",
+}
 _PARTS = ("train", "validation")
 _PULSES = re.compile(r"[<>≥≤\d]")
 _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
-          "truths inside contours", "pull width", "throughput [events/s]", "learning rate")  # fmt: skip
+          *_TARGETS.values(), "truths inside contours", "pull width", "throughput [events/s]", "learning rate")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ def _place(metric: str) -> tuple[str, CurveOf]:
     training = part == "train"
     if figure in _CONTOURS:
         return "truths inside contours", CurveOf(metric, _CONTOURS[figure], training)
+    if figure in _TARGETS:
+        return _TARGETS[figure], CurveOf(metric, part, training)
     if figure not in _FIGURES:
         title = f"{figure}: {slice_name}" if slice_name else figure
         return title.replace("_", " "), CurveOf(metric, part, training)
