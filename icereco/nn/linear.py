@@ -12,8 +12,8 @@ __all__ = ["Linear", "linear"]
 STEP = 128
 """Numbers of rows are rounded up to a multiple of this.
 
-Before a product in bfloat16 torch's library for CPUs generates code for its shape, which takes as long as the product of 300 rows
-itself, and keeps it for the next product of that shape. No two batches have equally many pulses, but few such multiples occur.
+For a product in bfloat16 torch's library for CPUs generates code when its shape first occurs, which takes twice as long as the
+product of 900 rows itself. No two batches have equally many pulses, but few such multiples occur.
 """
 
 
