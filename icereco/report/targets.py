@@ -73,17 +73,16 @@ def _vertex(vertex: VertexEvaluation) -> Table:
             _figure(group["median_m"], ".1f"),
             _range(group["median_m"]),
             _figure(group["containment68_m"], ".1f"),
-            *(_figure(bias, "+.1f") for bias in group["bias_m"].values()),
             _figure(group["along_m"], "+.1f"),
             _figure(group["across_m"], ".1f"),
         )
         for name, group in vertex["groups"].items()
     ]
     caption = (
-        "Vertex: median and 68 % containment of its distance from the true one, medians of its offset along x, y, z and the direction of flight "
+        "Vertex: median and 68 % containment of its distance from the true one, medians of its offset along the direction of flight "
         "(ahead is positive), and of its distance from the true track, in m."
     )
-    headings = ("group", "events", "median", _INTERVAL, "68 %", "x", "y", "z", "along", "across")
+    headings = ("group", "events", "median", _INTERVAL, "68 %", "along", "across")
     return Table(headings, rows, caption)
 
 
