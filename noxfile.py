@@ -60,7 +60,9 @@ def docs(session: nox.Session) -> None:
     """The documentation as a site; a broken link is an error."""
     command = ("mkdocs", "build", "--strict", "--config-file", "docs/website/mkdocs.yml")
     # The variable turns off a notice about versions to come, which pyproject.toml excludes.
-    session.run(sys.executable, "-m", *command, *session.posargs, external=True, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run(
+        sys.executable, "-m", *command, *session.posargs, external=True, env={"NO_MKDOCS_2_WARNING": "1"}
+    )
 
 
 @nox.session(venv_backend="uv|virtualenv")

@@ -28,7 +28,9 @@ def script(name):
     """The code of a notebook with fewer events than its first cell asks for."""
     first, *others = code(name)
     for variable, number in FEWER.get(name, {}).items():
-        first, replaced = re.subn(rf"^{variable} = [\d_]+", f"{variable} = {number}", first, flags=re.MULTILINE)
+        first, replaced = re.subn(
+            rf"^{variable} = [\d_]+", f"{variable} = {number}", first, flags=re.MULTILINE
+        )
         assert replaced == 1
     return "\n\n".join([first, *others])
 
@@ -56,6 +58,11 @@ def test_a_notebook_runs(name, tmp_path):
         "PIP_NO_INDEX": "1",
     }
     result = subprocess.run(
-        [sys.executable, "notebook.py"], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=280
+        [sys.executable, "notebook.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=280,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -14,4 +14,6 @@ class FencedExamples(Extension):
     def on_object(self, *, obj: Object, **kwargs: Any) -> None:  # noqa: ARG002 -- griffe passes more
         """Change the docstring of one module, class, function or attribute."""
         if obj.docstring:
-            obj.docstring.value = EXAMPLE.sub(lambda example: f"```pycon\n{example[0]}\n```", obj.docstring.value)
+            obj.docstring.value = EXAMPLE.sub(
+                lambda example: f"```pycon\n{example[0]}\n```", obj.docstring.value
+            )

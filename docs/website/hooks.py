@@ -30,7 +30,9 @@ def generated_pages() -> dict[str, str]:
 
 def notebook_page(notebook: Path) -> str:
     """A notebook as a page: text as it is, code in fences."""
-    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(notebook.read_bytes())["cells"]]
+    cells = [
+        (cell["cell_type"], "".join(cell["source"])) for cell in json.loads(notebook.read_bytes())["cells"]
+    ]
     parts = [text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in cells]
     download = f'<a href="{notebook.name}" download>The notebook itself</a>'
     return "\n\n".join([*parts, download, ""])
@@ -42,7 +44,13 @@ def reference_page(api: str) -> str:
     documented = [[f"::: {qualified(name)}" for name in PUBLIC_NAME.findall(section)] for section in sections]
     titles = [section.partition("\n")[0] for section in sections]
     return "\n\n".join(
-        ["# Reference", *(f"## {title}\n\n" + "\n\n".join(names) for title, names in zip(titles, documented, strict=True))]
+        [
+            "# Reference",
+            *(
+                f"## {title}\n\n" + "\n\n".join(names)
+                for title, names in zip(titles, documented, strict=True)
+            ),
+        ]
     )
 
 
@@ -66,5 +74,7 @@ def on_page_markdown(markdown: str, page: "Page", config: "MkDocsConfig", files:
     for source, path in TOP_LEVEL.items():
         markdown = re.sub(rf"\]\((\.\./)?{source}", f"]({path}", markdown)
     if page.file.src_uri == "api.md":
-        markdown = PUBLIC_NAME.sub(lambda row: f"| [`{row[1]}`](reference.md#{qualified(row[1])}) |", markdown)
+        markdown = PUBLIC_NAME.sub(
+            lambda row: f"| [`{row[1]}`](reference.md#{qualified(row[1])}) |", markdown
+        )
     return markdown
