@@ -5,6 +5,7 @@ nox -s tests -- -k dom    some tests
 nox -s slow            the tests that take longer
 nox -s endurance       kills at random moments, damaged inputs of every kind, flipped bits; -- --endurance-seconds 60
 nox -s wheel           the tests against the built wheel, in an environment of its own
+nox -s docs            the documentation as a site, in site/; needs `pip install -e '.[docs]'`
 
 All but `wheel` run in the environment that nox itself is installed in: `pip install -e '.[dev]'`.
 """
@@ -51,6 +52,16 @@ def endurance(session: nox.Session) -> None:
     time = session.posargs or ("--endurance-seconds", "600")
     session.run(
         sys.executable, "-m", "pytest", "-m", "slow or not slow", "tests/endurance", *time, external=True
+    )
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site; a broken link is an error."""
+    command = ("mkdocs", "build", "--strict", "--config-file", "docs/website/mkdocs.yml")
+    # The variable turns off a notice about versions to come, which pyproject.toml excludes.
+    session.run(
+        sys.executable, "-m", *command, *session.posargs, external=True, env={"NO_MKDOCS_2_WARNING": "1"}
     )
 
 
