@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from icereco.profiles import Profile
     from icereco.training.data_choice import DataChoice
     from icereco.training.session import Session
+    from icereco.training.start import Start
     from icereco.training.wandb import Tracker
 
 __all__ = ["chosen_data", "command"]
@@ -50,11 +51,16 @@ _LEAST_REPORTED = 100
 @click.option(
     "--profile",
     "profile_name",
-    default="hierarchical",
-    show_default=True,
     metavar="NAME|FILE",
-    help="What to train and how; list them with: icereco profiles.",
+    help="What to train and how; list them with: icereco profiles  [default: hierarchical, or that of --from].",
     shell_complete=completion.profiles,
+)
+@click.option(
+    "--from",
+    "from_model",
+    metavar="CHECKPOINT|RUN|MODEL",
+    help="Start from the weights of a trained model: a checkpoint file, the best of a run, or a model by name (icereco models).",
+    shell_complete=completion.runs_or_models,
 )
 @click.option(
     "--data",
@@ -112,7 +118,8 @@ _LEAST_REPORTED = 100
 @device_option
 @threads_option
 def command(
-    profile_name: str,
+    profile_name: str | None,
+    from_model: str | None,
     data: tuple[str, ...],
     reader: str | None,
     skip_bad: bool,
@@ -139,24 +146,30 @@ def command(
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
+    icereco train --from icecube86 --data my_events.parquet -o train.learning_rate=1e-4
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
-    if resumed and (data or reader or skip_bad or drop_unknown_sensors or overrides or name):
+    if resumed and (from_model or data or reader or skip_bad or drop_unknown_sensors or overrides or name):
         raise IcerecoError(
-            "--resume continues a run as it was; it takes no --data, --reader, --skip-bad, "
-            "--drop-unknown-sensors, -o or --name"
+            "--resume continues a run as it was; it takes no --from, --data, --reader, --skip-bad, "
+            "--drop-unknown-sensors, -o or --name. --from begins a new run from the weights of another"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
     device_used = find_device(device)
     recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
     mode, project = recorded or (choose_mode(tracking), PROJECT)
+    start = _start(from_model, runs_dir)
     chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
+    if start is not None and not data:
+        chosen = start.data()
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resolve(resumed, runs_dir), progress, device_used)
         if resumed
-        else _begin(profile_name, overrides, chosen, runs_dir, name, progress, device_used, of_sweep=of_sweep)
+        else _begin(
+            profile_name, overrides, start, chosen, runs_dir, name, progress, device_used, of_sweep=of_sweep
+        )
     )
     _use_threads(threads or _threads_of(resumed, runs_dir))
     with interrupted_by_signals(), _stopped(progress), opened as session:
@@ -186,9 +199,18 @@ def chosen_data(
     return chosen
 
 
+def _start(name_or_path: str | None, root: Path) -> "Start | None":
+    if name_or_path is None:
+        return None
+    from icereco.training.start import Start
+
+    return Start.find(name_or_path, root)
+
+
 def _begin(
-    profile_name: str,
+    profile_name: str | None,
     overrides: tuple[str, ...],
+    start: "Start | None",
     chosen: "list[DataChoice]",
     root: Path,
     name: str | None,
@@ -202,14 +224,18 @@ def _begin(
     from icereco.training.data_choice import declared_detector, described, require_readable
 
     _require_one_task(name)
-    profile = load_profile(profile_name, (*declared_detector(chosen, overrides), *overrides))
+    changes = (*declared_detector(chosen, overrides), *overrides)
+    if start is not None and profile_name is None:
+        profile = start.profile(changes)
+    else:
+        profile = load_profile(profile_name or "hierarchical", changes)
     require_readable(chosen, profile.detector)
     name = name or default_name(root, profile.name, described(chosen))
     run = RunFolder.create(root, name)
     logger.info("training %s in %s", profile.name, run.path)
     from icereco.training.session import begin
 
-    return begin(profile, chosen, run, _stages(progress), device, {"sweep": True} if of_sweep else {})
+    return begin(profile, chosen, run, _stages(progress), device, {"sweep": True} if of_sweep else {}, start)
 
 
 def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "AbstractContextManager[Session]":

@@ -1,7 +1,6 @@
 """Heads: from the event vector to the outputs that losses need."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -39,15 +38,8 @@ class Heads(nn.Module):
 
     def __init__(self, width: int, output_counts: Mapping[str, int]) -> None:
         super().__init__()
-        self.counts = list(output_counts.values())
         self.heads = nn.ModuleDict({name: Head(width, count) for name, count in output_counts.items()})
 
     def forward(self, events: Float[Tensor, "event width"]) -> Float[Tensor, "event output"]:
         """Concatenate the outputs of all heads."""
         return torch.cat([head(events) for head in self.heads.values()], -1)
-
-    def shift(self, by: Float[Tensor, "output"]) -> None:
-        """Add a constant to all outputs."""
-        parts: tuple[Tensor, ...] = torch.split(by, self.counts)
-        for head, part in zip(self.heads.values(), parts, strict=True):
-            cast("Head", head).shift(part)

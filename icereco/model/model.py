@@ -1,8 +1,9 @@
 """The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -103,16 +104,30 @@ class Model(nn.Module):
         with self.attributing("normalizer"):
             return self.normalizer(batch)
 
-    def centre_outputs(self, batch: EventBatch) -> None:
-        """Shift the head so that the mean output over a batch is zero: the untrained model then points in all directions.
+    @property
+    def heads(self) -> dict[str, Head]:
+        """The head of each loss, in the order of their outputs; that of a single loss is called "direction"."""
+        if isinstance(self.head, Head):
+            return {DIRECTION: self.head}
+        return {name: cast("Head", head) for name, head in self.head.heads.items()}
+
+    def centre_outputs(self, batch: EventBatch, heads: Collection[str] | None = None) -> None:
+        """Shift heads so that their mean output over a batch is zero: the untrained model then points in all directions.
 
         What events have in common outweighs their differences in a network without training, so that without this all
         first outputs are nearly one vector (initialisation from data: Mishkin and Matas 2016).
+
+        Args:
+            batch: any events.
+            heads: names of those that are not trained yet; None for all.
         """
         self.eval()
         with torch.no_grad():
-            outputs = self(to_tensors(batch, next(self.parameters()).device))
-            self.head.shift(-outputs.mean(0))
+            mean = self(to_tensors(batch, next(self.parameters()).device)).mean(0)
+        parts: tuple[Tensor, ...] = torch.split(mean, [head.out.out_features for head in self.heads.values()])
+        for (name, head), part in zip(self.heads.items(), parts, strict=True):
+            if heads is None or name in heads:
+                head.shift(-part)
 
     def reconstruct(self, batch: EventBatch) -> Reconstruction:
         """Reconstruct a batch without gradients, in float32, with calibrated uncertainties; NaN for events that have no pulses."""

@@ -95,8 +95,12 @@ def weights_of(name_or_path: str | Path) -> Weights:
     )
 
 
-def find_weights(name_or_path: str | Path) -> Weights | None:
+def find_weights(name_or_path: str | Path, runs: Path | None = None) -> Weights | None:
     """Return the weights as `weights_of`, or None where nothing has that name.
+
+    Args:
+        name_or_path: of a checkpoint, a run or a trained model.
+        runs: folder of the runs; None for `runs` in the working directory.
 
     Raises:
         IcerecoError: as `weights_of`, and where a name that ends in .safetensors is that of no file.
@@ -107,7 +111,7 @@ def find_weights(name_or_path: str | Path) -> Weights | None:
     if path.suffix == ".safetensors":
         raise IcerecoError(f"there is no checkpoint {path}{_near_file(path)}")
     try:
-        run = resolve(name_or_path, runs_dir())
+        run = resolve(name_or_path, runs or runs_dir())
     except IcerecoError:
         library = Library.of_user()
         return Weights.of_model(library.find(text)) if text in library.names() else None

@@ -1,6 +1,7 @@
 """The card of a checkpoint that becomes a model of a library: from its provenance, and the run that made it."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +34,7 @@ def new_card(
         detector=checkpoint.detector.name,
         profile=profile.name,
         targets=tuple(checkpoint.model.loss.targets),
-        events=facts.get("train_events"),
+        events=_events(facts),
         data=_data(checkpoint),
         seeds=(profile.train.seed,),
         date=_date(facts),
@@ -46,7 +47,26 @@ def new_card(
     )
 
 
+def _events(facts: Mapping[str, Any]) -> int | None:
+    """Count the events that a model was trained on, with those of the models it was started from; the same data count once."""
+    counts: dict[str, int] = {}
+    training: Mapping[str, Any] | None = facts
+    while training is not None:
+        if "train_events" not in training:
+            return None
+        data = json.dumps(training.get("data_fingerprint"))
+        counts[data] = max(counts.get(data, 0), training["train_events"])
+        training = training.get("start")
+    return sum(counts.values())
+
+
 def _data(checkpoint: Checkpoint) -> str:
+    before = checkpoint.provenance.get("start")
+    data = _own_data(checkpoint)
+    return data if before is None else f"{data}, going on from {before['from']}"
+
+
+def _own_data(checkpoint: Checkpoint) -> str:
     facts, simulation = checkpoint.provenance, checkpoint.profile.simulation
     if facts.get("data") is not None:
         return f"events of {facts['data']}"

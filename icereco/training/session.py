@@ -34,6 +34,7 @@ from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
 from icereco.training.recorder import Recorder
 from icereco.training.resume_state import Position, load_state
+from icereco.training.start import Loaded, Start
 from icereco.training.stop_request import StopRequest
 from icereco.training.target_check import require_targets
 from icereco.training.trainer import Batches, NonFiniteLossError, Trainer
@@ -144,6 +145,7 @@ def begin(
     stages: Stages,
     device: torch.device | None = None,
     more_facts: Mapping[str, Any] | None = None,
+    start: Start | None = None,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -154,9 +156,10 @@ def begin(
         stages: receives the progress of each stage of preparing the data.
         device: where to train; by default the first GPU if there is one.
         more_facts: further provenance of the run.
+        start: the trained model whose weights it starts with, as far as they fit; None for random ones.
 
     Raises:
-        IcerecoError: the data cannot be trained on, or the folder is in use.
+        IcerecoError: the data cannot be trained on, nothing of `start` fits, or the folder is in use.
     """
     with run.lock(), _log_to(run), ExitStack() as stack:
         orders = OrderReader(run.control)  # before the status announces that orders are accepted
@@ -164,10 +167,14 @@ def begin(
         stack.enter_context(_preparing(run, lambda _: run.discard()))
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
+        model = build_model(profile, detector, profile.train.seed)
+        loaded = Loaded() if start is None else start.load_into(model, profile, detector)
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
-        session = _assemble(run, profile, material, provenance(**material.facts, **computing), orders, used)
+        computing |= {} if start is None else {"start": start.record()}
+        facts = provenance(**material.facts, **computing)
+        session = _assemble(run, profile, model, material, facts, orders, used, loaded)
         run.write_provenance(session.facts)
         yield session
 
@@ -214,12 +221,12 @@ def _recall(
     profile = parse_profile(run.profile_text(), run.profile_name() or run.name)
     facts = run.provenance()
     data = DataChoice.recorded(facts.get("data_sets", []))
-    material = stack.enter_context(
-        gather(profile, load_detector(profile.detector), data, stages, run.skipped)
-    )
+    detector = load_detector(profile.detector)
+    material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
-    session = _assemble(run, profile, material, facts, orders, device)
+    model = build_model(profile, detector, profile.train.seed)
+    session = _assemble(run, profile, model, material, facts, orders, device, Loaded())
     position = _newest_state(run, session)
     run.rewind_metrics(position.step)
     _report_gap(run, position.step, profile.train.log_every_steps)
@@ -276,24 +283,26 @@ def _message(error: BaseException) -> str:
 def _assemble(
     run: RunFolder,
     profile: Profile,
+    model: Model,
     material: Material,
     facts: dict[str, Any],
     orders: OrderReader,
     device: torch.device,
+    loaded: Loaded,
 ) -> Session:
     options = profile.train
     if device.type == "cuda":
         torch.cuda.set_device(device)  # whose random numbers are then saved and restored
-    detector = load_detector(profile.detector)
-    model = build_model(profile, detector, options.seed).to(device)
+    model = model.to(device)
     torch.manual_seed(options.seed)  # dropout
     batches = material.training(options)
-    _fit_normalizer(model, batches)
-    _meet_first_batch(model, material.first_batch(options))
+    if not loaded.normalizer:
+        _fit_normalizer(model, batches)
+    _meet_first_batch(model, material.first_batch(options), loaded)
     return Session(
         run=run,
         profile=profile,
-        detector=detector,
+        detector=material.detector,
         material=material,
         model=model,
         optimizers=build_optimizers(model, options),
@@ -312,12 +321,12 @@ def _fit_normalizer(model: Model, batches: Batches) -> None:
             model.normalizer.fit(to_tensors(batch, _device(model)) for batch in batches.epoch(0))
 
 
-def _meet_first_batch(model: Model, batch: EventBatch) -> None:
-    """Check targets and features of one batch, as wrong units may lead to NaN hours later; centre the outputs on it."""
+def _meet_first_batch(model: Model, batch: EventBatch, loaded: Loaded) -> None:
+    """Check targets and features of one batch, as wrong units may lead to NaN hours later; centre new outputs on it."""
     require_targets(model, batch)
     if warning := check_features(model.features(to_tensors(batch, _device(model)))):
         logger.warning(warning)
-    model.centre_outputs(batch)
+    model.centre_outputs(batch, model.heads.keys() - loaded.heads)
 
 
 def _device(model: Model) -> torch.device:
