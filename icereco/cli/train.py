@@ -146,7 +146,7 @@ def command(
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
-    icereco train --from icecube86 --data my_events.parquet -o train.learning_rate=1e-4
+    icereco train --from RUN --data my_events.parquet -o train.learning_rate=1e-4
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
     if resumed and (from_model or data or reader or skip_bad or drop_unknown_sensors or overrides or name):
