@@ -1,10 +1,19 @@
 """Sums and attention inside the segments of a ragged array; results never depend on neighbouring segments."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["segment_attention", "segment_mean", "segment_of", "segment_softmax", "segment_sum"]
+__all__ = [
+    "segment_attention",
+    "segment_mean",
+    "segment_of",
+    "segment_repeat",
+    "segment_softmax",
+    "segment_sum",
+]
 
 
 def segment_of(offsets: Int[Tensor, "segment_plus_1"]) -> Int[Tensor, "row"]:
@@ -23,6 +32,33 @@ def segment_sum(
     return torch.segment_reduce(values, "sum", offsets=offsets, axis=0, initial=0)
 
 
+class _Repeat(torch.autograd.Function):
+    """Rows of segments given to the rows inside them, with a gradient that is added up in the order of the rows.
+
+    The gradient of indexing adds with atomic operations from several threads: its last bits depend on their timing.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, offsets: Tensor, segment: Tensor) -> Tensor:
+        ctx.save_for_backward(offsets)
+        return values[segment]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (offsets,) = ctx.saved_tensors
+        return segment_sum(gradient.contiguous(), offsets), None, None
+
+
+def segment_repeat(
+    values: Float[Tensor, "segment *column"],
+    offsets: Int[Tensor, "segment_plus_1"],
+    segment: Int[Tensor, "row"],
+) -> Float[Tensor, "row *column"]:
+    """The value of its segment for each row, `values[segment]` with the gradient of `segment_sum`'s order."""
+    repeated: Tensor = _Repeat.apply(values, offsets, segment)  # type: ignore[no-untyped-call]
+    return repeated
+
+
 def segment_mean(
     values: Float[Tensor, "row column"],
     weight: Float[Tensor, "row 1"],
@@ -38,7 +74,7 @@ def segment_softmax(
     """The softmax of each column inside each segment."""
     largest = torch.segment_reduce(scores.detach(), "max", offsets=offsets, axis=0)
     weights = torch.exp(scores - largest[segment])
-    return weights / segment_sum(weights, offsets)[segment]
+    return weights / segment_repeat(segment_sum(weights, offsets), offsets, segment)
 
 
 def segment_attention(
@@ -47,11 +83,8 @@ def segment_attention(
     value: Float[Tensor, "row head channel"],
     offsets: Int[Tensor, "segment_plus_1"],
 ) -> Float[Tensor, "segment head channel"]:
-    """Softmax attention of one query for each segment to the rows of that segment, taken in float32.
-
-    Rows are picked by indexing: its gradient adds up in a fixed order on CUDA too, that of `index_select` does not.
-    """
+    """Softmax attention of one query for each segment to the rows of that segment, taken in float32."""
     segment = segment_of(offsets)
-    scores = (query.float()[segment] * key).sum(-1) * query.shape[-1] ** -0.5
+    scores = (segment_repeat(query.float(), offsets, segment) * key).sum(-1) * query.shape[-1] ** -0.5
     weights = segment_softmax(scores, offsets, segment)
     return segment_sum(weights.unsqueeze(-1) * value, offsets).to(value.dtype)

@@ -120,6 +120,15 @@ class Watched:
                 return True
         return False
 
+    async def ignores(self, name: str) -> bool:
+        """Whether a key changes nothing; in one of a few tries, as the app may have been about to change by itself."""
+        for _ in range(5):
+            before = await self.settle()
+            await self.pilot.press(name)
+            if not await self.changes(before, 0.1):
+                return True
+        return False
+
     async def tried(self, key: Key, how: str, act: Callable[[], Awaitable[object]]) -> None:
         """Prepare for a key, act, note whether that has changed anything, and return to the screen."""
         await self.pilot.press(*BEFORE.get(key.identity, []))
@@ -224,9 +233,7 @@ def test_every_key_and_command_does_something_at_every_size(mode):
         offered: set[str] = set()
         for number, size in enumerate(SIZES):
             await pilot.resize_terminal(*size)
-            before = await watched.settle()
-            await pilot.press("f12")
-            assert not await watched.changes(before, 0.1), "a key without a meaning changes something"
+            assert await watched.ignores("f12"), "a key without a meaning changes something"
             offered |= watched.offered()
             if size == SIZES[1]:
                 await watched.run_all_commands()
