@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Reconstructor,
         Simulator,
     )
+    from icereco.reconstruction.ensemble import ensemble
     from icereco.reconstruction.models import load_model, reconstruct
     from icereco.tables.schema import SCHEMA
 
@@ -54,6 +55,7 @@ __all__ = [
     "Event",
     "Truth",
     "load_model",
+    "ensemble",
     "load_profile",
     "build_model",
     "to_tensors",
@@ -110,6 +112,7 @@ _MODULES = {
         *("Normalizer", "Aggregator", "Encoder", "Loss", "Reader", "Simulator", "Reconstructor"),
         "Features",
     ),
+    "icereco.reconstruction.ensemble": ("ensemble",),
     "icereco.reconstruction.models": ("load_model", "reconstruct"),
     "icereco.tables.schema": ("SCHEMA",),
 }

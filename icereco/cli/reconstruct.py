@@ -39,13 +39,14 @@ __all__ = ["command"]
 @click.command("reconstruct")
 @click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completion.data)
 @click.option(
-    "--run", metavar="RUN", shell_complete=completion.runs_or_files,
+    "--run", "runs", multiple=True, metavar="RUN", shell_complete=completion.runs_or_files,
     help="Name or folder of a training run  [default: the newest finished one of the detector; without any, the model "
-    "that comes with icereco or that you added for it; without any, --method likelihood].",
+    "that comes with icereco or that you added for it; without any, --method likelihood]. Several, and several --model, are "
+    "averaged.",
 )  # fmt: skip
 @click.option(
-    "--model", metavar="MODEL", shell_complete=completion.models_or_files,
-    help="A trained model by name instead (icereco models), or a checkpoint file.",
+    "--model", "models", multiple=True, metavar="MODEL", shell_complete=completion.models_or_files,
+    help="A trained model by name instead (icereco models), or a checkpoint file; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--method", metavar="METHOD",
@@ -94,8 +95,8 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
     files: tuple[str, ...],
-    run: str | None,
-    model: str | None,
+    runs: tuple[str, ...],
+    models: tuple[str, ...],
     method: str | None,
     seeds: tuple[str, ...],
     detector: str | None,
@@ -121,6 +122,7 @@ def command(
     \b
     icereco reconstruct events.parquet
     icereco reconstruct events.parquet --model NAME
+    icereco reconstruct events.parquet --run A --run B    the average of their posteriors
     icereco reconstruct oscNext.db --reader graphnet-sqlite:pulse_map=SRTInIcePulses
     icereco reconstruct orca.root --method linefit --detector km3net-orca6
     icereco reconstruct level2.i3.zst --method linefit --format i3 -o level2.reco.i3.zst
@@ -135,7 +137,7 @@ def command(
         [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
     )
     paths = [data_set.path for data_set in data]
-    nothing_named = run is None and model is None and method is None
+    nothing_named = not runs and not models and method is None
     given, options = _output_and_options(outputs, WITHOUT_MODEL if nothing_named else method)
     form = format_of(given, form)
     output = given or default_output(paths[0], form, data[0].name)
@@ -147,7 +149,7 @@ def command(
         used, chosen = _default(data, sources, detector, options, device)
     else:
         detector_used = detector or _detector_of(data, sources, method)
-        used, chosen = _choose(run, model, method, detector_used, options, device)
+        used, chosen = _choose(runs, models, method, detector_used, options, device)
     if seeds:
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
     computing_with(threads)
@@ -230,52 +232,67 @@ def _default(
 
 
 def _choose(
-    run: str | None,
-    model: str | None,
+    runs: Sequence[str],
+    models: Sequence[str],
     method: str | None,
     detector: "str | Detector | None",
     method_options: Mapping[str, str],
     device: str | None,
 ) -> tuple[str, "Method"]:
     """What is used, in words, and the method itself."""
-    chosen = [
-        name
-        for name, value in (("--run", run), ("--model", model), ("--method", method))
-        if value is not None
-    ]
-    if len(chosen) > 1:
+    given = {"--run": runs, "--model": models, "--method": method}
+    chosen = [name for name, value in given.items() if value]
+    if method is not None and len(chosen) > 1:
         raise IcerecoError(f"{' and '.join(chosen)} cannot be combined: give one of them")
     if detector is not None and method is None:
         raise IcerecoError(f"--detector and {chosen[0]} cannot be combined: a checkpoint knows its detector")
-    from icereco.reconstruction.methods import untrained_method
-    from icereco.reconstruction.models import trained_method
-
     if method is not None:
+        from icereco.reconstruction.methods import untrained_method
+
         options = "".join(f", {key}={value}" for key, value in method_options.items())
         used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options, device)
         return f"method {method}{options}", used
-    words, weights = _weights(run, model)
-    return words, trained_method(weights, device)
+    return _trained(runs, models, device)
 
 
-def _weights(run: str | None, model: str | None) -> tuple[str, "Weights"]:
-    """The weights of a run or a model that is named, and what they are in words."""
+def _trained(runs: Sequence[str], models: Sequence[str], device: str | None) -> tuple[str, "Method"]:
+    """What is used, in words, and the trained model, or the average of several."""
+    from icereco.reconstruction.ensemble import ensemble
+    from icereco.reconstruction.models import trained_method
+
+    found = [_weights_of_run(run) for run in runs] + [_weights_of_model(model) for model in models]
+    words = [words for words, _ in found]
+    repeated = [name for name in words if words.count(name) > 1]
+    if repeated:
+        raise IcerecoError(f"{repeated[0]} is given more than once")
+    label = words[0] if len(words) == 1 else f"the average of {', '.join(words)}"
+    return label, ensemble([trained_method(weights, device) for _, weights in found])
+
+
+def _weights_of_run(run: str) -> tuple[str, "Weights"]:
+    """What a run is in words, and its weights."""
     from icereco.reconstruction.models import Weights
     from icereco.runs.folder import resolve, runs_dir
     from icereco.trained.library import Library
 
-    library = Library.of_user()
-    if run is not None:
-        try:
-            folder = resolve(run, runs_dir())
-        except IcerecoError as error:
-            hint = f"; the trained model of that name is: --model {run}" if run in library.names() else ""
-            raise IcerecoError(f"{error}{hint}") from None
-        return f"run {folder.name}", Weights.of_run(folder)
-    path = Path(model or "")
+    try:
+        folder = resolve(run, runs_dir())
+    except IcerecoError as error:
+        known = run in Library.of_user().names()
+        hint = f"; the trained model of that name is: --model {run}" if known else ""
+        raise IcerecoError(f"{error}{hint}") from None
+    return f"run {folder.name}", Weights.of_run(folder)
+
+
+def _weights_of_model(model: str) -> tuple[str, "Weights"]:
+    """What a trained model or a checkpoint is in words, and its weights."""
+    from icereco.reconstruction.models import Weights
+    from icereco.trained.library import Library
+
+    path = Path(model)
     if path.is_file() or path.suffix == ".safetensors":
         return f"checkpoint {path}", Weights(path)
-    trained = library.find(str(model))
+    trained = Library.of_user().find(model)
     return f"model {trained.name}", Weights.of_model(trained)
 
 
