@@ -51,13 +51,22 @@ def _events(facts: Mapping[str, Any]) -> int | None:
     """Count the events that a model was trained on, with those of the models it was started from; the same data count once."""
     counts: dict[str, int] = {}
     training: Mapping[str, Any] | None = facts
+    seen = facts.get("events")
     while training is not None:
         if "train_events" not in training:
             return None
         data = json.dumps(training.get("data_fingerprint"))
-        counts[data] = max(counts.get(data, 0), training["train_events"])
+        own = training["train_events"] if seen is None else min(seen, training["train_events"])
+        counts[data] = max(counts.get(data, 0), own)
         training = training.get("start")
+        seen = None if training is None else _seen_by_start(training)
     return sum(counts.values())
+
+
+def _seen_by_start(start: Mapping[str, Any]) -> int | None:
+    """How many events a model that another was started from saw itself: without those of its own start."""
+    before = (start.get("start") or {}).get("events", 0)
+    return None if start.get("events") is None or before is None else start["events"] - before
 
 
 def _data(checkpoint: Checkpoint) -> str:

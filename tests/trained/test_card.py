@@ -1,10 +1,13 @@
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from icereco.errors import IcerecoError
+from icereco.model.checkpoint import load_checkpoint
 from icereco.system.files import file_hash
 from icereco.trained.card import Figures, card_text, parse_card, read_card
+from icereco.trained.new_card import new_card
 
 FIGURES = Figures(
     data="simulated", kind="all", events=7, median_deg=3.5, containment68_deg=9.0, inside_50=0.5
@@ -21,6 +24,24 @@ def test_a_card_says_what_the_checkpoint_knows(card, facts, small_checkpoint):
     assert card.limits.energy_gev == pytest.approx(facts["energy_range_gev"], rel=1e-3)
     assert card.machine == "x86_64, 4 processors, cuda"
     assert card.sha256 == file_hash(small_checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("facts", "events"),
+    [
+        ({"train_events": 100}, 100),
+        ({"train_events": 100, "events": 300}, 100),  # three passes
+        ({"train_events": 100, "events": 40}, 40),  # stopped
+        ({"train_events": 30, "events": 30, "start": {"train_events": 100, "events": 40}}, 70),
+        ({"train_events": 30, "events": 9, "start": {"train_events": 100, "events": None}}, 109),
+    ],
+)
+def test_events_count_as_far_as_the_weights_have_seen_them(small_checkpoint, facts, events):
+    recorded = facts | {"data_fingerprint": "a"}
+    if "start" in facts:
+        recorded["start"] = facts["start"] | {"from": "other", "data_fingerprint": "b"}
+    checkpoint = replace(load_checkpoint(small_checkpoint), provenance=recorded)
+    assert new_card("small", checkpoint, None).events == events
 
 
 def test_a_card_is_read_as_it_was_written(card, tmp_path):
