@@ -18,7 +18,7 @@ def ensemble(members: Sequence[Method]) -> Method:
     """Return a method that averages the posteriors of several models, and whatever else they estimate.
 
     Models of the same profile that were trained with different seeds err differently; the average of their posteriors is
-    better than each of them, and wider where they disagree (Lakshminarayanan et al., arXiv:1612.01474).
+    wider where they disagree (deep ensembles: Lakshminarayanan et al., arXiv:1612.01474). docs/results.md has figures.
 
     >>> import icereco
     >>> both = icereco.ensemble([icereco.load_model("a"), icereco.load_model("b")])  # doctest: +SKIP

@@ -12,7 +12,7 @@ from icereco.runs.folder import RunFolder
 from icereco.tables.saved_reconstructions import read_reconstructions
 from icereco.trained.card import Figures, Limits, ModelCard
 
-__all__ = ["new_card"]
+__all__ = ["figures_of", "new_card"]
 
 
 def new_card(
@@ -118,26 +118,24 @@ def _figures(run: RunFolder, sha256: str) -> tuple[Figures, ...]:
     provenance = read_reconstructions(run.validation).provenance
     if provenance.get("checkpoint_sha256") != sha256:  # of other weights
         return ()
-    return tuple(_rows(evaluate(run.validation)))
+    return figures_of(evaluate(run.validation), "validation events")
 
 
-def _rows(evaluation: Evaluation) -> list[Figures]:
-    """A row for all events, with the contours of the posterior, and one for each kind."""
+def figures_of(evaluation: Evaluation, data: str) -> tuple[Figures, ...]:
+    """Figures of all events, with the contours of the posterior, and of each kind.
+
+    Args:
+        evaluation: of a file that the model made.
+        data: the events in words.
+    """
     contours = {f"inside_{level.rstrip('%')}": round(part, 4) for level, part in evaluation.coverage.items()}
     groups = {"all": evaluation.resolution, **evaluation.resolution["kind"]}
     rows = []
     for kind, group in groups.items():
-        if group["median_deg"] is None or group["containment68_deg"] is None:
+        median, contained = group["median_deg"], group["containment68_deg"]
+        if median is None or contained is None:
             continue
-        median, contained = round(group["median_deg"], 2), round(group["containment68_deg"], 2)
-        rows.append(
-            Figures(
-                data="validation events",
-                kind=kind,
-                events=group["events"],
-                median_deg=median,
-                containment68_deg=contained,
-                **(contours if kind == "all" else {}),
-            )
-        )
-    return rows
+        measured = {"median_deg": round(median, 2), "containment68_deg": round(contained, 2)}
+        more = contours if kind == "all" else {}
+        rows.append(Figures(data=data, kind=kind, events=group["events"], **measured, **more))
+    return tuple(rows)
