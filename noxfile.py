@@ -59,7 +59,7 @@ def endurance(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The documentation as a site; a broken link is an error."""
     command = ("mkdocs", "build", "--strict", "--config-file", "docs/website/mkdocs.yml")
-    # The variable turns off a notice about versions to come, which pyproject.toml excludes.
+    # The variable turns off a notice of the theme's makers about MkDocs 2, which pyproject.toml excludes.
     session.run(
         sys.executable, "-m", *command, *session.posargs, external=True, env={"NO_MKDOCS_2_WARNING": "1"}
     )

@@ -186,7 +186,7 @@ def checkpoint(folder: Path) -> Input:
     save_checkpoint(path, build_model(chosen, detector, 1), chosen, detector, {"step": 3})
     events = own_parquet(folder).file
     return Input(
-        path, (("reconstruct", str(events), "--checkpoint", str(path), "-o", str(folder / "out.parquet")),)
+        path, (("reconstruct", str(events), "--model", str(path), "-o", str(folder / "out.parquet")),)
     )
 
 
