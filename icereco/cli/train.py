@@ -280,12 +280,13 @@ def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
     from icereco.cli.train_display import TrainDisplay
     from icereco.training.stop_request import stop_on_signals
 
-    facts = session.material.facts
+    facts, weights = session.material.facts, list(session.model.parameters())
     logger.info(
-        "%d events to train on, %d to validate, %.2f million parameters",
+        "%d events to train on, %d to validate, %.2f million parameters%s",
         facts["train_events"],
         facts["validation_events"],
-        sum(p.numel() for p in session.model.parameters()) / 1e6,
+        sum(one.numel() for one in weights) / 1e6,
+        _frozen_share(weights),
     )
     epochs, events = session.profile.train.epochs, len(session.batches)
     display = TrainDisplay(progress, session.position, epochs, events)
@@ -297,6 +298,11 @@ def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
         raise
     tracker.finish()
     return finished
+
+
+def _frozen_share(weights: "list[torch.nn.Parameter]") -> str:
+    frozen = sum(one.numel() for one in weights if not one.requires_grad)
+    return f" ({frozen / 1e6:.2f} of them frozen)" if frozen else ""
 
 
 def _config(profile: "Profile") -> dict[str, Any]:

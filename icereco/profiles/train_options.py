@@ -2,11 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = ["TrainOptions"]
 
 _Count = Annotated[int, Field(ge=1)]
+
+
+def _several(value: object) -> object:
+    """Take a text as names with commas between them, as on the command line: -o train.frozen=aggregator,encoder."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+_Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_several)]
 
 
 class TrainOptions(BaseModel):
@@ -34,6 +42,10 @@ class TrainOptions(BaseModel):
     )
     muon_learning_rate: float = Field(1e-3, gt=0, le=1, description="the same for what muon optimises")
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled weight decay of matrices")
+    frozen: _Names = Field(
+        (),
+        description="parts whose weights stay as they are, such as aggregator, encoder",
+    )
     warmup_fraction: float = Field(
         0.05, ge=0, lt=1, description="part of all steps with a rising learning rate"
     )

@@ -33,12 +33,12 @@ class Optimizers:
 
 
 def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
-    """AdamW (Loshchilov and Hutter 2019) for all parameters, or Muon for the matrices inside and AdamW for the rest."""
+    """AdamW (Loshchilov and Hutter 2019) for all parameters that are trained, or Muon for the matrices inside and AdamW for the rest."""
     parameters = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
     inside = [value for name, value in parameters if options.optimizer == "muon" and _is_inside(name, value)]
     taken = {id(value) for value in inside}
     rest = [value for _, value in parameters if id(value) not in taken]
-    parts: list[torch.optim.Optimizer] = [_adamw(rest, options)]
+    parts: list[torch.optim.Optimizer] = [_adamw(rest, options)] if rest else []
     if inside:
         bfloat16 = takes_bfloat16(options, inside[0].device)
         parts.append(Muon(inside, options.muon_learning_rate, options.weight_decay, bfloat16=bfloat16))

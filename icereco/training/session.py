@@ -29,6 +29,7 @@ from icereco.training.calibration import calibrated
 from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
+from icereco.training.frozen_parts import freeze
 from icereco.training.observer import Observers, TrainingObserver
 from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
@@ -167,8 +168,12 @@ def begin(
         stack.enter_context(_preparing(run, lambda _: run.discard()))
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
-        model = build_model(profile, detector, profile.train.seed)
+        model = _build(profile, detector)
         loaded = Loaded() if start is None else start.load_into(model, profile, detector)
+        if start is None and profile.train.frozen:
+            logger.warning(
+                "frozen at random first values, as there is no --from: %s", ", ".join(profile.train.frozen)
+            )
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
@@ -225,13 +230,19 @@ def _recall(
     material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
-    model = build_model(profile, detector, profile.train.seed)
+    model = _build(profile, detector)
     session = _assemble(run, profile, model, material, facts, orders, device, Loaded())
     position = _newest_state(run, session)
     run.rewind_metrics(position.step)
     _report_gap(run, position.step, profile.train.log_every_steps)
     logger.info("going on from step %s", f"{position.step:,}")
     return replace(session, position=position)
+
+
+def _build(profile: Profile, detector: Detector) -> Model:
+    model = build_model(profile, detector, profile.train.seed)
+    freeze(model, profile.train.frozen)
+    return model
 
 
 def _states(run: RunFolder) -> list[Path]:
