@@ -41,6 +41,12 @@ class TrainOptions(BaseModel):
         1e-3, gt=0, le=1, description="at the end of warm-up; the schedule takes it to zero"
     )
     muon_learning_rate: float = Field(1e-3, gt=0, le=1, description="the same for what muon optimises")
+    layer_rate: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of each layer as a part of the rate of the next one, nearer to the outputs",
+    )
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled weight decay of matrices")
     frozen: _Names = Field(
         (),

@@ -17,7 +17,9 @@ from icereco.profiles import Profile, ProfileError, load_profile
 from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
 from icereco.training.frozen_parts import freeze
+from icereco.training.layer_depth import depths
 from icereco.training.observer import TrainingObserver
+from icereco.training.optimizer import build_optimizers
 from icereco.training.start import Start
 from icereco.training.stop_request import StopRequest
 from icereco.training.wandb import Tracker
@@ -114,8 +116,14 @@ def test_frozen_weights_stay_as_loaded_bit_for_bit_and_all_others_change(
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_training_with_frozen_parts_is_resumed_to_the_same_bits(tmp_path, events, optimizer):
-    profile = small_profile("train.frozen=aggregator,encoder.summary", f"train.optimizer={optimizer}")
+def test_a_training_with_frozen_parts_and_rates_by_layer_is_resumed_to_the_same_bits(
+    tmp_path, events, optimizer
+):
+    profile = small_profile(
+        "train.frozen=aggregator.embed,encoder.summary",
+        "train.layer_rate=0.7",
+        f"train.optimizer={optimizer}",
+    )
     straight, halves = (RunFolder.create(tmp_path, name) for name in ("straight", "halves"))
     with sessions.begin(profile, events, straight, silently) as session:
         assert train(session)
@@ -190,3 +198,71 @@ def test_the_command_line_says_how_much_is_frozen(tmp_path, events, begun, monke
     result = CliRunner().invoke(main, [*command, "-o", "train.frozen=aggregator,encoder"])
     assert result.exit_code == 0, result.output
     assert "of them frozen)" in " ".join(result.stderr.split())
+
+
+IN_LAYERS = [
+    ("head.", 0),
+    ("encoder.transformer.layers.1.", 1),
+    ("encoder.transformer.norm", 1),
+    ("encoder.transformer.layers.0.", 2),
+    ("encoder.", 3),
+    ("aggregator.transformer.layers.0.", 4),
+    ("aggregator.transformer.norm", 4),
+    ("aggregator.count", 4),
+    ("aggregator.", 5),
+]
+"""Beginnings of names in the small model, the first that fits counts, and the layers from there to the outputs."""
+
+
+def moved(*overrides: str) -> dict[str, torch.Tensor]:
+    """How far one step moves each weight of the small model."""
+    profile = small_profile(*overrides)
+    model = build_model(profile, load_detector("icecube86"))
+    optimizers, random = build_optimizers(model, profile.train), torch.Generator().manual_seed(1)
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    for value in model.parameters():
+        value.grad = torch.randn(value.shape, generator=random)
+    optimizers.step(0.5)
+    return {name: value.detach() - before[name] for name, value in model.named_parameters()}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_layer_moves_less_the_farther_it_is_from_the_outputs(optimizer):
+    alike = moved(f"train.optimizer={optimizer}")
+    graded = moved(f"train.optimizer={optimizer}", "train.layer_rate=0.5")
+    for name, step in alike.items():
+        depth = next(depth for beginning, depth in IN_LAYERS if name.startswith(beginning))
+        torch.testing.assert_close(graded[name], step * 0.5**depth, rtol=2e-3, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_the_rate_of_a_layer_is_the_same_whatever_is_frozen(optimizer):
+    profile = small_profile("train.layer_rate=0.5", f"train.optimizer={optimizer}", "train.frozen=encoder")
+    model = build_model(profile, load_detector("icecube86"))
+    freeze(model, profile.train.frozen)
+    rates = {
+        id(value): group["lr"] / part.defaults["lr"]
+        for part in build_optimizers(model, profile.train).parts
+        for group in part.param_groups
+        for value in group["params"]
+    }
+    assert rates[id(model.head.out.weight)] == 1
+    assert rates[id(model.aggregator.count.weight)] == 0.5**4
+    assert id(model.encoder.input.weight) not in rates
+
+
+def test_layers_are_counted_through_several_lists_and_in_components_without_any():
+    names = [
+        "aggregator.first", "aggregator.second",
+        "encoder.position", "encoder.layers.0.a", "encoder.layers.1.a",
+        "encoder.plain.summary", "encoder.plain.layers.0.a", "encoder.plain.norm",
+        "head.heads.direction.out", "loss.losses.direction.a",
+    ]  # fmt: skip
+    assert list(depths(names).values()) == [5, 5, 4, 3, 2, 2, 1, 1, 0, 0]
+
+
+def test_weights_of_one_rate_are_one_group():
+    profile = small_profile("train.optimizer=muon")
+    adamw, muon = build_optimizers(build_model(profile, load_detector("icecube86")), profile.train).parts
+    assert len(muon.param_groups) == 1  # matrices are moved together
+    assert [group["weight_decay"] for group in adamw.param_groups] == [0.5, 0.0]
