@@ -81,4 +81,7 @@ class TrainOptions(BaseModel):
         description="of matrix products in training steps; auto takes bfloat16 where the device is faster with it",
     )
     validations_per_epoch: _Count = Field(1, description="validations, each with a checkpoint, in an epoch")
+    patience: int = Field(
+        0, ge=0, description="end after so many validations without a lower loss; 0 trains to the end"
+    )
     log_every_steps: _Count = Field(10, description="steps between two lines of metrics")

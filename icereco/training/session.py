@@ -97,17 +97,30 @@ class Session:
         orders = Orders(self.orders, stop, recorder, records)
         recorder.say("training")
         try:
-            ended = self.trainer(Observers(records, display, TimedCheckpoints(records), orders)).run(stop)
+            trainer = self.trainer(Observers(records, display, TimedCheckpoints(records), orders))
+            ended = trainer.run(stop)
         except BaseException as error:
             recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _message(error))
             raise
         records.on_checkpoint("last")
-        if ended:
-            recorder.say("validating")
-            self._reconstruct_validation(recorder)
-        hint = None if ended else f"resume with: icereco train --resume {self.run.name}"
-        recorder.say("finished" if ended else "stopped", hint)
-        return ended
+        if not ended:
+            recorder.say("stopped", f"resume with: icereco train --resume {self.run.name}")
+            return False
+        recorder.ends_early = trainer.ends_early
+        why = self._why_early(trainer.progress) if trainer.ends_early else None
+        recorder.say("validating")
+        self._reconstruct_validation(recorder)
+        recorder.say("finished", why)
+        return True
+
+    def _why_early(self, progress: float) -> str:
+        options = self.profile.train
+        why = (
+            f"ended early, after {progress * options.epochs:.2f} of {options.epochs} epochs: no lower validation loss in "
+            f"{options.patience} validations (train.patience)"
+        )
+        logger.info(why)
+        return why
 
     def _checkpoints(self) -> Checkpoints:
         return Checkpoints(
@@ -193,9 +206,7 @@ def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -
     """
     with run.lock(), _log_to(run):
         if run.state() == "finished":
-            raise IcerecoError(
-                f"run {run.name!r} has finished; train a new one, or evaluate it: icereco evaluate {run.name}"
-            )
+            raise IcerecoError(_finished(run))
         if not _states(run):
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); start a new training"
@@ -207,6 +218,15 @@ def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -
         ):
             stages = obeying_stages(stages, run, orders)
             yield _recall(run, stages, orders, stack, device or find_device())
+
+
+def _finished(run: RunFolder) -> str:
+    status = run.status()
+    why = f": it {status.message}" if status is not None and status.message else ""
+    return (
+        f"run {run.name!r} has finished{why}\n  evaluate it: icereco evaluate {run.name}\n"
+        f"  or go on from its best weights with a new run: icereco train --from {run.name}"
+    )
 
 
 def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:

@@ -66,23 +66,29 @@ class Trainer:
     position: Position = field(default_factory=Position)
 
     def run(self, stop: StopRequest) -> bool:
-        """Train to the end, or until a stop is requested; True if the end was reached.
+        """Train to the end, early or not, or until a stop is requested; True if the end was reached.
 
         Raises:
             NonFiniteLossError: with the event ids of the batch.
         """
-        while self.position.epoch < self.options.epochs:
+        while self.position.epoch < self.options.epochs and not self.ends_early:
             self._run_epoch(stop)
             if stop:
                 return False
-            self.position.epoch += 1
-            self.position.batch = 0
+            if not self.ends_early:
+                self.position.epoch += 1
+                self.position.batch = 0
         return True
 
     @property
     def progress(self) -> float:
         """Return the fraction of all training events seen, 0 to 1."""
         return self.position.progress(self.options.epochs * len(self.batches))
+
+    @property
+    def ends_early(self) -> bool:
+        """Return whether the loss has not fallen for as many validations as there is patience, before the last epoch is over."""
+        return 0 < self.options.patience <= self.position.validations_since_best and self.progress < 1.0
 
     def _run_epoch(self, stop: StopRequest) -> None:
         position = self.position
@@ -101,7 +107,7 @@ class Trainer:
             ):
                 self._validate()
             self.observer.between_steps()
-            if stop:
+            if stop or self.ends_early:
                 return
         # A stream whose length is only estimated may end an epoch before the last validation is due.
         if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
@@ -181,6 +187,7 @@ class Trainer:
 
     def _validate(self) -> None:
         self.position.validations += 1
+        self.position.validations_since_best += 1
         metrics = self.validate()
         self.observer.on_metrics(
             self._line() | {f"validation/{name}": value for name, value in metrics.items()}
@@ -188,6 +195,7 @@ class Trainer:
         best = self.position.best_loss
         if best is None or metrics["loss"] < best:  # a median over so few events is too noisy to choose by
             self.position.best_loss = metrics["loss"]
+            self.position.validations_since_best = 0
             self.position.best_median_deg = metrics.get("median_deg")
             self.observer.on_checkpoint("best")
         self.observer.on_checkpoint("last")
