@@ -84,6 +84,11 @@ _LEAST_REPORTED = 100
 )
 @drop_unknown_option
 @click.option(
+    "--where",
+    metavar="CONDITION",
+    help='Train on, and validate with, only the events for which this is true, in SQL: "energy > 1e4 and pulses >= 50".',
+)
+@click.option(
     "-o",
     "overrides",
     multiple=True,
@@ -124,6 +129,7 @@ def command(
     reader: str | None,
     skip_bad: bool,
     drop_unknown_sensors: bool,
+    where: str | None,
     overrides: tuple[str, ...],
     name: str | None,
     runs_dir: Path,
@@ -146,13 +152,15 @@ def command(
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
+    icereco train --data my_events.parquet --where "energy > 1e4 and pulses >= 50"
     icereco train --from RUN --data my_events.parquet -o train.learning_rate=1e-4
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
-    if resumed and (from_model or data or reader or skip_bad or drop_unknown_sensors or overrides or name):
+    about_data = data or reader or skip_bad or drop_unknown_sensors or where is not None
+    if resumed and (from_model or about_data or overrides or name):
         raise IcerecoError(
             "--resume continues a run as it was; it takes no --from, --data, --reader, --skip-bad, "
-            "--drop-unknown-sensors, -o or --name. --from begins a new run from the weights of another"
+            "--drop-unknown-sensors, --where, -o or --name. --from begins a new run from the weights of another"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
@@ -163,6 +171,10 @@ def command(
     chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
     if start is not None and not data:
         chosen = start.data()
+    if where is not None:
+        from icereco.training.data_choice import cut
+
+        chosen = cut(chosen, where)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resolve(resumed, runs_dir), progress, device_used)
