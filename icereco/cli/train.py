@@ -314,7 +314,8 @@ def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
 
 def _frozen_share(weights: "list[torch.nn.Parameter]") -> str:
     frozen = sum(one.numel() for one in weights if not one.requires_grad)
-    return f" ({frozen / 1e6:.2f} of them frozen)" if frozen else ""
+    share = 100 * frozen / sum(one.numel() for one in weights)
+    return f", {share:.0f} % of them frozen" if frozen else ""
 
 
 def _config(profile: "Profile") -> dict[str, Any]:

@@ -33,6 +33,12 @@ class TrainOptions(BaseModel):
         0, ge=0, description="more events held out to calibrate the posterior, at most as many as validate"
     )
 
+    event_weights: str | None = Field(
+        None,
+        min_length=1,
+        description="column of the data with the weight of each event in the loss, scaled to a mean of one; all alike if not set",
+    )
+
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",
         description="adamw for all, or muon for the matrices inside the layers and adamw for the rest",

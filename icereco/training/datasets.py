@@ -31,6 +31,7 @@ from icereco.profiles import Profile
 from icereco.profiles.train_options import TrainOptions
 from icereco.system.log import get_logger
 from icereco.training.data_choice import DataChoice
+from icereco.training.event_weights import EventWeights
 
 __all__ = ["Material", "Stages", "gather"]
 
@@ -53,6 +54,7 @@ class Material:
         validate: events to validate on, of each data set.
         calibrate: events to calibrate posteriors on, of each data set; possibly none.
         facts: JSON-able: where the events come from, their fingerprint, and how they are split.
+        weights: of the events in the loss; None where all count alike.
     """
 
     train: tuple[Portion, ...]
@@ -60,6 +62,7 @@ class Material:
     calibrate: tuple[Portion, ...]
     detector: Detector
     facts: dict[str, Any]
+    weights: EventWeights | None = None
 
     def training(self, options: TrainOptions) -> Stream:
         """The training events in batches, shuffled by the profile's seed."""
@@ -112,9 +115,10 @@ def gather(
     with ExitStack() as stack:
         sources = _opened(chosen, detector, skipped)
         conditions = [one.where for one in chosen]
+        whole = options.event_weights is not None or any(condition is not None for condition in conditions)
         stores = [
-            stack.enter_context(_store(source, detector, options.seed, stages, whole=condition is not None))
-            for source, condition in zip(sources, conditions, strict=True)
+            stack.enter_context(_store(source, detector, options.seed, stages, whole=whole))
+            for source in sources
         ]
         cuts = [_cut(store, condition) for store, condition in zip(stores, conditions, strict=True)]
         parts = _split(stores, sources, [one.data.split for one in chosen], cuts, options)
@@ -138,7 +142,14 @@ def gather(
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
         calibrate = [Portion(store, part.calibration) for store, part in zip(stores, parts, strict=True)]
-        yield Material(tuple(train), tuple(validate), tuple(calibrate), detector, facts)
+        weights = _weights(options.event_weights, train, validate)
+        yield Material(tuple(train), tuple(validate), tuple(calibrate), detector, facts, weights)
+
+
+def _weights(
+    column: str | None, train: Sequence[Portion], validate: Sequence[Portion]
+) -> EventWeights | None:
+    return None if column is None else EventWeights.measured(column, train, validate)
 
 
 def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:

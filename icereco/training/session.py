@@ -81,6 +81,7 @@ class Session:
             validation=lambda: self.material.validation(self.profile.train),
             observer=observer,
             average=self.average,
+            weights=self.material.weights,
             position=self.position,
         )
 

@@ -14,12 +14,13 @@ from torch import Tensor
 from icereco.errors import IcerecoError
 from icereco.evaluation.validation_figures import ValidationFigures
 from icereco.events.batch import EventBatch
-from icereco.events.tensors import to_tensors, truth_tensors
+from icereco.events.tensors import TruthTensors, to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import full_precision, training_precision
 from icereco.model.several_losses import SeveralLosses
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
 from icereco.training.resume_state import Position
@@ -54,6 +55,7 @@ class Trainer:
         validation: returns the batches to validate on, the same at each call.
         observer: receives every step, validation and checkpoint, and may wait between two steps.
         average: the running mean of the weights, if one is kept.
+        weights: of the events in the loss; None where all count alike.
     """
 
     model: Model
@@ -63,6 +65,7 @@ class Trainer:
     validation: Callable[[], Iterator[EventBatch]]
     observer: TrainingObserver
     average: AveragedModel | None = None
+    weights: EventWeights | None = None
     position: Position = field(default_factory=Position)
 
     def run(self, stop: StopRequest) -> bool:
@@ -151,12 +154,11 @@ class Trainer:
             outputs = model(to_tensors(batch, device))
         truth = truth_tensors(batch.truth, device)
         with model.attributing("loss", "when it was given outputs"):
-            if not isinstance(model.loss, SeveralLosses):
-                return outputs, {"loss": model.loss(outputs, truth)}
-            parts = model.loss.parts(outputs, truth)
-            return outputs, {"loss": model.loss.total(parts)} | {
-                f"loss/{name}": part for name, part in parts.items()
-            }
+            losses = _losses(model, outputs, truth)
+        if self.weights is not None:
+            weights = self.weights.of(batch, device)
+            losses = {name: weights * loss for name, loss in losses.items()}
+        return outputs, losses
 
     def _blame(self, batch: EventBatch, what: str) -> str:
         shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")
@@ -217,6 +219,13 @@ class Trainer:
                 self.observer.on_validation_batch(batch, reconstruction)
         means = {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]}
         return means | figures.flat()
+
+
+def _losses(model: Model, outputs: Tensor, truth: TruthTensors) -> dict[str, Tensor]:
+    if not isinstance(model.loss, SeveralLosses):
+        return {"loss": model.loss(outputs, truth)}
+    parts = model.loss.parts(outputs, truth)
+    return {"loss": model.loss.total(parts)} | {f"loss/{name}": part for name, part in parts.items()}
 
 
 def _mean_losses(losses: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:

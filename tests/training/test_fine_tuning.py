@@ -197,7 +197,7 @@ def test_the_command_line_says_how_much_is_frozen(tmp_path, events, begun, monke
     command = ["train", "--from", str(begun.best), "--data", str(events), "--name", "next"]
     result = CliRunner().invoke(main, [*command, "-o", "train.frozen=aggregator,encoder"])
     assert result.exit_code == 0, result.output
-    assert "of them frozen)" in " ".join(result.stderr.split())
+    assert " % of them frozen" in " ".join(result.stderr.split())
 
 
 IN_LAYERS = [
