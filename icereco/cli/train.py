@@ -169,12 +169,7 @@ def command(
     mode, project = recorded or (choose_mode(tracking), PROJECT)
     start = _start(from_model, runs_dir)
     chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
-    if start is not None and not data:
-        chosen = start.data()
-    if where is not None:
-        from icereco.training.data_choice import cut
-
-        chosen = cut(chosen, where)
+    chosen = _cut(start.data() if start is not None and not data else chosen, where)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resolve(resumed, runs_dir), progress, device_used)
@@ -209,6 +204,14 @@ def chosen_data(
     for choice in chosen:
         choice.open()
     return chosen
+
+
+def _cut(chosen: "list[DataChoice]", where: str | None) -> "list[DataChoice]":
+    if where is None:
+        return chosen
+    from icereco.training.data_choice import cut
+
+    return cut(chosen, where)
 
 
 def _start(name_or_path: str | None, root: Path) -> "Start | None":
