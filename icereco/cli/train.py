@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from icereco.training.start import Start
     from icereco.training.wandb import Tracker
 
-__all__ = ["chosen_data", "command"]
+__all__ = ["chosen_data", "command", "cut_data"]
 
 logger = get_logger(__name__)
 
@@ -169,7 +169,7 @@ def command(
     mode, project = recorded or (choose_mode(tracking), PROJECT)
     start = _start(from_model, runs_dir)
     chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
-    chosen = _cut(start.data() if start is not None and not data else chosen, where)
+    chosen = cut_data(start.data() if start is not None and not data else chosen, where)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resolve(resumed, runs_dir), progress, device_used)
@@ -206,7 +206,8 @@ def chosen_data(
     return chosen
 
 
-def _cut(chosen: "list[DataChoice]", where: str | None) -> "list[DataChoice]":
+def cut_data(chosen: "list[DataChoice]", where: str | None) -> "list[DataChoice]":
+    """Return the data sets with the condition of `--where`, if there is one."""
     if where is None:
         return chosen
     from icereco.training.data_choice import cut
@@ -293,15 +294,16 @@ def _threads_of(resumed: str | None, root: Path) -> int | None:
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
     from icereco.cli.train_display import TrainDisplay
+    from icereco.training.frozen_parts import frozen_share
     from icereco.training.stop_request import stop_on_signals
 
-    facts, weights = session.material.facts, list(session.model.parameters())
+    facts, frozen = session.material.facts, frozen_share(session.model)
     logger.info(
         "%d events to train on, %d to validate, %.2f million parameters%s",
         facts["train_events"],
         facts["validation_events"],
-        sum(one.numel() for one in weights) / 1e6,
-        _frozen_share(weights),
+        sum(p.numel() for p in session.model.parameters()) / 1e6,
+        f", {100 * frozen:.0f} % of them frozen" if frozen else "",
     )
     epochs, events = session.profile.train.epochs, len(session.batches)
     display = TrainDisplay(progress, session.position, epochs, events)
@@ -313,12 +315,6 @@ def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
         raise
     tracker.finish()
     return finished
-
-
-def _frozen_share(weights: "list[torch.nn.Parameter]") -> str:
-    frozen = sum(one.numel() for one in weights if not one.requires_grad)
-    share = 100 * frozen / sum(one.numel() for one in weights)
-    return f", {share:.0f} % of them frozen" if frozen else ""
 
 
 def _config(profile: "Profile") -> dict[str, Any]:

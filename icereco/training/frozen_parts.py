@@ -6,7 +6,7 @@ from torch import nn
 
 from icereco.errors import IcerecoError, did_you_mean
 
-__all__ = ["freeze"]
+__all__ = ["freeze", "frozen_share"]
 
 
 def freeze(model: nn.Module, parts: Sequence[str]) -> None:
@@ -31,6 +31,13 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> None:
             f"train.frozen: with {', '.join(parts)} frozen, the model has no weight left to train; "
             f"leave out one of its parts: {', '.join(_within('', weights))}"
         )
+
+
+def frozen_share(model: nn.Module) -> float:
+    """The part of a model's weights that are not trained, 0 to 1."""
+    weights = list(model.parameters())
+    frozen = sum(one.numel() for one in weights if not one.requires_grad)
+    return frozen / max(sum(one.numel() for one in weights), 1)
 
 
 def _unknown(part: str, weights: Collection[str]) -> str:
