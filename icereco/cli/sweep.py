@@ -51,6 +51,7 @@ logger = get_logger(__name__)
 @click.option("--reader", metavar="READER", help="As for icereco train.", shell_complete=completion.readers)
 @click.option("--skip-bad", is_flag=True, help="As for icereco train.")
 @drop_unknown_option
+@click.option("--where", metavar="CONDITION", help="As for icereco train.")
 @click.option("--name", metavar="NAME", help="The runs' names begin with it  [default: sweep-PROFILE].")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at once.")
 @click.option("--wandb", type=click.Choice(["online", "offline", "disabled"]), help="As for icereco train.")
@@ -64,6 +65,7 @@ def command(
     reader: str | None,
     skip_bad: bool,
     drop_unknown_sensors: bool,
+    where: str | None,
     name: str | None,
     jobs: int,
     wandb: str | None,
@@ -80,19 +82,21 @@ def command(
     icereco sweep quick -o encoder.layers=[1,2,4] -o train.learning_rate=[3e-4,1e-3]
     icereco sweep quick -o aggregator.use=[deepsets,flex-attention] --jobs 2
     """  # noqa: D301 -- \b is click's
-    from icereco.cli.train import chosen_data
+    from icereco.cli.train import chosen_data, cut_data
     from icereco.runs.folder import runs_dir
     from icereco.training.data_choice import declared_detector
     from icereco.training.sweep import grid
     from icereco.training.sweep_runner import TrainingArguments
 
     chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
+    chosen = cut_data(chosen, where)
     overrides = (*declared_detector(chosen, overrides), *overrides)
     cells = grid(profile, overrides, name or f"sweep-{Path(profile).stem}", runs_dir())
     data_options = [word for text in data for word in ("--data", text)]
     data_options += ["--reader", reader] if reader else []
     data_options += ["--skip-bad"] if skip_bad else []
     data_options += ["--drop-unknown-sensors"] if drop_unknown_sensors else []
+    data_options += ["--where", where] if where is not None else []
     always = ["--wandb", wandb] if wandb else []
     always += [
         *(["--device", _checked(device)] if device else []),

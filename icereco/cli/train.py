@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from icereco.training.start import Start
     from icereco.training.wandb import Tracker
 
-__all__ = ["chosen_data", "command"]
+__all__ = ["chosen_data", "command", "cut_data"]
 
 logger = get_logger(__name__)
 
@@ -84,6 +84,11 @@ _LEAST_REPORTED = 100
 )
 @drop_unknown_option
 @click.option(
+    "--where",
+    metavar="CONDITION",
+    help='Train on, and validate with, only the events for which this is true, in SQL: "energy > 1e4 and pulses >= 50".',
+)
+@click.option(
     "-o",
     "overrides",
     multiple=True,
@@ -124,6 +129,7 @@ def command(
     reader: str | None,
     skip_bad: bool,
     drop_unknown_sensors: bool,
+    where: str | None,
     overrides: tuple[str, ...],
     name: str | None,
     runs_dir: Path,
@@ -146,13 +152,15 @@ def command(
     icereco train --profile quick                      a small one, in about a minute
     icereco train --data my_events.parquet -o train.epochs=5
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
+    icereco train --data my_events.parquet --where "energy > 1e4 and pulses >= 50"
     icereco train --from RUN --data my_events.parquet -o train.learning_rate=1e-4
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
-    if resumed and (from_model or data or reader or skip_bad or drop_unknown_sensors or overrides or name):
+    about_data = data or reader or skip_bad or drop_unknown_sensors or where is not None
+    if resumed and (from_model or about_data or overrides or name):
         raise IcerecoError(
             "--resume continues a run as it was; it takes no --from, --data, --reader, --skip-bad, "
-            "--drop-unknown-sensors, -o or --name. --from begins a new run from the weights of another"
+            "--drop-unknown-sensors, --where, -o or --name. --from begins a new run from the weights of another"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
@@ -161,8 +169,7 @@ def command(
     mode, project = recorded or (choose_mode(tracking), PROJECT)
     start = _start(from_model, runs_dir)
     chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
-    if start is not None and not data:
-        chosen = start.data()
+    chosen = cut_data(start.data() if start is not None and not data else chosen, where)
     progress = Progress(*_columns(), console=Console(stderr=True))
     opened = (
         _resume(resolve(resumed, runs_dir), progress, device_used)
@@ -197,6 +204,15 @@ def chosen_data(
     for choice in chosen:
         choice.open()
     return chosen
+
+
+def cut_data(chosen: "list[DataChoice]", where: str | None) -> "list[DataChoice]":
+    """Return the data sets with the condition of `--where`, if there is one."""
+    if where is None:
+        return chosen
+    from icereco.training.data_choice import cut
+
+    return cut(chosen, where)
 
 
 def _start(name_or_path: str | None, root: Path) -> "Start | None":
@@ -278,14 +294,16 @@ def _threads_of(resumed: str | None, root: Path) -> int | None:
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
     from icereco.cli.train_display import TrainDisplay
+    from icereco.training.frozen_parts import frozen_share
     from icereco.training.stop_request import stop_on_signals
 
-    facts = session.material.facts
+    facts, frozen = session.material.facts, frozen_share(session.model)
     logger.info(
-        "%d events to train on, %d to validate, %.2f million parameters",
+        "%d events to train on, %d to validate, %.2f million parameters%s",
         facts["train_events"],
         facts["validation_events"],
         sum(p.numel() for p in session.model.parameters()) / 1e6,
+        f", {100 * frozen:.0f} % of them frozen" if frozen else "",
     )
     epochs, events = session.profile.train.epochs, len(session.batches)
     display = TrainDisplay(progress, session.position, epochs, events)

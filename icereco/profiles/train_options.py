@@ -2,11 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = ["TrainOptions"]
 
 _Count = Annotated[int, Field(ge=1)]
+
+
+def _several(value: object) -> object:
+    """Take a text as names with commas between them, as on the command line: -o train.frozen=aggregator,encoder."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+_Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_several)]
 
 
 class TrainOptions(BaseModel):
@@ -25,6 +33,12 @@ class TrainOptions(BaseModel):
         0, ge=0, description="more events held out to calibrate the posterior, at most as many as validate"
     )
 
+    event_weights: str | None = Field(
+        None,
+        min_length=1,
+        description="column of the data with the weight of each event in the loss, scaled to a mean of one; all alike if not set",
+    )
+
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",
         description="adamw for all, or muon for the matrices inside the layers and adamw for the rest",
@@ -33,7 +47,17 @@ class TrainOptions(BaseModel):
         1e-3, gt=0, le=1, description="at the end of warm-up; the schedule takes it to zero"
     )
     muon_learning_rate: float = Field(1e-3, gt=0, le=1, description="the same for what muon optimises")
+    layer_rate: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of each layer as a part of the rate of the next one, nearer to the outputs",
+    )
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled weight decay of matrices")
+    frozen: _Names = Field(
+        (),
+        description="parts whose weights stay as they are, such as aggregator, encoder",
+    )
     warmup_fraction: float = Field(
         0.05, ge=0, lt=1, description="part of all steps with a rising learning rate"
     )
@@ -63,4 +87,7 @@ class TrainOptions(BaseModel):
         description="of matrix products in training steps; auto takes bfloat16 where the device is faster with it",
     )
     validations_per_epoch: _Count = Field(1, description="validations, each with a checkpoint, in an epoch")
+    patience: int = Field(
+        0, ge=0, description="end after so many validations without a lower loss; 0 trains to the end"
+    )
     log_every_steps: _Count = Field(10, description="steps between two lines of metrics")

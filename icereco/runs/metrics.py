@@ -62,7 +62,7 @@ _POSITIONS = (
 _LOSSES = (
     Metric("train/loss", "", "mean loss of the training events since the last such line"),
     Metric("train/loss/<name>", "", "the same of one of several losses, before its weight; `direction` for `[loss]`"),
-    Metric("train/learning_rate", "", "the learning rate after the newest step"),
+    Metric("train/learning_rate", "", "the learning rate after the newest step, of the head"),
     Metric("validation/loss", "", "mean loss of the validation events; the lowest decides which weights are the best"),
     Metric("validation/loss/<name>", "", "the same of one of several losses, before its weight"),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from icereco.errors import IcerecoError
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
 
-__all__ = ["DataChoice", "declared_detector", "described", "require_readable"]
+__all__ = ["DataChoice", "cut", "declared_detector", "described", "require_readable"]
 
 _LARGEST_WEIGHT = 100.0
 
@@ -25,11 +25,13 @@ class DataChoice:
         data: the data set.
         weight: how often an epoch sees each of its events: 0.3 is another 30 % in each epoch, 2 is each twice.
         skip_bad: whether bad events are left out instead of being an error.
+        where: the condition of the events to train on, see `icereco.data.cut.rows_where`; None for all.
     """
 
     data: DataSet
     weight: float = 1.0
     skip_bad: bool = False
+    where: str | None = None
 
     @classmethod
     def all_of(cls, data: "Path | Sequence[Self] | None") -> list[Self]:
@@ -68,7 +70,12 @@ class DataChoice:
         """
         try:
             return [
-                cls(DataSet(**one["data"]), float(one["weight"]), bool(one.get("skip_bad", False)))
+                cls(
+                    DataSet(**one["data"]),
+                    float(one["weight"]),
+                    bool(one.get("skip_bad", False)),
+                    None if one.get("where") is None else str(one["where"]),
+                )
                 for one in records
             ]
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -93,7 +100,8 @@ class DataChoice:
         """Return a JSON-able form for a run's provenance."""
         data = self.data.model_copy(update={"path": self.data.path.resolve()})
         table = data.model_dump(mode="json", exclude_none=True)
-        return {"data": table, "weight": self.weight, "skip_bad": self.skip_bad}
+        condition = {} if self.where is None else {"where": self.where}
+        return {"data": table, "weight": self.weight, "skip_bad": self.skip_bad, **condition}
 
     def read_with(self, reader: str | None, *, skip_bad: bool, drop_unknown_sensors: bool = False) -> Self:
         """Return the same choice, read as the command line says."""
@@ -101,9 +109,24 @@ class DataChoice:
         return replace(self, data=data, skip_bad=skip_bad)
 
     def absolute(self) -> str:
-        """Return the absolute path for display, with the weight if it is not 1."""
+        """Return the absolute path for display, with the weight if it is not 1, and the condition if there is one."""
         path = str(self.data.path.resolve())
-        return path if self.weight == 1 else f"{path}={self.weight:g}"
+        weighted = path if self.weight == 1 else f"{path}={self.weight:g}"
+        return weighted if self.where is None else f"{weighted} where {self.where}"
+
+
+def cut(chosen: Sequence[DataChoice], where: str) -> list[DataChoice]:
+    """Choose of each data set only the events for which a condition is true.
+
+    Raises:
+        IcerecoError: there is no data set, as events are to be simulated.
+    """
+    if not chosen:
+        raise IcerecoError(
+            "--where chooses among the events of --data, or those that the model of --from was trained on; what is simulated "
+            "for a training is chosen by the options of [simulation], such as -o simulation.minimum_energy_gev=1e4"
+        )
+    return [replace(one, where=where) for one in chosen]
 
 
 def described(chosen: Sequence[DataChoice]) -> str:
@@ -125,7 +148,7 @@ def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
     What is strange about them is reported only if they are prepared already, as preparing them reports it.
 
     Raises:
-        IcerecoError: they cannot be read, or are of another detector.
+        IcerecoError: they cannot be read, or are of another detector, or the condition is not one on them.
     """
     from icereco.data.store.prepare import is_prepared, is_store
     from icereco.detector.detector import load_detector
@@ -136,3 +159,7 @@ def require_readable(chosen: Sequence[DataChoice], detector: str) -> None:
         source = one.open()
         if not (one.skip_bad or is_store(source)):
             source.require_first(card, quiet=not is_prepared(source, card))
+        if one.where is not None:
+            from icereco.data.cut import require_condition
+
+            require_condition(next(source.batches(card, 1)).schema, one.where, str(source.path))

@@ -1,6 +1,6 @@
 """Training material: events of one or several data sets, split into training, validation and calibration."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from icereco.data.simulated import simulated_events
 from icereco.data.sources.skip_bad import Skipped, skip_bad, write_skipped
@@ -29,6 +31,7 @@ from icereco.profiles import Profile
 from icereco.profiles.train_options import TrainOptions
 from icereco.system.log import get_logger
 from icereco.training.data_choice import DataChoice
+from icereco.training.event_weights import EventWeights
 
 __all__ = ["Material", "Stages", "gather"]
 
@@ -51,6 +54,7 @@ class Material:
         validate: events to validate on, of each data set.
         calibrate: events to calibrate posteriors on, of each data set; possibly none.
         facts: JSON-able: where the events come from, their fingerprint, and how they are split.
+        weights: of the events in the loss; None where all count alike.
     """
 
     train: tuple[Portion, ...]
@@ -58,6 +62,7 @@ class Material:
     calibrate: tuple[Portion, ...]
     detector: Detector
     facts: dict[str, Any]
+    weights: EventWeights | None = None
 
     def training(self, options: TrainOptions) -> Stream:
         """The training events in batches, shuffled by the profile's seed."""
@@ -109,8 +114,15 @@ def gather(
         one.data.require_detector(detector)
     with ExitStack() as stack:
         sources = _opened(chosen, detector, skipped)
-        stores = [stack.enter_context(_store(one, detector, options.seed, stages)) for one in sources]
-        parts = _split(stores, sources, [one.data.split for one in chosen], options)
+        conditions = [one.where for one in chosen]
+        whole = options.event_weights is not None or any(condition is not None for condition in conditions)
+        stores = [
+            stack.enter_context(_store(source, detector, options.seed, stages, whole=whole))
+            for source in sources
+        ]
+        cuts = [_cut(store, condition) for store, condition in zip(stores, conditions, strict=True)]
+        parts = _split(stores, sources, [one.data.split for one in chosen], cuts, options)
+        _require_parts(parts, conditions)
         train = [
             Portion(store, part.train, one.weight)
             for store, part, one in zip(stores, parts, chosen, strict=True)
@@ -124,13 +136,20 @@ def gather(
             "train_events": sum(len(portion) for portion in train),
             "validation_events": sum(len(part.validation) for part in parts),
             "calibration_events": sum(len(part.calibration) for part in parts),
-            "energy_range_gev": _energy_range_gev(stores),
+            "energy_range_gev": _energy_range_gev(stores, cuts),
             "split": _one_or_all([part.description for part in parts]),
             "data_sets": [one.record() for one in requested],
         }
         validate = [Portion(store, part.validation) for store, part in zip(stores, parts, strict=True)]
         calibrate = [Portion(store, part.calibration) for store, part in zip(stores, parts, strict=True)]
-        yield Material(tuple(train), tuple(validate), tuple(calibrate), detector, facts)
+        weights = _weights(options.event_weights, train, validate)
+        yield Material(tuple(train), tuple(validate), tuple(calibrate), detector, facts, weights)
+
+
+def _weights(
+    column: str | None, train: Sequence[Portion], validate: Sequence[Portion]
+) -> EventWeights | None:
+    return None if column is None else EventWeights.measured(column, train, validate)
 
 
 def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
@@ -154,10 +173,40 @@ def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
         logger.info("an epoch sees %d events (%.0f %%) of %s", len(portion), share, one.data.label)
 
 
+def _cut(store: Store, condition: str | None) -> Int[ndarray, "event"] | None:
+    """The rows for which a condition is true; None where there is none."""
+    if condition is None:
+        return None
+    from icereco.data.cut import rows_where  # polars is for conditions alone
+
+    rows = rows_where(store, condition)
+    logger.info("%s: %d of %d events where %s", store.manifest.source, len(rows), len(store), condition)
+    return rows
+
+
+def _require_parts(parts: Sequence[Split], conditions: Iterable[str | None]) -> None:
+    """Check that cuts leave something of what trains and of what validates."""
+    cuts = " or ".join(dict.fromkeys(one for one in conditions if one is not None))
+    lengths = {
+        "train on": [len(part.train) for part in parts],
+        "validate on": [len(part.validation) for part in parts],
+    }
+    for purpose, counts in lengths.items():
+        if cuts and not any(counts):
+            raise IcerecoError(
+                f"--where {cuts!r} leaves no event to {purpose} ({_counted(lengths)}); "
+                "widen it, or hold out more events: -o train.validation_events=…"
+            )
+
+
+def _counted(lengths: Mapping[str, Sequence[int]]) -> str:
+    return ", ".join(f"{sum(counts)} to {purpose}" for purpose, counts in lengths.items())
+
+
 @contextmanager
-def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Iterator[Store]:
-    """Open a store with truth, complete, or still growing if the source has many events in several files."""
-    if is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
+def _store(source: Source, detector: Detector, seed: int, stages: Stages, *, whole: bool) -> Iterator[Store]:
+    """Open a store with truth, complete, or else still growing if the source has many events in several files."""
+    if whole or is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
         store = prepared(source, detector, stages("sorting"))
         _require_trainable(store, source.path)
         yield store
@@ -191,25 +240,46 @@ def _split(
     stores: Sequence[Store],
     sources: Sequence[Source],
     rules: Sequence[SplitRule | None],
+    cuts: Sequence[Int[ndarray, "event"] | None],
     options: TrainOptions,
 ) -> list[Split]:
-    """Split each data set separately, as it declares or else by hash, in proportion to its share of all events."""
+    """Split each data set separately, in proportion to its share of all events, and cut the parts afterwards."""
     total = sum(map(len, stores))
     splits = []
-    for store, source, rule in zip(stores, sources, rules, strict=True):
+    for store, source, rule, cut in zip(stores, sources, rules, cuts, strict=True):
         share = len(store) / total
-        validation = max(round(options.validation_events * share), 1)
         train = None if options.events is None else max(round(options.events * share), 1)
-        if rule is not None:
-            calibration = _calibration(options, validation, share)
-            splits.append(declared_split(store, rule, source.part_names(), validation, train, calibration))
+        if cut is None:
+            splits.append(_split_one(store, source, rule, share, train, options))
             continue
-        validation = min(validation, max(int(len(store) * LARGEST_VALIDATION_SHARE), 1))
-        calibration = min(
-            _calibration(options, validation, share), int(len(store) * LARGEST_CALIBRATION_SHARE)
-        )
-        splits.append(split(store, validation, options.seed, train, _enough(calibration)))
+        whole = _split_one(store, source, rule, share, None, options)
+        splits.append(_cut_split(store, whole, cut, train))
     return splits
+
+
+def _cut_split(store: Store, whole: Split, rows: Int[ndarray, "event"], train: int | None) -> Split:
+    from icereco.data.cut import cut_split
+
+    split = cut_split(store, whole, rows, train)
+    return split if _enough(len(split.calibration)) else replace(split, calibration=RowNumbers(rows[:0]))
+
+
+def _split_one(
+    store: Store,
+    source: Source,
+    rule: SplitRule | None,
+    share: float,
+    train: int | None,
+    options: TrainOptions,
+) -> Split:
+    """Split a data set with a share of all events, as it declares or else by hash."""
+    validation = max(round(options.validation_events * share), 1)
+    if rule is not None:
+        calibration = _calibration(options, validation, share)
+        return declared_split(store, rule, source.part_names(), validation, train, calibration)
+    validation = min(validation, max(int(len(store) * LARGEST_VALIDATION_SHARE), 1))
+    calibration = min(_calibration(options, validation, share), int(len(store) * LARGEST_CALIBRATION_SHARE))
+    return split(store, validation, options.seed, train, _enough(calibration))
 
 
 def _calibration(options: TrainOptions, validation: int, share: float) -> int:
@@ -226,11 +296,17 @@ def _one_or_all(texts: list[str]) -> str | list[str] | None:
     return texts if len(texts) > 1 else next(iter(texts), None)
 
 
-def _energy_range_gev(stores: Sequence[Store]) -> list[float] | None:
+def _energy_range_gev(
+    stores: Sequence[Store], cuts: Sequence[Int[ndarray, "event"] | None]
+) -> list[float] | None:
     """The smallest and largest true energy; None where one is not known, or not yet, as files are still prepared."""
     if any(store.wait is not None or "energy_gev" not in store.targets for store in stores):
         return None
-    energies = [energy[energy > 0] for store in stores for energy in store.each("energy")]  # False for NaN
+    energies = [
+        energy[energy > 0]  # False for NaN
+        for store, cut in zip(stores, cuts, strict=True)
+        for energy in (store.each("energy") if cut is None else [store.column("energy")[cut]])
+    ]
     known = [energy for energy in energies if len(energy)]
     if not known:
         return None

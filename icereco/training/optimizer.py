@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from icereco.model.precision import takes_bfloat16
 from icereco.profiles.train_options import TrainOptions
+from icereco.training.layer_depth import depths
 from icereco.training.muon import Muon
 
 __all__ = ["Optimizers", "build_optimizers"]
@@ -33,30 +35,58 @@ class Optimizers:
 
 
 def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
-    """AdamW (Loshchilov and Hutter 2019) for all parameters, or Muon for the matrices inside and AdamW for the rest."""
-    parameters = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
-    inside = [value for name, value in parameters if options.optimizer == "muon" and _is_inside(name, value)]
-    taken = {id(value) for value in inside}
-    rest = [value for _, value in parameters if id(value) not in taken]
-    parts: list[torch.optim.Optimizer] = [_adamw(rest, options)]
+    """AdamW (Loshchilov and Hutter 2019) for all weights that are trained, or Muon for the matrices inside and AdamW for the rest.
+
+    The rate falls by a factor of `layer_rate` with each layer from the outputs to the input.
+    """
+    depth = depths([name for name, _ in model.named_parameters()])
+    weights = [
+        _Weight(name, value, options.layer_rate ** depth[name])
+        for name, value in model.named_parameters()
+        if value.requires_grad
+    ]
+    inside = [one for one in weights if options.optimizer == "muon" and one.is_inside]
+    taken = {id(one) for one in inside}
+    rest = [one for one in weights if id(one) not in taken]
+    parts: list[torch.optim.Optimizer] = [_adamw(rest, options)] if rest else []
     if inside:
-        bfloat16 = takes_bfloat16(options, inside[0].device)
-        parts.append(Muon(inside, options.muon_learning_rate, options.weight_decay, bfloat16=bfloat16))
+        bfloat16 = takes_bfloat16(options, inside[0].value.device)
+        groups = _by_rate(inside, options.muon_learning_rate)
+        parts.append(Muon(groups, options.muon_learning_rate, options.weight_decay, bfloat16=bfloat16))
     for part in parts:
         for group in part.param_groups:
             group["full_rate"] = group["lr"]
     return Optimizers(tuple(parts))
 
 
-def _is_inside(name: str, value: Tensor) -> bool:
-    """A matrix of a layer: Muon is for products between hidden vectors, not for embeddings, tables and the head."""
-    return value.dim() == 2 and ".layers." in name and name.endswith(".weight")
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weight:
+    """A tensor to train, and the part of the learning rate at which its layer learns."""
+
+    name: str
+    value: Tensor
+    rate: float
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it is a matrix of a layer: Muon is for products between hidden vectors, not for embeddings, tables and the head."""
+        return self.value.dim() == 2 and ".layers." in self.name and self.name.endswith(".weight")
 
 
-def _adamw(parameters: Sequence[Tensor], options: TrainOptions) -> torch.optim.AdamW:
+def _adamw(weights: Sequence[_Weight], options: TrainOptions) -> torch.optim.AdamW:
     """Build AdamW with weight decay of matrices only; biases and norms do not decay."""
+    matrices = _by_rate([one for one in weights if one.value.dim() >= 2], options.learning_rate)
+    others = _by_rate([one for one in weights if one.value.dim() < 2], options.learning_rate)
     groups = [
-        {"params": [value for value in parameters if value.dim() >= 2], "weight_decay": options.weight_decay},
-        {"params": [value for value in parameters if value.dim() < 2], "weight_decay": 0.0},
+        *(group | {"weight_decay": options.weight_decay} for group in matrices),
+        *(group | {"weight_decay": 0.0} for group in others),
     ]
     return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
+
+
+def _by_rate(weights: Sequence[_Weight], full: float) -> list[dict[str, Any]]:
+    """Groups of one learning rate each: a single one where all layers learn alike."""
+    groups: dict[float, list[Tensor]] = {}
+    for one in weights:
+        groups.setdefault(one.rate, []).append(one.value)
+    return [{"params": values, "lr": full * rate} for rate, values in groups.items()]

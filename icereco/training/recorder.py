@@ -23,6 +23,7 @@ class Recorder(TrainingObserver):
         position: the progress of the training, updated by the trainer.
         events: number in an epoch; an estimate while files are still being prepared.
         answered: byte of the control file up to which orders have been carried out.
+        ends_early: whether no step will follow, although epochs are left.
         saved_step: step of the newest checkpoint, None before the first.
     """
 
@@ -36,6 +37,7 @@ class Recorder(TrainingObserver):
         self.events = events
         self.answered = answered
         self.answer: str | None = None
+        self.ends_early = False
         self.saved_step = position.step or None  # a resumed training starts from a checkpoint
         self._events_before: int | None = None
         self._begun = time.monotonic()
@@ -85,7 +87,7 @@ class Recorder(TrainingObserver):
             epoch=progress * self.epochs,
             epochs=self.epochs,
             events_per_second=rate,
-            eta_seconds=(1.0 - progress) * total / rate if rate else None,
+            eta_seconds=(1.0 - progress) * total / rate if rate and not self.ends_early else None,
             best_median_deg=self.position.best_median_deg,
             saved_step=self.saved_step,
             answered=self.answered,

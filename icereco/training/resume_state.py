@@ -31,6 +31,7 @@ class Position:
         validations: validations done in all.
         best_loss: the lowest validation loss so far, or None.
         best_median_deg: the median angular error there, or None.
+        validations_since_best: validations since then.
         seconds: time spent training, over all sessions.
         losses: mean losses (as `Trainer.step` gives them) and events of each step since the last line of metrics.
     """
@@ -42,6 +43,7 @@ class Position:
     validations: int = 0
     best_loss: float | None = None
     best_median_deg: float | None = None
+    validations_since_best: int = 0
     seconds: float = 0.0
     losses: list[tuple[dict[str, float], int]] = field(default_factory=list)
 

@@ -29,6 +29,7 @@ from icereco.training.calibration import calibrated
 from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
+from icereco.training.frozen_parts import freeze
 from icereco.training.observer import Observers, TrainingObserver
 from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
@@ -80,6 +81,7 @@ class Session:
             validation=lambda: self.material.validation(self.profile.train),
             observer=observer,
             average=self.average,
+            weights=self.material.weights,
             position=self.position,
         )
 
@@ -96,17 +98,30 @@ class Session:
         orders = Orders(self.orders, stop, recorder, records)
         recorder.say("training")
         try:
-            ended = self.trainer(Observers(records, display, TimedCheckpoints(records), orders)).run(stop)
+            trainer = self.trainer(Observers(records, display, TimedCheckpoints(records), orders))
+            ended = trainer.run(stop)
         except BaseException as error:
             recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _message(error))
             raise
         records.on_checkpoint("last")
-        if ended:
-            recorder.say("validating")
-            self._reconstruct_validation(recorder)
-        hint = None if ended else f"resume with: icereco train --resume {self.run.name}"
-        recorder.say("finished" if ended else "stopped", hint)
-        return ended
+        if not ended:
+            recorder.say("stopped", f"resume with: icereco train --resume {self.run.name}")
+            return False
+        recorder.ends_early = trainer.ends_early
+        why = self._why_early(trainer.progress) if trainer.ends_early else None
+        recorder.say("validating")
+        self._reconstruct_validation(recorder)
+        recorder.say("finished", why)
+        return True
+
+    def _why_early(self, progress: float) -> str:
+        options = self.profile.train
+        why = (
+            f"ended early, after {progress * options.epochs:.2f} of {options.epochs} epochs: no lower validation loss in "
+            f"{options.patience} validations (train.patience)"
+        )
+        logger.info(why)
+        return why
 
     def _checkpoints(self) -> Checkpoints:
         return Checkpoints(
@@ -167,8 +182,12 @@ def begin(
         stack.enter_context(_preparing(run, lambda _: run.discard()))
         run.write_profile(profile.resolved_toml())
         stages, detector = obeying_stages(stages, run, orders), load_detector(profile.detector)
-        model = build_model(profile, detector, profile.train.seed)
+        model = _build(profile, detector)
         loaded = Loaded() if start is None else start.load_into(model, profile, detector)
+        if start is None and profile.train.frozen:
+            logger.warning(
+                "frozen at random first values, as there is no --from: %s", ", ".join(profile.train.frozen)
+            )
         material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
@@ -188,9 +207,7 @@ def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -
     """
     with run.lock(), _log_to(run):
         if run.state() == "finished":
-            raise IcerecoError(
-                f"run {run.name!r} has finished; train a new one, or evaluate it: icereco evaluate {run.name}"
-            )
+            raise IcerecoError(_finished(run))
         if not _states(run):
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); start a new training"
@@ -202,6 +219,15 @@ def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -
         ):
             stages = obeying_stages(stages, run, orders)
             yield _recall(run, stages, orders, stack, device or find_device())
+
+
+def _finished(run: RunFolder) -> str:
+    status = run.status()
+    why = f": it {status.message}" if status is not None and status.message else ""
+    return (
+        f"run {run.name!r} has finished{why}\n  evaluate it: icereco evaluate {run.name}\n"
+        f"  or go on from its best weights with a new run: icereco train --from {run.name}"
+    )
 
 
 def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
@@ -225,13 +251,19 @@ def _recall(
     material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
-    model = build_model(profile, detector, profile.train.seed)
+    model = _build(profile, detector)
     session = _assemble(run, profile, model, material, facts, orders, device, Loaded())
     position = _newest_state(run, session)
     run.rewind_metrics(position.step)
     _report_gap(run, position.step, profile.train.log_every_steps)
     logger.info("going on from step %s", f"{position.step:,}")
     return replace(session, position=position)
+
+
+def _build(profile: Profile, detector: Detector) -> Model:
+    model = build_model(profile, detector, profile.train.seed)
+    freeze(model, profile.train.frozen)
+    return model
 
 
 def _states(run: RunFolder) -> list[Path]:

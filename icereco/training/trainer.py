@@ -14,12 +14,13 @@ from torch import Tensor
 from icereco.errors import IcerecoError
 from icereco.evaluation.validation_figures import ValidationFigures
 from icereco.events.batch import EventBatch
-from icereco.events.tensors import to_tensors, truth_tensors
+from icereco.events.tensors import TruthTensors, to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import full_precision, training_precision
 from icereco.model.several_losses import SeveralLosses
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
 from icereco.training.resume_state import Position
@@ -54,6 +55,7 @@ class Trainer:
         validation: returns the batches to validate on, the same at each call.
         observer: receives every step, validation and checkpoint, and may wait between two steps.
         average: the running mean of the weights, if one is kept.
+        weights: of the events in the loss; None where all count alike.
     """
 
     model: Model
@@ -63,26 +65,33 @@ class Trainer:
     validation: Callable[[], Iterator[EventBatch]]
     observer: TrainingObserver
     average: AveragedModel | None = None
+    weights: EventWeights | None = None
     position: Position = field(default_factory=Position)
 
     def run(self, stop: StopRequest) -> bool:
-        """Train to the end, or until a stop is requested; True if the end was reached.
+        """Train to the end, early or not, or until a stop is requested; True if the end was reached.
 
         Raises:
             NonFiniteLossError: with the event ids of the batch.
         """
-        while self.position.epoch < self.options.epochs:
+        while self.position.epoch < self.options.epochs and not self.ends_early:
             self._run_epoch(stop)
             if stop:
                 return False
-            self.position.epoch += 1
-            self.position.batch = 0
+            if not self.ends_early:
+                self.position.epoch += 1
+                self.position.batch = 0
         return True
 
     @property
     def progress(self) -> float:
         """Return the fraction of all training events seen, 0 to 1."""
         return self.position.progress(self.options.epochs * len(self.batches))
+
+    @property
+    def ends_early(self) -> bool:
+        """Return whether the loss has not fallen for as many validations as there is patience, before the last epoch is over."""
+        return 0 < self.options.patience <= self.position.validations_since_best and self.progress < 1.0
 
     def _run_epoch(self, stop: StopRequest) -> None:
         position = self.position
@@ -101,7 +110,7 @@ class Trainer:
             ):
                 self._validate()
             self.observer.between_steps()
-            if stop:
+            if stop or self.ends_early:
                 return
         # A stream whose length is only estimated may end an epoch before the last validation is due.
         if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
@@ -145,12 +154,11 @@ class Trainer:
             outputs = model(to_tensors(batch, device))
         truth = truth_tensors(batch.truth, device)
         with model.attributing("loss", "when it was given outputs"):
-            if not isinstance(model.loss, SeveralLosses):
-                return outputs, {"loss": model.loss(outputs, truth)}
-            parts = model.loss.parts(outputs, truth)
-            return outputs, {"loss": model.loss.total(parts)} | {
-                f"loss/{name}": part for name, part in parts.items()
-            }
+            losses = _losses(model, outputs, truth)
+        if self.weights is not None:
+            weights = self.weights.of(batch, device)
+            losses = {name: weights * loss for name, loss in losses.items()}
+        return outputs, losses
 
     def _blame(self, batch: EventBatch, what: str) -> str:
         shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")
@@ -181,6 +189,7 @@ class Trainer:
 
     def _validate(self) -> None:
         self.position.validations += 1
+        self.position.validations_since_best += 1
         metrics = self.validate()
         self.observer.on_metrics(
             self._line() | {f"validation/{name}": value for name, value in metrics.items()}
@@ -188,6 +197,7 @@ class Trainer:
         best = self.position.best_loss
         if best is None or metrics["loss"] < best:  # a median over so few events is too noisy to choose by
             self.position.best_loss = metrics["loss"]
+            self.position.validations_since_best = 0
             self.position.best_median_deg = metrics.get("median_deg")
             self.observer.on_checkpoint("best")
         self.observer.on_checkpoint("last")
@@ -209,6 +219,13 @@ class Trainer:
                 self.observer.on_validation_batch(batch, reconstruction)
         means = {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]}
         return means | figures.flat()
+
+
+def _losses(model: Model, outputs: Tensor, truth: TruthTensors) -> dict[str, Tensor]:
+    if not isinstance(model.loss, SeveralLosses):
+        return {"loss": model.loss(outputs, truth)}
+    parts = model.loss.parts(outputs, truth)
+    return {"loss": model.loss.total(parts)} | {f"loss/{name}": part for name, part in parts.items()}
 
 
 def _mean_losses(losses: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:

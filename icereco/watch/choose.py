@@ -7,20 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from icereco.errors import IcerecoError, did_you_mean
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.physics.vmf import angular_sigma
+from icereco.tables import conditions
 from icereco.watch.reconstructions import TRUTH, Reconstructions
 
 __all__ = ["Order", "filtered", "ordered", "with_reconstructions"]
 
-
-_WORDS = {
-    "unable to parse": "cannot read",
-    " as Expr": " as a condition (is it complete?)",
-    "sql parser error: ": "",
-}
-"""Phrases of Polars' messages, and what replaces them in ours."""
 
 _OF_METHODS = ("error", "sigma", "pull", "reco_zenith", "reco_azimuth")
 _NEEDED = ": it needs a file of reconstructions (O adds one); error and pull also need the truth"
@@ -91,37 +84,17 @@ def _word(name: str) -> str:
 
 
 def filtered(frame: pl.DataFrame, expression: str) -> pl.DataFrame:
-    """The events for which an SQL expression is true, such as `pulses > 100 and kind = 'cascade'` (run by Polars).
+    """The events for which an SQL expression is true; see `icereco.tables.conditions.filtered`.
 
     Raises:
         IcerecoError: the expression is not valid SQL, names an unknown column, or is not a condition.
     """
-    if not expression.strip():
-        return frame
-    try:
-        condition = pl.sql_expr(expression)
-        _require_columns(condition.meta.root_names(), frame.columns)
-        return frame.filter(condition)
-    except pl.exceptions.PolarsError as error:
-        if "predicate" in str(error):
-            raise IcerecoError("this is a value, not a condition; compare it, as in pulses > 100") from None
-        raise IcerecoError(_first_line(error)) from None
+    return conditions.filtered(frame, expression, _hint)
 
 
-def _require_columns(used: Sequence[str], known: Sequence[str]) -> None:
-    for name in used:
-        if name not in known:
-            nearest = did_you_mean(name.lower(), known) or f"; a text needs quotes: '{name}'"
-            of_method = name.lower() in _OF_METHODS or name.lower().startswith("error_")
-            hint = _NEEDED if of_method else nearest
-            raise IcerecoError(f"no column {name!r}{hint} (columns: {', '.join(known)})")
-
-
-def _first_line(error: Exception) -> str:
-    line = str(error).splitlines()[0]
-    for phrase, replacement in _WORDS.items():
-        line = line.replace(phrase, replacement)
-    return line
+def _hint(column: str) -> str | None:
+    of_method = column.lower() in _OF_METHODS or column.lower().startswith("error_")
+    return _NEEDED if of_method else None
 
 
 def ordered(frame: pl.DataFrame, order: Order) -> pl.DataFrame:

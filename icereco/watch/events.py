@@ -28,6 +28,7 @@ from icereco.events.segments import segment_of
 from icereco.system.scratch import ScratchFolder
 from icereco.tables.assembly import event_batch
 from icereco.tables.columns import ragged
+from icereco.tables.conditions import named_values
 from icereco.tables.mapped import open_mapped
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA, TRUTH_COLUMNS
 from icereco.watch.watch import Signature, signature
@@ -252,8 +253,7 @@ def _truth(batch: pa.RecordBatch) -> dict[str, pl.Series]:
     columns = {}
     for name in TRUTH_COLUMNS:
         if name in batch.schema.names:
-            values = batch.column(name).to_numpy(zero_copy_only=False)
-            columns[name] = pl.Series(name, np.degrees(values) if name in ("zenith", "azimuth") else values)
+            columns[name] = named_values(name, batch.column(name))
     return columns
 
 

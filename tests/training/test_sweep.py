@@ -16,7 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.profiles import ProfileError
 from icereco.runs.folder import list_runs
 from icereco.testing.random_events import random_events
-from icereco.training.data_choice import DataChoice
+from icereco.training.data_choice import DataChoice, cut
 from icereco.training.sweep import grid, prepare_cell, ranking
 
 TINY = [
@@ -132,10 +132,14 @@ def events(tmp_path):
     return tmp_path / "events.parquet"
 
 
+CONDITION = "row < 150"
+
+
 def command(events, *more):
     overrides = [word for override in (*TINY, *more) for word in ("-o", override)]
     return [
         *(sys.executable, "-m", "icereco", "sweep", "quick", "--data", str(events), "--name", "it"),
+        *("--where", CONDITION),
         *("--wandb", "disabled", "--json", *overrides),
     ]
 
@@ -155,7 +159,10 @@ def test_a_sweep_trains_ranks_and_has_nothing_to_do_the_second_time(tmp_path, ev
         assert (tmp_path / "runs" / one["run"] / "checkpoints" / "best.safetensors").is_file()
         assert one["state"] == "finished"
     cells = grid("quick", [*TINY, "train.seed=[1,2]"], "it", tmp_path / "runs")
-    assert [prepare_cell(cell, DataChoice.all_of(events)) for cell in cells] == ["done", "done"]
+    data = DataChoice.all_of(events)
+    assert [prepare_cell(cell, cut(data, CONDITION)) for cell in cells] == ["done", "done"]
+    with pytest.raises(IcerecoError, match=f"trained on .* where {CONDITION}"):
+        prepare_cell(cells[0], data)
     assert [one.median_deg for one in ranking(cells)] == [one["median_deg"] for one in ranked]
 
 

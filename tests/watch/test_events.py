@@ -361,6 +361,17 @@ def test_events_are_filtered_by_any_target(session, table, name):
     assert session.listed["row"].to_list() == np.flatnonzero(values < limit).tolist()
 
 
+def test_what_is_not_known_passes_no_filter(session, tmp_path, table):
+    energies = [1e6, None, float("nan"), 10.0]
+    unknown = table.set_column(table.schema.get_field_index("energy"), "energy", pa.array(energies))
+    pq.write_table(unknown, tmp_path / "unknown.parquet")
+    session.open(tmp_path / "unknown.parquet")
+    wait_until(lambda: not session.reading)
+    for expression, rows in [("energy > 1e4", [0]), ("energy < 1e4", [3]), ("energy is null", [1, 2])]:
+        session.filter(expression)
+        assert session.listed["row"].to_list() == rows
+
+
 def test_the_true_line_goes_through_the_vertex(session, table):
     shown, _ = session.shown(0)
     assert shown.truth.vertex_m.tolist() == [table[f"vertex_{axis}"][0].as_py() for axis in "xyz"]
