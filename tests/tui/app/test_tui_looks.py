@@ -1,6 +1,7 @@
 """The main screens as text at three sizes, compared with snapshots."""
 
 import os
+import time
 from pathlib import Path
 
 from tui_driver import SIZES, answer, drive, make_run, text_of, until, with_runs
@@ -11,12 +12,17 @@ SNAPSHOTS = Path(__file__).parent.parent / "snapshots"
 UPDATE = "ICERECO_UPDATE_SNAPSHOTS"
 
 
-def compare(pilot, name: str, size: tuple[int, int]) -> None:
-    """Compare the screen with its snapshot; ICERECO_UPDATE_SNAPSHOTS=1 rewrites the snapshot."""
+async def compare(pilot, name: str, size: tuple[int, int]) -> None:
+    """Compare the screen at a size with its snapshot; ICERECO_UPDATE_SNAPSHOTS=1 rewrites the snapshot."""
     path = SNAPSHOTS / f"{name}_{size[0]}x{size[1]}.txt"
+    await pilot.resize_terminal(*size)
     if os.environ.get(UPDATE):
+        await pilot.pause(1.0)
         path.write_text(text_of(pilot) + "\n")
-    assert text_of(pilot) + "\n" == path.read_text()
+    wanted, deadline = path.read_text(), time.monotonic() + 5.0
+    while text_of(pilot) + "\n" != wanted and time.monotonic() < deadline:  # a busy machine draws late
+        await pilot.pause(0.05)
+    assert text_of(pilot) + "\n" == wanted
 
 
 def test_the_training_screen_matches_its_snapshots(tmp_path):
@@ -31,9 +37,7 @@ def test_the_training_screen_matches_its_snapshots(tmp_path):
         )
         await until(pilot, lambda: "step 120" in text_of(pilot).split("progress")[1])
         for size in SIZES:
-            await pilot.resize_terminal(*size)
-            await pilot.pause(0.3)
-            compare(pilot, "train", size)
+            await compare(pilot, "train", size)
 
     drive(scenario)
 
@@ -42,9 +46,7 @@ def test_the_first_start_matches_its_snapshots():
     async def scenario(pilot):
         await until(pilot, lambda: "No runs yet" in text_of(pilot) and "50G free" in text_of(pilot))
         for size in SIZES:
-            await pilot.resize_terminal(*size)
-            await pilot.pause(0.3)
-            compare(pilot, "first", size)
+            await compare(pilot, "first", size)
 
     drive(scenario)
 
@@ -69,15 +71,11 @@ def test_the_other_screens_match_their_snapshots(tmp_path, monkeypatch):
             ):  # only some of them, as those of installed third-party plugins are listed too
                 await answer(pilot, "slash", "encoder")
             for size in SIZES:
-                await pilot.resize_terminal(*size)
-                await pilot.pause(0.3)
-                compare(pilot, mode, size)
+                await compare(pilot, mode, size)
         pilot.app.action_mode("train")
         await pilot.press("n")
         await until(pilot, lambda: pilot.app.screen.query("#field-train-epochs"))
         for size in SIZES:
-            await pilot.resize_terminal(*size)
-            await pilot.pause(0.3)
-            compare(pilot, "form", size)
+            await compare(pilot, "form", size)
 
     drive(scenario)
