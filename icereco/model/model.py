@@ -26,7 +26,16 @@ from icereco.plugins.built import Built
 from icereco.plugins.component import ROLES, Kind
 from icereco.plugins.registry import Declaration
 from icereco.profiles import Choice, Profile
-from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss, Normalizer, takes_batch
+from icereco.protocols import (
+    Aggregator,
+    Encoder,
+    Features,
+    LimitsPulses,
+    Loss,
+    Normalizer,
+    SelfSupervised,
+    takes_batch,
+)
 
 __all__ = ["Model", "build_model", "import_components"]
 
@@ -201,6 +210,8 @@ def import_components(profile: Profile) -> None:
 def _loss(profile: Profile) -> Built[Loss]:
     """Combine the profile's losses into one; a single loss is returned as it is."""
     direction: Built[Loss] = _built(profile, "loss", profile.role("loss"))
+    if isinstance(direction.component, SelfSupervised):
+        return _alone(direction, profile)
     if "direction" not in direction.component.targets:
         raise IcerecoError(
             f"profile {profile.name!r} does not fit together: [loss] estimates the "
@@ -216,6 +227,16 @@ def _loss(profile: Profile) -> Built[Loss]:
     except ValueError as error:
         raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
     return Built(several, direction.declaration)
+
+
+def _alone(loss: Built[Loss], profile: Profile) -> Built[Loss]:
+    """A loss that hides DOMs: other losses would see events with the rest of them only."""
+    if profile.losses:
+        raise IcerecoError(
+            f"profile {profile.name!r} does not fit together: [loss] hides modules from the model, so there can be no "
+            f"other losses: -o {' -o '.join(f'losses.{name}.weight=0' for name in profile.losses)}"
+        )
+    return loss
 
 
 def _built(profile: Profile, role: Kind, choice: Choice, *needs: Any) -> Built[Any]:

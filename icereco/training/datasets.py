@@ -27,6 +27,7 @@ from icereco.evaluation.recalibrate import LEAST_EVENTS
 from icereco.events.batch import EventBatch
 from icereco.profiles import Profile
 from icereco.profiles.train_options import TrainOptions
+from icereco.protocols import is_self_supervised
 from icereco.system.log import get_logger
 from icereco.training.data_choice import DataChoice
 
@@ -101,15 +102,19 @@ def gather(
     `skipped` is the file that lists the bad events which are left out.
 
     Raises:
-        IcerecoError: the data cannot be read, has no truth, or is too little to split.
+        IcerecoError: the data cannot be read, has no truth where the loss needs it, or is too little to split.
     """
     options, requested = profile.train, DataChoice.all_of(data)
+    need_truth = not is_self_supervised(profile.role("loss").component.load_factory())
     chosen = requested or DataChoice.all_of(_simulate(profile, detector, stages))
     for one in chosen:
         one.data.require_detector(detector)
     with ExitStack() as stack:
-        sources = _opened(chosen, detector, skipped)
-        stores = [stack.enter_context(_store(one, detector, options.seed, stages)) for one in sources]
+        sources = _opened(chosen, detector, skipped, need_truth=need_truth)
+        stores = [
+            stack.enter_context(_store(one, detector, options.seed, stages, need_truth=need_truth))
+            for one in sources
+        ]
         parts = _split(stores, sources, [one.data.split for one in chosen], options)
         train = [
             Portion(store, part.train, one.weight)
@@ -133,13 +138,15 @@ def gather(
         yield Material(tuple(train), tuple(validate), tuple(calibrate), detector, facts)
 
 
-def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
+def _opened(
+    chosen: Sequence[DataChoice], detector: Detector, listing: Path | None, *, need_truth: bool
+) -> list[Source]:
     """Open the sources, leaving out bad events where the choice says so."""
     sources, bad_events = [], list[Skipped]()
     for one in chosen:
         source = one.open()
         if one.skip_bad:
-            source, skipped = skip_bad(source, detector, need_truth=True)
+            source, skipped = skip_bad(source, detector, need_truth=need_truth)
             bad_events += skipped
         sources.append(source)
     if listing is not None:
@@ -155,16 +162,18 @@ def _say_shares(train: Sequence[Portion], chosen: Sequence[DataChoice]) -> None:
 
 
 @contextmanager
-def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Iterator[Store]:
-    """Open a store with truth, complete, or still growing if the source has many events in several files."""
+def _store(
+    source: Source, detector: Detector, seed: int, stages: Stages, *, need_truth: bool
+) -> Iterator[Store]:
+    """Open a store, complete, or still growing if the source has many events in several files."""
     if is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
         store = prepared(source, detector, stages("sorting"))
-        _require_trainable(store, source.path)
+        _require_trainable(store, source.path, need_truth=need_truth)
         yield store
         return
-    with growing(source, detector, lambda store: part_order(store, seed)) as store:
+    with growing(source, detector, lambda store: part_order(store, seed), need_truth=need_truth) as store:
         if store.wait is None:
-            _require_trainable(store, source.path)
+            _require_trainable(store, source.path, need_truth=need_truth)
         else:
             logger.info(
                 "%s: %d events are prepared while training goes on; what is done is kept for the next time",
@@ -174,13 +183,15 @@ def _store(source: Source, detector: Detector, seed: int, stages: Stages) -> Ite
         yield store
 
 
-def _require_trainable(store: Store, path: Path) -> None:
-    if not store.has_truth:
+def _require_trainable(store: Store, path: Path, *, need_truth: bool) -> None:
+    if need_truth and not store.has_truth:
         raise IcerecoError(
             f"{path} has no truth to train on: it needs the columns azimuth and zenith "
-            "(in Kaggle's layout train_meta.parquet beside the train folder)"
+            "(in Kaggle's layout train_meta.parquet beside the train folder). Without truth a model can be pre-trained: "
+            "icereco train --profile pretrain"
         )
-    store.require_truth()
+    if need_truth:
+        store.require_truth()
     if not store.manifest.pulses:
         raise IcerecoError(
             f"{path}: none of its {len(store):,} events has a pulse, so there is nothing to learn from"
