@@ -165,9 +165,17 @@ def test_other_losses_still_need_truth_and_name_the_way_without(tmp_path, unlabe
         pass
 
 
-def test_further_losses_beside_it_are_refused_with_the_options_that_leave_them_out():
-    profile = small("complete", "loss.use=masked-modules")
-    with pytest.raises(IcerecoError, match=r"-o losses\.energy\.weight=0"):
+@pytest.mark.parametrize("table", ["loss", "losses.energy"])
+def test_further_losses_beside_it_are_refused_with_the_options_that_leave_them_out(table):
+    profile = small("complete", f"{table}.use=masked-modules")
+    with pytest.raises(IcerecoError, match=rf"\[{table}\] hides .* -o losses\.energy\.weight=0"):
+        build_model(profile, load_detector(profile.detector))
+
+
+def test_it_cannot_be_a_part_of_a_weighted_sum():
+    options = ["loss.use=weighted-sum", 'loss.losses=["vmf", "masked-modules"]', "loss.weights=[1.0, 1.0]"]
+    profile = small("hierarchical", *options)
+    with pytest.raises(IcerecoError, match="'masked-modules' hides"):
         build_model(profile, load_detector(profile.detector))
 
 
