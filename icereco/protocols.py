@@ -1,7 +1,7 @@
 """The protocol of each kind of component. Factories are called with the options first, then what the kind needs.
 
 Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
-`LimitsPulses`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating`, `Locating` or one with a `Preface`, an aggregator or encoder may
+`LimitsPulses`, a loss may be `SelfSupervised`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating`, `Locating` or one with a `Preface`, an aggregator or encoder may
 ask for the raw batch (`takes_batch`), and a reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one
 with a likelihood may be `Scannable`.
 """
@@ -35,6 +35,7 @@ __all__ = [
     "Aggregator",
     "Encoder",
     "Loss",
+    "SelfSupervised",
     "Reader",
     "Simulator",
     "Reconstructor",
@@ -51,6 +52,7 @@ __all__ = [
     "Locating",
     "Suggesting",
     "detector_for",
+    "is_self_supervised",
     "takes_batch",
     "takes_seeds",
 ]
@@ -126,6 +128,30 @@ class Loss(Protocol):
 
     def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
         """Decode the outputs to estimates for each event."""
+        ...
+
+
+@runtime_checkable
+class SelfSupervised(Protocol):
+    """A loss that needs no truth: it hides DOMs from the model, and predicts them from the outputs for the others.
+
+    It has no targets, and decodes to directions that are NaN; a model with it is a start for other trainings (`icereco train --from`).
+    """
+
+    output_count: int
+
+    def hide(self, batch: EventBatch, draw: int) -> tuple[EventBatch, EventBatch]:
+        """Divide the DOMs of each event into those that the model sees and those that are hidden.
+
+        What is hidden of an event depends on the event and on `draw` alone, not on the others of the batch. An event with
+        DOMs keeps at least one of them.
+        """
+        ...
+
+    def of_hidden(
+        self, outputs: Float[Tensor, "event output"], visible: TensorBatch, hidden: TensorBatch
+    ) -> Float[Tensor, "event"]:
+        """Compute the loss of each event, at least float32, from the outputs for `visible`; 0 where nothing is hidden."""
         ...
 
 
@@ -317,6 +343,11 @@ def takes_batch(component: Aggregator | Encoder) -> bool:
     are not named are not passed.
     """
     return _names(getattr(component, "forward", component), "batch")
+
+
+def is_self_supervised(factory: Callable[..., Loss]) -> bool:
+    """Return whether a factory of losses makes `SelfSupervised` ones, so that data need no truth."""
+    return hasattr(factory, "hide") and hasattr(factory, "of_hidden")
 
 
 def takes_seeds(reconstructor: Reconstructor) -> bool:

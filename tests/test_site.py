@@ -9,6 +9,7 @@ import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from i3_files import event_frames, particle, write
@@ -100,10 +101,47 @@ def km3net_files(folder):
     (folder / "FILE.detx").symlink_to(files.data_path(layout))
 
 
+def kaggle_folder(folder):
+    """The competition's folder with 250 events in a file to train on, 250 to validate, 60 to test, and 40 without truth."""
+    made = folder / "made"
+    command = [
+        sys.executable,
+        "-m",
+        "icereco",
+        "simulate",
+        "--events",
+        "600",
+        "--layout",
+        "kaggle",
+        "-o",
+        made,
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    whole = folder / "icecube-neutrinos-in-deep-ice"
+    (whole / "train").mkdir(parents=True)
+    (whole / "test").mkdir()
+    pulses, meta = (
+        pl.read_parquet(made / "train" / "batch_1.parquet"),
+        pl.read_parquet(made / "train_meta.parquet"),
+    )
+    metas, first = [], 0
+    for batch, count in ((1, 250), (651, 250), (656, 60), (661, 40)):
+        of_batch = meta[first : first + count].with_columns(batch_id=pl.lit(batch, meta.schema["batch_id"]))
+        start, end = of_batch["first_pulse_index"][0], of_batch["last_pulse_index"][-1] + 1
+        part = "test" if batch == 661 else "train"
+        pulses[start:end].write_parquet(whole / part / f"batch_{batch}.parquet")
+        metas.append(of_batch.with_columns(pl.col("^.*_pulse_index$") - start))
+        first += count
+    pl.concat(metas[:-1]).write_parquet(whole / "train_meta.parquet")
+    metas[-1].drop("azimuth", "zenith").write_parquet(whole / "test_meta.parquet")
+    (made / "sensor_geometry.csv").rename(whole / "sensor_geometry.csv")
+
+
 FILES = {
     "for-icecube": i3_file,
     "for-km3net": km3net_files,
     "for-kaggle": lambda _: None,
+    "kaggle-recipe": kaggle_folder,
     "for-developers": lambda _: None,
 }
 INSTALL = "--quiet --no-deps --no-build-isolation --target ."
@@ -124,6 +162,8 @@ def runnable(line, folder):
     if words[0] == "train":
         words += ["-o", "train.validation_events=100", "-o", "train.calibration_events=100"]
         words += ["-o", "train.events=200"] if "--data" not in words else []
+        small = any(word.startswith("hierarchical") for word in words)
+        words += ["-o", "aggregator.layers=1", "-o", "encoder.layers=1"] if small else []
     return [program, *words]
 
 

@@ -159,6 +159,11 @@ def reconstructions_of(what: str) -> Path:
     except IcerecoError as error:
         raise IcerecoError(f"there is no file {what}, and {error}") from None
     if not run.validation.is_file():
+        if run.provenance().get("self_supervised"):
+            raise IcerecoError(
+                f"run {run.name!r} was pre-trained and estimates no direction; go on from it with events that have truth: "
+                f"icereco train --profile hierarchical --from {run.name}"
+            )
         raise IcerecoError(f"run {run.name!r} has no validated events yet ({run.validation} is missing)")
     return run.validation
 

@@ -371,6 +371,10 @@ def _say_what_next(session: "Session", finished: bool) -> None:
             run.name,
         )
         return
+    if run.provenance().get("self_supervised"):
+        logger.info("finished: pre-trained; everything is in %s", run.path)
+        echo(f"Next:\n  icereco train --profile hierarchical --from {run.name} --data LABELLED.parquet")
+        return
     from icereco.cli.evaluate import show
 
     show(run.validation)

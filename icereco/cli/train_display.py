@@ -31,6 +31,8 @@ class TrainDisplay(TrainingObserver):
 
     def on_metrics(self, metrics: dict[str, Any]) -> None:
         """Log a line for a validation."""
+        if "validation/loss" in metrics and "validation/median_deg" not in metrics:
+            logger.info("epoch %5.2f  validation loss %.3f", metrics["epoch"], metrics["validation/loss"])
         if "validation/median_deg" in metrics:
             logger.info(
                 "epoch %5.2f  validation loss %.3f  angular error median %.2f°  mean %.2f°",

@@ -26,7 +26,16 @@ from icereco.plugins.built import Built
 from icereco.plugins.component import ROLES, Kind
 from icereco.plugins.registry import Declaration
 from icereco.profiles import Choice, Profile
-from icereco.protocols import Aggregator, Encoder, Features, LimitsPulses, Loss, Normalizer, takes_batch
+from icereco.protocols import (
+    Aggregator,
+    Encoder,
+    Features,
+    LimitsPulses,
+    Loss,
+    Normalizer,
+    SelfSupervised,
+    takes_batch,
+)
 
 __all__ = ["Model", "build_model", "import_components"]
 
@@ -201,6 +210,10 @@ def import_components(profile: Profile) -> None:
 def _loss(profile: Profile) -> Built[Loss]:
     """Combine the profile's losses into one; a single loss is returned as it is."""
     direction: Built[Loss] = _built(profile, "loss", profile.role("loss"))
+    further = {name: _built(profile, "loss", loss.choice) for name, loss in profile.losses.items()}
+    parts: dict[str, Built[Loss]] = {DIRECTION: direction} | further
+    if any(isinstance(part.component, SelfSupervised) for part in parts.values()):
+        return _alone(parts, profile)
     if "direction" not in direction.component.targets:
         raise IcerecoError(
             f"profile {profile.name!r} does not fit together: [loss] estimates the "
@@ -209,13 +222,27 @@ def _loss(profile: Profile) -> Built[Loss]:
         )
     if not profile.losses:
         return direction
-    further = {name: _built(profile, "loss", loss.choice) for name, loss in profile.losses.items()}
     weights = {name: loss.weight for name, loss in profile.losses.items()}
     try:
-        several: Loss = SeveralLosses({DIRECTION: direction} | further, {DIRECTION: 1.0} | weights)
+        several: Loss = SeveralLosses(parts, {DIRECTION: 1.0} | weights)
     except ValueError as error:
         raise IcerecoError(f"profile {profile.name!r} does not fit together: {error}") from error
     return Built(several, direction.declaration)
+
+
+def _alone(parts: dict[str, Built[Loss]], profile: Profile) -> Built[Loss]:
+    """Return the only loss, which hides DOMs: others would see events without them."""
+    if len(parts) > 1:
+        hiding = [
+            "[loss]" if name == DIRECTION else f"[losses.{name}]"
+            for name, part in parts.items()
+            if isinstance(part.component, SelfSupervised)
+        ]
+        raise IcerecoError(
+            f"profile {profile.name!r} does not fit together: {' and '.join(hiding)} hides modules from the model, and so has to be "
+            f"the only loss, as [loss]; without the others: -o {' -o '.join(f'losses.{name}.weight=0' for name in profile.losses)}"
+        )
+    return parts[DIRECTION]
 
 
 def _built(profile: Profile, role: Kind, choice: Choice, *needs: Any) -> Built[Any]:

@@ -19,7 +19,14 @@ from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
 from icereco.plugins.options import named_options, options_from
 from icereco.plugins.registry import Declaration
-from icereco.protocols import ProfileLikelihood, Reconstructor, Scannable, detector_for, takes_seeds
+from icereco.protocols import (
+    ProfileLikelihood,
+    Reconstructor,
+    Scannable,
+    SelfSupervised,
+    detector_for,
+    takes_seeds,
+)
 from icereco.system.devices import find_device
 from icereco.tables.reconstruction_columns import is_reserved
 
@@ -92,6 +99,11 @@ def model_method(path: Path, device: str | None = None) -> Method:
 
     used = find_device(device)
     checkpoint = load_checkpoint(path, used)
+    if isinstance(checkpoint.model.loss, SelfSupervised):
+        raise IcerecoError(
+            f"{path} is a pre-trained model, which estimates no direction; go on from it with events that have truth: "
+            f"icereco train --profile hierarchical --from {path}"
+        )
     facts = {
         "profile": checkpoint.profile.name,
         "checkpoint": str(path.resolve()),

@@ -344,11 +344,16 @@ def list_runs(root: Path) -> list[RunFolder]:
 
 
 def finished_runs(root: Path) -> list[RunFolder]:
-    """List the runs that have finished and have weights, the newest first; without those of sweeps, which are chosen by name."""
+    """List the runs that have finished and have weights, the newest first.
+
+    Without those of sweeps, which are chosen by name, and those that were pre-trained, which estimate nothing.
+    """
     return [
         run
         for run in list_runs(root)
-        if not run.provenance().get("sweep") and run.state() == "finished" and run.best.is_file()
+        if not any(map(run.provenance().get, ("sweep", "self_supervised")))
+        and run.state() == "finished"
+        and run.best.is_file()
     ]
 
 

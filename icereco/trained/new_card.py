@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from icereco import __version__
+from icereco.errors import IcerecoError
 from icereco.evaluation.evaluate import Evaluation, evaluate
 from icereco.model.checkpoint import Checkpoint
+from icereco.protocols import SelfSupervised
 from icereco.runs.folder import RunFolder
 from icereco.tables.saved_reconstructions import read_reconstructions
 from icereco.trained.card import Figures, Limits, ModelCard
@@ -26,7 +28,15 @@ def new_card(
         run: whose best checkpoint it is; None for a checkpoint file. Hours are those of its training steps, and
             figures those of its validation events, if these were reconstructed with this very checkpoint.
         summary: one line about the model; None for that of its profile.
+
+    Raises:
+        IcerecoError: the model was pre-trained, and estimates nothing.
     """
+    if isinstance(checkpoint.model.loss, SelfSupervised):
+        raise IcerecoError(
+            f"{checkpoint.path} is a pre-trained model, which estimates no direction; go on from it with events that have "
+            f"truth: icereco train --profile hierarchical --from {checkpoint.path}"
+        )
     profile, facts = checkpoint.profile, checkpoint.provenance
     return ModelCard(
         name=name,

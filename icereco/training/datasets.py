@@ -29,6 +29,7 @@ from icereco.evaluation.recalibrate import LEAST_EVENTS
 from icereco.events.batch import EventBatch
 from icereco.profiles import Profile
 from icereco.profiles.train_options import TrainOptions
+from icereco.protocols import is_self_supervised
 from icereco.system.log import get_logger
 from icereco.training.data_choice import DataChoice
 from icereco.training.event_weights import EventWeights
@@ -106,18 +107,21 @@ def gather(
     `skipped` is the file that lists the bad events which are left out.
 
     Raises:
-        IcerecoError: the data cannot be read, has no truth, or is too little to split.
+        IcerecoError: the data cannot be read, has no truth where the loss needs it, or is too little to split.
     """
     options, requested = profile.train, DataChoice.all_of(data)
+    need_truth = not is_self_supervised(profile.role("loss").component.load_factory())
     chosen = requested or DataChoice.all_of(_simulate(profile, detector, stages))
     for one in chosen:
         one.data.require_detector(detector)
     with ExitStack() as stack:
-        sources = _opened(chosen, detector, skipped)
+        sources = _opened(chosen, detector, skipped, need_truth=need_truth)
         conditions = [one.where for one in chosen]
         whole = options.event_weights is not None or any(condition is not None for condition in conditions)
         stores = [
-            stack.enter_context(_store(source, detector, options.seed, stages, whole=whole))
+            stack.enter_context(
+                _store(source, detector, options.seed, stages, whole=whole, need_truth=need_truth)
+            )
             for source in sources
         ]
         cuts = [_cut(store, condition) for store, condition in zip(stores, conditions, strict=True)]
@@ -152,13 +156,15 @@ def _weights(
     return None if column is None else EventWeights.measured(column, train, validate)
 
 
-def _opened(chosen: Sequence[DataChoice], detector: Detector, listing: Path | None) -> list[Source]:
+def _opened(
+    chosen: Sequence[DataChoice], detector: Detector, listing: Path | None, *, need_truth: bool
+) -> list[Source]:
     """Open the sources, leaving out bad events where the choice says so."""
     sources, bad_events = [], list[Skipped]()
     for one in chosen:
         source = one.open()
         if one.skip_bad:
-            source, skipped = skip_bad(source, detector, need_truth=True)
+            source, skipped = skip_bad(source, detector, need_truth=need_truth)
             bad_events += skipped
         sources.append(source)
     if listing is not None:
@@ -204,16 +210,18 @@ def _counted(lengths: Mapping[str, Sequence[int]]) -> str:
 
 
 @contextmanager
-def _store(source: Source, detector: Detector, seed: int, stages: Stages, *, whole: bool) -> Iterator[Store]:
-    """Open a store with truth, complete, or else still growing if the source has many events in several files."""
+def _store(
+    source: Source, detector: Detector, seed: int, stages: Stages, *, whole: bool, need_truth: bool
+) -> Iterator[Store]:
+    """Open a store, complete, or else still growing if the source has many events in several files."""
     if whole or is_store(source) or len(source.parts()) == 1 or source.count() <= EXACT_EVENTS:
         store = prepared(source, detector, stages("sorting"))
-        _require_trainable(store, source.path)
+        _require_trainable(store, source.path, need_truth=need_truth)
         yield store
         return
-    with growing(source, detector, lambda store: part_order(store, seed)) as store:
+    with growing(source, detector, lambda store: part_order(store, seed), need_truth=need_truth) as store:
         if store.wait is None:
-            _require_trainable(store, source.path)
+            _require_trainable(store, source.path, need_truth=need_truth)
         else:
             logger.info(
                 "%s: %d events are prepared while training goes on; what is done is kept for the next time",
@@ -223,13 +231,15 @@ def _store(source: Source, detector: Detector, seed: int, stages: Stages, *, who
         yield store
 
 
-def _require_trainable(store: Store, path: Path) -> None:
-    if not store.has_truth:
+def _require_trainable(store: Store, path: Path, *, need_truth: bool) -> None:
+    if need_truth and not store.has_truth:
         raise IcerecoError(
             f"{path} has no truth to train on: it needs the columns azimuth and zenith "
-            "(in Kaggle's layout train_meta.parquet beside the train folder)"
+            "(in Kaggle's layout train_meta.parquet beside the train folder). Without truth a model can be pre-trained: "
+            "icereco train --profile pretrain"
         )
-    store.require_truth()
+    if need_truth:
+        store.require_truth()
     if not store.manifest.pulses:
         raise IcerecoError(
             f"{path}: none of its {len(store):,} events has a pulse, so there is nothing to learn from"

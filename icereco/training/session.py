@@ -17,7 +17,7 @@ from icereco.events.tensors import to_tensors
 from icereco.model.feature_check import check_features
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.protocols import Fittable
+from icereco.protocols import Fittable, SelfSupervised
 from icereco.runs.folder import RunFolder
 from icereco.runs.metrics import numbers_of
 from icereco.runs.orders import OrderReader
@@ -94,7 +94,9 @@ class Session:
         recorder = Recorder(
             self.run, tracker, self.position, self.profile.train.epochs, self.batches, self.orders.offset
         )
-        records = Observers(self._checkpoints(), self._validation_file(), recorder)
+        pretraining = isinstance(self.model.loss, SelfSupervised)  # nothing is reconstructed
+        files = [] if pretraining else [self._validation_file()]
+        records = Observers(self._checkpoints(), *files, recorder)
         orders = Orders(self.orders, stop, recorder, records)
         recorder.say("training")
         try:
@@ -109,8 +111,9 @@ class Session:
             return False
         recorder.ends_early = trainer.ends_early
         why = self._why_early(trainer.progress) if trainer.ends_early else None
-        recorder.say("validating")
-        self._reconstruct_validation(recorder)
+        if not pretraining:
+            recorder.say("validating")
+            self._reconstruct_validation(recorder)
         recorder.say("finished", why)
         return True
 
@@ -192,6 +195,7 @@ def begin(
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
         computing |= {} if start is None else {"start": start.record()}
+        computing |= {"self_supervised": True} if isinstance(model.loss, SelfSupervised) else {}
         facts = provenance(**material.facts, **computing)
         session = _assemble(run, profile, model, material, facts, orders, used, loaded)
         run.write_provenance(session.facts)

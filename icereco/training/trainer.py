@@ -19,6 +19,7 @@ from icereco.model.model import Model
 from icereco.model.precision import full_precision, training_precision
 from icereco.model.several_losses import SeveralLosses
 from icereco.profiles.train_options import TrainOptions
+from icereco.protocols import SelfSupervised
 from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
@@ -147,16 +148,12 @@ class Trainer:
         self, model: Model, batch: EventBatch, precision: torch.autocast
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the model's outputs for each event and their losses `[E]`: "loss", and its parts if there are several."""
-        device = next(model.parameters()).device
-        if batch.truth is None:
-            raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
-        with precision:
-            outputs = model(to_tensors(batch, device))
-        truth = truth_tensors(batch.truth, device)
-        with model.attributing("loss", "when it was given outputs"):
-            losses = _losses(model, outputs, truth)
+        if isinstance(model.loss, SelfSupervised):
+            outputs, losses = _outputs_of_visible(model, model.loss, batch, precision)
+        else:
+            outputs, losses = _outputs_for_truth(model, batch, precision)
         if self.weights is not None:
-            weights = self.weights.of(batch, device)
+            weights = self.weights.of(batch, outputs.device)
             losses = {name: weights * loss for name, loss in losses.items()}
         return outputs, losses
 
@@ -210,15 +207,45 @@ class Trainer:
         figures = ValidationFigures()
         with self.observer.during_validation():
             for batch in self.validation():
-                assert batch.truth is not None  # training does not begin without truth
                 with torch.no_grad():
                     outputs, of_batch = self._outputs(model, batch, full_precision(device))
                     reconstruction = model.decode(outputs, batch)
                 losses.append({name: loss.cpu().numpy() for name, loss in of_batch.items()})
-                figures.add(reconstruction, batch.truth, batch.pulse_count)
+                if not isinstance(model.loss, SelfSupervised):
+                    assert batch.truth is not None  # training does not begin without truth
+                    figures.add(reconstruction, batch.truth, batch.pulse_count)
                 self.observer.on_validation_batch(batch, reconstruction)
         means = {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]}
-        return means | figures.flat()
+        return means if isinstance(model.loss, SelfSupervised) else means | figures.flat()
+
+
+def _outputs_for_truth(
+    model: Model, batch: EventBatch, precision: torch.autocast
+) -> tuple[Tensor, dict[str, Tensor]]:
+    device = next(model.parameters()).device
+    if batch.truth is None:
+        raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
+    with precision:
+        outputs = model(to_tensors(batch, device))
+    truth = truth_tensors(batch.truth, device)
+    with model.attributing("loss", "when it was given outputs"):
+        return outputs, _losses(model, outputs, truth)
+
+
+def _outputs_of_visible(
+    model: Model, loss: SelfSupervised, batch: EventBatch, precision: torch.autocast
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Hide a part of each event: another in each step of training, the same in each validation."""
+    device = next(model.parameters()).device
+    draw = (
+        int(torch.randint(2**31, ())) if model.training else 0
+    )  # a resumed training goes on with these numbers
+    with model.attributing("loss", "when it hid modules"):
+        visible, hidden = (to_tensors(part, device) for part in loss.hide(batch, draw))
+    with precision:
+        outputs = model(visible)
+    with model.attributing("loss", "when it was given outputs"):
+        return outputs, {"loss": loss.of_hidden(outputs, visible, hidden)}
 
 
 def _losses(model: Model, outputs: Tensor, truth: TruthTensors) -> dict[str, Tensor]:

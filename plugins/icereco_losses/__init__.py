@@ -58,6 +58,12 @@ def icereco_losses() -> Iterable[Component]:
             "negative log density of a normalizing flow on the sphere: any shape (Rezende et al., arXiv:2002.02428)",
         ),
         Component(
+            "masked-modules",
+            "icereco_losses.masked_modules:MaskedModulesLoss",
+            "icereco_losses.options:MaskedModulesOptions",
+            "no truth needed: charge and first time of modules that are hidden from the model, for pre-training",
+        ),
+        Component(
             "log-energy",
             "icereco_losses.log_energy:LogEnergyLoss",
             "icereco_losses.options:LogEnergyOptions",

@@ -15,6 +15,7 @@ __all__ = [
     "KentOptions",
     "KindOptions",
     "LogEnergyOptions",
+    "MaskedModulesOptions",
     "SphereBinsOptions",
     "SphericalFlowOptions",
     "VertexOptions",
@@ -52,6 +53,16 @@ class VonMisesFisherMixtureOptions(_Options):
 
     components: int = Field(3, ge=1, le=64, description="von Mises-Fisher densities in the mixture")
     decode: DecodeName = Field("mode", description=_DECODE)
+
+
+class MaskedModulesOptions(_Options):
+    """Options of the loss `masked-modules`."""
+
+    fraction: float = Field(0.3, gt=0, lt=1, description="of the DOMs of each event that are hidden")
+    outputs: int = Field(
+        64, ge=1, le=4096, description="numbers about the event that the hidden are predicted from"
+    )
+    width: int = Field(128, ge=1, le=4096, description="of the network that predicts them")
 
 
 class SphereBinsOptions(_Options):

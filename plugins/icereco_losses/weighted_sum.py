@@ -9,6 +9,7 @@ from icereco.events.reconstruction import Estimates
 from icereco.events.tensors import TruthTensors
 from icereco.events.truth import Target
 from icereco.plugins.discovery import registry
+from icereco.protocols import SelfSupervised
 from icereco_losses.options import WeightedSumOptions
 
 __all__ = ["WeightedSumLoss"]
@@ -31,6 +32,11 @@ class WeightedSumLoss(nn.Module):
         self.losses = nn.ModuleList(
             _build(name, given) for name, given in zip(options.losses, options.given, strict=True)
         )
+        for name, loss in zip(options.losses, self.losses, strict=True):
+            if isinstance(loss, SelfSupervised):
+                raise ValueError(
+                    f"the loss {name!r} hides modules from the model, and so has to be the only loss"
+                )
         for name, loss in zip(options.losses[1:], self.losses[1:], strict=True):
             if loss.output_count != _VECTOR:
                 raise ValueError(

@@ -91,19 +91,22 @@ def growing(
     detector: Detector,
     order: Callable[[Store], Sequence[int]],
     processes: int | None = None,
+    *,
+    need_truth: bool = True,
 ) -> Iterator[Store]:
     """The store of a source in the cache, to be used at once: parts that are not there yet are prepared meanwhile.
 
     Args:
-        source: what to read; every event must have a true direction.
+        source: what to read.
         detector: what sensor ids are checked against.
         order: gives the order in which the parts of the store are prepared.
         processes: that prepare a part each.
+        need_truth: whether an event without a true direction is an error.
     """
     if is_store(source):
         yield open_store(source.path)
         return
-    preparation = _in_cache(source, detector, need_truth=True)
+    preparation = _in_cache(source, detector, need_truth=need_truth)
     if existing := preparation.existing():
         yield existing
         return

@@ -9,6 +9,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import KINDS, Kind
 from icereco.plugins.discovery import registry
 from icereco.plugins.registry import Declaration
+from icereco.protocols import is_self_supervised
 from icereco.testing.conformance.subject import Example, Subject
 
 __all__ = ["Check", "checks", "checks_of"]
@@ -77,12 +78,23 @@ def checks_of(
     subject = Subject(declaration, settings or {}, example)
     return [
         Check(name, subject, promise, waived=name in declaration.component.waives and may_waive)
-        for name, promise, may_waive in _promises(declaration.kind, has_example=example is not None)
+        for name, promise, may_waive in _promises(_of(declaration), has_example=example is not None)
     ]
 
 
-def _promises(kind: Kind, *, has_example: bool) -> Iterator[tuple[str, Promise, bool]]:
-    for module in map(_module, ("declaration", kind)):
+def _of(declaration: Declaration) -> str:
+    """The module with the promises of a component: of its kind, or of losses without truth."""
+    if declaration.kind != "loss":
+        return declaration.kind
+    try:
+        factory = declaration.component.load_factory()
+    except Exception:
+        return declaration.kind
+    return "self_supervised" if is_self_supervised(factory) else declaration.kind
+
+
+def _promises(promising: str, *, has_example: bool) -> Iterator[tuple[str, Promise, bool]]:
+    for module in map(_module, ("declaration", promising)):
         promises = [*module.PROMISES, *(getattr(module, "WITH_EXAMPLE", ()) if has_example else ())]
         for promise in promises:
             name = promise.__name__.replace("_", "-")
