@@ -50,10 +50,14 @@ RECIPES = {
         summary="Direction, energy, vertex, kind and inelasticity of events in IceCube-86.",
         profile="complete",
         data=range(1001, 1013),
-        events=330_000,
+        events=258_000,
         cool_data=range(1013, 1015),
-        cool_events=90_000,
-        options=("train.events_per_batch=32", "train.validation_events=3000"),
+        cool_events=85_000,
+        options=(
+            "train.events_per_batch=32",
+            "train.validation_events=3000",
+            "train.calibration_events=3000",
+        ),
     ),
 }
 EVENTS = 50_000

@@ -11,6 +11,10 @@ __all__ = ["icereco_losses"]
 @hookimpl
 def icereco_losses() -> Iterable[Component]:
     """Declare the losses of this package."""
+    return [*_of_directions(), *_of_other_targets(), *_others()]
+
+
+def _of_directions() -> list[Component]:
     return [
         Component(
             "angular",
@@ -57,12 +61,11 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.options:SphericalFlowOptions",
             "negative log density of a normalizing flow on the sphere: any shape (Rezende et al., arXiv:2002.02428)",
         ),
-        Component(
-            "masked-modules",
-            "icereco_losses.masked_modules:MaskedModulesLoss",
-            "icereco_losses.options:MaskedModulesOptions",
-            "no truth needed: charge and first time of modules that are hidden from the model, for pre-training",
-        ),
+    ]
+
+
+def _of_other_targets() -> list[Component]:
+    return [
         Component(
             "log-energy",
             "icereco_losses.log_energy:LogEnergyLoss",
@@ -93,6 +96,18 @@ def icereco_losses() -> Iterable[Component]:
             "icereco_losses.inelasticity:InelasticityLoss",
             "icereco_losses.options:InelasticityOptions",
             "inelasticity: a Beta density of the hadrons' part of the energy; for [losses.inelasticity]",
+        ),
+    ]
+
+
+def _others() -> list[Component]:
+    """A combination, and a loss without truth."""
+    return [
+        Component(
+            "masked-modules",
+            "icereco_losses.masked_modules:MaskedModulesLoss",
+            "icereco_losses.options:MaskedModulesOptions",
+            "no truth needed: charge and first time of modules that are hidden from the model, for pre-training",
         ),
         Component(
             "weighted-sum",
