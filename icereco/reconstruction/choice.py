@@ -11,7 +11,6 @@ from icereco.data.sources.detector_of import are_of, detector_of
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.model.checkpoint import detector_in
 from icereco.reconstruction.methods import WITHOUT_MODEL, Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import finished_runs, list_runs
@@ -75,7 +74,7 @@ class Events:
         """Return whether a trained model is for their detector, as far as anybody can tell."""
         if self.detector is not None and (self.certain or self.source.geometry() is None):
             return self.detector.name == model.card.detector
-        return are_of(self.source, detector_in(model.weights()))  # by places of modules; or no card fits
+        return are_of(self.source, _detector_in(model.weights()))  # by places of modules; or no card fits
 
     @property
     def label(self) -> str:
@@ -103,7 +102,7 @@ def choose(
         return Choice(_fit(events, options, device), f"method {WITHOUT_MODEL}{words}")
     finished = finished_runs(runs)
     for number, run in enumerate(finished):
-        if events.can_be_of(detector_in(run.best)):
+        if events.can_be_of(_detector_in(run.best)):
             newest = "the newest finished one" + (f" of {events.label}" if number else "")
             return Choice(trained_method(Weights.of_run(run), device), f"run {run.name}, {newest}")
     reason = _why_no_run(runs, bool(finished), events.label)
@@ -159,6 +158,12 @@ def _why_no_run(runs: Path, any_finished: bool, detector: str) -> str:
     if names:
         return f"no run in {runs} has finished ({names[0]} has weights: --run {names[0]})"
     return "no model has been trained here"
+
+
+def _detector_in(checkpoint: Path) -> Detector:
+    from icereco.model.checkpoint import detector_in  # not at the top: a method without training needs no torch
+
+    return detector_in(checkpoint)
 
 
 def _has_sensors(source: Source, detector: Detector) -> bool:
