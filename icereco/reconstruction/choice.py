@@ -161,7 +161,9 @@ def _why_no_run(runs: Path, any_finished: bool, detector: str) -> str:
 
 
 def _detector_in(checkpoint: Path) -> Detector:
-    from icereco.model.checkpoint import detector_in  # not at the top: a method without training needs no torch
+    from icereco.model.checkpoint import (
+        detector_in,  # not at the top: a method without training needs no torch
+    )
 
     return detector_in(checkpoint)
 
