@@ -59,10 +59,11 @@ class Service:
     Attributes:
         app: the application; `run` has to run beside it.
         ending: whether no more requests are accepted.
+        at_work: how many have been accepted, and are not answered.
     """
 
     def __init__(self, choice: Choice, access: Access, limits: Limits) -> None:
-        self.ending = False
+        self.ending, self.at_work = False, 0
         self._choice, self._method, self._limits = choice, choice.method, limits
         self._counters, self._body_bytes = Counters(), 0
         computing = Computing(choice.method)
@@ -71,7 +72,8 @@ class Service:
         self._reading = ThreadPoolExecutor(1, "icereco-read")
         self._provenance = _provenance(choice)
         self.app = web.Application(
-            middlewares=[_answering_errors, access.middleware()], client_max_size=limits.body_bytes
+            middlewares=[self._closing, _answering_errors, access.middleware()],
+            client_max_size=limits.body_bytes,
         )
         self.app.add_routes(
             [
@@ -93,9 +95,18 @@ class Service:
         """Let `run` end; call it when no handler is at work."""
         self._batcher.end()
 
+    @web.middleware
+    async def _closing(self, request: web.Request, handler: Handler) -> Any:
+        """Say with the last answers that the connection ends."""
+        response = await handler(request)
+        if self.ending:
+            response.force_close()
+        return response
+
     async def _reconstruct(self, request: web.Request) -> web.Response:
         begun = time.monotonic()
         status = 500
+        self.at_work += 1
         try:
             response = await self._answer(request, begun)
             status = response.status
@@ -104,13 +115,12 @@ class Service:
             raise
         finally:
             self._counters.requests[status] += 1
+            self.at_work -= 1
         return response
 
     async def _answer(self, request: web.Request, begun: float) -> web.Response:
         if self.ending:
-            raise web.HTTPServiceUnavailable(
-                text="the service is being stopped", headers={"Connection": "close"}
-            )
+            raise web.HTTPServiceUnavailable(text="the service is being stopped")
         sent, wanted = _formats(request)
         with _explained():
             self._batcher.require_room()
@@ -200,7 +210,7 @@ async def _answering_errors(request: web.Request, handler: Handler) -> Any:
     except web.HTTPException as error:
         kept = {
             name: error.headers[name]
-            for name in ("Retry-After", "WWW-Authenticate", "Connection", "Allow")
+            for name in ("Retry-After", "WWW-Authenticate", "Allow")
             if name in error.headers
         }
         return web.json_response({"error": error.text or error.reason}, status=error.status, headers=kept)

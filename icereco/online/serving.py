@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -11,11 +12,17 @@ from icereco.errors import IcerecoError
 from icereco.online.access import Access, Address
 from icereco.online.service import Limits, Service
 from icereco.reconstruction.choice import Choice
+from icereco.system.log import get_logger
 
-__all__ = ["STOP_SECONDS", "serve"]
+__all__ = ["serve"]
 
-STOP_SECONDS = 60.0
-"""So long a stop waits for requests that are not answered."""
+logger = get_logger(__name__)
+
+_GRACE_SECONDS = 0.3
+"""So long connections that are kept open can still learn that the service ends, rather than be cut."""
+_WRITING_SECONDS = 10.0
+"""So long a client may take to receive its answer."""
+_LOOK_SECONDS = 0.02
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -40,7 +47,7 @@ def serve(
 
 
 async def _serve(service: Service, address: Address, ready: Callable[[Address], object]) -> None:
-    runner = web.AppRunner(service.app, access_log=None, shutdown_timeout=STOP_SECONDS)
+    runner = web.AppRunner(service.app, access_log=None, shutdown_timeout=_WRITING_SECONDS)
     await runner.setup()
     computing = asyncio.create_task(service.run())
     try:
@@ -54,19 +61,30 @@ async def _serve(service: Service, address: Address, ready: Callable[[Address], 
             ) from error
         ready(Address(address.host, runner.addresses[0][1]))
         await _signal()
+        await _answered(service)
     finally:
-        service.ending = True
-        await runner.cleanup()  # answers what was accepted
+        await runner.cleanup()
         service.end()
         with suppress(asyncio.CancelledError):
             await computing
 
 
+async def _answered(service: Service) -> None:
+    """Accept no more, and wait until everything is answered that was accepted."""
+    service.ending = True
+    if service.at_work:
+        logger.info("ends when %d requests are answered; once more to end at once", service.at_work)
+    end = time.monotonic() + _GRACE_SECONDS
+    while service.at_work or time.monotonic() < end:
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 async def _signal() -> None:
-    """Wait for the first signal; a second has its usual effect."""
+    """Wait for the first signal; a second kills this process, which has nothing on the disk to clear away."""
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     for number in _SIGNALS:
         loop.add_signal_handler(number, came.set)
     await came.wait()
     for number in _SIGNALS:
         loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)

@@ -1,12 +1,15 @@
 """Reconstruction over HTTP: the same results as of files, bounded memory, nothing that was accepted is lost."""
 
+import asyncio
 import gzip
 import json
+import signal
 import socket
 import struct
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -238,6 +241,52 @@ def test_a_full_queue_is_429_health_answers_meanwhile_and_a_stop_loses_nothing(s
     first.join()
     assert (code, statuses) == (0, [200]), said
     assert "Traceback" not in said
+
+
+def test_a_stop_under_load_cuts_no_connection(start):
+    import aiohttp
+
+    service, body = start("--method", "linefit"), stream(events_of([400] * 5))
+    statuses = []
+
+    async def client(session):
+        address = f"http://127.0.0.1:{service.port}/reconstruct"
+        while not statuses or statuses[-1] != 503:
+            try:
+                async with session.post(address, data=body, headers={"Content-Type": ARROW}) as answer:
+                    assert len(await answer.read()) > 0
+                    statuses.append(answer.status)
+            except aiohttp.ClientConnectorError:
+                return  # the service has ended: nothing was sent
+
+    async def drive():
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            clients = [asyncio.create_task(client(session)) for _ in range(20)]
+            await asyncio.sleep(0.5)
+            service.process.send_signal(signal.SIGTERM)
+            await asyncio.gather(*clients)
+
+    asyncio.run(drive())
+    assert service.process.wait(timeout=60) == 0
+    assert {*statuses} <= {200, 503}
+    assert statuses.count(200) > 20
+
+
+def test_a_second_signal_ends_it_at_once(start):
+    service = start(*SLOW)
+
+    def ask():
+        with suppress(OSError):  # it is cut
+            service.send(events_of([60] * 50))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_for(lambda: service.metric("icereco_held_pulses") > 0)
+    service.process.send_signal(signal.SIGINT)
+    wait_for(lambda: service.ask("GET", "/health").status == 503)
+    service.process.send_signal(signal.SIGINT)
+    assert service.process.wait(timeout=10) == -signal.SIGINT
+    asking.join()
 
 
 def test_other_machines_are_let_in_only_with_the_token(start, invoke):
