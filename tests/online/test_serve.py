@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import signal
 import socket
 import struct
@@ -78,6 +79,15 @@ def test_the_answer_is_what_reconstruct_writes_in_both_formats(served, tmp_path,
     assert served.send(events, Accept="text/html, application/json;q=0.9").json["reconstructions"] == expected
     packed = served.send_json(gzip.compress(json.dumps(as_json(events)).encode()), Content_Encoding="gzip")
     assert packed.json["reconstructions"] == expected
+
+
+def test_the_program_of_the_page_runs(served, root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(events_of([5, 6]), "events.parquet")
+    (program,) = re.findall(r"```python\n(.*?)```", (root / "docs" / "online.md").read_text(), re.DOTALL)
+    names = {}
+    exec(program.replace("8765", str(served.port)), names)
+    assert names["reconstructions"]["pulses_total"].to_pylist() == [5, 6]
 
 
 def test_an_event_gets_the_same_in_any_company(start, checkpoint, tmp_path, invoke):
