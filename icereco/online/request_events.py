@@ -140,6 +140,9 @@ def _require_few(events: int) -> None:
 def _require_types(schema: pa.Schema) -> None:
     """Refuse what may grow when it is cast: lists of nothing, dictionaries, views."""
     require_columns(schema.names, _SOURCE)
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    if twice:
+        raise IcerecoError(f"{_SOURCE}: has two columns {twice[0]}")
     for field in schema:
         if field.name in PULSE_COLUMNS and not _is_list_of_numbers(field.type):
             raise IcerecoError(

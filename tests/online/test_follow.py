@@ -12,6 +12,7 @@ from reconstruct_driver import SIZES, written
 
 from icereco.online.follower import follower
 from icereco.reconstruction.wanted import Wanted
+from icereco.runs.folder import RunFolder
 
 LINEFIT = ("follow", "in", "-o", "out", "--method", "linefit", "--once", *QUICKLY)
 
@@ -76,6 +77,16 @@ def test_a_damaged_file_is_one_message_and_the_others_go_on(invoke, incoming, tm
     assert len(entries(tmp_path / "out")["0.parquet"]) == 2
     written(incoming / "0.parquet", [9])
     assert invoke(*LINEFIT).exit_code == 0
+
+
+def test_where_nothing_is_named_the_first_file_decides(invoke, incoming, tmp_path, checkpoint):
+    run = RunFolder.create(tmp_path / "runs", "newest")
+    run.best.write_bytes(checkpoint.read_bytes())
+    run.write_status("finished")
+    done = invoke("follow", "in", "-o", "out", "--once", "--threads", "1", *QUICKLY)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("reconstructing with run newest") == 1
+    assert entries(tmp_path / "out")["b.parquet"][0]["model"].startswith("run newest")
 
 
 def test_bad_events_can_be_left_out(invoke, incoming, tmp_path):
@@ -191,11 +202,12 @@ def test_a_second_follower_of_the_same_results_is_refused(invoke, incoming, tmp_
         process.communicate()
 
 
-def test_results_of_two_models_are_not_mixed_unnoticed(invoke, incoming):
+@pytest.mark.parametrize("detector", [(), ("--detector", "icecube86")], ids=["at the first file", "before"])
+def test_results_of_two_models_are_not_mixed_unnoticed(invoke, incoming, detector):
     assert invoke(*LINEFIT).exit_code == 0
     written(incoming / "c.parquet", [7])
     other = [word.replace("linefit", "linefit:weight_by_charge=true") for word in LINEFIT]
-    done = invoke(*other, "--detector", "icecube86")
+    done = invoke(*other, *detector)
     assert done.exit_code == 2
     assert "out has results of method linefit" in done.stderr
     assert "--new-model" in done.stderr

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from reconstruct_driver import SIZES, events_of
-from serve_driver import ARROW, Served, stream, wait_for
+from serve_driver import ARROW, JSON, Served, stream, wait_for
 
+from icereco.errors import IcerecoError
 from icereco.online.request_events import MOST_EVENTS, TooManyEventsError, asked, from_arrow
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
 
@@ -177,14 +178,31 @@ def with_wild_offsets(table):
         (with_wild_offsets, "not a whole Arrow IPC stream"),
         (lambda table: stream(table[:0]), "no events"),
         (lambda table: stream(table.drop_columns(["charge"])), "column charge missing"),
+        (lambda table: stream(table.append_column("zenith", table["zenith"])), "two columns zenith"),
     ],
-    ids=["text", "cut", "compressed", "dictionary", "nulls", "offsets", "empty", "column"],
+    ids=["text", "cut", "compressed", "dictionary", "nulls", "offsets", "empty", "column", "twice"],
 )  # fmt: skip
 def test_a_damaged_or_malicious_stream_is_refused(served, spoil, words):
     body = spoil(events_of(SIZES))
     answer = served.ask("POST", "/reconstruct", body, Content_Type=ARROW)
     assert answer.status == 400, answer.body
     assert words in answer.error
+
+
+@pytest.mark.parametrize("form", [ARROW, JSON])
+def test_whatever_is_sent_is_read_or_refused(detector, form):
+    events, random = events_of([5, 0, 9]), np.random.default_rng(5)
+    whole = stream(events) if form == ARROW else json.dumps(events.to_pylist()).encode()
+    refused = 0
+    for _ in range(1000):
+        body = bytearray(whole)
+        for place in random.integers(0, len(whole), random.integers(1, 9)):
+            body[place] = random.integers(256)
+        try:
+            asked(bytes(body[: random.choice([len(whole), place])]), form, detector)
+        except IcerecoError:
+            refused += 1
+    assert 500 < refused < 1000
 
 
 def test_too_large_is_413_and_other_formats_are_named(served):
