@@ -17,6 +17,7 @@ from icereco.data.sources.skip_bad import skip_bad, write_skipped
 from icereco.data.sources.source import Source
 from icereco.errors import IcerecoError
 from icereco.online.arrivals import Arrival, Arrivals
+from icereco.online.attempts import Attempts
 from icereco.online.ledger import Entry, Ledger
 from icereco.reconstruction.choice import Choice
 from icereco.reconstruction.methods import Method
@@ -36,6 +37,8 @@ LEDGER = "follow.jsonl"
 """In the folder of the results."""
 
 _LOCK = ".follow.lock"
+_BEGUN = ".follow.begun"
+_MOST_KILLS = 3
 _SUFFIX = ".reco.parquet"
 _FACTS = "follow"
 """Key of the provenance of a result, for what it is made of and with."""
@@ -74,6 +77,7 @@ class Follower:
         arrivals: the files.
         output: folder of the results.
         ledger: what has been done.
+        attempts: how often a file was begun.
         choose: gives the method, once: when the first file is opened.
         inputs: how files are read.
         new_model: whether results of another method may be in the folder already.
@@ -83,6 +87,7 @@ class Follower:
     arrivals: Arrivals
     output: Path
     ledger: Ledger
+    attempts: Attempts
     choose: Choose
     inputs: Inputs = Inputs()
     new_model: bool = False
@@ -140,7 +145,12 @@ class Follower:
             "modified_ns": arrival.modified_ns,
         }
         begun = time.monotonic()
+        kills = self.attempts.begin(facts)
         try:
+            if kills >= _MOST_KILLS:
+                raise IcerecoError(
+                    f"{arrival.path}: {kills} processes were killed while they reconstructed it, as it may take too much memory"
+                )
             done = self._reconstructed(arrival, facts)
         except (CannotWriteError, _OtherModelError):
             raise
@@ -150,6 +160,8 @@ class Follower:
                 return None
             reason = str(error) if isinstance(error, IcerecoError) else f"{type(error).__name__}: {error}"
             done = {"state": "failed", "reason": reason}
+        finally:
+            self.attempts.end()
         return Entry(**facts, **done, seconds=time.monotonic() - begun, time=time.time())
 
     def _reconstructed(self, arrival: Arrival, facts: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +237,8 @@ def follower(
             )
         clear_left_over(output)
         arrivals, ledger = Arrivals(folder, pattern), Ledger(output / LEDGER)
-        yield Follower(arrivals, output, ledger, choose, inputs or Inputs(), new_model)
+        attempts = Attempts(output / _BEGUN)
+        yield Follower(arrivals, output, ledger, attempts, choose, inputs or Inputs(), new_model)
 
 
 class _OtherModelError(IcerecoError):

@@ -4,6 +4,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -151,6 +153,27 @@ def test_a_file_that_is_written_to_while_it_is_read_waits(incoming, tmp_path):
         list(following.look())
         assert [entry.file for entry in following.look()] == ["b.parquet"]
     assert not (tmp_path / "out" / "a.parquet.reco.parquet").exists()
+
+
+def test_a_file_that_kills_every_process_does_not_hold_up_the_others(incoming, tmp_path):
+    killing = (
+        "import os, sys\n"
+        "from icereco.online import follower\n"
+        "from icereco.cli import main\n"
+        "real = follower.reconstruct\n"
+        "follower.reconstruct = lambda sources, *rest: (\n"
+        "    os.kill(os.getpid(), 9) if sources[0].path.name == 'a.parquet' else real(sources, *rest))\n"
+        "main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", killing, *LINEFIT]
+    codes = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60).returncode for _ in range(4)
+    ]
+    assert codes == [-9, -9, -9, 2]
+    found = {name: lines[-1] for name, lines in entries(tmp_path / "out").items()}
+    assert "3 processes were killed" in found["a.parquet"]["reason"]
+    assert found["b.parquet"]["state"] == "done"
+    assert not list((tmp_path / "out").glob(".*.partial"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
