@@ -17,8 +17,8 @@ from icereco.tables.assembly import event_batch
 console = Console()
 
 
-def simulated_events(count: int, seed: int = 7) -> EventBatch:
-    """The first `count` events of the default simulation."""
+def simulated_table(count: int, seed: int = 7) -> pa.Table:
+    """The first `count` events of the default simulation, as rows."""
     detector = load_detector("icecube86")
     component = registry().components("simulator")[0]
     simulator = component.load_factory()(component.load_options()(), detector)
@@ -28,7 +28,12 @@ def simulated_events(count: int, seed: int = 7) -> EventBatch:
         found += block.num_rows
         if found >= count:
             break
-    return event_batch(pa.Table.from_batches(blocks).slice(0, count), detector)
+    return pa.Table.from_batches(blocks).slice(0, count)
+
+
+def simulated_events(count: int, seed: int = 7) -> EventBatch:
+    """The same as a batch."""
+    return event_batch(simulated_table(count, seed), load_detector("icecube86"))
 
 
 def median_seconds(work: Callable[[], object], repeats: int = 7) -> float:

@@ -2,8 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +16,25 @@ from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
+from icereco.cli.method_options import (
+    detector_option,
+    method_option,
+    model_option,
+    reader_option,
+    run_option,
+)
 from icereco.cli.progress import event_progress
-from icereco.data.catalog import DEFAULT_DETECTOR, find
+from icereco.data.catalog import find
 from icereco.data.split.rule import PARTS
 from icereco.errors import IcerecoError
 from icereco.plugins.options import named_options
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
-    from icereco.data.catalog import DataSet
     from icereco.data.sources.source import Source
     from icereco.data.split.rule import Part
-    from icereco.detector.detector import Detector
     from icereco.evaluation.streaming import RunningError
     from icereco.reconstruction.methods import Method
-    from icereco.reconstruction.models import Weights
     from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
 
@@ -38,34 +43,16 @@ __all__ = ["command"]
 
 @click.command("reconstruct")
 @click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completion.data)
-@click.option(
-    "--run", "runs", multiple=True, metavar="RUN", shell_complete=completion.runs_or_files,
-    help="Name or folder of a training run  [default: the newest finished one of the detector; without any, the model "
-    "that comes with icereco or that you added for it; without any, --method likelihood]. Several, and several --model, are "
-    "averaged.",
-)  # fmt: skip
-@click.option(
-    "--model", "models", multiple=True, metavar="MODEL", shell_complete=completion.models_or_files,
-    help="A trained model by name instead (icereco models), or a checkpoint file; may be repeated.",
-)  # fmt: skip
-@click.option(
-    "--method", metavar="METHOD",
-    help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option.",
-    shell_complete=completion.methods,
-)  # fmt: skip
+@run_option
+@model_option
+@method_option
 @click.option(
     "--seed", "seeds", multiple=True, metavar="SEED",
     help="With a method that takes seeds: start from what SEED gives for the same events. A method without training, a run, "
     "a trained model, a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
     shell_complete=completion.seeds,
 )  # fmt: skip
-@click.option(
-    "--detector",
-    metavar="NAME",
-    help="The detector of the events, with a method without training or where nothing is named  "
-    f"[default: that of the data set, or {DEFAULT_DETECTOR}].",
-    shell_complete=completion.detectors,
-)
+@detector_option
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="OUT|METHOD.OPTION=VALUE",
     help="The file to write  [default: <first file>.reco.parquet in the current folder]. If it begins with the name given "
@@ -79,12 +66,7 @@ __all__ = ["command"]
 @click.option(
     "--part", type=click.Choice(PARTS), help="Only this part of the split that the data set declares."
 )
-@click.option(
-    "--reader", metavar="READER",
-    help="What reads the files, such as prometheus or prometheus:direction=travel  "
-    "[default: as declared, or detected automatically].",
-    shell_complete=completion.readers,
-)  # fmt: skip
+@reader_option
 @click.option(
     "--skip-bad", is_flag=True,
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
@@ -132,24 +114,23 @@ def command(
     from icereco.reconstruction.methods import WITHOUT_MODEL
     from icereco.reconstruction.outputs import default_output, format_of, require_safe
     from icereco.reconstruction.submission import submitted
+    from icereco.reconstruction.wanted import Wanted
 
     data = after_prefaces(
         [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
     )
     paths = [data_set.path for data_set in data]
-    nothing_named = not runs and not models and method is None
-    given, options = _output_and_options(outputs, WITHOUT_MODEL if nothing_named else method)
+    wanted = Wanted(runs, models, method, detector, device=device)
+    given, options = _output_and_options(outputs, WITHOUT_MODEL if wanted.names_nothing else method)
+    wanted = replace(wanted, options=options)
     form = format_of(given, form)
     output = given or default_output(paths[0], form, data[0].name)
     if form == "kaggle":
         data = [submitted(data_set) for data_set in data]
     sources = [data_set.open(part) for data_set in data]
     require_safe(output, paths, form)
-    if nothing_named:
-        used, chosen = _default(data, sources, detector, options, device)
-    else:
-        detector_used = detector or _detector_of(data, sources, method)
-        used, chosen = _choose(runs, models, method, detector_used, options, device)
+    choice = wanted.choice(data, sources)
+    used, chosen = choice.words, choice.method
     if seeds:
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
     computing_with(threads)
@@ -164,18 +145,6 @@ def command(
         echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
-
-
-def _detector_of(
-    data: Sequence["DataSet"], sources: Sequence["Source"], method: str | None
-) -> "str | Detector | None":
-    """The detector that the data sets declare, or that the first file names, for a method that has none of its own."""
-    from icereco.data.sources.detector_of import detector_of
-
-    declared = {one.detector for one in data if one.detector is not None}
-    if method is None or len(declared) > 1:
-        return None
-    return declared.pop() if declared else detector_of(sources[0])
 
 
 def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path | None, dict[str, str]]:
@@ -214,88 +183,6 @@ def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) ->
     return [source for source, _ in cleaned]
 
 
-def _default(
-    data: Sequence["DataSet"],
-    sources: Sequence["Source"],
-    detector: str | None,
-    options: Mapping[str, str],
-    device: str | None,
-) -> tuple[str, "Method"]:
-    """What is used where nothing is named, in words, and the method itself."""
-    from icereco.reconstruction.choice import Events, choose
-    from icereco.runs.folder import runs_dir
-    from icereco.trained.library import Library
-
-    events = Events.of(data, sources, detector)
-    choice = choose(events, runs_dir(), Library.of_user(), options, device)
-    return choice.words, choice.method
-
-
-def _choose(
-    runs: Sequence[str],
-    models: Sequence[str],
-    method: str | None,
-    detector: "str | Detector | None",
-    method_options: Mapping[str, str],
-    device: str | None,
-) -> tuple[str, "Method"]:
-    """What is used, in words, and the method itself."""
-    given = {"--run": runs, "--model": models, "--method": method}
-    chosen = [name for name, value in given.items() if value]
-    if method is not None and len(chosen) > 1:
-        raise IcerecoError(f"{' and '.join(chosen)} cannot be combined: give one of them")
-    if detector is not None and method is None:
-        raise IcerecoError(f"--detector and {chosen[0]} cannot be combined: a checkpoint knows its detector")
-    if method is not None:
-        from icereco.reconstruction.methods import untrained_method
-
-        options = "".join(f", {key}={value}" for key, value in method_options.items())
-        used = untrained_method(method, detector or DEFAULT_DETECTOR, method_options, device)
-        return f"method {method}{options}", used
-    return _trained(runs, models, device)
-
-
-def _trained(runs: Sequence[str], models: Sequence[str], device: str | None) -> tuple[str, "Method"]:
-    """What is used, in words, and the trained model, or the average of several."""
-    from icereco.reconstruction.ensemble import ensemble
-    from icereco.reconstruction.models import trained_method
-
-    found = [_weights_of_run(run) for run in runs] + [_weights_of_model(model) for model in models]
-    words = [words for words, _ in found]
-    repeated = [name for name in words if words.count(name) > 1]
-    if repeated:
-        raise IcerecoError(f"{repeated[0]} is given more than once")
-    label = words[0] if len(words) == 1 else f"the average of {', '.join(words)}"
-    return label, ensemble([trained_method(weights, device) for _, weights in found])
-
-
-def _weights_of_run(run: str) -> tuple[str, "Weights"]:
-    """What a run is in words, and its weights."""
-    from icereco.reconstruction.models import Weights
-    from icereco.runs.folder import resolve, runs_dir
-    from icereco.trained.library import Library
-
-    try:
-        folder = resolve(run, runs_dir())
-    except IcerecoError as error:
-        known = run in Library.of_user().names()
-        hint = f"; the trained model of that name is: --model {run}" if known else ""
-        raise IcerecoError(f"{error}{hint}") from None
-    return f"run {folder.name}", Weights.of_run(folder)
-
-
-def _weights_of_model(model: str) -> tuple[str, "Weights"]:
-    """What a trained model or a checkpoint is in words, and its weights."""
-    from icereco.reconstruction.models import Weights
-    from icereco.trained.library import Library
-
-    path = Path(model)
-    if path.is_file() or path.suffix == ".safetensors":
-        return f"checkpoint {path}", Weights(path)
-    trained = Library.of_user().find(model)
-    return f"model {trained.name}", Weights.of_model(trained)
-
-
 def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
     from icereco.reconstruction.pipeline import reconstruct
 
@@ -311,18 +198,11 @@ def _opened(
     sources: Sequence["Source"], method: "Method", output: Path, form: "Format"
 ) -> "AbstractContextManager[Output]":
     from icereco.reconstruction.outputs import annotated_output, open_output
+    from icereco.reconstruction.wanted import result_provenance
 
     if form == "i3":
         return annotated_output(sources, output, method.name)
-    return open_output(output, form, _provenance(sources, method))
-
-
-def _provenance(sources: Sequence["Source"], method: "Method") -> dict[str, Any]:
-    from icereco.runs.provenance import provenance
-
-    inputs = [source.facts() for source in sources]
-    detector = {"name": method.detector.name, "fingerprint": method.detector.fingerprint}
-    return provenance(method=method.name, **method.provenance, detector=detector, inputs=inputs)
+    return open_output(output, form, result_provenance(sources, method))
 
 
 def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> None:

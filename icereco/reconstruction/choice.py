@@ -11,7 +11,6 @@ from icereco.data.sources.detector_of import are_of, detector_of
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.model.checkpoint import detector_in
 from icereco.reconstruction.methods import WITHOUT_MODEL, Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import finished_runs, list_runs
@@ -36,12 +35,12 @@ class Events:
     """What is known of the detector of the events that are going to be reconstructed.
 
     Attributes:
-        source: the first of them.
+        source: the first of them; None where they are still to come, and the user says of which detector they are.
         detector: of them, as the user or the data set says, or as their sensors or the file show; None if no card fits.
         certain: whether the user or the data set says so. The numbers of sensors alone fit several detectors.
     """
 
-    source: Source
+    source: Source | None
     detector: Detector | None
     certain: bool
 
@@ -57,7 +56,7 @@ class Events:
         declared = [one.detector for one in data if one.detector is not None]
         said = named or next(iter(declared), None)
         if said is not None:
-            return cls(sources[0], load_detector(said), certain=True)
+            return cls(next(iter(sources), None), load_detector(said), certain=True)
         try:
             return cls(sources[0], detector_of(sources[0]), certain=False)
         except IcerecoError:  # a model may have been trained for a detector without a card
@@ -66,16 +65,22 @@ class Events:
     def can_be_of(self, detector: Detector) -> bool:
         """Return whether a run in the working folder may be meant, whose detector this is."""
         if self.detector is None:
-            return are_of(self.source, detector)
+            return are_of(self.first, detector)
         if np.array_equal(self.detector.position_m, detector.position_m):
             return True
-        return not self.certain and _has_sensors(self.source, detector)
+        return not self.certain and _has_sensors(self.first, detector)
 
     def are_for(self, model: TrainedModel) -> bool:
         """Return whether a trained model is for their detector, as far as anybody can tell."""
-        if self.detector is not None and (self.certain or self.source.geometry() is None):
+        if self.detector is not None and (self.certain or self.first.geometry() is None):
             return self.detector.name == model.card.detector
-        return are_of(self.source, detector_in(model.weights()))  # by places of modules; or no card fits
+        return are_of(self.first, _detector_in(model.weights()))  # by places of modules; or no card fits
+
+    @property
+    def first(self) -> Source:
+        """The source, where one is needed to find out."""
+        assert self.source is not None, "without events their detector is certain"
+        return self.source
 
     @property
     def label(self) -> str:
@@ -103,7 +108,7 @@ def choose(
         return Choice(_fit(events, options, device), f"method {WITHOUT_MODEL}{words}")
     finished = finished_runs(runs)
     for number, run in enumerate(finished):
-        if events.can_be_of(detector_in(run.best)):
+        if events.can_be_of(_detector_in(run.best)):
             newest = "the newest finished one" + (f" of {events.label}" if number else "")
             return Choice(trained_method(Weights.of_run(run), device), f"run {run.name}, {newest}")
     reason = _why_no_run(runs, bool(finished), events.label)
@@ -117,7 +122,7 @@ def choose(
 
 def _without_model(events: Events, reason: str, device: str | None) -> Choice:
     if events.detector is None:
-        detector_of(events.source)  # raises what is known of their sensors
+        detector_of(events.first)  # raises what is known of their sensors
     other = (
         f"train one: icereco train -o detector.use={events.label}; quicker without training: --method linefit"
     )
@@ -134,7 +139,7 @@ def _without_model(events: Events, reason: str, device: str | None) -> Choice:
 
 
 def _fit(events: Events, options: Mapping[str, str], device: str | None) -> Method:
-    detector = detector_of(events.source) if events.detector is None else events.detector
+    detector = detector_of(events.first) if events.detector is None else events.detector
     return untrained_method(WITHOUT_MODEL, detector, options, device)
 
 
@@ -159,6 +164,14 @@ def _why_no_run(runs: Path, any_finished: bool, detector: str) -> str:
     if names:
         return f"no run in {runs} has finished ({names[0]} has weights: --run {names[0]})"
     return "no model has been trained here"
+
+
+def _detector_in(checkpoint: Path) -> Detector:
+    from icereco.model.checkpoint import (
+        detector_in,  # not at the top: a method without training needs no torch
+    )
+
+    return detector_in(checkpoint)
 
 
 def _has_sensors(source: Source, detector: Detector) -> bool:

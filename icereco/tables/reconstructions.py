@@ -15,7 +15,14 @@ from icereco.system.files import explaining, replacing, require_name
 from icereco.system.log import get_logger
 from icereco.tables.reconstruction_columns import rows_without_events
 
-__all__ = ["METADATA_KEY", "TABLE_VERSION", "ReconstructionTable", "provenance_of", "reconstruction_writer"]
+__all__ = [
+    "CONTENT",
+    "METADATA_KEY",
+    "TABLE_VERSION",
+    "ReconstructionTable",
+    "provenance_of",
+    "reconstruction_writer",
+]
 
 logger = get_logger(__name__)
 

@@ -146,6 +146,23 @@ CASES = {
         lambda _, command=command: command,
         lambda folder: rows(folder),
     ),
+    "follow": Case(
+        command := (
+            "follow",
+            ".",
+            "-o",
+            "out",
+            "--match",
+            "*.parquet",
+            "--method",
+            "linefit",
+            "--once",
+            "--poll-seconds",
+            "0.05",
+        ),
+        lambda _, command=command: command,
+        lambda folder: rows(folder),
+    ),
 }
 
 
