@@ -91,6 +91,7 @@ def _of_run(run: RunFolder, more: Sequence[Path]) -> Opened:
     if data is None:
         paths = ", ".join(str(source.path) for source, _ in sources) or "its provenance names none"
         raise IcerecoError(f"the events of run {run.name!r} are not on this machine ({paths})")
+    _require_one(run)
     ids = read_reconstructions(run.validation)[0].event_id
     data = data.model_copy(update={"name": None, "detector": data.detector or _detector_of(run)})
     only, reconstructions = frozenset(ids.tolist()), (run.validation, *more)
@@ -98,14 +99,32 @@ def _of_run(run: RunFolder, more: Sequence[Path]) -> Opened:
 
 
 def _sources(run: RunFolder) -> Iterator[tuple[DataSet, bool]]:
-    """The data that the run's provenance names, and whether bad events are left out; of several data sets the first."""
+    """The data that the run's provenance names, and whether bad events are left out."""
     facts = run.provenance()
-    if store := facts.get("store"):
-        yield DataSet(path=store), False
-    for choice in DataChoice.recorded(facts.get("data_sets", []))[:1]:
+    for store in _listed(facts.get("store")):
+        yield DataSet(path=Path(store)), False
+    for choice in DataChoice.recorded(facts.get("data_sets", [])):
         yield choice.data, choice.skip_bad
-    if (data := facts.get("data")) and not facts.get("data_sets"):
-        yield DataSet(path=data[0] if isinstance(data, list) else data), False
+    if not facts.get("data_sets"):
+        for data in _listed(facts.get("data")):
+            yield DataSet(path=Path(data)), False
+
+
+def _require_one(run: RunFolder) -> None:
+    """Check that the validation events are of one data set: those of several may have the same ids."""
+    data = _listed(run.provenance().get("data"))
+    if len(data) > 1:
+        raise IcerecoError(
+            f"the validation events of run {run.name!r} are from {len(data)} data sets, in which event ids may repeat, so that they "
+            f"cannot be told apart; reconstruct one of them and open the result: icereco reconstruct {data[0]} --run {run.name}"
+        )
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    """One or several, as provenance has them."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _detector_of(run: RunFolder) -> str | None:

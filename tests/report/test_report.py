@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+
+
+def test_a_run_on_several_data_sets_has_a_report_without_pictures_of_events(tmp_path: Path) -> None:
+    shutil.copytree("runs/small", tmp_path / "several")
+    provenance = tmp_path / "several" / "provenance.json"
+    facts = json.loads(provenance.read_text())
+    provenance.write_text(json.dumps(facts | {"store": [facts["store"]] * 2, "data": ["a", "b"]}))
+    output_of("report", tmp_path / "several", "-o", tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "The profile quick was trained on" in text
+    assert "Event " not in text
 
 
 class Page(HTMLParser):

@@ -280,6 +280,15 @@ def test_a_run_opens_its_validation_events(tmp_path, table, detector, file, monk
         opened(run.path)
 
 
+def test_a_run_on_several_data_sets_does_not_open_events_that_may_be_others(tmp_path, table, detector, file):
+    run = RunFolder.create(tmp_path / "runs", "mine")
+    run.write_status("finished")
+    run.write_provenance({"store": [str(file), str(file)], "data": [str(file), "other.parquet"]})
+    output_of(run.validation, table[2:], detector)
+    with pytest.raises(IcerecoError, match=f"from 2 data sets, .*icereco reconstruct {file} --run mine"):
+        opened(run.path)
+
+
 def test_listed_errors_are_opening_angles_to_the_truth(tmp_path, table, detector, feed):
     path = output_of(tmp_path / "out.reco.parquet", table, detector, name="mine")
     frame = with_reconstructions(feed.summary, read_reconstructions(path))
