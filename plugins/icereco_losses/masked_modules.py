@@ -98,7 +98,7 @@ def _hidden(batch: EventBatch, draw: int, fraction: float) -> Bool[ndarray, "dom
     starts, lengths = batch.dom_offsets[:-1][count > 0], count[count > 0]
     least = np.repeat(np.minimum.reduceat(number, starts), lengths)
     most = np.repeat(np.maximum.reduceat(number, starts), lengths)
-    chosen: Bool[ndarray, dom] = ((number < fraction) | (number == least)) & (number < most)
+    chosen: ndarray = ((number < fraction) | (number == least)) & (number < most)
     return chosen
 
 
