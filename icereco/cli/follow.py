@@ -126,7 +126,7 @@ def command(
                 failed, unsettled = following.failed(), following.arrivals.unsettled
         except KeyboardInterrupt:
             echo(
-                f"stopped after {count:,} files; the same command goes on: what is in {output} is not repeated",
+                f"stopped after {_files(count)}; the same command goes on: what is in {output} is not repeated",
                 err=True,
             )
             raise click.exceptions.Exit(INTERRUPTED) from None
@@ -204,7 +204,7 @@ def _report(entry: "Entry", as_json: bool) -> None:
 
 def _end(count: int, failed: "Sequence[Entry]", unsettled: int) -> None:
     """Say in what state the folder is, and end with it."""
-    words = [f"{count:,} files"]
+    words = [_files(count)]
     words += [f"{unsettled:,} still being written, and left"] if unsettled else []
     if failed:
         names = ", ".join(entry.file for entry in failed[:3]) + (", …" if len(failed) > 3 else "")
@@ -212,3 +212,7 @@ def _end(count: int, failed: "Sequence[Entry]", unsettled: int) -> None:
     echo("; ".join(words), err=True)
     if failed:
         raise click.exceptions.Exit(_SOME_FAILED)
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
