@@ -33,7 +33,7 @@ from icereco.protocols import is_self_supervised
 from icereco.system.log import get_logger
 from icereco.training.data_choice import DataChoice
 from icereco.training.event_weights import EventWeights
-from icereco.training.ranks import Ranks
+from icereco.training.ranks import ALONE, Ranks
 
 __all__ = ["Material", "Stages", "gather"]
 
@@ -66,7 +66,7 @@ class Material:
     facts: dict[str, Any]
     weights: EventWeights | None = None
 
-    def training(self, options: TrainOptions, ranks: Ranks = Ranks()) -> Stream:  # noqa: B008 -- immutable
+    def training(self, options: TrainOptions, ranks: Ranks = ALONE) -> Stream:
         """The training events in batches, shuffled by the profile's seed; the share of this process."""
         shared = {"rank": ranks.number, "ranks": ranks.count}
         return Stream(self.train, self.detector, _budget(options), options.seed, **shared)

@@ -38,13 +38,13 @@ def follow(ranks: Ranks, device: torch.device, stop: StopRequest) -> None:
         IcerecoError: the data cannot be read here, or are others here.
         RankLostError: another process has ended.
     """
-    with ranks.noticing_losses():
+    with ranks.watching():
         invitation = Invitation.received(ranks)
     profile = parse_profile(*invitation.profile)
     options, detector = profile.train, load_detector(profile.detector)
     chosen = DataChoice.recorded(invitation.data_sets)
     with gather(profile, detector, chosen, _silent, whole=True) as material:
-        with ranks.noticing_losses():
+        with ranks.watching():
             invitation.confirm(ranks, material.facts["data_fingerprint"])
         model = build_model(profile, detector, options.seed)
         freeze(model, options.frozen)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from icereco.training.ranks import Ranks
+from icereco.training.ranks import ALONE, Ranks
 
 __all__ = ["Muon", "orthogonal"]
 
@@ -33,7 +33,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float,
         momentum: float = 0.95,
         bfloat16: bool = False,
-        ranks: Ranks = Ranks(),  # noqa: B008 -- immutable: this process alone
+        ranks: Ranks = ALONE,
     ) -> None:
         """Prepare an optimizer of matrices.
 

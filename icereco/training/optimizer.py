@@ -11,7 +11,7 @@ from icereco.model.precision import takes_bfloat16
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.layer_depth import depths
 from icereco.training.muon import Muon
-from icereco.training.ranks import Ranks
+from icereco.training.ranks import ALONE, Ranks
 
 __all__ = ["Optimizers", "build_optimizers"]
 
@@ -38,7 +38,7 @@ class Optimizers:
 def build_optimizers(
     model: nn.Module,
     options: TrainOptions,
-    ranks: Ranks = Ranks(),  # noqa: B008 -- immutable: this process alone
+    ranks: Ranks = ALONE,
 ) -> Optimizers:
     """AdamW (Loshchilov and Hutter 2019) for all weights that are trained, or Muon for the matrices inside and AdamW for the rest.
 

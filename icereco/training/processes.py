@@ -14,7 +14,7 @@ import torch
 from torch import distributed
 
 from icereco.system.batch_tasks import BatchTask
-from icereco.training.ranks import RankLostError, Ranks
+from icereco.training.ranks import ALONE, RankLostError, Ranks
 
 __all__ = ["joined", "joined_torchrun", "leading"]
 
@@ -32,7 +32,7 @@ def leading(count: int, threads: int, device: torch.device) -> Iterator[Ranks]:
         RankLostError: a process ended before the others, with how.
     """
     if count == 1:
-        yield Ranks()
+        yield ALONE
         return
     with TemporaryDirectory(prefix="icereco-train-") as folder:
         others = [_start(Path(folder), number, count, threads, device) for number in range(1, count)]

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from icereco.errors import IcerecoError
 
-__all__ = ["RankLostError", "Ranks", "without_averaging"]
+__all__ = ["ALONE", "RankLostError", "Ranks", "without_averaging"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -115,7 +115,7 @@ class Ranks:
             torch.manual_seed(((seed << 40) + step * self.count + self.number) & _SEEDS)
 
     @contextmanager
-    def noticing_losses(self) -> Iterator[None]:
+    def watching(self) -> Iterator[None]:
         """Say what has happened where a message fails because another process has ended.
 
         Raises:
@@ -129,6 +129,10 @@ class Ranks:
             raise RankLostError(
                 f"another of the {self.count} processes of this training has ended"
             ) from error
+
+
+ALONE = Ranks()
+"""A training by one process."""
 
 
 def without_averaging(model: nn.Module, wanted: bool) -> AbstractContextManager[None]:

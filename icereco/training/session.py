@@ -33,7 +33,7 @@ from icereco.training.invitation import Invitation
 from icereco.training.observer import Observers, TrainingObserver
 from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
-from icereco.training.ranks import RankLostError, Ranks
+from icereco.training.ranks import ALONE, RankLostError, Ranks
 from icereco.training.recorder import Recorder
 from icereco.training.resume_state import Position, state_tensors
 from icereco.training.saved_states import report_gap, restore_newest, saved_states
@@ -134,7 +134,7 @@ class Session:
         """Send the other processes what they need to train along."""
         if self.ranks.count == 1:
             return
-        with self.ranks.noticing_losses():
+        with self.ranks.watching():
             Invitation(
                 profile=(self.profile.resolved_toml(), self.profile.name),
                 data_sets=self.facts.get("data_sets", []),
@@ -190,7 +190,7 @@ def begin(
     device: torch.device | None = None,
     more_facts: Mapping[str, Any] | None = None,
     start: Start | None = None,
-    ranks: Ranks = Ranks(),  # noqa: B008 -- immutable: this process alone
+    ranks: Ranks = ALONE,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -238,7 +238,7 @@ def resume(
     run: RunFolder,
     stages: Stages,
     device: torch.device | None = None,
-    ranks: Ranks = Ranks(),  # noqa: B008 -- immutable: this process alone
+    ranks: Ranks = ALONE,
 ) -> Iterator[Session]:
     """Resume a stopped training exactly where it ended; bit for bit on the same device, with as many threads and processes.
 

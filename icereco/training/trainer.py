@@ -26,7 +26,7 @@ from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
-from icereco.training.ranks import Ranks, without_averaging
+from icereco.training.ranks import ALONE, Ranks, without_averaging
 from icereco.training.resume_state import Position
 from icereco.training.schedule import rate_at
 from icereco.training.stop_request import StopRequest
@@ -72,7 +72,7 @@ class Trainer:
     average: AveragedModel | None = None
     weights: EventWeights | None = None
     position: Position = field(default_factory=Position)
-    ranks: Ranks = field(default_factory=Ranks)
+    ranks: Ranks = ALONE
     _losses: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Trainer:
             NonFiniteLossError: with the event ids of the batch.
             RankLostError: another process of the training has ended.
         """
-        with self.ranks.noticing_losses():
+        with self.ranks.watching():
             while self.position.epoch < self.options.epochs and not self.ends_early:
                 self._run_epoch(stop)
                 if stop:
