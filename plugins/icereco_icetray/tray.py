@@ -1,22 +1,16 @@
-"""A module of IceTray that reconstructs each frame P, for trays; it can be imported inside IceTray alone.
+"""A module of IceTray that reconstructs each frame P, for trays; `Reconstruct` can be had inside IceTray alone.
 
 from icereco_icetray.tray import Reconstruct
 
 tray.Add(Reconstruct, Pulses="SplitInIcePulses", Model="complete")
 """
 
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-try:
-    from icecube import dataclasses, icetray
-except ImportError as error:
-    raise ImportError(
-        "icereco_icetray.tray is for trays, inside the environment of IceTray (`from icecube import icetray` fails here). "
-        "Without IceTray, icereco reads and writes the files: icereco reconstruct FILE.i3.zst --format i3 -o OUT.i3.zst"
-    ) from error
 
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
@@ -29,7 +23,7 @@ from icereco_icetray.geometry import Geometry, Sensors, card_geometry, in_ice
 from icereco_icetray.pulses import om_key, parts_of_key
 from icereco_icetray.results import figures, fit_status, number, particle_key
 
-__all__ = ["Reconstruct"]
+__all__ = ["FrameReconstruction"]
 
 logger = get_logger(__name__)
 
@@ -48,7 +42,34 @@ _PARAMETERS = {
 }
 
 
-class Reconstruct(icetray.I3ConditionalModule):  # type: ignore[misc]  # of IceTray, without types
+def __getattr__(name: str) -> Any:
+    """Give `Reconstruct`, which has a base class of IceTray.
+
+    Raises:
+        ImportError: IceTray is not here.
+    """
+    if name == "Reconstruct":
+        return _reconstruct()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def _reconstruct() -> type:
+    try:
+        icetray = import_module("icecube.icetray")
+    except ImportError as error:
+        raise ImportError(
+            "icereco_icetray.tray.Reconstruct is for trays, inside the environment of IceTray (`from icecube import icetray` fails "
+            "here). Without IceTray, icereco reads and writes the files: icereco reconstruct FILE.i3.zst --format i3 -o OUT.i3.zst"
+        ) from error
+
+    class Reconstruct(FrameReconstruction, icetray.I3ConditionalModule):  # type: ignore[misc]  # without types
+        __doc__ = FrameReconstruction.__doc__
+
+    return Reconstruct
+
+
+class FrameReconstruction:
     """Adds to each frame P an I3Particle, and an I3Double for each further figure, under KEY_sigma, KEY_r50 and so on.
 
     What reconstructs is chosen as by `icereco reconstruct`: without Model, Run and Method the newest run of the folder,
@@ -56,8 +77,14 @@ class Reconstruct(icetray.I3ConditionalModule):  # type: ignore[misc]  # of IceT
     if there was none. Frames P without the pulses pass as they are, and are counted at the end.
     """
 
+    AddParameter: Any  # these are IceTray's
+    AddOutBox: Any
+    GetParameter: Any
+    PushFrame: Any
+
     def __init__(self, context: Any) -> None:
-        super().__init__(context)
+        super().__init__(context)  # type: ignore[call-arg]  # of IceTray's module
+        self._dataclasses = import_module("icecube.dataclasses")
         for name, (meaning, default) in _PARAMETERS.items():
             self.AddParameter(name, meaning, default)
         self.AddOutBox("OutBox")
@@ -92,10 +119,10 @@ class Reconstruct(icetray.I3ConditionalModule):  # type: ignore[misc]  # of IceT
             IcerecoError: a module is not in the geometry or not in the detector, or the method fails.
         """
         if frame.Has(self._pulses):
-            row = self._row(dataclasses.I3RecoPulseSeriesMap.from_frame(frame, self._pulses))
-            frame[self._key] = _particle(row)
+            row = self._row(self._dataclasses.I3RecoPulseSeriesMap.from_frame(frame, self._pulses))
+            frame[self._key] = _particle(row, self._dataclasses)
             for name, value in figures(row).items():
-                frame[f"{self._key}_{name}"] = dataclasses.I3Double(value)
+                frame[f"{self._key}_{name}"] = self._dataclasses.I3Double(value)
         else:
             self._passed += 1
         self.PushFrame(frame)
@@ -156,7 +183,7 @@ def _named(key: int) -> str:
     return f"string {string}, om {om}"
 
 
-def _particle(row: dict[str, Any]) -> Any:
+def _particle(row: dict[str, Any], dataclasses: Any) -> Any:
     """An infinite track from where the neutrino came, as in the copies that icereco writes of files."""
     particle = dataclasses.I3Particle()
     particle.shape = dataclasses.I3Particle.ParticleShape.InfiniteTrack

@@ -124,7 +124,10 @@ def test_a_module_that_the_geometry_lacks_is_named(reconstruct, frames):
 
 def test_outside_icetray_the_import_says_what_to_do():
     done = subprocess.run(
-        [sys.executable, "-c", "import icereco_icetray.tray"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", "from icereco_icetray.tray import Reconstruct"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "icereco reconstruct FILE.i3.zst --format i3" in done.stderr
