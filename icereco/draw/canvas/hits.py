@@ -21,7 +21,7 @@ that are few but far away do not use up the colours."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DomState:
-    """The hit DOMs at a moment.
+    """The hit DOMs at a moment; of one with pulses of both sorts only those count that are not auxiliary.
 
     Attributes:
         charge_pe: float64 `[D]`, seen so far.
@@ -42,6 +42,8 @@ class Hits:
         time_ns: float64 `[P]`; charge_pe: float64 `[P]`; pulse_auxiliary: bool `[P]`.
         dom: int64 `[P]`, the DOM of each pulse.
         offsets: int64 `[D+1]`, the pulses of each DOM.
+        first: int64 `[D]`, the first pulse of each DOM that counts.
+        counted_pe: float64 `[P]`, the charge of pulses that count: all but auxiliary ones of DOMs with others.
         colors_ns: where the colours begin and end.
     """
 
@@ -53,6 +55,8 @@ class Hits:
     pulse_auxiliary: Bool[ndarray, "pulse"]
     dom: Int[ndarray, "pulse"]
     offsets: Int[ndarray, "dom_plus_1"]
+    first: Int[ndarray, "dom"]
+    counted_pe: Float[ndarray, "pulse"]
     colors_ns: tuple[float, float]
 
     @property
@@ -73,17 +77,20 @@ class Hits:
         middle: ndarray = weighted_mean(self.position_m, weight, event, 1)[0]
         return middle
 
+    @property
+    def first_ns(self) -> Float[ndarray, "dom"]:
+        """The time of the first pulse of each DOM that counts."""
+        first: ndarray = self.time_ns[self.first]
+        return first
+
     def until(self, time_ns: float | None) -> DomState:
         """The DOMs at a moment; None = at the end."""
-        count = len(self.sensor_id)
-        first = np.full(count, np.inf)
-        starts = self.offsets[:-1]
-        first[:] = self.time_ns[starts] if len(self.time_ns) else np.inf
-        end = np.inf if time_ns is None else time_ns
-        seen = self.time_ns <= end
+        first, charge = self.first_ns, self.counted_pe
+        if time_ns is not None:
+            charge = charge * (self.time_ns <= time_ns)
+            first = np.where(first <= time_ns, first, np.inf)
         # Without any pulse bincount returns integers.
-        charge = np.bincount(self.dom[seen], self.charge_pe[seen], count).astype(np.float64)
-        return DomState(charge, np.where(first <= end, first, np.inf))
+        return DomState(np.bincount(self.dom, charge, len(first)).astype(np.float64), first)
 
 
 def hits_of(event: Event) -> Hits:
@@ -93,18 +100,27 @@ def hits_of(event: Event) -> Hits:
     dom = batch.dom_of_pulse
     time = np.nan_to_num(batch.time_ns.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     charge = np.clip(np.nan_to_num(batch.charge_pe.astype(np.float64), posinf=0.0, neginf=0.0), 0.0, None)
-    plain = np.bincount(dom, ~batch.auxiliary, count)
+    auxiliary = np.bincount(dom, ~batch.auxiliary, count) == 0
+    counts = ~batch.auxiliary | auxiliary[dom]
     return Hits(
         sensor_id=batch.sensor_id,
         position_m=batch.position_m,
-        auxiliary=plain == 0,
+        auxiliary=auxiliary,
         time_ns=time,
         charge_pe=charge,
         pulse_auxiliary=batch.auxiliary,
         dom=dom,
         offsets=offsets,
-        colors_ns=_colors(time, charge * ~batch.auxiliary if plain.any() else charge),
+        first=_first(counts, dom, count),
+        counted_pe=charge * counts,
+        colors_ns=_colors(time, charge if auxiliary.all() else charge * ~batch.auxiliary),
     )
+
+
+def _first(counts: Bool[ndarray, "pulse"], dom: Int[ndarray, "pulse"], doms: int) -> Int[ndarray, "dom"]:
+    """The first pulse of each DOM that counts; pulses are in order of DOM, and each has one."""
+    counted = np.flatnonzero(counts)
+    return counted[np.searchsorted(dom[counted], np.arange(doms))]
 
 
 def _colors(time_ns: Float[ndarray, "pulse"], weight: Float[ndarray, "pulse"]) -> tuple[float, float]:

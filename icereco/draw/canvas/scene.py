@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
@@ -15,6 +15,7 @@ from icereco.draw.canvas.hits import DomState, Hits
 from icereco.draw.canvas.names import short_names
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.sky import ring
+from icereco.physics.direct_light import DirectLight
 
 __all__ = ["Frame", "Line", "Look", "Scene", "draw_scene", "frame_of", "nearest_dom"]
 
@@ -33,10 +34,12 @@ class Frame:
     Attributes:
         position_m: float32 `[S, 3]`.
         edges_m: float64 `[K, 2, 3]`, lines around its top and its bottom.
+        light: in its medium.
     """
 
     position_m: Float[ndarray, "sensor 3"]
     edges_m: Float[ndarray, "edge 2 3"]
+    light: DirectLight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +94,7 @@ class Scene:
         state: the hit DOMs at the moment that is shown.
         lines: directions.
         picked: index of a hit DOM, or None.
+        shade: `[D]`, places of the hit DOMs in the colour map, 0 to 1; None = by their times.
     """
 
     frame: Frame
@@ -98,13 +102,15 @@ class Scene:
     state: DomState | None = None
     lines: Sequence[Line] = ()
     picked: int | None = None
+    shade: Float[ndarray, "dom"] | None = None
 
 
 def frame_of(detector: Detector) -> Frame:
     """The detector with its outline."""
     rims = _rims(detector.position_m, detector.string)
     edges = [np.stack([rim, np.roll(rim, -1, axis=0)], axis=1) for rim in rims]
-    return Frame(detector.position_m, np.concatenate(edges).astype(np.float64))
+    light = DirectLight.of(detector.medium)
+    return Frame(detector.position_m, np.concatenate(edges).astype(np.float64), light)
 
 
 def _rims(position: Float[ndarray, "sensor 3"], string: Int[ndarray, "sensor"]) -> tuple[ndarray, ndarray]:
@@ -140,7 +146,7 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
     """Draw the detector, the hits up to the moment that is shown, the lines and the picked DOM."""
     _draw_frame(canvas, scene.frame, camera, look, palette)
     if scene.hits is not None and scene.state is not None:
-        _draw_hits(canvas, scene.hits, scene.state, camera, look, palette)
+        _draw_hits(canvas, scene, camera, look, palette)
         if scene.picked is not None:
             _draw_pick(canvas, scene.hits, scene.picked, camera, palette)
     for line in reversed(scene.lines):
@@ -166,24 +172,39 @@ def _draw_frame(canvas: Canvas, frame: Frame, camera: Camera, look: Look, palett
     canvas.lines(x[:, 0], y[:, 0], x[:, 1], y[:, 1], palette.far if look.lean else palette.faint, _FRAME - 1)
 
 
-def _draw_hits(
-    canvas: Canvas, hits: Hits, state: DomState, camera: Camera, look: Look, palette: Palette
-) -> None:
+def _draw_hits(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette: Palette) -> None:
+    hits, state = scene.hits, scene.state
+    assert hits is not None
+    assert state is not None
     shown = np.isfinite(state.first_ns)
     if not look.auxiliary:
         shown &= ~hits.auxiliary
     index = np.flatnonzero(shown)
     seen = _project(canvas, camera, hits.position_m[index])
-    low, high = look.colors_ns
-    part = (state.first_ns[index] - low) / max(high - low, 1e-9)
-    color = look.colormap(part, palette.background, steps=8 if look.lean else None)
+    color, outside = _hit_colors(scene, index, look, palette)
     radius = _ONE_PE * camera.radius_m * np.maximum(state.charge_pe[index], 0.05) ** _POWER * seen.scale
     auxiliary = hits.auxiliary[index]
     radii = np.maximum(radius[auxiliary], 1.0)
-    canvas.rings(seen.x[auxiliary], seen.y[auxiliary], radii, color[auxiliary], _AUXILIARY)
+    # Most auxiliary pulses far from the event are noise: their colours would hide those of the light.
+    rings = np.where(outside, palette.far, color)[auxiliary]
+    canvas.rings(seen.x[auxiliary], seen.y[auxiliary], radii, rings, _AUXILIARY)
     order = np.argsort(-seen.depth, kind="stable")
     order = order[~auxiliary[order]]
     canvas.discs(seen.x[order], seen.y[order], np.maximum(radius[order], 0.75), color[order], _HIT)
+
+
+def _hit_colors(
+    scene: Scene, index: Int[ndarray, "shown"], look: Look, palette: Palette
+) -> tuple[Int[ndarray, "shown"], Bool[ndarray, "shown"]]:
+    """Colours of hit DOMs, and whether they are outside of the map, by more than a quarter of it in time."""
+    assert scene.state is not None
+    if scene.shade is not None:
+        part, margin = scene.shade[index], 0.0
+    else:
+        low, high = look.colors_ns
+        part, margin = (scene.state.first_ns[index] - low) / max(high - low, 1e-9), 0.25
+    color = look.colormap(part, palette.background, steps=8 if look.lean else None)
+    return color, (part < -margin) | (part > 1 + margin)
 
 
 def _draw_pick(canvas: Canvas, hits: Hits, picked: int, camera: Camera, palette: Palette) -> None:

@@ -18,11 +18,13 @@ from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.markers import MARKERS
 from icereco.draw.canvas.scene import frame_of
+from icereco.draw.event.residuals import residuals_of
 from icereco.draw.event.state import EventState, Style, after
 from icereco.tui.common.list_panel import ListPanel
 from icereco.tui.events.event_view import EventView
 from icereco.tui.events.numbers import Numbers
 from icereco.tui.events.pulse_table import PulseTable
+from icereco.tui.events.residual_card import ResidualCard
 from icereco.tui.events.sky import SkyMap
 from icereco.tui.events.timeline import Timeline
 from icereco.tui.events.waveform import Waveform
@@ -53,6 +55,8 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
     Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
     Key("c", "next_colormap", "Colours", "Looks"),
+    Key("C", "color_by_residual", "Colours by residual", "Looks"),
+    Key("T", "next_residuals", "Residuals to method or truth", "Methods"),
     Key("m", "next_marker", "Marker", "Looks"),
 )
 
@@ -105,6 +109,7 @@ class EventBody(Horizontal):
             yield SkyMap(id="sky", classes="card")
             yield SkyMap(zoomed=True, id="zoom", classes="card")
             yield Waveform(id="waveform", classes="card")
+            yield ResidualCard(id="residuals", classes="card")
             yield PulseTable(self.detector, id="pulses", classes="card")
 
     def on_mount(self) -> None:
@@ -118,7 +123,9 @@ class EventBody(Horizontal):
     def watch_state(self, state: EventState) -> None:
         """Pass the state to the parts that draw it."""
         for widget in self.query(".card"):
-            if isinstance(widget, EventView | Timeline | Numbers | SkyMap | Waveform | PulseTable):
+            if isinstance(
+                widget, EventView | Timeline | Numbers | SkyMap | Waveform | ResidualCard | PulseTable
+            ):
                 widget.state = state
         titled = (state.shown, state.estimates, state.colors_ns, state.picked, state.style)
         if titled != self._titled:
@@ -170,7 +177,7 @@ class EventBody(Horizontal):
 
     def _pick(self, dom: int | None) -> None:
         if self.state.shown is not None:
-            first = None if dom is None else int(self.state.shown.hits.offsets[dom])
+            first = None if dom is None else int(self.state.shown.hits.first[dom])
             self._change(picked=dom, pulse=first)
 
     def _change(self, **values: Any) -> None:
@@ -246,6 +253,22 @@ class EventBody(Horizontal):
     def action_next_colormap(self) -> None:
         """Colour the hits by the next colour map."""
         self._restyle(lambda style: replace(style, colormap=after(style.colormap, COLORMAPS)))
+
+    def action_color_by_residual(self) -> None:
+        """Colour the hits by their time residuals, or by their times again."""
+        if residuals_of(self.state) is None:
+            self.notify("there is no track or cascade to take residuals to")
+        else:
+            self._restyle(lambda style: replace(style, by_residual=not style.by_residual))
+
+    def action_next_residuals(self) -> None:
+        """Take residuals to the truth, or to the main method again."""
+        self._restyle(lambda style: replace(style, against_truth=not style.against_truth))
+        residuals, wanted = residuals_of(self.state), self.state.style.against_truth
+        if wanted and (self.state.shown is None or self.state.shown.truth is None):
+            self.notify("the truth of this event is not known", title="residuals", timeout=3)
+        elif residuals is not None:
+            self.notify(f"to {residuals.hypothesis.name}", title="residuals", timeout=2)
 
     def action_next_marker(self) -> None:
         """Draw dots with the next marker."""

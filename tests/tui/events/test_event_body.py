@@ -76,9 +76,9 @@ def test_a_picked_dom_and_the_table_of_pulses_follow_each_other(screen):
         await pilot.press("j")
         await pilot.pause()
         picked = screen.body.state.picked
-        assert hits.time_ns[hits.offsets[picked]] == hits.time_ns[hits.offsets[:-1]][~hits.auxiliary].min()
+        assert hits.first_ns[picked] == hits.time_ns[~hits.pulse_auxiliary].min()
         table = screen.query_one(PulseTable)
-        assert table.cursor == (hits.time_ns < hits.time_ns[hits.offsets[picked]]).sum()
+        assert table.cursor == (hits.time_ns < hits.first_ns[picked]).sum()
         table.focus()
         await pilot.press("end")
         await pilot.pause()
