@@ -1,6 +1,7 @@
 """The pulses of an event in the form that pictures need: by time, and summed per DOM up to a moment."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,7 +10,7 @@ from numpy import ndarray
 from icereco.events.batch import Event
 from icereco.physics.weighted_mean import weighted_mean
 
-__all__ = ["DomState", "Hits", "hits_of"]
+__all__ = ["DomState", "Hits", "hits_of", "light_ns"]
 
 _EARLY, _LATE = 0.02, 0.98
 """The colours cover at most the times between these shares of the charge."""
@@ -68,14 +69,7 @@ class Hits:
     @property
     def center_m(self) -> Float[ndarray, "3"]:
         """The charge-weighted mean position, of pulses that are not auxiliary if there are any; 0 without pulses."""
-        weight = np.bincount(self.dom, self.charge_pe * ~self.pulse_auxiliary, len(self.sensor_id))
-        if not weight.sum() > 0:
-            weight = np.bincount(self.dom, self.charge_pe, len(self.sensor_id))
-        if not weight.sum() > 0:
-            return self.position_m.mean(0).astype(np.float64) if len(self.position_m) else np.zeros(3)
-        event = np.zeros(len(weight), np.int64)
-        middle: ndarray = weighted_mean(self.position_m, weight, event, 1)[0]
-        return middle
+        return _center_m(self)
 
     @property
     def first_ns(self) -> Float[ndarray, "dom"]:
@@ -85,12 +79,31 @@ class Hits:
 
     def until(self, time_ns: float | None) -> DomState:
         """The DOMs at a moment; None = at the end."""
-        first, charge = self.first_ns, self.counted_pe
-        if time_ns is not None:
-            charge = charge * (self.time_ns <= time_ns)
-            first = np.where(first <= time_ns, first, np.inf)
-        # Without any pulse bincount returns integers.
-        return DomState(np.bincount(self.dom, charge, len(first)).astype(np.float64), first)
+        if time_ns is None:
+            return _end(self)
+        first = np.where(self.first_ns <= time_ns, self.first_ns, np.inf)
+        return DomState(_summed(self, self.counted_pe * (self.time_ns <= time_ns)), first)
+
+
+@lru_cache(maxsize=4)  # every picture of a whole event needs it
+def _end(hits: Hits) -> DomState:
+    return DomState(_summed(hits, hits.counted_pe), hits.first_ns)
+
+
+@lru_cache(maxsize=4)  # lines go through it in every picture
+def _center_m(hits: Hits) -> Float[ndarray, "3"]:
+    weight = _summed(hits, hits.charge_pe * ~hits.pulse_auxiliary)
+    if not weight.sum() > 0:
+        weight = _summed(hits, hits.charge_pe)
+    if not weight.sum() > 0:
+        return hits.position_m.mean(0).astype(np.float64) if len(hits.position_m) else np.zeros(3)
+    middle: ndarray = weighted_mean(hits.position_m, weight, np.zeros(len(weight), np.int64), 1)[0]
+    return middle
+
+
+def _summed(hits: Hits, charge_pe: Float[ndarray, "pulse"]) -> Float[ndarray, "dom"]:
+    """Charges summed per DOM; without any pulse bincount returns integers."""
+    return np.bincount(hits.dom, charge_pe, len(hits.sensor_id)).astype(np.float64)
 
 
 def hits_of(event: Event) -> Hits:
@@ -113,7 +126,7 @@ def hits_of(event: Event) -> Hits:
         offsets=offsets,
         first=_first(counts, dom, count),
         counted_pe=charge * counts,
-        colors_ns=_colors(time, charge if auxiliary.all() else charge * ~batch.auxiliary),
+        colors_ns=light_ns(time, charge if auxiliary.all() else charge * ~batch.auxiliary),
     )
 
 
@@ -123,8 +136,8 @@ def _first(counts: Bool[ndarray, "pulse"], dom: Int[ndarray, "pulse"], doms: int
     return counted[np.searchsorted(dom[counted], np.arange(doms))]
 
 
-def _colors(time_ns: Float[ndarray, "pulse"], weight: Float[ndarray, "pulse"]) -> tuple[float, float]:
-    """The times between which most of the light arrived."""
+def light_ns(time_ns: Float[ndarray, "pulse"], weight: Float[ndarray, "pulse"]) -> tuple[float, float]:
+    """The times between which most of the light arrived, by its weight; noise far from the event has no influence."""
     if not weight.sum() > 0:
         return (float(time_ns.min()), float(time_ns.max()) + 1.0) if time_ns.size else (0.0, 1.0)
     order = np.argsort(time_ns)

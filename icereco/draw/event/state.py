@@ -10,10 +10,10 @@ from numpy import ndarray
 
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
-from icereco.draw.canvas.hits import DomState, Hits
+from icereco.draw.canvas.hits import DomState, Hits, light_ns
 from icereco.draw.canvas.markers import MARKERS
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.scene import Frame, Line, Look
+from icereco.draw.canvas.scene import GRIDS, Frame, Line, Look
 from icereco.draw.event.hypothesis import TRUE, Hypothesis
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.reconstruction import Estimate
@@ -32,6 +32,8 @@ __all__ = [
     "radius_of",
     "sigma_of",
 ]
+
+_NEAR = 0.9
 
 MOST_LINES = 5
 """At most so many methods are drawn, as more could not be distinguished; the main one is always among them."""
@@ -65,6 +67,7 @@ class Style:
         lean: whether few colours are used, for a slow connection.
         by_residual: whether colours are those of residuals, and not of times.
         against_truth: whether residuals are to the truth, where it is known, and not to the main method.
+        grid: which modules without hits are shown, one of `icereco.draw.canvas.scene.GRIDS`.
     """
 
     colormap: str = next(iter(COLORMAPS))
@@ -74,6 +77,7 @@ class Style:
     lean: bool = False
     by_residual: bool = False
     against_truth: bool = False
+    grid: str = next(iter(GRIDS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +127,19 @@ class EventState:
         margin = 0.25 * (high - low)
         low, high = max(first, low - margin), min(last, high + margin)
         return low, max(high, low + 1.0)
+
+    @property
+    def light_m(self) -> Float[ndarray, "point 3"]:
+        """Where the light of the event is: the modules hit while most are, without the farthest tenth; may be empty."""
+        if self.shown is None or not len(self.shown.hits.sensor_id):
+            return np.zeros((0, 3))
+        hits, counted = self.shown.hits, ~self.shown.hits.auxiliary | self.shown.hits.auxiliary.all()
+        low, high = light_ns(hits.first_ns[counted], np.ones(counted.sum()))
+        lit = counted & (hits.first_ns >= low) & (hits.first_ns <= high)
+        position = hits.position_m[lit].astype(np.float64)
+        distance = np.linalg.norm(position - np.median(position, axis=0), axis=1)
+        near: ndarray = position[distance <= np.quantile(distance, _NEAR)]
+        return near
 
     def place(self, time_ns: float) -> float:
         """The position of a time in the window: 0 at its beginning, 1 at its end."""
@@ -183,6 +200,7 @@ def look_of(state: EventState) -> Look:
         auxiliary=style.auxiliary,
         lines_on_top=style.lines_on_top,
         lean=style.lean,
+        grid=style.grid,
     )
 
 

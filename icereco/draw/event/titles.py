@@ -35,7 +35,7 @@ def titles_of(
             "reconstruction",
             f"with {', '.join(busy)}" if busy else f"1 of {methods}" if methods > 1 else "",
         ),
-        "sky": ("sky: zenith, azimuth", _marks(state)),
+        "sky": ("sky: zenith ↓, azimuth ←", _marks(state)),
         "zoom": (f"around {_main(state)}", "contours 50 %, 90 %" if _kappa(state) else ""),
         "residuals": (_residuals(state), "direct: {:.0f} to {:.0f} ns".format(*DIRECT_NS)),
         "waveform": (_dom(state, detector), ""),

@@ -17,7 +17,7 @@ from icereco.detector.detector import Detector
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.markers import MARKERS
-from icereco.draw.canvas.scene import frame_of
+from icereco.draw.canvas.scene import GRIDS, frame_of
 from icereco.draw.event.residuals import residuals_of
 from icereco.draw.event.state import EventState, Style, after
 from icereco.tui.common.list_panel import ListPanel
@@ -46,6 +46,8 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("w", "pan(0, 1)", "Move up", "Detector"),
     Key("s", "pan(0, -1)", "Move down", "Detector"),
     Key("0", "reset_view", "Whole detector", "Detector"),
+    Key("f", "focus", "Near the hits, near the module", "Detector"),
+    Key("F", "flatten", "Without perspective", "Detector"),
     Key("x", "look_along('x')", "From the side, x", "Detector"),
     Key("y", "look_along('y')", "From the side, y", "Detector"),
     Key("z", "look_along('z')", "From above", "Detector"),
@@ -58,6 +60,7 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("C", "color_by_residual", "Colours by residual", "Looks"),
     Key("T", "next_residuals", "Residuals to method or truth", "Methods"),
     Key("m", "next_marker", "Marker", "Looks"),
+    Key("S", "next_grid", "Modules without hits", "Looks"),
 )
 
 _FRAMES_PER_SECOND, _FRAMES_OVER_SSH = 20, 6
@@ -240,7 +243,24 @@ class EventBody(Horizontal):
 
     def action_reset_view(self) -> None:
         """Show the whole detector, as at the start."""
-        self._move(lambda _: Camera.around(self.detector.position_m))
+        parallel = self.state.camera.parallel
+        self._move(lambda _: replace(Camera.around(self.detector.position_m), parallel=parallel))
+
+    def action_focus(self) -> None:
+        """Bring the camera near to the hits, then to the picked module if there is one, then back to the whole detector."""
+        camera, shown = self.state.camera, self.state.shown
+        places = [self.state.light_m] if len(self.state.light_m) else []
+        if shown is not None and self.state.picked is not None:
+            places.append(shown.hits.position_m[self.state.picked][None])
+        views = [camera.focused(place) for place in places]
+        whole = Camera.around(self.detector.position_m)
+        views.append(replace(whole, yaw=camera.yaw, pitch=camera.pitch, parallel=camera.parallel))
+        number = views.index(camera) + 1 if camera in views else 0
+        self._change(camera=views[number % len(views)])
+
+    def action_flatten(self) -> None:
+        """Look without perspective, or with it again."""
+        self._move(lambda camera: replace(camera, parallel=not camera.parallel))
 
     def _move(self, change: Callable[[Camera], Camera]) -> None:
         self._change(camera=change(self.state.camera))
@@ -273,6 +293,11 @@ class EventBody(Horizontal):
     def action_next_marker(self) -> None:
         """Draw dots with the next marker."""
         self._restyle(lambda style: replace(style, marker=after(style.marker, MARKERS)))
+
+    def action_next_grid(self) -> None:
+        """Show other modules without hits: fewer where they are dense, all, those of strings with hits, none."""
+        self._restyle(lambda style: replace(style, grid=after(style.grid, GRIDS)))
+        self.notify(GRIDS[self.state.style.grid], title="modules without hits", timeout=2)
 
     def _restyle(self, change: Callable[[Style], Style]) -> None:
         self._change(style=change(self.state.style))
