@@ -36,14 +36,25 @@ def _draw_whole(canvas: Canvas, sky: AllSky, palette: Palette) -> None:
     canvas.path(*_joined(*sky.place(horizon), canvas), palette.label, _GRID)
     if canvas.rows < _LEAST_ROWS:
         return
+    places = []
     for azimuth_deg in (90.0, 0.0, 270.0):
         column, row = _cell(canvas, sky, azimuth_deg, 90.0)
-        text = f"{azimuth_deg:.0f}°"
-        canvas.text(column - len(text) // 2, row + 1, text, palette.label, alone=True)
-    for zenith_deg in (30.0, 60.0, 90.0, 120.0, 150.0):
+        places.append((row + 1, column - len(f"{azimuth_deg:.0f}") // 2, f"{azimuth_deg:.0f}°"))
+    for zenith_deg in (90.0, 60.0, 30.0, 120.0, 150.0):
         column, row = _cell(canvas, sky, 180.0 - 1e-6, zenith_deg)
         text = f"{zenith_deg:.0f}°"
-        canvas.text(max(column - len(text), 0), row, text, palette.label, alone=True)
+        places.append((row, max(column - len(text), 0), text))
+    _write(canvas, places, palette)
+
+
+def _write(canvas: Canvas, places: list[tuple[int, int, str]], palette: Palette) -> None:
+    """Write names at rows and columns, but none that would touch one before."""
+    taken: list[tuple[int, int, int]] = []
+    for row, first, text in places:
+        last = first + len(text)
+        if not any(row == line and first <= end and begin <= last for line, begin, end in taken):
+            taken.append((row, first, last))
+            canvas.text(first, row, text, palette.label, alone=True)
 
 
 def _cell(canvas: Canvas, sky: AllSky, azimuth_deg: float, zenith_deg: float) -> tuple[int, int]:
