@@ -231,7 +231,7 @@ def content(tmp_path, monkeypatch) -> None:
 def test_every_key_and_command_does_something_at_every_size(mode):
     async def scenario(pilot):
         pilot.app.action_mode(mode)
-        await until(pilot, lambda: READY[mode] in text_of(pilot))
+        await until(pilot, lambda: READY[mode] in text_of(pilot), 60.0)
         watched = Watched(pilot, mode)
         offered: set[str] = set()
         for number, size in enumerate(SIZES):
