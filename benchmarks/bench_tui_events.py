@@ -40,6 +40,7 @@ from icereco.draw.event.state import EventState, Shown, Style
 from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
 from icereco.tui.app import IcerecoApp
+from icereco.tui.common.strips import strips_of
 from icereco.tui.events.event_view import EventView
 from icereco.tui.events.screen import EventScreen
 from icereco.tui.settings import Settings
@@ -135,7 +136,7 @@ def draw(columns: int, rows: int, state: EventState, look: Look, scene: Scene) -
     """One picture, to the bytes."""
     canvas = Canvas(columns, rows)
     draw_scene(canvas, scene, state.camera, look, palette_on(BACKGROUND))
-    for strip in canvas.segments(BACKGROUND):
+    for strip in strips_of(canvas, BACKGROUND):
         strip.render(RENDERER)
 
 

@@ -16,7 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 import icereco
-from icereco.detector.detector import LIGHT_M_PER_NS, Detector, load_detector
+from icereco.detector.detector import Detector, load_detector
 from icereco.events.batch import EventBatch
 from icereco.physics.light.light import LightModel
 from icereco.physics.sphere import angles_from_direction
@@ -81,9 +81,7 @@ class Coincident:
         is_cascade = self.kind == KINDS.index("cascade")
         self.distance_m = np.where(is_cascade, far, across)
         self.cos_emission = along / far
-        direct = np.where(
-            is_cascade, far * light.slowness, along / LIGHT_M_PER_NS + across * light.cherenkov_delay
-        )
+        direct = np.where(is_cascade, light.direct.of_point(far), light.direct.of_track(along, across))
         residual = events.time_ns[pulse] - direct
         zero = [np.quantile(residual[self.event == event], EARLY) for event in range(self.event.max() + 1)]
         self.delay_ns = residual - np.array(zero)[self.event]

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 else:  # torch is slow to import and most commands never need it
     Tensor = Any
 
-__all__ = ["NOT_CONVERGED", "QUANTITIES", "Estimate", "Estimates", "Reconstruction", "known_quantities"]
+__all__ = [
+    "NOT_CONVERGED",
+    "QUANTITIES",
+    "Anchor",
+    "Estimate",
+    "Estimates",
+    "Reconstruction",
+    "known_quantities",
+]
 
 QUANTITIES = (
     "energy_gev",
@@ -103,6 +111,21 @@ class Reconstruction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """Where and when a fit has its particle.
+
+    Attributes:
+        position_m: `[3]`, of a cascade, or any point of a track.
+        time_ns: when it was there, as times of pulses count.
+        cascade: whether all light comes from there.
+    """
+
+    position_m: Float[ndarray, "3"]
+    time_ns: float
+    cascade: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
     """The reconstruction of one event by one method.
 
@@ -117,6 +140,7 @@ class Estimate:
         vertex_m: `[3]`, where the neutrino interacted; vertex_covariance_m2: `[3, 3]`.
         kind_probability: `[kind]`, of each of `icereco.events.truth.EVENT_KINDS`.
         inelasticity: the fraction of the neutrino's energy that goes to hadrons; inelasticity_sigma: one sigma of it.
+        anchor: where and when the particle was, of fits that say so.
     """
 
     name: str
@@ -131,6 +155,7 @@ class Estimate:
     kind_probability: Float[ndarray, "kind"] | None = None
     inelasticity: float | None = None
     inelasticity_sigma: float | None = None
+    anchor: Anchor | None = None
 
     @classmethod
     def of(cls, name: str, reconstruction: Reconstruction) -> "Estimate":

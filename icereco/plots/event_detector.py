@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.scale import round_length
 from icereco.plots.event_hits import ModuleHits, disc_radius
 from icereco.plots.style import INK, MUTED
 
@@ -190,7 +191,7 @@ def draw_scale(view: View) -> None:
     """Draw a scale bar, true in the middle of what the camera looks at, and how the axes lie."""
     center = np.array([view.camera.center_m])
     per_m = float(view.camera.project(center, view.width, view.height).scale[0])
-    length_m = _round_length(_BAR * view.width / per_m)
+    length_m = round_length(_BAR * view.width / per_m)
     right = 6.0 + length_m * per_m
     view.axes.plot([6, 6, right, right], [8, 5, 5, 8], color=INK, linewidth=0.8, zorder=4)
     view.axes.text(
@@ -218,9 +219,3 @@ def _draw_arm(view: View, name: str, start: Float[ndarray, "2"], arm: Float[ndar
         style="italic",
         path_effects=_halo(),
     )
-
-
-def _round_length(most_m: float) -> float:
-    """The greatest of 1, 2, 5, 10, … m that is not longer."""
-    decade = 10.0 ** np.floor(np.log10(most_m))
-    return float(decade * max(part for part in (1, 2, 5) if part * decade <= most_m))

@@ -38,12 +38,8 @@ class ModuleHits:
 
 def module_hits(hits: Hits) -> ModuleHits:
     """Sum charges and find first times of modules."""
-    counts = ~hits.pulse_auxiliary | hits.auxiliary[hits.dom]
-    charge = np.bincount(hits.dom, hits.charge_pe * counts, len(hits.sensor_id)).astype(np.float64)
-    first = np.full(len(charge), np.inf)
-    np.minimum.at(first, hits.dom, np.where(counts, hits.time_ns, np.inf))
-    auxiliary = hits.auxiliary & (not hits.auxiliary.all())
-    return ModuleHits(hits.sensor_id, hits.position_m, charge, first, auxiliary)
+    end, auxiliary = hits.until(None), hits.auxiliary & (not hits.auxiliary.all())
+    return ModuleHits(hits.sensor_id, hits.position_m, end.charge_pe, end.first_ns, auxiliary)
 
 
 def disc_radius(charge_pe: Float[ndarray, "dom"]) -> Float[ndarray, "dom"]:

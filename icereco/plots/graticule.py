@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.draw.canvas.degrees import degrees, multiples, round_step_deg
 from icereco.events.sky_frame import SkyFrame
 from icereco.physics.sphere import direction_from_angles
 from icereco.plots.projection import Projection
@@ -16,9 +17,7 @@ from icereco.plots.style import MUTED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Graticule", "degrees", "label", "meridian", "parallel"]
-
-_STEPS_DEG = (30, 20, 15, 10, 5, 2, 1)
+__all__ = ["Graticule", "label", "meridian", "parallel"]
 
 
 def meridian(longitude_deg: float, latitude_deg: Float[ndarray, "point"]) -> Float[ndarray, "point 3"]:
@@ -53,14 +52,14 @@ class Graticule:
         """Return lines for a view that reaches so far from a direction, at round steps."""
         longitude = float(np.degrees(np.arctan2(direction[1], direction[0])) % 360)
         latitude = float(np.degrees(np.arcsin(np.clip(direction[2], -1, 1))))
-        reach, step = 1.5 * radius_deg, _step_deg(radius_deg / 2)
+        reach, step = 1.5 * radius_deg, round_step_deg(radius_deg / 2)
         low, high = max(latitude - reach, -90.0), min(latitude + reach, 90.0)
-        heights = _multiples(low, high, step)
+        heights = multiples(low, high, step)
         near_pole = 90.0 - abs(latitude) <= reach
         shrink = np.cos(np.radians(max(abs(low), abs(high))))
         wide = 180.0 if near_pole else min(reach / shrink, 180.0)
-        across = 30.0 if near_pole else _step_deg(radius_deg / np.cos(np.radians(latitude)) / 1.5)
-        sides = _multiples(longitude - wide, longitude + wide, across)
+        across = 30.0 if near_pole else round_step_deg(radius_deg / np.cos(np.radians(latitude)) / 1.5)
+        sides = multiples(longitude - wide, longitude + wide, across)
         along, around = np.linspace(low, high, 400), np.linspace(longitude - wide, longitude + wide, 1600)
         return cls(
             {degrees(side % 360, across): meridian(side, along) for side in sides},
@@ -101,21 +100,3 @@ def label(axes: "Axes", place: Float[ndarray, "2"], text: str, ha: str = "center
     axes.text(
         place[0], place[1], text, ha=ha, va="center", fontsize=7, color=MUTED, path_effects=halo, zorder=2.5
     )
-
-
-def _step_deg(wanted_deg: float) -> float:
-    """The greatest round step up to one that is wanted."""
-    scale = 1.0
-    while wanted_deg < 1:
-        wanted_deg, scale = wanted_deg * 10, scale / 10
-    return scale * next(step for step in _STEPS_DEG if step <= wanted_deg)
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    return [step * number for number in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
-
-
-def degrees(value: float, step: float) -> str:
-    """Write an angle with as many decimals as multiples of a step need."""
-    decimals = max(0, int(np.ceil(-np.log10(step) - 1e-9)))
-    return f"{value:.{decimals}f}°".replace("-", "−")

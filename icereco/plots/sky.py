@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.draw.canvas.degrees import degrees
 from icereco.evaluation.calibration import CONTOURS
 from icereco.physics.sphere import opening_angle
-from icereco.plots.graticule import degrees
 from icereco.plots.sky_axes import (
     CONTOUR_COLOUR,
     CONTOUR_DASHES,

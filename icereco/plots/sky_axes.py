@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.draw.canvas.degrees import degrees
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.posterior import Posterior
 from icereco.events.sky_frame import SkyFrame
 from icereco.physics.sphere import opening_angle
-from icereco.plots.graticule import Graticule, degrees, label, meridian, parallel
+from icereco.plots.graticule import Graticule, label, meridian, parallel
 from icereco.plots.projection import Around, Projection, WholeSky
 from icereco.plots.style import COLOURS, INK, MUTED
 

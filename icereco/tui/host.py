@@ -15,7 +15,19 @@ from icereco.watch.system import SystemView
 __all__ = ["WRITING", "Host", "host_of", "may"]
 
 WRITING = frozenset(
-    {"again", "cancel", "copy", "delete", "new", "order", "picture", "save", "screenshot_here", "train"}
+    {
+        "again",
+        "cancel",
+        "copy",
+        "delete",
+        "export",
+        "new",
+        "order",
+        "picture",
+        "save",
+        "screenshot_here",
+        "train",
+    }
 )
 """Actions that start, order, change or write something."""
 

@@ -198,6 +198,23 @@ class EventSession:
         index = None if event_id is None else self.listed["event_id"].index_of(event_id)
         return int(self.listed["row"][0 if index is None else index])
 
+    def find(self, event_id: int) -> int | None:
+        """The row in the file of an event that has been read, listed or not; None if there is none of this id."""
+        if self._feed is None or not -(2**63) <= event_id < 2**63:
+            return None
+        summary = self._feed.summary
+        index = summary["event_id"].index_of(event_id) if len(summary) else None
+        return None if index is None else int(summary["row"][index])
+
+    @property
+    def ids(self) -> tuple[int, int] | None:
+        """The lowest and the highest id of the events that have been read; None without any."""
+        summary = pl.DataFrame() if self._feed is None else self._feed.summary
+        if not len(summary):
+            return None
+        low, high = summary.select(low=pl.col("event_id").min(), high=pl.col("event_id").max()).row(0)
+        return int(low), int(high)
+
     def wait_for(self, event_id: int) -> int | None:
         """Wait until an event has been read; return its row, or None if the data end without it."""
         while True:

@@ -5,7 +5,8 @@ What counts as a reconstruction, in a parquet, Arrow or CSV file with a column e
 - columns azimuth and zenith in an output of icereco, or in a submission: the reconstruction itself;
 - columns X_azimuth and X_zenith: a reconstruction called X; the one called "true" is the truth;
 - columns name, azimuth and zenith: a row per event and fit, such as tables of official fits; where there is a
-  column status, only fits of status 0 (IceTray's OK) count.
+  column status, only fits of status 0 (IceTray's OK) count; columns x, y, z (m) and time (ns) say where and when the
+  particle was, a column shape (IceTray's numbers) whether it is a cascade.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.data.catalog import DataSet
 from icereco.errors import IcerecoError
-from icereco.events.reconstruction import Estimate, known_quantities
+from icereco.events.reconstruction import Anchor, Estimate, known_quantities
 from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import direction_from_angles
@@ -48,6 +49,9 @@ _QUANTITY_COLUMNS = {
     "inelasticity_sigma": ["inelasticity_sigma"],
 }
 """The columns of each of `icereco.events.reconstruction.QUANTITIES`."""
+_ANCHOR_COLUMNS = ("x", "y", "z", "time")
+_CASCADES = (30, 31)
+"""IceTray's numbers of shapes of which all light comes from a point: Cascade and CascadeSegment."""
 _SHAPES = {1: (-1,), 9: (-1, 3, 3)}
 """Of the values of quantities in so many columns, where it is not a row for each event."""
 _COMPANION_COLUMNS = (
@@ -69,6 +73,8 @@ class Reconstructions:
         posterior: posterior densities of the directions, or None.
         path: the file.
         quantities: further estimates by the names of `icereco.events.reconstruction.QUANTITIES`; NaN where unknown.
+        anchors: `[E, 4]`, x, y, z (m) and the time (ns) at which the particle was there, or None; NaN where unknown.
+        cascades: `[E]`, whether all its light comes from there, or None where no anchors are known.
     """
 
     name: str
@@ -79,6 +85,8 @@ class Reconstructions:
     posterior: VmfMixture | None = None
     path: Path | None = None
     quantities: Mapping[str, Float[ndarray, "event ..."]] = field(default_factory=dict)
+    anchors: Float[ndarray, "event 4"] | None = None
+    cascades: Bool[ndarray, "event"] | None = None
 
     @property
     def count(self) -> int:
@@ -99,7 +107,13 @@ class Reconstructions:
             self.posterior.take(np.array([row])) if has_posterior and self.posterior is not None else None,
             used if used >= 0 else None,
             **known_quantities(self.quantities, row),
+            anchor=self._anchor(row),
         )
+
+    def _anchor(self, row: int) -> Anchor | None:
+        if self.anchors is None or self.cascades is None or not np.isfinite(self.anchors[row]).all():
+            return None
+        return Anchor(self.anchors[row, :3], float(self.anchors[row, 3]), bool(self.cascades[row]))
 
     def same_as(self, other: "Reconstructions") -> bool:
         """Whether both have the same name and content, as copies of the line fit in several outputs have."""
@@ -201,7 +215,8 @@ def _load(path: Path) -> pl.DataFrame:
     try:
         scan = _scan(path)
         flat = [name for name, kind in scan.collect_schema().items() if not kind.is_nested()]
-        wanted = [name for name in flat if name in ("event_id", "name", "kappa", "pulses_used", "status")]
+        known = ("event_id", "name", "kappa", "pulses_used", "status", "shape", *_ANCHOR_COLUMNS)
+        wanted = [name for name in flat if name in known]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
         components = [name for name in COMPONENT_COLUMNS if name in scan.collect_schema()]
         quantities = [name for name in dict.fromkeys(chain(*_QUANTITY_COLUMNS.values())) if name in flat]
@@ -304,4 +319,16 @@ def _reconstructions(frame: pl.DataFrame, name: str, path: Path) -> Reconstructi
         pulses_used=frame["used"].cast(pl.Int64).fill_null(-1).to_numpy(),
         path=path,
         quantities=_quantities(frame),
+        **_anchors(frame),
     )
+
+
+def _anchors(frame: pl.DataFrame) -> dict[str, ndarray]:
+    if not {*_ANCHOR_COLUMNS} <= set(frame.columns):
+        return {}
+    anchors = frame.select(
+        pl.col(_ANCHOR_COLUMNS).cast(pl.Float64, strict=False).fill_null(np.nan)
+    ).to_numpy()
+    if "shape" not in frame.columns:
+        return {"anchors": anchors, "cascades": np.zeros(len(frame), bool)}
+    return {"anchors": anchors, "cascades": frame["shape"].is_in(_CASCADES).fill_null(False).to_numpy()}

@@ -1,5 +1,7 @@
 """Colours, axes, cameras, skies, hits, scenes and charts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -164,12 +166,26 @@ def event_of(pulses, detector, **columns):
 def test_hits_are_summed_until_a_moment(detector):
     hits = hits_of(event_of(400, detector))
     first, last = hits.span_ns
-    assert hits.until(None).charge_pe.sum() == pytest.approx(hits.charge_pe.sum())
+    assert hits.until(None).charge_pe.sum() == pytest.approx(hits.counted_pe.sum())
     assert hits.until(first - 1).charge_pe.sum() == 0
     assert not np.isfinite(hits.until(first - 1).first_ns).any()
     half = hits.until((first + last) / 2)
-    assert 0 < half.charge_pe.sum() < hits.charge_pe.sum()
+    assert 0 < half.charge_pe.sum() < hits.counted_pe.sum()
     assert first <= hits.colors_ns[0] < hits.colors_ns[1] <= last
+
+
+def test_auxiliary_pulses_count_only_where_a_module_has_no_others(detector):
+    columns = {
+        "sensor_id": [[7, 7, 7, 9, 9]],
+        "time": [[10.0, 500.0, 600.0, 30.0, 700.0]],
+        "charge": [[1.0, 2.0, 4.0, 8.0, 16.0]],
+        "auxiliary": [[True, False, False, True, True]],
+    }
+    hits = hits_of(event_of(5, detector, **columns))
+    assert hits.until(None).first_ns.tolist() == [500.0, 30.0]
+    assert hits.until(None).charge_pe.tolist() == [6.0, 24.0]
+    assert hits.until(550.0).charge_pe.tolist() == [2.0, 8.0]
+    assert hits.until(20.0).first_ns.tolist() == [np.inf, np.inf]
 
 
 def test_an_event_without_pulses_has_empty_hits(detector):
@@ -208,7 +224,7 @@ def test_hits_have_the_colors_of_their_times_and_appear_at_them(detector):
 
 def test_auxiliary_hits_are_hollow_and_can_be_left_out(detector):
     event = event_of(1, detector, auxiliary=[[True]], charge=[[500.0]])
-    look = Look(COLORMAPS["ember"], (0.0, 1.0))
+    look = Look(COLORMAPS["ember"], hits_of(event).colors_ns)
     ember = set(COLORMAPS["ember"].table(DARK).tolist())
 
     def dots(cells):
@@ -223,9 +239,10 @@ def test_auxiliary_hits_are_hollow_and_can_be_left_out(detector):
     filled = dots(
         drawn(detector, hits_of(event_of(1, detector, auxiliary=[[False]], charge=[[500.0]])), look=look)
     )
-    hidden = drawn(detector, hits_of(event), look=Look(COLORMAPS["ember"], (0.0, 1.0), auxiliary=False))
+    hidden = drawn(detector, hits_of(event), look=replace(look, auxiliary=False))
+    noise = drawn(detector, hits_of(event), look=replace(look, colors_ns=(1e6, 2e6)))
     assert 0 < hollow < filled
-    assert dots(hidden) == 0
+    assert dots(hidden) == dots(noise) == 0  # what is far from the times in the colours is grey
 
 
 def test_discs_grow_with_charge_and_with_the_zoom(detector):

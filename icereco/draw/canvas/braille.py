@@ -157,8 +157,11 @@ class Canvas:
         dx, dy = radius[owner] * np.cos(angle), radius[owner] * np.sin(angle) / self.marker.dot_aspect
         self._plot(x[owner] + dx, y[owner] + dy, _of_each(color, slice(None), owner), layer)
 
-    def text(self, column: int, row: int, text: str, color: int) -> None:
-        """Write text from a cell on, over everything else; what is outside the canvas is cut off."""
+    def text(self, column: int, row: int, text: str, color: int, *, alone: bool = False) -> None:
+        """Write text from a cell on, over everything else; what is outside the canvas is cut off.
+
+        Text that stands `alone` has no image behind it: that was set before, and could be as bright as the text.
+        """
         if not 0 <= row < self.rows:
             return
         first, last = max(column, 0), min(column + len(text), self.columns)
@@ -166,6 +169,8 @@ class Canvas:
             letters = [ord(letter) for letter in text[first - column : last - column]]
             self._letters[row, first:last] = letters
             self._letter_colors[row, first:last] = color
+            if alone:
+                self._backdrop[2 * row : 2 * row + 2, first:last] = _CLEAR
 
     def image(self, pixels: Int[ndarray, "pixel_row column"]) -> None:
         """Set colours behind the dots, two pixels to a cell, one above the other `[2 * rows, columns]`; −1 = none."""

@@ -19,7 +19,7 @@ class Palette:
 
     Attributes:
         background: of the picture.
-        far, near: of DOMs without hits.
+        far, near: of DOMs without hits; ghost: of those on strings without hits, where they are dense.
         faint: of outlines and grids.
         text, label: of numbers, and of their labels.
         truth: of the true direction.
@@ -30,6 +30,7 @@ class Palette:
     background: int
     far: int
     near: int
+    ghost: int
     faint: int
     text: int
     label: int
@@ -56,6 +57,7 @@ def palette_on(background: int) -> Palette:
         background=background,
         far=grey(0.31),
         near=grey(0.54),
+        ghost=grey(0.16),
         faint=grey(0.28),
         text=int(blended(ink, background, 0.88)),
         label=grey(0.78),

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-__all__ = ["by_weight", "compact", "log_ticks", "placed", "span_of", "ticks"]
+__all__ = ["by_weight", "compact", "log_ticks", "placed", "round_length", "span_of", "ticks"]
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -89,6 +89,16 @@ def span_of(values: Sequence[float] | Float[ndarray, "n"], margin: float = 0.0) 
         low, high = low - 0.5, high + 0.5
     pad = (high - low) * margin
     return low - pad, high + pad
+
+
+def round_length(most: float) -> float:
+    """The greatest of 1, 2, 5, 10, … that is not longer.
+
+    >>> [round_length(most) for most in (0.3, 7.0, 130.0)]
+    [0.2, 5.0, 100.0]
+    """
+    decade = 10.0 ** np.floor(np.log10(most))
+    return float(decade * max(part for part in (1, 2, 5) if part * decade <= most))
 
 
 def compact(value: float, digits: int = 3) -> str:

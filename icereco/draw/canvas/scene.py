@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.detector.detector import Detector
+from icereco.draw.canvas.bearings import draw_bearings
 from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.camera import Camera, Projected
 from icereco.draw.canvas.colormap import Colormap
@@ -15,15 +17,25 @@ from icereco.draw.canvas.hits import DomState, Hits
 from icereco.draw.canvas.names import short_names
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.sky import ring
+from icereco.physics.direct_light import DirectLight
 
-__all__ = ["Frame", "Line", "Look", "Scene", "draw_scene", "frame_of", "nearest_dom"]
+__all__ = ["GRIDS", "Frame", "Line", "Look", "Scene", "draw_scene", "frame_of", "nearest_dom"]
 
-_DOM, _FRAME, _AUXILIARY, _HIT, _LINE, _PICK = 0, 1, 2, 3, 4, 5  # layers
+_DOM, _FRAME, _AUXILIARY, _HIT, _LINE, _PICK, _BEARINGS = range(7)  # layers
 _ONE_PE = 0.0075  # radius of a hit of one photo-electron, in sizes of the detector
 _POWER = 0.3  # of the charge: ten times the light is twice the radius
 _REACH = 1.15  # of the lines from the middle of the event, in sizes of the detector
 _HEAD = 0.06  # of an arrow, likewise
 _LABEL = 16  # characters of a name
+_DENSE = 1.5  # modules to a cell of the picture
+
+GRIDS = {
+    "automatic": "fewer where they are dense",
+    "all": "all",
+    "hit strings": "those of strings with hits",
+    "none": "none",
+}
+"""Which modules without hits are drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +44,15 @@ class Frame:
 
     Attributes:
         position_m: float32 `[S, 3]`.
+        string: int32 `[S]`.
         edges_m: float64 `[K, 2, 3]`, lines around its top and its bottom.
+        light: in its medium.
     """
 
     position_m: Float[ndarray, "sensor 3"]
+    string: Int[ndarray, "sensor"]
     edges_m: Float[ndarray, "edge 2 3"]
+    light: DirectLight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +87,7 @@ class Look:
         lines_on_top: whether lines hide hits, or hits hide lines.
         labels: whether the names of lines are written at their ends.
         lean: whether few colours are used, for a slow connection.
+        grid: one of `GRIDS`.
     """
 
     colormap: Colormap
@@ -79,6 +96,7 @@ class Look:
     lines_on_top: bool = True
     labels: bool = True
     lean: bool = False
+    grid: str = next(iter(GRIDS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +109,7 @@ class Scene:
         state: the hit DOMs at the moment that is shown.
         lines: directions.
         picked: index of a hit DOM, or None.
+        shade: `[D]`, places of the hit DOMs in the colour map, 0 to 1; None = by their times.
     """
 
     frame: Frame
@@ -98,13 +117,15 @@ class Scene:
     state: DomState | None = None
     lines: Sequence[Line] = ()
     picked: int | None = None
+    shade: Float[ndarray, "dom"] | None = None
 
 
 def frame_of(detector: Detector) -> Frame:
     """The detector with its outline."""
     rims = _rims(detector.position_m, detector.string)
     edges = [np.stack([rim, np.roll(rim, -1, axis=0)], axis=1) for rim in rims]
-    return Frame(detector.position_m, np.concatenate(edges).astype(np.float64))
+    light = DirectLight.of(detector.medium)
+    return Frame(detector.position_m, detector.string, np.concatenate(edges).astype(np.float64), light)
 
 
 def _rims(position: Float[ndarray, "sensor 3"], string: Int[ndarray, "sensor"]) -> tuple[ndarray, ndarray]:
@@ -138,14 +159,16 @@ def _turn(first: ndarray, second: ndarray, third: ndarray) -> float:
 
 def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette: Palette) -> None:
     """Draw the detector, the hits up to the moment that is shown, the lines and the picked DOM."""
-    _draw_frame(canvas, scene.frame, camera, look, palette)
+    _draw_modules(canvas, scene, camera, look, palette)
+    _draw_outline(canvas, scene.frame, camera, look, palette)
     if scene.hits is not None and scene.state is not None:
-        _draw_hits(canvas, scene.hits, scene.state, camera, look, palette)
+        _draw_hits(canvas, scene, camera, look, palette)
         if scene.picked is not None:
             _draw_pick(canvas, scene.hits, scene.picked, camera, palette)
     for line in reversed(scene.lines):
         _draw_line(canvas, line, camera, look)
     if look.labels:
+        draw_bearings(canvas, camera, palette, _BEARINGS)
         _write_labels(canvas, scene.lines, camera)
 
 
@@ -153,37 +176,83 @@ def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:
     return camera.project(points_m, canvas.width, canvas.height, canvas.marker.dot_aspect)
 
 
-def _draw_frame(canvas: Canvas, frame: Frame, camera: Camera, look: Look, palette: Palette) -> None:
-    seen = _project(canvas, camera, frame.position_m)
-    if look.lean:
-        canvas.points(seen.x, seen.y, palette.far, _DOM)
+def _draw_modules(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette: Palette) -> None:
+    """Draw the modules without hits; where they are dense and there are hits, those of strings without hits hardly."""
+    if look.grid == "none":
+        return
+    seen = _project(canvas, camera, scene.frame.position_m)
+    if look.grid == "all" or scene.hits is None or (look.grid == "automatic" and not _dense(canvas, seen)):
+        color = np.where(seen.depth < 0.5, palette.near, palette.far)
+        shown = np.arange(len(color))
     else:
-        order = np.argsort(-seen.depth, kind="stable")
-        near = seen.depth[order] < 0.5
-        canvas.points(seen.x[order], seen.y[order], np.where(near, palette.near, palette.far), _DOM)
+        lit = _on_hit_strings(scene.frame, scene.hits)
+        color = np.where(lit, palette.far, palette.ghost)
+        shown = np.flatnonzero(lit | ((look.grid == "automatic") and not look.lean))
+    if look.lean:
+        canvas.points(seen.x[shown], seen.y[shown], palette.far, _DOM)
+        return
+    order = shown[np.argsort(-seen.depth[shown], kind="stable")]
+    canvas.points(seen.x[order], seen.y[order], color[order], _DOM)
+
+
+@lru_cache(maxsize=4)  # the same from every side
+def _on_hit_strings(frame: Frame, hits: Hits) -> Bool[ndarray, "sensor"]:
+    """Which modules are on strings with hits that are not auxiliary."""
+    return np.isin(frame.string, frame.string[hits.sensor_id[~hits.auxiliary]])
+
+
+def _dense(canvas: Canvas, seen: Projected) -> bool:
+    """Whether there are more modules than the picture can hold as single dots."""
+    marker = canvas.marker
+    inside = (seen.x >= 0) & (seen.x < canvas.width) & (seen.y >= 0) & (seen.y < canvas.height)
+    x, y = seen.x[inside], seen.y[inside]
+    if not len(x):
+        return False
+    cells = max(np.ptp(x) / marker.across, 1.0) * max(np.ptp(y) / marker.down, 1.0)
+    return bool(len(x) > _DENSE * cells)
+
+
+def _draw_outline(canvas: Canvas, frame: Frame, camera: Camera, look: Look, palette: Palette) -> None:
     ends = _project(canvas, camera, frame.edges_m.reshape(-1, 3))
     x, y = ends.x.reshape(-1, 2), ends.y.reshape(-1, 2)
     canvas.lines(x[:, 0], y[:, 0], x[:, 1], y[:, 1], palette.far if look.lean else palette.faint, _FRAME - 1)
 
 
-def _draw_hits(
-    canvas: Canvas, hits: Hits, state: DomState, camera: Camera, look: Look, palette: Palette
-) -> None:
+def _draw_hits(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette: Palette) -> None:
+    hits, state = scene.hits, scene.state
+    assert hits is not None
+    assert state is not None
     shown = np.isfinite(state.first_ns)
     if not look.auxiliary:
         shown &= ~hits.auxiliary
     index = np.flatnonzero(shown)
     seen = _project(canvas, camera, hits.position_m[index])
-    low, high = look.colors_ns
-    part = (state.first_ns[index] - low) / max(high - low, 1e-9)
-    color = look.colormap(part, palette.background, steps=8 if look.lean else None)
-    radius = _ONE_PE * camera.radius_m * np.maximum(state.charge_pe[index], 0.05) ** _POWER * seen.scale
+    color, outside = _hit_colors(scene, index, look, palette)
+    # Discs grow less than distances when the camera comes near, so that neighbours become distinct.
+    one_pe = _ONE_PE * camera.radius_m * seen.scale / max(camera.zoom, 1.0) ** 0.5
+    radius = one_pe * np.maximum(state.charge_pe[index], 0.05) ** _POWER
     auxiliary = hits.auxiliary[index]
     radii = np.maximum(radius[auxiliary], 1.0)
-    canvas.rings(seen.x[auxiliary], seen.y[auxiliary], radii, color[auxiliary], _AUXILIARY)
+    # Most auxiliary pulses far from the event are noise: their colours would hide those of the light.
+    rings = np.where(outside, palette.far, color)[auxiliary]
+    canvas.rings(seen.x[auxiliary], seen.y[auxiliary], radii, rings, _AUXILIARY)
     order = np.argsort(-seen.depth, kind="stable")
     order = order[~auxiliary[order]]
     canvas.discs(seen.x[order], seen.y[order], np.maximum(radius[order], 0.75), color[order], _HIT)
+
+
+def _hit_colors(
+    scene: Scene, index: Int[ndarray, "shown"], look: Look, palette: Palette
+) -> tuple[Int[ndarray, "shown"], Bool[ndarray, "shown"]]:
+    """Colours of hit DOMs, and whether they are outside of the map, by more than a quarter of it in time."""
+    assert scene.state is not None
+    if scene.shade is not None:
+        part, margin = scene.shade[index], 0.0
+    else:
+        low, high = look.colors_ns
+        part, margin = (scene.state.first_ns[index] - low) / max(high - low, 1e-9), 0.25
+    color = look.colormap(part, palette.background, steps=8 if look.lean else None)
+    return color, (part < -margin) | (part > 1 + margin)
 
 
 def _draw_pick(canvas: Canvas, hits: Hits, picked: int, camera: Camera, palette: Palette) -> None:

@@ -2,12 +2,21 @@
 
 from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.scene import draw_scene
-from icereco.draw.event.state import EventState, look_of, scene_of
+from icereco.draw.canvas.scene import Scene, draw_scene
+from icereco.draw.event.residuals import residual_shade, residuals_of
+from icereco.draw.event.state import EventState, lines_of, look_of
 
-__all__ = ["draw_detector"]
+__all__ = ["draw_detector", "scene_of"]
 
 
 def draw_detector(canvas: Canvas, state: EventState, palette: Palette) -> None:
     """Draw the detector, hits, lines and the picked DOM."""
     draw_scene(canvas, scene_of(state, palette), state.camera, look_of(state), palette)
+
+
+def scene_of(state: EventState, palette: Palette) -> Scene:
+    """The scene that a state describes."""
+    hits = None if state.shown is None else state.shown.hits
+    residuals = residuals_of(state) if state.style.by_residual else None
+    shade = None if residuals is None or hits is None else residual_shade(residuals.time_ns[hits.first])
+    return Scene(state.frame, hits, state.moment, lines_of(state, palette), state.picked, shade)

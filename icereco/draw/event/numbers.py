@@ -14,7 +14,7 @@ from icereco.draw.event.targets import energy_text, target_facts
 from icereco.events.reconstruction import Estimate
 from icereco.physics.sphere import angles_from_direction
 
-__all__ = ["draw_numbers", "numbers_height", "targets_height"]
+__all__ = ["draw_numbers", "numbers_height", "targets_height", "wrapped"]
 
 _NAMES, _WIDTHS = ("zenith", "azimuth", "error°", "σ°", "pull"), (7, 8, 7, 6, 6)
 _ERROR = 2  # the first column after the angles of the direction
@@ -27,7 +27,7 @@ def numbers_height(state: EventState, width: int) -> int:
     if state.shown is None:
         return 1
     lines = _lines(state, palette_on(0))
-    facts = _wrapped(_facts(state, _columns(lines, width)), width)
+    facts = wrapped(_facts(state, _columns(lines, width)), width)
     return 1 + len(lines) + len(facts) + targets_height(state, width)
 
 
@@ -37,7 +37,7 @@ def targets_height(state: EventState, width: int) -> int:
 
 
 def _target_lines(state: EventState, width: int) -> list[str]:
-    return [line for facts in _targets(state).values() for line in _wrapped(facts, width)]
+    return [line for facts in _targets(state).values() for line in wrapped(facts, width)]
 
 
 def _targets(state: EventState) -> dict[str, list[str]]:
@@ -53,7 +53,7 @@ def draw_numbers(canvas: Canvas, state: EventState, palette: Palette) -> None:
         return
     lines = _lines(state, palette)
     columns = _columns(lines, canvas.columns)
-    facts = _target_lines(state, canvas.columns) + _wrapped(_facts(state, columns), canvas.columns)
+    facts = _target_lines(state, canvas.columns) + wrapped(_facts(state, columns), canvas.columns)
     room = max(canvas.rows - 1 - len(facts), 1)
     _write(canvas, 0, ["", *(_NAMES[column] for column in columns)], columns, palette.label)
     width = canvas.columns - sum(_WIDTHS[column] for column in columns)
@@ -166,7 +166,8 @@ def _hidden(state: EventState, main: Estimate | None, columns: list[int]) -> lis
     ]
 
 
-def _wrapped(facts: list[str], width: int) -> list[str]:
+def wrapped(facts: list[str], width: int) -> list[str]:
+    """Facts in lines of at most `width` characters, where none is longer."""
     lines = [""]
     for fact in facts:
         longer = f"{lines[-1]} · {fact}" if lines[-1] else fact

@@ -6,6 +6,7 @@ from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.colormap import heat
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.sky import AllSky, Zoom
+from icereco.draw.event.sky_grid import draw_grid
 from icereco.draw.event.state import MOST_LINES, EventState, radius_of
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.posterior import Density
@@ -16,7 +17,6 @@ __all__ = [
     "draw_all_sky",
     "draw_contours",
     "draw_density",
-    "draw_grid",
     "draw_sky_zoom",
     "mark_of",
     "write_mark",
@@ -25,7 +25,7 @@ __all__ = [
     "zoom_radius",
 ]
 
-_GRID, _CONTOUR = range(2)  # layers
+_CONTOUR = 1  # layer, above the grid
 _SMALLEST = np.radians(0.5)
 _FARTHEST = np.radians(60.0)
 
@@ -95,16 +95,6 @@ def mark_of(number: int) -> str:
     return "+" if number == 0 else str(number + 1)
 
 
-def draw_grid(canvas: Canvas, sky: AllSky | Zoom, palette: Palette) -> None:
-    """Draw lines of equal zenith and azimuth on the whole sphere, or a cross in the middle of a zoom."""
-    if isinstance(sky, AllSky):
-        for line in sky.grid():
-            canvas.path(*_joined(*sky.place(line), canvas), palette.faint, _GRID)
-    else:
-        canvas.lines([0, canvas.width / 2], [canvas.height / 2, 0], [canvas.width, canvas.width / 2],
-                     [canvas.height / 2, canvas.height], palette.faint, _GRID, dash=1)  # fmt: skip
-
-
 def draw_density(canvas: Canvas, sky: AllSky | Zoom, posterior: Density, palette: Palette) -> None:
     """Draw the density relative to its maximum, two pixels to a cell."""
     marker = canvas.marker
@@ -148,12 +138,6 @@ def _border(inside: np.ndarray, known: np.ndarray) -> np.ndarray:
     return border
 
 
-def _joined(x: np.ndarray, y: np.ndarray, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
-    """A curve, cut where it leaves the map on one side and re-enters it on the other."""
-    jump = np.hypot(np.diff(x, prepend=x[:1]), np.diff(y, prepend=y[:1])) > canvas.width / 4
-    return np.where(jump, np.nan, x), y
-
-
 def write_truth(canvas: Canvas, sky: AllSky | Zoom, direction: np.ndarray | None, palette: Palette) -> None:
     """Write the mark of the true direction, if it is known and within the picture."""
     write_mark(canvas, sky, direction, "×" if canvas.marker.name != "ascii" else "x", palette.truth)
@@ -162,15 +146,17 @@ def write_truth(canvas: Canvas, sky: AllSky | Zoom, direction: np.ndarray | None
 def write_mark(
     canvas: Canvas, sky: AllSky | Zoom, direction: np.ndarray | None, mark: str, color: int
 ) -> None:
-    """Write a letter at a direction, if there is one and it is within the picture."""
+    """Write a letter at a direction, if there is one and it is within the picture; legible also where the density is bright."""
     if direction is None:
         return
     x, y = (float(part[0]) for part in sky.place(direction[None]))
     if 0 <= x < canvas.width and 0 <= y < canvas.height:
-        canvas.text(int(x // canvas.marker.across), int(y // canvas.marker.down), mark, color | BOLD)
+        canvas.text(
+            int(x // canvas.marker.across), int(y // canvas.marker.down), mark, color | BOLD, alone=True
+        )
 
 
 def write_size(canvas: Canvas, sky: Zoom, palette: Palette) -> None:
     """Write the radius of a zoom into its corner."""
     text = f"±{np.degrees(sky.radius):.3g}°"
-    canvas.text(canvas.columns - len(text), canvas.rows - 1, text, palette.label)
+    canvas.text(canvas.columns - len(text), canvas.rows - 1, text, palette.label, alone=True)

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
-from icereco.draw.canvas.hits import DomState, Hits
+from icereco.draw.canvas.hits import DomState, Hits, light_ns
 from icereco.draw.canvas.markers import MARKERS
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.scene import Frame, Line, Look, Scene
+from icereco.draw.canvas.scene import GRIDS, Frame, Line, Look
+from icereco.draw.event.hypothesis import TRUE, Hypothesis
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.reconstruction import Estimate
 from icereco.events.truth import EventTruth
@@ -27,9 +30,10 @@ __all__ = [
     "lines_of",
     "look_of",
     "radius_of",
-    "scene_of",
     "sigma_of",
 ]
+
+_NEAR = 0.9
 
 MOST_LINES = 5
 """At most so many methods are drawn, as more could not be distinguished; the main one is always among them."""
@@ -61,6 +65,9 @@ class Style:
         auxiliary: whether DOMs with only auxiliary pulses are shown.
         lines_on_top: whether lines hide hits.
         lean: whether few colours are used, for a slow connection.
+        by_residual: whether colours are those of residuals, and not of times.
+        against_truth: whether residuals are to the truth, where it is known, and not to the main method.
+        grid: which modules without hits are shown, one of `icereco.draw.canvas.scene.GRIDS`.
     """
 
     colormap: str = next(iter(COLORMAPS))
@@ -68,6 +75,9 @@ class Style:
     auxiliary: bool = True
     lines_on_top: bool = True
     lean: bool = False
+    by_residual: bool = False
+    against_truth: bool = False
+    grid: str = next(iter(GRIDS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +127,19 @@ class EventState:
         margin = 0.25 * (high - low)
         low, high = max(first, low - margin), min(last, high + margin)
         return low, max(high, low + 1.0)
+
+    @property
+    def light_m(self) -> Float[ndarray, "point 3"]:
+        """Where the light of the event is: the modules hit while most are, without the farthest tenth; may be empty."""
+        if self.shown is None or not len(self.shown.hits.sensor_id):
+            return np.zeros((0, 3))
+        hits, counted = self.shown.hits, ~self.shown.hits.auxiliary | self.shown.hits.auxiliary.all()
+        low, high = light_ns(hits.first_ns[counted], np.ones(counted.sum()))
+        lit = counted & (hits.first_ns >= low) & (hits.first_ns <= high)
+        position = hits.position_m[lit].astype(np.float64)
+        distance = np.linalg.norm(position - np.median(position, axis=0), axis=1)
+        near: ndarray = position[distance <= np.quantile(distance, _NEAR)]
+        return near
 
     def place(self, time_ns: float) -> float:
         """The position of a time in the window: 0 at its beginning, 1 at its end."""
@@ -168,12 +191,6 @@ def radius_of(estimate: Estimate, probability: float) -> float:
     )
 
 
-def scene_of(state: EventState, palette: Palette) -> Scene:
-    """The scene that a state describes."""
-    hits = None if state.shown is None else state.shown.hits
-    return Scene(state.frame, hits, state.moment, lines_of(state, palette), state.picked)
-
-
 def look_of(state: EventState) -> Look:
     """The look that a state's style describes."""
     style = state.style
@@ -183,11 +200,12 @@ def look_of(state: EventState) -> Look:
         auxiliary=style.auxiliary,
         lines_on_top=style.lines_on_top,
         lean=style.lean,
+        grid=style.grid,
     )
 
 
 def lines_of(state: EventState, palette: Palette) -> list[Line]:
-    """The main reconstruction with its cone of 50 %, the truth, and the others."""
+    """The main reconstruction with its cone of 50 %, the truth, and the others: each through its vertex, where it has one."""
     if state.shown is None:
         return []
     center = state.shown.hits.center_m
@@ -195,7 +213,7 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
         Line(
             estimate.name,
             estimate.direction,
-            center,
+            _place(estimate, center),
             palette.method(number),
             cone=radius_of(estimate, CONTOURS[0]) if number == 0 else float("nan"),
         )
@@ -205,8 +223,13 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
     truth = state.shown.truth
     if truth is not None and np.isfinite(truth.direction).all():
         through = center if truth.vertex_m is None else truth.vertex_m
-        lines.insert(min(1, len(lines)), Line("true", truth.direction, through, palette.truth, dashed=True))
+        lines.insert(min(1, len(lines)), Line(TRUE, truth.direction, through, palette.truth, dashed=True))
     return lines
+
+
+def _place(estimate: Estimate, center_m: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
+    hypothesis = Hypothesis.of_estimate(estimate, center_m)
+    return center_m if hypothesis is None else hypothesis.position_m
 
 
 def after(name: str, names: Iterable[str]) -> str:

@@ -1,11 +1,14 @@
 """The charge of an event against time, with the moment that is shown and the ends of the colours."""
 
 import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.colormap import COLORMAPS, blended
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.scale import ticks
+from icereco.draw.event.residuals import residuals_of
 from icereco.draw.event.state import EventState
 
 __all__ = ["draw_timeline"]
@@ -32,13 +35,20 @@ def _draw_bars(canvas: Canvas, state: EventState, palette: Palette) -> None:
     charge = np.histogram(hits.time_ns, edges, weights=counted)[0]
     # Logarithmic, as the brightest moment of an event has thousands of times the light of its dim ends.
     tall = np.log1p(charge) / max(np.log1p(charge.max(initial=0.0)), 1e-9) * height
-    first, last = state.colors_ns
     middle = (edges[1:] + edges[:-1]) / 2
-    color = COLORMAPS[state.style.colormap]((middle - first) / (last - first), palette.background)
+    color = _bar_colors(state, middle, palette)
     if state.time_ns is not None:
         color = np.where(middle <= state.time_ns, color, blended(color, palette.background, 0.3))
     top = np.where(charge > 0, height - np.maximum(tall, 1.0), np.nan)
     canvas.spans(np.arange(canvas.width), top, height - 1, color, _BARS)
+
+
+def _bar_colors(state: EventState, middle_ns: Float[ndarray, "bar"], palette: Palette) -> Int[ndarray, "bar"]:
+    """The colours of the times; grey where colours are those of residuals, of which a bar has many."""
+    if state.style.by_residual and residuals_of(state) is not None:
+        return np.full(len(middle_ns), palette.label)
+    first, last = state.colors_ns
+    return COLORMAPS[state.style.colormap]((middle_ns - first) / (last - first), palette.background)
 
 
 def _draw_marks(canvas: Canvas, state: EventState, palette: Palette) -> None:

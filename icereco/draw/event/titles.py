@@ -2,7 +2,9 @@
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.scale import compact
+from icereco.draw.event.residuals import residuals_of
 from icereco.draw.event.state import EventState
+from icereco.physics.direct_light import DIRECT_NS
 
 __all__ = ["titles_of"]
 
@@ -33,15 +35,17 @@ def titles_of(
             "reconstruction",
             f"with {', '.join(busy)}" if busy else f"1 of {methods}" if methods > 1 else "",
         ),
-        "sky": ("sky: zenith, azimuth", _marks(state)),
+        "sky": ("sky: zenith ↓, azimuth ←", _marks(state)),
         "zoom": (f"around {_main(state)}", "contours 50 %, 90 %" if _kappa(state) else ""),
+        "residuals": (_residuals(state), "direct: {:.0f} to {:.0f} ns".format(*DIRECT_NS)),
         "waveform": (_dom(state, detector), ""),
         "pulses": (f"{len(state.shown.hits.time_ns):,} pulses", ""),
     }
 
 
 def _legend(state: EventState) -> str:
-    parts = ["size: charge", "colour: time"]
+    by_residual = state.style.by_residual and residuals_of(state) is not None
+    parts = ["size: charge", f"colour: {'residual' if by_residual else 'time'}"]
     if state.style.auxiliary and state.shown is not None and state.shown.hits.auxiliary.any():
         parts.append("ring: auxiliary only")
     return " · ".join(parts)
@@ -50,6 +54,11 @@ def _legend(state: EventState) -> str:
 def _marks(state: EventState) -> str:
     true = "× true  " if state.shown is not None and state.shown.truth is not None else ""
     return f"{true}+ {state.estimates[0].name}" if state.estimates else true
+
+
+def _residuals(state: EventState) -> str:
+    residuals = residuals_of(state)
+    return "residuals" if residuals is None else f"residuals to {residuals.hypothesis.name}"
 
 
 def _main(state: EventState) -> str:

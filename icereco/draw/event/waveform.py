@@ -8,6 +8,7 @@ from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.scale import compact
+from icereco.draw.event.residuals import pulse_shade
 from icereco.draw.event.state import EventState
 
 __all__ = ["draw_waveform"]
@@ -35,8 +36,7 @@ def _draw_pulses(canvas: Canvas, state: EventState, palette: Palette) -> None:
     top = max(float(charge.max(initial=0.0)), 1e-9)
     x = (time - low) / (high - low) * (canvas.width - 1)
     stem = np.clip((1 - charge / top) * (height - 1), 0, height - 1)
-    first, last = state.colors_ns
-    color = COLORMAPS[state.style.colormap]((time - first) / (last - first), palette.background)
+    color = COLORMAPS[state.style.colormap](pulse_shade(state)[rows], palette.background)
     for dash, part in ((0, ~auxiliary), (2, auxiliary)):
         canvas.lines(x[part], height - 1, x[part], stem[part], color[part], _STEM, dash=dash)
     curve = _curve(np.linspace(low, high, canvas.width), time, charge)

@@ -11,11 +11,11 @@ from icereco.draw.canvas.sky import AllSky, Zoom
 from icereco.draw.event.sky import (
     draw_contours,
     draw_density,
-    draw_grid,
     write_mark,
     write_size,
     write_truth,
 )
+from icereco.draw.event.sky_grid import draw_grid
 from icereco.draw.export.frame import DARK, Lines, framed
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.sky_map import SkyMap

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.errors import IcerecoError
+from icereco.physics.direct_light import DirectLight
 from icereco.physics.light.acceptance import MODULE_AREA_M2, AngularAcceptance
 from icereco.physics.light.delay import Population, cascade_delay, track_delay
 from icereco.physics.light.density import cascade_density, track_density
@@ -98,8 +99,7 @@ class LightModel(nn.Module):
 
     Attributes:
         ice: mean scattering and absorption between two depths.
-        slowness: time that light takes, ns/m.
-        cherenkov_delay: time after the passing of a particle at which its Cherenkov light arrives, ns per metre of distance.
+        direct: times of light that is not scattered.
 
     Raises:
         IcerecoError: the medium has no scattering or no absorption length.
@@ -110,11 +110,8 @@ class LightModel(nn.Module):
         self.ice = _ice(detector)
         self._emission = CascadeEmission()
         self._acceptance = AngularAcceptance()
-        self.slowness = detector.medium.refractive_index_group / LIGHT_M_PER_NS
-        self._speed = 1.0 / self.slowness
-        self._cosine = 1.0 / detector.medium.refractive_index_phase
-        self._sine = math.sqrt(1.0 - self._cosine**2)
-        self.cherenkov_delay = (self.slowness - self._cosine / LIGHT_M_PER_NS) / self._sine
+        self.direct = DirectLight.of(detector.medium)
+        self._speed = 1.0 / self.direct.slowness
 
     def cascades(
         self,
@@ -166,7 +163,7 @@ class LightModel(nn.Module):
             rates = (scattering * self._speed, absorption * self._speed)
             return cascade_delay(scatterings, cos_impact, cos_emission, *rates)
 
-        return Expectation(photons * area, distance * self.slowness, delays)
+        return Expectation(photons * area, self.direct.of_point(distance), delays)
 
     def line(
         self,
@@ -198,7 +195,7 @@ class LightModel(nn.Module):
             module_z_m: z of the module.
         """
         distance = softened_root(distance_square_m2, _LEAST_DISTANCE_M)
-        emitted = along_m - distance * (self._cosine / self._sine)
+        emitted = along_m - distance * (self.direct.cosine / self.direct.sine)
         return Line(along_m, distance, emitted, height_m - emitted * travel_z, module_z_m)
 
     def tracks(self, yield_per_m: Float[Tensor, "pair"], line: Line) -> Expectation:
@@ -209,12 +206,14 @@ class LightModel(nn.Module):
                 track with ends, or of a segment, times `Line.share` of its length.
             line: the geometry of the modules relative to the tracks.
         """
-        path = line.distance_m * (1.0 / self._sine)
+        path = line.distance_m * (1.0 / self.direct.sine)
         cos_impact = line.rise_m / path
         scattering, absorption = self.ice.mean_coefficients(line.module_z_m - line.rise_m, line.module_z_m)
         scatterings = line.distance_m * scattering
         photons = (
-            PHOTONS_PER_M * yield_per_m * track_density(line.distance_m, scattering, absorption, self._sine)
+            PHOTONS_PER_M
+            * yield_per_m
+            * track_density(line.distance_m, scattering, absorption, self.direct.sine)
         )
         straight = torch.exp(-2.0 * scatterings)
         area = MODULE_AREA_M2 * self._acceptance(cos_impact, 0.2 + 0.8 * straight, straight.square())
@@ -222,7 +221,7 @@ class LightModel(nn.Module):
         def delays() -> tuple[Population, Population]:
             return track_delay(scatterings, cos_impact, scattering * self._speed, absorption * self._speed)
 
-        time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self.slowness
+        time = line.emitted_m * (1.0 / LIGHT_M_PER_NS) + path * self.direct.slowness
         return Expectation(photons * area, time, delays)
 
 

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from icereco.detector.detector import LIGHT_M_PER_NS
 from icereco.physics.light.light import LightModel
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import CASCADE, Hypothesis, Sources
@@ -32,10 +31,10 @@ def _direct_ns(
     way = place_m - sources.position_m[:, None]
     if hypothesis is CASCADE:
         distance: Tensor = way.norm(dim=2)
-        return distance * light.slowness
+        return light.direct.of_point(distance)
     along = (way * sources.travel[:, None]).sum(2)
     across = (way.square().sum(2) - along.square()).clamp(min=0.0).sqrt()
-    return along / LIGHT_M_PER_NS + across * light.cherenkov_delay
+    return light.direct.of_track(along, across)
 
 
 def leading_quantile(

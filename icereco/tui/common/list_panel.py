@@ -74,7 +74,7 @@ class ListPanel(Vertical):
         self.events.show_events(session.listed, session.order, row)
         shown, total = len(session.listed), session.total
         part = f"{shown:,} of {total:,}" if session.expression else f"{total:,}"
-        self.border_title = f"{part} events{' · reading …' if session.reading else ''}"
+        self.border_title = f"{part} event{'s' * (total != 1)}{' · reading …' if session.reading else ''}"
         self.query_one("#count", Static).update(part if session.expression else "")
 
     def complain(self, problem: str) -> None:

@@ -17,12 +17,14 @@ from icereco.detector.detector import Detector
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.markers import MARKERS
-from icereco.draw.canvas.scene import frame_of
+from icereco.draw.canvas.scene import GRIDS, frame_of
+from icereco.draw.event.residuals import residuals_of
 from icereco.draw.event.state import EventState, Style, after
 from icereco.tui.common.list_panel import ListPanel
 from icereco.tui.events.event_view import EventView
 from icereco.tui.events.numbers import Numbers
 from icereco.tui.events.pulse_table import PulseTable
+from icereco.tui.events.residual_card import ResidualCard
 from icereco.tui.events.sky import SkyMap
 from icereco.tui.events.timeline import Timeline
 from icereco.tui.events.waveform import Waveform
@@ -44,6 +46,8 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("w", "pan(0, 1)", "Move up", "Detector"),
     Key("s", "pan(0, -1)", "Move down", "Detector"),
     Key("0", "reset_view", "Whole detector", "Detector"),
+    Key("f", "focus", "Near the hits, near the module", "Detector"),
+    Key("F", "flatten", "Without perspective", "Detector"),
     Key("x", "look_along('x')", "From the side, x", "Detector"),
     Key("y", "look_along('y')", "From the side, y", "Detector"),
     Key("z", "look_along('z')", "From above", "Detector"),
@@ -53,7 +57,10 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
     Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
     Key("c", "next_colormap", "Colours", "Looks"),
+    Key("C", "color_by_residual", "Colours by residual", "Looks"),
+    Key("T", "next_residuals", "Residuals to method or truth", "Methods"),
     Key("m", "next_marker", "Marker", "Looks"),
+    Key("S", "next_grid", "Modules without hits", "Looks"),
 )
 
 _FRAMES_PER_SECOND, _FRAMES_OVER_SSH = 20, 6
@@ -105,6 +112,7 @@ class EventBody(Horizontal):
             yield SkyMap(id="sky", classes="card")
             yield SkyMap(zoomed=True, id="zoom", classes="card")
             yield Waveform(id="waveform", classes="card")
+            yield ResidualCard(id="residuals", classes="card")
             yield PulseTable(self.detector, id="pulses", classes="card")
 
     def on_mount(self) -> None:
@@ -118,7 +126,9 @@ class EventBody(Horizontal):
     def watch_state(self, state: EventState) -> None:
         """Pass the state to the parts that draw it."""
         for widget in self.query(".card"):
-            if isinstance(widget, EventView | Timeline | Numbers | SkyMap | Waveform | PulseTable):
+            if isinstance(
+                widget, EventView | Timeline | Numbers | SkyMap | Waveform | ResidualCard | PulseTable
+            ):
                 widget.state = state
         titled = (state.shown, state.estimates, state.colors_ns, state.picked, state.style)
         if titled != self._titled:
@@ -170,7 +180,7 @@ class EventBody(Horizontal):
 
     def _pick(self, dom: int | None) -> None:
         if self.state.shown is not None:
-            first = None if dom is None else int(self.state.shown.hits.offsets[dom])
+            first = None if dom is None else int(self.state.shown.hits.first[dom])
             self._change(picked=dom, pulse=first)
 
     def _change(self, **values: Any) -> None:
@@ -233,7 +243,24 @@ class EventBody(Horizontal):
 
     def action_reset_view(self) -> None:
         """Show the whole detector, as at the start."""
-        self._move(lambda _: Camera.around(self.detector.position_m))
+        parallel = self.state.camera.parallel
+        self._move(lambda _: replace(Camera.around(self.detector.position_m), parallel=parallel))
+
+    def action_focus(self) -> None:
+        """Bring the camera near to the hits, then to the picked module if there is one, then back to the whole detector."""
+        camera, shown = self.state.camera, self.state.shown
+        places = [self.state.light_m] if len(self.state.light_m) else []
+        if shown is not None and self.state.picked is not None:
+            places.append(shown.hits.position_m[self.state.picked][None])
+        views = [camera.focused(place) for place in places]
+        whole = Camera.around(self.detector.position_m)
+        views.append(replace(whole, yaw=camera.yaw, pitch=camera.pitch, parallel=camera.parallel))
+        number = views.index(camera) + 1 if camera in views else 0
+        self._change(camera=views[number % len(views)])
+
+    def action_flatten(self) -> None:
+        """Look without perspective, or with it again."""
+        self._move(lambda camera: replace(camera, parallel=not camera.parallel))
 
     def _move(self, change: Callable[[Camera], Camera]) -> None:
         self._change(camera=change(self.state.camera))
@@ -247,9 +274,30 @@ class EventBody(Horizontal):
         """Colour the hits by the next colour map."""
         self._restyle(lambda style: replace(style, colormap=after(style.colormap, COLORMAPS)))
 
+    def action_color_by_residual(self) -> None:
+        """Colour the hits by their time residuals, or by their times again."""
+        if residuals_of(self.state) is None:
+            self.notify("there is no track or cascade to take residuals to")
+        else:
+            self._restyle(lambda style: replace(style, by_residual=not style.by_residual))
+
+    def action_next_residuals(self) -> None:
+        """Take residuals to the truth, or to the main method again."""
+        self._restyle(lambda style: replace(style, against_truth=not style.against_truth))
+        residuals, wanted = residuals_of(self.state), self.state.style.against_truth
+        if wanted and (self.state.shown is None or self.state.shown.truth is None):
+            self.notify("the truth of this event is not known", title="residuals", timeout=3)
+        elif residuals is not None:
+            self.notify(f"to {residuals.hypothesis.name}", title="residuals", timeout=2)
+
     def action_next_marker(self) -> None:
         """Draw dots with the next marker."""
         self._restyle(lambda style: replace(style, marker=after(style.marker, MARKERS)))
+
+    def action_next_grid(self) -> None:
+        """Show other modules without hits: fewer where they are dense, all, those of strings with hits, none."""
+        self._restyle(lambda style: replace(style, grid=after(style.grid, GRIDS)))
+        self.notify(GRIDS[self.state.style.grid], title="modules without hits", timeout=2)
 
     def _restyle(self, change: Callable[[Style], Style]) -> None:
         self._change(style=change(self.state.style))

@@ -31,7 +31,22 @@ _COLUMNS = {
     )
 }
 
-_OTHERS, _NAME = 3, 12  # number of methods besides the main one, and characters of their names
+_FURTHER = {
+    column.name: column
+    for column in (
+        Column("zenith", "zen°", 6, "{:.1f}".format),
+        Column("azimuth", "azi°", 6, "{:.1f}".format),
+        Column("span", "span ns", 7, compact),
+        Column("auxiliary", "aux", 4, "{:.0%}".format),
+        Column("reco_zenith", "reco zen°", 9, "{:.1f}".format),
+        Column("reco_azimuth", "reco azi°", 9, "{:.1f}".format),
+    )
+}
+
+_OTHERS, _NAME = (
+    3,
+    12,
+)  # number of methods besides the main one that come before angles, and characters of their names
 
 
 class EventList(RowTable):
@@ -61,12 +76,14 @@ class EventList(RowTable):
         if "event_id" in listed.columns:
             columns[0] = replace(columns[0], width=max(len(str(listed["event_id"].max() or 0)), 6))
         errors = [name for name in listed.columns if name.startswith("error_")]
-        errors = sorted(errors, key=lambda name: listed[name].null_count())[:_OTHERS]
+        errors = sorted(errors, key=lambda name: listed[name].null_count())
         titles = short_names([name.removeprefix("error_") for name in errors], _NAME)
-        columns += [
-            Column(name, f"{title}°", len(title) + 2, "{:.2f}".format)
+        others = [
+            Column(name, f"{title}°", max(len(title) + 2, 6), "{:.2f}".format)
             for name, title in zip(errors, titles, strict=True)
         ]
+        further = [_FURTHER[name] for name in _FURTHER if name in listed.columns]
+        columns += [*others[:_OTHERS], *further, *others[_OTHERS:]]
         self.marked = order.column + ("▾" if order.descending else "▴")
         self._rows = listed["row"] if "row" in listed.columns else self._rows.clear()
         place = None if row is None else self._rows.index_of(row)

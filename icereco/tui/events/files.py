@@ -1,5 +1,6 @@
-"""Runs and trained models to reconstruct with, and pictures of events as files."""
+"""Runs and trained models to reconstruct with; pictures of events and lists of them as files."""
 
+import re
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -9,11 +10,12 @@ from icereco.draw.event.state import EventState
 from icereco.draw.event.titles import titles_of
 from icereco.draw.export.event import DARK, event_figure
 from icereco.draw.export.save import save_picture
+from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder, list_runs
 from icereco.trained.library import Library, TrainedModel
 from icereco.watch.event_session import EventSession
 
-__all__ = ["event_picture", "models_to_use", "save_event", "weights_of"]
+__all__ = ["event_picture", "list_name", "models_to_use", "save_event", "save_list", "weights_of"]
 
 
 def models_to_use(runs: Path, library: Library, used: Sequence[str]) -> list[tuple[str, str]]:
@@ -62,3 +64,22 @@ def event_picture(state: EventState, session: EventSession) -> BytesIO:
         path = Path(folder) / "event.svg"
         save_event(path, state, session)
         return BytesIO(path.read_bytes())
+
+
+def list_name(session: EventSession) -> str:
+    """The usual name of the file of a session's list."""
+    stem = re.sub(r"[^\w.-]+", "-", session.title.partition(".")[0]).strip("-")
+    return f"{stem or 'events'}-list.csv"
+
+
+def save_list(path: Path, session: EventSession) -> Path:
+    """Write the listed events, in order, with all their columns, as CSV; return where.
+
+    Raises:
+        IcerecoError: the file cannot be written.
+    """
+    try:
+        session.listed.write_csv(path)
+    except OSError as error:
+        raise IcerecoError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return path.resolve()

@@ -16,6 +16,8 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("e", "sort('error')", "Worst first", "Events"),
     Key("b", "sort('charge')", "Brightest first", "Events"),
     Key("i", "sort('row')", "As in the file", "Events"),
+    Key("G", "go_to_event", "Go to an event", "Events"),
+    Key("E", "export", "Write the list as CSV", "Events"),
     Key("l", "toggle_list", "List", "Events", shown=True),
     Key("o", "open", "Open", "Events", shown=True),
     Key("O", "add", "Add reconstructions", "Events"),

@@ -8,7 +8,7 @@ from icereco.tui.events.welcome import Welcome
 
 __all__ = ["EventLayout"]
 
-_CARD_SETS = 3
+_CARD_SETS = 4
 
 
 class EventLayout(Screen[None]):

@@ -1,4 +1,4 @@
-"""The pulses of the event in order of time."""
+"""The pulses of the event in order of time, with their residuals."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,6 +10,8 @@ from textual.reactive import var
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.colormap import COLORMAPS, packed
+from icereco.draw.canvas.scale import compact
+from icereco.draw.event.residuals import residual_shade, residuals_of
 from icereco.draw.event.state import EventState
 from icereco.tui.common.row_table import Column, RowTable
 
@@ -39,11 +41,7 @@ class PulseTable(RowTable):
         """Fill the table for another event, or move the cursor to another pulse."""
         if now is None:
             return
-        if before is None or (before.shown, before.style, before.colors_ns) != (
-            now.shown,
-            now.style,
-            now.colors_ns,
-        ):
+        if before is None or _seen(before) != _seen(now):
             self._refill(now)
         if now.pulse is not None and (before is None or before.pulse != now.pulse):
             self.point(int(self._place[now.pulse]))
@@ -62,35 +60,47 @@ class PulseTable(RowTable):
         self._order = np.argsort(hits.time_ns, kind="stable")
         self._place = np.empty_like(self._order)
         self._place[self._order] = np.arange(len(self._order))
+        residuals = residuals_of(state)
         sensor = hits.sensor_id[hits.dom][self._order]
         values = [
             hits.time_ns[self._order],
             hits.charge_pe[self._order],
-            self.detector.string[sensor],
-            self.detector.om[sensor],
+            np.full(len(sensor), np.nan) if residuals is None else residuals.time_ns[self._order],
+            sensor.tolist(),
             np.where(hits.pulse_auxiliary[self._order], "aux", ""),
         ]
         self.fill(
-            self._columns_of(state),
+            self._columns_of(state, by_residual=state.style.by_residual and residuals is not None),
             values,
             cursor=-1 if state.pulse is None else int(self._place[state.pulse]),
         )
 
-    def _columns_of(self, state: EventState) -> tuple[Column, ...]:
+    def _columns_of(self, state: EventState, *, by_residual: bool) -> tuple[Column, ...]:
         low, high = state.colors_ns
         under = packed(self.background_colors[1].rgb)
         table = COLORMAPS[state.style.colormap]
 
-        def color(time_ns: float) -> int:
+        def time_color(time_ns: float) -> int:
             return int(table(np.array((time_ns - low) / (high - low)), under))
 
+        def residual_color(residual_ns: float) -> int:
+            return int(table(residual_shade(np.array(residual_ns)), under))
+
         return (
-            Column("time", "t [ns]", 9, lambda value: f"{value:,.1f}", color=color),
-            Column("charge", "p.e.", 6, lambda value: f"{value:,.{2 if value < 999 else 0}f}"),
-            Column("string", "string", 6),
-            Column("om", "DOM", 3),
+            Column("time", "t [ns]", 9, "{:,.1f}".format, color=None if by_residual else time_color),
+            Column("charge", "p.e.", 5, _charge),
+            Column("residual", "resid", 5, _residual, color=residual_color if by_residual else None),
+            Column("om", "DOM", self._widest, self._om),
             Column("auxiliary", "", 3, left=True),
         )
+
+    def _om(self, sensor: int) -> str:
+        return f"{self.detector.string[sensor]}-{self.detector.om[sensor]}"
+
+    @property
+    def _widest(self) -> int:
+        """Of the names of modules, in characters."""
+        return len(f"{self.detector.string.max(initial=0)}-{self.detector.om.max(initial=0)}")
 
     @on(RowTable.Pointed)
     @on(RowTable.Chosen)
@@ -98,3 +108,21 @@ class PulseTable(RowTable):
         event.stop()
         if 0 <= event.row < len(self._order):
             self.post_message(self.PulsePicked(int(self._order[event.row])))
+
+
+def _charge(charge_pe: float) -> str:
+    """At most five characters."""
+    if charge_pe >= 9999.5:
+        return compact(charge_pe)
+    return f"{charge_pe:,.{2 if charge_pe < 99.995 else 1 if charge_pe < 999.95 else 0}f}"
+
+
+def _residual(residual_ns: float) -> str:
+    """At most five characters, with a sign."""
+    if abs(residual_ns) < 9999.5:
+        return f"{residual_ns:+.0f}"
+    return f"{'+' if residual_ns > 0 else ''}{compact(residual_ns)}"
+
+
+def _seen(state: EventState) -> tuple[object, ...]:
+    return state.shown, state.style, state.colors_ns, residuals_of(state)

@@ -22,12 +22,11 @@ from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.files import event_picture, models_to_use, save_event, weights_of
 from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
-from icereco.tui.events.layout import EventLayout
+from icereco.tui.events.list_screen import ListScreen
 from icereco.tui.events.messages import Answered, DataSeen
 from icereco.tui.events.welcome import Welcome
 from icereco.tui.host import may
 from icereco.tui.keys import bindings
-from icereco.watch.choose import Order
 from icereco.watch.event_session import EventSession
 from icereco.watch.opening import names_known
 from icereco.watch.worker import Workers
@@ -36,11 +35,11 @@ __all__ = ["EVENT_KEYS", "EventScreen"]
 
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
 _OF_EVENTS = frozenset({"next_event", "filter", "sort", "toggle_list", "add", "reconstruct", "next_method",
-                        "next_cards", "picture"})  # fmt: skip
+                        "next_cards", "picture", "go_to_event", "export"})  # fmt: skip
 """Actions that need events."""
 
 
-class EventScreen(EventLayout):
+class EventScreen(ListScreen):
     """The events of one data set, one of them drawn.
 
     Attributes:
@@ -132,9 +131,9 @@ class EventScreen(EventLayout):
         try:
             self.session.open(what, beside, self._reader if what == self._readable else None)
         except IcerecoError as error:
-            self._complain(str(error))
+            self.complain(str(error))
         else:
-            self._complain(None)
+            self.complain(None)
             self.body.take(self.session.detector)
             self.query_one(ListPanel).clear_filter()
         self._show_welcome()
@@ -177,10 +176,10 @@ class EventScreen(EventLayout):
         try:
             self.session.refresh()
         except IcerecoError as error:
-            self._complain(str(error))
+            self.complain(str(error))
         if self.session.generation != self._generation:
             self._find_again()
-        self._show_list()
+        self.show_list()
         if self._empty != self.query_one(Welcome).display:
             self._show_welcome()
         # Showing a list takes at most a tenth of the time, however long the list is.
@@ -197,7 +196,8 @@ class EventScreen(EventLayout):
         if row is not None:
             self.show_row(row)
 
-    def _show_list(self) -> None:
+    def show_list(self) -> None:
+        """Show the list as the session has it now; the first event, if none is shown yet."""
         shown = self.body.state.shown
         if shown is None and len(self.session.listed):
             self.show_row(int(self.session.listed["row"][0]))
@@ -218,7 +218,8 @@ class EventScreen(EventLayout):
             self._list_events()
             self._show_estimates()
 
-    def _complain(self, problem: str | None) -> None:
+    def complain(self, problem: str | None) -> None:
+        """Show a problem; None = there is none."""
         self._complaint = problem
         self._show_problems()
 
@@ -242,9 +243,9 @@ class EventScreen(EventLayout):
         try:
             shown, estimates = self.session.shown(row)
         except IcerecoError as error:
-            self._complain(str(error))
+            self.complain(str(error))
             return
-        self._complain(None)
+        self.complain(None)
         self.body.state = self.body.state.showing(shown, estimates)
         self.refresh_bindings()  # there may be other methods to choose from
         self._ask()
@@ -264,41 +265,7 @@ class EventScreen(EventLayout):
         if shown is None or shown.row != event.row:
             self.show_row(event.row)
         else:
-            self._complain(None)
-
-    def action_next_event(self, by: int) -> None:
-        """Show the next event in the list, or the one before."""
-        self.query_one(EventList).move(by)
-
-    # Filter and order
-
-    @on(ListPanel.Filtered)
-    def _filter(self, event: ListPanel.Filtered) -> None:
-        panel = self.query_one(ListPanel)
-        try:
-            self.session.filter(event.expression)
-        except IcerecoError as error:
-            panel.complain(str(error))
-        else:
-            panel.complain("")
-            self._show_list()
-
-    @on(EventList.SortAsked)
-    def _sort(self, event: EventList.SortAsked) -> None:
-        self._order(event.column, descending=self.session.order != Order(event.column, descending=True))
-
-    def _order(self, column: str, *, descending: bool) -> None:
-        self.session.order = Order(column, descending)
-        self.session.refresh()
-        self._show_list()
-
-    def action_sort(self, column: str) -> None:
-        """Sort the list: worst or brightest first, or as in the file."""
-        if column in self.session.listed.columns:
-            self._order(column, descending=column != "row")
-            self.query_one(EventList).move(-self.session.total)
-        else:
-            self.notify(f"cannot sort by {column}: it needs the truth and a file of reconstructions")
+            self.complain(None)
 
     # Files and methods
 
@@ -320,7 +287,7 @@ class EventScreen(EventLayout):
         try:
             self.session.add(Path(path))
         except IcerecoError as error:
-            self._complain(str(error))
+            self.complain(str(error))
         else:
             self._list_events()
             self._show_estimates()
@@ -367,7 +334,7 @@ class EventScreen(EventLayout):
         """Show what a run has reconstructed, or why it could not."""
         answer = message.answer
         if answer.problem is not None:
-            self._complain(answer.problem)
+            self.complain(answer.problem)
         elif answer.estimate is not None:
             self.session.keep(answer.event_id, answer.estimate)
             self._show_estimates()
@@ -384,6 +351,6 @@ class EventScreen(EventLayout):
         try:
             save_event(path, self.body.state, self.session)
         except IcerecoError as error:
-            self._complain(str(error))
+            self.complain(str(error))
         else:
             self.notify(f"saved {path.resolve()}")

@@ -126,7 +126,7 @@ def cascades(light: LightModel) -> Both:
     propagated = []
     for passages in map(near, propagate(rng, emitted, MEDIUM)):
         place = cascade_place(passages.position_m)
-        delay = (passages.path_m - place["distance_m"]) * light.slowness
+        delay = (passages.path_m - place["distance_m"]) * light.direct.slowness
         propagated.append(
             Light(weight=module_light(passages.weight_m, passages.direction), delay_ns=delay, **place)
         )
@@ -138,7 +138,7 @@ def cascades(light: LightModel) -> Both:
     )
     place = cascade_place(position)
     volume = 4 * np.pi * place["distance_m"] ** 2 * RADIUS_M / PLACES
-    return joined(propagated), expected(seen, volume, place["distance_m"] * light.slowness, **place)
+    return joined(propagated), expected(seen, volume, place["distance_m"] * light.direct.slowness, **place)
 
 
 def track_place(position_m: Float[ndarray, "n 3"], cherenkov_cosine: float) -> dict[str, ndarray]:
@@ -157,8 +157,8 @@ def tracks(light: LightModel, detector: Detector) -> Both:
     propagated = []
     for passages in map(near, propagate(rng, emitted, MEDIUM)):
         place = track_place(passages.position_m, cherenkov)
-        direct = passages.position_m @ AXIS / LIGHT_M_PER_NS + place["distance_m"] * light.cherenkov_delay
-        delay = passages.path_m * light.slowness - direct
+        direct = passages.position_m @ AXIS / LIGHT_M_PER_NS + place["distance_m"] * light.direct.delay
+        delay = passages.path_m * light.direct.slowness - direct
         propagated.append(
             Light(weight=module_light(passages.weight_m, passages.direction), delay_ns=delay, **place)
         )
@@ -168,7 +168,7 @@ def tracks(light: LightModel, detector: Detector) -> Both:
     seen = light.tracks(torch.full((PLACES,), 1.0 / PHOTONS_PER_M, dtype=torch.float64), line)
     place = track_place(position, cherenkov)
     area = 2 * np.pi * place["distance_m"] * RADIUS_M / PLACES
-    return joined(propagated), expected(seen, area, place["distance_m"] * light.cherenkov_delay, **place)
+    return joined(propagated), expected(seen, area, place["distance_m"] * light.direct.delay, **place)
 
 
 SHELLS = pytest.mark.parametrize("distance_m", [(8.0, 15.0), (20.0, 35.0), (50.0, RADIUS_M)], ids=str)

@@ -42,6 +42,7 @@ BEFORE = {
     "charts.whole-range-no-cursor": ["left"],
     "charts.cursor-right": ["left", "left", "left"],
     "detector.whole-detector": ["plus"],
+    "detector.near-the-hits-near-the-module": ["0"],
     "detector.from-the-side-x": ["0"],
     "detector.from-the-side-y": ["0"],
     "detector.from-above": ["0"],
@@ -51,7 +52,9 @@ BEFORE = {
     "time.later": ["left", "left", "left"],
     "time.whole-event": ["left"],
     "events.as-in-the-file": ["b"],
-    "looks.lines-or-hits-on-top": ["0"],
+    "detector.next-hit": ["0"],
+    "detector.previous-hit": ["0"],
+    "looks.lines-or-hits-on-top": ["0", "b", "n", "p"],  # the whole of the brightest event
     "events.next": ["p"],
     "events.previous": ["n"],
     "tables.row-up": ["down"],
@@ -228,7 +231,7 @@ def content(tmp_path, monkeypatch) -> None:
 def test_every_key_and_command_does_something_at_every_size(mode):
     async def scenario(pilot):
         pilot.app.action_mode(mode)
-        await until(pilot, lambda: READY[mode] in text_of(pilot))
+        await until(pilot, lambda: READY[mode] in text_of(pilot), 60.0)
         watched = Watched(pilot, mode)
         offered: set[str] = set()
         for number, size in enumerate(SIZES):

@@ -1,5 +1,7 @@
 """The drawn event: effects of keys and the mouse on the detector, time, pulses and style."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from event_driver import play, until
@@ -25,6 +27,26 @@ def test_the_detector_turns_tilts_zooms_and_is_reset(screen):
         assert screen.body.state.camera.pitch == pytest.approx(np.pi / 2)
         await pilot.press("0")
         assert screen.body.state.camera == first
+
+    play(screen, act)
+
+
+def test_the_camera_goes_to_the_hits_to_the_picked_module_and_back(screen):
+    async def act(pilot, screen):
+        whole = screen.body.state.camera
+        await pilot.press("f")
+        hits = screen.body.state.camera
+        assert hits.zoom > 1
+        await pilot.press("f")
+        assert screen.body.state.camera == whole
+        await pilot.press("j", "left", "f", "f")
+        module, picked = screen.body.state.camera, screen.body.state.picked
+        assert module.center_m == pytest.approx(screen.body.state.shown.hits.position_m[picked], abs=1e-3)
+        assert module.yaw != whole.yaw  # the side from which one looks stays
+        await pilot.press("f")
+        assert screen.body.state.camera.zoom == 1
+        await pilot.press("F", "f", "0")
+        assert screen.body.state.camera == replace(whole, parallel=True)
 
     play(screen, act)
 
@@ -76,9 +98,9 @@ def test_a_picked_dom_and_the_table_of_pulses_follow_each_other(screen):
         await pilot.press("j")
         await pilot.pause()
         picked = screen.body.state.picked
-        assert hits.time_ns[hits.offsets[picked]] == hits.time_ns[hits.offsets[:-1]][~hits.auxiliary].min()
+        assert hits.first_ns[picked] == hits.time_ns[~hits.pulse_auxiliary].min()
         table = screen.query_one(PulseTable)
-        assert table.cursor == (hits.time_ns < hits.time_ns[hits.offsets[picked]]).sum()
+        assert table.cursor == (hits.time_ns < hits.first_ns[picked]).sum()
         table.focus()
         await pilot.press("end")
         await pilot.pause()

@@ -11,11 +11,13 @@ from textual.widgets import Input, OptionList, Static
 
 from icereco.data.catalog import DataSet, add
 from icereco.testing.random_events import random_events
+from icereco.tui.common.ask import AskScreen
 from icereco.tui.common.dialogs import AskPath
 from icereco.tui.common.list_panel import FilterLine, ListPanel
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.screen import EventScreen
 from icereco.tui.events.welcome import Welcome
+from icereco.tui.settings import Settings
 
 
 def test_keys_move_through_the_events_and_the_list_follows(screen, table):
@@ -91,6 +93,71 @@ def test_the_text_of_the_filter_is_visible(screen):
         line = screen.query_one(FilterLine)
         assert line.content_size.height == 1
         assert "pulses > 1" in line.render_line(0).text
+
+    play(screen, act)
+
+
+def test_an_event_is_found_by_its_id_also_outside_of_the_filter(screen, table):
+    ids = table["event_id"].to_pylist()
+
+    async def ask(pilot):
+        await pilot.press("G")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen) and pilot.app.screen.query(Input))
+        return pilot.app.screen
+
+    async def act(pilot, screen):
+        asked = await ask(pilot)
+        await pilot.press(*str(ids[3]), "enter")
+        await until(pilot, lambda: shown_id(screen) == ids[3])
+        assert screen.query_one(EventList).cursor == 3
+        await pilot.press("slash", *"pulses>500", "enter")
+        asked = await ask(pilot)
+        await pilot.press("x", "enter")
+        await pilot.pause()
+        problem_there = str(asked.query_one(".problem", Static).content)
+        assert problem_there == f"no event has this id; ids go from {ids[0]} to {ids[-1]}"
+        await pilot.press("backspace", *str(ids[1]), "enter")
+        await until(pilot, lambda: shown_id(screen) == ids[1])
+        assert screen.query_one(EventList).cursor == -1
+        await pilot.press("n")
+        await until(pilot, lambda: shown_id(screen) == ids[4])
+
+    play(screen, act)
+
+
+def test_the_listed_events_are_written_in_order(screen, tmp_path):
+    async def ask(pilot):
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen) and pilot.app.screen.query(Input))
+        return pilot.app.screen
+
+    async def act(pilot, screen):
+        await pilot.press("slash", *"pulses>50", "enter", "b")
+        await pilot.pause()
+        await ask(pilot)
+        await pilot.press("enter")
+        file = tmp_path / "events-list.csv"
+        await until(pilot, file.exists)
+        await until(pilot, lambda: pilot.app.screen is screen)
+        written = pl.read_csv(file)
+        assert written["pulses"].to_list() == screen.session.listed["pulses"].to_list() == [700, 300, 90]
+        assert {"event_id", "charge", "span", "zenith", "energy"} <= set(written.columns)
+        asked = await ask(pilot)
+        await pilot.press("enter")  # nothing is overwritten
+        await until(pilot, lambda: "exists" in str(asked.query_one(".problem", Static).content))
+        asked.query_one(Input).value = "nowhere/list.csv"
+        await pilot.press("enter")
+        await until(pilot, lambda: "nowhere/list.csv: cannot be written" in problem(screen))
+
+    play(screen, act)
+
+
+def test_read_only_the_list_is_not_written(screen):
+    async def act(pilot, screen):
+        assert screen.check_action("export", ())
+        pilot.app.settings = Settings(Path("runs"), read_only=True)
+        assert not screen.check_action("export", ())
+        assert screen.check_action("go_to_event", ())
 
     play(screen, act)
 

@@ -71,8 +71,10 @@ def test_a_method_has_the_same_number_and_colour_everywhere_even_after_a_failed_
     canvas = Canvas(60, 16)
     draw_all_sky(canvas, state, PALETTE)
     cells = canvas.cells()
-    (place,) = np.argwhere(cells.character == ord("3"))
-    assert cells.foreground[tuple(place)] & 0xFFFFFF == PALETTE.method(2)
+    digits = (
+        cells.foreground[cells.character == ord("3")] & 0xFFFFFF
+    )  # one of them the mark, the others of degrees
+    assert set(digits.tolist()) - {PALETTE.label} == {PALETTE.method(2)}
     assert any(line.startswith("3 hier") for line in lines_of(state, 56))
 
 
@@ -144,15 +146,13 @@ def test_columns_of_methods_have_titles_that_differ(screen, tmp_path, table):
 
     async def act(pilot, screen):
         screen.session.add(tmp_path / "fits.parquet")
-        screen._show_list()
+        screen.show_list()
         await pilot.pause()
         titles = [column.title for column in screen.query_one(EventList)._columns]
         assert len(set(titles)) == len(titles)
-        assert titles[-3:] == [
-            "online…nempe°",
-            "online…stfit°",
-            "mine°",
-        ]  # the method of most events comes first
+        others = ["online…nempe°", "online…stfit°", "mine°"]  # the method of most events comes first
+        assert [title for title in titles if title in others] == others
+        assert titles.index("mine°") < titles.index("zen°") < titles.index("aux") < titles.index("reco azi°")
 
     play(screen, act)
 

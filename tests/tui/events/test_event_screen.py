@@ -24,7 +24,7 @@ from icereco.tui.events.timeline import Timeline
 def test_nothing_is_cut_off_and_every_part_can_be_reached(screen, size):
     async def act(pilot, screen):
         seen = set()
-        for _ in range(3):
+        for _ in range(4):
             for part in screen.query(".card"):
                 if part.display and part.region.height:
                     seen.add(part.id)
@@ -37,7 +37,17 @@ def test_nothing_is_cut_off_and_every_part_can_be_reached(screen, size):
         await pilot.press("l")
         await pilot.pause()
         seen |= {part.id for part in screen.query(".card") if part.region.height}
-        assert seen == {"view", "timeline", "list-panel", "numbers", "sky", "zoom", "waveform", "pulses"}
+        assert seen == {
+            "view",
+            "timeline",
+            "list-panel",
+            "numbers",
+            "sky",
+            "zoom",
+            "waveform",
+            "residuals",
+            "pulses",
+        }
 
     play(screen, act, size)
 
