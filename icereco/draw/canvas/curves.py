@@ -7,7 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from icereco.draw.canvas.bins import Bins, Points, bin_curve, edges_of, smoothed
-from icereco.draw.canvas.braille import Canvas
+from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.markers import Marker
 from icereco.draw.canvas.scale import by_weight, compact, log_ticks, placed, span_of, ticks
 
@@ -16,10 +16,15 @@ __all__ = ["Curve", "Ink", "Plot", "View", "draw", "reading"]
 GUTTER = 7
 """Columns left of the curves, for the numbers of the vertical axis."""
 
+_MARKS_APART = 16  # columns between two marks of a curve
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve; `band` shows the range of its values behind the mean, `run` is its run where there are several."""
+    """One curve; `band` shows the range of its values behind the mean.
+
+    Where there are several runs, `run` is the curve's, and `mark` a letter that is written on the curve.
+    """
 
     label: str
     points: Points
@@ -27,6 +32,7 @@ class Curve:
     band: int | None = None
     dash: int = 0
     run: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ def draw(
     for curve, bins in zip(curves, binned, strict=True):
         if curve.band is not None:
             _band(canvas, left, upright(bins.high), upright(bins.low), curve.band, height)
+    marked = np.cumsum([bool(curve.mark) for curve in curves])
     for layer, (curve, line) in enumerate(zip(curves, lines, strict=True), start=2):
         finite = np.flatnonzero(np.isfinite(line))
         y = upright(line[finite])
@@ -110,6 +117,11 @@ def draw(
         canvas.path(left[finite], np.where(keep, y, np.nan), curve.color, layer, curve.dash)
         if len(finite) <= columns * across // 8:  # so few that each can be seen separately
             canvas.discs(left[finite], np.where(keep, y, np.nan), 1.0, curve.color, layer)
+        if curve.mark:
+            places = _mark_places(
+                finite[keep] // across, int(marked[layer - 2]) - 1, int(marked[-1]), columns
+            )
+            _write_marks(canvas, curve, (finite[keep], y[keep]), places)
     if view.cursor is not None and view.first <= view.cursor <= view.last:
         column = int(np.searchsorted(edges, view.cursor, side="right")) - 1
         top = np.arange(0, height, 2)
@@ -172,6 +184,23 @@ def _band(canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: i
     """Draw a band, cut off at the edges of the chart."""
     top, bottom = np.clip(top, 0, height - 1), np.clip(bottom, 0, height - 1)
     canvas.spans(left, top, bottom, color, layer=1)
+
+
+def _mark_places(filled: ndarray, number: int, count: int, columns: int) -> list[int]:
+    """Where to mark a curve: at its end and at some columns of those with values, other ones than those of other curves."""
+    if not len(filled):
+        return []
+    apart = max(_MARKS_APART, 4 * count)
+    wanted = np.arange((number + 0.5) / count * apart, columns, apart)
+    nearest = np.abs(filled[None, :] - wanted[:, None]).argmin(axis=1)
+    return sorted({*nearest.tolist(), len(filled) - 1})
+
+
+def _write_marks(canvas: Canvas, curve: Curve, line: tuple[ndarray, ndarray], places: Sequence[int]) -> None:
+    x, y = line
+    for place in places:
+        column, row = int(x[place]) // canvas.marker.across, int(y[place]) // canvas.marker.down
+        canvas.text(GUTTER + column, row, curve.mark, curve.color | BOLD)
 
 
 def _axes(

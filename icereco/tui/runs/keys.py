@@ -17,6 +17,7 @@ KEYS: tuple[Key, ...] = (
     Key("f", "filter_runs", "Filter runs", "Runs"),
     Key("a", "alerts", "Alerts in full", "Runs"),
     Key("v", "events", "Events", "Runs", shown=True),
+    Key("m", "figure", "Median, mean, 68 % … of several runs", "Charts"),
     Key("x", "axis", "Axis", "Charts", shown=True),
     Key("y", "log_y", "Log", "Charts", shown=True),
     Key("X", "log_x", "Log axis across", "Charts"),

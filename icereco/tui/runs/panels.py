@@ -46,6 +46,11 @@ class Panel:
     title: str
     curves: tuple[CurveOf, ...]
 
+    @property
+    def choices(self) -> tuple[CurveOf, ...]:
+        """The figures in the order in which one of them is chosen: those of validation first, which say how good a run is."""
+        return tuple(sorted(self.curves, key=lambda curve: curve.training))
+
 
 def panels_of(metrics: Iterable[str]) -> list[Panel]:
     """The charts of all metrics, the most important first; the order of the metrics does not matter."""
