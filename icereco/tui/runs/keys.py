@@ -13,6 +13,7 @@ KEYS: tuple[Key, ...] = (
     Key("pagedown", "move(10)", "Ten runs down", "Runs"),
     Key("space", "overlay", "Overlay", "Runs", shown=True),
     Key("b", "baseline", "Baseline", "Runs", shown=True),
+    Key("t", "table", "Table of runs", "Runs", shown=True, brief="Table"),
     Key("d", "differences", "Compare settings", "Runs"),
     Key("f", "filter_runs", "Filter runs", "Runs"),
     Key("a", "alerts", "Alerts in full", "Runs"),

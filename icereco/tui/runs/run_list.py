@@ -18,7 +18,7 @@ from icereco.runs.status import age
 from icereco.tui.themes import themed
 from icereco.watch.runs import RunView
 
-__all__ = ["RunList", "STATE_SIGNS", "state_line"]
+__all__ = ["STALLED", "STATE_SIGNS", "RunList", "state_line"]
 
 STATE_SIGNS = {
     "running": ("●", "success"),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +33,15 @@ from icereco.tui.runs.overlay import Overlay, Shown, facts_of
 from icereco.tui.runs.progress import ProgressCard
 from icereco.tui.runs.reading_card import ReadingCard
 from icereco.tui.runs.readings import readings_of
+from icereco.tui.runs.run_choice import RunChoice
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
+from icereco.tui.runs.table_screen import RunTableScreen
 from icereco.tui.settings import Settings
 from icereco.tui.themes import background, curve_color
-from icereco.watch.alerts import metric_alerts
 from icereco.watch.follower import Follower
 from icereco.watch.metrics import MetricsFeed
+from icereco.watch.run_filter import filter_problem, wanted_runs
 from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
@@ -58,7 +61,7 @@ class TrainScreen(ChartedScreen):
         self.overlaid: list[Path] = []
         self.badges = Badges()
         self.colored = "NO_COLOR" not in os.environ
-        self.wanted_runs = ""
+        self.wanted = ""
         self._wanted_run = settings.run
         self._follower = Follower(self.feed.look, lambda followed: self.post_message(MetricsSeen(followed)))
 
@@ -116,8 +119,7 @@ class TrainScreen(ChartedScreen):
     # What the feeds bring
 
     def _take_runs(self, runs: tuple[RunView, ...]) -> None:
-        wanted = self.wanted_runs.casefold()
-        self.list.runs = tuple(run for run in runs if wanted in f"{run.name} {run.state}".casefold())
+        self.list.runs = wanted_runs(runs, self.wanted)
         self.set_class(not runs, "-empty")
         if self._wanted_run is not None and self.list.go_to(self._wanted_run):
             self._wanted_run = None
@@ -169,8 +171,6 @@ class TrainScreen(ChartedScreen):
         if event.followed.more:
             self._follower.poke()
         self.draw()
-        for path in event.followed.changed:
-            host_of(self).note_metrics(path.name, metric_alerts(path.name, self.feed.series(path)))
 
     # Drawing
 
@@ -270,12 +270,38 @@ class TrainScreen(ChartedScreen):
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
-        """Ask for a text, and list only the runs that contain it in their name or state."""
-        wanted = await self.app.push_screen_wait(AskScreen("show only runs with", self.wanted_runs))
+        """Ask for words and conditions on settings, and list only the runs that fulfil them."""
+        problem = partial(filter_problem, host_of(self).runs)
+        question = AskScreen("show only runs with", self.wanted, problem)
+        wanted = await self.app.push_screen_wait(question)
         if wanted is not None:
-            self.wanted_runs = wanted
-            self.list.border_title = f"runs: {wanted}" if wanted else "runs"
-            self._take_runs(host_of(self).runs)
+            self._filter(wanted)
+
+    def _filter(self, wanted: str) -> None:
+        self.wanted = wanted
+        self.list.border_title = f"runs: {wanted}" if wanted else "runs"
+        self._take_runs(host_of(self).runs)
+
+    @property
+    def choice(self) -> RunChoice:
+        """The runs that are looked at."""
+        current = self.list.current.path if self.list.current else None
+        return RunChoice(current, tuple(self.overlaid), self.list.baseline, self.wanted)
+
+    def take_choice(self, choice: RunChoice | None) -> None:
+        """Look at other runs."""
+        if choice is None:
+            return
+        self.overlaid, self.list.baseline = list(choice.overlaid), choice.baseline
+        self._filter(choice.wanted)
+        if choice.current is not None:
+            self.go_to_run(choice.current)
+        self._show_run(self.list.current)
+        self._follow()
+
+    def action_table(self) -> None:
+        """Show all runs as a table."""
+        self.app.push_screen(RunTableScreen(self.choice), self.take_choice)
 
     def action_events(self) -> None:
         """Show the validation events of this run."""
