@@ -11,11 +11,13 @@ from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.markers import Marker
 from icereco.draw.canvas.scale import by_weight, compact, log_ticks, placed, span_of, ticks
 
-__all__ = ["Curve", "Ink", "Plot", "View", "draw", "reading"]
+__all__ = ["Curve", "Ink", "Level", "Plot", "Sign", "View", "draw", "reading"]
 
 GUTTER = 7
 """Columns left of the curves, for the numbers of the vertical axis."""
 
+_REACH = 0.5  # a level so far outside, in heights of the curves, is drawn as well
+_LEVEL_DASH = 3
 _MARKS_APART = 16  # columns between two marks of a curve
 
 
@@ -33,6 +35,24 @@ class Curve:
     dash: int = 0
     run: str = ""
     mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A value to compare curves with, as a dashed line; beyond the range of the curves only its name and number are written."""
+
+    label: str
+    value: float
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A sign above a place on the horizontal axis."""
+
+    place: float
+    text: str
+    color: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,14 @@ class Plot:
 
 
 def draw(
-    curves: Sequence[Curve], view: View, size: tuple[int, int], ink: Ink, marker: str | Marker, unit: str
+    curves: Sequence[Curve],
+    view: View,
+    size: tuple[int, int],
+    ink: Ink,
+    marker: str | Marker,
+    unit: str,
+    levels: Sequence[Level] = (),
+    signs: Sequence[Sign] = (),
 ) -> Plot:
     """Draw curves in `size` = (columns, rows) cells; `unit` names the horizontal axis."""
     view = _drawable(view, curves)
@@ -98,7 +125,7 @@ def draw(
     edges = edges_of(view.first, view.last, columns * across, log=view.log_x)
     binned = [bin_curve(curve.points, edges) for curve in curves]
     lines = [smoothed(bins, view.weight) for bins in binned]
-    low, high = _range(binned, lines, view)
+    low, high = _with_levels(_range(binned, lines, view), levels, view)
     height = rows * down
     left = np.arange(columns * across) + GUTTER * across
 
@@ -109,6 +136,7 @@ def draw(
     for curve, bins in zip(curves, binned, strict=True):
         if curve.band is not None:
             _band(canvas, left, upright(bins.high), upright(bins.low), curve.band, height)
+    _draw_levels(canvas, levels, upright(np.array([level.value for level in levels])), rows)
     marked = np.cumsum([bool(curve.mark) for curve in curves])
     for layer, (curve, line) in enumerate(zip(curves, lines, strict=True), start=2):
         finite = np.flatnonzero(np.isfinite(line))
@@ -126,6 +154,10 @@ def draw(
         column = int(np.searchsorted(edges, view.cursor, side="right")) - 1
         top = np.arange(0, height, 2)
         canvas.points(np.full(len(top), left[min(column, len(left) - 1)]), top, ink.cursor, 1)
+    for sign in signs:
+        if view.first <= sign.place <= view.last:
+            column = int(np.searchsorted(edges, sign.place, side="right")) - 1
+            canvas.text(GUTTER + min(column // across, columns - 1), 0, sign.text, sign.color | BOLD)
     return Plot(canvas, view, columns)
 
 
@@ -178,6 +210,38 @@ def _range(binned: Sequence[Bins], lines: Sequence[ndarray], view: View) -> tupl
         return 1.0, 10.0
     low, high = float(values.min()), float(values.max())
     return (low, high) if low < high else (low / 2, high * 2)
+
+
+def _with_levels(span: tuple[float, float], levels: Sequence[Level], view: View) -> tuple[float, float]:
+    """The vertical range with the levels that are not far outside it."""
+    low, high = span
+    reach = _REACH * (high - low)
+    near = [level.value for level in levels if low - reach <= level.value <= high + reach]
+    if view.tight or not near or (view.log_y and min(near) <= 0):
+        return span
+    return min(low, *near), max(high, *near)
+
+
+def _draw_levels(canvas: Canvas, levels: Sequence[Level], heights: ndarray, rows: int) -> None:
+    """Draw levels, with the name of the first at the right; those beyond the range are written at the edges."""
+    down, left, named = canvas.marker.down, GUTTER * canvas.marker.across, False
+    edges = {True: 1, False: rows - 1}  # above the curves and below them; signs are in the first row
+    for level, y in zip(levels, heights.tolist(), strict=True):
+        if 0 <= y < rows * down:
+            canvas.lines([left], [y], [canvas.width - 1], [y], level.color, 1, _LEVEL_DASH)
+            if not named:
+                row = int(y) // down
+                _write_right(canvas, row - 1 if row > 1 else row + 1, level.label, level.color)
+            named = True
+        elif 0 < edges[y < 0] < rows:
+            text = f"{level.label} {compact(level.value)} {'▴' if y < 0 else '▾'}"
+            _write_right(canvas, edges[y < 0], text, level.color)
+            edges[y < 0] += 1 if y < 0 else -1
+
+
+def _write_right(canvas: Canvas, row: int, text: str, color: int) -> None:
+    if len(text) < canvas.columns - GUTTER:
+        canvas.text(canvas.columns - len(text), row, text, color)
 
 
 def _band(canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: int, height: int) -> None:

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from icereco.draw.canvas.curves import Curve, Plot, View, draw, reading
+from icereco.draw.canvas.curves import Curve, Level, Plot, Sign, View, draw, reading
 from icereco.draw.canvas.names import least_width, short_names, telling_names
 from icereco.draw.canvas.scale import compact
 from icereco.tui.common.strips import strips_of
@@ -18,10 +18,20 @@ from icereco.tui.runs.overlay import SIGNS
 from icereco.tui.runs.readings import fitting_names, place_text
 from icereco.tui.themes import background, ink
 
-__all__ = ["Chart"]
+__all__ = ["Chart", "Charted"]
 
 
 _VALUE = 7  # characters of a value and the blank before it
+
+
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """The content of one chart."""
+
+    title: str
+    curves: Sequence[Curve]
+    levels: Sequence[Level] = ()
+    signs: Sequence[Sign] = ()
 
 
 def _fitting_title(title: str, room: int) -> str:
@@ -55,10 +65,9 @@ class Chart(Widget, can_focus=True):
     def __init__(self, marker: str) -> None:
         super().__init__()
         self.marker = marker
-        self._curves: Sequence[Curve] = ()
+        self._charted = Charted("", ())
         self._view = View()
         self._unit = ""
-        self._title = ""
         self._plot: Plot | None = None
         self._strips: list[Strip] = []
 
@@ -67,14 +76,18 @@ class Chart(Widget, can_focus=True):
         """The width of the curves in characters."""
         return self._plot.columns if self._plot else 1
 
-    def show(self, title: str, curves: Sequence[Curve], view: View, unit: str) -> None:
+    @property
+    def _curves(self) -> Sequence[Curve]:
+        return self._charted.curves
+
+    def show(self, charted: Charted, view: View, unit: str) -> None:
         """Show other curves, or another view of them."""
-        self._title, self._curves, self._view, self._unit = title, curves, view, unit
+        self._charted, self._view, self._unit = charted, view, unit
         self.call_next(self._redraw)  # chart by chart, so that keys are handled between two charts
 
     def clear(self) -> None:
         """Show no curves, until others follow."""
-        self.show(self._title, (), self._view, self._unit)
+        self.show(Charted(self._charted.title, ()), self._view, self._unit)
 
     def on_resize(self, event: Resize) -> None:
         """Draw at the new size."""
@@ -92,10 +105,18 @@ class Chart(Widget, can_focus=True):
             return
         under = background(self)
         colors = ink(self.app, under)
+        charted, size_in_cells = self._charted, (size.width, size.height)
         self._plot = draw(
-            self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit
+            charted.curves,
+            self._view,
+            size_in_cells,
+            colors,
+            self.marker,
+            self._unit,
+            charted.levels,
+            charted.signs,
         )
-        self.border_title = Text(_fitting_title(self._title, self._room))
+        self.border_title = Text(_fitting_title(self._charted.title, self._room))
         self.border_subtitle = self._reading(self._plot) or self._legend()
         self._strips = strips_of(self._plot.canvas, under)
         self.refresh()

@@ -1,19 +1,23 @@
 """Curves of one or several runs on common axes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from icereco.draw.canvas.bins import Points
-from icereco.draw.canvas.curves import Curve, View
+from icereco.draw.canvas.curves import Curve, Level, Sign, View
 from icereco.tui.runs.badges import Badge
 from icereco.tui.runs.panels import CurveOf, Panel, panels_of
 from icereco.tui.themes import band_color, curve_color
+from icereco.watch.references import REFERENCE
 from icereco.watch.series import Series
 
 __all__ = ["EVERY", "SIGNS", "Overlay", "Shown", "facts_of"]
+
+BEST, SAVED = "★", "▾"
+"""Signs above the best validation and the newest checkpoint."""
 
 EVERY = "all"
 """In place of a figure: all those of a chart."""
@@ -35,11 +39,21 @@ _NONE = Badge(0)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run on the charts."""
+    """A run on the charts.
+
+    Attributes:
+        path: the folder of the run.
+        series: its metrics.
+        badge: its letter and colour.
+        saved_step: of the newest checkpoint.
+        reference: what a quick method reaches on its validation events, by metric.
+    """
 
     path: Path
     series: Series
     badge: Badge = _NONE
+    saved_step: int | None = None
+    reference: Mapping[str, float] = field(default_factory=dict)
 
     def step_at(self, time: float) -> int | None:
         """The step of the training at a time in Unix seconds; None before its first metrics."""
@@ -138,6 +152,39 @@ class Overlay:
             return Curve(curve.label, points, color, band)
         dash = _DASHES[(number if self.colored or number else run.badge.number) % len(_DASHES)]
         return Curve(curve.label, points, color, band, dash, run.path.name, run.badge.letter)
+
+    def levels(self, panel: Panel, under: int) -> list[Level]:
+        """What the quick method reaches on the events of the first run, for the figures that a chart shows."""
+        return [
+            Level(REFERENCE, value, self._level_color(curve, under))
+            for curve in self.shown(panel)
+            for run in self.runs[:1]
+            if (value := run.reference.get(curve.metric)) is not None
+        ]
+
+    def _level_color(self, curve: CurveOf, under: int) -> int:
+        color = curve.color if self.alone else self.runs[0].badge.color
+        return band_color(curve_color(color, under), under)
+
+    def signs(self, ink: int, under: int) -> list[Sign]:
+        """Where the best validation of each run is, and the newest checkpoint of the first."""
+        signs = [
+            Sign(self._place_of(run, run.saved_step), SAVED, ink)
+            for run in self.runs[:1]
+            if run.saved_step is not None and run.series.rows
+        ]
+        for run in reversed(self.runs):
+            losses = run.series.curve("validation/loss", "step")
+            if len(losses) and np.isfinite(losses.value).any():
+                best = float(losses.x[int(np.nanargmin(losses.value))])
+                color = ink if self.alone else curve_color(run.badge.color, under)
+                signs.append(Sign(self._place_of(run, best), BEST, color))
+        return signs
+
+    def _place_of(self, run: Shown, step: float) -> float:
+        """Where a step of a run is on the axis."""
+        row = min(int(np.searchsorted(run.series.positions("step"), step)), run.series.rows - 1)
+        return (float(run.series.positions(self.axis)[row]) - self._zero(run.series)) / self.scale
 
     def points(self, run: Shown, metric: str) -> Points:
         """A metric of a run over the axis."""

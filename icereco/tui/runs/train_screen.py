@@ -21,7 +21,8 @@ from icereco.tui.keys import bindings
 from icereco.tui.messages import MetricsSeen
 from icereco.tui.runs.alerts_screen import AlertsScreen
 from icereco.tui.runs.badges import Badges
-from icereco.tui.runs.chart_grid import Charted, ChartGrid
+from icereco.tui.runs.chart import Charted
+from icereco.tui.runs.chart_grid import ChartGrid
 from icereco.tui.runs.charted_screen import ChartedScreen
 from icereco.tui.runs.difference_card import DifferenceCard
 from icereco.tui.runs.differences_screen import DifferencesScreen
@@ -38,7 +39,7 @@ from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
 from icereco.tui.runs.table_screen import RunTableScreen
 from icereco.tui.settings import Settings
-from icereco.tui.themes import background, curve_color
+from icereco.tui.themes import background, curve_color, ink
 from icereco.watch.follower import Follower
 from icereco.watch.metrics import MetricsFeed
 from icereco.watch.run_filter import filter_problem, wanted_runs
@@ -178,7 +179,11 @@ class TrainScreen(ChartedScreen):
     def overlay(self) -> Overlay:
         """The runs that are shown, as far as they have been read."""
         badges = self.badges.of(self._paths())
-        runs = [Shown(path, self.feed.series(path), badge) for path, badge in badges.items()]
+        saved = {run.path: run.status.saved_step for run in self.list.runs if run.status}
+        runs = [
+            Shown(path, self.feed.series(path), badge, saved.get(path), self.feed.reference(path))
+            for path, badge in badges.items()
+        ]
         return Overlay(runs, self.axis, self.figures, colored=self.colored)
 
     @on(ChartGrid.Reshaped)
@@ -197,7 +202,11 @@ class TrainScreen(ChartedScreen):
         grid.count = len(panels)
         self.set_class(bool(overlay.runs) and not panels, "-bare")
         under = background(grid)
-        shown = [Charted(overlay.title(panels[n]), overlay.curves(panels[n], under)) for n in grid.shown]
+        signs = overlay.signs(ink(self.app, under).text, under)
+        shown = [
+            Charted(overlay.title(panel), overlay.curves(panel, under), overlay.levels(panel, under), signs)
+            for panel in (panels[number] for number in grid.shown)
+        ]
         grid.show(shown, self.view, overlay.unit)
         self._draw_readings(grid, overlay)
         self._draw_titles(grid, overlay)

@@ -6,6 +6,8 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +17,11 @@ from tui_driver import drive, make_run, text_of, until, with_runs
 from icereco.draw.canvas.bins import Points
 from icereco.draw.canvas.curves import Curve, View, reading
 from icereco.draw.canvas.names import least_width, telling_names
-from icereco.tui.runs.badges import Badge, Badges
+from icereco.evaluation.angular_figures import ENERGY_SLICES, ZENITH_SLICES
+from icereco.testing.random_events import random_events
+from icereco.tui.runs.badges import Badges
 from icereco.tui.runs.chart import Chart
-from icereco.tui.runs.overlay import EVERY
+from icereco.tui.runs.overlay import BEST, EVERY, SAVED
 from icereco.tui.runs.panels import panels_of
 from icereco.tui.runs.readings import fitting_names
 from icereco.watch.series import BULK_BYTES, Series
@@ -54,6 +58,16 @@ def test_training_and_validation_have_the_same_colours_whichever_comes_first():
     assert loss_curves(line(5, **validation)) == [("validation", 1)]
 
 
+def test_slices_of_the_truth_have_charts_of_their_own_in_their_order():
+    metrics = [
+        f"validation/median_deg/{name}" for name in (*reversed(ENERGY_SLICES), *reversed(ZENITH_SLICES))
+    ]
+    energy, zenith = panels_of([*metrics, "validation/median_deg/<200", "validation/median_deg/cascade"])[2:]
+    assert [curve.label for curve in energy.curves] == [name.removeprefix("energy") for name in ENERGY_SLICES]
+    assert [curve.label for curve in zenith.curves] == [name.removeprefix("zenith") for name in ZENITH_SLICES]
+    assert (energy.title, zenith.title) == ("median [°] by true energy", "median [°] by true zenith")
+
+
 def test_charts_do_not_depend_on_the_order_of_metrics():
     names = [
         "validation/median_deg",
@@ -87,11 +101,12 @@ def test_a_run_keeps_its_badge_for_good_and_no_two_share_a_letter_or_a_colour(sh
 
 def test_a_run_that_is_compared_after_hundreds_of_others_differs_from_those_shown_with_it():
     badges, pinned = Badges(), Path("pinned")
+    before = badges.of([pinned, Path("first")])[pinned]
     for number in range(300):
         here = badges.of([pinned, Path(f"run{number}")])
         letters, colors = {one.letter for one in here.values()}, {one.color for one in here.values()}
         assert (len(letters), len(colors)) == (2, 2)
-    assert badges.of([pinned])[pinned] == Badge(0)
+    assert badges.of([pinned])[pinned] == before
 
 
 NAMES = ("sweep-rate-0.001-layers-2", "sweep-rate-0.002-layers-2", "sweep-rate-0.001-layers-4")
@@ -276,3 +291,43 @@ def test_a_legend_without_room_for_the_names_shows_letters_and_counts_those_left
         assert len(letters.split()) + int(more) == len(names)
 
     drive(scenario, (80, 24))
+
+
+def test_the_best_validation_and_the_newest_checkpoint_are_marked_on_every_axis(tmp_path):
+    run = make_run(tmp_path / "runs", "one", saved_step=180)
+    run.append_metrics(
+        {"step": 210, "time": 1e9 + 210, "events": 6720, "epoch": 2.1, "validation/loss": 99.0}
+    )
+
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 1)
+        await until(pilot, lambda: screen.overlay.runs[0].saved_step == 180)
+        await until(pilot, lambda: {"★", "▾"} <= set(text_of(pilot).partition("loss")[2]))
+        for axis, best, saved in (("step", 200, 180), ("events", 6400, 5760), ("epoch", 2.0, 1.8)):
+            screen.axis = axis
+            places = {sign.text: sign.place for sign in screen.overlay.signs(0, 0)}
+            assert places == {BEST: best, SAVED: saved}
+
+    drive(scenario)
+
+
+def test_what_the_line_fit_reaches_is_drawn_in_the_charts_of_errors(tmp_path):
+    run = make_run(tmp_path / "runs", "one")
+    events = random_events(np.full(60, 5), seed=3)
+    azimuth, zenith = (events[name].to_numpy() for name in ("azimuth", "zenith"))
+    count = len(events)
+    pq.write_table(pa.table({
+        "event_id": events["event_id"], "azimuth": azimuth, "zenith": zenith, "kappa": np.full(count, 10.0),
+        "linefit_azimuth": azimuth, "linefit_zenith": np.abs(zenith - np.radians(45)), "true_azimuth": azimuth,
+        "true_zenith": zenith, "pulses_total": np.full(count, 5), "pulses_used": np.full(count, 5),
+    }), run.validation)  # fmt: skip
+
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 1)
+        await until(pilot, lambda: "linefit" in text_of(pilot))
+        levels = {panel.title: screen.overlay.levels(panel, 0) for panel in screen.overlay.panels()}
+        assert round(levels["angular error [°]"][0].value) == 45
+        assert levels["loss"] == []
+        assert screen.overlay.runs[0].reference["validation/median_deg/<200"] == pytest.approx(45, abs=1)
+
+    drive(scenario)
