@@ -22,6 +22,7 @@ from icereco.tui.common.help import HelpScreen
 from icereco.tui.common.tiny import TinyScreen, is_tiny
 from icereco.tui.host import may
 from icereco.tui.keys import APP_KEYS, bindings, clashes, keymap_path, read_keymap, remapped
+from icereco.tui.memory import Memory, memory_of
 from icereco.tui.messages import JobAlertsSeen, OverviewsSeen, RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys, keys_of_screens
 from icereco.tui.notifier import Notifier, read_notifier
@@ -37,6 +38,7 @@ from icereco.watch.system import SystemFeed, SystemView
 
 __all__ = ["IcerecoApp"]
 
+DEFAULT_THEME = "icereco-dark"
 OVERVIEW_SECONDS = 2.0
 TRENDS = ("not a number", "spike", "plateau", "overfitting")
 """Alerts that come from reading the metrics of all runs."""
@@ -70,7 +72,11 @@ class IcerecoApp(App[None]):
         self._notifier: Notifier | None = None
         for theme in (*THEMES, *TERMINAL_THEMES):
             self.register_theme(theme)
-        self.theme = settings.theme
+        self.memory = (
+            memory_of(settings.runs, writes=not settings.read_only) if settings.remembers else Memory()
+        )
+        remembered = self.memory.text("theme")
+        self.theme = settings.theme or (remembered if remembered in self.available_themes else DEFAULT_THEME)
         for name, mode in MODES.items():
             self.add_mode(name, partial(mode.make, settings))
         runs = RunsFeed(settings.runs, settings.run)
@@ -89,6 +95,7 @@ class IcerecoApp(App[None]):
     def on_mount(self) -> None:
         """Open the first screen and start the feeds."""
         self.switch_mode("events" if self.settings.events else "train")
+        self.watch(self, "theme", lambda theme: self.memory.keep("theme", theme), init=False)
         if keymap_path().exists():
             self._take_keymap()
         if not self.settings.read_only:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from icereco.tui.memory import Memory
 from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
 from icereco.watch.alerts import Alert
@@ -30,6 +31,7 @@ class Host(Protocol):
     drafts: Drafts
     alerts: tuple[Alert, ...]
     overviews: Overviews
+    memory: Memory
 
     def open_events(self, what: str | Path) -> None:
         """Show the events of a file, or of a data set by its name."""

@@ -38,6 +38,17 @@ class Sorting:
     descending: bool = False
     grouped: bool = True
 
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "Sorting":
+        """As it was remembered; what makes no sense is left out."""
+        column, descending, grouped = (table.get(name) for name in ("column", "descending", "grouped"))
+        usual = cls()
+        return cls(
+            column if isinstance(column, str) else usual.column,
+            descending if isinstance(descending, bool) else usual.descending,
+            grouped if isinstance(grouped, bool) else usual.grouped,
+        )
+
 
 def rows_of(
     runs: Sequence[RunView], overviews: Mapping[Path, Overview], signs: Mapping[Path, str]

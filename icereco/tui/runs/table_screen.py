@@ -1,7 +1,7 @@
 """All runs as a table: sorted, grouped by sweep, filtered by settings, compared on the same events."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +72,7 @@ class RunTableScreen(Screen[RunChoice]):
     def on_mount(self) -> None:
         """Follow the runs and what has been read of them."""
         self.table = self.query_one(RowTable)
+        self.sorting = Sorting.of(host_of(self).memory.table("table"))
         self.query_one("#comparison").border_title = "on the same events"
         self.query_one("#comparison").border_subtitle = "* = zero is outside the interval"
         self.watch(self.app, "runs", self._fill, init=False)
@@ -159,17 +160,19 @@ class RunTableScreen(Screen[RunChoice]):
             self._sort(event.column)
 
     def _sort(self, column: str) -> None:
-        self.sorting = replace(self.sorting, column=column, descending=False)
-        self._fill()
+        self._take_sorting(replace(self.sorting, column=column, descending=False))
 
     def action_reverse(self) -> None:
         """Sort the other way round."""
-        self.sorting = replace(self.sorting, descending=not self.sorting.descending)
-        self._fill()
+        self._take_sorting(replace(self.sorting, descending=not self.sorting.descending))
 
     def action_group(self) -> None:
         """Keep the runs of a sweep together, or sort all runs as one list."""
-        self.sorting = replace(self.sorting, grouped=not self.sorting.grouped)
+        self._take_sorting(replace(self.sorting, grouped=not self.sorting.grouped))
+
+    def _take_sorting(self, sorting: Sorting) -> None:
+        self.sorting = sorting
+        host_of(self).memory.keep("table", asdict(sorting))
         self._fill()
 
     @work(group="questions")

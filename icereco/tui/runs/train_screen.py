@@ -34,6 +34,7 @@ from icereco.tui.runs.overlay import Overlay, Shown, facts_of
 from icereco.tui.runs.progress import ProgressCard
 from icereco.tui.runs.reading_card import ReadingCard
 from icereco.tui.runs.readings import readings_of
+from icereco.tui.runs.remembered import restore, state_of
 from icereco.tui.runs.run_choice import RunChoice
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
@@ -47,6 +48,9 @@ from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
 __all__ = ["KEYS", "TrainScreen"]
+
+REMEMBER_SECONDS = 2.0
+"""What is shown is kept so often for the next session, which a killed terminal does not announce."""
 
 
 class TrainScreen(ChartedScreen):
@@ -91,8 +95,11 @@ class TrainScreen(ChartedScreen):
         self.list = self.query_one(RunList)
         self.list.focus()
         self.control = RunControl(self, self.settings)
+        restore(self, host_of(self).memory.table("runs"), self.settings.runs)
+        self._show_filter()
         self._follower.start()
         self._timer = self.set_interval(0.5, self._follower.poke)
+        self.set_interval(REMEMBER_SECONDS, self._remember)
         self.watch(self.app, "runs", self._take_runs)
         self.watch(self.app, "system", self._take_system)
         self.watch(self.app, "theme", self._theme_changed, init=False)
@@ -105,8 +112,12 @@ class TrainScreen(ChartedScreen):
         self.draw()
 
     def on_unmount(self) -> None:
-        """End the thread that follows metrics."""
+        """End the thread that follows metrics, and remember what is shown."""
         self._follower.stop()
+        self._remember()
+
+    def _remember(self) -> None:
+        host_of(self).memory.keep("runs", state_of(self))
 
     def on_screen_suspend(self) -> None:
         """Stop following metrics while the screen is hidden."""
@@ -124,7 +135,8 @@ class TrainScreen(ChartedScreen):
         self.set_class(not runs, "-empty")
         if self._wanted_run is not None and self.list.go_to(self._wanted_run):
             self._wanted_run = None
-        self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
+        if runs:  # before they have been read for the first time there are none
+            self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
         self._show_run(self.list.current)
 
     def _take_system(self, system: SystemView | None) -> None:
@@ -288,8 +300,11 @@ class TrainScreen(ChartedScreen):
 
     def _filter(self, wanted: str) -> None:
         self.wanted = wanted
-        self.list.border_title = f"runs: {wanted}" if wanted else "runs"
+        self._show_filter()
         self._take_runs(host_of(self).runs)
+
+    def _show_filter(self) -> None:
+        self.list.border_title = f"runs: {self.wanted}" if self.wanted else "runs"
 
     @property
     def choice(self) -> RunChoice:
