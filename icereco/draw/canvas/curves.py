@@ -167,26 +167,28 @@ def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float
     The place is that of the last value in the column. None without a cursor or values, or where the cursor is
     farther from the curve's ends than its values are from each other.
     """
-    cursor = view.cursor
-    if cursor is None or not _reaches(curve.points.x, cursor):
+    cursor, points = view.cursor, curve.points
+    if cursor is None or not _reaches(points, cursor):
         return None
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
-    bins = bin_curve(curve.points, edges)
-    filled = np.flatnonzero(bins.count)
-    if not len(filled):
-        return None
-    wanted = np.searchsorted(edges, cursor, side="right") - 1
-    at = filled[np.abs(filled - wanted).argmin()]
-    last = curve.points.cuts(edges)[at + 1] - 1
-    return float(curve.points.x[last]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])
+    wanted = int(np.searchsorted(edges, cursor, side="right")) - 1
+    cuts = points.cuts(edges)
+    filled = np.flatnonzero(np.diff(cuts))
+    for column in filled[np.argsort(np.abs(filled - wanted), kind="stable")].tolist():  # the nearest first
+        values = points.value[cuts[column] : cuts[column + 1]]
+        values = values[np.isfinite(values)]
+        if len(values):
+            place = points.place(int(cuts[column + 1]) - 1)
+            return place, float(values.mean()), float(values.min()), float(values.max())
+    return None
 
 
-def _reaches(x: ndarray, place: float) -> bool:
-    if not len(x):
+def _reaches(points: Points, place: float) -> bool:
+    if not len(points):
         return False
-    first, last = float(x[0]), float(x[-1])
-    between = (last - first) / (len(x) - 1) if len(x) > 1 else abs(first)
+    first, last = points.place(0), points.place(len(points) - 1)
+    between = (last - first) / (len(points) - 1) if len(points) > 1 else abs(first)
     return first - between <= place <= last + between
 
 

@@ -71,6 +71,8 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     baseline: reactive[Path | None] = reactive(None)
     overlaid: reactive[frozenset[Path]] = reactive(frozenset())
 
+    _names: tuple[str, ...] = ()
+
     @dataclass
     class Moved(Message):
         """Another run is under the cursor."""
@@ -84,6 +86,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def watch_runs(self, before: tuple[RunView, ...], now: tuple[RunView, ...]) -> None:
         """Keep the cursor on its run, wherever that is in the new list."""
+        self._names = tuple(run.name for run in now)
         self.virtual_size = Size(self.size.width, len(now) * self.LINES)
         self.border_subtitle = f"{len(now)}" if len(now) > 3 else ""
         old = before[self.cursor].path if self.cursor < len(before) else None
@@ -149,7 +152,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             sign = Segment(f"{mark[0]} ", style + Style(color=f"#{mark[1]:06x}", bold=True))
         pinned = "⚑ " * (run.path == self.baseline) + "◆ " * (run.path in self.overlaid)
         room = self.size.width - 3 - len(pinned)
-        name = telling_names([one.name for one in self.runs], room)[place]
+        name = telling_names(self._names, room)[place]
         return [sign, Segment(pinned, style + Style(bold=True)), Segment(name, style + Style(bold=True))]
 
     def _state_line(self, run: RunView, style: Style) -> list[Segment]:
