@@ -17,11 +17,11 @@ _TARGETS = {
     "kind_accuracy": "kinds that are right",
 }
 _PARTS = ("train", "validation")
-_TRUE = ("energy", "zenith")
-"""Quantities whose slices have their names before the numbers."""
+_TRUE = {"energy": "TeV", "zenith": "°"}
+"""Quantities whose slices have their names before the numbers, and the units of these."""
 _PULSES = re.compile(r"[<>≥≤\d]")
 _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
-          "median [°] by true energy", "median [°] by true zenith", *_TARGETS.values(), "truths inside contours", "pull width",
+          "median [°] by energy [TeV]", "median [°] by zenith [°]", *_TARGETS.values(), "truths inside contours", "pull width",
           "gradient norm", "update ratio", "throughput [events/s]", "learning rate")  # fmt: skip
 
 
@@ -104,7 +104,8 @@ def _place(metric: str) -> tuple[str, CurveOf]:
         return "angular error [°]", CurveOf(metric, _FIGURES[figure], training)
     by = next((word for word in _TRUE if re.match(rf"{word}[<>\d]", slice_name)), "")
     if by:
-        return f"{_FIGURES[figure]} [°] by true {by}", CurveOf(metric, slice_name.removeprefix(by), training)
+        label = slice_name.removeprefix(by).removesuffix(_TRUE[by])
+        return f"{_FIGURES[figure]} [°] by {by} [{_TRUE[by]}]", CurveOf(metric, label, training)
     by = "pulses" if _PULSES.match(slice_name) else "kind"
     label = slice_name.removesuffix("_track").replace("_", " ")  # short: three must fit below a chart
     return f"{_FIGURES[figure]} [°] by {by}", CurveOf(metric, label, training)

@@ -16,7 +16,7 @@ from icereco.watch.runs import RunView
 
 __all__ = ["RunRow", "Sorting", "columns_of", "rows_of", "sorted_rows", "sweep_names"]
 
-_NAME = 28  # columns that a name has at least
+_SIGN, _NAME, _LEAST_NAME = 4, 28, 4  # a name has 28 columns, or as many more as there are
 _LONGEST_VALUE = 16
 _MOST_SETTINGS = 24
 
@@ -60,8 +60,13 @@ def rows_of(
         overviews: what has been read of their metrics.
         signs: what marks a run in the first column.
     """
-    sweeps = sweep_names([run for run in runs if overviews.get(run.path, Overview()).sweep])
-    differing = settings_that_differ(run.settings for run in runs)[:_MOST_SETTINGS]
+    swept = [run for run in runs if overviews.get(run.path, Overview()).sweep]
+    sweeps = sweep_names(swept)
+    differing = [  # what was swept comes first
+        *settings_that_differ(run.settings for run in swept),
+        *settings_that_differ(run.settings for run in runs),
+    ]
+    differing = list(dict.fromkeys(differing))[:_MOST_SETTINGS]
     rows = []
     for run in runs:
         overview, status = overviews.get(run.path, Overview()), run.status
@@ -119,27 +124,30 @@ def _order(value: Any) -> tuple[bool, float, str]:
 
 
 def columns_of(rows: Sequence[RunRow], room: int) -> list[Column]:
-    """The columns of a table with so much room, the settings that differ last."""
-    names = [row.run.name for row in rows]
-    short = dict(zip(names, telling_names(names, max(room // 3, _NAME)), strict=True))
-    width = max([4, *map(len, short.values())])
-    fixed = [
-        Column("sign", "", 4, left=True),
-        Column("run", "run", width, lambda name: short.get(name, name), left=True),
+    """The columns of a table with so much room, the settings that differ last; long names are cut where all do not fit."""
+    others = [
         Column("state", "state", 10, left=True),
         Column("median", "median°", 8, "{:.2f}".format),
         Column("loss", "loss", 8, _four),
         Column("inside", "in 90 %", 8, "{:.1%}".format),
         Column("rate", "events/s", 8, compact),
     ]
-    fixed += [
+    others += [
         Column(name, name, min(max(longest, len(name) + 1), _LONGEST_VALUE), left=True)
         for name in ("notes", "sweep")
         if (longest := max((len(row.values[name]) for row in rows), default=0))
     ]
-    known = {column.name for column in fixed} | {"notes", "sweep"}
-    settings = [name for name in (rows[0].values if rows else ()) if name not in known]
-    return [*fixed, *(_setting(name, rows) for name in settings)]
+    known = {column.name for column in others} | {"sign", "run", "notes", "sweep"}
+    others += [_setting(name, rows) for name in (rows[0].values if rows else ()) if name not in known]
+    left = room - _SIGN - 1 - sum(column.width + 1 for column in others)
+    return [Column("sign", "", _SIGN, left=True), _names(rows, max(left - 1, _NAME)), *others]
+
+
+def _names(rows: Sequence[RunRow], room: int) -> Column:
+    names = [row.run.name for row in rows]
+    short = dict(zip(names, telling_names(names, room), strict=True))
+    width = max([_LEAST_NAME, *map(len, short.values())])
+    return Column("run", "run", width, lambda name: short.get(name, name), left=True)
 
 
 def _four(value: float) -> str:

@@ -92,7 +92,7 @@ class RunTableScreen(Screen[RunChoice]):
             for run in runs
         }
         self.rows = sorted_rows(rows_of(runs, host.overviews.of, signs), self.sorting)
-        columns = columns_of(self.rows, self.size.width)
+        columns = columns_of(self.rows, self.size.width - 3)
         self._columns = [column.name for column in columns if column.name != "sign"]
         place = next((n for n, row in enumerate(self.rows) if row.run.path == choice.current), 0)
         self.table.marked = self.sorting.column + ("▾" if self.sorting.descending else "▴")

@@ -63,9 +63,9 @@ def test_slices_of_the_truth_have_charts_of_their_own_in_their_order():
         f"validation/median_deg/{name}" for name in (*reversed(ENERGY_SLICES), *reversed(ZENITH_SLICES))
     ]
     energy, zenith = panels_of([*metrics, "validation/median_deg/<200", "validation/median_deg/cascade"])[2:]
-    assert [curve.label for curve in energy.curves] == [name.removeprefix("energy") for name in ENERGY_SLICES]
-    assert [curve.label for curve in zenith.curves] == [name.removeprefix("zenith") for name in ZENITH_SLICES]
-    assert (energy.title, zenith.title) == ("median [°] by true energy", "median [°] by true zenith")
+    assert [curve.label for curve in energy.curves] == ["<1", "1-10", "10-100", ">=100"]
+    assert [curve.label for curve in zenith.curves] == ["<60", "60-120", ">=120"]
+    assert (energy.title, zenith.title) == ("median [°] by energy [TeV]", "median [°] by zenith [°]")
 
 
 def test_charts_do_not_depend_on_the_order_of_metrics():
