@@ -121,20 +121,8 @@ def command(
     from icereco.tui.settings import Settings
 
     chosen_marker = marker or ("braille" if picture else _marker(runs_dir))
-    app = IcerecoApp(
-        Settings(
-            runs_dir,
-            run,
-            events,
-            chosen_marker,
-            theme,
-            reconstructions,
-            detector,
-            reader,
-            read_only,
-            remembers=picture is None,
-        )
-    )
+    how = (reconstructions, detector, reader, read_only, picture is None)
+    app = IcerecoApp(Settings(runs_dir, run, events, chosen_marker, theme, *how))
     if marker is not None:
         app.memory.keep("marker", marker)
     if picture is None:

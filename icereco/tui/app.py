@@ -119,7 +119,8 @@ class IcerecoApp(App[None]):
 
     def _take_notifier(self) -> None:
         def complain(problem: str) -> None:
-            self.call_from_thread(self.notify, problem, title="notify", severity="warning", markup=False)
+            with suppress(RuntimeError):  # the app has ended meanwhile
+                self.call_from_thread(self.notify, problem, title="notify", severity="warning", markup=False)
 
         try:
             self._notifier = read_notifier(complain)

@@ -259,7 +259,8 @@ def _mark_places(filled: ndarray, number: int, count: int, columns: int) -> list
     apart = max(_MARKS_APART, 4 * count)
     wanted = np.arange((number + 0.5) / count * apart, columns, apart)
     nearest = np.abs(filled[None, :] - wanted[:, None]).argmin(axis=1)
-    return sorted({*nearest.tolist(), len(filled) - 1})
+    inside = nearest[filled[nearest] < filled[-1] - _MARKS_APART // 4]
+    return sorted({*inside.tolist(), len(filled) - 1})
 
 
 def _write_marks(canvas: Canvas, curve: Curve, line: tuple[ndarray, ndarray], places: Sequence[int]) -> None:

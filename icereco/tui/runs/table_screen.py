@@ -207,6 +207,8 @@ class RunTableScreen(Screen[RunChoice]):
         self._say(table_of(first, compared, self.size.width, colors))
 
     def _say(self, content: object) -> None:
+        if not self.is_attached:  # the user has left while the runs were compared
+            return
         pane = self.query_one("#comparison")
         pane.add_class("-shown")
         pane.query_one(Static).update(content)  # type: ignore[arg-type]  # rich's renderables
