@@ -73,7 +73,8 @@ class ChartedScreen(Screen[None]):
             return
         number = grid.focused_number()
         panels = overlay.panels()
-        for panel in [panels[n] for n in (grid.shown if number is None else [number])]:
+        chosen = grid.shown if number is None else [number]
+        for panel in [panels[n] for n in chosen if n < len(panels)]:  # some may not have been read yet
             labels = [curve.label for curve in panel.choices]
             if len(labels) > 1:
                 labels.append(EVERY)

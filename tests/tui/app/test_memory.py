@@ -12,6 +12,7 @@ from tui_driver import answer, drive, make_run, text_of, until, with_runs
 from icereco.runs.folder import RunFolder
 from icereco.system.cache import config_dir
 from icereco.tui.memory import Memory, memory_of
+from icereco.tui.runs.chart import Chart
 from icereco.tui.runs.run_rows import Sorting
 
 
@@ -31,7 +32,13 @@ def test_a_session_begins_as_the_last_one_ended(runs):
 
     async def first(pilot):
         screen = await with_runs(pilot, 3)
-        await pilot.press("space", "down", "b", "down", "x", "y", "e", "m", "l", "f2")
+        await pilot.press("space", "down", "b", "down")
+        await until(pilot, lambda: len(screen.overlay.runs) == 3)
+        await until(
+            pilot, lambda: all(run.series.rows for run in screen.overlay.runs) and screen.query(Chart)
+        )
+        await pilot.press("x", "y", "e", "m", "l", "f2")
+        await until(pilot, lambda: screen.figures and pilot.app.theme == "icereco-light")
         await answer(pilot, "f", "epochs<6")
         await until(pilot, lambda: len(screen.list.runs) == 2)
         seen.update(
@@ -49,7 +56,6 @@ def test_a_session_begins_as_the_last_one_ended(runs):
         assert pilot.app.theme == seen["theme"] == "icereco-light"
 
     drive(first, remembers=True)
-    assert seen["figures"]
     drive(second, remembers=True)
     drive(second, runs=runs, remembers=True)  # the same folder by another path
 
@@ -74,7 +80,7 @@ def test_the_order_of_the_table_is_remembered(runs):
     async def first(pilot):
         await with_table(pilot, 3)
         await pilot.press("S", "o", "g")
-        assert pilot.app.memory.table("table")["grouped"] is False
+        await until(pilot, lambda: pilot.app.memory.table("table").get("grouped") is False)
 
     async def second(pilot):
         screen = await with_table(pilot, 3)
@@ -100,7 +106,7 @@ def test_nothing_is_written_when_the_app_may_only_look_or_makes_a_picture(chosen
     async def scenario(pilot):
         await with_runs(pilot, 3)
         await pilot.press("y", "f2")
-        assert pilot.app.memory.text("theme") == "icereco-light"
+        await until(pilot, lambda: pilot.app.memory.text("theme") == "icereco-light")
 
     drive(scenario, **chosen)
     assert not (config_dir() / "folders").exists()

@@ -62,11 +62,12 @@ def test_runs_are_sorted_by_every_column_and_sweeps_stay_together(tmp_path):
         await pilot.press("g")
         await until(pilot, lambda: names(screen)[0] == "calm-muon")  # the greatest median of all
         assert names(screen)[-1] == "pale-kaon"  # without a validation: last in either order
-        while screen.sorting.column != "encoder.layers":
+        while (column := screen.sorting.column) != "encoder.layers":
             await pilot.press("s")
+            await until(pilot, lambda column=column: screen.sorting.column != column)
         assert [row.values["encoder.layers"] for row in screen.rows] == [2, 2, 4, None, None]
         await pilot.press("S")
-        assert screen.sorting.column != "encoder.layers"
+        await until(pilot, lambda: screen.sorting.column != "encoder.layers")
 
     drive(scenario, (160, 40))
 
@@ -94,8 +95,9 @@ def test_runs_that_are_selected_in_the_table_are_on_the_charts_afterwards(tmp_pa
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
         train = pilot.app.screen
-        assert [path.name for path in train.overlaid] == chosen
-        assert train.list.baseline.name == pinned == train.list.current.name
+        await until(pilot, lambda: [path.name for path in train.overlaid] == chosen)
+        await until(pilot, lambda: train.list.current.name == pinned)
+        assert train.list.baseline.name == pinned
         await until(pilot, lambda: len(train.overlay.runs) == 3)
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunTableScreen) and pilot.app.screen.rows)
@@ -116,7 +118,7 @@ def test_a_filter_understands_settings_and_is_kept_for_the_curves(tmp_path):
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
         train = pilot.app.screen
-        assert [run.name for run in train.list.runs] == ["grid-rate-0.002-layers-2"]
+        await until(pilot, lambda: [run.name for run in train.list.runs] == ["grid-rate-0.002-layers-2"])
         await pilot.press("f")
         await until(pilot, lambda: pilot.app.screen.query("Input"))
         await pilot.press("z", "=", "1")
