@@ -29,7 +29,7 @@ from icereco.watch.run_filter import filter_problem, wanted_runs
 __all__ = ["RUN_TABLE_KEYS", "RunTableScreen"]
 
 RUN_TABLE_KEYS: tuple[Key, ...] = (
-    Key("t,escape", "back", "Curves", "Table of runs", shown=True),
+    Key("t,escape,1", "back", "Curves", "Table of runs", shown=True),
     Key("space", "select", "Select", "Table of runs", shown=True),
     Key("b", "baseline", "Baseline", "Table of runs", shown=True),
     Key("c", "compare", "Compare", "Table of runs", shown=True),

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 from tui_driver import drive, make_run, text_of, until, with_runs
@@ -84,6 +84,7 @@ def test_charts_do_not_depend_on_the_order_of_metrics():
 PATHS = st.lists(st.sampled_from([Path(letter) for letter in "abcdefgh"]), unique=True, max_size=8)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the machine may be busy
 @given(st.lists(PATHS, max_size=6))
 def test_a_run_keeps_its_badge_for_good_and_no_two_share_a_letter_or_a_colour(shown):
     badges, before = Badges(), {}
@@ -121,6 +122,7 @@ def test_names_of_a_sweep_keep_the_words_in_which_they_differ(width):
         assert told.endswith(name[-1])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(st.text("ab-", min_size=1, max_size=14), unique=True, min_size=1, max_size=6), st.integers(1, 16)
 )
@@ -139,6 +141,7 @@ def test_the_cursor_reads_nothing_of_a_run_that_ended_long_before():
     assert reading(curve, View(0, 300), 40) is None
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(st.text("abcdef ", min_size=1, max_size=14), unique=True, min_size=1, max_size=6),
     st.integers(4, 60),
