@@ -95,7 +95,7 @@ class TrainScreen(ChartedScreen):
         self.list = self.query_one(RunList)
         self.list.focus()
         self.control = RunControl(self, self.settings)
-        restore(self, host_of(self).memory.table("runs"), self.settings.runs)
+        self.list.baseline = restore(self, host_of(self).memory.table("runs"), self.settings.runs)
         self._show_filter()
         self._follower.start()
         self._timer = self.set_interval(0.5, self._follower.poke)
