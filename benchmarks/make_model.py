@@ -22,26 +22,35 @@ from icereco.trained.new_card import figures_of, new_card
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a training, a run of its own.
+
+    Attributes:
+        seeds: of its simulated data sets, of 50,000 events each.
+        events: how many of these it sees.
+    """
+
+    seeds: range
+    events: int
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a model is trained: at a constant rate first, then with a rate that falls to zero on events not seen before.
 
-    The first training may be stopped at any time; more of it makes a better model (warmup-stable-decay: Hu et al.,
-    arXiv:2404.06395).
+    Each part goes on from the last weights of the one before, so that more of them make a better model from what is there
+    (warmup-stable-decay: Hu et al., arXiv:2404.06395).
 
     Attributes:
         summary: one line for the card.
-        profile: of both trainings.
-        data: seeds of the simulated data sets of the first training, of 50,000 events each; events: how many it sees.
-        cool_data: seeds of those of the second; cool_events: how many it sees.
-        options: of both trainings.
+        profile: of all parts.
+        parts: the rate falls in the last one.
+        options: of all parts.
     """
 
     summary: str
     profile: str
-    data: range
-    events: int
-    cool_data: range
-    cool_events: int
+    parts: tuple[Part, ...]
     options: tuple[str, ...]
 
 
@@ -49,10 +58,11 @@ RECIPES = {
     "complete": Recipe(
         summary="Direction, energy, vertex, kind and inelasticity of events in IceCube-86.",
         profile="complete",
-        data=range(1001, 1013),
-        events=258_000,
-        cool_data=range(1013, 1015),
-        cool_events=85_000,
+        parts=(
+            Part(range(1001, 1013), 258_000),
+            Part(range(2001, 2015), 258_000),
+            Part(range(2015, 2017), 90_000),
+        ),
         options=(
             "train.events_per_batch=32",
             "train.validation_events=3000",
@@ -99,27 +109,24 @@ def trained(folder: Path, name: str, threads: int, *arguments: str) -> RunFolder
     return run
 
 
-def both_trainings(recipe: Recipe, name: str, folder: Path, threads: int) -> list[RunFolder]:
-    """Train at a constant rate, then go on with a falling one."""
-    options = [word for option in recipe.options for word in ("-o", option)]
-    constant = (
-        "train.schedule=warmup-stable-decay",
-        "train.decay_fraction=1e-6",
-        "train.warmup_fraction=0.02",
-    )
-    falling = ("train.schedule=warmup-stable-decay", "train.decay_fraction=1", "train.warmup_fraction=0")
-
-    def arguments(seeds: range, events: int, schedule: tuple[str, ...]) -> list[str]:
-        data = [word for seed in seeds for word in ("--data", str(simulated(folder, seed, EVENTS)))]
-        settings = [word for option in (f"train.events={events}", *schedule) for word in ("-o", option)]
-        return [*data, *options, *settings]
-
-    first = trained(
-        folder, name, threads, "--profile", recipe.profile, *arguments(recipe.data, recipe.events, constant)
-    )
-    start = str(first.path / "checkpoints" / "last.safetensors")
-    cooled = arguments(recipe.cool_data, recipe.cool_events, falling)
-    return [first, trained(folder, f"{name}-cool", threads, "--from", start, *cooled)]
+def trainings(recipe: Recipe, name: str, folder: Path, threads: int) -> list[RunFolder]:
+    """Train each part from the last weights of the one before: at a constant rate, and the last with a falling one."""
+    runs = list[RunFolder]()
+    for number, part in enumerate(recipe.parts, 1):
+        falls = number == len(recipe.parts)
+        settings = (
+            *(f"train.events={part.events}", "train.schedule=warmup-stable-decay"),
+            *(
+                f"train.decay_fraction={1 if falls else 1e-6}",
+                f"train.warmup_fraction={0 if falls else 0.01}",
+            ),
+        )
+        options = [word for option in (*recipe.options, *settings) for word in ("-o", option)]
+        data = [word for seed in part.seeds for word in ("--data", str(simulated(folder, seed, EVENTS)))]
+        last = str(runs[-1].path / "checkpoints" / "last.safetensors") if runs else ""
+        start = ["--from", last] if runs else ["--profile", recipe.profile]
+        runs.append(trained(folder, f"{name}-{number}", threads, *start, *data, *options))
+    return runs
 
 
 def measured(weights: Path, folder: Path, ppc: Path | None) -> tuple[Figures, ...]:
@@ -142,7 +149,7 @@ def card_of(
     """The card, with what the checkpoint does not know of itself."""
     card = new_card(name, load_checkpoint(weights), runs[-1], recipe.summary)
     hours = [run.read_metrics()[-1]["seconds"] / 3600 for run in runs]
-    sets = len(recipe.data) + len(recipe.cool_data)
+    sets = sum(len(part.seeds) for part in recipe.parts)
     changes = {
         "data": f"events simulated by ice-telescope, {sets} data sets of {EVENTS:,} (benchmarks/make_model.py)",
         "hours": round(float(sum(hours)), 2),
@@ -164,7 +171,7 @@ def main(given: Namespace) -> None:
     """Go through all steps, without those whose results are there."""
     recipe, folder = RECIPES[given.name], given.folder.resolve()
     (folder / "simulated").mkdir(parents=True, exist_ok=True)
-    runs = both_trainings(recipe, given.name, folder, given.threads)
+    runs = trainings(recipe, given.name, folder, given.threads)
     weights = folder / f"{given.name}.safetensors"
     if not weights.is_file():
         calibration = simulated(folder, CALIBRATION_SEED, CALIBRATION_EVENTS) / "events.parquet"

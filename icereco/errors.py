@@ -3,7 +3,15 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["INTERRUPTED", "READER_LEFT", "IcerecoError", "nearest", "did_you_mean", "message_in"]
+__all__ = [
+    "INTERRUPTED",
+    "READER_LEFT",
+    "IcerecoError",
+    "nearest",
+    "did_you_mean",
+    "message_in",
+    "only_pretrained",
+]
 
 
 INTERRUPTED = 130
@@ -49,3 +57,11 @@ def message_in(output: str) -> str | None:
     lines = output.splitlines()
     messages = [line for line in lines if line.startswith("error: ")] or lines[-1:]
     return messages[0].removeprefix("error: ") if messages else None
+
+
+def only_pretrained(model: object) -> IcerecoError:
+    """What to raise where a pre-trained model is asked for what only a trained one estimates."""
+    return IcerecoError(
+        f"{model} is pre-trained and estimates no direction; go on from it with events that have truth: "
+        f"icereco train --profile hierarchical --from {model}"
+    )

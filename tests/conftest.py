@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, settings
 
 from icereco import simulate
 from icereco.data.sources.source import open_source
@@ -34,6 +35,10 @@ from icereco.system.processors import available_processors
 from icereco.tables.reconstruction_columns import reconstruction_rows
 from icereco.tables.reconstructions import reconstruction_writer
 from icereco.testing.random_events import likely_pulse_counts, random_events
+
+# How long examples take is a matter of what else the machine does.
+settings.register_profile("any-machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("any-machine")
 
 # A shell lets what it starts in the background ignore Ctrl-C, and with it every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -195,3 +195,19 @@ def test_the_tour_runs(tmp_path, monkeypatch):
     failed, tried = doctest.testfile(str(DOCS / "tour.md"), module_relative=False)
     assert tried > 15
     assert failed == 0
+
+
+SCRIPTS = [
+    (page.name, script) for page in sorted(DOCS.glob("*.md")) for script in blocks(page.read_text(), "bash")
+]
+
+
+@pytest.mark.parametrize(("page", "script"), SCRIPTS, ids=[page for page, _ in SCRIPTS])
+def test_scripts_are_bash_and_their_commands_exist(page, script):
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{page}: {done.stderr}"
+    for name, options in re.findall(r"icereco (\w+)([^\n&|]*)", script.replace("\\\n", " ")):
+        command = main.get_command(click.Context(main), name)
+        assert command is not None, f"{page}: {name}"
+        known = {text for one in command.params for text in one.opts}
+        assert {word for word in options.split() if word.startswith("--")} <= known, f"{page}: {options}"

@@ -19,6 +19,7 @@ COMMANDS = {
     "reconstruct": ("icereco.cli.reconstruct", "Reconstruct the events of files."),
     "follow": ("icereco.cli.follow", "Reconstruct files as they arrive in a folder."),
     "serve": ("icereco.cli.serve", "Reconstruct events that are sent over HTTP."),
+    "certify": ("icereco.cli.certify", "Say whether this machine keeps up with a detector."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "calibrate": ("icereco.cli.calibrate", "Fit the posteriors of a trained model to other events."),
     "report": ("icereco.cli.report", "Write a report of a training or a reconstruction as one page."),

@@ -17,7 +17,7 @@ from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
 from icereco.cli.target_tables import print_targets
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, only_pretrained
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,10 +160,7 @@ def reconstructions_of(what: str) -> Path:
         raise IcerecoError(f"there is no file {what}, and {error}") from None
     if not run.validation.is_file():
         if run.provenance().get("self_supervised"):
-            raise IcerecoError(
-                f"run {run.name!r} was pre-trained and estimates no direction; go on from it with events that have truth: "
-                f"icereco train --profile hierarchical --from {run.name}"
-            )
+            raise only_pretrained(run.name)
         raise IcerecoError(f"run {run.name!r} has no validated events yet ({run.validation} is missing)")
     return run.validation
 

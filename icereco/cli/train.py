@@ -1,33 +1,31 @@
 """`icereco train`: from a profile to a trained model in a run folder."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from icereco.cli import completion
 from icereco.cli.compute import device_option, threads_option
-from icereco.cli.console import Console
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
+from icereco.cli.train_compute import (
+    device_of_task,
+    follow_torchrun,
+    leading_ranks,
+    number_of_processes,
+    processes_option,
+    require_one_task,
+    threads_of_training,
+)
+from icereco.cli.train_progress import stages_of, training_progress
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
-from icereco.system.batch_tasks import batch_task
-from icereco.system.devices import find_device
+from icereco.system.batch_tasks import torchrun_task
 from icereco.system.log import get_logger
-from icereco.system.processors import available_processors, use_threads
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
@@ -35,9 +33,13 @@ if TYPE_CHECKING:
 
     from icereco.profiles import Profile
     from icereco.training.data_choice import DataChoice
+    from icereco.training.datasets import Stages
+    from icereco.training.ranks import Ranks
     from icereco.training.session import Session
     from icereco.training.start import Start
     from icereco.training.wandb import Tracker
+
+    _Opening = Callable[[Stages, torch.device, Ranks], AbstractContextManager[Session]]
 
 __all__ = ["chosen_data", "command", "cut_data"]
 
@@ -112,6 +114,11 @@ _LEAST_REPORTED = 100
     shell_complete=completion.runs,
 )
 @click.option(
+    "--resume-or-start",
+    is_flag=True,
+    help="Continue the run --name if it has begun, else begin it: the same line each time, as batch systems want it.",
+)
+@click.option(
     "--wandb",
     "tracking",
     type=click.Choice(["online", "offline", "disabled"]),
@@ -122,6 +129,7 @@ _LEAST_REPORTED = 100
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag in Weights & Biases; may be repeated.")
 @device_option
 @threads_option
+@processes_option
 def command(
     profile_name: str | None,
     from_model: str | None,
@@ -134,12 +142,14 @@ def command(
     name: str | None,
     runs_dir: Path,
     resumed: str | None,
+    resume_or_start: bool,
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
     of_sweep: bool,
     device: str | None,
     threads: int | None,
+    processes: int | None,
 ) -> None:
     """Train a model.
 
@@ -156,30 +166,40 @@ def command(
     icereco train --from RUN --data my_events.parquet -o train.learning_rate=1e-4
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
+    if (task := torchrun_task()) is not None and task.rank > 0:
+        return follow_torchrun(task, device, threads)
     about_data = data or reader or skip_bad or drop_unknown_sensors or where is not None
-    if resumed and (from_model or about_data or overrides or name):
+    if resumed and (from_model or about_data or overrides or name or resume_or_start):
         raise IcerecoError(
             "--resume continues a run as it was; it takes no --from, --data, --reader, --skip-bad, "
             "--drop-unknown-sensors, --where, -o or --name. --from begins a new run from the weights of another"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
-    device_used = find_device(device)
-    recorded = mode_of_run(resolve(resumed, runs_dir).path) if resumed and tracking is None else None
-    mode, project = recorded or (choose_mode(tracking), PROJECT)
-    start = _start(from_model, runs_dir)
-    chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
-    chosen = cut_data(start.data() if start is not None and not data else chosen, where)
-    progress = Progress(*_columns(), console=Console(stderr=True))
-    opened = (
-        _resume(resolve(resumed, runs_dir), progress, device_used)
-        if resumed
-        else _begin(
-            profile_name, overrides, start, chosen, runs_dir, name, progress, device_used, of_sweep=of_sweep
-        )
+    require_one_task(name or resumed)
+    device_used = device_of_task(device)
+    run = (
+        resolve(resumed, runs_dir) if resumed else _run_to_resume(name, runs_dir) if resume_or_start else None
     )
-    _use_threads(threads or _threads_of(resumed, runs_dir))
-    with interrupted_by_signals(), _stopped(progress), opened as session:
+    before = {} if run is None else run.provenance()
+    count = number_of_processes(processes, before)
+    recorded = mode_of_run(run.path) if run is not None and tracking is None else None
+    mode, project = recorded or (choose_mode(tracking), PROJECT)
+    if run is not None:
+        opening = _opened_again(run)
+    else:
+        start = _start(from_model, runs_dir)
+        chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
+        chosen = cut_data(start.data() if start is not None and not data else chosen, where)
+        profile = _chosen_profile(profile_name, chosen, overrides, start, count)
+        opening = _opened_new(profile, start, chosen, runs_dir, name, of_sweep=of_sweep)
+    threads_used = threads_of_training(threads, before, count)
+    with (
+        interrupted_by_signals(),
+        training_progress() as progress,
+        leading_ranks(count, threads_used, device_used) as ranks,
+        opening(stages_of(progress), device_used, ranks) as session,
+    ):
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
         )
@@ -187,6 +207,7 @@ def command(
     _say_what_next(session, finished)
     if not finished:  # `icereco train && icereco evaluate` must not go on with half a model
         raise click.exceptions.Exit(INTERRUPTED)
+    return None
 
 
 def chosen_data(
@@ -223,73 +244,77 @@ def _start(name_or_path: str | None, root: Path) -> "Start | None":
     return Start.find(name_or_path, root)
 
 
-def _begin(
-    profile_name: str | None,
-    overrides: tuple[str, ...],
+def _run_to_resume(name: str | None, root: Path) -> RunFolder | None:
+    """Return the run of this name if there is anything to resume.
+
+    Raises:
+        IcerecoError: there is no name.
+        click.exceptions.Exit: the run has finished, so that there is nothing to do.
+    """
+    from icereco.training.saved_states import saved_states
+
+    if name is None:
+        raise IcerecoError("--resume-or-start needs the --name of the run, the same each time")
+    run = RunFolder(root / name)
+    if run.exists and run.state() == "finished":
+        logger.info("run %s has finished; evaluate it: icereco evaluate %s", name, name)
+        raise click.exceptions.Exit(0)
+    if not saved_states(run):
+        return None
+    logger.info("run %s goes on with the settings that it began with", name)
+    return run
+
+
+def _opened_new(
+    profile: "Profile",
     start: "Start | None",
     chosen: "list[DataChoice]",
     root: Path,
     name: str | None,
-    progress: Progress,
-    device: "torch.device",
     *,
     of_sweep: bool,
-) -> "AbstractContextManager[Session]":
-    from icereco.profiles import load_profile
+) -> "_Opening":
     from icereco.runs.names import default_name
-    from icereco.training.data_choice import declared_detector, described, require_readable
-
-    _require_one_task(name)
-    changes = (*declared_detector(chosen, overrides), *overrides)
-    if start is not None and profile_name is None:
-        profile = start.profile(changes)
-    else:
-        profile = load_profile(profile_name or "hierarchical", changes)
-    require_readable(chosen, profile.detector)
-    name = name or default_name(root, profile.name, described(chosen))
-    run = RunFolder.create(root, name)
-    logger.info("training %s in %s", profile.name, run.path)
+    from icereco.training.data_choice import described, require_readable
     from icereco.training.session import begin
 
-    return begin(profile, chosen, run, _stages(progress), device, {"sweep": True} if of_sweep else {}, start)
+    require_readable(chosen, profile.detector)
+    run = RunFolder.create(root, name or default_name(root, profile.name, described(chosen)))
+    logger.info("training %s in %s", profile.name, run.path)
+    facts = {"sweep": True} if of_sweep else {}
+    return lambda stages, device, ranks: begin(profile, chosen, run, stages, device, facts, start, ranks)
 
 
-def _resume(run: RunFolder, progress: Progress, device: "torch.device") -> "AbstractContextManager[Session]":
+def _opened_again(run: RunFolder) -> "_Opening":
     from icereco.training.session import resume
 
     logger.info("continuing %s", run.path)
-    return resume(run, _stages(progress), device)
+    return lambda stages, device, ranks: resume(run, stages, device, ranks)
 
 
-def _use_threads(count: int | None) -> None:
-    used, available = use_threads(count), available_processors()
-    if count is None and used < available and not os.environ.get("OMP_NUM_THREADS"):
-        logger.info(
-            "computing with %d of %d processors, as the others are busy; --threads %d takes them all",
-            used,
-            available,
-            available,
-        )
+def _chosen_profile(
+    name: str | None,
+    chosen: "list[DataChoice]",
+    overrides: tuple[str, ...],
+    start: "Start | None",
+    processes: int,
+) -> "Profile":
+    """The profile, with the detector that the data declare, changed so that the processes can share each step."""
+    from icereco.profiles import load_profile
+    from icereco.training.data_choice import declared_detector
+    from icereco.training.step_sharing import changes_to_share
 
+    def load(changes: Sequence[str]) -> "Profile":
+        if start is not None and name is None:
+            return start.profile(changes)
+        return load_profile(name or "hierarchical", changes)
 
-def _require_one_task(name: str | None) -> None:
-    """A training is one process: further tasks of the same command would train the same again, unless they have other names."""
-    task = batch_task()
-    if task.tasks == 1:
-        return
-    what = f"{task.tasks} tasks of this command run side by side, and each is a training of its own"
-    advice = "start one task (srun --ntasks=1, without torchrun), or give each another --name"
-    if name is None and task.rank > 0:
-        raise IcerecoError(f"{what}; {advice}")
-    logger.warning("%s: %s", what, advice)
-
-
-def _threads_of(resumed: str | None, root: Path) -> int | None:
-    """The threads that a run began with: with others, sums have other roundings."""
-    if resumed is None or os.environ.get("OMP_NUM_THREADS"):
-        return None
-    threads = resolve(resumed, root).provenance().get("threads")
-    return min(threads, available_processors()) if isinstance(threads, int) and threads > 0 else None
+    changes = (*declared_detector(chosen, overrides), *overrides)
+    profile = load(changes)
+    more = changes_to_share(profile.train, processes)
+    if more:
+        logger.info("%d processes share each step: %s", processes, ", ".join(more))
+    return load((*changes, *more)) if more else profile
 
 
 def _train(session: "Session", tracker: "Tracker", progress: Progress) -> bool:
@@ -322,44 +347,6 @@ def _config(profile: "Profile") -> dict[str, Any]:
     for kind, choice in profile.roles.items():
         config[kind] = {"use": choice.component.name, **choice.options.model_dump()}
     return config
-
-
-@contextmanager
-def _stopped(progress: Progress) -> Iterator[None]:
-    """Stop the bars at the end, if anything has started them: an unused one would leave an empty line."""
-    try:
-        yield
-    finally:
-        if progress.live.is_started:
-            progress.stop()
-
-
-def _columns() -> tuple[ProgressColumn, ...]:
-    """Narrow enough for 80 columns."""
-    return (
-        TextColumn("{task.description}"),
-        BarColumn(None),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(compact=True),
-    )
-
-
-def _stages(progress: Progress) -> Callable[[str], Callable[[int, int], None]]:
-    """Return a function that makes a bar for a stage of preparing data, shown once the stage reports progress."""
-
-    def stage(name: str) -> Callable[[int, int], None]:
-        tasks: list[TaskID] = []
-
-        def report(done: int, total: int) -> None:
-            if not tasks:
-                progress.start()
-                tasks.append(progress.add_task(name, note="events"))
-            progress.update(tasks[0], completed=done, total=total)
-
-        return report
-
-    return stage
 
 
 def _say_what_next(session: "Session", finished: bool) -> None:

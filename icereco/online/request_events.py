@@ -34,6 +34,9 @@ MOST_EVENTS = 100_000
 """In one request: columns without values take no room in a body, whatever their length."""
 
 _SOURCE = Path("request")
+_SENSOR_ADVICE = (
+    "this service reconstructs events of that detector alone; send them without the pulses of other sensors"
+)
 _BYTES_PER_PULSE = 32
 """What a pulse takes with two or three further columns, rounded up."""
 _HEAD_BYTES = 16_384
@@ -98,7 +101,7 @@ def checked(rows: pa.RecordBatch, detector: Detector) -> pa.RecordBatch:
     if rows.num_rows == 0:
         raise IcerecoError(f"{_SOURCE}: holds no events; at least one is needed")
     conformed = conform(rows, _SOURCE, as_given=True)
-    EventChecker(detector, _SOURCE, quiet=True).check(conformed)
+    EventChecker(detector, _SOURCE, quiet=True, sensor_advice=_SENSOR_ADVICE).check(conformed)
     return conformed
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from icereco.detector.detector import Detector, load_detector
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, only_pretrained
 from icereco.events.batch import EventBatch, hit_events
 from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
@@ -100,10 +100,7 @@ def model_method(path: Path, device: str | None = None) -> Method:
     used = find_device(device)
     checkpoint = load_checkpoint(path, used)
     if isinstance(checkpoint.model.loss, SelfSupervised):
-        raise IcerecoError(
-            f"{path} is a pre-trained model, which estimates no direction; go on from it with events that have truth: "
-            f"icereco train --profile hierarchical --from {path}"
-        )
+        raise only_pretrained(path)
     facts = {
         "profile": checkpoint.profile.name,
         "checkpoint": str(path.resolve()),

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-__all__ = ["BatchTask", "batch_task"]
+__all__ = ["BatchTask", "batch_task", "torchrun_task"]
 
 _COUNTS_AND_RANKS = (("WORLD_SIZE", "RANK"), ("SLURM_NTASKS", "SLURM_PROCID"))
 
@@ -21,6 +21,13 @@ def batch_task() -> BatchTask:
         if (tasks := _number(count)) > 1:
             return BatchTask(_number(rank), tasks)
     return BatchTask(0, 1)
+
+
+def torchrun_task() -> BatchTask | None:
+    """Return which process of one training this is, where torchrun has started several; None elsewhere."""
+    meeting = all(os.environ.get(name) for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"))
+    tasks = _number("WORLD_SIZE")
+    return BatchTask(_number("RANK"), tasks) if meeting and tasks > 1 else None
 
 
 def _number(variable: str) -> int:

@@ -62,6 +62,7 @@ class EventChecker:
         total: events checked so far, over all files.
         file: the file of the last batch.
         quiet: whether what is no error is not reported, as where the same events are read again.
+        sensor_advice: what to do about sensors that the detector lacks.
     """
 
     detector: Detector
@@ -70,6 +71,7 @@ class EventChecker:
     total: int = 0
     file: Path = field(init=False)
     quiet: bool = False
+    sensor_advice: str = "give another detector, or leave such pulses out with --drop-unknown-sensors"
     _names: tuple[str, ...] = ()
     _unit_known: bool = False
     _reported: set[str] = field(default_factory=set)
@@ -86,7 +88,7 @@ class EventChecker:
                 NaN or infinite, a negative charge, or an event_id that occurs twice. Names file, row and event_id.
         """
         rows, pulses = self._shape(batch)
-        rows.require_sensors(pulses["sensor_id"], self.detector)
+        rows.require_sensors(pulses["sensor_id"], self.detector, self.sensor_advice)
         rows.require_finite("time", pulses["time"], "ns")
         rows.require_finite("charge", pulses["charge"], "p.e.")
         self._look_at(batch, pulses)
@@ -221,7 +223,6 @@ def _require_truth_columns(present: Sequence[str], needed: Sequence[str], source
         )
 
 
-_ADVICE = "give another detector, or leave such pulses out with --drop-unknown-sensors"
 _INFINITY = float("inf")
 _RANGES = {
     "azimuth": (0.0, 2 * np.pi, "[0, 2π] rad, and not NaN"),
@@ -289,7 +290,7 @@ class _Rows:
                 extra = "" if name in PULSE_COLUMNS else advice
                 raise self.error(row, f"lists of different length: {lengths}{extra}")
 
-    def require_sensors(self, sensor: Ragged, detector: Detector) -> None:
+    def require_sensors(self, sensor: Ragged, detector: Detector, advice: str) -> None:
         count = len(detector.position_m)
         outside = (sensor.values < 0) | (sensor.values >= count)
         if not outside.any():
@@ -301,10 +302,9 @@ class _Rows:
             place = known.get(self.batch.column("event_id")[row].as_py(), "without a place")
             raise self.error(
                 row,
-                f"pulse {first - int(sensor.offsets[row])} is of a sensor {place}, which {detector.name} lacks: "
-                f"{_ADVICE}",
+                f"pulse {first - int(sensor.offsets[row])} is of a sensor {place}, which {detector.name} lacks: {advice}",
             )
-        problem = f"outside {detector.name}; allowed: 0 to {count - 1}: {_ADVICE}"
+        problem = f"outside {detector.name}; allowed: 0 to {count - 1}: {advice}"
         self.refuse("sensor_id", sensor, outside, problem)
 
     def require_finite(self, name: str, part: Ragged, unit: str = "") -> None:

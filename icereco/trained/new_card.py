@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from icereco import __version__
-from icereco.errors import IcerecoError
+from icereco.errors import only_pretrained
 from icereco.evaluation.evaluate import Evaluation, evaluate
 from icereco.model.checkpoint import Checkpoint
 from icereco.protocols import SelfSupervised
@@ -33,10 +33,7 @@ def new_card(
         IcerecoError: the model was pre-trained, and estimates nothing.
     """
     if isinstance(checkpoint.model.loss, SelfSupervised):
-        raise IcerecoError(
-            f"{checkpoint.path} is a pre-trained model, which estimates no direction; go on from it with events that have "
-            f"truth: icereco train --profile hierarchical --from {checkpoint.path}"
-        )
+        raise only_pretrained(checkpoint.path)
     profile, facts = checkpoint.profile, checkpoint.provenance
     return ModelCard(
         name=name,

@@ -33,6 +33,7 @@ from icereco.protocols import is_self_supervised
 from icereco.system.log import get_logger
 from icereco.training.data_choice import DataChoice
 from icereco.training.event_weights import EventWeights
+from icereco.training.ranks import ALONE, Ranks
 
 __all__ = ["Material", "Stages", "gather"]
 
@@ -65,9 +66,10 @@ class Material:
     facts: dict[str, Any]
     weights: EventWeights | None = None
 
-    def training(self, options: TrainOptions) -> Stream:
-        """The training events in batches, shuffled by the profile's seed."""
-        return Stream(self.train, self.detector, _budget(options), options.seed)
+    def training(self, options: TrainOptions, ranks: Ranks = ALONE) -> Stream:
+        """The training events in batches, shuffled by the profile's seed; the share of this process."""
+        shared = {"rank": ranks.number, "ranks": ranks.count}
+        return Stream(self.train, self.detector, _budget(options), options.seed, **shared)
 
     def validation(self, options: TrainOptions) -> Iterator[EventBatch]:
         """The validation events in their order, in batches."""
@@ -100,10 +102,13 @@ def gather(
     data: Path | Sequence[DataChoice] | None,
     stages: Stages,
     skipped: Path | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[Material]:
     """Prepare the events of `data`, or simulate what the profile asks for if there is none; both are cached.
 
-    With many files, training begins on the first while the others are prepared in the background, until the block ends.
+    With many files, training begins on the first while the others are prepared in the background, until the block ends,
+    unless the `whole` is wanted first.
     `skipped` is the file that lists the bad events which are left out.
 
     Raises:
@@ -117,7 +122,7 @@ def gather(
     with ExitStack() as stack:
         sources = _opened(chosen, detector, skipped, need_truth=need_truth)
         conditions = [one.where for one in chosen]
-        whole = options.event_weights is not None or any(condition is not None for condition in conditions)
+        whole = whole or options.event_weights is not None or any(one is not None for one in conditions)
         stores = [
             stack.enter_context(
                 _store(source, detector, options.seed, stages, whole=whole, need_truth=need_truth)

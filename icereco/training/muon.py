@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from icereco.training.ranks import ALONE, Ranks
+
 __all__ = ["Muon", "orthogonal"]
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -31,10 +33,21 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float,
         momentum: float = 0.95,
         bfloat16: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """Prepare an optimizer of matrices; `bfloat16` is the precision of its products, which are else in the weights' own."""
+        """Prepare an optimizer of matrices.
+
+        Args:
+            params: matrices, or groups of them with a learning rate of their own.
+            lr: the learning rate.
+            weight_decay: of the matrices, times the learning rate in each step.
+            momentum: the part of it that a step keeps.
+            bfloat16: the precision of its products, which are else in the weights' own.
+            ranks: processes with the same weights and gradients, which share the products.
+        """
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
         self._bfloat16 = bfloat16
+        self._ranks = ranks
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]  # torch overloads it
@@ -55,13 +68,16 @@ class Muon(torch.optim.Optimizer):
         momenta = [self._momentum(weight) for weight in weights]
         torch._foreach_lerp_(momenta, list(gradients.unbind()), 1 - settings["momentum"])
         ahead = gradients.lerp(torch.stack(momenta), settings["momentum"])  # Nesterov's
-        steps = orthogonal(ahead.bfloat16() if self._bfloat16 else ahead).to(ahead.dtype).unbind()
+        steps = self._ranks.spread(self._orthogonal, ahead).unbind()
         for rate, places in groupby(range(len(weights)), key=rates.__getitem__):
             some = list(places)
             moved = [weights[place] for place in some]
             torch._foreach_mul_(moved, 1 - rate * settings["weight_decay"])
             size = 0.2 * max(weights[0].shape) ** 0.5 * rate
             torch._foreach_add_(moved, [steps[place] for place in some], alpha=-size)
+
+    def _orthogonal(self, matrices: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix row column"]:
+        return orthogonal(matrices.bfloat16() if self._bfloat16 else matrices).to(matrices.dtype)
 
     def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]

@@ -11,6 +11,7 @@ from icereco.model.precision import takes_bfloat16
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.layer_depth import depths
 from icereco.training.muon import Muon
+from icereco.training.ranks import ALONE, Ranks
 
 __all__ = ["Optimizers", "build_optimizers"]
 
@@ -34,10 +35,14 @@ class Optimizers:
             part.zero_grad(set_to_none=True)
 
 
-def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
+def build_optimizers(
+    model: nn.Module,
+    options: TrainOptions,
+    ranks: Ranks = ALONE,
+) -> Optimizers:
     """AdamW (Loshchilov and Hutter 2019) for all weights that are trained, or Muon for the matrices inside and AdamW for the rest.
 
-    The rate falls by a factor of `layer_rate` with each layer from the outputs to the input.
+    The rate falls by a factor of `layer_rate` with each layer from the outputs to the input. `ranks` share the work of Muon.
     """
     depth = depths([name for name, _ in model.named_parameters()])
     weights = [
@@ -52,7 +57,9 @@ def build_optimizers(model: nn.Module, options: TrainOptions) -> Optimizers:
     if inside:
         bfloat16 = takes_bfloat16(options, inside[0].value.device)
         groups = _by_rate(inside, options.muon_learning_rate)
-        parts.append(Muon(groups, options.muon_learning_rate, options.weight_decay, bfloat16=bfloat16))
+        parts.append(
+            Muon(groups, options.muon_learning_rate, options.weight_decay, bfloat16=bfloat16, ranks=ranks)
+        )
     for part in parts:
         for group in part.param_groups:
             group["full_rate"] = group["lr"]

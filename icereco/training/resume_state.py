@@ -1,6 +1,7 @@
 """Everything that a resumed training needs to go on bit for bit: weights, optimizer, random numbers, position."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from icereco.training.optimizer import Optimizers
 
 logger = get_logger(__name__)
 
-__all__ = ["Position", "load_state", "save_state"]
+__all__ = ["Position", "load_state", "restore", "save_state", "state_tensors"]
 
 
 @dataclass(slots=True)
@@ -60,6 +61,13 @@ def save_state(
     average: nn.Module | None = None,
 ) -> None:
     """Write atomically; `average` is the running mean of the weights, if there is one."""
+    write_tensors(path, state_tensors(model, optimizers, average), {"position": json.dumps(asdict(position))})
+
+
+def state_tensors(
+    model: nn.Module, optimizers: Optimizers, average: nn.Module | None = None
+) -> dict[str, Tensor]:
+    """Return weights, optimizer, running mean and random numbers as named tensors."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     if average is not None:
         tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
@@ -69,7 +77,7 @@ def save_state(
     tensors["random/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
-    write_tensors(path, tensors, {"position": json.dumps(asdict(position))})
+    return tensors
 
 
 def load_state(
@@ -83,17 +91,27 @@ def load_state(
     tensors, metadata = read_tensors(path)
     position = _position(metadata, path)
     try:
-        model.load_state_dict(_under("model/", tensors))
-        if average is not None:
-            average.load_state_dict(_under("average/", tensors))
-        for number, part in enumerate(optimizers.parts):
-            part.load_state_dict(_part_state(part, _under(f"optimizer/{number}/", tensors)))
-        torch.set_rng_state(tensors["random/cpu"])
+        restore(tensors, model, optimizers, average)
     except (RuntimeError, ValueError, LookupError, TypeError) as error:
         raise IcerecoError(f"{path} is the state of another model: {error}") from error
+    return position
+
+
+def restore(
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    optimizers: Optimizers,
+    average: nn.Module | None = None,
+) -> None:
+    """Restore what `state_tensors` has returned."""
+    model.load_state_dict(_under("model/", tensors))
+    if average is not None:
+        average.load_state_dict(_under("average/", tensors))
+    for number, part in enumerate(optimizers.parts):
+        part.load_state_dict(_part_state(part, _under(f"optimizer/{number}/", tensors)))
+    torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])
-    return position
 
 
 def _position(metadata: dict[str, str], path: Path) -> Position:
@@ -112,7 +130,7 @@ def _position(metadata: dict[str, str], path: Path) -> Position:
     )
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

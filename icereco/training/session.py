@@ -19,7 +19,6 @@ from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
 from icereco.protocols import Fittable, SelfSupervised
 from icereco.runs.folder import RunFolder
-from icereco.runs.metrics import numbers_of
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
 from icereco.system.devices import find_device
@@ -30,15 +29,19 @@ from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
 from icereco.training.frozen_parts import freeze
+from icereco.training.invitation import Invitation
 from icereco.training.observer import Observers, TrainingObserver
 from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
+from icereco.training.ranks import ALONE, RankLostError, Ranks
 from icereco.training.recorder import Recorder
-from icereco.training.resume_state import Position, load_state
+from icereco.training.resume_state import Position, state_tensors
+from icereco.training.saved_states import report_gap, restore_newest, saved_states
 from icereco.training.start import Loaded, Start
+from icereco.training.step_sharing import require_shares
 from icereco.training.stop_request import StopRequest
 from icereco.training.target_check import require_targets
-from icereco.training.trainer import Batches, NonFiniteLossError, Trainer
+from icereco.training.trainer import Batches, Trainer
 from icereco.training.validation_file import ValidationFile
 from icereco.training.wandb import Tracker
 
@@ -57,6 +60,7 @@ class Session:
         position: the progress of the training, updated while it runs.
         facts: provenance of the run, also stored in its checkpoints.
         orders: reader of the run's control file.
+        ranks: the processes that train; this is the first of them.
     """
 
     run: RunFolder
@@ -70,6 +74,7 @@ class Session:
     position: Position
     facts: dict[str, Any]
     orders: OrderReader
+    ranks: Ranks
 
     def trainer(self, observer: TrainingObserver) -> Trainer:
         """Return a trainer that starts at `position` and reports to `observer` alone; it writes no files itself."""
@@ -83,6 +88,7 @@ class Session:
             average=self.average,
             weights=self.material.weights,
             position=self.position,
+            ranks=self.ranks,
         )
 
     def train(self, stop: StopRequest, tracker: Tracker, display: TrainingObserver) -> bool:
@@ -90,6 +96,7 @@ class Session:
 
         Raises:
             NonFiniteLossError: the loss or its gradient is not finite; the last good checkpoint is kept.
+            RankLostError: another process has ended; the last checkpoint is kept.
         """
         recorder = Recorder(
             self.run, tracker, self.position, self.profile.train.epochs, self.batches, self.orders.offset
@@ -100,14 +107,17 @@ class Session:
         orders = Orders(self.orders, stop, recorder, records)
         recorder.say("training")
         try:
+            self._invite()
             trainer = self.trainer(Observers(records, display, TimedCheckpoints(records), orders))
             ended = trainer.run(stop)
         except BaseException as error:
-            recorder.say("failed", str(error) if isinstance(error, NonFiniteLossError) else _message(error))
+            recorder.say("failed", _message(error))
+            if isinstance(error, RankLostError):
+                raise RankLostError(f"{error}\n  {self._how_to_resume()}") from error
             raise
         records.on_checkpoint("last")
         if not ended:
-            recorder.say("stopped", f"resume with: icereco train --resume {self.run.name}")
+            recorder.say("stopped", self._how_to_resume())
             return False
         recorder.ends_early = trainer.ends_early
         why = self._why_early(trainer.progress) if trainer.ends_early else None
@@ -116,6 +126,22 @@ class Session:
             self._reconstruct_validation(recorder)
         recorder.say("finished", why)
         return True
+
+    def _how_to_resume(self) -> str:
+        return f"resume with: icereco train --resume {self.run.name}"
+
+    def _invite(self) -> None:
+        """Send the other processes what they need to train along."""
+        if self.ranks.count == 1:
+            return
+        with self.ranks.watching():
+            Invitation(
+                profile=(self.profile.resolved_toml(), self.profile.name),
+                data_sets=self.facts.get("data_sets", []),
+                fingerprint=self.facts["data_fingerprint"],
+                state=state_tensors(self.model, self.optimizers, self.average),
+                position=self.position,
+            ).send(self.ranks)
 
     def _why_early(self, progress: float) -> str:
         options = self.profile.train
@@ -164,6 +190,7 @@ def begin(
     device: torch.device | None = None,
     more_facts: Mapping[str, Any] | None = None,
     start: Start | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -175,10 +202,12 @@ def begin(
         device: where to train; by default the first GPU if there is one.
         more_facts: further provenance of the run.
         start: the trained model whose weights it starts with, as far as they fit; None for random ones.
+        ranks: the processes that train, of which this is the first.
 
     Raises:
         IcerecoError: the data cannot be trained on, nothing of `start` fits, or the folder is in use.
     """
+    require_shares(profile.train, ranks)
     with run.lock(), _log_to(run), ExitStack() as stack:
         orders = OrderReader(run.control)  # before the status announces that orders are accepted
         # A run that never began would block the next run of the same name.
@@ -191,20 +220,27 @@ def begin(
             logger.warning(
                 "frozen at random first values, as there is no --from: %s", ", ".join(profile.train.frozen)
             )
-        material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
+        whole = ranks.count > 1
+        material = stack.enter_context(gather(profile, detector, data, stages, run.skipped, whole=whole))
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
+        computing |= {"processes": ranks.count} if whole else {}
         computing |= {} if start is None else {"start": start.record()}
         computing |= {"self_supervised": True} if isinstance(model.loss, SelfSupervised) else {}
         facts = provenance(**material.facts, **computing)
-        session = _assemble(run, profile, model, material, facts, orders, used, loaded)
+        session = _assemble(run, profile, model, material, facts, orders, used, loaded, ranks)
         run.write_provenance(session.facts)
         yield session
 
 
 @contextmanager
-def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -> Iterator[Session]:
-    """Resume a stopped training exactly where it ended; bit for bit on the same device, with as many threads.
+def resume(
+    run: RunFolder,
+    stages: Stages,
+    device: torch.device | None = None,
+    ranks: Ranks = ALONE,
+) -> Iterator[Session]:
+    """Resume a stopped training exactly where it ended; bit for bit on the same device, with as many threads and processes.
 
     Raises:
         IcerecoError: there is no state to resume from, the run has finished or is in use, or its data has changed.
@@ -212,7 +248,7 @@ def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -
     with run.lock(), _log_to(run):
         if run.state() == "finished":
             raise IcerecoError(_finished(run))
-        if not _states(run):
+        if not saved_states(run):
             raise IcerecoError(
                 f"run {run.name!r} saved nothing to resume from ({run.training_state} is missing); start a new training"
             )
@@ -222,7 +258,7 @@ def resume(run: RunFolder, stages: Stages, device: torch.device | None = None) -
             ExitStack() as stack,
         ):
             stages = obeying_stages(stages, run, orders)
-            yield _recall(run, stages, orders, stack, device or find_device())
+            yield _recall(run, stages, orders, stack, device or find_device(), ranks)
 
 
 def _finished(run: RunFolder) -> str:
@@ -246,20 +282,27 @@ def _changed(run: RunFolder, data: Sequence[DataChoice], version: str) -> str:
 
 
 def _recall(
-    run: RunFolder, stages: Stages, orders: OrderReader, stack: ExitStack, device: torch.device
+    run: RunFolder,
+    stages: Stages,
+    orders: OrderReader,
+    stack: ExitStack,
+    device: torch.device,
+    ranks: Ranks,
 ) -> Session:
     profile = parse_profile(run.profile_text(), run.profile_name() or run.name)
+    require_shares(profile.train, ranks)
     facts = run.provenance()
     data = DataChoice.recorded(facts.get("data_sets", []))
     detector = load_detector(profile.detector)
-    material = stack.enter_context(gather(profile, detector, data, stages, run.skipped))
+    whole = ranks.count > 1
+    material = stack.enter_context(gather(profile, detector, data, stages, run.skipped, whole=whole))
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
     model = _build(profile, detector)
-    session = _assemble(run, profile, model, material, facts, orders, device, Loaded())
-    position = _newest_state(run, session)
+    session = _assemble(run, profile, model, material, facts, orders, device, Loaded(), ranks)
+    position = restore_newest(run, session.model, session.optimizers, session.average)
     run.rewind_metrics(position.step)
-    _report_gap(run, position.step, profile.train.log_every_steps)
+    report_gap(run, position.step, profile.train.log_every_steps)
     logger.info("going on from step %s", f"{position.step:,}")
     return replace(session, position=position)
 
@@ -268,32 +311,6 @@ def _build(profile: Profile, detector: Detector) -> Model:
     model = build_model(profile, detector, profile.train.seed)
     freeze(model, profile.train.frozen)
     return model
-
-
-def _states(run: RunFolder) -> list[Path]:
-    """The saved states of a training, the newest first."""
-    return [path for path in (run.training_state, run.training_state_before) if path.is_file()]
-
-
-def _newest_state(run: RunFolder, session: Session) -> Position:
-    """Restore the newest state that is whole."""
-    newest, *older = _states(run)
-    try:
-        return load_state(newest, session.model, session.optimizers, session.average)
-    except IcerecoError as error:
-        if not older:
-            raise
-        logger.warning("%s; the state before it is used", error)
-        return load_state(older[0], session.model, session.optimizers, session.average)
-
-
-def _report_gap(run: RunFolder, step: int, log_every_steps: int) -> None:
-    """Warn where metrics before the saved state are missing, as after a power cut: they are not written again."""
-    last = max((numbers_of(row).get("step", 0.0) for row in run.read_metrics()), default=0.0)
-    if last < step - step % log_every_steps:
-        logger.warning(
-            "the metrics of steps %s to %s are missing from %s", f"{last + 1:,.0f}", f"{step:,}", run.metrics
-        )
 
 
 @contextmanager
@@ -313,7 +330,7 @@ def _preparing(run: RunFolder, give_up: Callable[[BaseException], None]) -> Iter
 
 
 def _message(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, IcerecoError) else f"{type(error).__name__}: {error}"
 
 
 def _assemble(
@@ -325,15 +342,15 @@ def _assemble(
     orders: OrderReader,
     device: torch.device,
     loaded: Loaded,
+    ranks: Ranks,
 ) -> Session:
     options = profile.train
     if device.type == "cuda":
         torch.cuda.set_device(device)  # whose random numbers are then saved and restored
     model = model.to(device)
     torch.manual_seed(options.seed)  # dropout
-    batches = material.training(options)
     if not loaded.normalizer:
-        _fit_normalizer(model, batches)
+        _fit_normalizer(model, material.training(options))
     _meet_first_batch(model, material.first_batch(options), loaded)
     return Session(
         run=run,
@@ -341,12 +358,13 @@ def _assemble(
         detector=material.detector,
         material=material,
         model=model,
-        optimizers=build_optimizers(model, options),
-        batches=batches,
+        optimizers=build_optimizers(model, options, ranks),
+        batches=material.training(options, ranks),
         average=running_average(model, options),
         position=Position(),
         facts=facts,
         orders=orders,
+        ranks=ranks,
     )
 
 

@@ -3,17 +3,19 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy import ndarray
-from torch import Tensor
+from torch import Tensor, nn
 
 from icereco.errors import IcerecoError
 from icereco.evaluation.validation_figures import ValidationFigures
 from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
 from icereco.events.tensors import TruthTensors, to_tensors, truth_tensors
 from icereco.model.model import Model
 from icereco.model.precision import full_precision, training_precision
@@ -24,6 +26,7 @@ from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
+from icereco.training.ranks import ALONE, Ranks, without_averaging
 from icereco.training.resume_state import Position
 from icereco.training.schedule import rate_at
 from icereco.training.step_size import UpdateRatio
@@ -58,6 +61,7 @@ class Trainer:
         observer: receives every step, validation and checkpoint, and may wait between two steps.
         average: the running mean of the weights, if one is kept.
         weights: of the events in the loss; None where all count alike.
+        ranks: the processes that share the batches of each step; `batches` gives the share of this one.
     """
 
     model: Model
@@ -69,20 +73,27 @@ class Trainer:
     average: AveragedModel | None = None
     weights: EventWeights | None = None
     position: Position = field(default_factory=Position)
+    ranks: Ranks = ALONE
+    _losses: nn.Module = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._losses = self.ranks.averaging(_LossesOf(self.model, self._losses_to_learn))
 
     def run(self, stop: StopRequest) -> bool:
         """Train to the end, early or not, or until a stop is requested; True if the end was reached.
 
         Raises:
             NonFiniteLossError: with the event ids of the batch.
+            RankLostError: another process of the training has ended.
         """
-        while self.position.epoch < self.options.epochs and not self.ends_early:
-            self._run_epoch(stop)
-            if stop:
-                return False
-            if not self.ends_early:
-                self.position.epoch += 1
-                self.position.batch = 0
+        with self.ranks.watching():
+            while self.position.epoch < self.options.epochs and not self.ends_early:
+                self._run_epoch(stop)
+                if stop:
+                    return False
+                if not self.ends_early:
+                    self.position.epoch += 1
+                    self.position.batch = 0
         return True
 
     @property
@@ -98,10 +109,11 @@ class Trainer:
     def _run_epoch(self, stop: StopRequest) -> None:
         position = self.position
         stream = self.batches.epoch(position.epoch, position.batch)
-        while batches := list(islice(stream, self.options.batches_per_step)):
+        while counts := self._next_step(stream):
+            batches, batches_of_all, events = counts
             started = time.perf_counter()
-            losses, events = self.step(*batches), sum(map(len, batches))
-            position.batch += len(batches)
+            losses = self.step(*batches, events=events)
+            position.batch += batches_of_all
             position.step += 1
             position.events += events
             position.seconds += time.perf_counter() - started
@@ -112,39 +124,43 @@ class Trainer:
             ):
                 self._validate()
             self.observer.between_steps()
-            if stop or self.ends_early:
+            if self._stops(stop) or self.ends_early:
                 return
         # A stream whose length is only estimated may end an epoch before the last validation is due.
         if position.validations < (position.epoch + 1) * self.options.validations_per_epoch:
             self._validate()
 
-    def step(self, *batches: EventBatch) -> dict[str, float]:
-        """One optimizer step on the events of all batches.
+    def _next_step(self, stream: Iterator[EventBatch]) -> tuple[list[EventBatch], int, int] | None:
+        """The batches of this process, and how many batches and events all have; None at the end of the epoch."""
+        batches = list(islice(stream, self.options.batches_per_step // self.ranks.count))
+        of_all, events = self.ranks.total([len(batches), sum(map(len, batches))])
+        return (batches, int(of_all), int(events)) if of_all else None
+
+    def _stops(self, stop: StopRequest) -> bool:
+        """Whether a stop was requested in any process, which then is one in all."""
+        if self.ranks.any(bool(stop)):
+            stop.reason = stop.reason or "another process"
+        return bool(stop)
+
+    def step(self, *batches: EventBatch, events: int | None = None) -> dict[str, float]:
+        """One optimizer step; the mean "loss" of its events, and "loss/<name>" where there are several.
+
+        Args:
+            batches: the share of this process.
+            events: of all processes; by default those of `batches`.
 
         Returns:
-            Their mean "loss", and "loss/<name>" where there are several; "gradient_norm"; at steps that are reported
-            "update_ratio".
+            The losses, "gradient_norm" before it is clipped, and at steps that are reported "update_ratio".
         """
         self.model.train()
         self.optimizers.zero_grad()
-        device = next(self.model.parameters()).device
-        events, values = sum(map(len, batches)), dict[str, float]()
-        for batch in batches:
-            precision = training_precision(self.options, device)
-            _, of_batch = self._outputs(self.model, batch, precision)
-            losses = {name: loss.sum() / events for name, loss in of_batch.items()}
-            numbers = torch.stack(
-                [*losses.values()]
-            ).tolist()  # all at once: reading a number from a GPU waits for it
-            values = {
-                name: values.get(name, 0.0) + number for name, number in zip(losses, numbers, strict=True)
-            }
-            if not np.isfinite(values["loss"]):
-                raise NonFiniteLossError(self._blame(batch, "loss"))
-            losses["loss"].backward()
+        self.ranks.seed(self.options.seed, self.position.step)
+        values, bad = self._add_gradients(batches, sum(map(len, batches)) if events is None else events)
+        if not np.isfinite(values["loss"]):
+            raise NonFiniteLossError(self._blame(bad, "loss"))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
         if not torch.isfinite(norm):
-            raise NonFiniteLossError(self._blame(batches[-1], "gradient"))
+            raise NonFiniteLossError(self._blame(batches, "gradient"))
         values["gradient_norm"] = float(norm)
         reported = (self.position.step + 1) % self.options.log_every_steps == 0
         ratio = UpdateRatio(self.model.parameters()) if reported else None
@@ -154,6 +170,31 @@ class Trainer:
         if self.average is not None:
             self.average.update_parameters(self.model)
         return values
+
+    def _add_gradients(
+        self, batches: Sequence[EventBatch], events: int
+    ) -> tuple[dict[str, float], list[EventBatch]]:
+        """Return the mean losses of all processes, and the batches of this one whose loss is not finite."""
+        # Gradients are averaged over the processes, not summed. At the end of an epoch some may have no batch left: they
+        # take part in the step, but add nothing.
+        divisor, own = (
+            (events / self.ranks.count, batches) if batches else (np.inf, [next(self.validation())])
+        )
+        values, bad = dict[str, float](), []
+        for number, batch in enumerate(own, 1):
+            with without_averaging(self._losses, number < len(own)):
+                losses = {name: loss.sum() / divisor for name, loss in self._losses(batch).items()}
+                # All at once: reading a number from a GPU waits for it.
+                numbers = dict(zip(losses, torch.stack([*losses.values()]).tolist(), strict=True))
+                values = {name: values.get(name, 0.0) + value for name, value in numbers.items()}
+                bad += [] if np.isfinite(numbers["loss"]) else [batch]
+                losses["loss"].backward()
+        totals = self.ranks.total([*values.values()])
+        return {name: total / self.ranks.count for name, total in zip(values, totals, strict=True)}, bad
+
+    def _losses_to_learn(self, batch: EventBatch) -> dict[str, Tensor]:
+        precision = training_precision(self.options, next(self.model.parameters()).device)
+        return self._outputs(self.model, batch, precision)[1]
 
     def _outputs(
         self, model: Model, batch: EventBatch, precision: torch.autocast
@@ -168,11 +209,13 @@ class Trainer:
             losses = {name: weights * loss for name, loss in losses.items()}
         return outputs, losses
 
-    def _blame(self, batch: EventBatch, what: str) -> str:
-        shown = ", ".join(map(str, batch.event_id[:8])) + (", …" if len(batch) > 8 else "")
+    def _blame(self, batches: Sequence[EventBatch], what: str) -> str:
+        own = [int(one) for batch in batches for one in batch.event_id]
+        ids = [one for of_rank in self.ranks.gathered(own) for one in of_rank]
+        shown = ", ".join(map(str, ids[:8])) + (", …" if len(ids) > 8 else "")
         return (
             f"the {what} is not finite at step {self.position.step + 1} (epoch {self.position.epoch + 1}); the batch "
-            f"holds {len(batch)} events with event_id {shown}. The last good checkpoint is kept. "
+            f"holds {len(ids)} events with event_id {shown}. The last good checkpoint is kept. "
             "Try a lower rate: -o train.learning_rate=…, or look at those events"
         )
 
@@ -210,24 +253,44 @@ class Trainer:
             self.observer.on_checkpoint("best")
         self.observer.on_checkpoint("last")
 
+    def _look_at(self, model: Model, batch: EventBatch) -> tuple[Reconstruction, dict[str, ndarray]]:
+        """Return what the model makes of events to validate on, and their losses `[E]`."""
+        with torch.no_grad():
+            precision = full_precision(next(model.parameters()).device)
+            outputs, losses = self._outputs(model, batch, precision)
+            made = model.decode(outputs, batch)
+        return made, {name: loss.cpu().numpy() for name, loss in losses.items()}
+
     def validate(self) -> dict[str, float]:
         """Losses and errors over the validation events, flat: "loss", "median_deg", "median_deg/<200", …."""
         model = averaged(self.model, self.average).eval()
-        device = next(model.parameters()).device
         losses: list[dict[str, ndarray]] = []
         figures = ValidationFigures()
         with self.observer.during_validation():
-            for batch in self.validation():
-                with torch.no_grad():
-                    outputs, of_batch = self._outputs(model, batch, full_precision(device))
-                    reconstruction = model.decode(outputs, batch)
-                losses.append({name: loss.cpu().numpy() for name, loss in of_batch.items()})
+            for batch, (reconstruction, of_batch) in self.ranks.dealt(
+                self.validation(), partial(self._look_at, model)
+            ):
+                losses.append(of_batch)
                 if not isinstance(model.loss, SelfSupervised):
                     assert batch.truth is not None  # training does not begin without truth
                     figures.add(reconstruction, batch.truth, batch.pulse_count)
                 self.observer.on_validation_batch(batch, reconstruction)
         means = {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]}
         return means if isinstance(model.loss, SelfSupervised) else means | figures.flat()
+
+
+class _LossesOf(nn.Module):
+    """The losses of the events of a batch as a module: gradients are averaged for what the forward pass of one module uses."""
+
+    def __init__(self, model: Model, losses: Callable[[EventBatch], dict[str, Tensor]]) -> None:
+        super().__init__()
+        self.model = model
+        self._losses = losses
+        # Torch looks for weights that a batch does not use, and warns where it finds none.
+        self._unused = nn.Parameter(torch.zeros(1, device=next(model.parameters()).device))
+
+    def forward(self, batch: EventBatch) -> dict[str, Tensor]:
+        return self._losses(batch)
 
 
 def _outputs_for_truth(

@@ -9,6 +9,7 @@ from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
 from icereco.nn.length_groups import length_groups
+from icereco.nn.segments import segment_repeat
 from icereco_encoders.neighbours import Edges, nearest
 from icereco_encoders.options import EdgeConvOptions
 
@@ -32,7 +33,9 @@ class EdgeConv(nn.Module):
 
     def forward(self, doms: Float[Tensor, "dom input"], edges: Edges) -> Float[Tensor, "dom width"]:
         """DOM vectors in and out; a DOM without neighbours gets zeros."""
-        hidden = gelu(self.own(doms)[edges.target] + self.other(doms)[edges.source])
+        own = segment_repeat(self.own(doms), edges.offsets, edges.target)
+        # Not `other[edges.source]`, whose gradient is added up in an order that depends on the timing of threads.
+        hidden = gelu(own + self.other(doms).index_select(0, edges.source))
         messages = gelu(self.edge(hidden)).float()
         total = torch.segment_reduce(messages, "sum", offsets=edges.offsets, axis=0, initial=0)
         return total / edges.offsets.diff().clamp(min=1)[:, None]

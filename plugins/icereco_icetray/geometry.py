@@ -160,11 +160,16 @@ class Sensors:
         geometry: where the modules are.
         detector: whose sensors are wanted.
         file: that the modules are of, for messages.
+        advice: what to do about modules that the geometry lacks.
     """
 
     geometry: Geometry
     detector: Detector
     file: Path
+    advice: str = (
+        "the GCD file of this production has their positions: --reader icetray:gcd=PATH, and becomes a card for training with: "
+        "icereco detectors import PATH -o FOLDER"
+    )
     _finder: SensorFinder | None = None
     _known: dict[int, int] = field(default_factory=dict)
 
@@ -195,8 +200,7 @@ class Sensors:
             string, om, pmt = (int(part[np.argmax(missing)]) for part in parts_of_key(key))
             raise IcerecoError(
                 f"{self.file}: {np.count_nonzero(missing)} of its modules, such as string {string}, om {om}, pmt {pmt}, are "
-                f"not in {self.geometry.source}; the GCD file of this production has their positions: "
-                "--reader icetray:gcd=PATH, and becomes a card for training with: icereco detectors import PATH -o FOLDER"
+                f"not in {self.geometry.source}; {self.advice}"
             )
         place: ndarray = self.geometry.place_m[at]
         return place

@@ -1,38 +1,26 @@
 """A copy of .i3 files with a reconstruction in each sub-event: the frames are copied byte for byte, and slots are added."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icereco.errors import IcerecoError
-from icereco.events.reconstruction import NOT_CONVERGED
-from icereco.events.truth import EVENT_KINDS
 from icereco.system.files import explaining, replacing
-from icereco.tables.reconstruction_columns import VERTEX_COVARIANCE
 from icereco_icetray.compression import open_to_write
 from icereco_icetray.encoding import double_blob, particle_blob, with_slots
 from icereco_icetray.events import SubEvents
 from icereco_icetray.frames import Frame, read_frames
 from icereco_icetray.identity import event_id
 from icereco_icetray.mixing import Mixer
+from icereco_icetray.results import figures, fit_status, number, particle_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["AnnotatedCopy", "annotated_copy"]
 
-_OK, _FAILED, _TOO_FEW_HITS, _FAILED_TO_CONVERGE = 0, 10, 20, 30
 _MINOR = 1
-_NAN = float("nan")
-_FIGURES = (
-    *("sigma", "kappa", "r50", "r90", "area50_sr", "area90_sr"),
-    *("energy_log10_sigma", "energy_16", "energy_84", "inelasticity", "inelasticity_sigma"),
-    *(f"vertex_covariance_{axes}" for axes in VERTEX_COVARIANCE),
-    *(f"probability_{kind}" for kind in EVENT_KINDS),
-)
-"""Columns that an I3Particle does not hold."""
 
 
 @contextmanager
@@ -62,7 +50,7 @@ class AnnotatedCopy:
     def __init__(self, files: Sequence[Path], pulses: str | None, output: Any, method: str) -> None:
         self._frames = _frames(files, pulses)
         self._output = output
-        self._key = f"icereco_{re.sub('[^A-Za-z0-9_]', '_', method)}"
+        self._key = particle_key(method)
 
     def write(self, rows: "pa.RecordBatch") -> None:
         """Add reconstructions, rows of `icereco.tables.reconstruction_columns.reconstruction_rows`, in the order of the files."""
@@ -99,34 +87,18 @@ def _frames(files: Sequence[Path], pulses: str | None) -> Iterator[tuple[Frame, 
             yield mixed.own, None if header is None else event_id(header, file, mixed.own.number), file
 
 
-def _slots(row: Mapping[str, Any], key: str, number: int) -> dict[str, tuple[str, bytes]]:
+def _slots(row: Mapping[str, Any], key: str, frame_number: int) -> dict[str, tuple[str, bytes]]:
     """The particle and further figures, of which those are left out that the method does not give."""
-    vertex = tuple(_number(row.get(f"vertex_{axis}")) for axis in "xyz")
+    vertex = tuple(number(row.get(f"vertex_{axis}")) for axis in "xyz")
     particle = particle_blob(
-        (number + _MINOR, row["event_id"]),
-        _status(row),
-        _number(row["zenith"]),
-        _number(row["azimuth"]),
-        _number(row.get("energy")),
+        (frame_number + _MINOR, row["event_id"]),
+        fit_status(row),
+        number(row["zenith"]),
+        number(row["azimuth"]),
+        number(row.get("energy")),
         (vertex[0], vertex[1], vertex[2]),
     )
     slots = {key: ("I3Particle", particle)}
-    for name, value in _figures(row).items():
+    for name, value in figures(row).items():
         slots[f"{key}_{name}"] = ("I3PODHolder<double>", double_blob(value))
     return slots
-
-
-def _status(row: Mapping[str, Any]) -> int:
-    """IceTray's number for how the fit ended."""
-    if row["zenith"] is not None:
-        return _FAILED_TO_CONVERGE if row.get("status") == NOT_CONVERGED else _OK
-    return _FAILED if row["pulses_total"] else _TOO_FEW_HITS
-
-
-def _figures(row: Mapping[str, Any]) -> dict[str, float]:
-    """What the method estimates besides, and how sure it is, as in tables."""
-    return {name: _number(row[name]) for name in _FIGURES if name in row}
-
-
-def _number(value: float | None) -> float:
-    return _NAN if value is None else float(value)

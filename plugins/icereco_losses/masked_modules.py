@@ -19,6 +19,7 @@ from icereco.events.reconstruction import Estimates
 from icereco.events.selection import select_doms
 from icereco.events.tensors import TensorBatch
 from icereco.events.truth import Target
+from icereco.nn.segments import segment_repeat, segment_sum
 from icereco_losses.options import MaskedModulesOptions
 from icereco_losses.sphere import full_precision
 
@@ -67,24 +68,21 @@ class MaskedModulesLoss(nn.Module):
         """Compute −log p `[E]` per decade of charge and `TIME_NS`, at least float32; 0 where nothing is hidden."""
         outputs = full_precision(outputs)
         event = torch.repeat_interleave(hidden.dom_offsets.diff(), output_size=len(hidden.sensor_id))
-        predicted = self._predict(outputs, event, hidden.position_m.to(outputs.dtype))
+        of_event = segment_repeat(self.event(outputs), hidden.dom_offsets, event)
+        predicted = self._predict(of_event, hidden.position_m.to(outputs.dtype))
         zero = _median(_first_times(visible), visible.dom_offsets)
         time = ((_first_times(hidden) - zero[event]) / TIME_NS).to(outputs.dtype)
         values = -_log_time(time, predicted[:, :3]) - _log_charge(_charges(hidden), predicted[:, 3:])
-        total = outputs.new_zeros(len(outputs)).index_add(0, event, values)
-        return total / hidden.dom_offsets.diff().clamp(min=1)
+        return segment_sum(values, hidden.dom_offsets) / hidden.dom_offsets.diff().clamp(min=1)
 
     def decode(self, outputs: Float[Tensor, "event output"]) -> Estimates:
         """Estimate nothing: directions are NaN."""
         return Estimates(direction=full_precision(outputs).new_full((len(outputs), 3), math.nan))
 
     def _predict(
-        self,
-        outputs: Float[Tensor, "event output"],
-        event: Int[Tensor, "hidden"],
-        position_m: Float[Tensor, "hidden 3"],
+        self, of_event: Float[Tensor, "hidden width"], position_m: Float[Tensor, "hidden 3"]
     ) -> Float[Tensor, "hidden 5"]:
-        both = self.event(outputs)[event] + self.place(_waves(position_m / LENGTH_M))
+        both = of_event + self.place(_waves(position_m / LENGTH_M))
         return self.out(gelu(self.hidden(gelu(both))))  # type: ignore[no-any-return]  # modules return Any
 
 

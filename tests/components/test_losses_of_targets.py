@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from icereco_losses.energy_quantiles import LEVELS
 
@@ -83,7 +83,6 @@ def test_no_event_has_no_loss(name):
 
 
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=5, max_size=5))
-@settings(deadline=None)
 def test_quantiles_of_the_energy_do_not_cross(outputs):
     loss = build("energy-quantiles")
     quantiles = loss.quantiles(torch.tensor([outputs]))[0]

@@ -92,7 +92,7 @@ def events():
 
 @pytest.mark.parametrize("sensors", SENSORS)
 @pytest.mark.parametrize("layout", ["a.parquet", "n.parquet", "a.feather", "n.feather", "a.csv", "a.csv.gz"])
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=20), seed=st.integers(0, 100))
 def test_a_table_in_any_layout_reads_back_equal(tmp_path, detector, layout, sensors, counts, seed):
     table = random_events(np.array(counts), seed=seed)
@@ -106,7 +106,7 @@ def test_a_table_in_any_layout_reads_back_equal(tmp_path, detector, layout, sens
     assert open_source(file, f"table:{NAMED},{SENSORS[sensors]}").count() == len(counts)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 1000))
 def test_rows_in_any_order_give_whole_events_in_order_of_their_first_pulse(tmp_path, detector, events, seed):
     whole = exploded(named(events, detector))

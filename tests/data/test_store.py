@@ -76,7 +76,7 @@ def test_any_rows_come_in_the_requested_order(store, event_table, detector, rows
     block_events=st.integers(1, 20),
     by_time=st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_batches_of_a_store_are_those_of_the_raw_table_bit_for_bit(
     make_store, detector, stored_events, counts, rows, block_events, by_time
 ):

@@ -12,7 +12,7 @@ from icereco.detector.sensor_finder import UNKNOWN, SensorFinder, finder_for, se
 from icereco.errors import IcerecoError
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 99),
     name=st.sampled_from(["icecube86", "orca", "trident"]),

@@ -19,7 +19,7 @@ def begin(cwd: Path, *arguments: object) -> subprocess.Popen:
     )
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 60.0) -> None:
+def wait_for(condition, process: subprocess.Popen, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()[1]

@@ -83,7 +83,7 @@ def stream(table: pa.Table, compression: str | None = None) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def wait_for(condition, seconds: float = 60.0):
+def wait_for(condition, seconds: float = 90.0):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "it took too long"

@@ -149,6 +149,7 @@ def test_bad_events_are_one_message_with_their_place(served, document, words):
     assert answer.status == 400
     assert words in answer.error
     assert "Traceback" not in answer.error
+    assert "--" not in answer.error, "options of a command that the client does not have"
 
 
 def bomb(table):

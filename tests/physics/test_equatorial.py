@@ -79,7 +79,7 @@ def test_every_card_has_a_site():
 @given(
     st.floats(-90, 90), st.floats(-180, 180), st.floats(0, 360), st.floats(20_000, 80_000), st.integers(0, 99)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_rotation_is_that_of_single_directions(latitude, longitude, bearing, mjd, seed):
     site = Site(latitude, longitude, bearing)
     turn, direction = equatorial_rotation(mjd, site), random_directions(20, seed)

@@ -28,7 +28,7 @@ def test_pixel_zero_lies_where_the_standard_puts_it() -> None:
     assert np.degrees(azimuth[0]) == pytest.approx(45.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 12), st.data())
 def test_numbers_name_pixels_of_all_sizes(order: int, data: st.DataObject) -> None:
     pixel = np.array([data.draw(st.integers(0, 12 * 4**order - 1))])

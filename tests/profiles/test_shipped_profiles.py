@@ -170,3 +170,22 @@ def test_an_event_without_pulses_is_no_trouble_to_any_profile(detector):
         found = build_model(small(name), detector).reconstruct(batch).direction
         assert np.isnan(found[[0, 2]]).all()
         assert np.isfinite(found[1]).all()
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_gradients_are_the_same_bits_each_time_whatever_the_timing_of_threads(name, detector):
+    """So that a training that is resumed goes on as it would have; atomic additions of several threads would not."""
+    batch = event_batch(random_events(np.full(40, 400), sensors=len(detector.position_m)), detector)
+    model = build_model(small(name), detector)
+    if isinstance(model.normalizer, Fittable):
+        model.normalizer.fit([to_tensors(batch, torch.device("cpu"))])
+    model.eval()  # without dropout
+
+    def gradients():
+        model.zero_grad()
+        loss_of(model, batch).mean().backward()
+        return {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+
+    first = gradients()
+    for _ in range(4):
+        assert all(torch.equal(first[name], one) for name, one in gradients().items())

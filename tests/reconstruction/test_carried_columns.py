@@ -77,7 +77,7 @@ def test_the_command_writes_columns_of_events_with_their_types_and_nulls(tmp_pat
         require_carried(table, name, column)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.sets(st.sampled_from(["energy_truth", "status", "kappa", "x_azimuth", "weight", "run"])),
     values=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=4, max_size=4),

@@ -18,7 +18,7 @@ def jobs(tmp_path):
     return JobFolder(tmp_path / "runs")
 
 
-def wait_for(jobs, *states, seconds=30.0):
+def wait_for(jobs, *states, seconds=90.0):
     deadline = time.monotonic() + seconds
     while (found := tuple(job.state for job in jobs.all())) != states:
         assert time.monotonic() < deadline, found

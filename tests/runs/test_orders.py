@@ -67,7 +67,7 @@ def figures_of(run: RunFolder) -> list[dict]:
     return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in run.read_metrics()]
 
 
-def wait_for(what, seconds: float = 20.0) -> None:
+def wait_for(what, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline
@@ -77,7 +77,7 @@ def wait_for(what, seconds: float = 20.0) -> None:
 def go_on_once_paused(run: RunFolder, seen: list[str]) -> None:
     wait_for(lambda: (status := run.status()) is not None and status.phase == "paused")
     seen.append(run.state())
-    seen.append(wait_for_answer(give_order(run, "resume"), 20.0))
+    seen.append(wait_for_answer(give_order(run, "resume"), 90.0))
 
 
 def test_pausing_and_saving_change_no_bit(tmp_path, events):

@@ -150,7 +150,7 @@ def test_a_training_says_that_it_leaves_busy_processors_out_and_resumes_with_as_
 ):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("icereco.system.processors.free_processors", lambda: 1)
-    monkeypatch.setattr("icereco.cli.train.available_processors", lambda: 2)
+    monkeypatch.setattr("icereco.cli.train_compute.available_processors", lambda: 2)
     small = ["-o", "train.epochs=1", "-o", "train.validation_events=8", "-o", "aggregator.width=8"]
     small += ["-o", "aggregator.heads=2", "-o", "encoder.heads=2", "--wandb", "disabled", "--name", "one"]
     result = CliRunner().invoke(main, ["train", "--profile", "quick", "--data", events, *small])

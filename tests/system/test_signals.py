@@ -15,7 +15,7 @@ class Watched:
 
 def let_go(watched):
     watched.clear()
-    time.sleep(5)
+    time.sleep(60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
+from training_driver import SMALL, silently, train
 
 from icereco.cli import main
 from icereco.data.catalog import DataSet
@@ -25,14 +26,8 @@ from icereco.training import datasets
 from icereco.training import session as sessions
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import gather
-from icereco.training.observer import TrainingObserver
-from icereco.training.stop_request import StopRequest
-from icereco.training.wandb import Tracker
 
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "encoder.layers=1", "encoder.heads=2",
-    "train.epochs=1", "train.events_per_batch=8", "train.validation_events=60", "train.log_every_steps=1",
-)  # fmt: skip
+SETTINGS = (*SMALL, "train.events_per_batch=8", "train.validation_events=60")
 HIGH = "energy > 1e3 and pulses >= 10"
 
 
@@ -70,11 +65,7 @@ def store(events):
 
 
 def small_profile(*overrides: str) -> Profile:
-    return load_profile("hierarchical", [*SMALL, *overrides])
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
+    return load_profile("hierarchical", [*SETTINGS, *overrides])
 
 
 def choice(path: Path, where: str | None) -> DataChoice:
@@ -87,24 +78,6 @@ def parts_of(path: Path, where: str | None, *overrides: str) -> dict[str, set[in
     with gather(profile, load_detector(profile.detector), [choice(path, where)], silently) as material:
         made = {name: getattr(material, name)[0].row_numbers() for name in ("train", "validate", "calibrate")}
     return {name: set(rows.tolist()) for name, rows in made.items()}
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched, and remembers the batches."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
 
 
 def test_a_condition_is_true_for_the_rows_that_the_file_says(store, table):
@@ -225,7 +198,7 @@ def test_a_condition_that_cannot_be_used_is_one_message_and_leaves_no_run(
     tmp_path, events, condition, message
 ):
     command = ["train", "--data", str(events), "--where", condition, "--runs-dir", str(tmp_path / "runs")]
-    result = CliRunner().invoke(main, [*command, *(word for text in SMALL for word in ("-o", text))])
+    result = CliRunner().invoke(main, [*command, *(word for text in SETTINGS for word in ("-o", text))])
     assert result.exit_code == 2
     assert result.stderr.count("error: ") == 1
     assert message in " ".join(result.stderr.split())
@@ -256,7 +229,7 @@ def test_a_condition_needs_data_to_choose_from(arguments, message):
 
 def test_a_training_that_goes_on_keeps_the_condition_or_has_its_own(tmp_path, events, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    small = [word for text in (*SMALL, "train.events=16") for word in ("-o", text)]
+    small = [word for text in (*SETTINGS, "train.events=16") for word in ("-o", text)]
     first = [
         "train",
         "--profile",

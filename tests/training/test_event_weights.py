@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from training_driver import SMALL, silently, train
 
 from icereco.data.catalog import DataSet
 from icereco.data.simulated import simulated_events
@@ -17,13 +18,6 @@ from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
 from icereco.training.data_choice import DataChoice
 from icereco.training.observer import TrainingObserver
-from icereco.training.stop_request import StopRequest
-from icereco.training.wandb import Tracker
-
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "encoder.layers=1", "encoder.heads=2",
-    "train.epochs=1", "train.events_per_batch=16", "train.validation_events=20", "train.log_every_steps=1",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +43,6 @@ def weighted(tmp_path, events):
 
 def small_profile(*overrides: str) -> Profile:
     return load_profile("hierarchical", [*SMALL, *overrides])
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
 
 
 def state(run: RunFolder) -> dict[str, torch.Tensor]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from torch import nn
+from training_driver import SMALL, silently, train
 
 from icereco.cli import main
 from icereco.data.simulated import simulated_events
@@ -18,18 +19,10 @@ from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
 from icereco.training.frozen_parts import freeze
 from icereco.training.layer_depth import depths
-from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import build_optimizers
 from icereco.training.start import Start
-from icereco.training.stop_request import StopRequest
-from icereco.training.wandb import Tracker
 
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2",
-    "encoder.layers=2", "encoder.heads=2", "encoder.dropout=0.1",
-    "train.epochs=1", "train.events_per_batch=16", "train.validation_events=20", "train.log_every_steps=1",
-    "train.weight_decay=0.5",
-)  # fmt: skip
+SETTINGS = (*SMALL, "encoder.layers=2", "encoder.dropout=0.1", "train.weight_decay=0.5")
 
 
 @pytest.fixture(scope="module")
@@ -50,29 +43,7 @@ def begun(tmp_path_factory, events) -> RunFolder:
 
 
 def small_profile(*overrides: str) -> Profile:
-    return load_profile("hierarchical", [*SMALL, *overrides])
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
+    return load_profile("hierarchical", [*SETTINGS, *overrides])
 
 
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from training_driver import SMALL, silently, train
 
 from icereco.data.simulated import simulated_events
 from icereco.detector.detector import load_detector
@@ -13,16 +14,9 @@ from icereco.model.checkpoint import load_checkpoint, read_tensors
 from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
-from icereco.training.observer import TrainingObserver
-from icereco.training.stop_request import StopRequest
 from icereco.training.trainer import Trainer
-from icereco.training.wandb import Tracker
 
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "encoder.layers=1", "encoder.heads=2",
-    "train.epochs=4", "train.validations_per_epoch=2", "train.events_per_batch=16", "train.validation_events=20",
-    "train.log_every_steps=1",
-)  # fmt: skip
+SETTINGS = (*SMALL, "train.epochs=4", "train.validations_per_epoch=2")
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +29,7 @@ def events(tmp_path_factory) -> Path:
 
 
 def small_profile(*overrides: str) -> Profile:
-    return load_profile("hierarchical", [*SMALL, *overrides])
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
+    return load_profile("hierarchical", [*SETTINGS, *overrides])
 
 
 @pytest.fixture

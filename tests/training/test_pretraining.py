@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
+from training_driver import SMALL, silently, train
 
 from icereco.cli import main
 from icereco.data.simulated import simulated_events
@@ -18,15 +19,9 @@ from icereco.reconstruction.methods import model_method
 from icereco.runs.folder import RunFolder, finished_runs
 from icereco.trained.new_card import new_card
 from icereco.training import session as sessions
-from icereco.training.observer import TrainingObserver
 from icereco.training.start import Start
-from icereco.training.stop_request import StopRequest
-from icereco.training.wandb import Tracker
 
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "encoder.layers=1", "encoder.heads=2",
-    "train.epochs=1", "train.events_per_batch=16", "train.validation_events=40", "train.log_every_steps=1",
-)  # fmt: skip
+SETTINGS = (*SMALL, "train.validation_events=40")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,7 +39,7 @@ def own_cache(kept_cache, tmp_path_factory, monkeypatch):
 
 
 def small(name: str = "pretrain", *overrides: str) -> Profile:
-    return load_profile(name, [*SMALL, *overrides])
+    return load_profile(name, [*SETTINGS, *overrides])
 
 
 @pytest.fixture(scope="module")
@@ -70,28 +65,6 @@ def pretrained(tmp_path_factory, unlabelled) -> RunFolder:
     with sessions.begin(small(), unlabelled, run, silently) as session:
         assert train(session)
     return run
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
 
 
 def test_it_learns_from_events_without_truth(pretrained):
@@ -181,7 +154,7 @@ def test_it_cannot_be_a_part_of_a_weighted_sum():
 
 def test_the_command_says_how_to_go_on(tmp_path, unlabelled, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    options = [word for override in SMALL for word in ("-o", override)]
+    options = [word for override in SETTINGS for word in ("-o", override)]
     command = ["train", "--profile", "pretrain", "--data", str(unlabelled), "--name", "real", *options]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
+from training_driver import SMALL, silently, train
 
 import icereco
 from icereco.cli import main
@@ -38,11 +39,13 @@ from icereco.training.stop_request import StopRequest
 from icereco.training.trainer import NonFiniteLossError
 from icereco.training.wandb import Tracker
 
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2", "aggregator.dropout=0.1",
-    "encoder.layers=1", "encoder.heads=2", "encoder.dropout=0.1",
-    "train.epochs=2", "train.events_per_batch=16", "train.validation_events=40", "train.log_every_steps=1",
-)  # fmt: skip
+SETTINGS = (
+    *SMALL,
+    "aggregator.dropout=0.1",
+    "encoder.dropout=0.1",
+    "train.epochs=2",
+    "train.validation_events=40",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,29 +63,7 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def small_profile(*overrides: str) -> Profile:
-    return load_profile("hierarchical", [*SMALL, *overrides])
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
+    return load_profile("hierarchical", [*SETTINGS, *overrides])
 
 
 def weights(run: RunFolder) -> bytes:
@@ -371,7 +352,7 @@ def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_
 
 def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, events):
     """Begun and ended by SIGTERM, then resumed and ended by one signal after the other; a run that stopped has not succeeded."""
-    options = [part for override in (*SMALL, "train.epochs=1000") for part in ("-o", override)]
+    options = [part for override in (*SETTINGS, "train.epochs=1000") for part in ("-o", override)]
     begin, run = ["--data", str(events), "--name", "mine", *options], RunFolder(tmp_path / "runs" / "mine")
     step = -1
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from training_driver import SMALL, silently, train
 
 from icereco.cli import main
 from icereco.data.simulated import simulated_events
@@ -20,14 +21,8 @@ from icereco.trained.new_card import new_card
 from icereco.training import session as sessions
 from icereco.training.observer import TrainingObserver
 from icereco.training.start import Start
-from icereco.training.stop_request import StopRequest
-from icereco.training.wandb import Tracker
 
-SMALL = (
-    "aggregator.width=16", "aggregator.layers=1", "aggregator.heads=2",
-    "encoder.layers=2", "encoder.heads=2",
-    "train.epochs=1", "train.events_per_batch=16", "train.validation_events=40", "train.log_every_steps=1",
-)  # fmt: skip
+SETTINGS = (*SMALL, "encoder.layers=2", "train.validation_events=40")
 OTHER_DETECTOR = "deepcore"
 
 
@@ -46,7 +41,7 @@ def own_cache(kept_cache, tmp_path_factory, monkeypatch):
 
 
 def small_profile(*overrides: str, name: str = "hierarchical") -> Profile:
-    return load_profile(name, [*SMALL, *overrides])
+    return load_profile(name, [*SETTINGS, *overrides])
 
 
 @pytest.fixture(scope="module")
@@ -63,28 +58,6 @@ def begun(tmp_path_factory, events) -> RunFolder:
     with sessions.begin(small_profile("normalizer.use=fitted"), events, run, silently) as session:
         assert train(session)
     return run
-
-
-def silently(_stage: str):
-    return lambda _done, _total: None
-
-
-class StopAfter(StopRequest, TrainingObserver):
-    """Asks for a stop once so many steps have been watched."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def on_step(self, _position, _loss) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.reason = "test"
-
-
-def train(session: sessions.Session, steps: int = -1) -> bool:
-    stop = StopAfter(steps)
-    return session.train(stop, Tracker(None), stop)
 
 
 def start_of(run: RunFolder) -> Start:

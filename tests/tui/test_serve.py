@@ -72,7 +72,7 @@ class Served:
         self.process.communicate(timeout=20)
 
 
-def wait_for(condition, seconds: float = 30.0):
+def wait_for(condition, seconds: float = 90.0):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline

@@ -28,7 +28,7 @@ from icereco.watch.reconstructions import TRUTH, companions, inputs_of, read_rec
 from icereco.watch.worker import Answer, Workers
 
 
-def wait_until(condition, seconds=30.0):
+def wait_until(condition, seconds=90.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"

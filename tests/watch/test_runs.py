@@ -192,7 +192,7 @@ def test_a_curve_with_gaps_is_binned_by_its_own_rows():
     assert bin_curve(curve, edges_of(0, 9, 3)).mean.tolist() == [1.0, 4.5, 9.0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1e6, 1e6)),
     st.integers(1, 40),

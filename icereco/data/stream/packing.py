@@ -71,11 +71,8 @@ def fill_evenly(
     doms: Int[ndarray, "event"],
     budget: Budget,
     random: Generator,
-    multiple: int = 1,
 ) -> Filling:
     """Batches drawn at random, all of about the same cost, as few as the budget allows.
-
-    Their number is a multiple of `multiple`, unless almost all are lone events or there are too few events.
 
     Bright events are dealt out first, each to the batch that has least; the dim ones fill the batches to one level in
     random order. So every batch mixes bright and dim events as the data do, and steps take equally long.
@@ -84,7 +81,7 @@ def fill_evenly(
     alone = shares.max(axis=0) > 1
     batch = np.empty(len(pulses), np.int64)
     batch[alone] = np.arange(alone.sum())
-    batch[~alone] = alone.sum() + _even_batches(shares[:, ~alone], random, multiple, int(alone.sum()))
+    batch[~alone] = alone.sum() + _even_batches(shares[:, ~alone], random)
     _, batch = np.unique(batch, return_inverse=True)
     count = int(batch.max(initial=-1)) + 1
     batch = random.permutation(count)[batch]
@@ -94,9 +91,7 @@ def fill_evenly(
     )
 
 
-def _even_batches(
-    shares: Float[ndarray, "3 event"], random: Generator, multiple: int, lone: int
-) -> Int[ndarray, "event"]:
+def _even_batches(shares: Float[ndarray, "3 event"], random: Generator) -> Int[ndarray, "event"]:
     """A batch number for each event so that no batch exceeds any limit."""
     # An event costs what it takes of the limit it strains most: batches whose costs add up to one exceed none.
     cost = shares.max(axis=0)
@@ -106,7 +101,6 @@ def _even_batches(
     # Rounding must not ask for one batch more than exactly full ones.
     count = max(1, int(np.ceil(cost.sum() - 1e-9)))
     while True:
-        count += -(count + lone) % multiple
         batch = _deal(cost, brightest, dim, count)
         fullest = max((np.bincount(batch, share).max(initial=0) for share in shares), default=0)
         if fullest <= 1 + 1e-9:

@@ -209,7 +209,7 @@ def test_of_modules_with_one_photo_electron_first_pulses_are_all_pulses(
     torch.testing.assert_close(torch.cat(values[:half]), torch.cat(values[half:]), rtol=1e-12, atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1),
     st.tuples(*[st.floats(-3, 3)] * 2),

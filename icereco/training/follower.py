@@ -1,0 +1,92 @@
+"""A process that trains what another one leads: it has its share of every step, and writes nothing.
+
+Run: python -m icereco.training.follower FOLDER NUMBER COUNT THREADS DEVICE, as `icereco.training.processes` does.
+"""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from icereco.data.store.builder import Progress
+from icereco.detector.detector import load_detector
+from icereco.errors import INTERRUPTED, IcerecoError
+from icereco.model.model import build_model
+from icereco.profiles import parse_profile
+from icereco.system.devices import find_device
+from icereco.training.averaging import running_average
+from icereco.training.data_choice import DataChoice
+from icereco.training.datasets import gather
+from icereco.training.frozen_parts import freeze
+from icereco.training.invitation import Invitation
+from icereco.training.observer import TrainingObserver
+from icereco.training.optimizer import build_optimizers
+from icereco.training.processes import joined
+from icereco.training.ranks import RankLostError, Ranks
+from icereco.training.resume_state import restore
+from icereco.training.stop_request import StopRequest, stop_on_signals
+from icereco.training.trainer import NonFiniteLossError, Trainer
+
+__all__ = ["follow"]
+
+
+def follow(ranks: Ranks, device: torch.device, stop: StopRequest) -> None:
+    """Take part in the training that the first process leads, to its end.
+
+    Raises:
+        IcerecoError: the data cannot be read here, or are others here.
+        RankLostError: another process has ended.
+    """
+    with ranks.watching():
+        invitation = Invitation.received(ranks)
+    profile = parse_profile(*invitation.profile)
+    options, detector = profile.train, load_detector(profile.detector)
+    chosen = DataChoice.recorded(invitation.data_sets)
+    with gather(profile, detector, chosen, _silent, whole=True) as material:
+        with ranks.watching():
+            invitation.confirm(ranks, material.facts["data_fingerprint"])
+        model = build_model(profile, detector, options.seed)
+        freeze(model, options.frozen)
+        model = model.to(device)
+        optimizers, average = build_optimizers(model, options, ranks), running_average(model, options)
+        restore(invitation.state, model, optimizers, average)
+        trainer = Trainer(
+            model=model,
+            optimizers=optimizers,
+            options=options,
+            batches=material.training(options, ranks),
+            validation=lambda: material.validation(options),
+            observer=TrainingObserver(),
+            average=average,
+            weights=material.weights,
+            position=invitation.position,
+            ranks=ranks,
+        )
+        with suppress(NonFiniteLossError):  # the first process says it
+            trainer.run(stop)
+
+
+def _silent(_stage: str) -> Progress:
+    return lambda _done, _total: None
+
+
+def main(folder: str, number: str, count: str, threads: str, device: str) -> int:
+    """Follow in a process of its own; its exit status."""
+    torch.set_num_threads(int(threads))
+    used = find_device(device)
+    try:
+        with stop_on_signals() as stop, joined(Path(folder), int(number), int(count), used) as ranks:
+            follow(ranks, used, stop)
+    except RankLostError:  # the first process says it
+        return 1
+    except IcerecoError as error:
+        sys.stderr.write(f"error: process {number} of {count}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
