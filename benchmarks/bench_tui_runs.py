@@ -28,6 +28,7 @@ from textual.pilot import Pilot
 from icereco.runs.folder import RunFolder
 from icereco.tui.app import IcerecoApp
 from icereco.tui.settings import Settings
+from icereco.watch.overview import OverviewFeed
 
 LINES = 1_000_000
 LINES_PER_SECOND = 100
@@ -208,6 +209,16 @@ def ceilings(path: Path) -> tuple[float, float]:
     return bulk, (time.perf_counter() - began) * 10
 
 
+def read_all(root: Path) -> tuple[float, float]:
+    """Seconds to read the metrics of all runs of a folder for alerts and the table; and of a look where nothing is new."""
+    feed, began = OverviewFeed(root), time.perf_counter()
+    while (seen := feed.look()) is not None and not seen.whole:
+        pass
+    read = time.perf_counter() - began
+    feed.look()
+    return read, time.perf_counter() - began - read
+
+
 def main(lines: int) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +239,9 @@ def main(lines: int) -> None:
             writer.going = False
             writer.thread.join()
             console.print("pty     " if terminal else "headless", found)
+        console.print(f"overview of the long run: {read_all(long)[0]:.2f} s")
         make_many_runs(many, 200)
+        console.print("overview of 200 runs: {:.2f} s, then {:.3f} s a look".format(*read_all(many)))
         for terminal in (False, True):
             console.print(
                 "pty     " if terminal else "headless", run_child("browse", many, 200, terminal=terminal)

@@ -37,12 +37,16 @@ __all__ = ["command"]
     help="What reads the events, such as km3net:uncalibrated=true  [default: as declared, or detected automatically].",
     shell_complete=completion.readers,
 )
-@click.option("--theme", default="icereco-dark", show_default=True, metavar="NAME", help="Colour theme.")
+@click.option(
+    "--theme",
+    metavar="NAME",
+    help="Colour theme  [default: that of the last session with these runs, or icereco-dark].",
+)
 @click.option(
     "--marker",
     type=click.Choice(["braille", "quadrant", "block", "ascii"]),
     help="What dots are drawn with; ascii keeps frames and signs to ASCII, too  "
-    "[default: braille, or ascii where the terminal has no Unicode].",
+    "[default: that of the last session, or braille; ascii where the terminal has no Unicode].",
 )
 @click.option(
     "--picture", type=click.Path(path_type=Path), metavar="OUT",
@@ -68,7 +72,7 @@ def command(
     reconstructions: tuple[Path, ...],
     detector: str | None,
     reader: str | None,
-    theme: str,
+    theme: str | None,
     marker: str | None,
     picture: Path | None,
     size: str,
@@ -116,13 +120,11 @@ def command(
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 
-    if marker is None:
-        from icereco.tui.terminal import marker_for_terminal
-
-        marker = "braille" if picture else marker_for_terminal()
-    app = IcerecoApp(
-        Settings(runs_dir, run, events, marker, theme, reconstructions, detector, reader, read_only)
-    )
+    chosen_marker = marker or ("braille" if picture else _marker(runs_dir))
+    how = (reconstructions, detector, reader, read_only, picture is None)
+    app = IcerecoApp(Settings(runs_dir, run, events, chosen_marker, theme, *how))
+    if marker is not None:
+        app.memory.keep("marker", marker)
     if picture is None:
         from icereco.tui.terminal import watch_for_end
 
@@ -133,6 +135,16 @@ def command(
 
     picture_of_app(app, picture, size_named(size), [key.strip() for key in press.split(",") if key.strip()])
     click.echo(f"wrote {picture}")
+
+
+def _marker(runs: Path) -> str:
+    """The marker of the last session with a folder of runs, if the terminal can show it."""
+    from icereco.draw.canvas.markers import MARKERS
+    from icereco.tui.memory import memory_of
+    from icereco.tui.terminal import marker_for_terminal
+
+    usual, kept = marker_for_terminal(), memory_of(runs, writes=False).text("marker")
+    return kept if usual != "ascii" and kept in MARKERS else usual
 
 
 def _what(what: str | None, root: Path) -> tuple[Path | None, str | None]:

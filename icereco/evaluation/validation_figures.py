@@ -7,16 +7,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.evaluation.angular_figures import angular_figures
 from icereco.evaluation.calibration import Contents
 from icereco.evaluation.energy import energy_residual
 from icereco.evaluation.kind import evaluated_kinds
 from icereco.evaluation.recalibrate import MOST_COMPONENTS
-from icereco.evaluation.resolution import Resolution, Summary, summarize
 from icereco.evaluation.vertex import with_vertices
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
-from icereco.runs.metrics import ANGULAR_ERRORS
 
 __all__ = ["ValidationFigures"]
 
@@ -28,6 +27,8 @@ class ValidationFigures:
     _error_rad: list[Float[ndarray, "_"]] = field(default_factory=list)
     _pulses: list[Int[ndarray, "_"]] = field(default_factory=list)
     _kind: list[ndarray | None] = field(default_factory=list)
+    _direction: list[Float[ndarray, "_ 3"]] = field(default_factory=list)
+    _true_energy_gev: list[ndarray | None] = field(default_factory=list)
     _contents: list[Contents] = field(default_factory=list)
     _energy: list[Float[ndarray, "_"]] = field(default_factory=list)
     _right_kind: list[Float[ndarray, "_"]] = field(default_factory=list)
@@ -38,6 +39,8 @@ class ValidationFigures:
         self._error_rad.append(opening_angle(made.direction, truth.direction))
         self._pulses.append(pulses)
         self._kind.append(truth.kind)
+        self._direction.append(truth.direction)
+        self._true_energy_gev.append(truth.energy_gev)
         self._contents += _contents(made, truth.direction)
         if made.energy_gev is not None and truth.energy_gev is not None:
             self._energy.append(np.abs(energy_residual(made.energy_gev, truth.energy_gev)))
@@ -50,11 +53,13 @@ class ValidationFigures:
 
     def flat(self) -> dict[str, float]:
         """Return the figures by the keys of `icereco.runs.metrics`, without "validation/"; those that are not known are left out."""
-        known = (
-            None if self._kind[0] is None else np.concatenate([one for one in self._kind if one is not None])
+        kind, energy = (
+            None if parts[0] is None else np.concatenate([one for one in parts if one is not None])
+            for parts in (self._kind, self._true_energy_gev)
         )
-        summary = summarize(np.concatenate(self._error_rad), np.concatenate(self._pulses), known)
-        return _angular(summary) | _posterior_figures(self._contents) | self._of_targets()
+        truth = Truth(np.concatenate(self._direction), energy, kind)
+        angular = angular_figures(np.concatenate(self._error_rad), np.concatenate(self._pulses), truth)
+        return angular | _posterior_figures(self._contents) | self._of_targets()
 
     def _of_targets(self) -> dict[str, float]:
         energy, right, vertex = map(_finite, (self._energy, self._right_kind, self._vertex_m))
@@ -89,16 +94,3 @@ def _posterior_figures(contents: Sequence[Contents]) -> dict[str, float]:
     if not len(known.content):
         return {}
     return {"inside_50": known.inside(0.5), "inside_90": known.inside(0.9), "pull_width": known.width}
-
-
-def _angular(summary: Summary) -> dict[str, float]:
-    parts: dict[str, Resolution] = {"": summary}
-    parts |= {
-        f"/{name}": part for group in (summary["pulses"], summary["kind"]) for name, part in group.items()
-    }
-    figures = {}
-    for name, part in parts.items():
-        for figure in ANGULAR_ERRORS:
-            if (value := part[figure]) is not None:
-                figures[f"{figure}{name}"] = value
-    return figures

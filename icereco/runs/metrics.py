@@ -63,18 +63,22 @@ _LOSSES = (
     Metric("train/loss", "", "mean loss of the training events since the last such line"),
     Metric("train/loss/<name>", "", "the same of one of several losses, before its weight; `direction` for `[loss]`"),
     Metric("train/learning_rate", "", "the learning rate after the newest step, of the head"),
+    Metric("train/gradient_norm", "", "norm of the gradient before it is clipped, mean over the steps since the last such line"),
+    Metric("train/update_ratio", "", "norm of the newest step of all weights over the norm of the weights"),
     Metric("validation/loss", "", "mean loss of the validation events; the lowest decides which weights are the best"),
     Metric("validation/loss/<name>", "", "the same of one of several losses, before its weight"),
 )  # fmt: skip
+_MORE_SLICES = "; of those in a range of true energy, such as `energy1-10TeV`, or of true zenith in degrees, such as `zenith60-120`"
 _ERRORS = tuple(
     metric
     for key, words in ANGULAR_ERRORS.items()
+    for more in (_MORE_SLICES if key == "median_deg" else "",)
     for metric in (
         Metric(f"validation/{key}", "degrees", f"{words} of the angular error of the validation events"),
         Metric(
             f"validation/{key}/<slice>",
             "degrees",
-            f"{words} of the angular error of those with a number of pulses, such as `<200`, or of a kind, such as `cascade`",
+            f"{words} of the angular error of those with a number of pulses, such as `<200`, or of a kind, such as `cascade`{more}",
         ),
     )
 )

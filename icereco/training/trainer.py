@@ -29,6 +29,7 @@ from icereco.training.optimizer import Optimizers
 from icereco.training.ranks import ALONE, Ranks, without_averaging
 from icereco.training.resume_state import Position
 from icereco.training.schedule import rate_at
+from icereco.training.step_size import UpdateRatio
 from icereco.training.stop_request import StopRequest
 
 __all__ = ["Batches", "NonFiniteLossError", "Trainer"]
@@ -147,6 +148,9 @@ class Trainer:
         Args:
             batches: the share of this process.
             events: of all processes; by default those of `batches`.
+
+        Returns:
+            The losses, "gradient_norm" before it is clipped, and at steps that are reported "update_ratio".
         """
         self.model.train()
         self.optimizers.zero_grad()
@@ -157,7 +161,12 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
         if not torch.isfinite(norm):
             raise NonFiniteLossError(self._blame(batches, "gradient"))
+        values["gradient_norm"] = float(norm)
+        reported = (self.position.step + 1) % self.options.log_every_steps == 0
+        ratio = UpdateRatio(self.model.parameters()) if reported else None
         self.optimizers.step(rate_at(self.progress, self.options))
+        if ratio is not None:
+            values["update_ratio"] = ratio.after()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return values
@@ -215,7 +224,7 @@ class Trainer:
         self.observer.on_step(position, losses["loss"])
         position.losses.append((losses, events))
         if position.step % self.options.log_every_steps == 0:
-            means = {f"train/{name}": value for name, value in _mean_losses(position.losses).items()}
+            means = {f"train/{name}": value for name, value in _means(position.losses).items()}
             position.losses.clear()
             rate = self.options.learning_rate * rate_at(self.progress, self.options)
             self.observer.on_metrics(self._line() | means | {"train/learning_rate": rate})
@@ -320,9 +329,12 @@ def _losses(model: Model, outputs: Tensor, truth: TruthTensors) -> dict[str, Ten
     return {"loss": model.loss.total(parts)} | {f"loss/{name}": part for name, part in parts.items()}
 
 
-def _mean_losses(losses: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:
-    """Average the losses of several steps, weighted with their numbers of events."""
-    events = [count for _, count in losses]
-    return {
-        name: float(np.average([step[name] for step, _ in losses], weights=events)) for name in losses[0][0]
-    }
+def _means(steps: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:
+    """Average the values of several steps, weighted with their numbers of events; some steps may lack some values."""
+    means = {}
+    for name in dict.fromkeys(name for values, _ in steps for name in values):
+        known = [(values[name], events) for values, events in steps if name in values]
+        means[name] = float(
+            np.average([value for value, _ in known], weights=[events for _, events in known])
+        )
+    return means

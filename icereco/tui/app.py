@@ -13,6 +13,7 @@ from textual.dom import DOMNode
 from textual.events import Resize
 from textual.reactive import var
 
+from icereco.errors import IcerecoError
 from icereco.runs.jobs import JobFolder
 from icereco.tui.ascii import AsciiFilter
 from icereco.tui.command_palette import KeyCommands
@@ -21,18 +22,26 @@ from icereco.tui.common.help import HelpScreen
 from icereco.tui.common.tiny import TinyScreen, is_tiny
 from icereco.tui.host import may
 from icereco.tui.keys import APP_KEYS, bindings, clashes, keymap_path, read_keymap, remapped
-from icereco.tui.messages import JobAlertsSeen, RunsSeen, SystemSeen
-from icereco.tui.modes import MODES, all_keys
+from icereco.tui.memory import Memory, memory_of
+from icereco.tui.messages import JobAlertsSeen, OverviewsSeen, RunsSeen, SystemSeen
+from icereco.tui.modes import MODES, all_keys, keys_of_screens
+from icereco.tui.notifier import Notifier, read_notifier
 from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
 from icereco.tui.ssh import sparing_driver
 from icereco.tui.themes import TERMINAL_THEMES, THEMES
-from icereco.watch.alerts import Alert, disk_alerts, job_alerts, run_alerts
+from icereco.watch.alerts import Alert, disk_alerts, job_alerts, run_alerts, trend_alerts
 from icereco.watch.follower import Follower
+from icereco.watch.overview import OverviewFeed, Overviews
 from icereco.watch.runs import RunsFeed, RunView
 from icereco.watch.system import SystemFeed, SystemView
 
 __all__ = ["IcerecoApp"]
+
+DEFAULT_THEME = "icereco-dark"
+OVERVIEW_SECONDS = 2.0
+TRENDS = ("not a number", "spike", "plateau", "overfitting")
+"""Alerts that come from reading the metrics of all runs."""
 
 
 class IcerecoApp(App[None]):
@@ -49,6 +58,7 @@ class IcerecoApp(App[None]):
     runs: var[tuple[RunView, ...]] = var(())
     system: var[SystemView | None] = var(None)
     alerts: var[tuple[Alert, ...]] = var(())
+    overviews: var[Overviews] = var(Overviews())
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(driver_class=sparing_driver())
@@ -57,12 +67,16 @@ class IcerecoApp(App[None]):
         if settings.marker == "ascii":
             self._filters.append(AsciiFilter())
         self.keymap: dict[str, str] = {}
-        self._in_metrics: dict[str, list[Alert]] = {}
         self._of_jobs: tuple[Alert, ...] = ()
-        self._unseen = {"runs", "jobs"}
+        self._unseen = {"runs", "jobs", "overviews"}
+        self._notifier: Notifier | None = None
         for theme in (*THEMES, *TERMINAL_THEMES):
             self.register_theme(theme)
-        self.theme = settings.theme
+        self.memory = (
+            memory_of(settings.runs, writes=not settings.read_only) if settings.remembers else Memory()
+        )
+        remembered = self.memory.text("theme")
+        self.theme = settings.theme or (remembered if remembered in self.available_themes else DEFAULT_THEME)
         for name, mode in MODES.items():
             self.add_mode(name, partial(mode.make, settings))
         runs = RunsFeed(settings.runs, settings.run)
@@ -75,14 +89,20 @@ class IcerecoApp(App[None]):
                 lambda alerts: self.post_message(JobAlertsSeen(alerts)),
             ),
         )
+        overviews = OverviewFeed(settings.runs, settings.run)
+        self._overviews = Follower(overviews.look, lambda seen: self.post_message(OverviewsSeen(seen)))
 
     def on_mount(self) -> None:
         """Open the first screen and start the feeds."""
         self.switch_mode("events" if self.settings.events else "train")
+        self.watch(self, "theme", lambda theme: self.memory.keep("theme", theme), init=False)
         if keymap_path().exists():
             self._take_keymap()
+        if not self.settings.read_only:
+            self._take_notifier()
         for follower in self._followers:
             follower.start()
+        self.set_timer(OVERVIEW_SECONDS, self._overviews.start)  # the curves that are looked at come first
         self.set_interval(1.0, self.look)
 
     def on_ready(self) -> None:
@@ -91,21 +111,31 @@ class IcerecoApp(App[None]):
 
     def _take_keymap(self) -> None:
         self.keymap, problems = read_keymap(keymap_path(), all_keys())
-        screens = [(*mode.bound_keys(), *APP_KEYS) for mode in MODES.values()]
+        screens = [(*keys, *APP_KEYS) for keys in keys_of_screens()]
         problems += [f"{keymap_path()}: {problem}" for problem in clashes(self.keymap, screens)]
         self.set_keymap(self.keymap)
         for problem in problems:
             self.notify(problem, title="keymap", severity="warning", timeout=15, markup=False)
 
+    def _take_notifier(self) -> None:
+        def complain(problem: str) -> None:
+            with suppress(RuntimeError):  # the app has ended meanwhile
+                self.call_from_thread(self.notify, problem, title="notify", severity="warning", markup=False)
+
+        try:
+            self._notifier = read_notifier(complain)
+        except IcerecoError as error:
+            self.notify(str(error), title="notify", severity="warning", timeout=15, markup=False)
+
     def on_unmount(self) -> None:
         """End the threads of the feeds."""
         gc.unfreeze()
-        for follower in self._followers:
+        for follower in (*self._followers, self._overviews):
             follower.stop()
 
     def look(self) -> None:
         """Let all feeds look for changes."""
-        for follower in self._followers:
+        for follower in (*self._followers, self._overviews):
             follower.poke()
 
     def on_runs_seen(self, message: RunsSeen) -> None:
@@ -113,6 +143,14 @@ class IcerecoApp(App[None]):
         message.stop()
         self.runs = message.runs
         self._unseen.discard("runs")
+
+    def on_overviews_seen(self, message: OverviewsSeen) -> None:
+        """Set `overviews`, which screens watch; alerts are old until all runs have been read."""
+        message.stop()
+        self.overviews = message.overviews
+        self._gather_alerts()
+        if message.overviews.whole:
+            self._unseen.discard("overviews")
 
     def on_system_seen(self, message: SystemSeen) -> None:
         """Set `system`, which screens watch."""
@@ -134,29 +172,31 @@ class IcerecoApp(App[None]):
         """Update the alerts when the free disk space changes."""
         self._gather_alerts()
 
+    def _is_old(self, alert: Alert) -> bool:
+        """Whether an alert may be from before the app started, as what its source said first: it is only shown in the bar."""
+        return bool(self._unseen if alert.kind in TRENDS else self._unseen - {"overviews"})
+
     def watch_alerts(self, before: tuple[Alert, ...], now: tuple[Alert, ...]) -> None:
-        """Notify the user of each new alert once; those from before the app started are only shown in the bar."""
+        """Notify the user of each new alert once."""
         known = {(alert.subject, alert.kind) for alert in before}
         for alert in now:
-            if not self._unseen and (alert.subject, alert.kind) not in known:
+            if (alert.subject, alert.kind) not in known and not self._is_old(alert):
                 self.notify(
                     alert.text,
                     title=f"{alert.subject}: {alert.kind}",
-                    severity="warning" if alert.kind == "clock" else "error",
+                    severity="warning" if alert.is_warning else "error",
                     timeout=12,
                     markup=False,
                 )
                 self.bell()
-
-    def note_metrics(self, name: str, alerts: list[Alert]) -> None:
-        """Set the alerts about the metrics of a run that is shown."""
-        self._in_metrics[name] = alerts
-        self._gather_alerts()
+                if self._notifier is not None:
+                    self._notifier.tell(alert)
 
     def _gather_alerts(self) -> None:
         disk = disk_alerts(self.system) if self.system else ()
-        metrics = [alert for alerts in self._in_metrics.values() for alert in alerts]
-        self.alerts = (*disk, *metrics, *run_alerts(self.runs), *self._of_jobs)
+        trends = trend_alerts(self.runs, self.overviews.of)
+        every = (*disk, *trends, *run_alerts(self.runs), *self._of_jobs)
+        self.alerts = tuple({(alert.subject, alert.kind): alert for alert in every}.values())
 
     def on_resize(self, event: Resize) -> None:
         """Cover the app with a message where the terminal is too small for it."""

@@ -1,14 +1,16 @@
 """What screens may use of the app that shows them."""
 
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from icereco.tui.memory import Memory
 from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
 from icereco.watch.alerts import Alert
+from icereco.watch.overview import Overviews
 from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
@@ -40,13 +42,11 @@ class Host(Protocol):
     system: SystemView | None
     drafts: Drafts
     alerts: tuple[Alert, ...]
+    overviews: Overviews
+    memory: Memory
 
     def open_events(self, what: str | Path) -> None:
         """Show the events of a file, or of a data set by its name."""
-        ...
-
-    def note_metrics(self, name: str, alerts: list[Alert]) -> None:
-        """Set the alerts about the metrics of a run that is shown."""
         ...
 
 
@@ -56,6 +56,6 @@ def may(node: DOMNode, action: str) -> bool:
     return not (action in WRITING and isinstance(settings, Settings) and settings.read_only)
 
 
-def host_of(screen: "Screen[None]") -> Host:
+def host_of(screen: "Screen[Any]") -> Host:
     """The app of a screen, seen as its host."""
     return cast("Host", screen.app)

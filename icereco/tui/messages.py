@@ -8,10 +8,11 @@ from icereco.runs.jobs import Job
 from icereco.watch.alerts import Alert
 from icereco.watch.files import FileView
 from icereco.watch.metrics import Followed
+from icereco.watch.overview import Overviews
 from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
-__all__ = ["FilesSeen", "JobAlertsSeen", "JobsSeen", "MetricsSeen", "RunsSeen", "SystemSeen"]
+__all__ = ["FilesSeen", "JobAlertsSeen", "JobsSeen", "MetricsSeen", "OverviewsSeen", "RunsSeen", "SystemSeen"]
 
 
 @dataclass
@@ -63,6 +64,13 @@ class JobAlertsSeen(Message):
     def can_replace(self, message: Message) -> bool:
         """Replace an older message, as only the newest counts."""
         return isinstance(message, JobAlertsSeen)
+
+
+@dataclass
+class OverviewsSeen(Message):
+    """What can be said of every run."""
+
+    overviews: Overviews
 
 
 @dataclass

@@ -11,7 +11,7 @@ from icereco.tui.settings import Settings
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-__all__ = ["MODES", "Mode", "all_keys"]
+__all__ = ["MODES", "Mode", "all_keys", "keys_of_screens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,10 @@ MODES = {
 
 def all_keys() -> list[Key]:
     """Every binding that a user's keymap may change."""
-    return [*APP_KEYS, *(key for mode in MODES.values() for key in mode.bound_keys())]
+    return [*APP_KEYS, *(key for keys in keys_of_screens() for key in keys)]
+
+
+def keys_of_screens() -> list[tuple[Key, ...]]:
+    """The keys of each screen."""
+    further = import_module("icereco.tui.runs.table_screen")
+    return [*(mode.bound_keys() for mode in MODES.values()), further.RUN_TABLE_KEYS]

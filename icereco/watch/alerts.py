@@ -1,17 +1,17 @@
-"""Alerts: a run that stalls, fails or crashes, and a disk that is nearly full."""
+"""Alerts: a run that stalls, fails, crashes or learns no more, and a disk that is nearly full."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from icereco.runs.jobs import JobFolder
 from icereco.runs.status import age
+from icereco.watch.overview import Overview
 from icereco.watch.runs import RunView
-from icereco.watch.series import Series
 from icereco.watch.system import SystemView
 
-__all__ = ["Alert", "disk_alerts", "how_it_died", "job_alerts", "metric_alerts", "run_alerts"]
+__all__ = ["Alert", "disk_alerts", "how_it_died", "job_alerts", "run_alerts", "trend_alerts"]
 
 LEAST_FREE_BYTES = 2 << 30
 LEAST_FREE_PART = 0.03
@@ -25,8 +25,15 @@ class Alert:
     """
 
     subject: str
-    kind: Literal["stall", "not a number", "crash", "failure", "disk", "clock"]
+    kind: Literal[
+        "stall", "not a number", "crash", "failure", "disk", "clock", "spike", "plateau", "overfitting"
+    ]
     text: str
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the training goes on all the same."""
+        return self.kind in ("clock", "spike", "plateau", "overfitting")
 
 
 def run_alerts(runs: Iterable[RunView]) -> list[Alert]:
@@ -72,12 +79,15 @@ def job_alerts(jobs: JobFolder) -> tuple[Alert, ...]:
     )
 
 
-def metric_alerts(name: str, series: Series) -> list[Alert]:
-    """One alert that names all metrics whose newest value is not a number; empty if there are none."""
-    broken = [
-        metric for metric in series.names() if (last := series.last(metric)) is not None and math.isnan(last)
+def trend_alerts(runs: Iterable[RunView], overviews: Mapping[Path, Overview]) -> list[Alert]:
+    """Alerts about the curves of runs; of one that does not run only that a value is not a number, as nothing can be done about the rest."""
+    return [
+        Alert(run.name, finding.kind, finding.text)
+        for run in runs
+        if (overview := overviews.get(run.path)) is not None
+        for finding in overview.findings
+        if run.state == "running" or finding.kind == "not a number"
     ]
-    return [Alert(name, "not a number", f"{', '.join(broken)} is not a number")] if broken else []
 
 
 def disk_alerts(system: SystemView) -> Sequence[Alert]:

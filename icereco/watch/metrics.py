@@ -1,11 +1,13 @@
 """Follows the metrics and logs of the runs that are shown."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from icereco.runs.folder import RunFolder
 from icereco.watch.log import Log
+from icereco.watch.references import reference_of
 from icereco.watch.series import Series
 from icereco.watch.tail import Tail
 
@@ -62,6 +64,7 @@ class MetricsFeed:
     def __init__(self) -> None:
         self._runs: dict[Path, _Run] = {}
         self._left: dict[Path, _Run] = {}
+        self._references: dict[Path, Mapping[str, float]] = {}
 
     def follow(self, paths: list[Path]) -> None:
         """Follow these runs and no others."""
@@ -85,9 +88,21 @@ class MetricsFeed:
         run = self._runs.get(path)
         return run.log if run else None
 
+    def reference(self, path: Path) -> Mapping[str, float]:
+        """What a quick method reaches on the run's validation events, by metric; empty where that is not known yet."""
+        return self._references.get(path, {})
+
     def look(self) -> Followed | None:
-        """Read what is new; None where nothing is."""
+        """Read what is new; None where nothing is. References are read while nothing else is new."""
         deadline = time.monotonic() + LOOK_SECONDS
         looks = {path: run.look(deadline) for path, run in self._runs.items()}
-        changed = frozenset(path for path, (new, _) in looks.items() if new)
+        changed = frozenset(path for path, (new, _) in looks.items() if new) or self._refer()
         return Followed(changed, any(more for _, more in looks.values())) if changed else None
+
+    def _refer(self) -> frozenset[Path]:
+        """Read the reference of one run that has none yet."""
+        for path in self._runs:
+            if path not in self._references and (found := reference_of(path)) is not None:
+                self._references[path] = found
+                return frozenset({path})
+        return frozenset()

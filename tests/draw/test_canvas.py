@@ -11,7 +11,7 @@ from icereco.draw.canvas.bins import Points
 from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS, blended, heat, luminance, readable
-from icereco.draw.canvas.curves import GUTTER, Curve, Ink, View, draw
+from icereco.draw.canvas.curves import GUTTER, Curve, Ink, Level, Sign, View, draw
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.palette import palette_on
 from icereco.draw.canvas.scale import by_weight, compact, placed, span_of, ticks
@@ -374,3 +374,50 @@ def test_a_name_is_at_the_visible_end_of_its_line(detector):
         own = np.argwhere((cells.foreground & 0xFFFFFF == 0x123456) & (cells.character >= 0x2800))
         away = np.maximum(np.abs(own[:, 0] - row), np.abs(own[:, 1] - np.clip(own[:, 1], column, column + 3)))
         assert away.min() <= 2
+
+
+def rows_of(canvas: Canvas) -> list[str]:
+    return ["".join(map(chr, row)) for row in canvas.cells().character]
+
+
+def falling(mark: str = "") -> Curve:
+    x = np.arange(0.0, 101.0)
+    return Curve("loss", Points(x, np.arange(101, dtype=np.int32), 20.0 - x / 10), 1, mark=mark)
+
+
+def test_a_level_near_the_curves_is_a_dashed_line_with_its_name_and_widens_the_range():
+    levels = [Level("linefit", 8.0, 5)]
+    plot = draw([falling()], View(0, 100), (40, 12), Ink(1, 2, 3), "braille", "step", levels)
+    cells = plot.canvas.cells()
+    (row,) = {*np.flatnonzero((cells.foreground == 5).sum(axis=1) > 12)}
+    assert row == 10  # the last above the numbers of the axis
+    assert "linefit" in rows_of(plot.canvas)[row - 1]
+    dashed = cells.foreground[row, GUTTER:] == 5
+    assert 0.4 < dashed.mean() < 1.0
+
+
+def test_levels_far_from_the_curves_are_written_at_the_edge_with_their_numbers():
+    levels = [Level("linefit", 90.0, 5), Level("linefit", 95.0, 6), Level("linefit", -50.0, 7)]
+    rows = rows_of(draw([falling()], View(0, 100), (40, 12), Ink(1, 2, 3), "braille", "step", levels).canvas)
+    assert rows[1].endswith("linefit 90 ▴")
+    assert rows[2].endswith("linefit 95 ▴")
+    assert rows[10].endswith("linefit -50 ▾")
+
+
+@pytest.mark.parametrize(
+    ("place", "column"), [(0.0, GUTTER), (50.0, GUTTER + 16), (100.0, 39), (101.0, None)]
+)
+def test_a_sign_is_above_its_place(place, column):
+    signs = [Sign(place, "★", 9)]
+    rows = rows_of(
+        draw([falling()], View(0, 100), (40, 12), Ink(1, 2, 3), "braille", "step", (), signs).canvas
+    )
+    assert rows[0].find("★") == (-1 if column is None else column)
+
+
+def test_the_letters_of_curves_are_on_them_at_different_places():
+    curves = [falling("A"), falling("B")]
+    rows = rows_of(draw(curves, View(0, 100), (60, 12), Ink(1, 2, 3), "braille", "step").canvas)
+    places = {mark: {n for row in rows for n in range(GUTTER, 59) if row[n] == mark} for mark in "AB"}
+    assert all(len(found) >= 2 for found in places.values())
+    assert not places["A"] & places["B"]

@@ -49,6 +49,10 @@ class Points:
         shown: ndarray = (self.position[self.row] - self.zero) / self.scale
         return shown
 
+    def place(self, index: int) -> float:
+        """The position of one value on the axis, as it is shown; cheaper than `x` where there are many."""
+        return (float(self.position[self.row[index]]) - self.zero) / self.scale
+
     def cuts(self, edges: Float[ndarray, "edge"]) -> Int[ndarray, "edge"]:
         """The index of the first value at or after each edge; for the last edge, of the first value beyond it."""
         places = edges * self.scale + self.zero

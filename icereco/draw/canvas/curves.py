@@ -7,19 +7,26 @@ import numpy as np
 from numpy import ndarray
 
 from icereco.draw.canvas.bins import Bins, Points, bin_curve, edges_of, smoothed
-from icereco.draw.canvas.braille import Canvas
+from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.markers import Marker
 from icereco.draw.canvas.scale import by_weight, compact, log_ticks, placed, span_of, ticks
 
-__all__ = ["Curve", "Ink", "Plot", "View", "draw", "reading"]
+__all__ = ["Curve", "Ink", "Level", "Plot", "Sign", "View", "draw", "reading"]
 
 GUTTER = 7
 """Columns left of the curves, for the numbers of the vertical axis."""
 
+_REACH = 0.5  # a level so far outside, in heights of the curves, is drawn as well
+_LEVEL_DASH = 3
+_MARKS_APART = 16  # columns between two marks of a curve
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve; `band` shows the range of its values behind the mean, `run` is its run where there are several."""
+    """One curve; `band` shows the range of its values behind the mean.
+
+    Where there are several runs, `run` is the curve's, and `mark` a letter that is written on the curve.
+    """
 
     label: str
     points: Points
@@ -27,6 +34,25 @@ class Curve:
     band: int | None = None
     dash: int = 0
     run: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A value to compare curves with, as a dashed line; beyond the range of the curves only its name and number are written."""
+
+    label: str
+    value: float
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A sign above a place on the horizontal axis."""
+
+    place: float
+    text: str
+    color: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +106,14 @@ class Plot:
 
 
 def draw(
-    curves: Sequence[Curve], view: View, size: tuple[int, int], ink: Ink, marker: str | Marker, unit: str
+    curves: Sequence[Curve],
+    view: View,
+    size: tuple[int, int],
+    ink: Ink,
+    marker: str | Marker,
+    unit: str,
+    levels: Sequence[Level] = (),
+    signs: Sequence[Sign] = (),
 ) -> Plot:
     """Draw curves in `size` = (columns, rows) cells; `unit` names the horizontal axis."""
     view = _drawable(view, curves)
@@ -92,7 +125,7 @@ def draw(
     edges = edges_of(view.first, view.last, columns * across, log=view.log_x)
     binned = [bin_curve(curve.points, edges) for curve in curves]
     lines = [smoothed(bins, view.weight) for bins in binned]
-    low, high = _range(binned, lines, view)
+    low, high = _with_levels(_range(binned, lines, view), levels, view)
     height = rows * down
     left = np.arange(columns * across) + GUTTER * across
 
@@ -103,6 +136,8 @@ def draw(
     for curve, bins in zip(curves, binned, strict=True):
         if curve.band is not None:
             _band(canvas, left, upright(bins.high), upright(bins.low), curve.band, height)
+    _draw_levels(canvas, levels, upright(np.array([level.value for level in levels])), rows)
+    marked = np.cumsum([bool(curve.mark) for curve in curves])
     for layer, (curve, line) in enumerate(zip(curves, lines, strict=True), start=2):
         finite = np.flatnonzero(np.isfinite(line))
         y = upright(line[finite])
@@ -110,10 +145,19 @@ def draw(
         canvas.path(left[finite], np.where(keep, y, np.nan), curve.color, layer, curve.dash)
         if len(finite) <= columns * across // 8:  # so few that each can be seen separately
             canvas.discs(left[finite], np.where(keep, y, np.nan), 1.0, curve.color, layer)
+        if curve.mark:
+            places = _mark_places(
+                finite[keep] // across, int(marked[layer - 2]) - 1, int(marked[-1]), columns
+            )
+            _write_marks(canvas, curve, (finite[keep], y[keep]), places)
     if view.cursor is not None and view.first <= view.cursor <= view.last:
         column = int(np.searchsorted(edges, view.cursor, side="right")) - 1
         top = np.arange(0, height, 2)
         canvas.points(np.full(len(top), left[min(column, len(left) - 1)]), top, ink.cursor, 1)
+    for sign in signs:
+        if view.first <= sign.place <= view.last:
+            column = int(np.searchsorted(edges, sign.place, side="right")) - 1
+            canvas.text(GUTTER + min(column // across, columns - 1), 0, sign.text, sign.color | BOLD)
     return Plot(canvas, view, columns)
 
 
@@ -123,26 +167,28 @@ def reading(curve: Curve, view: View, columns: int) -> tuple[float, float, float
     The place is that of the last value in the column. None without a cursor or values, or where the cursor is
     farther from the curve's ends than its values are from each other.
     """
-    cursor = view.cursor
-    if cursor is None or not _reaches(curve.points.x, cursor):
+    cursor, points = view.cursor, curve.points
+    if cursor is None or not _reaches(points, cursor):
         return None
     view = _drawable(view, [curve])
     edges = edges_of(view.first, view.last, max(columns, 1), log=view.log_x)
-    bins = bin_curve(curve.points, edges)
-    filled = np.flatnonzero(bins.count)
-    if not len(filled):
-        return None
-    wanted = np.searchsorted(edges, cursor, side="right") - 1
-    at = filled[np.abs(filled - wanted).argmin()]
-    last = curve.points.cuts(edges)[at + 1] - 1
-    return float(curve.points.x[last]), float(bins.mean[at]), float(bins.low[at]), float(bins.high[at])
+    wanted = int(np.searchsorted(edges, cursor, side="right")) - 1
+    cuts = points.cuts(edges)
+    filled = np.flatnonzero(np.diff(cuts))
+    for column in filled[np.argsort(np.abs(filled - wanted), kind="stable")].tolist():  # the nearest first
+        values = points.value[cuts[column] : cuts[column + 1]]
+        values = values[np.isfinite(values)]
+        if len(values):
+            place = points.place(int(cuts[column + 1]) - 1)
+            return place, float(values.mean()), float(values.min()), float(values.max())
+    return None
 
 
-def _reaches(x: ndarray, place: float) -> bool:
-    if not len(x):
+def _reaches(points: Points, place: float) -> bool:
+    if not len(points):
         return False
-    first, last = float(x[0]), float(x[-1])
-    between = (last - first) / (len(x) - 1) if len(x) > 1 else abs(first)
+    first, last = points.place(0), points.place(len(points) - 1)
+    between = (last - first) / (len(points) - 1) if len(points) > 1 else abs(first)
     return first - between <= place <= last + between
 
 
@@ -168,10 +214,60 @@ def _range(binned: Sequence[Bins], lines: Sequence[ndarray], view: View) -> tupl
     return (low, high) if low < high else (low / 2, high * 2)
 
 
+def _with_levels(span: tuple[float, float], levels: Sequence[Level], view: View) -> tuple[float, float]:
+    """The vertical range with the levels that are not far outside it."""
+    low, high = span
+    reach = _REACH * (high - low)
+    near = [level.value for level in levels if low - reach <= level.value <= high + reach]
+    if view.tight or not near or (view.log_y and min(near) <= 0):
+        return span
+    return min(low, *near), max(high, *near)
+
+
+def _draw_levels(canvas: Canvas, levels: Sequence[Level], heights: ndarray, rows: int) -> None:
+    """Draw levels, with the name of the first at the right; those beyond the range are written at the edges."""
+    down, left, named = canvas.marker.down, GUTTER * canvas.marker.across, False
+    edges = {True: 1, False: rows - 1}  # above the curves and below them; signs are in the first row
+    for level, y in zip(levels, heights.tolist(), strict=True):
+        if 0 <= y < rows * down:
+            canvas.lines([left], [y], [canvas.width - 1], [y], level.color, 1, _LEVEL_DASH)
+            if not named:
+                row = int(y) // down
+                _write_right(canvas, row - 1 if row > 1 else row + 1, level.label, level.color)
+            named = True
+        elif 0 < edges[y < 0] < rows:
+            text = f"{level.label} {compact(level.value)} {'▴' if y < 0 else '▾'}"
+            _write_right(canvas, edges[y < 0], text, level.color)
+            edges[y < 0] += 1 if y < 0 else -1
+
+
+def _write_right(canvas: Canvas, row: int, text: str, color: int) -> None:
+    if len(text) < canvas.columns - GUTTER:
+        canvas.text(canvas.columns - len(text), row, text, color)
+
+
 def _band(canvas: Canvas, left: ndarray, top: ndarray, bottom: ndarray, color: int, height: int) -> None:
     """Draw a band, cut off at the edges of the chart."""
     top, bottom = np.clip(top, 0, height - 1), np.clip(bottom, 0, height - 1)
     canvas.spans(left, top, bottom, color, layer=1)
+
+
+def _mark_places(filled: ndarray, number: int, count: int, columns: int) -> list[int]:
+    """Where to mark a curve: at its end and at some columns of those with values, other ones than those of other curves."""
+    if not len(filled):
+        return []
+    apart = max(_MARKS_APART, 4 * count)
+    wanted = np.arange((number + 0.5) / count * apart, columns, apart)
+    nearest = np.abs(filled[None, :] - wanted[:, None]).argmin(axis=1)
+    inside = nearest[filled[nearest] < filled[-1] - _MARKS_APART // 4]
+    return sorted({*inside.tolist(), len(filled) - 1})
+
+
+def _write_marks(canvas: Canvas, curve: Curve, line: tuple[ndarray, ndarray], places: Sequence[int]) -> None:
+    x, y = line
+    for place in places:
+        column, row = int(x[place]) // canvas.marker.across, int(y[place]) // canvas.marker.down
+        canvas.text(GUTTER + column, row, curve.mark, curve.color | BOLD)
 
 
 def _axes(

@@ -35,6 +35,6 @@ class AlertsScreen(ModalScreen[None]):
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
         for alert in self.alerts:
-            kind = Text(alert.kind, style=themed(self.app, "warning" if alert.kind == "clock" else "error"))
+            kind = Text(alert.kind, style=themed(self.app, "warning" if alert.is_warning else "error"))
             table.add_row(Text(alert.subject, style="bold", overflow="fold"), kind, Text(alert.text))
         return table

@@ -1,5 +1,6 @@
 """One chart: curves of a panel, drawn with dots."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,25 +10,41 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from icereco.draw.canvas.curves import Curve, Plot, View, draw, reading
+from icereco.draw.canvas.curves import Curve, Level, Plot, Sign, View, draw, reading
+from icereco.draw.canvas.names import least_width, short_names, telling_names
 from icereco.draw.canvas.scale import compact
 from icereco.tui.common.strips import strips_of
 from icereco.tui.runs.overlay import SIGNS
-from icereco.tui.runs.readings import fitting_names, runs_read, write_readings
+from icereco.tui.runs.readings import fitting_names, place_text
 from icereco.tui.themes import background, ink
 
-__all__ = ["Chart"]
+__all__ = ["Chart", "Charted"]
 
 
 _VALUE = 7  # characters of a value and the blank before it
 
 
-def _middle(view: View) -> float:
-    return (view.first + view.last) / 2
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """The content of one chart."""
+
+    title: str
+    curves: Sequence[Curve]
+    levels: Sequence[Level] = ()
+    signs: Sequence[Sign] = ()
 
 
-def _place(place: float) -> str:
-    return f"{place:,.0f}" if place.is_integer() else compact(place, 4)
+def _fitting_title(title: str, room: int) -> str:
+    """A title without its unit, and then without its middle, where there is no room for it."""
+    if len(title) > room:
+        title = re.sub(r" \[[^]]*\]", "", title)
+    return short_names([title], max(room, 1))[0]
+
+
+def _line(names: Sequence[str], curves: Sequence[Curve], more: int, between: str = " ") -> Text:
+    """Names in the colours of their curves, and how many others there are."""
+    words = [Text(name, f"#{curve.color:06x}") for curve, name in zip(curves, names, strict=False)]
+    return Text(between).join(words).append(f" +{more}" if more else "", style="dim")
 
 
 class Chart(Widget, can_focus=True):
@@ -48,10 +65,9 @@ class Chart(Widget, can_focus=True):
     def __init__(self, marker: str) -> None:
         super().__init__()
         self.marker = marker
-        self._curves: Sequence[Curve] = ()
+        self._charted = Charted("", ())
         self._view = View()
         self._unit = ""
-        self._title = ""
         self._plot: Plot | None = None
         self._strips: list[Strip] = []
 
@@ -60,14 +76,18 @@ class Chart(Widget, can_focus=True):
         """The width of the curves in characters."""
         return self._plot.columns if self._plot else 1
 
-    def show(self, title: str, curves: Sequence[Curve], view: View, unit: str) -> None:
+    @property
+    def _curves(self) -> Sequence[Curve]:
+        return self._charted.curves
+
+    def show(self, charted: Charted, view: View, unit: str) -> None:
         """Show other curves, or another view of them."""
-        self._title, self._curves, self._view, self._unit = title, curves, view, unit
+        self._charted, self._view, self._unit = charted, view, unit
         self.call_next(self._redraw)  # chart by chart, so that keys are handled between two charts
 
     def clear(self) -> None:
         """Show no curves, until others follow."""
-        self.show(self._title, (), self._view, self._unit)
+        self.show(Charted(self._charted.title, ()), self._view, self._unit)
 
     def on_resize(self, event: Resize) -> None:
         """Draw at the new size."""
@@ -85,44 +105,65 @@ class Chart(Widget, can_focus=True):
             return
         under = background(self)
         colors = ink(self.app, under)
+        charted, size_in_cells = self._charted, (size.width, size.height)
         self._plot = draw(
-            self._curves, self._view, (size.width, size.height), colors, self.marker, self._unit
+            charted.curves,
+            self._view,
+            size_in_cells,
+            colors,
+            self.marker,
+            self._unit,
+            charted.levels,
+            charted.signs,
         )
-        self.border_title = Text(self._title)
+        self.border_title = Text(_fitting_title(self._charted.title, self._room))
         self.border_subtitle = self._reading(self._plot) or self._legend()
         self._strips = strips_of(self._plot.canvas, under)
         self.refresh()
 
     def _legend(self) -> Text:
-        """The names of the curves in their colours, with signs for their dashes if there are any and room for them."""
-        named = {
-            curve.label: curve for curve in reversed(self._curves)
-        }  # those of the first run were drawn last
-        curves = list(reversed(named.values())) if self._several else list(named.values())[::-1]
-        room = self.size.width - 6
-        signed = [f"{SIGNS[curve.dash]} {curve.label}" for curve in curves]
-        dashed = any(curve.dash for curve in self._curves) and len(" ".join(signed)) <= room
-        names, more = (signed, 0) if dashed else fitting_names([curve.label for curve in curves], room)
-        words = [(name, f"#{curve.color:06x}") for curve, name in zip(curves, names, strict=False)]
-        line = Text(" ").join(Text(*word) for word in words)
-        return line.append(f" +{more}", style="dim") if more else line
+        """The names of the curves in their colours; those that there is no room for are counted."""
+        if self._several:
+            return self._legend_of_runs()
+        named = {curve.label: curve for curve in self._curves}
+        names, more = fitting_names(list(named), self._room)
+        return _line(names, list(named.values()), more)
+
+    def _legend_of_runs(self) -> Text:
+        """The letters of the runs, with their names where there is room, or what the dashes mean where they differ."""
+        runs = list({curve.run: curve for curve in reversed(self._curves)}.values())
+        figures = list({curve.label: curve for curve in self._curves}.values())
+        if len(figures) > 1:
+            signed = [f"{SIGNS[curve.dash]} {curve.label}" for curve in figures]
+            names, more = fitting_names(signed, self._room)
+            return Text(" ").join(map(Text, names)).append(f" +{more}" if more else "", style="dim")
+        names = [run.run for run in runs]
+        for width in range(max(map(len, names), default=0), least_width(names) - 1, -1):
+            told = telling_names(names, width)
+            named = [f"{run.mark} {name}" for run, name in zip(runs, told, strict=True)]
+            if len("  ".join(named)) <= self._room:
+                return _line(named, runs, 0, between="  ")
+        kept = len(runs) if 2 * len(runs) - 1 <= self._room else max((self._room - 3) // 2, 0)
+        return _line([run.mark for run in runs[:kept]], runs, len(runs) - kept)
 
     @property
     def _several(self) -> bool:
         return any(curve.run for curve in self._curves)
 
+    @property
+    def _room(self) -> int:
+        """Columns of a text in the frame."""
+        return self.size.width - 6
+
     def _reading(self, plot: Plot) -> Text:
-        """The values of the curves at the cursor, by name where there is room; those of several runs are in the chart."""
+        """The values of the curves of one run at the cursor, by name where there is room; those of several runs are in a card."""
         read = [(curve, reading(curve, self._view, plot.columns)) for curve in self._curves]
         values = [(curve, value) for curve, value in read if value is not None]
-        if self._view.cursor is None or not values:
+        if self._several or self._view.cursor is None or not values:
             return Text()
-        room = self.size.width - 6
+        room = self._room
         unit = "" if room < 40 else f" {self._unit}"
-        if self._several:
-            write_readings(plot.canvas, runs_read(read), at_left=self._view.cursor > _middle(self._view))
-            return Text(f"{_place(self._view.cursor)}{unit}", style="dim")
-        line = Text(f"{_place(values[0][1][0])}{unit}", style="dim")
+        line = Text(f"{place_text(values[0][1][0])}{unit}", style="dim")
         names = sum(len(curve.label) + 1 + _VALUE for curve, _ in values) <= room - line.cell_len
         for curve, (_, mean, low, high) in values:
             text = f" {curve.label} {compact(mean, 4)}" if names else f" {compact(mean, 4)}"

@@ -9,18 +9,10 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.message import Message
 
-from icereco.draw.canvas.curves import Curve, View
-from icereco.tui.runs.chart import Chart
+from icereco.draw.canvas.curves import View
+from icereco.tui.runs.chart import Chart, Charted
 
-__all__ = ["Charted", "ChartGrid", "shape_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Charted:
-    """The content of one chart."""
-
-    title: str
-    curves: Sequence[Curve]
+__all__ = ["ChartGrid", "shape_of"]
 
 
 def shape_of(size: Size, count: int) -> tuple[int, int]:
@@ -103,7 +95,7 @@ class ChartGrid(Grid):
         for _ in range(len(charts) - len(widgets)):
             self.mount(Chart(self.marker))
         for widget, chart in zip(self.query(Chart), charts, strict=False):
-            widget.show(chart.title, chart.curves, view, unit)
+            widget.show(chart, view, unit)
 
     def clear(self) -> None:
         """Keep the charts in place without their curves, as others are about to follow."""

@@ -17,9 +17,12 @@ _TARGETS = {
     "kind_accuracy": "kinds that are right",
 }
 _PARTS = ("train", "validation")
+_TRUE = {"energy": "TeV", "zenith": "°"}
+"""Quantities whose slices have their names before the numbers, and the units of these."""
 _PULSES = re.compile(r"[<>≥≤\d]")
 _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
-          *_TARGETS.values(), "truths inside contours", "pull width", "throughput [events/s]", "learning rate")  # fmt: skip
+          "median [°] by energy [TeV]", "median [°] by zenith [°]", *_TARGETS.values(), "truths inside contours", "pull width",
+          "gradient norm", "update ratio", "throughput [events/s]", "learning rate")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Panel:
     title: str
     curves: tuple[CurveOf, ...]
 
+    @property
+    def choices(self) -> tuple[CurveOf, ...]:
+        """The figures in the order in which one of them is chosen: those of validation first, which say how good a run is."""
+        return tuple(sorted(self.curves, key=lambda curve: curve.training))
+
 
 def panels_of(metrics: Iterable[str]) -> list[Panel]:
     """The charts of all metrics, the most important first; the order of the metrics does not matter."""
@@ -69,7 +77,7 @@ def _metric_rank(metric: str) -> tuple[object, ...]:
     part, figure, slice_name = split_key(metric)
     parts, figures = list(_PARTS), list(_FIGURES)
     number = re.search(r"\d+", slice_name or "")
-    below = (slice_name or "").startswith("<")
+    below = "<" in (slice_name or "")
     return (
         parts.index(part) if part in parts else len(parts),
         figures.index(figure) if figure in figures else len(figures),
@@ -94,6 +102,10 @@ def _place(metric: str) -> tuple[str, CurveOf]:
         return title.replace("_", " "), CurveOf(metric, part, training)
     if not slice_name:
         return "angular error [°]", CurveOf(metric, _FIGURES[figure], training)
+    by = next((word for word in _TRUE if re.match(rf"{word}[<>\d]", slice_name)), "")
+    if by:
+        label = slice_name.removeprefix(by).removesuffix(_TRUE[by])
+        return f"{_FIGURES[figure]} [°] by {by} [{_TRUE[by]}]", CurveOf(metric, label, training)
     by = "pulses" if _PULSES.match(slice_name) else "kind"
     label = slice_name.removesuffix("_track").replace("_", " ")  # short: three must fit below a chart
     return f"{_FIGURES[figure]} [°] by {by}", CurveOf(metric, label, training)

@@ -1,30 +1,39 @@
-"""What curves have at the cursor where there are several runs, and names of curves in little room."""
+"""What curves have at the cursor, run by run, and names of curves in little room."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from icereco.draw.canvas.braille import BOLD, Canvas
-from icereco.draw.canvas.curves import GUTTER, Curve
+from icereco.draw.canvas.curves import Curve, View, reading
 from icereco.draw.canvas.names import short_names
 from icereco.draw.canvas.scale import compact
+from icereco.tui.runs.overlay import Overlay
+from icereco.tui.runs.panels import CurveOf, Panel
+from icereco.tui.themes import curve_color
 
-__all__ = ["RunReading", "fitting_names", "runs_read", "write_readings"]
+__all__ = ["RunReading", "fitting_names", "place_text", "readings_of"]
 
 _LEAST = 3  # characters of a name
-_VALUE = 6
-_WIDE = 60  # columns of a chart in which names of curves are written in full
-
-Read = tuple[float, float, float, float]
-"""Place, mean, lowest and highest value."""
+_PARTS = ("train", "validation", "events/s")
+"""Names of curves that say less than the title of their chart."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunReading:
-    """The values of one run at the cursor, by the names of its curves."""
+    """The values of one run at the cursor.
 
-    run: str
+    Attributes:
+        name: of the run.
+        letter: of its curves; empty where there is one run.
+        color: of its curves.
+        place: where the values were read on the horizontal axis; None where the run does not reach the cursor.
+        values: by figure; None where there is none at the cursor.
+    """
+
+    name: str
+    letter: str
     color: int
-    values: dict[str, str]
+    place: float | None
+    values: dict[str, float | None]
 
 
 def fitting_names(names: Sequence[str], room: int) -> tuple[list[str], int]:
@@ -41,29 +50,56 @@ def fitting_names(names: Sequence[str], room: int) -> tuple[list[str], int]:
     return short_names(names, _LEAST)[:kept], len(names) - kept
 
 
-def runs_read(read: Sequence[tuple[Curve, Read | None]]) -> list[RunReading]:
-    """The values by run, the run that was drawn last first; a run that does not reach the cursor has dashes."""
-    runs: dict[str, RunReading] = {}
-    for curve, value in reversed(read):
-        run = runs.setdefault(curve.run, RunReading(curve.run, curve.color, {}))
-        run.values[curve.label] = "–" if value is None else compact(value[1], 4)
-    return list(runs.values())
+def place_text(place: float) -> str:
+    """A place on the horizontal axis."""
+    return f"{place:,.0f}" if place.is_integer() else compact(place, 4)
 
 
-def write_readings(canvas: Canvas, runs: Sequence[RunReading], *, at_left: bool) -> None:
-    """Write a table into a chart: a row for each run, under the names of the curves."""
-    labels = list(dict.fromkeys(label for run in runs for label in reversed(run.values)))
-    room, rows = canvas.columns - GUTTER, canvas.rows - 2
-    cell = max(_VALUE, *map(len, labels)) if room > _WIDE else _VALUE
-    labels = labels[: max((room - _LEAST - 1) // (cell + 1), 1)]
-    width = min(max(len(run.run) for run in runs), room - len(labels) * (cell + 1) - 1)
-    names = short_names([run.run for run in runs], max(width, _LEAST))
-    column = GUTTER if at_left else max(canvas.columns - width - len(labels) * (cell + 1) - 1, GUTTER)
-    heads = [f"{head:>{cell}}" for head in short_names(labels, cell)]
-    canvas.text(column, 0, " ".join(["".ljust(width), *heads]), runs[0].color)
-    for row, (run, name) in enumerate(zip(runs, names, strict=True), start=1):
-        if row >= rows and row < len(runs):
-            canvas.text(column, row, f"+{len(runs) - row + 1} more", run.color)
-            return
-        cells = [f"{run.values.get(label, '–'):>{cell}}" for label in labels]
-        canvas.text(column, row, " ".join([name.ljust(width), *cells]), run.color | BOLD)
+def readings_of(
+    overlay: Overlay, panels: Sequence[Panel], view: View, columns: int, under: int
+) -> list[RunReading]:
+    """The values of each run at the cursor, each at the place nearest to it where the run has a value.
+
+    Args:
+        overlay: the runs.
+        panels: the charts whose figures are read.
+        view: with the cursor.
+        columns: of a chart: values are means over a column, as they are drawn.
+        under: the background.
+    """
+    figures = [(_heading(panel, curve), curve) for panel in panels for curve in overlay.shown(panel)]
+    return [_of_run(overlay, number, figures, view, columns, under) for number in range(len(overlay.runs))]
+
+
+def _of_run(
+    overlay: Overlay,
+    number: int,
+    figures: Sequence[tuple[str, CurveOf]],
+    view: View,
+    columns: int,
+    under: int,
+) -> RunReading:
+    run = overlay.runs[number]
+    values: dict[str, float | None] = {}
+    places: list[float] = []
+    for heading, figure in figures:
+        points = overlay.points(run, figure.metric)
+        read = reading(Curve(heading, points, 0), view, columns)
+        values[heading] = None if read is None else read[1]
+        places += [] if read is None else [read[0]]
+    letter = "" if overlay.alone else run.badge.letter
+    return RunReading(
+        run.path.name,
+        letter,
+        curve_color(run.badge.color, under),
+        places[0] if places else None,
+        values,
+    )
+
+
+def _heading(panel: Panel, curve: CurveOf) -> str:
+    """What a figure is called in a table: the chart where the curve is only a part of it."""
+    title = panel.title.partition(" [")[0]
+    if curve.label not in _PARTS:
+        return curve.label
+    return title if curve.label != "train" or len(panel.curves) == 1 else f"train {title}"

@@ -13,11 +13,12 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from icereco.draw.canvas.names import telling_names
 from icereco.runs.status import age
 from icereco.tui.themes import themed
 from icereco.watch.runs import RunView
 
-__all__ = ["RunList", "STATE_SIGNS", "shortened", "state_line"]
+__all__ = ["STALLED", "STATE_SIGNS", "RunList", "state_line"]
 
 STATE_SIGNS = {
     "running": ("●", "success"),
@@ -59,18 +60,6 @@ def _state_words(run: RunView) -> Iterator[str]:
         yield silent
 
 
-def shortened(name: str, room: int) -> str:
-    """A name without its middle, where it is too long: runs of one profile differ in their ends.
-
-    >>> shortened("hierarchical-simulated-v12-calm-muon", 20)
-    'hierar…v12-calm-muon'
-    """
-    if len(name) <= room:
-        return name
-    tail = max(room - 1, 0) * 2 // 3 + 1
-    return f"{name[: max(room - 1 - tail, 0)]}…{name[-tail:]}"
-
-
 class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     """The runs; one is under the cursor, several may be overlaid, one may be the baseline."""
 
@@ -81,6 +70,8 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
     curve_marks: reactive[Mapping[Path, tuple[str, int]]] = reactive({})
     baseline: reactive[Path | None] = reactive(None)
     overlaid: reactive[frozenset[Path]] = reactive(frozenset())
+
+    _names: tuple[str, ...] = ()
 
     @dataclass
     class Moved(Message):
@@ -95,6 +86,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def watch_runs(self, before: tuple[RunView, ...], now: tuple[RunView, ...]) -> None:
         """Keep the cursor on its run, wherever that is in the new list."""
+        self._names = tuple(run.name for run in now)
         self.virtual_size = Size(self.size.width, len(now) * self.LINES)
         self.border_subtitle = f"{len(now)}" if len(now) > 3 else ""
         old = before[self.cursor].path if self.cursor < len(before) else None
@@ -147,20 +139,20 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         run, style = self.runs[index], self.rich_style
         if index == self.cursor:
             style += Style(bgcolor=themed(self.app, "panel"))
-        segments = self._name_line(run, style) if part == 0 else self._state_line(run, style)
+        segments = self._name_line(index, style) if part == 0 else self._state_line(run, style)
         return (
             Strip([segment for segment in segments if segment.text])
             .adjust_cell_length(width, style)
             .simplify()
         )
 
-    def _name_line(self, run: RunView, style: Style) -> list[Segment]:
-        sign = Segment("  ", style)
+    def _name_line(self, place: int, style: Style) -> list[Segment]:
+        run, sign = self.runs[place], Segment("  ", style)
         if (mark := self.curve_marks.get(run.path)) is not None:
             sign = Segment(f"{mark[0]} ", style + Style(color=f"#{mark[1]:06x}", bold=True))
         pinned = "⚑ " * (run.path == self.baseline) + "◆ " * (run.path in self.overlaid)
         room = self.size.width - 3 - len(pinned)
-        name = shortened(run.name, room)
+        name = telling_names(self._names, room)[place]
         return [sign, Segment(pinned, style + Style(bold=True)), Segment(name, style + Style(bold=True))]
 
     def _state_line(self, run: RunView, style: Style) -> list[Segment]:

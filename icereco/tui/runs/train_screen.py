@@ -3,17 +3,15 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Static
 
-from icereco.draw.canvas.curves import View
 from icereco.runs.orders import Order
 from icereco.tui.common.ask import AskScreen
 from icereco.tui.common.key_bar import KeyBar
@@ -22,33 +20,40 @@ from icereco.tui.host import host_of, may
 from icereco.tui.keys import bindings
 from icereco.tui.messages import MetricsSeen
 from icereco.tui.runs.alerts_screen import AlertsScreen
-from icereco.tui.runs.chart import Chart
-from icereco.tui.runs.chart_grid import Charted, ChartGrid
+from icereco.tui.runs.badges import Badges
+from icereco.tui.runs.chart import Charted
+from icereco.tui.runs.chart_grid import ChartGrid
+from icereco.tui.runs.charted_screen import ChartedScreen
 from icereco.tui.runs.difference_card import DifferenceCard
 from icereco.tui.runs.differences_screen import DifferencesScreen
 from icereco.tui.runs.gauges import Gauges, load_of
 from icereco.tui.runs.keys import KEYS, WELCOME
 from icereco.tui.runs.launch_screen import LaunchScreen
 from icereco.tui.runs.log_view import LogView, step_problem
-from icereco.tui.runs.overlay import SIGNS, Numbering, Overlay, Shown, dash_of, facts_of
+from icereco.tui.runs.overlay import Overlay, Shown, facts_of
 from icereco.tui.runs.progress import ProgressCard
+from icereco.tui.runs.reading_card import ReadingCard
+from icereco.tui.runs.readings import readings_of
+from icereco.tui.runs.remembered import restore, state_of
+from icereco.tui.runs.run_choice import RunChoice
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
+from icereco.tui.runs.table_screen import RunTableScreen
 from icereco.tui.settings import Settings
-from icereco.tui.themes import background, curve_color
-from icereco.watch.alerts import metric_alerts
+from icereco.tui.themes import background, curve_color, ink
 from icereco.watch.follower import Follower
 from icereco.watch.metrics import MetricsFeed
+from icereco.watch.run_filter import filter_problem, wanted_runs
 from icereco.watch.runs import RunView
-from icereco.watch.series import AXES
 from icereco.watch.system import SystemView
 
 __all__ = ["KEYS", "TrainScreen"]
 
-WEIGHTS = (0.0, 0.6, 0.9, 0.97, 0.99)
+REMEMBER_SECONDS = 2.0
+"""What is shown is kept so often for the next session, which a killed terminal does not announce."""
 
 
-class TrainScreen(Screen[None]):
+class TrainScreen(ChartedScreen):
     """Shows the runs of a folder: states, curves, logs, settings and the load of the machine."""
 
     BINDINGS = bindings(KEYS)
@@ -59,12 +64,9 @@ class TrainScreen(Screen[None]):
         self.settings = settings
         self.feed = MetricsFeed()
         self.overlaid: list[Path] = []
-        self.numbering = Numbering()
+        self.badges = Badges()
         self.colored = "NO_COLOR" not in os.environ
-        self.axis = AXES[0]
-        self.view = View()
-        self.zoomed = False
-        self.wanted_runs = ""
+        self.wanted = ""
         self._wanted_run = settings.run
         self._follower = Follower(self.feed.look, lambda followed: self.post_message(MetricsSeen(followed)))
 
@@ -80,6 +82,7 @@ class TrainScreen(Screen[None]):
                 yield Static(WELCOME.format(runs=self.settings.runs), id="welcome")
                 yield Static("no metrics yet: curves begin with the first line of them", id="bare")
                 yield ChartGrid(self.settings.marker, id="charts")
+                yield ReadingCard(id="readings")
                 yield ProgressCard(id="progress")
                 yield LogView(id="log")
         yield KeyBar()
@@ -87,13 +90,16 @@ class TrainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Name the parts, and follow the app's feeds."""
         for name, title in (("runs", "runs"), ("gauges", "machine"), ("progress", "progress"), ("log", "log"),
-                            ("differences", "diff to baseline")):  # fmt: skip
+                            ("differences", "diff to baseline"), ("readings", "at the cursor")):  # fmt: skip
             self.query_one(f"#{name}").border_title = title
         self.list = self.query_one(RunList)
         self.list.focus()
         self.control = RunControl(self, self.settings)
+        self.list.baseline = restore(self, host_of(self).memory.table("runs"), self.settings.runs)
+        self._show_filter()
         self._follower.start()
         self._timer = self.set_interval(0.5, self._follower.poke)
+        self.set_interval(REMEMBER_SECONDS, self._remember)
         self.watch(self.app, "runs", self._take_runs)
         self.watch(self.app, "system", self._take_system)
         self.watch(self.app, "theme", self._theme_changed, init=False)
@@ -103,11 +109,15 @@ class TrainScreen(Screen[None]):
 
     def _recolor(self) -> None:
         self._mark_runs()
-        self._draw()
+        self.draw()
 
     def on_unmount(self) -> None:
-        """End the thread that follows metrics."""
+        """End the thread that follows metrics, and remember what is shown."""
         self._follower.stop()
+        self._remember()
+
+    def _remember(self) -> None:
+        host_of(self).memory.keep("runs", state_of(self))
 
     def on_screen_suspend(self) -> None:
         """Stop following metrics while the screen is hidden."""
@@ -121,12 +131,12 @@ class TrainScreen(Screen[None]):
     # What the feeds bring
 
     def _take_runs(self, runs: tuple[RunView, ...]) -> None:
-        wanted = self.wanted_runs.casefold()
-        self.list.runs = tuple(run for run in runs if wanted in f"{run.name} {run.state}".casefold())
+        self.list.runs = wanted_runs(runs, self.wanted)
         self.set_class(not runs, "-empty")
         if self._wanted_run is not None and self.list.go_to(self._wanted_run):
             self._wanted_run = None
-        self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
+        if runs:  # before they have been read for the first time there are none
+            self.overlaid = [path for path in self.overlaid if any(run.path == path for run in runs)]
         self._show_run(self.list.current)
 
     def _take_system(self, system: SystemView | None) -> None:
@@ -152,16 +162,15 @@ class TrainScreen(Screen[None]):
         self.list.overlaid = frozenset(self.overlaid)
         self._mark_runs()
         self._follower.poke()
-        self._draw()
+        self.draw()
 
     def _mark_runs(self) -> None:
-        """Show in the list which runs are on the charts, in the colours of their curves."""
-        numbers = self.numbering.of(self._paths())
-        under = background(self.list)
+        """Show in the list which runs are on the charts, by the letters and colours of their curves."""
+        badges, under = self.badges.of(self._paths()), background(self.list)
         self.list.curve_marks = {
-            path: (SIGNS[0 if self.colored else dash_of(number)], curve_color(number, under))
-            for path, number in numbers.items()
-            if len(numbers) > 1
+            path: (badge.letter, curve_color(badge.color, under))
+            for path, badge in badges.items()
+            if len(badges) > 1
         }
 
     def _paths(self) -> list[Path]:
@@ -174,21 +183,24 @@ class TrainScreen(Screen[None]):
     def _metrics_seen(self, event: MetricsSeen) -> None:
         if event.followed.more:
             self._follower.poke()
-        self._draw()
-        for path in event.followed.changed:
-            host_of(self).note_metrics(path.name, metric_alerts(path.name, self.feed.series(path)))
+        self.draw()
 
     # Drawing
 
     @property
     def overlay(self) -> Overlay:
         """The runs that are shown, as far as they have been read."""
-        numbers = self.numbering.of(self._paths())
-        runs = [Shown(path, self.feed.series(path), number) for path, number in numbers.items()]
-        return Overlay(runs, self.axis, colored=self.colored)
+        badges = self.badges.of(self._paths())
+        saved = {run.path: run.status.saved_step for run in self.list.runs if run.status}
+        runs = [
+            Shown(path, self.feed.series(path), badge, saved.get(path), self.feed.reference(path))
+            for path, badge in badges.items()
+        ]
+        return Overlay(runs, self.axis, self.figures, colored=self.colored)
 
     @on(ChartGrid.Reshaped)
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the runs that are shown, as far as they have been read."""
         if not self.is_current and self.app.screen_stack[0] is not self:
             return
         overlay, grid = self.overlay, self.query_one(ChartGrid)
@@ -202,10 +214,24 @@ class TrainScreen(Screen[None]):
         grid.count = len(panels)
         self.set_class(bool(overlay.runs) and not panels, "-bare")
         under = background(grid)
-        shown = [Charted(panels[n].title, overlay.curves(panels[n], under)) for n in grid.shown]
+        signs = overlay.signs(ink(self.app, under).text, under)
+        shown = [
+            Charted(overlay.title(panel), overlay.curves(panel, under), overlay.levels(panel, under), signs)
+            for panel in (panels[number] for number in grid.shown)
+        ]
         grid.show(shown, self.view, overlay.unit)
+        self._draw_readings(grid, overlay)
         self._draw_titles(grid, overlay)
         self._draw_log(overlay.runs)
+
+    def _draw_readings(self, grid: ChartGrid, overlay: Overlay) -> None:
+        """Show what several runs have at the cursor; the charts of one run have room for that below them."""
+        card, reads = self.query_one(ReadingCard), not overlay.alone and self.view.cursor is not None
+        self.set_class(reads, "-reading")
+        if reads:
+            panels, under = overlay.panels(), background(card)
+            card.unit = overlay.unit
+            card.readings = tuple(readings_of(overlay, panels, self.view, grid.chart_columns, under))
 
     def _draw_titles(self, grid: ChartGrid, overlay: Overlay) -> None:
         facts = [f"charts {grid.page + 1}/{grid.pages} \\[ ]"] if grid.pages > 1 else []
@@ -213,6 +239,8 @@ class TrainScreen(Screen[None]):
         if damaged := sum(run.series.damaged for run in overlay.runs):
             facts.append(f"{damaged} damaged lines left out")
         self.query_one(ProgressCard).border_subtitle = " · ".join(facts)
+        # In a low terminal the readings take the place of the progress.
+        self.query_one(ReadingCard).border_subtitle = " · ".join(facts) if self.has_class("-low") else ""
 
     def _draw_log(self, runs: Sequence[Shown]) -> None:
         log = self.feed.log(runs[0].path) if runs else None
@@ -263,12 +291,41 @@ class TrainScreen(Screen[None]):
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
-        """Ask for a text, and list only the runs that contain it in their name or state."""
-        wanted = await self.app.push_screen_wait(AskScreen("show only runs with", self.wanted_runs))
+        """Ask for words and conditions on settings, and list only the runs that fulfil them."""
+        problem = partial(filter_problem, host_of(self).runs)
+        question = AskScreen("show only runs with", self.wanted, problem)
+        wanted = await self.app.push_screen_wait(question)
         if wanted is not None:
-            self.wanted_runs = wanted
-            self.list.border_title = f"runs: {wanted}" if wanted else "runs"
-            self._take_runs(host_of(self).runs)
+            self._filter(wanted)
+
+    def _filter(self, wanted: str) -> None:
+        self.wanted = wanted
+        self._show_filter()
+        self._take_runs(host_of(self).runs)
+
+    def _show_filter(self) -> None:
+        self.list.border_title = f"runs: {self.wanted}" if self.wanted else "runs"
+
+    @property
+    def choice(self) -> RunChoice:
+        """The runs that are looked at."""
+        current = self.list.current.path if self.list.current else None
+        return RunChoice(current, tuple(self.overlaid), self.list.baseline, self.wanted)
+
+    def take_choice(self, choice: RunChoice | None) -> None:
+        """Look at other runs."""
+        if choice is None:
+            return
+        self.overlaid, self.list.baseline = list(choice.overlaid), choice.baseline
+        self._filter(choice.wanted)
+        if choice.current is not None:
+            self.go_to_run(choice.current)
+        self._show_run(self.list.current)
+        self._follow()
+
+    def action_table(self) -> None:
+        """Show all runs as a table."""
+        self.app.push_screen(RunTableScreen(self.choice), self.take_choice)
 
     def action_events(self) -> None:
         """Show the validation events of this run."""
@@ -295,74 +352,6 @@ class TrainScreen(Screen[None]):
         """Delete the run under the cursor."""
         if (run := self.list.current) is not None:
             self.control.delete(run)
-
-    # Keys: charts
-
-    def action_axis(self) -> None:
-        """Use the next quantity for the horizontal axis."""
-        self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
-        self.action_whole()
-
-    def action_log_y(self) -> None:
-        """Switch the vertical axis between linear and logarithmic."""
-        self._look(log_y=not self.view.log_y)
-
-    def action_log_x(self) -> None:
-        """Switch the horizontal axis between linear and logarithmic."""
-        self._look(log_x=not self.view.log_x)
-
-    def action_tight(self) -> None:
-        """Fit the vertical axis to the means, so that spikes are cut off, or no longer."""
-        self._look(tight=not self.view.tight)
-
-    def action_smooth(self, more: int) -> None:
-        """Use the next weight of the moving average."""
-        index = (WEIGHTS.index(self.view.weight) + more) % len(WEIGHTS)
-        self._look(weight=WEIGHTS[index])
-
-    def action_cursor(self, steps: int) -> None:
-        """Move the cursor of the charts, which starts from the end."""
-        view = self.view
-        column = (view.last - view.first) / self.query_one(ChartGrid).chart_columns
-        place = view.last if view.cursor is None else view.cursor + steps * column
-        self._look(cursor=min(max(place, view.first), view.last))
-
-    def action_zoom(self, factor: float) -> None:
-        """Zoom around the cursor."""
-        whole = self.overlay.whole()
-        self.view = self.view.zoomed(factor, whole)
-        self.zoomed = (self.view.first, self.view.last) != whole
-        self._draw()
-
-    def action_whole(self) -> None:
-        """Show the whole training again."""
-        self.zoomed = False
-        self._look(cursor=None)
-
-    @on(Chart.Pointed)
-    def _pointed(self, event: Chart.Pointed) -> None:
-        self._look(cursor=event.place)
-
-    @on(Chart.Wheeled)
-    def _wheeled(self, event: Chart.Wheeled) -> None:
-        self.action_zoom(event.factor)
-
-    def _look(self, **changes: Any) -> None:
-        self.view = replace(self.view, **changes)
-        self._draw()
-
-    def action_page(self, pages: int) -> None:
-        """Show another page of charts."""
-        grid = self.query_one(ChartGrid)
-        grid.page = (grid.page + pages) % grid.pages
-        self._draw()
-
-    def action_enlarge(self) -> None:
-        """Show one chart alone, the one that has the focus or else the first; or several again."""
-        grid = self.query_one(ChartGrid)
-        number = grid.focused_number()
-        grid.enlarge(grid.shown.start if number is None else number)
-        self._draw()
 
     # Keys: log
 
@@ -391,7 +380,7 @@ class TrainScreen(Screen[None]):
             return
         self.query_one(LogView).go_to(float(series.positions("time")[index]))
         if self.axis == "step":
-            self._look(cursor=float(text))
+            self.look(cursor=float(text))
 
     def action_large_log(self) -> None:
         """Show the log instead of the charts, or both."""

@@ -20,6 +20,7 @@ from icereco.tui.command_palette import KeyCommands, owner_of
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.keys import APP_KEYS, Key
 from icereco.tui.modes import MODES
+from icereco.tui.runs.table_screen import RunTableScreen
 
 SIZES = ((80, 24), (120, 40), (80, 24))
 
@@ -157,7 +158,7 @@ class Watched:
         await self.restore()
 
     async def restore(self) -> None:
-        while isinstance(self.app.screen, ModalScreen):
+        while isinstance(self.app.screen, ModalScreen | RunTableScreen):
             await self.settle()  # the window may still be made
             self.app.screen.dismiss()
             await self.pilot.pause()

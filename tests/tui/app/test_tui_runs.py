@@ -142,7 +142,9 @@ def test_the_legend_of_several_runs_lists_every_curve_once(tmp_path):
         assert screen.list.current.name == "young"
         await pilot.press("down", "space", "up")
         await until(pilot, lambda: len(screen.overlay.runs) == 2)
-        await until(pilot, lambda: "━ validation ╍ train ─╯" in text_of(pilot))
+        await until(pilot, lambda: "validation · loss" in text_of(pilot))
+        await pilot.press("m", "m")
+        await until(pilot, lambda: "━ train ╍ validation ─╯" in text_of(pilot))
 
     drive(scenario)
 
