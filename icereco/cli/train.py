@@ -14,6 +14,7 @@ from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.train_compute import (
     device_of_task,
+    dismiss_torchrun,
     follow_torchrun,
     leading_ranks,
     number_of_processes,
@@ -178,9 +179,12 @@ def command(
 
     require_one_task(name or resumed)
     device_used = device_of_task(device)
-    run = (
-        resolve(resumed, runs_dir) if resumed else _run_to_resume(name, runs_dir) if resume_or_start else None
-    )
+    run = resolve(resumed, runs_dir) if resumed else None
+    if resume_or_start:
+        run = _run_to_resume(name, runs_dir)
+        if run is not None and run.state() == "finished":
+            logger.info("run %s has finished; evaluate it: icereco evaluate %s", name, name)
+            return dismiss_torchrun(device_used)
     before = {} if run is None else run.provenance()
     count = number_of_processes(processes, before)
     recorded = mode_of_run(run.path) if run is not None and tracking is None else None
@@ -245,11 +249,10 @@ def _start(name_or_path: str | None, root: Path) -> "Start | None":
 
 
 def _run_to_resume(name: str | None, root: Path) -> RunFolder | None:
-    """Return the run of this name if there is anything to resume.
+    """Return the run of this name if it has finished, or has saved what it can be resumed from.
 
     Raises:
         IcerecoError: there is no name.
-        click.exceptions.Exit: the run has finished, so that there is nothing to do.
     """
     from icereco.training.saved_states import saved_states
 
@@ -257,8 +260,7 @@ def _run_to_resume(name: str | None, root: Path) -> RunFolder | None:
         raise IcerecoError("--resume-or-start needs the --name of the run, the same each time")
     run = RunFolder(root / name)
     if run.exists and run.state() == "finished":
-        logger.info("run %s has finished; evaluate it: icereco evaluate %s", name, name)
-        raise click.exceptions.Exit(0)
+        return run
     if not saved_states(run):
         return None
     logger.info("run %s goes on with the settings that it began with", name)

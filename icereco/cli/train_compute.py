@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "device_of_task",
+    "dismiss_torchrun",
     "follow_torchrun",
     "leading_ranks",
     "number_of_processes",
@@ -121,6 +122,15 @@ def leading_ranks(processes: int, threads: int, device: "torch.device") -> "Iter
     task = torchrun_task()
     with leading(processes, threads, device) if task is None else joined_torchrun(task, device) as ranks:
         yield ranks
+
+
+def dismiss_torchrun(device: "torch.device") -> None:
+    """Tell the others that torchrun has started that there is nothing to train: they would wait for ever."""
+    from icereco.training.processes import joined_torchrun
+
+    if (task := torchrun_task()) is not None:
+        with joined_torchrun(task, device) as ranks:
+            ranks.of_leader(None)
 
 
 def follow_torchrun(task: BatchTask, device: str | None, threads: int | None) -> None:

@@ -40,12 +40,16 @@ def follow(ranks: Ranks, device: torch.device, stop: StopRequest) -> None:
     """
     with ranks.watching():
         invitation = Invitation.received(ranks)
+        if invitation is not None:
+            _take_part(invitation, ranks, device, stop)
+
+
+def _take_part(invitation: Invitation, ranks: Ranks, device: torch.device, stop: StopRequest) -> None:
     profile = parse_profile(*invitation.profile)
     options, detector = profile.train, load_detector(profile.detector)
     chosen = DataChoice.recorded(invitation.data_sets)
     with gather(profile, detector, chosen, _silent, whole=True) as material:
-        with ranks.watching():
-            invitation.confirm(ranks, material.facts["data_fingerprint"])
+        invitation.confirm(ranks, material.facts["data_fingerprint"])
         model = build_model(profile, detector, options.seed)
         freeze(model, options.frozen)
         model = model.to(device)

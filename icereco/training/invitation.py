@@ -41,8 +41,8 @@ class Invitation:
         self._require_one_fingerprint(ranks, self.fingerprint)
 
     @classmethod
-    def received(cls, ranks: Ranks) -> Self:
-        """Wait for the first process to send it, however long it prepares its events."""
+    def received(cls, ranks: Ranks) -> Self | None:
+        """Wait for the first process to send it, however long it prepares its events; None if there is nothing to train."""
         return ranks.of_leader(None)
 
     def confirm(self, ranks: Ranks, fingerprint: object) -> None:

@@ -66,14 +66,12 @@ class Ranks:
             distributed.all_gather_object(items, item)
         return items
 
-    def of_leader(self, item: Item | None) -> Item:
+    def of_leader(self, item: Item | None) -> Item | None:
         """What the leader has; the others pass None."""
         items = [item]
         if self.count > 1:
             distributed.broadcast_object_list(items, src=0, device=torch.device("cpu"))
-        (first,) = items
-        assert first is not None
-        return first
+        return items[0]
 
     def dealt(self, items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[tuple[Item, Made]]:
         """Each item with what `make` makes of it in one of the processes, in order."""

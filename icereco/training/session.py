@@ -106,18 +106,20 @@ class Session:
         records = Observers(self._checkpoints(), *files, recorder)
         orders = Orders(self.orders, stop, recorder, records)
         recorder.say("training")
+        how_to_resume = f"resume with: icereco train --resume {self.run.name}"
         try:
-            self._invite()
-            trainer = self.trainer(Observers(records, display, TimedCheckpoints(records), orders))
-            ended = trainer.run(stop)
+            with self.ranks.watching():
+                self._invite()
+                trainer = self.trainer(Observers(records, display, TimedCheckpoints(records), orders))
+                ended = trainer.run(stop)
         except BaseException as error:
             recorder.say("failed", _message(error))
             if isinstance(error, RankLostError):
-                raise RankLostError(f"{error}\n  {self._how_to_resume()}") from error
+                raise RankLostError(f"{error}\n  {how_to_resume}") from error
             raise
         records.on_checkpoint("last")
         if not ended:
-            recorder.say("stopped", self._how_to_resume())
+            recorder.say("stopped", how_to_resume)
             return False
         recorder.ends_early = trainer.ends_early
         why = self._why_early(trainer.progress) if trainer.ends_early else None
@@ -127,21 +129,17 @@ class Session:
         recorder.say("finished", why)
         return True
 
-    def _how_to_resume(self) -> str:
-        return f"resume with: icereco train --resume {self.run.name}"
-
     def _invite(self) -> None:
         """Send the other processes what they need to train along."""
         if self.ranks.count == 1:
             return
-        with self.ranks.watching():
-            Invitation(
-                profile=(self.profile.resolved_toml(), self.profile.name),
-                data_sets=self.facts.get("data_sets", []),
-                fingerprint=self.facts["data_fingerprint"],
-                state=state_tensors(self.model, self.optimizers, self.average),
-                position=self.position,
-            ).send(self.ranks)
+        Invitation(
+            profile=(self.profile.resolved_toml(), self.profile.name),
+            data_sets=self.facts.get("data_sets", []),
+            fingerprint=self.facts["data_fingerprint"],
+            state=state_tensors(self.model, self.optimizers, self.average),
+            position=self.position,
+        ).send(self.ranks)
 
     def _why_early(self, progress: float) -> str:
         options = self.profile.train
@@ -220,11 +218,11 @@ def begin(
             logger.warning(
                 "frozen at random first values, as there is no --from: %s", ", ".join(profile.train.frozen)
             )
-        whole = ranks.count > 1
-        material = stack.enter_context(gather(profile, detector, data, stages, run.skipped, whole=whole))
+        gathered = gather(profile, detector, data, stages, run.skipped, whole=ranks.count > 1)
+        material = stack.enter_context(gathered)
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
-        computing |= {"processes": ranks.count} if whole else {}
+        computing |= {"processes": ranks.count} if ranks.count > 1 else {}
         computing |= {} if start is None else {"start": start.record()}
         computing |= {"self_supervised": True} if isinstance(model.loss, SelfSupervised) else {}
         facts = provenance(**material.facts, **computing)
@@ -294,8 +292,8 @@ def _recall(
     facts = run.provenance()
     data = DataChoice.recorded(facts.get("data_sets", []))
     detector = load_detector(profile.detector)
-    whole = ranks.count > 1
-    material = stack.enter_context(gather(profile, detector, data, stages, run.skipped, whole=whole))
+    gathered = gather(profile, detector, data, stages, run.skipped, whole=ranks.count > 1)
+    material = stack.enter_context(gathered)
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
     model = _build(profile, detector)

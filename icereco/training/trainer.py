@@ -84,16 +84,14 @@ class Trainer:
 
         Raises:
             NonFiniteLossError: with the event ids of the batch.
-            RankLostError: another process of the training has ended.
         """
-        with self.ranks.watching():
-            while self.position.epoch < self.options.epochs and not self.ends_early:
-                self._run_epoch(stop)
-                if stop:
-                    return False
-                if not self.ends_early:
-                    self.position.epoch += 1
-                    self.position.batch = 0
+        while self.position.epoch < self.options.epochs and not self.ends_early:
+            self._run_epoch(stop)
+            if stop:
+                return False
+            if not self.ends_early:
+                self.position.epoch += 1
+                self.position.batch = 0
         return True
 
     @property

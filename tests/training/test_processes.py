@@ -125,11 +125,15 @@ def test_two_processes_train_as_one_does(alone, together):
 
 def test_torchrun_starts_the_same_training(tmp_path, events, together):
     torchrun = "torch.distributed.run --standalone --nproc-per-node 2 -m icereco"
-    code, said = ended(begun(tmp_path, *words("torchrun", events), module=torchrun))
+    line = words("torchrun", events, "--resume-or-start")
+    code, said = ended(begun(tmp_path, *line, module=torchrun))
     assert code == 0, said
     run = RunFolder(tmp_path / "runs" / "torchrun")
     assert figures(run) == figures(together)
     assert said.count("finished: median") == 1, "the others are silent"
+    code, said = ended(begun(tmp_path, *line, module=torchrun))
+    assert code == 0, "none waits for another"
+    assert said.count("has finished") == 1
 
 
 def test_a_stop_reaches_all_and_any_number_of_processes_goes_on(tmp_path, events, together, alone):
@@ -218,7 +222,7 @@ with joined(folder, number, count, torch.device("cpu")) as ranks:
         "total": ranks.total([1.0, number]),
         "any": [ranks.any(number == 2), ranks.any(False)],
         "gathered": ranks.gathered(f"of {number}"),
-        "of_leader": ranks.of_leader("first" if ranks.leads else None),
+        "of_leader": [ranks.of_leader("first" if ranks.leads else None), ranks.of_leader(None)],
         "dealt": [list(one) for one in ranks.dealt(range(7), lambda item: (item * item, number))],
         "spread": ranks.spread(lambda some: 2 * some, stack).tolist() == (2 * stack).tolist(),
     }))
@@ -240,7 +244,7 @@ def test_three_processes_find_the_same(tmp_path):
         "total": [3.0, 3.0],
         "any": [True, False],
         "gathered": ["of 0", "of 1", "of 2"],
-        "of_leader": "first",
+        "of_leader": ["first", None],
         "dealt": [[item, [item * item, item % 3]] for item in range(7)],
         "spread": True,
     }
