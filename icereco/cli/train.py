@@ -168,7 +168,7 @@ def command(
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
     if (task := torchrun_task()) is not None and task.rank > 0:
-        return follow_torchrun(task, device, threads)
+        follow_torchrun(task, device, threads)
     about_data = data or reader or skip_bad or drop_unknown_sensors or where is not None
     if resumed and (from_model or about_data or overrides or name or resume_or_start):
         raise IcerecoError(

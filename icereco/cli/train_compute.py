@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -133,9 +133,9 @@ def dismiss_torchrun(device: "torch.device") -> None:
             ranks.of_leader(None)
 
 
-def follow_torchrun(task: BatchTask, device: str | None, threads: int | None) -> None:
+def follow_torchrun(task: BatchTask, device: str | None, threads: int | None) -> NoReturn:
     """Take part in the training of the first process that torchrun has started; what there is to say, that one says."""
-    from icereco.training.follower import follow
+    from icereco.training.follower import follow, leave
     from icereco.training.processes import joined_torchrun
     from icereco.training.ranks import RankLostError
     from icereco.training.stop_request import stop_on_signals
@@ -145,5 +145,6 @@ def follow_torchrun(task: BatchTask, device: str | None, threads: int | None) ->
     try:
         with stop_on_signals() as stop, joined_torchrun(task, used) as ranks:
             follow(ranks, used, stop)
-    except RankLostError as error:
-        raise click.exceptions.Exit(1) from error
+    except RankLostError:
+        leave(1)
+    leave(0)

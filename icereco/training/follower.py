@@ -3,9 +3,11 @@
 Run: python -m icereco.training.follower FOLDER NUMBER COUNT THREADS DEVICE, as `icereco.training.processes` does.
 """
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -28,7 +30,7 @@ from icereco.training.resume_state import restore
 from icereco.training.stop_request import StopRequest, stop_on_signals
 from icereco.training.trainer import NonFiniteLossError, Trainer
 
-__all__ = ["follow"]
+__all__ = ["follow", "leave"]
 
 
 def follow(ranks: Ranks, device: torch.device, stop: StopRequest) -> None:
@@ -92,5 +94,12 @@ def main(folder: str, number: str, count: str, threads: str, device: str) -> int
     return 0
 
 
+def leave(status: int) -> NoReturn:
+    """End this process at once: there is nothing to tidy up, and a thread of torch that outlives Python would abort it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    leave(main(*sys.argv[1:]))

@@ -1,5 +1,6 @@
 """Starts the other processes of a training on this machine, or joins those that torchrun has started."""
 
+import gc
 import signal
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def _connected(device: torch.device, **meeting: str | int) -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()  # what still knows the group, so that its threads end here and not while Python does
         distributed.destroy_process_group()
 
 

@@ -10,19 +10,18 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy import ndarray
-from torch import Tensor, nn
+from torch import nn
 
 from icereco.errors import IcerecoError
 from icereco.evaluation.validation_figures import ValidationFigures
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
-from icereco.events.tensors import TruthTensors, to_tensors, truth_tensors
 from icereco.model.model import Model
-from icereco.model.precision import full_precision, training_precision
-from icereco.model.several_losses import SeveralLosses
+from icereco.model.precision import full_precision
 from icereco.profiles.train_options import TrainOptions
 from icereco.protocols import SelfSupervised
 from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.event_losses import EventLosses, outputs_and_losses
 from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
@@ -77,7 +76,8 @@ class Trainer:
     _losses: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
-        self._losses = self.ranks.averaging(_LossesOf(self.model, self._losses_to_learn))
+        losses = EventLosses(self.model, self.options, self.weights)
+        self._losses = self.ranks.averaging(losses)
 
     def run(self, stop: StopRequest) -> bool:
         """Train to the end, early or not, or until a stop is requested; True if the end was reached.
@@ -190,23 +190,6 @@ class Trainer:
         totals = self.ranks.total([*values.values()])
         return {name: total / self.ranks.count for name, total in zip(values, totals, strict=True)}, bad
 
-    def _losses_to_learn(self, batch: EventBatch) -> dict[str, Tensor]:
-        precision = training_precision(self.options, next(self.model.parameters()).device)
-        return self._outputs(self.model, batch, precision)[1]
-
-    def _outputs(
-        self, model: Model, batch: EventBatch, precision: torch.autocast
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the model's outputs for each event and their losses `[E]`: "loss", and its parts if there are several."""
-        if isinstance(model.loss, SelfSupervised):
-            outputs, losses = _outputs_of_visible(model, model.loss, batch, precision)
-        else:
-            outputs, losses = _outputs_for_truth(model, batch, precision)
-        if self.weights is not None:
-            weights = self.weights.of(batch, outputs.device)
-            losses = {name: weights * loss for name, loss in losses.items()}
-        return outputs, losses
-
     def _blame(self, batches: Sequence[EventBatch], what: str) -> str:
         own = [int(one) for batch in batches for one in batch.event_id]
         ids = [one for of_rank in self.ranks.gathered(own) for one in of_rank]
@@ -255,7 +238,7 @@ class Trainer:
         """Return what the model makes of events to validate on, and their losses `[E]`."""
         with torch.no_grad():
             precision = full_precision(next(model.parameters()).device)
-            outputs, losses = self._outputs(model, batch, precision)
+            outputs, losses = outputs_and_losses(model, batch, precision, self.weights)
             made = model.decode(outputs, batch)
         return made, {name: loss.cpu().numpy() for name, loss in losses.items()}
 
@@ -275,56 +258,6 @@ class Trainer:
                 self.observer.on_validation_batch(batch, reconstruction)
         means = {name: float(np.concatenate([one[name] for one in losses]).mean()) for name in losses[0]}
         return means if isinstance(model.loss, SelfSupervised) else means | figures.flat()
-
-
-class _LossesOf(nn.Module):
-    """The losses of the events of a batch as a module: gradients are averaged for what the forward pass of one module uses."""
-
-    def __init__(self, model: Model, losses: Callable[[EventBatch], dict[str, Tensor]]) -> None:
-        super().__init__()
-        self.model = model
-        self._losses = losses
-        # Torch looks for weights that a batch does not use, and warns where it finds none.
-        self._unused = nn.Parameter(torch.zeros(1, device=next(model.parameters()).device))
-
-    def forward(self, batch: EventBatch) -> dict[str, Tensor]:
-        return self._losses(batch)
-
-
-def _outputs_for_truth(
-    model: Model, batch: EventBatch, precision: torch.autocast
-) -> tuple[Tensor, dict[str, Tensor]]:
-    device = next(model.parameters()).device
-    if batch.truth is None:
-        raise IcerecoError("the training data has no truth: it needs the columns azimuth and zenith")
-    with precision:
-        outputs = model(to_tensors(batch, device))
-    truth = truth_tensors(batch.truth, device)
-    with model.attributing("loss", "when it was given outputs"):
-        return outputs, _losses(model, outputs, truth)
-
-
-def _outputs_of_visible(
-    model: Model, loss: SelfSupervised, batch: EventBatch, precision: torch.autocast
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Hide a part of each event: another in each step of training, the same in each validation."""
-    device = next(model.parameters()).device
-    draw = (
-        int(torch.randint(2**31, ())) if model.training else 0
-    )  # a resumed training goes on with these numbers
-    with model.attributing("loss", "when it hid modules"):
-        visible, hidden = (to_tensors(part, device) for part in loss.hide(batch, draw))
-    with precision:
-        outputs = model(visible)
-    with model.attributing("loss", "when it was given outputs"):
-        return outputs, {"loss": loss.of_hidden(outputs, visible, hidden)}
-
-
-def _losses(model: Model, outputs: Tensor, truth: TruthTensors) -> dict[str, Tensor]:
-    if not isinstance(model.loss, SeveralLosses):
-        return {"loss": model.loss(outputs, truth)}
-    parts = model.loss.parts(outputs, truth)
-    return {"loss": model.loss.total(parts)} | {f"loss/{name}": part for name, part in parts.items()}
 
 
 def _means(steps: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:

@@ -81,6 +81,7 @@ def test_bright_tracks_are_fitted_far_better_than_by_a_line(
     assert np.median(errors(fitted, tracks)) < 0.4 * np.median(errors(line, tracks))
 
 
+@pytest.mark.slow
 def test_other_ice_moves_the_direction_by_a_little_and_is_tried_only_if_asked_for(
     detector: Detector, fit: Fit, tracks: EventBatch
 ) -> None:
@@ -123,6 +124,7 @@ def test_every_hypothesis_is_tried_and_weighed(detector: Detector, tracks: Event
     assert (every.kind_probability[:, 2] < 0.5).all()
 
 
+@pytest.mark.slow
 def test_seeds_are_used_and_seeds_without_direction_change_nothing(
     fit: Fit, fitted: Reconstruction, tracks: EventBatch
 ) -> None:
@@ -147,6 +149,7 @@ def test_an_event_alone_is_fitted_as_in_company(fit: Fit, fitted: Reconstruction
         np.testing.assert_array_equal(fit(tracks[event : event + 1]).direction[0], fitted.direction[event])
 
 
+@pytest.mark.slow
 def test_first_pulses_alone_fit_bright_tracks_too(detector: Detector, tracks: EventBatch) -> None:
     first = LikelihoodFit(LikelihoodOptions(hypothesis="track", seed_count=8, form="first"), detector)
     dim = joined([tracks[event : event + 1] for event in np.argsort(tracks.pulse_count)[:4].tolist()])

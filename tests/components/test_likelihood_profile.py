@@ -106,6 +106,7 @@ def test_asking_again_never_lowers_the_profile(profile: DirectionProfile) -> Non
     assert (profile(directions) >= first).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "hypothesis"), [("through_track", "track"), ("cascade", "cascade")])
 def test_the_map_of_an_event_contains_the_maximum_of_the_fit(
     detector: Detector, events: EventBatch, kind: str, hypothesis: str, monkeypatch: pytest.MonkeyPatch

@@ -17,7 +17,7 @@ from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
 from icereco.training import session as sessions
 from icereco.training.data_choice import DataChoice
-from icereco.training.observer import TrainingObserver
+from icereco.training.event_losses import outputs_and_losses
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +56,16 @@ def weighted_profile() -> Profile:
 def test_the_loss_of_an_event_is_multiplied_by_its_weight_over_the_mean(tmp_path, weighted):
     path = weighted(pl.when(pl.col("energy") > 1e3).then(2.0).otherwise(1.0))
     with sessions.begin(weighted_profile(), path, RunFolder.create(tmp_path, "run"), silently) as session:
-        trainer = session.trainer(TrainingObserver())
         batch = next(session.batches.epoch(0))
         weights = batch.event_extras["flux"]
         assert set(weights) == {1.0, 2.0}
         with torch.no_grad():
             session.model.train()
-            outputs, weighted_losses = trainer._outputs(
-                session.model, batch, torch.autocast("cpu", enabled=False)
+            precision = torch.autocast("cpu", enabled=False)
+            outputs, weighted_losses = outputs_and_losses(
+                session.model, batch, precision, session.material.weights
             )
-            trainer.weights = None
-            _, losses = trainer._outputs(session.model, batch, torch.autocast("cpu", enabled=False))
+            _, losses = outputs_and_losses(session.model, batch, precision, None)
         mean = np.mean([w for one in session.batches.epoch(0) for w in one.event_extras["flux"]])
         torch.testing.assert_close(
             weighted_losses["loss"], losses["loss"] * torch.tensor(weights / mean, dtype=torch.float32)
