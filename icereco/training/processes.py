@@ -15,6 +15,7 @@ import torch
 from torch import distributed
 
 from icereco.system.batch_tasks import BatchTask
+from icereco.system.signals import interrupts_kept_from_children
 from icereco.training.ranks import ALONE, RankLostError, Ranks
 
 __all__ = ["joined", "joined_torchrun", "leading"]
@@ -36,7 +37,8 @@ def leading(count: int, threads: int, device: torch.device) -> Iterator[Ranks]:
         yield ALONE
         return
     with TemporaryDirectory(prefix="icereco-train-") as folder:
-        others = [_start(Path(folder), number, count, threads, device) for number in range(1, count)]
+        with interrupts_kept_from_children():  # this process gets them, and all stop together
+            others = [_start(Path(folder), number, count, threads, device) for number in range(1, count)]
         try:
             _wait_until_here(Path(folder), others)
             with joined(Path(folder), 0, count, device) as ranks:

@@ -75,13 +75,18 @@ def test_what_was_wrong_before_the_app_started_is_in_the_bar_but_does_not_ring(t
     drive(scenario)
 
 
+FAILING = shlex.join([sys.executable, "-c", "import sys; sys.exit('no mail today')"])
+
+
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
         ('"no-such-program"', "no-such-program: "),
         ('["a", "b"]', "must be a command"),
         ('"\'"', "must be a command"),
+        (json.dumps(FAILING), "code 1: no mail today"),
     ],
+    ids=["missing", "list", "quote", "failing"],
 )
 def test_a_command_that_cannot_be_run_is_reported(tmp_path, command, complaint):
     settings(f"[tui]\nnotify = {command}\n")
@@ -93,20 +98,6 @@ def test_a_command_that_cannot_be_run_is_reported(tmp_path, command, complaint):
         begin_spike(run)
         await until(pilot, lambda: "one: spike" in notified(pilot))
         await until(pilot, lambda: complaint in notified(pilot))
-
-    drive(scenario)
-
-
-def test_a_command_that_fails_is_reported_with_its_last_words(tmp_path):
-    command = shlex.join([sys.executable, "-c", "import sys; sys.exit('no mail today')"])
-    settings(f"[tui]\nnotify = {json.dumps(command)}\n")
-    run = make_run(tmp_path / "runs", "one", "training")
-
-    async def scenario(pilot):
-        await with_runs(pilot, 1)
-        await read_all(pilot)
-        begin_spike(run)
-        await until(pilot, lambda: "code 1: no mail today" in notified(pilot))
 
     drive(scenario)
 
