@@ -1,6 +1,6 @@
 """The protocol of each kind of component. Factories are called with the options first, then what the kind needs.
 
-Optional capabilities have protocols of their own: a normalizer may be `Fittable`, an aggregator may be one that
+Optional capabilities have protocols of their own: a normalizer may be `Fittable` or one that `CleansHits`, an aggregator may be one that
 `LimitsPulses`, a loss may be `SelfSupervised`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating`, `Locating` or one with a `Preface`, an aggregator or encoder may
 ask for the raw batch (`takes_batch`), and a reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one
 with a likelihood may be `Scannable`.
@@ -40,6 +40,7 @@ __all__ = [
     "Simulator",
     "Reconstructor",
     "Fittable",
+    "CleansHits",
     "LimitsPulses",
     "Divisible",
     "Tabular",
@@ -268,6 +269,15 @@ class Fittable(Protocol):
 
     def fit(self, batches: Iterable[TensorBatch]) -> None:
         """Fit its buffers to as many batches as it needs; called once, before the first step."""
+        ...
+
+
+@runtime_checkable
+class CleansHits(Protocol):
+    """A normalizer that leaves out pulses of noise before the rest of the model sees an event."""
+
+    def cleaned(self, batch: TensorBatch) -> TensorBatch:
+        """Return the same events without some of their pulses; an event with pulses keeps at least one."""
         ...
 
 

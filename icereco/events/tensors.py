@@ -48,6 +48,28 @@ class TensorBatch:
         """The row of each pulse's event, int64 `[P]`; computed at each access."""
         return _row_of(self.event_offsets, len(self.time_ns))
 
+    def with_doms(self, chosen: Bool[Tensor, "dom"]) -> "TensorBatch":
+        """Return the same events with the chosen DOMs and their pulses alone; an event may be left without any."""
+        import torch
+
+        of_chosen = torch.repeat_interleave(chosen, self.pulse_offsets.diff(), output_size=len(self.time_ns))
+        return TensorBatch(
+            dom_offsets=_running(chosen.long())[self.dom_offsets],
+            sensor_id=self.sensor_id[chosen],
+            position_m=self.position_m[chosen],
+            pulse_offsets=_running(self.pulse_offsets.diff()[chosen]),
+            time_ns=self.time_ns[of_chosen],
+            charge_pe=self.charge_pe[of_chosen],
+            auxiliary=self.auxiliary[of_chosen],
+            pulse_extras={name: column[of_chosen] for name, column in self.pulse_extras.items()},
+        )
+
+
+def _running(counts: Int[Tensor, "row"]) -> Int[Tensor, "row_plus_1"]:
+    import torch
+
+    return torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+
 
 def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int) -> Int[Tensor, "value"]:
     """As `icereco.nn.segments.segment_of`; the known count avoids a synchronisation with the GPU."""

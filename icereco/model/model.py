@@ -28,6 +28,7 @@ from icereco.plugins.registry import Declaration
 from icereco.profiles import Choice, Profile
 from icereco.protocols import (
     Aggregator,
+    CleansHits,
     Encoder,
     Features,
     LimitsPulses,
@@ -97,6 +98,7 @@ class Model(nn.Module):
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
         """Compute the outputs that the loss needs, float32."""
+        batch = self.cleaned(batch)
         features = self.features(batch)
         raw = {"batch": batch}
         with self.attributing("aggregator"):
@@ -107,6 +109,13 @@ class Model(nn.Module):
             events = self.encoder(doms, features.positions, batch.dom_offsets, **more)
         with torch.autocast(events.device.type, enabled=False):  # bfloat16 resolves directions to 0.2° only
             return self.head(events.float())  # type: ignore[no-any-return]  # modules return Any
+
+    def cleaned(self, batch: TensorBatch) -> TensorBatch:
+        """Return the events as the model sees them: without the pulses that its normalizer leaves out as noise."""
+        if not isinstance(self.normalizer, CleansHits):
+            return batch
+        with self.attributing("normalizer", "when it cleaned hits"):
+            return self.normalizer.cleaned(batch)
 
     def features(self, batch: TensorBatch) -> Features:
         """Normalise a batch."""
@@ -163,11 +172,13 @@ class Model(nn.Module):
         return reconstruction(estimates, batch.dom_count > 0, self._pulses_used(batch))
 
     def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
-        """Count the pulses of each event that the aggregator uses, None if it uses all."""
-        if self._pulse_limit is None:
+        """Count the pulses of each event that are left after cleaning and used by the aggregator, None if it is all."""
+        if self._pulse_limit is None and not isinstance(self.normalizer, CleansHits):
             return None
-        used = np.concatenate([[0], np.minimum(np.diff(batch.pulse_offsets), self._pulse_limit).cumsum()])
-        per_event: np.ndarray = np.diff(used[batch.dom_offsets])
+        seen = self.cleaned(to_tensors(batch, torch.device("cpu")))
+        of_doms = seen.pulse_offsets.diff().clamp(max=self._pulse_limit)
+        used = torch.nn.functional.pad(of_doms.cumsum(0), (1, 0))
+        per_event: np.ndarray = used[seen.dom_offsets].diff().numpy()
         return per_event
 
 

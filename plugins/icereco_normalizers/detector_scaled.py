@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
+from icereco_normalizers.cleaning import cleaned
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, soften
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import DetectorScaledOptions
@@ -38,6 +39,10 @@ class DetectorScaledNormalizer(nn.Module):
         self.register_buffer("middle_m", torch.from_numpy(middle))
         self.register_buffer("radius_m", constant(radius))
         self.register_buffer("light_time_ns", constant(light_time_ns(detector)))
+
+    def cleaned(self, batch: TensorBatch) -> TensorBatch:
+        """Leave out noise, as the options say."""
+        return cleaned(batch, self.options)
 
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""

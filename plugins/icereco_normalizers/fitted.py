@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
+from icereco_normalizers.cleaning import cleaned
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, soften
 from icereco_normalizers.detector_scaled import light_time_ns, middle_and_radius_m
 from icereco_normalizers.extras import ExtraFeatures
@@ -45,6 +46,10 @@ class FittedNormalizer(nn.Module):
         spread = [light_time_ns(detector) / 3, 0.5, radius / 2, radius / 2, radius / 2]
         self.register_buffer("spread", torch.tensor(spread, dtype=torch.float64))
 
+    def cleaned(self, batch: TensorBatch) -> TensorBatch:
+        """Leave out noise, as the options say."""
+        return cleaned(batch, self.options)
+
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
         event = batch.event_of_pulse
@@ -62,7 +67,7 @@ class FittedNormalizer(nn.Module):
     def fit(self, batches: Iterable[TensorBatch]) -> None:
         """Take the quantiles from the first `fit_events` events of training data."""
         pulses, positions, events = [], [], 0
-        for batch in batches:
+        for batch in (self.cleaned(one) for one in batches):
             pulses.append(self._pulses(batch, batch.event_of_pulse))
             positions.append(batch.position_m.double())
             events += len(batch.dom_offsets) - 1

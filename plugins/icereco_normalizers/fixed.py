@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
+from icereco_normalizers.cleaning import cleaned
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.options import FixedOptions
@@ -34,6 +35,10 @@ class FixedNormalizer(nn.Module):
         self.register_buffer("time_scale_ns", constant(options.time_scale_ns))
         self.register_buffer("position_scale_m", constant(options.position_scale_m))
         self.register_buffer("sensor_count", constant(len(detector.position_m)))
+
+    def cleaned(self, batch: TensorBatch) -> TensorBatch:
+        """Leave out noise, as the options say."""
+        return cleaned(batch, self.options)
 
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "CleaningName",
+    "CleaningOptions",
     "DetectorScaledOptions",
     "DomFeature",
     "ExtraOptions",
@@ -15,13 +17,29 @@ __all__ = [
 ]
 
 ZeroName = Literal["charge-median", "first-pulse"]
+CleaningName = Literal["none", "seeded-rt"]
 DomFeature = Literal["quantum_efficiency", "scattering", "absorption"]
 
 
-class ExtraOptions(BaseModel):
-    """Further features of each pulse, which every normalizer can give; T2 has them through T1's vectors."""
+class CleaningOptions(BaseModel):
+    """Which pulses are left out before features are computed, of every normalizer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cleaning: CleaningName = Field(
+        "none",
+        description="seeded-rt leaves out DOMs without a pulse in local coincidence, unless they are near one that has",
+    )
+    cleaning_radius_m: float = Field(
+        250.0, gt=0, allow_inf_nan=False, description="how far from a DOM in local coincidence is near, in m"
+    )
+    cleaning_window_ns: float = Field(
+        1_500.0, gt=0, allow_inf_nan=False, description="how much earlier or later than it is near, in ns"
+    )
+
+
+class ExtraOptions(CleaningOptions):
+    """Further features of each pulse, which every normalizer can give; T2 has them through T1's vectors."""
 
     pulse_columns: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         {},

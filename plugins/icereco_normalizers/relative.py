@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from icereco.detector.detector import LIGHT_M_PER_NS, Detector
 from icereco.events.tensors import TensorBatch
 from icereco.protocols import Features
+from icereco_normalizers.cleaning import cleaned
 from icereco_normalizers.columns import auxiliary_feature, charge_feature, constant, soften
 from icereco_normalizers.extras import ExtraFeatures
 from icereco_normalizers.line import fit_line
@@ -62,6 +63,10 @@ class RelativeTimeNormalizer(nn.Module):
         speed_m_per_ns = LIGHT_M_PER_NS / detector.medium.refractive_index_group
         time_per_distance = options.position_scale_m / speed_m_per_ns / options.time_scale_ns
         self.register_buffer("time_per_distance", constant(time_per_distance))
+
+    def cleaned(self, batch: TensorBatch) -> TensorBatch:
+        """Leave out noise, as the options say."""
+        return cleaned(batch, self.options)
 
     def forward(self, batch: TensorBatch) -> Features:
         """Features `[P, feature_count]` and positions `[D, 3]`, float32."""
