@@ -175,10 +175,12 @@ class Model(nn.Module):
         """Count the pulses of each event that are left after cleaning and used by the aggregator, None if it is all."""
         if self._pulse_limit is None and not isinstance(self.normalizer, CleansHits):
             return None
-        seen = self.cleaned(to_tensors(batch, torch.device("cpu")))
-        of_doms = seen.pulse_offsets.diff().clamp(max=self._pulse_limit)
+        seen = self.cleaned(to_tensors(batch, next(self.parameters()).device))
+        of_doms = seen.pulse_offsets.diff()
+        if self._pulse_limit is not None:
+            of_doms = of_doms.clamp(max=self._pulse_limit)
         used = torch.nn.functional.pad(of_doms.cumsum(0), (1, 0))
-        per_event: np.ndarray = used[seen.dom_offsets].diff().numpy()
+        per_event: np.ndarray = used[seen.dom_offsets].diff().cpu().numpy()
         return per_event
 
 

@@ -11,7 +11,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.feature_check import check_features
-from icereco.protocols import Features
+from icereco.protocols import CleansHits, Features
 from icereco.testing.conformance import samples
 from icereco.testing.conformance.subject import Subject, require, require_close
 
@@ -97,6 +97,22 @@ def alone_as_in_company(subject: Subject) -> None:
     )
 
 
+def cleans_each_event_alone(subject: Subject) -> None:
+    """If it leaves out pulses, those of an event do not depend on other events, and one stays at least."""
+    normalizer, batch = _build(subject), samples.events()
+    if not isinstance(normalizer, CleansHits):
+        return
+    together = normalizer.cleaned(_tensors(batch))
+    alone = [normalizer.cleaned(_tensors(batch[i : i + 1])) for i in range(len(batch))]
+    require(len(together.dom_offsets) == len(batch) + 1, "cleaning changes the number of events")
+    require(
+        [len(one.time_ns) for one in alone] == together.event_offsets.diff().tolist(),
+        "an event keeps other pulses alone than in a batch",
+    )
+    left = together.event_offsets.diff() > 0
+    require(bool(left[batch.pulse_count > 0].all()), "an event with pulses has none left after cleaning")
+
+
 def constants_are_stored(subject: Subject) -> None:
     """Its state holds its constants: with the state of another one it gives the features of that one."""
     batch = _tensors(samples.events())
@@ -129,5 +145,6 @@ PROMISES = (
     finite_on_extremes,
     small_and_empty_batches,
     alone_as_in_company,
+    cleans_each_event_alone,
     constants_are_stored,
 )

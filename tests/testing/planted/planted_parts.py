@@ -89,6 +89,12 @@ class Normalizer(nn.Module):
         self.sound = FixedNormalizer(FixedOptions(), detector)
         self.feature_count = 8 if fault == "features-of-every-pulse" else 7
 
+    def cleaned(self, batch):
+        if self.fault != "cleans-each-event-alone":
+            return batch
+        first_ns = batch.time_ns[batch.pulse_offsets[:-1]]
+        return batch.with_doms(first_ns <= batch.time_ns.median())
+
     def forward(self, batch):
         features = self.sound(batch)
         pulses = features.pulses
