@@ -98,7 +98,9 @@ class Model(nn.Module):
 
     def forward(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
         """Compute the outputs that the loss needs, float32."""
-        batch = self.cleaned(batch)
+        return self._outputs(self.cleaned(batch))
+
+    def _outputs(self, batch: TensorBatch) -> Float[Tensor, "event output"]:
         features = self.features(batch)
         raw = {"batch": batch}
         with self.attributing("aggregator"):
@@ -152,7 +154,8 @@ class Model(nn.Module):
         device = next(self.parameters()).device
         self.eval()
         with torch.inference_mode(), full_precision(device):
-            reconstructed = self.decode(self(to_tensors(batch, device)), batch)
+            seen = self.cleaned(to_tensors(batch, device))
+            reconstructed = self.decode(self._outputs(seen), seen)
         if self.target_recalibration is not None:
             reconstructed = self.target_recalibration(reconstructed)
         if self.recalibration is None or reconstructed.posterior is None:
@@ -165,17 +168,14 @@ class Model(nn.Module):
         nothing = torch.zeros(0, self.loss.output_count, device=next(self.parameters()).device)
         return reconstruction(self.loss.decode(nothing), np.zeros(0, bool))
 
-    def decode(self, outputs: Float[Tensor, "event output"], batch: EventBatch) -> Reconstruction:
-        """Decode the outputs for a batch, with NaN for events that have no pulses."""
+    def decode(self, outputs: Float[Tensor, "event output"], seen: TensorBatch) -> Reconstruction:
+        """Decode the outputs for cleaned events, with NaN for events that have no pulses."""
         with self.attributing("loss", "when it decoded outputs"):
             estimates = self.loss.decode(outputs)
-        return reconstruction(estimates, batch.dom_count > 0, self._pulses_used(batch))
+        return reconstruction(estimates, (seen.dom_offsets.diff() > 0).cpu().numpy(), self._pulses_used(seen))
 
-    def _pulses_used(self, batch: EventBatch) -> Int[np.ndarray, "event"] | None:
-        """Count the pulses of each event that are left after cleaning and used by the aggregator, None if it is all."""
-        if self._pulse_limit is None and not isinstance(self.normalizer, CleansHits):
-            return None
-        seen = self.cleaned(to_tensors(batch, next(self.parameters()).device))
+    def _pulses_used(self, seen: TensorBatch) -> Int[np.ndarray, "event"]:
+        """Count the pulses of each event that the aggregator looks at."""
         of_doms = seen.pulse_offsets.diff()
         if self._pulse_limit is not None:
             of_doms = of_doms.clamp(max=self._pulse_limit)

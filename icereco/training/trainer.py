@@ -16,6 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.evaluation.validation_figures import ValidationFigures
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.tensors import to_tensors
 from icereco.model.model import Model
 from icereco.model.precision import full_precision
 from icereco.profiles.train_options import TrainOptions
@@ -237,9 +238,9 @@ class Trainer:
     def _look_at(self, model: Model, batch: EventBatch) -> tuple[Reconstruction, dict[str, ndarray]]:
         """Return what the model makes of events to validate on, and their losses `[E]`."""
         with torch.no_grad():
-            precision = full_precision(next(model.parameters()).device)
-            outputs, losses = outputs_and_losses(model, batch, precision, self.weights)
-            made = model.decode(outputs, batch)
+            device = next(model.parameters()).device
+            outputs, losses = outputs_and_losses(model, batch, full_precision(device), self.weights)
+            made = model.decode(outputs, model.cleaned(to_tensors(batch, device)))
         return made, {name: loss.cpu().numpy() for name, loss in losses.items()}
 
     def validate(self) -> dict[str, float]:

@@ -26,20 +26,28 @@ def near_coincidences(batch: TensorBatch, radius_m: float, window_ns: float) -> 
     all DOMs stay.
     """
     seeds = _running((~batch.auxiliary).long())[batch.pulse_offsets].diff() > 0
-    event = segment_of(batch.dom_offsets)
-    seeds_before = _running(seeds.long())[batch.dom_offsets]
-    others = torch.nonzero(~seeds)[:, 0]
-    pairs = seeds_before.diff()[event[others]]
-    other = torch.repeat_interleave(others, pairs)
-    rank = torch.arange(len(other), device=other.device) - torch.repeat_interleave(
-        _running(pairs)[:-1], pairs
-    )
-    seed = torch.nonzero(seeds)[:, 0][seeds_before[event[other]] + rank]
+    kept = seeds | (_seeds_before(batch, seeds).diff() == 0)[segment_of(batch.dom_offsets)]
+    other, seed = _pairs(batch, seeds)
+    # Times first, as they are one number each and most pairs end here.
+    soon = (_first_ns(batch)[other] - _first_coincident_ns(batch)[seed]).abs() <= window_ns
+    other, seed = other[soon], seed[soon]
     near = (batch.position_m[other] - batch.position_m[seed]).square().sum(-1) <= radius_m**2
-    near &= (_first_ns(batch)[other] - _first_coincident_ns(batch)[seed]).abs() <= window_ns
-    kept = seeds | (seeds_before.diff() == 0)[event]
-    kept[others] |= _running(near.long())[_running(pairs)].diff() > 0
+    kept[other[near]] = True
     return kept
+
+
+def _pairs(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> tuple[Int[Tensor, "pair"], Int[Tensor, "pair"]]:
+    """Return every other DOM with every seed of its event, as rows of DOMs."""
+    others, before = torch.nonzero(~seeds)[:, 0], _seeds_before(batch, seeds)
+    event = segment_of(batch.dom_offsets)[others]
+    counts = before.diff()[event]
+    shift = before[event] - _running(counts)[:-1]
+    rank = torch.arange(int(counts.sum()), device=seeds.device) + shift.repeat_interleave(counts)
+    return others.repeat_interleave(counts), torch.nonzero(seeds)[:, 0][rank]
+
+
+def _seeds_before(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> Int[Tensor, "event_plus_1"]:
+    return _running(seeds.long())[batch.dom_offsets]
 
 
 def _first_ns(batch: TensorBatch) -> Float[Tensor, "dom"]:
