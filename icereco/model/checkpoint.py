@@ -20,6 +20,7 @@ from numpy import ndarray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from icereco import __version__
 from icereco.detector.detector import Detector, Medium
@@ -218,9 +219,23 @@ def _shapes_of_model(profile: Profile, detector: Detector) -> Shapes | None:
     None for a component that cannot be built without memory.
     """
     import_components(profile)
-    with suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+    with suppress(NotImplementedError, RuntimeError), torch.device("meta"), _NothingDrawn():
         return _shapes(build_model(profile, detector).state_dict())
     return None
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Random values of tensors without memory are not drawn: for that alone torch would import its compiler, half a second."""
+
+    _DRAWING = frozenset({"normal_", "uniform_"})
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if func.__name__ in self._DRAWING:
+            return args[0] if args else named["tensor"]
+        return torch.empty(*args, **named) if func is torch.randn else func(*args, **named)
 
 
 def _require_same_shapes(expected: Shapes | None, weights: dict[str, Tensor], path: Path) -> None:

@@ -96,7 +96,7 @@ def choose(
     Args:
         events: which are reconstructed.
         runs: folder of runs.
-        library: of trained models; the user's own go first, the newest of them, or else those that saw most events.
+        library: of trained models; the user's own go first, the newest of them, or else the one with the smallest error.
         options: of the likelihood fit; where there are any, that is chosen.
         device: as for `icereco.system.devices.find_device`.
 
@@ -143,10 +143,10 @@ def _fit(events: Events, options: Mapping[str, str], device: str | None) -> Meth
     return untrained_method(WITHOUT_MODEL, detector, options, device)
 
 
-def _preference(model: TrainedModel) -> tuple[bool, str, int]:
-    """The user's own before others, newer ones before older ones; of those that come with icereco the best trained."""
-    own = model.origin == "yours"
-    return own, model.card.date.isoformat() if own else "", model.card.events or 0
+def _preference(model: TrainedModel) -> tuple[bool, str, float]:
+    """The user's own before others, newer ones before older ones; of those that come with icereco the one with the smallest error."""
+    own, overall = model.origin == "yours", model.card.overall
+    return own, model.card.date.isoformat() if own else "", -180.0 if overall is None else -overall.median_deg
 
 
 def _usable(library: Library) -> list[TrainedModel]:

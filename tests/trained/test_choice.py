@@ -15,6 +15,8 @@ from icereco.profiles import load_profile
 from icereco.reconstruction.choice import Events, choose
 from icereco.runs.folder import RunFolder
 from icereco.system.files import file_hash
+from icereco.trained.card import Figures
+from icereco.trained.library import Library
 from icereco.trained.new_card import new_card
 
 
@@ -93,6 +95,19 @@ def test_a_model_of_the_users_goes_before_one_that_comes_with_icereco(
         own = card.model_copy(update={"name": name, "date": card.date.replace(year=year)})
         built_in.add(own, small_checkpoint)
     assert chosen(data, runs, built_in).words.startswith("model newer, one of yours")
+
+
+def test_of_models_that_come_with_icereco_the_most_accurate_is_used(
+    data, runs, built_in, card, small_checkpoint, tmp_path
+):
+    coming_with_icereco = Library(tmp_path / "none", built_in.built_in)
+    for name, median_deg, events in (("quick", 0.2, 900), ("exact", 0.1, 30)):
+        figures = Figures(
+            data="a few", kind="all", events=9, median_deg=median_deg, containment68_deg=2 * median_deg
+        )
+        changes = {"name": name, "figures": (figures,), "events": events}
+        coming_with_icereco.add(card.model_copy(update=changes), small_checkpoint)
+    assert chosen(data, runs, built_in).words.startswith("model exact, which comes with icereco")
 
 
 def test_the_detector_that_the_data_set_declares_or_the_user_names_decides(
