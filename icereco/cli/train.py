@@ -12,6 +12,7 @@ from icereco.cli import completion
 from icereco.cli.compute import device_option, threads_option
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
+from icereco.cli.find_rate import find_rate as show_rates
 from icereco.cli.train_compute import (
     device_of_task,
     dismiss_torchrun,
@@ -120,6 +121,11 @@ _LEAST_REPORTED = 100
     help="Continue the run --name if it has begun, else begin it: the same line each time, as batch systems want it.",
 )
 @click.option(
+    "--find-rate",
+    is_flag=True,
+    help="Only take some steps with growing learning rates, show how the loss goes, and say which rate to train with.",
+)
+@click.option(
     "--wandb",
     "tracking",
     type=click.Choice(["online", "offline", "disabled"]),
@@ -144,6 +150,7 @@ def command(
     runs_dir: Path,
     resumed: str | None,
     resume_or_start: bool,
+    find_rate: bool,
     tracking: Any,
     wandb_project: str | None,
     tags: tuple[str, ...],
@@ -165,6 +172,7 @@ def command(
     icereco train --data tracks --data cascades=0.3    all tracks, and another 30 % of the cascades in each epoch
     icereco train --data my_events.parquet --where "energy > 1e4 and pulses >= 50"
     icereco train --from RUN --data my_events.parquet -o train.learning_rate=1e-4
+    icereco train --find-rate --data my_events.parquet
     icereco train --resume hierarchical-simulated-v1-calm-muon
     """  # noqa: D301 -- \b is click's mark for lines to keep
     if (task := torchrun_task()) is not None and task.rank > 0:
@@ -174,6 +182,10 @@ def command(
         raise IcerecoError(
             "--resume continues a run as it was; it takes no --from, --data, --reader, --skip-bad, "
             "--drop-unknown-sensors, --where, -o or --name. --from begins a new run from the weights of another"
+        )
+    if find_rate and (resumed or name or resume_or_start or (processes or 1) > 1):
+        raise IcerecoError(
+            "--find-rate keeps no run, and searches in one process; it takes no --resume, --name, --resume-or-start or --processes"
         )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
@@ -196,6 +208,9 @@ def command(
         chosen = chosen_data(data, reader, skip_bad=skip_bad, drop_unknown_sensors=drop_unknown_sensors)
         chosen = cut_data(start.data() if start is not None and not data else chosen, where)
         profile = _chosen_profile(profile_name, chosen, overrides, start, count)
+        if find_rate:
+            threads_of_training(threads, before, count)
+            return show_rates(profile, start, chosen, device_used)
         opening = _opened_new(profile, start, chosen, runs_dir, name, of_sweep=of_sweep)
     threads_used = threads_of_training(threads, before, count)
     with (

@@ -141,12 +141,15 @@ class Trainer:
             stop.reason = stop.reason or "another process"
         return bool(stop)
 
-    def step(self, *batches: EventBatch, events: int | None = None) -> dict[str, float]:
+    def step(
+        self, *batches: EventBatch, events: int | None = None, rate: float | None = None
+    ) -> dict[str, float]:
         """One optimizer step; the mean "loss" of its events, and "loss/<name>" where there are several.
 
         Args:
             batches: the share of this process.
             events: of all processes; by default those of `batches`.
+            rate: the fraction of the full learning rate; by default that of the schedule.
 
         Returns:
             The losses, "gradient_norm" before it is clipped, and at steps that are reported "update_ratio".
@@ -163,7 +166,7 @@ class Trainer:
         values["gradient_norm"] = float(norm)
         reported = (self.position.step + 1) % self.options.log_every_steps == 0
         ratio = UpdateRatio(self.model.parameters()) if reported else None
-        self.optimizers.step(rate_at(self.progress, self.options))
+        self.optimizers.step(rate_at(self.progress, self.options) if rate is None else rate)
         if ratio is not None:
             values["update_ratio"] = ratio.after()
         if self.average is not None:
