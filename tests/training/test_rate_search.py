@@ -45,10 +45,11 @@ def test_a_loss_that_is_not_finite_ends_the_search():
 
 
 def test_too_few_events_are_refused_with_what_to_do():
+    losses = iter([2.0] * 4)
     with pytest.raises(
         IcerecoError, match=r"only 4 steps .* more events, or a smaller train.events_per_batch"
     ):
-        search_rate(Trained(bowl(1.0), batches=7), 100, lambda _: None)
+        search_rate(lambda _rate: next(losses, None), 100, lambda _: None)
 
 
 def command(*arguments, folder):
