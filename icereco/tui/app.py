@@ -25,6 +25,7 @@ from icereco.tui.keys import APP_KEYS, bindings, clashes, keymap_path, read_keym
 from icereco.tui.memory import Memory, memory_of
 from icereco.tui.messages import JobAlertsSeen, OverviewsSeen, RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys, keys_of_screens
+from icereco.tui.named_things import NamedThings
 from icereco.tui.notifier import Notifier, read_notifier
 from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
@@ -50,7 +51,7 @@ class IcerecoApp(App[None]):
     TITLE = "icereco"
     CSS_PATH = "theme.tcss"
     BINDINGS = bindings(APP_KEYS)
-    COMMANDS: ClassVar = {KeyCommands}
+    COMMANDS: ClassVar = {KeyCommands, NamedThings}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 -- Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-medium"), (54, "-high")]  # noqa: RUF012 -- as above
 
@@ -215,11 +216,15 @@ class IcerecoApp(App[None]):
 
     def open_events(self, what: str | Path) -> None:
         """Show the events of a file, or of a data set by its name."""
-        self.switch_mode("events")
-        self.call_later(self._show_events, what)
+        self.open_in("events", "open", what)
 
-    async def _show_events(self, what: str | Path) -> None:
-        show = getattr(self.screen, "open", None)
+    def open_in(self, mode: str, method: str, what: str | Path) -> None:
+        """Switch to a screen, and call one of its methods with what is to be shown."""
+        self.action_mode(mode)
+        self.call_later(self._open_here, method, what)
+
+    async def _open_here(self, method: str, what: str | Path) -> None:
+        show = getattr(self.screen, method, None)
         if show is not None:
             show(what)
 

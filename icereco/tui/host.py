@@ -49,6 +49,10 @@ class Host(Protocol):
         """Show the events of a file, or of a data set by its name."""
         ...
 
+    def open_in(self, mode: str, method: str, what: str | Path) -> None:
+        """Switch to a screen, and call one of its methods with what is to be shown."""
+        ...
+
 
 def may(node: DOMNode, action: str) -> bool:
     """Whether an action is allowed: with `--read-only` those that change something are not."""

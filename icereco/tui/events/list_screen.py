@@ -75,19 +75,23 @@ class ListScreen(EventLayout):
         """Ask for the id of an event, and show it, also if it does not pass the filter."""
         asked = AskScreen("go to the event with the id", problem=self._no_event)
         text = await self.app.push_screen_wait(asked)
-        row = None if text is None else self._found(text)
+        row = None if text is None else self.row_of_event(text)
         if row is not None:
-            self.show_row(row)
-            self.show_list()
+            self.show_event(row)
 
-    def _found(self, text: str) -> int | None:
-        """The row of the event whose id this is."""
+    def show_event(self, row: int) -> None:
+        """Show an event, in the list as well if it passes the filter."""
+        self.show_row(row)
+        self.show_list()
+
+    def row_of_event(self, text: str) -> int | None:
+        """Return the row of the event whose id this is, None if it is none."""
         plain = text.strip().replace(",", "")
         return self.session.find(int(plain)) if plain.lstrip("-").isdecimal() else None
 
     def _no_event(self, text: str) -> str | None:
         """Why there is nothing to go to."""
-        if self._found(text) is not None:
+        if self.row_of_event(text) is not None:
             return None
         ids = self.session.ids
         known = f"ids go from {ids[0]} to {ids[1]}" if ids else "no events have been read"

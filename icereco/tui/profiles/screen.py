@@ -82,6 +82,12 @@ class ProfilesScreen(Screen[None]):
         names = [profile.name for profile in self.listed]
         options.highlighted = names.index(name) if name in names else 0
 
+    def go_to_profile(self, name: str) -> None:
+        """Put the cursor on a profile."""
+        names = [profile.name for profile in self.listed]
+        if name in names:
+            self.query_one("#profiles", OptionList).highlighted = names.index(name)
+
     def _prompt(self, listed: Listed) -> Text:
         sign = "*" if listed.path in self.drafts else " " if listed.shipped else "✎"
         return Text(f"{sign} {listed.label}")

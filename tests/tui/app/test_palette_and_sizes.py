@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import OptionList, TextArea
 from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
+from icereco.data.catalog import DataSet, add
 from icereco.runs.jobs import JobFolder
 from icereco.testing.random_events import random_events
 from icereco.tui.app import IcerecoApp
@@ -18,6 +19,7 @@ from icereco.tui.events.event_list import EventList
 from icereco.tui.events.screen import EventScreen
 from icereco.tui.keys import APP_KEYS, Key, clashes
 from icereco.tui.modes import MODES
+from icereco.tui.profiles.screen import ProfilesScreen
 from icereco.tui.runs.run_list import RunList
 from icereco.tui.runs.train_screen import TrainScreen
 
@@ -56,6 +58,49 @@ def test_the_palette_runs_actions_of_the_parts_of_the_event_screen(events):
                     != (body.state.style.colormap, body.spinning, body.state.camera, body.state.time_ns)
                 ),
             )
+
+    drive(scenario, events=events)
+
+
+async def find(pilot, words: str) -> None:
+    """Open the palette, type, and take what is found first."""
+    await pilot.press("ctrl+p")
+    await until(pilot, lambda: "Search" in text_of(pilot))
+    await pilot.press(*["space" if letter == " " else letter for letter in words])
+    await until(pilot, lambda: text_of(pilot).count(words) > 1)
+    await pilot.pause(0.2)
+    await pilot.press("enter")
+
+
+def test_the_palette_finds_runs_profiles_data_and_themes_by_name(tmp_path, monkeypatch, events):
+    monkeypatch.chdir(tmp_path)
+    add(DataSet(path=tmp_path / "events.parquet", name="numu"))
+    for name in ("calm-muon", "bold-pion"):
+        make_run(tmp_path / "runs", name)
+
+    async def scenario(pilot):
+        await with_runs(pilot, 2)
+        for name in ("calm-muon", "bold-pion"):
+            await find(pilot, name)
+            await until(pilot, lambda name=name: pilot.app.screen.query_one(RunList).current.name == name)
+        await find(pilot, "complete")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProfilesScreen))
+        await until(pilot, lambda: pilot.app.screen.current.name == "complete")
+        await find(pilot, "icereco-light")
+        await until(pilot, lambda: pilot.app.theme == "icereco-light")
+        await find(pilot, "numu")
+        await with_events(pilot)
+
+    drive(scenario)
+
+
+def test_the_palette_finds_an_event_by_its_id(events):
+    async def scenario(pilot):
+        screen = await with_events(pilot)
+        last = screen.session.ids[1]
+        assert screen.body.state.shown.event_id != last
+        await find(pilot, str(last))
+        await until(pilot, lambda: screen.body.state.shown.event_id == last)
 
     drive(scenario, events=events)
 
