@@ -16,7 +16,6 @@ from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
-from icereco.system.processors import available_processors
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ __all__ = ["command"]
 Layout = Literal["icereco", "kaggle", "both"]
 _OWN_FILE = "events.parquet"
 _KAGGLE_FILES = ("train", "train_meta.parquet", "sensor_geometry.csv")
-_MOST_WORKERS = 8
 
 
 @click.command("simulate")
@@ -83,7 +81,10 @@ _MOST_WORKERS = 8
     shell_complete=completion.simulator_options,
 )  # fmt: skip
 @click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes  [default: one per processor]."
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes  [default: one per processor; none for events that are made in seconds].",
 )
 def command(
     events: int,
@@ -110,7 +111,7 @@ def command(
     simulation = Simulation(declaration, options, load_detector(detector), seed)
     _require_new(output, layout, simulation)
     started = time.perf_counter()
-    brightness = _simulate(simulation, events, output, layout, workers or _default_workers())
+    brightness = _simulate(simulation, events, output, layout, workers)
     _print(brightness, output, layout, time.perf_counter() - started)
 
 
@@ -146,10 +147,6 @@ def _is_of(file: Path, simulation: "Simulation") -> bool:
     return bool(note == json.dumps(simulation.provenance(), sort_keys=True).encode())
 
 
-def _default_workers() -> int:
-    return min(available_processors(), _MOST_WORKERS)
-
-
 def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) -> "BaseModel":
     from pydantic import ValidationError
 
@@ -175,7 +172,7 @@ def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) 
 
 
 def _simulate(
-    simulation: "Simulation", events: int, output: Path, layout: Layout, workers: int
+    simulation: "Simulation", events: int, output: Path, layout: Layout, workers: int | None
 ) -> "Brightness":
     from icereco.data.brightness import Brightness
 

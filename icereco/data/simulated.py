@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from icereco.plugins.options import options_from
 from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
 from icereco.system.cache import cache_folder
+from icereco.system.processors import available_processors
 from icereco.system.worker_processes import working
 from icereco.tables.assembly import event_batch
 
@@ -43,6 +45,11 @@ Blocks = Generator[pa.RecordBatch, None, None]
 _FRUITLESS_BLOCKS = 100
 _BLOCKS_AHEAD = 4
 """Blocks of each worker that may wait in memory for one that takes long."""
+
+_START_SECONDS = 3.0
+"""About what the start of processes takes; events that are made sooner need none."""
+
+_MOST_WORKERS = 8
 
 
 @runtime_checkable
@@ -92,14 +99,21 @@ class Simulation:
         facts = {**self.provenance(), "events": events, "code": _code_fingerprint(self.component.factory)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def events(self, total: int, workers: int = 2) -> Iterator[pa.RecordBatch]:
+    def events(self, total: int, workers: int | None = None) -> Iterator[pa.RecordBatch]:
         """Exactly the first `total` events in the order of the blocks, as `icereco.tables.schema.SCHEMA`.
+
+        Args:
+            total: how many.
+            workers: processes; by default one per processor, and none where they would start for longer than they work.
 
         Raises:
             IcerecoError: no event at all passes the trigger, or a worker is killed.
         """
         done, fruitless = 0, 0
-        blocks = self._here() if workers <= 1 else self._in_processes(workers)
+        if workers is None:
+            blocks = self._where_quicker(total)
+        else:
+            blocks = self._here(self.build()) if workers <= 1 else self._in_processes(workers)
         try:
             while done < total:
                 block = next(blocks)
@@ -119,18 +133,29 @@ class Simulation:
         """The simulator itself."""
         return build(self.declaration, self.options, self.detector)
 
-    def _here(self) -> Blocks:
-        simulator = self.build()
+    def _here(self, simulator: Built[Simulator]) -> Blocks:
         with simulator.attributing("when it made a block of events"):
             yield from simulator.component.blocks(self.seed)
 
-    def _in_processes(self, workers: int) -> Blocks:
+    def _where_quicker(self, total: int) -> Blocks:
+        """Here, unless what is left after a block would take longer here than processes take to start."""
+        here, done, seconds, number = self._here(self.build()), 0, 0.0, 0
+        while seconds * (total - done) <= _START_SECONDS * done:
+            begun = time.perf_counter()
+            block = next(here)
+            seconds += time.perf_counter() - begun
+            done, number = done + block.num_rows, number + 1
+            yield block
+        here.close()
+        yield from self._in_processes(min(available_processors(), _MOST_WORKERS), number)
+
+    def _in_processes(self, workers: int, first_block: int = 0) -> Blocks:
         with working("icereco-simulate", _work, workers) as started:
             pipes = [pipe for _, pipe in started]
             try:
                 for pipe in pipes:
                     pipe.send(self)
-                yield from _in_order(pipes)
+                yield from _in_order(pipes, first_block)
             except (EOFError, OSError) as error:
                 raise IcerecoError(
                     "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
@@ -182,7 +207,7 @@ def simulated_events(
     events: int,
     seed: int,
     progress: Progress | None = None,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> Path:
     """The first `events` simulated events in the own layout, in a file of the cache; simulated now if it is not there.
 
@@ -192,7 +217,7 @@ def simulated_events(
         events: how many.
         seed: not negative.
         progress: called after every block.
-        workers: processes.
+        workers: processes, as of `Simulation.events`.
 
     Raises:
         IcerecoError: as `Simulation.events`, or the cache cannot be written.
@@ -213,11 +238,11 @@ def simulated_events(
     return path
 
 
-def _in_order(workers: Sequence[Connection]) -> Blocks:
+def _in_order(workers: Sequence[Connection], first_block: int) -> Blocks:
     """The blocks of all workers; a worker that has sent one is given the next, so that none waits for a slower one."""
-    requested, idle = 0, list(workers)
+    requested, idle = first_block, list(workers)
     early: dict[int, pa.RecordBatch | IcerecoError] = {}
-    for number in count():
+    for number in count(first_block):
         while True:
             while idle and requested - number < _BLOCKS_AHEAD * len(workers):
                 idle.pop().send(requested)

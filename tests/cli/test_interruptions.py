@@ -114,7 +114,7 @@ def test_a_script_without_a_main_guard_gets_a_message_with_the_fix(tmp_path):
 @pytest.mark.parametrize("seconds", [0.4, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9, 2.1, 2.3])
 def test_ctrl_c_ends_a_simulation_at_any_moment_with_one_line(tmp_path, seconds):
     """As a terminal does it: to the workers, too."""
-    arguments = ["simulate", "--events", "1200", "-o", "made"]
+    arguments = ["simulate", "--events", "1200", "--workers", "2", "-o", "made"]
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -106,14 +106,9 @@ def test_a_scan_is_written_as_map_contours_and_picture(track: Path) -> None:
         assert picture.size[0] > 1000
 
 
-def test_the_summary_says_where_the_truth_lies(track: Path) -> None:
-    result = scan("track.parquet", 7, "--hypothesis", "track", "--nside", 16)
-    assert result.exit_code == 0, result.output
-    assert re.search(r"true +zenith .* from the best pixel, at the [\d.]+% contour", result.stdout)
-    assert "square degrees" in result.stdout
-
-
-def test_files_that_exist_are_not_replaced(track: Path) -> None:
+def test_files_that_exist_are_replaced_only_if_asked_and_the_summary_says_where_the_truth_lies(
+    track: Path,
+) -> None:
     Path("scan.fits").write_text("kept")
     message = complaint("track.parquet", 7, "-o", "scan.fits")
     assert "already exists" in message
@@ -122,6 +117,8 @@ def test_files_that_exist_are_not_replaced(track: Path) -> None:
     result = scan("track.parquet", 7, "-o", "scan.fits", "--force", "--hypothesis", "track", "--nside", 16)
     assert result.exit_code == 0, result.output
     assert len(QTable.read("scan.fits"))
+    assert re.search(r"true +zenith .* from the best pixel, at the [\d.]+% contour", result.stdout)
+    assert "square degrees" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["scan.fit", "scan", "scan.fits.gz"])

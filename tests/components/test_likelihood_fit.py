@@ -118,7 +118,7 @@ def test_the_reduced_likelihood_counts_hit_modules_and_free_parameters(
 
 
 def test_every_hypothesis_is_tried_and_weighed(detector: Detector, tracks: EventBatch) -> None:
-    every = LikelihoodFit(LikelihoodOptions(seed_count=8), detector)(tracks[:3])
+    every = LikelihoodFit(LikelihoodOptions(seed_count=8), detector)(tracks[:2])
     assert every.kind_probability is not None
     np.testing.assert_allclose(every.kind_probability.sum(axis=1), 1.0)
     assert (every.kind_probability[:, 2] < 0.5).all()

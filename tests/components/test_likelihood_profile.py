@@ -27,8 +27,8 @@ def events() -> EventBatch:
     return simulate(12, seed=3)
 
 
-def fitting(detector: Detector, **options: Any) -> LikelihoodFit:
-    return LikelihoodFit(LikelihoodOptions(seed_count=8, **options), detector)
+def fitting(detector: Detector, seed_count: int = 4, **options: Any) -> LikelihoodFit:
+    return LikelihoodFit(LikelihoodOptions(seed_count=seed_count, **options), detector)
 
 
 def event_of(events: EventBatch, kind: str) -> EventBatch:
@@ -113,7 +113,7 @@ def test_the_map_of_an_event_contains_the_maximum_of_the_fit(
 ) -> None:
     monkeypatch.setattr(scanning, "_FIRST_ORDER", 1)
     event = event_of(events, kind)
-    made = scan(lambda: fitting(detector, hypothesis=hypothesis).profile(event), 32)
+    made = scan(lambda: fitting(detector, 8, hypothesis=hypothesis).profile(event), 32)
     assert made.missed == 0.0
     assert made.sky.probability.sum() == pytest.approx(1.0)
     assert event.truth is not None

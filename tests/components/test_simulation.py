@@ -190,16 +190,26 @@ class TestEvents:
 
 class TestRunning:
     def test_the_first_events_are_the_same_for_any_number_of_workers(
-        self, simulation: Simulation, tmp_path: Path
+        self, simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
+        monkeypatch.setattr(
+            "icereco.data.simulated._START_SECONDS", 0.0
+        )  # by default a block here, then processes
+        monkeypatch.setattr("icereco.data.simulated.available_processors", lambda: 1)
         contents = []
-        for workers in (1, 2):
+        for workers in (1, 2, None):
             with OwnWriter(tmp_path / f"{workers}.parquet", simulation.provenance()) as writer:
                 for batch in simulation.events(150, workers):
                     writer.write(batch)
             contents.append((tmp_path / f"{workers}.parquet").read_bytes())
-        assert contents[0] == contents[1]
+        assert contents[0] == contents[1] == contents[2]
         assert pq.read_metadata(tmp_path / "1.parquet").num_rows == 150
+
+    def test_few_events_start_no_processes(self, simulation: Simulation, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("icereco.data.simulated._START_SECONDS", 60.0)
+        monkeypatch.setattr("icereco.data.simulated.working", None)
+        here = pa.Table.from_batches(simulation.events(60))
+        assert here.equals(pa.Table.from_batches(simulation.events(60, workers=1)))
 
     def test_files_name_the_version_of_the_light_model(self, simulation: Simulation):
         assert simulation.provenance()["light_model"] == LIGHT_MODEL_VERSION
@@ -314,7 +324,18 @@ class TestCommand:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_an_interruption_leaves_nothing(self, tmp_path: Path, number: int):
-        command = [sys.executable, "-m", "icereco", "simulate", "--events", "100000", "-o", "made"]
+        command = [
+            sys.executable,
+            "-m",
+            "icereco",
+            "simulate",
+            "--events",
+            "100000",
+            "--workers",
+            "2",
+            "-o",
+            "made",
+        ]
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         while process.poll() is None:
             time.sleep(0.01)

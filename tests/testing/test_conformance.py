@@ -14,8 +14,8 @@ SETTINGS = {
     ("loss", "sphere-bins"): [{"cells_per_side": 3, "smoothing_deg": 20}],
     ("simulator", "ice-telescope"): [{"primaries_per_block": 64}],
     ("reconstructor", "likelihood"): [
-        {"seed_count": 6, "hops": 0},
-        {"seed_count": 6, "hops": 0, "form": "first", "hypothesis": "track"},
+        {"seed_count": 2, "hops": 0},
+        {"seed_count": 2, "hops": 0, "form": "first", "hypothesis": "track"},
     ],
     ("reader", "table"): [
         {"event": "event_id", "sensor": "sensor_id", "zenith": "zenith", "azimuth": "azimuth"}
