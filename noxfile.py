@@ -37,7 +37,9 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything but what is marked slow, on every core."""
     spread = ("-n", "auto", "--dist", "worksteal")
-    session.run(sys.executable, "-m", "pytest", *spread, *session.posargs, external=True)
+    # Thousands of tests start hundreds of processes, which would otherwise each compile what they import.
+    kept = {"PYTHONDONTWRITEBYTECODE": ""}
+    session.run(sys.executable, "-m", "pytest", *spread, *session.posargs, env=kept, external=True)
 
 
 @nox.session
