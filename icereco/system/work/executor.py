@@ -18,6 +18,9 @@ Report = Callable[[int], None]
 Progress = Callable[[int, int], None]
 """Called in the process that asked for the work, with the number of a unit and how much of it is done."""
 
+Note = tuple[str, int, str]
+"""A logger, a level and a message."""
+
 AHEAD = 4
 """Units for each worker that may wait in memory for an earlier one, where results are taken in order."""
 
@@ -52,11 +55,13 @@ class Outcome(Generic[Result]):
 
     Attributes:
         number: of the unit, from 0.
+        notes: what was logged meanwhile, in another process.
     """
 
     number: int
     result: Result | None = None
     error: IcerecoError | OSError | None = None
+    notes: tuple[Note, ...] = ()
 
     def value(self) -> Result:
         """Return the result, or raise the error."""
@@ -104,11 +109,15 @@ def in_order(outcomes: Iterable[Outcome[Result]]) -> Iterator[Outcome[Result]]:
 
 
 class Queue(Generic[Unit]):
-    """Which unit is the next, and whether it may be begun yet."""
+    """Which unit is the next, and whether it may be begun yet.
+
+    Attributes:
+        ahead: how many may be begun after the first that is not done; None for any number.
+    """
 
     def __init__(self, units: Iterable[Unit], ahead: int | None) -> None:
         self._units = enumerate(units)
-        self._ahead = ahead
+        self.ahead = ahead
         self._begun: dict[int, Unit] = {}
         self._next = 0
         self._used_up = False
@@ -116,7 +125,7 @@ class Queue(Generic[Unit]):
     def take(self) -> tuple[int, Unit] | None:
         """Begin the next unit; None if there is none, or none may be begun yet."""
         first = min(self._begun, default=self._next)
-        if self._used_up or (self._ahead is not None and self._next - first >= self._ahead):
+        if self._used_up or (self.ahead is not None and self._next - first >= self.ahead):
             return None
         taken = next(self._units, None)
         if taken is None:
@@ -130,15 +139,15 @@ class Queue(Generic[Unit]):
         """End a unit."""
         return self._begun.pop(number)
 
-    def __getitem__(self, number: int) -> Unit:
-        """A unit that is begun."""
-        return self._begun[number]
+    def begun(self, number: int) -> Unit | None:
+        """A unit that is begun and not done; None of any other."""
+        return self._begun.get(number)
 
-    def __contains__(self, number: int) -> bool:
-        """Whether a unit is begun and not done."""
-        return number in self._begun
+    def __len__(self) -> int:
+        """How many units are begun and not done."""
+        return len(self._begun)
 
     @property
-    def is_empty(self) -> bool:
+    def is_done(self) -> bool:
         """Whether every unit is done."""
         return self._used_up and not self._begun

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from icereco.errors import IcerecoError
 from icereco.system.work.executor import Job, KilledError, Outcome, Progress, Queue, Report
+from icereco.system.work.notes import log_notes, noting
 from icereco.system.worker_processes import working
 
 __all__ = ["LocalProcesses", "at_intervals"]
@@ -93,13 +95,14 @@ class _Crew:
         while not stop.is_set():
             while self._idle and (taken := queue.take()) is not None:
                 self._send(self._idle.pop(), taken)
-            if queue.is_empty:
+            if queue.is_done:
                 return
             for pipe in self._ready():
                 message = self._receive(pipe)
                 if isinstance(message, Outcome):
                     self._idle.append(pipe)
                     queue.done(message.number)
+                    log_notes(message)
                     yield message
                 else:
                     progress(*message)
@@ -136,12 +139,13 @@ def _work(pipe: Connection) -> None:
         while True:
             number, unit = pipe.recv()
             report = at_intervals(partial(_tell, pipe, number), _REPORT_SECONDS)
-            try:
-                work = work or job.begin()
-                outcome = Outcome(number, work(unit, report))
-            except (IcerecoError, OSError) as error:
-                outcome = Outcome(number, error=error)
-            pipe.send(outcome)
+            with noting() as notes:
+                try:
+                    work = work or job.begin()
+                    outcome = Outcome(number, work(unit, report))
+                except (IcerecoError, OSError) as error:
+                    outcome = Outcome(number, error=error)
+            pipe.send(replace(outcome, notes=tuple(notes)))
 
 
 def _tell(pipe: Connection, number: int, done: int) -> None:
