@@ -13,7 +13,7 @@ from icereco.system.processors import available_processors
 if TYPE_CHECKING:
     from icereco.system.work.executor import Executor
 
-__all__ = ["scheduler_executor", "scheduler_option"]
+__all__ = ["executor_of", "scheduler_executor", "scheduler_option"]
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -45,3 +45,16 @@ def scheduler_executor(scheduler: str | None, workers: int | None) -> "Iterator[
         )
     with dask_cluster(scheduler, workers or available_processors()) as cluster:
         yield cluster
+
+
+@contextmanager
+def executor_of(scheduler: str | None, workers: int | None) -> "Iterator[Executor | None]":
+    """The cluster of `--scheduler`, or `--workers` processes if there are several; None where this process does the work.
+
+    Raises:
+        IcerecoError: as `scheduler_executor`.
+    """
+    from icereco.system.work.processes import LocalProcesses
+
+    with scheduler_executor(scheduler, workers) as cluster:
+        yield cluster or (LocalProcesses(workers) if workers is not None and workers > 1 else None)
