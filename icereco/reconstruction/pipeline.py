@@ -81,7 +81,7 @@ def reconstruct(
     batches = _batches(sources, method)
     with ExitStack() as stack:
         if executor is None:
-            pieces = map(batch_work(method, declared, sources[0].path), batches)
+            pieces: Iterator[Piece] = map(batch_work(method, declared, sources[0].path), batches)
         else:
             job = batch_job(method, declared, sources[0].path, threads)
             outcomes = executor.outcomes(job, map(packed, batches), _untold, threading.Event(), AHEAD)

@@ -76,7 +76,7 @@ class _Run:
         )
         # A task, not data: if the worker that has it dies, the scheduler makes it again.
         self._sent = client.submit(_given, self._parcel, key=f"{self._parcel.topic}-job")
-        self._futures: dict[int, Future] = {}
+        self._futures: dict[int, Future[Any]] = {}
         self._news: queue.SimpleQueue[tuple[int, int | None]] = queue.SimpleQueue()
         self._counted_s = self._begun_s = time.monotonic()
         self._waits = False
