@@ -18,11 +18,9 @@ from click.testing import CliRunner
 from units_of_work import JOB
 
 from icereco.cli import main
-from icereco.data.simulated import Simulation
 from icereco.data.sources.source import open_source
 from icereco.data.store.prepare import prepare
 from icereco.errors import IcerecoError
-from icereco.plugins.discovery import registry
 from icereco.system.work.dask_cluster import DaskCluster
 from icereco.system.work.executor import KilledError, in_order
 from icereco.testing.random_events import random_events
@@ -90,36 +88,21 @@ def test_progress_within_a_unit_is_told(executor):
     assert sorted(told) == [(0, 1), (1, 1)]
 
 
-def test_a_unit_that_kills_every_worker_is_named(executor):
-    (killed,) = outcomes(executor, [("deadly", 7)])
-    assert isinstance(killed.error, KilledError)
-    assert str(killed.error).startswith("unit 7: 2 workers died while they did it")
-
-
 def test_the_unit_of_a_worker_that_dies_in_the_middle_is_repeated(executor, client):
     client.wait_for_workers(2)
-    processes = list(client.run(os.getpid).values())
+    victim = next(iter(client.run(os.getpid).values()))
     begun: set[int] = set()
 
     def kill_one_when_both_are_at_work(number, _done):
         begun.add(number)
-        if begun == {0, 1} and processes:
-            os.kill(processes[0], signal.SIGKILL)
-            processes[1:] = []
+        if len(begun) == 2:
+            os.kill(victim, signal.SIGKILL)
+            begun.add(-1)
 
     found = outcomes(executor, [("slow", 1.5)] * 3, kill_one_when_both_are_at_work)
-    assert begun == {0, 1, 2}
+    assert begun == {-1, 0, 1, 2}
     assert [outcome.result[:2] for outcome in found] == [("slow", 1.5)] * 3
-    assert processes[0] not in {outcome.result[2] for outcome in found}
-
-
-def test_simulated_events_are_those_of_one_process(executor, detector):
-    simulator = registry().find("simulator", "ice-telescope")
-    options = simulator.component.load_options()(primaries_per_block=32)
-    simulation = Simulation(simulator, options, detector, seed=4)
-    found = list(simulation.events(20, executor=executor))
-    assert len(found) > 1
-    assert found == list(simulation.events(20, workers=1))
+    assert victim not in {outcome.result[2] for outcome in found}
 
 
 def test_a_prepared_store_has_the_same_bytes_as_of_one_process(executor, detector, folder, tmp_path):
@@ -164,12 +147,18 @@ def test_reconstructions_are_those_of_one_process_in_the_same_order(cluster, fol
 
 def test_a_scheduler_file_leads_to_its_cluster(cluster, tmp_path):
     (tmp_path / "scheduler.json").write_text(json.dumps({"address": cluster.scheduler_address}))
-    words = ["simulate", "--events", "3", "--option", "primaries_per_block=64"]
+    words = ["simulate", "--events", "20", "--option", "primaries_per_block=64"]
     made = invoke(*words, "-o", tmp_path / "dask", "--scheduler", tmp_path / "scheduler.json")
     assert made.exit_code == 0, made.output
     assert invoke(*words, "-o", tmp_path / "one", "--workers", "1").exit_code == 0
     files = [(tmp_path / name / "events.parquet").read_bytes() for name in ("dask", "one")]
     assert files[0] == files[1]
+
+
+def test_a_unit_that_kills_every_worker_is_named(executor):
+    (killed,) = outcomes(executor, [("deadly", 7)])
+    assert isinstance(killed.error, KilledError)
+    assert str(killed.error).startswith("unit 7: 2 workers died while they did it")
 
 
 @pytest.mark.parametrize(
