@@ -33,8 +33,8 @@ _PATIENCE_SECONDS = 10.0
 _LEAST_AT_ONCE = 8
 """Tasks that wait where there are no workers yet, so that a cluster that grows with its work sees that there is some."""
 
-_FOR_EACH_THREAD = 2
-"""Tasks: one that is done, and one that is there when that is finished."""
+_FOR_EACH_THREAD = 4
+"""Tasks: one that is being done, and others that are there when that is finished, as news travels for some 20 ms."""
 
 
 class DaskCluster:
@@ -159,7 +159,7 @@ class _Run:
             logger.info("the scheduler %s has no workers yet; waiting for them", self._where)
 
     def _gone(self) -> KilledError:
-        return KilledError(f"the scheduler {self._where} is gone ({self._job.advice})")
+        return KilledError(f"the scheduler {self._where} is gone; start it again, and then the same command")
 
 
 def _given(parcel: Parcel) -> Parcel:

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +38,25 @@ def dask_cluster(scheduler: str, workers: int) -> Iterator[DaskCluster]:
         import distributed
     except ImportError as error:
         raise IcerecoError(f"--scheduler needs Dask: pip install 'icereco[dask]' ({error})") from error
-    if scheduler == LOCAL:
-        with (
-            _local(distributed, workers) as cluster,
-            distributed.Client(cluster, set_as_default=False) as client,
-        ):
-            yield DaskCluster(client, LOCAL)
-    else:
-        with _connected(distributed, _address(scheduler)) as client:
-            yield DaskCluster(client, scheduler)
+    with ExitStack() as stack:
+        stack.enter_context(_quiet())
+        if scheduler == LOCAL:
+            place = stack.enter_context(_local(distributed, workers))
+        else:
+            place = _address(scheduler)
+        yield DaskCluster(stack.enter_context(_connected(distributed, place)), scheduler)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's client logs the tracebacks of what is one message here."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 @contextmanager
@@ -56,7 +66,8 @@ def _local(distributed: Any, workers: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would be the usual port, which another may have
+            scheduler_kwargs={"dashboard": False},
             memory_limit=0,  # as for processes without Dask
             silence_logs=logging.CRITICAL,
         )
@@ -65,7 +76,7 @@ def _local(distributed: Any, workers: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _connected(distributed: Any, address: str) -> Iterator[Any]:
+def _connected(distributed: Any, address: Any) -> Iterator[Any]:
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
