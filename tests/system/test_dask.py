@@ -85,25 +85,24 @@ def test_a_unit_that_fails_is_named_and_the_rest_goes_on(executor):
 
 def test_progress_within_a_unit_is_told(executor):
     told = []
-    outcomes(executor, [("slow", 1.0), ("slow", 0.5)], lambda *it: told.append(it))
-    assert sorted(told) == [(0, 1), (1, 1)]
+    outcomes(executor, [("slow", 1.0), ("slow", 0.5)], lambda number, _: told.append(number))
+    assert sorted(told) == [0, 1]
 
 
 def test_the_unit_of_a_worker_that_dies_in_the_middle_is_repeated(executor, client):
     client.wait_for_workers(2)
-    victim = next(iter(client.run(os.getpid).values()))
-    begun: set[int] = set()
+    begun: list[tuple[int, int]] = []
 
-    def kill_one_when_both_are_at_work(number, _done):
-        begun.add(number)
-        if len(begun) == 2:
-            os.kill(victim, signal.SIGKILL)
-            begun.add(-1)
+    def kill_the_first(number, process):
+        if not begun:
+            os.kill(process, signal.SIGKILL)
+        begun.append((number, process))
 
-    found = outcomes(executor, [("slow", 1.5)] * 3, kill_one_when_both_are_at_work)
-    assert begun == {-1, 0, 1, 2}
-    assert [outcome.result[:2] for outcome in found] == [("slow", 1.5)] * 3
+    found = outcomes(executor, [("slow", 2.0)] * 3, kill_the_first)
+    repeated, victim = begun[0]
+    assert [outcome.result[:2] for outcome in found] == [("slow", 2.0)] * 3
     assert victim not in {outcome.result[2] for outcome in found}
+    assert [number for number, _ in begun].count(repeated) == 2
 
 
 def test_a_prepared_store_has_the_same_bytes_as_of_one_process(executor, detector, folder, tmp_path):

@@ -21,7 +21,7 @@ def _work(unit, report):
     if kind == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "slow":
-        report(1)
+        report(os.getpid())
         time.sleep(value)
     return kind, value, os.getpid()
 
