@@ -138,11 +138,13 @@ def test_every_file_that_cannot_be_prepared_is_named(executor, detector, folder,
 def test_reconstructions_are_those_of_one_process_in_the_same_order(cluster, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)  # the workers take paths as they are meant here
     words = ["reconstruct", *sorted(path.name for path in folder.iterdir()), "--method", "linefit"]
-    for out, more in {"one": [], "dask": ["--scheduler", cluster.scheduler_address]}.items():
+    ways = {"one": [], "two": ["--workers", 2], "dask": ["--scheduler", cluster.scheduler_address]}
+    for out, more in ways.items():
         assert invoke(*words, "-o", tmp_path / f"{out}.parquet", *more).exit_code == 0
-    one, dask = (pq.ParquetFile(tmp_path / f"{out}.parquet") for out in ("one", "dask"))
-    assert one.read().equals(dask.read())
-    assert one.num_row_groups == dask.num_row_groups
+    one, *others = (pq.ParquetFile(tmp_path / f"{out}.parquet") for out in ways)
+    for other in others:
+        assert one.read().equals(other.read())
+        assert one.num_row_groups == other.num_row_groups
 
 
 def test_a_scheduler_file_leads_to_its_cluster(cluster, tmp_path):
