@@ -31,6 +31,7 @@ __all__ = [
     "runs",
     "runs_or_files",
     "runs_or_models",
+    "schedulers",
     "seeds",
     "simulator_options",
     "simulators",
@@ -177,6 +178,10 @@ def _devices(_: click.Context, __: str) -> list[str]:
     return ["cpu", "cuda", *gpus]
 
 
+def _schedulers(_: click.Context, __: str) -> list[str]:
+    return ["local"]
+
+
 profiles = _completer(_profiles, files=True)
 runs = _completer(_runs)
 runs_or_files = _completer(_runs, files=True)
@@ -195,3 +200,4 @@ simulator_options = _completer(_simulator_options)
 overrides = _completer(_overrides)
 output_or_method_options = _completer(_method_options, files=True)
 devices = _completer(_devices)
+schedulers = _completer(_schedulers, files=True)

@@ -24,10 +24,12 @@ from icereco.cli.method_options import (
     run_option,
 )
 from icereco.cli.progress import event_progress
+from icereco.cli.workers import executor_of, scheduler_option
 from icereco.data.catalog import find
 from icereco.data.split.rule import PARTS
 from icereco.errors import IcerecoError
 from icereco.plugins.options import named_options
+from icereco.system.processors import available_processors
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from icereco.reconstruction.methods import Method
     from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
+    from icereco.system.work.executor import Executor
 
 __all__ = ["command"]
 
@@ -73,6 +76,11 @@ __all__ = ["command"]
 )  # fmt: skip
 @device_option
 @threads_option
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Processes that reconstruct batches of the events, each with --threads threads  [default: this one].",
+)  # fmt: skip
+@scheduler_option
 @drop_unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
@@ -90,6 +98,8 @@ def command(
     drop_unknown_sensors: bool,
     device: str | None,
     threads: int | None,
+    workers: int | None,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Reconstruct the events of files (or folders, or data sets by name), in order, into one file.
@@ -140,7 +150,10 @@ def command(
         Console(stderr=True).print(f"reconstructing with {escape(used)}", highlight=False, soft_wrap=True)
     if skip_bad:
         sources = _without_bad(sources, chosen, output)
-    outcome = _reconstruct(sources, chosen, output, form)
+    with interrupted_by_signals(), executor_of(scheduler, workers) as executor:
+        outcome = _reconstruct(
+            sources, chosen, output, form, executor, threads or _threads(workers, scheduler)
+        )
     if as_json:
         echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
@@ -183,15 +196,28 @@ def _without_bad(sources: Sequence["Source"], method: "Method", output: Path) ->
     return [source for source, _ in cleaned]
 
 
-def _reconstruct(sources: Sequence["Source"], method: "Method", output: Path, form: "Format") -> "Outcome":
+def _threads(workers: int | None, scheduler: str | None) -> int | None:
+    """Threads of each process, of which there are several: those of one here have their share of the processors."""
+    if scheduler is not None:
+        return 1
+    return None if workers is None else max(available_processors() // workers, 1)
+
+
+def _reconstruct(
+    sources: Sequence["Source"],
+    method: "Method",
+    output: Path,
+    form: "Format",
+    executor: "Executor | None",
+    threads: int | None,
+) -> "Outcome":
     from icereco.reconstruction.pipeline import reconstruct
 
     with (
-        interrupted_by_signals(),
         _opened(sources, method, output, form) as opened,
         event_progress(sum(source.count() for source in sources)) as advance,
     ):
-        return reconstruct(sources, method, opened, advance)
+        return reconstruct(sources, method, opened, advance, executor, threads)
 
 
 def _opened(

@@ -14,6 +14,7 @@ from rich.markup import escape
 from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.progress import event_progress
+from icereco.cli.workers import scheduler_executor, scheduler_option
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.system.signals import interrupted_by_signals
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from icereco.data.brightness import Brightness
     from icereco.data.simulated import Simulation
     from icereco.data.write.parquet import EventWriter
+    from icereco.system.work.executor import Executor
 
 __all__ = ["command"]
 
@@ -86,6 +88,7 @@ _KAGGLE_FILES = ("train", "train_meta.parquet", "sensor_geometry.csv")
     metavar="N",
     help="Processes  [default: one per processor; none for events that are made in seconds].",
 )
+@scheduler_option
 def command(
     events: int,
     detector: str,
@@ -95,12 +98,14 @@ def command(
     simulator: str,
     settings: tuple[str, ...],
     workers: int | None,
+    scheduler: str | None,
 ) -> None:
     """Simulate events with truth, for training and for trying things.
 
     \b
     icereco simulate --events 10000 -o simulated
     icereco simulate --events 10000 --option minimum_energy_gev=10000 -o bright
+    icereco simulate --events 1000000 --scheduler tcp://login1:8786 -o simulated
     """  # noqa: D301 -- \b is click's
     from icereco.data.simulated import Simulation
     from icereco.detector.detector import load_detector
@@ -110,8 +115,12 @@ def command(
     options = _options(declaration.component.load_options(), settings, simulator)
     simulation = Simulation(declaration, options, load_detector(detector), seed)
     _require_new(output, layout, simulation)
-    started = time.perf_counter()
-    brightness = _simulate(simulation, events, output, layout, workers)
+    with (
+        interrupted_by_signals(),
+        scheduler_executor(scheduler, workers) as cluster,
+    ):
+        started = time.perf_counter()
+        brightness = _simulate(simulation, events, output, layout, workers, cluster)
     _print(brightness, output, layout, time.perf_counter() - started)
 
 
@@ -172,16 +181,20 @@ def _options(model: "type[BaseModel]", settings: Sequence[str], simulator: str) 
 
 
 def _simulate(
-    simulation: "Simulation", events: int, output: Path, layout: Layout, workers: int | None
+    simulation: "Simulation",
+    events: int,
+    output: Path,
+    layout: Layout,
+    workers: int | None,
+    cluster: "Executor | None",
 ) -> "Brightness":
     from icereco.data.brightness import Brightness
 
     brightness = Brightness()
     with ExitStack() as stack:
-        stack.enter_context(interrupted_by_signals())
         advance = stack.enter_context(event_progress(events))
         writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
-        for batch in simulation.events(events, workers):
+        for batch in simulation.events(events, workers, cluster):
             for writer in writers:
                 writer.write(batch)
             brightness.add(batch)

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from itertools import count
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -30,7 +31,8 @@ from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
 from icereco.system.cache import cache_folder
 from icereco.system.processors import available_processors
-from icereco.system.worker_processes import working
+from icereco.system.work.executor import AHEAD, Executor, Job, Report, in_order
+from icereco.system.work.processes import LocalProcesses
 from icereco.tables.assembly import event_batch
 
 __all__ = ["DEFAULT_SIMULATOR", "Progress", "Simulation", "simulate", "simulated_events"]
@@ -40,11 +42,7 @@ DEFAULT_SIMULATOR = "ice-telescope"
 Progress = Callable[[int, int], None]
 """Called with (events done, events in all)."""
 
-Blocks = Generator[pa.RecordBatch, None, None]
-
 _FRUITLESS_BLOCKS = 100
-_BLOCKS_AHEAD = 4
-"""Blocks of each worker that may wait in memory for one that takes long."""
 
 _START_SECONDS = 3.0
 """About what the start of processes takes; events that are made sooner need none."""
@@ -99,24 +97,24 @@ class Simulation:
         facts = {**self.provenance(), "events": events, "code": _code_fingerprint(self.component.factory)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def events(self, total: int, workers: int | None = None) -> Iterator[pa.RecordBatch]:
+    def events(
+        self, total: int, workers: int | None = None, executor: Executor | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Exactly the first `total` events in the order of the blocks, as `icereco.tables.schema.SCHEMA`.
 
         Args:
             total: how many.
             workers: processes; by default one per processor, and none where they would start for longer than they work.
+            executor: makes the blocks in place of such processes.
 
         Raises:
             IcerecoError: no event at all passes the trigger, or a worker is killed.
         """
         done, fruitless = 0, 0
-        if workers is None:
-            blocks = self._where_quicker(total)
-        else:
-            blocks = self._here(self.build()) if workers <= 1 else self._in_processes(workers)
-        try:
-            while done < total:
-                block = next(blocks)
+        if executor is None and workers is not None:
+            executor = LocalProcesses(workers)
+        with closing(self._where_quicker(total) if executor is None else self._blocks(executor)) as blocks:
+            for block in blocks:
                 fruitless = 0 if block.num_rows else fruitless + 1
                 if fruitless >= _FRUITLESS_BLOCKS:
                     raise IcerecoError(
@@ -126,41 +124,36 @@ class Simulation:
                 done += block.num_rows
                 if block.num_rows:
                     yield block.slice(0, block.num_rows - max(done - total, 0))
-        finally:
-            blocks.close()
+                if done >= total:
+                    return
+
+    def _where_quicker(self, total: int) -> Generator[pa.RecordBatch, None, None]:
+        """Here, unless what is left after a block would take longer here than processes take to start."""
+        with closing(self._blocks(LocalProcesses(1))) as here:
+            done, seconds, number = 0, 0.0, 0
+            while seconds * (total - done) <= _START_SECONDS * done:
+                begun = time.perf_counter()
+                block = next(here)
+                seconds += time.perf_counter() - begun
+                done, number = done + block.num_rows, number + 1
+                yield block
+        yield from self._blocks(LocalProcesses(min(available_processors(), _MOST_WORKERS)), number)
+
+    def _blocks(self, executor: Executor, first: int = 0) -> Generator[pa.RecordBatch, None, None]:
+        """The blocks from that number on, without an end."""
+        outcomes = executor.outcomes(self._job(), count(first), _untold, threading.Event(), AHEAD)
+        with closing(outcomes):
+            for outcome in in_order(outcomes):
+                yield outcome.value()
 
     def build(self) -> Built[Simulator]:
         """The simulator itself."""
         return build(self.declaration, self.options, self.detector)
 
-    def _here(self, simulator: Built[Simulator]) -> Blocks:
-        with simulator.attributing("when it made a block of events"):
-            yield from simulator.component.blocks(self.seed)
-
-    def _where_quicker(self, total: int) -> Blocks:
-        """Here, unless what is left after a block would take longer here than processes take to start."""
-        here, done, seconds, number = self._here(self.build()), 0, 0.0, 0
-        while seconds * (total - done) <= _START_SECONDS * done:
-            begun = time.perf_counter()
-            block = next(here)
-            seconds += time.perf_counter() - begun
-            done, number = done + block.num_rows, number + 1
-            yield block
-        here.close()
-        yield from self._in_processes(min(available_processors(), _MOST_WORKERS), number)
-
-    def _in_processes(self, workers: int, first_block: int = 0) -> Blocks:
-        with working("icereco-simulate", _work, workers) as started:
-            pipes = [pipe for _, pipe in started]
-            try:
-                for pipe in pipes:
-                    pipe.send(self)
-                yield from _in_order(pipes, first_block)
-            except (EOFError, OSError) as error:
-                raise IcerecoError(
-                    "a simulation worker was killed, perhaps for lack of memory (try --workers 1); a script of your own "
-                    "must run it under if __name__ == '__main__'"
-                ) from error
+    def _job(self) -> Job[int, pa.RecordBatch]:
+        return Job(
+            "icereco-simulate", partial(_begin, self), _name_of_block, "simulation worker", "try --workers 1"
+        )
 
 
 def simulate(
@@ -238,41 +231,23 @@ def simulated_events(
     return path
 
 
-def _in_order(workers: Sequence[Connection], first_block: int) -> Blocks:
-    """The blocks of all workers; a worker that has sent one is given the next, so that none waits for a slower one."""
-    requested, idle = first_block, list(workers)
-    early: dict[int, pa.RecordBatch | IcerecoError] = {}
-    for number in count(first_block):
-        while True:
-            while idle and requested - number < _BLOCKS_AHEAD * len(workers):
-                idle.pop().send(requested)
-                requested += 1
-            if number in early:
-                break
-            ready = wait(workers)
-            for worker in [one for one in workers if one in ready]:
-                early |= worker.recv()
-                idle.append(worker)
-        block = early.pop(number)
-        if isinstance(block, IcerecoError):
-            raise block
-        yield block
+def _begin(simulation: Simulation) -> Callable[[int, Report], pa.RecordBatch]:
+    """Build the simulator in the process that runs it."""
+    simulator = simulation.build()
+
+    def block(number: int, _report: Report) -> pa.RecordBatch:
+        with simulator.attributing(f"when it made block {number}"):
+            return next(iter(simulator.component.blocks(simulation.seed, number)))
+
+    return block
 
 
-def _work(pipe: Connection) -> None:
-    """Make the requested blocks, until the parent is gone or there is no memory."""
-    with suppress(EOFError, ConnectionError, MemoryError):
-        simulation: Simulation = pipe.recv()
-        simulator = None
-        while True:
-            number = pipe.recv()
-            try:
-                simulator = simulator or simulation.build()
-                with simulator.attributing(f"when it made block {number}"):
-                    block = next(iter(simulator.component.blocks(simulation.seed, number)))
-                pipe.send({number: block})
-            except IcerecoError as error:
-                pipe.send({number: error})
+def _name_of_block(number: int) -> str:
+    return f"block {number} of the simulation"
+
+
+def _untold(_number: int, _done: int) -> None:
+    """A block is done as a whole."""
 
 
 def _code_fingerprint(factory: str) -> str:

@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import pluggy
 from packaging.requirements import Requirement
@@ -51,6 +52,17 @@ CARD = "detector.toml"
 logger = get_logger(__name__)
 
 _KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@runtime_checkable
+class _EntryPoint(Protocol):
+    """As of importlib.metadata; or of its backport, which takes its place once something imports that, as Dask does."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dist(self) -> Any: ...
+    def load(self) -> Any: ...
 
 
 class PluginError(Exception):
@@ -105,7 +117,7 @@ def registry() -> Registry:
     return discover(tuple(entry_points(group=GROUP)), Switches.from_environment())
 
 
-def discover(candidates: Iterable[EntryPoint], switches: Switches) -> Registry:
+def discover(candidates: Iterable[_EntryPoint], switches: Switches) -> Registry:
     """Load entry points in an order that does not depend on the file system: ours first, then by name.
 
     Raises:
@@ -134,7 +146,7 @@ class _Provided:
     cards: tuple[Path, ...] = ()
 
 
-def _load(entry_point: EntryPoint, switches: Switches) -> tuple[Plugin, _Provided]:
+def _load(entry_point: _EntryPoint, switches: Switches) -> tuple[Plugin, _Provided]:
     plugin = Plugin(entry_point.name, *_distribution(entry_point))
     if reason := switches.reason_against(plugin):
         return replace(plugin, error=reason, disabled=True), _Provided()
@@ -150,7 +162,7 @@ def _load(entry_point: EntryPoint, switches: Switches) -> tuple[Plugin, _Provide
     return replace(plugin, error=error, seconds=time.perf_counter() - start, heavy=heavy), provided
 
 
-def _provided(entry_point: EntryPoint, name: str) -> _Provided:
+def _provided(entry_point: _EntryPoint, name: str) -> _Provided:
     """Collect everything that one plugin declares; an error discards all of it."""
     _check_version(entry_point)
     # A separate manager per plugin: hooks of plugins never mix, so order never matters and a failure needs no rollback.
@@ -162,7 +174,7 @@ def _provided(entry_point: EntryPoint, name: str) -> _Provided:
     return _Provided(tuple(components), tuple(_cards(manager)))
 
 
-def _check_version(entry_point: EntryPoint) -> None:
+def _check_version(entry_point: _EntryPoint) -> None:
     """Compare the plugin's own requirement with this icereco before any of its code runs."""
     requirements = (entry_point.dist.requires if entry_point.dist else None) or []
     for requirement in map(Requirement, requirements):
@@ -226,12 +238,12 @@ def _not_a_plugin(name: str, known: Iterable[str]) -> str:
     return f"ICERECO_DISABLE_PLUGINS: no plugin is called {name!r}{hint}"
 
 
-def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
+def _order(entry_point: _EntryPoint) -> tuple[bool, str, str]:
     distribution, _ = _distribution(entry_point)
     return not _is_ours(distribution), distribution, entry_point.name
 
 
-def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
+def _distribution(entry_point: _EntryPoint) -> tuple[str, str]:
     distribution = entry_point.dist
     if distribution is None:
         return "unknown", "?"

@@ -1,6 +1,7 @@
 """Several trained models that reconstruct together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,18 @@ def ensemble(members: Sequence[Method]) -> Method:
         events_per_batch=min(member.events_per_batch for member in members),
         nothing=lambda: averaged([member.nothing() for member in members]),
         provenance=facts,
+        again=_again([member.again for member in members]),
     )
+
+
+def _again(members: Sequence[Callable[[], Method] | None]) -> Callable[[], Method] | None:
+    """What makes the ensemble in another process, if it makes every member."""
+    known = [member for member in members if member is not None]
+    return partial(_ensemble_of, known) if len(known) == len(members) else None
+
+
+def _ensemble_of(members: Sequence[Callable[[], Method]]) -> Method:
+    return ensemble([member() for member in members])
 
 
 def _require_alike(members: Sequence[Method]) -> None:

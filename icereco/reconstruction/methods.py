@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Method:
         nothing: the reconstruction of zero events, which gives the columns of a file without pulses.
         needed_fits: names of fits that have to come with the events, as the method starts from them.
         provenance: JSON-able facts for the output.
+        again: makes the same method in another process, to which it can be sent; None if nothing can.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Method:
     nothing: Callable[[], Reconstruction] = lambda: Reconstruction(np.empty((0, 3)))
     needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    again: "Callable[[], Method] | None" = None
 
     @property
     def energy_range_gev(self) -> tuple[float, float] | None:
@@ -119,7 +122,17 @@ def model_method(path: Path, device: str | None = None) -> Method:
         events_per_batch=events,
         nothing=checkpoint.model.reconstruct_nothing,
         provenance=facts,
+        again=partial(_same_model, path.resolve(), str(used), checkpoint.sha256),
     )
+
+
+def _same_model(path: Path, device: str, sha256: str) -> Method:
+    method = model_method(path, device)
+    if method.provenance["checkpoint_sha256"] != sha256:
+        raise IcerecoError(
+            f"{path} is another checkpoint for a worker than for the process that started it; put it on a disk that both see"
+        )
+    return method
 
 
 def untrained_method(
@@ -156,6 +169,7 @@ def untrained_method(
         with_seeds=reconstruct if takes_seeds(built.component) else None,
         profile=_profiling(built),
         provenance={"method_options": options.model_dump(mode="json")},
+        again=partial(untrained_method, text, card, dict(more_options or {}), device),
     )
 
 

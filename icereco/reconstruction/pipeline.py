@@ -1,8 +1,10 @@
 """Sources of events through a method into an output, with memory that does not grow with the number of events."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +15,13 @@ from numpy import ndarray
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
 from icereco.evaluation.streaming import RunningError, RunningResolution
-from icereco.events.batch import EventBatch
-from icereco.events.official_fits import official_fits
-from icereco.events.reconstruction import Reconstruction
-from icereco.events.truth import Truth
-from icereco.physics.sphere import opening_angle
-from icereco.reconstruction.methods import Method, comparison_methods
+from icereco.reconstruction.batch_work import Batch, Piece, batch_job, batch_work, packed
+from icereco.reconstruction.methods import Method
 from icereco.reconstruction.outputs import Output
 from icereco.reconstruction.seeding import require_fits
 from icereco.system.log import get_logger
-from icereco.tables.assembly import event_batch
-from icereco.tables.carried import carried_columns, carried_schema, united
-from icereco.tables.columns import file_of
-from icereco.tables.reconstruction_columns import reconstruction_rows
+from icereco.system.work.executor import AHEAD, Executor, in_order
+from icereco.tables.carried import carried_schema, united
 
 __all__ = ["Outcome", "reconstruct"]
 
@@ -63,6 +59,8 @@ def reconstruct(
     method: Method,
     output: Output,
     advance: Callable[[int], object] = lambda _: None,
+    executor: Executor | None = None,
+    threads: int | None = None,
 ) -> Outcome:
     """Reconstruct all events of all sources, in their order.
 
@@ -71,35 +69,46 @@ def reconstruct(
         method: reconstructs the events.
         output: receives the rows.
         advance: called with the number of events of each finished batch.
+        executor: reconstructs the batches, which this process reads, checks and writes; None for this process.
+        threads: with which each process of the executor computes; None for as many as its processors are free.
 
     Raises:
         IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot
             be written; or a fit that the method starts from does not come with the events.
     """
     _require_fits(sources, method)
-    methods = comparison_methods()
-    tally, declared = _Tally(method.energy_range_gev), _declared(sources, method.detector)
-    for rows, batch in _batches(sources, method):
-        result = method(batch)
-        comparisons = {name: fit(batch) for name, fit in methods.items()} | official_fits(batch)
-        carried = carried_columns(rows, declared, file_of(rows, sources[0].path))
-        output.write(reconstruction_rows(batch, result, comparisons, carried, method.detector.site))
-        tally.add(batch, result, comparisons)
-        advance(len(batch))
-    tally.report_energies()
+    tally, declared = _Tally(), _declared(sources, method.detector)
+    batches = _batches(sources, method)
+    with ExitStack() as stack:
+        if executor is None:
+            pieces: Iterator[Piece] = map(batch_work(method, declared, sources[0].path), batches)
+        else:
+            job = batch_job(method, declared, sources[0].path, threads)
+            outcomes = executor.outcomes(job, map(packed, batches), _untold, threading.Event(), AHEAD)
+            stack.enter_context(closing(outcomes))
+            pieces = (outcome.value() for outcome in in_order(outcomes))
+        for piece in pieces:
+            output.write(piece.rows)
+            tally.add(piece)
+            advance(piece.events)
+    tally.report_energies(method.energy_range_gev)
     return tally.outcome()
 
 
-def _batches(sources: Sequence[Source], method: Method) -> Iterator[tuple[pa.RecordBatch, EventBatch]]:
+def _untold(_number: int, _done: int) -> None:
+    """A batch is done as a whole."""
+
+
+def _batches(sources: Sequence[Source], method: Method) -> Iterator[Batch]:
     """Read every event of every source; where one source has truth, the others get NaN, so that the columns agree."""
     with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
     earlier = np.zeros(0, np.int64)
     for source in sources:
-        ids = [np.zeros(0, np.int64)]
+        ids, first = [np.zeros(0, np.int64)], 0
         for rows in source.checked(method.detector, method.events_per_batch, as_given=True):
-            batch = event_batch(rows, method.detector)
-            yield rows, replace(batch, truth=_whole_truth(batch)) if with_truth else batch
-            ids.append(batch.event_id)
+            yield Batch(rows, f"{source.path}: events {first:,} to {first + rows.num_rows - 1:,}", with_truth)
+            ids.append(rows.column("event_id").to_numpy())
+            first += rows.num_rows
         if len(sources) > 1:
             earlier = _with_new_ids(earlier, np.concatenate(ids), source.path)
 
@@ -144,54 +153,29 @@ def _has_truth(source: Source, detector: Detector) -> bool:
     return first is not None and {"azimuth", "zenith"} <= set(first.schema.names)
 
 
-def _whole_truth(batch: EventBatch) -> Truth:
-    """Return the truth with every target, NaN or None where the file lacks it."""
-    count = len(batch)
-    unknown = Truth(
-        direction=np.full((count, 3), np.nan),
-        energy_gev=np.full(count, np.nan),
-        vertex_m=np.full((count, 3), np.nan),
-        kind=np.full(count, None, dtype=object),
-        inelasticity=np.full(count, np.nan),
-    )
-    known = batch.truth.targets if batch.truth else ()
-    return replace(unknown, **{target: getattr(batch.truth, target) for target in known})
-
-
 class _Tally:
     """Accumulates the outcome batch by batch."""
 
-    def __init__(self, trained_gev: tuple[float, float] | None) -> None:
-        self._trained_gev, self._outside = trained_gev, 0
+    def __init__(self) -> None:
         self._begun = time.perf_counter()
-        self._events = self._without_pulses = self._without_direction = 0
+        self._events = self._without_pulses = self._without_direction = self._outside = 0
         self._error = RunningResolution()
         self._comparison_errors: dict[str, RunningResolution] = {}
 
-    def add(
-        self, batch: EventBatch, result: Reconstruction, comparisons: Mapping[str, Reconstruction]
-    ) -> None:
-        self._events += len(batch)
-        self._without_pulses += int((batch.dom_count == 0).sum())
-        self._without_direction += int(np.isnan(result.direction[:, 0]).sum())
-        if batch.truth is not None:
-            self._outside += self._beyond(batch.truth)
-            self._error.add(opening_angle(result.direction, batch.truth.direction))
-            for name, other in comparisons.items():
-                error = self._comparison_errors.setdefault(name, RunningResolution())
-                error.add(opening_angle(other.direction, batch.truth.direction))
+    def add(self, piece: Piece) -> None:
+        self._events += piece.events
+        self._without_pulses += piece.without_pulses
+        self._without_direction += piece.without_direction
+        self._outside += piece.outside
+        if piece.error_rad is not None:
+            self._error.add(piece.error_rad)
+        for name, error_rad in piece.comparison_errors_rad.items():
+            self._comparison_errors.setdefault(name, RunningResolution()).add(error_rad)
 
-    def _beyond(self, truth: Truth) -> int:
-        """How many true energies the model has not seen; those that are not known do not count."""
-        if self._trained_gev is None or truth.energy_gev is None:
-            return 0
-        low, high = self._trained_gev
-        return int(np.count_nonzero((truth.energy_gev < low) | (truth.energy_gev > high)))
-
-    def report_energies(self) -> None:
+    def report_energies(self, trained_gev: tuple[float, float] | None) -> None:
         """Say once how many events are outside the energies that the model was trained on."""
-        if self._outside and self._trained_gev is not None:
-            low, high = self._trained_gev
+        if self._outside and trained_gev is not None:
+            low, high = trained_gev
             logger.warning(
                 "%d of %d events have energies outside %.3g to %.3g GeV, those of the events that the model was trained on",
                 self._outside,

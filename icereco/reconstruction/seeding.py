@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ _FACTS = ("run", "model", "checkpoint", "checkpoint_sha256", "method_options")
 """What provenance holds of the method of a seed."""
 
 
+_Reconstruct = Callable[[EventBatch], Reconstruction]
+
+
 @dataclass(frozen=True, slots=True)
 class _Seed:
-    """How a seed is made, JSON-able facts of it, and the name of the fit if it comes with the events."""
+    """How a seed is made, also in another process, JSON-able facts of it, and the name of the fit if it comes with the events."""
 
-    reconstruct: Callable[[EventBatch], Reconstruction]
+    reconstruct: _Reconstruct
     facts: dict[str, Any]
+    again: "Callable[[], _Reconstruct] | None"
     fit: str | None = None
 
 
@@ -50,16 +55,37 @@ def seeded(method: Method, seeds: Sequence[str], device: str | None = None) -> M
             f"{method.name!r} takes no seeds, so it cannot start from {', '.join(map(repr, seeds))}; leave the seeds out"
         )
     sources = [_seed(text, method.detector, device) for text in seeds]
-
-    def reconstruct(batch: EventBatch) -> Reconstruction:
-        return with_seeds(batch, [source.reconstruct(batch) for source in sources])
-
     return replace(
         method,
-        reconstruct=reconstruct,
+        reconstruct=_started(with_seeds, [source.reconstruct for source in sources]),
+        again=_again(method, sources),
         needed_fits=tuple(source.fit for source in sources if source.fit is not None),
         provenance=method.provenance | {"seeds": [source.facts for source in sources]},
     )
+
+
+def _started(
+    with_seeds: Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction],
+    seeds: Sequence[_Reconstruct],
+) -> _Reconstruct:
+    def reconstruct(batch: EventBatch) -> Reconstruction:
+        return with_seeds(batch, [seed(batch) for seed in seeds])
+
+    return reconstruct
+
+
+def _again(method: Method, seeds: Sequence[_Seed]) -> Callable[[], Method] | None:
+    """What makes the method with its seeds in another process."""
+    known = [seed.again for seed in seeds if seed.again is not None]
+    if method.again is None or len(known) < len(seeds):
+        return None
+    return partial(_seeded_by, method.again, known)
+
+
+def _seeded_by(method: Callable[[], Method], seeds: Sequence[Callable[[], _Reconstruct]]) -> Method:
+    made = method()
+    assert made.with_seeds is not None, "it took seeds before it was sent here"
+    return replace(made, reconstruct=_started(made.with_seeds, [seed() for seed in seeds]))
 
 
 def require_fits(needed: Sequence[str], columns: Collection[str], where: Path | str) -> None:
@@ -91,15 +117,15 @@ def _seed(text: str, detector: Detector, device: str | None) -> _Seed:
     seed = _method(text, detector, device)
     if seed is None:
         facts = {"name": text, "from": f"fit_{text}_azimuth"}
-        return _Seed(lambda batch: _official_fit(text, batch), facts, fit=text)
+        fit = partial(_official_fit, text)
+        return _Seed(fit, facts, partial(partial, _official_fit, text), fit=text)
     if seed.detector.fingerprint != detector.fingerprint:
         raise IcerecoError(
             f"the seed {text!r} is of the detector {seed.detector.name}, and the events are of {detector.name}; choose a "
             "seed of the same detector, or another --detector"
         )
-    return _Seed(
-        seed, {"name": text} | {key: seed.provenance[key] for key in _FACTS if key in seed.provenance}
-    )
+    facts = {"name": text} | {key: seed.provenance[key] for key in _FACTS if key in seed.provenance}
+    return _Seed(seed, facts, seed.again)
 
 
 def _method(text: str, detector: Detector, device: str | None) -> Method | None:

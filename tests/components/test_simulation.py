@@ -207,7 +207,7 @@ class TestRunning:
 
     def test_few_events_start_no_processes(self, simulation: Simulation, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("icereco.data.simulated._START_SECONDS", 60.0)
-        monkeypatch.setattr("icereco.data.simulated.working", None)
+        monkeypatch.setattr("icereco.system.work.processes.working", None)
         here = pa.Table.from_batches(simulation.events(60))
         assert here.equals(pa.Table.from_batches(simulation.events(60, workers=1)))
 

@@ -261,7 +261,8 @@ def test_a_block_of_a_growing_store_is_waited_for_to_the_end_of_its_file(store):
 def test_waiting_for_a_store_ends_when_it_stops_growing(event_table, detector, tmp_path, monkeypatch):
     monkeypatch.setenv("ICERECO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
-        "icereco.data.store.builder.run_tasks", lambda _tasks, _processes, _tell, stop: stop.wait()
+        "icereco.data.store.builder.run_tasks",
+        lambda _tasks, _executor, _progress, _finished, stop, go_on: stop.wait(),
     )
     split_into(2, event_table, tmp_path / "data")
     with growing(open_source(tmp_path / "data"), detector, lambda store: range(2)) as store:

@@ -10,6 +10,7 @@ from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.progress import event_progress
+from icereco.cli.workers import scheduler_executor, scheduler_option
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.system.signals import interrupted_by_signals
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from icereco.data.sources.source import Source
     from icereco.data.store.store import Store
     from icereco.detector.detector import Detector
+    from icereco.system.work.executor import Executor
 
 __all__ = ["command"]
 
@@ -36,18 +38,22 @@ __all__ = ["command"]
     shell_complete=completion.readers,
 )
 @click.option(
+    "--workers",
     "--processes",
+    "workers",
     type=click.IntRange(min=1),
     metavar="N",
     help="Processes, each of which prepares one file at a time  [default: one per processor].",
 )
+@scheduler_option
 @drop_unknown_option
 @click.option("--verify", is_flag=True, help="Verify the checksums of the store.")
 def command(
     data: str,
     detector: str | None,
     reader: str | None,
-    processes: int | None,
+    workers: int | None,
+    scheduler: str | None,
     drop_unknown_sensors: bool,
     verify: bool,
 ) -> None:
@@ -59,6 +65,7 @@ def command(
     \b
     icereco data prepare kaggle                        a data set, a file or a folder
     icereco data prepare events.parquet --verify       check the files of the store
+    icereco data prepare kaggle --scheduler FILE       by the workers of a Dask cluster, which see the cache
     """  # noqa: D301 -- \b is click's
     from icereco.data.catalog import find
     from icereco.detector.detector import load_detector
@@ -66,18 +73,21 @@ def command(
     data_set = find(data).read_with(reader, drop_unknown_sensors=drop_unknown_sensors)
     source = data_set.open()
     card = load_detector(detector or data_set.detector or DEFAULT_DETECTOR)
-    started = time.perf_counter()
-    store = _prepare(source, card, processes)
+    with interrupted_by_signals(), scheduler_executor(scheduler, workers) as executor:
+        started = time.perf_counter()
+        store = _prepare(source, card, workers, executor)
     _print(store, time.perf_counter() - started)
     if verify:
         store.verify()
         Console(highlight=False).print(f"all {len(store.manifest.shards):,} files are as they were written")
 
 
-def _prepare(source: "Source", detector: "Detector", processes: int | None) -> "Store":
+def _prepare(
+    source: "Source", detector: "Detector", workers: int | None, executor: "Executor | None"
+) -> "Store":
     from icereco.data.store.prepare import prepared
 
-    with interrupted_by_signals(), event_progress(source.count()) as advance:
+    with event_progress(source.count()) as advance:
         before = 0
 
         def report(done: int, _total: int) -> None:
@@ -85,7 +95,7 @@ def _prepare(source: "Source", detector: "Detector", processes: int | None) -> "
             advance(done - before)
             before = done
 
-        return prepared(source, detector, report, processes)
+        return prepared(source, detector, report, workers, executor)
 
 
 def _print(store: "Store", seconds: float) -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from icereco.data.sources.source import Source
 from icereco.data.store.manifest import FORMAT_VERSION, MANIFEST, Geometry, Manifest, older_format
+from icereco.data.store.part_work import Finished, run_tasks
 from icereco.data.store.part_writer import PartRecord, PartTask, record_name
 from icereco.data.store.store import Store, open_store
 from icereco.data.store.unique_ids import require_unique
-from icereco.data.store.worker_pool import KilledError, run_tasks
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.system.files import clear_left_over, sync, write_text
 from icereco.system.locks import locked
 from icereco.system.processors import available_processors
+from icereco.system.work.executor import Executor, KilledError
+from icereco.system.work.processes import LocalProcesses
 
 __all__ = ["BLOCKS_PER_SHARD", "BLOCK_EVENTS", "Preparation", "Progress"]
 
@@ -120,7 +122,7 @@ class Preparation:
     def run_quietly(self, order: Sequence[int], processes: int | None) -> None:
         """As `run`, with errors raised in the threads that wait."""
         try:
-            self.run(order, processes, None)
+            self.run(order, processes, go_on=False)
             if self.stop.is_set():
                 self._fail(IcerecoError(f"preparing the events of {self.source.path} was stopped"))
         except BaseException as error:  # is raised again in the threads that wait
@@ -132,9 +134,26 @@ class Preparation:
             self._error = error
             self._changed.notify_all()
 
-    def run(self, order: Sequence[int], processes: int | None, progress: Progress | None) -> None:
-        """Prepare all parts, in this order, with the folder locked."""
+    def run(
+        self,
+        order: Sequence[int],
+        processes: int | None,
+        progress: Progress | None = None,
+        executor: Executor | None = None,
+        *,
+        go_on: bool = True,
+    ) -> None:
+        """Prepare all parts, in this order, with the folder locked.
+
+        Args:
+            order: of the parts.
+            processes: that are started for it, unless there is an executor; None for as many as it pays for.
+            progress: called with the events done so far and in all.
+            executor: prepares the parts.
+            go_on: whether parts that cannot be prepared are named when the others are done, not the first at once.
+        """
         total = sum(self.geometry.part_events)
+        counted = None if progress is None else (lambda: progress(sum(self._done.values()), total))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with locked(self.folder / _LOCK, "another process is preparing these events; waiting for it"):
@@ -144,7 +163,7 @@ class Preparation:
                     return
                 self._clear_unless_same_plan()
                 try:
-                    self._run(order, processes, progress, total)
+                    self._run(order, processes, counted, executor, go_on=go_on)
                 except KilledError:
                     raise
                 except IcerecoError:  # bad events: what is prepared of them can never be used
@@ -158,17 +177,26 @@ class Preparation:
             ) from error
 
     def _run(
-        self, order: Sequence[int], processes: int | None, progress: Progress | None, total: int
+        self,
+        order: Sequence[int],
+        processes: int | None,
+        counted: Callable[[], None] | None,
+        executor: Executor | None,
+        *,
+        go_on: bool,
     ) -> None:
         def report(part: int, events: int) -> None:
-            if events == self.geometry.part_events[part]:
-                self._records[part] = PartRecord.read(self.folder / record_name(part))
             self._note(part, events)
-            if progress is not None:
-                progress(sum(self._done.values()), total)
+            if counted is not None:
+                counted()
 
-        tasks = [self._task(part) for part in order if not self._reuse(part, report)]
-        run_tasks(tasks, self._processes(processes, tasks), report, self.stop)
+        def finished(part: int, record: PartRecord) -> None:
+            self._records[part] = record
+            report(part, self.geometry.part_events[part])
+
+        tasks = [self._task(part) for part in order if not self._reuse(part, finished)]
+        executor = executor or LocalProcesses(self._processes(processes, tasks))
+        run_tasks(tasks, executor, report, finished, self.stop, go_on=go_on)
         if not self.stop.is_set():
             self._finish()
 
@@ -177,12 +205,12 @@ class Preparation:
             return 1  # starting processes would take longer
         return min(requested or available_processors(), len(tasks))
 
-    def _reuse(self, part: int, report: Callable[[int, int], None]) -> bool:
-        """Whether a part is done already; reports it then."""
+    def _reuse(self, part: int, finished: Finished) -> bool:
+        """Whether a part is done already; says so then."""
         record = PartRecord.read(self.folder / record_name(part))
         whole = record.complete and all(shard.is_in(self.folder) for shard in record.shards)
         if whole:
-            report(part, self.geometry.part_events[part])
+            finished(part, record)
         return whole
 
     def _task(self, part: int) -> PartTask:

@@ -78,16 +78,18 @@ class PartTask:
         return self.folder / record_name(self.number)
 
 
-def prepare_part(task: PartTask, report: Callable[[int], None]) -> None:
+def prepare_part(task: PartTask, report: Callable[[int], None]) -> PartRecord:
     """Write the shards of a part that are not there yet; calls `report` with the number of events done so far.
+
+    Returns:
+        the complete record, as it is in the file: on a shared disk another machine may see that a little later.
 
     Raises:
         IcerecoError: see `icereco.data.store.prepare.prepare`.
     """
     done = _intact(task)
     if not task.events:
-        PartRecord(complete=True).write(task.record)
-        return
+        return _complete(task, PartRecord(complete=True))
     batches = task.source.checked(task.detector, _EVENTS_AT_ONCE, need_truth=task.need_truth)
     first = next(batches)
     schema = store_schema(first.schema)
@@ -104,7 +106,12 @@ def prepare_part(task: PartTask, report: Callable[[int], None]) -> None:
         shards.append(write_shard(path, chain([some], islice(blocks, task.blocks_per_shard - 1)), schema))
         PartRecord(columns=columns, shards=tuple(shards)).write(task.record)
     _require_all(task, sum(shard.events for shard in shards))
-    PartRecord(columns=columns, shards=tuple(shards), complete=True).write(task.record)
+    return _complete(task, PartRecord(columns=columns, shards=tuple(shards), complete=True))
+
+
+def _complete(task: PartTask, record: PartRecord) -> PartRecord:
+    record.write(task.record)
+    return record
 
 
 def _intact(task: PartTask) -> tuple[Shard, ...]:

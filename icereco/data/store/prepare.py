@@ -11,12 +11,17 @@ from icereco.data.store.manifest import MANIFEST, older_format
 from icereco.data.store.store import Store, open_store
 from icereco.detector.detector import Detector
 from icereco.system.cache import cache_dir
+from icereco.system.work.executor import Executor
 
 __all__ = ["Progress", "growing", "is_prepared", "is_store", "prepare", "prepared"]
 
 
 def prepared(
-    source: Source, detector: Detector, progress: Progress | None = None, processes: int | None = None
+    source: Source,
+    detector: Detector,
+    progress: Progress | None = None,
+    processes: int | None = None,
+    executor: Executor | None = None,
 ) -> Store:
     """The store of a source in the cache, prepared now if it is not there; a source that is a store is opened as it is.
 
@@ -25,7 +30,7 @@ def prepared(
     """
     if is_store(source):
         return open_store(source.path)
-    return _made(_in_cache(source, detector), processes, progress)
+    return _made(_in_cache(source, detector), processes, progress, executor)
 
 
 def is_store(source: Source) -> bool:
@@ -47,6 +52,7 @@ def prepare(
     processes: int | None = None,
     block_events: int = BLOCK_EVENTS,
     blocks_per_shard: int = BLOCKS_PER_SHARD,
+    executor: Executor | None = None,
 ) -> Store:
     """Write the events of a source as a store; one that exists and matches is opened instead.
 
@@ -61,6 +67,7 @@ def prepare(
         processes: that prepare a part of the source each; by default one for each processor.
         block_events: events of a block, the unit that shuffling reads.
         blocks_per_shard: blocks of a file.
+        executor: prepares the parts in place of processes that are started here.
 
     Raises:
         IcerecoError: a bad event (see `icereco.tables.validation`), no events, an event_id that two files share, a folder
@@ -68,13 +75,15 @@ def prepare(
     """
     fingerprint = source.fingerprint()
     preparation = Preparation(source, fingerprint, detector, folder, block_events, blocks_per_shard)
-    return _made(preparation, processes, progress)
+    return _made(preparation, processes, progress, executor)
 
 
-def _made(preparation: Preparation, processes: int | None, progress: Progress | None) -> Store:
+def _made(
+    preparation: Preparation, processes: int | None, progress: Progress | None, executor: Executor | None
+) -> Store:
     if existing := preparation.existing():
         return existing
-    preparation.run(range(len(preparation.parts)), processes, progress)
+    preparation.run(range(len(preparation.parts)), processes, progress, executor)
     return open_store(preparation.folder)
 
 

@@ -1,0 +1,65 @@
+"""Processes of this machine do units of work."""
+
+import threading
+from itertools import count
+
+import pytest
+from units_of_work import JOB
+
+from icereco.errors import IcerecoError
+from icereco.system.work.executor import KilledError, Queue, in_order
+from icereco.system.work.failures import together
+from icereco.system.work.processes import LocalProcesses
+
+
+def outcomes(executor, units, progress=lambda *_: None, stop=None, ahead=None):
+    return executor.outcomes(JOB, units, progress, stop or threading.Event(), ahead)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_unit_that_is_refused_stops_no_other(processes):
+    units = [("quick", 0), ("refused", 1), ("quick", 2), ("quick", 3)]
+    found = list(in_order(outcomes(LocalProcesses(processes), units)))
+    assert [outcome.number for outcome in found] == [0, 1, 2, 3]
+    assert [outcome.result[:2] for outcome in found if outcome.error is None] == [units[0], *units[2:]]
+    with pytest.raises(IcerecoError, match="1 is refused"):
+        found[1].value()
+
+
+def test_a_process_that_is_killed_is_reported():
+    with pytest.raises(KilledError, match=r"a worker of this test was killed.*\(try again\)"):
+        list(outcomes(LocalProcesses(2), [("quick", 0), ("deadly", 1)]))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_endless_units_end_when_the_caller_stops(processes):
+    stop, done = threading.Event(), []
+    for outcome in outcomes(LocalProcesses(processes), (("quick", number) for number in count()), stop=stop):
+        done.append(outcome.number)
+        if len(done) == 5:
+            stop.set()
+    assert 5 <= len(done) < 20
+
+
+def test_progress_within_a_unit_is_told():
+    told = []
+    list(outcomes(LocalProcesses(2), [("slow", 0.0), ("slow", 0.1)], lambda number, _: told.append(number)))
+    assert sorted(told) == [0, 1]
+
+
+def test_no_unit_is_begun_too_far_ahead_of_the_first_that_is_not_done():
+    queue = Queue("abcdef", ahead=2)
+    assert [queue.take(), queue.take(), queue.take()] == [(0, "a"), (1, "b"), None]
+    queue.done(1)
+    assert queue.take() is None
+    queue.done(0)
+    assert [queue.take(), queue.take(), queue.take()] == [(2, "c"), (3, "d"), None]
+
+
+def test_units_that_failed_are_named_together_and_are_killed_only_if_all_were():
+    bad, killed = IcerecoError("a: damaged"), KilledError("b: killed")
+    assert together([bad], "failed") is bad
+    assert str(together([bad, killed], "of 9 failed")) == "2 of 9 failed:\n  a: damaged\n  b: killed"
+    assert not isinstance(together([bad, killed], "failed"), KilledError)
+    assert isinstance(together([killed, killed], "failed"), KilledError)
+    assert str(together([bad] * 12, "failed")).endswith("\n  and 2 more")
