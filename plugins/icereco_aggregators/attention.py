@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.nn.linear import Linear
-from icereco.nn.ragged import Sequences
+from icereco.nn.blocks import sequences_of
 from icereco.nn.transformer import Transformer
 from icereco_aggregators.options import AttentionOptions
 
@@ -31,7 +31,7 @@ class AttentionAggregator(nn.Module):
         self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of a count of zero."""
-        sequences = Sequences.from_offsets(pulse_offsets)
+        sequences = sequences_of(pulse_offsets, features.shape[0])
         tokens = self.transformer(self.embed(features[sequences.token_order]), sequences)
         vectors = sequences.restore(sequences.mean(tokens))
         count = torch.log1p(pulse_offsets.diff().to(vectors.dtype)).unsqueeze(1)

@@ -75,5 +75,5 @@ def _charge_centre(
     batch: TensorBatch, position: Float[Tensor, "pulse 3"], event: Int[Tensor, "pulse"]
 ) -> Float[Tensor, "event 3"]:
     """The charge-weighted mean position of each event's pulses in local coincidence (all, where it has none)."""
-    weight = (batch.charge_pe.clamp(0, 1e6) + 1e-6) * counted_pulses(batch, event)
+    weight = (batch.charge_pe.clamp(0.0, 1e6) + 1e-6) * counted_pulses(batch, event)
     return segment_mean(position, weight[:, None], batch.event_offsets)

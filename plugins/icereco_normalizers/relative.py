@@ -72,7 +72,7 @@ class RelativeTimeNormalizer(nn.Module):
         position = positions[batch.dom_of_pulse]
         counted, offsets = counted_pulses(batch, event), batch.event_offsets
         line = fit_line(position, time, counted, offsets)
-        charge = batch.charge_pe.float().clamp(0, MOST_CHARGE_PE) + 1e-3
+        charge = batch.charge_pe.float().clamp(0.0, MOST_CHARGE_PE) + 1e-3
         point = light_from_point(position, time, charge, counted, offsets, self.time_per_distance)
         offset = position - line.centre[event]
         origin = line.origin[event]

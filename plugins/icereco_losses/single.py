@@ -1,0 +1,20 @@
+"""A single von Mises-Fisher density for each event, from the outputs of a model."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.compiler import is_exporting
+
+from icereco.events.tensor_mixture import TensorMixture
+from icereco.events.vmf_mixture import VmfMixture
+from icereco_losses.sphere import float64
+
+__all__ = ["single"]
+
+
+def single(direction: Float[Tensor, "event 3"], kappa: Float[Tensor, "event"]) -> VmfMixture | TensorMixture:
+    """Return the densities, without gradients; as tensors while a model is exported."""
+    if not is_exporting():
+        return VmfMixture.single(float64(direction), float64(kappa))
+    mean, concentration = direction.double(), kappa.double()[:, None]
+    return TensorMixture(torch.ones_like(concentration), mean[:, None], concentration, mean)
