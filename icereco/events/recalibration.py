@@ -65,9 +65,7 @@ def features_of(
     """Return the features of events, see `Recalibration`."""
     log_kappa = np.log(np.maximum(kappa, np.exp(LEAST_LOG_KAPPA)))
     log_pulses = np.log(np.maximum(pulses, 1.0))
-    return np.stack(
-        [np.ones_like(log_kappa), log_kappa - USUAL_LOG_KAPPA, log_pulses - USUAL_LOG_PULSES], 1
-    )
+    return np.stack([np.ones_like(log_kappa), log_kappa - USUAL_LOG_KAPPA, log_pulses - USUAL_LOG_PULSES], 1)
 
 
 def _log_softmax(values: Float[ndarray, "event part"]) -> Float[ndarray, "event part"]:

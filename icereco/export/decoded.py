@@ -106,4 +106,3 @@ def _angle(opposite: Float[Tensor, "event"], adjacent: Float[Tensor, "event"]) -
 
 def _where_hit(column: Tensor, hit: Tensor) -> Tensor:
     return torch.where(hit.view(-1, *[1] * (column.dim() - 1)), column, math.nan)
-

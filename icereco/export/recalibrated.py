@@ -67,9 +67,7 @@ class RecalibratedTargets(nn.Module):
 
     def __init__(self, recalibration: TargetRecalibration) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(
-            _MODULES[name](part) for name, part in recalibration.parts.items()
-        )
+        self.parts = nn.ModuleList(_MODULES[name](part) for name, part in recalibration.parts.items())
 
     def forward(self, columns: Columns) -> Columns:
         """Recalibrated columns."""

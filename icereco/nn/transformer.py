@@ -54,7 +54,9 @@ class Layer(nn.Module):
     ) -> Float[Tensor, "token width"]:
         """Compute attention; a single token attends only to itself, so its output is its value, without query and key."""
         if isinstance(sequences, Blocks):
-            return attend(self.kernel, self.qkv(tokens).unflatten(-1, (3, self.heads, -1)), sequences).flatten(1)
+            return attend(
+                self.kernel, self.qkv(tokens).unflatten(-1, (3, self.heads, -1)), sequences
+            ).flatten(1)
         alone, width = sequences.alone, tokens.shape[1]
         values = linear(tokens[:alone], self.qkv.weight[2 * width :])
         if alone == len(tokens):

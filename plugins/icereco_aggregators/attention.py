@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from icereco.nn.linear import Linear
 from icereco.nn.blocks import sequences_of
+from icereco.nn.linear import Linear
 from icereco.nn.transformer import Transformer
 from icereco_aggregators.options import AttentionOptions
 
@@ -14,6 +14,8 @@ __all__ = ["AttentionAggregator"]
 
 class AttentionAggregator(nn.Module):
     """Pulses → transformer → mean over the DOM's pulses, with the number of pulses added."""
+
+    exportable = True
 
     def __init__(self, options: AttentionOptions, feature_count: int) -> None:
         super().__init__()

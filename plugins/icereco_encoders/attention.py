@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from icereco.nn.linear import Linear
 from icereco.nn.blocks import sequences_of
+from icereco.nn.linear import Linear
 from icereco.nn.segments import segment_of
 from icereco.nn.transformer import Transformer
 from icereco_encoders.options import TransformerOptions
@@ -15,6 +15,8 @@ __all__ = ["AttentionEncoder"]
 
 class AttentionEncoder(nn.Module):
     """DOM vectors and positions → transformer with one summary token per event → that token."""
+
+    exportable = True
 
     def __init__(self, options: TransformerOptions, input_width: int) -> None:
         super().__init__()

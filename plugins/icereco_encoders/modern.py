@@ -7,9 +7,9 @@ from torch.compiler import is_exporting
 from torch.nn.functional import relu, rms_norm
 from torch.utils.checkpoint import checkpoint
 
+from icereco.nn.blocks import AnySequences, sequences_of
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.kernels import attend
-from icereco.nn.blocks import AnySequences, sequences_of
 from icereco_encoders.options import ModernTransformerOptions
 
 __all__ = ["ModernTransformerEncoder"]
@@ -43,7 +43,10 @@ class ModernLayer(nn.Module):
         nn.init.zeros_(self.mlp_out.weight)
 
     def forward(
-        self, tokens: Float[Tensor, "token width"], first: Float[Tensor, "token width"], sequences: AnySequences
+        self,
+        tokens: Float[Tensor, "token width"],
+        first: Float[Tensor, "token width"],
+        sequences: AnySequences,
     ) -> Float[Tensor, "token width"]:
         """Tokens sorted as `sequences` says, in and out; `first` are those that entered the first layer."""
         tokens = self.residual[0] * tokens + self.residual[1] * first
@@ -66,6 +69,8 @@ def _norm(values: Float[Tensor, "*n width"]) -> Float[Tensor, "*n width"]:
 
 class ModernTransformerEncoder(nn.Module):
     """DOM vectors and positions → layers → mean over the event's DOMs, with their number added."""
+
+    exportable = True
 
     def __init__(self, options: ModernTransformerOptions, input_width: int) -> None:
         super().__init__()

@@ -13,8 +13,12 @@ __all__ = ["single"]
 
 
 def single(direction: Float[Tensor, "event 3"], kappa: Float[Tensor, "event"]) -> VmfMixture | TensorMixture:
-    """Return the densities, without gradients; as tensors while a model is exported."""
-    if not is_exporting():
-        return VmfMixture.single(float64(direction), float64(kappa))
+    """Return the densities, without gradients; as tensors while a model is exported.
+
+    Means are normalised in float64: with the rounding of float32 a concentration of 1,000 would be taken from them to 1e-4 only.
+    """
     mean, concentration = direction.double(), kappa.double()[:, None]
-    return TensorMixture(torch.ones_like(concentration), mean[:, None], concentration, mean)
+    mean = mean / torch.linalg.vector_norm(mean, dim=-1, keepdim=True)
+    if is_exporting():
+        return TensorMixture(torch.ones_like(concentration), mean[:, None], concentration, mean)
+    return VmfMixture.single(float64(mean), float64(kappa))

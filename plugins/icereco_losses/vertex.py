@@ -37,6 +37,7 @@ class VertexLoss(nn.Module):
 
     output_count = 9
     targets: tuple[Target, ...] = ("vertex_m",)
+    exportable = True
 
     def __init__(self, options: VertexOptions) -> None:
         super().__init__()
@@ -70,14 +71,14 @@ class VertexLoss(nn.Module):
         return mean, _lower(1 / sigma, slopes / sigma[:, [1, 2, 2]])
 
 
-def _lower(
-    diagonal: Float[Tensor, "event 3"], below: Float[Tensor, "event 3"]
-) -> Float[Tensor, "event 3 3"]:
+def _lower(diagonal: Float[Tensor, "event 3"], below: Float[Tensor, "event 3"]) -> Float[Tensor, "event 3 3"]:
     """Triangular matrices from the elements 11, 22, 33 and 21, 31, 32."""
     first, second, third = diagonal.unbind(-1)
     beside, corner, under = below.unbind(-1)
     none = torch.zeros_like(first)
-    return torch.stack([first, none, none, beside, second, none, corner, under, third], -1).unflatten(-1, (3, 3))
+    return torch.stack([first, none, none, beside, second, none, corner, under, third], -1).unflatten(
+        -1, (3, 3)
+    )
 
 
 def _inverse(factor: Float[Tensor, "event 3 3"]) -> Float[Tensor, "event 3 3"]:

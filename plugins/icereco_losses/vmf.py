@@ -68,6 +68,7 @@ class VonMisesFisherLoss(nn.Module):
 
     output_count = 3
     targets: tuple[Target, ...] = ("direction",)
+    exportable = True
 
     def __init__(self, options: VonMisesFisherOptions) -> None:
         super().__init__()

@@ -48,6 +48,7 @@ class RelativeTimeNormalizer(nn.Module):
     67°, and with the two sides to 61°.
     """
 
+    exportable = True
     time_scale_ns: Tensor
     position_scale_m: Tensor
     time_per_distance: Tensor
@@ -56,6 +57,7 @@ class RelativeTimeNormalizer(nn.Module):
         super().__init__()
         self.options = options
         self.extra = ExtraFeatures(options, detector)
+        self.exportable = self.extra.exportable
         self.feature_count = 27 + self.extra.count
         self.register_buffer("time_scale_ns", constant(options.time_scale_ns))
         self.register_buffer("position_scale_m", constant(options.position_scale_m))
