@@ -13,9 +13,9 @@ from icereco.events.truth import EVENT_KINDS, TARGETS, Target, Truth
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import SymInt, Tensor
 else:  # torch is slow to import and most commands never need it
-    Tensor = Any
+    Tensor = SymInt = Any
 
 __all__ = ["TensorBatch", "TruthTensors", "to_tensors", "truth_tensors"]
 
@@ -49,7 +49,7 @@ class TensorBatch:
         return _row_of(self.event_offsets, self.time_ns.shape[0])
 
 
-def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int) -> Int[Tensor, "value"]:
+def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int | SymInt) -> Int[Tensor, "value"]:
     """As `icereco.nn.segments.segment_of`, which is a floor above; the known count avoids a synchronisation with the GPU."""
     import torch
 

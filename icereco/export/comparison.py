@@ -18,6 +18,9 @@ __all__ = ["TOLERANCE", "apart", "arguments_of", "columns_of", "differences"]
 TOLERANCE = 1e-4
 """Differences allowed, of values of order one; larger values may differ by this part of themselves."""
 
+_WHOLE = ("vertex_m", "vertex_covariance_m2")
+"""Columns whose rows are one quantity: an element near zero is no more exact than the others of its row."""
+
 
 def arguments_of(batch: EventBatch) -> Arguments:
     """Return events as an exported model takes them."""
@@ -67,7 +70,8 @@ def _largest(name: str, exported: ndarray, original: ndarray) -> float:
     apart = np.abs(exported - original)
     if name == "azimuth_rad":
         apart = np.minimum(apart, 2 * np.pi - apart)
-    scale = np.maximum(np.abs(original), 1.0)
-    if name == "vertex_covariance_m2":  # an element near zero is a difference of large ones
-        scale = np.maximum(np.abs(original).max((1, 2), keepdims=True), 1.0)
+    size = np.abs(original)
+    if name in _WHOLE:
+        size = size.reshape(len(size), -1).max(1).reshape(-1, *[1] * (size.ndim - 1))
+    scale = np.maximum(size, 1.0)
     return float(np.max(apart / scale, initial=0.0))

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.compiler import is_exporting
 
 from icereco.nn.ragged import Sequences
-from icereco.nn.segments import segment_extreme, segment_of, segment_sum
+from icereco.nn.segments import Size, segment_extreme, segment_of, segment_sum
 
 __all__ = ["AnySequences", "Blocks", "block_attention", "sequences_of"]
 
@@ -46,7 +46,7 @@ class Blocks:
     seen: Bool[Tensor, "pair 1 place place"]
 
     @classmethod
-    def from_offsets(cls, offsets: Int[Tensor, "sequence_plus_1"], tokens: int) -> Self:
+    def from_offsets(cls, offsets: Int[Tensor, "sequence_plus_1"], tokens: Size) -> Self:
         """Cut `tokens` tokens of the sequences `offsets[i]:offsets[i+1]` into blocks."""
         document = segment_of(offsets, tokens)
         order = torch.arange(tokens, device=offsets.device)
@@ -78,7 +78,7 @@ AnySequences = Sequences | Blocks
 """What the layers of a transformer take: sorted for the kernels, or in blocks to be exported."""
 
 
-def sequences_of(offsets: Int[Tensor, "sequence_plus_1"], tokens: int) -> AnySequences:
+def sequences_of(offsets: Int[Tensor, "sequence_plus_1"], tokens: Size) -> AnySequences:
     """Return the sequences `offsets[i]:offsets[i+1]` of `tokens` tokens in the form that can be computed with here."""
     return Blocks.from_offsets(offsets, tokens) if is_exporting() else Sequences.from_offsets(offsets)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.compiler import is_exporting
 
 __all__ = [
+    "Size",
     "segment_attention",
     "segment_extreme",
     "segment_mean",
@@ -22,7 +23,11 @@ __all__ = [
 ]
 
 
-def segment_of(offsets: Int[Tensor, "segment_plus_1"], rows: int | None = None) -> Int[Tensor, "row"]:
+Size = int | torch.SymInt
+"""A number of rows: while torch.export follows a model it is a symbol."""
+
+
+def segment_of(offsets: Int[Tensor, "segment_plus_1"], rows: Size | None = None) -> Int[Tensor, "row"]:
     """Return the index of each row's segment; `rows`, how many there are, where the caller knows it from a shape."""
     if is_exporting():
         count = offsets[-1].item() if rows is None else rows

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from icereco.nn.blocks import sequences_of
 from icereco.nn.linear import Linear
-from icereco.nn.segments import segment_of
+from icereco.nn.segments import Size, segment_of
 from icereco.nn.transformer import Transformer
 from icereco_encoders.options import TransformerOptions
 
@@ -49,7 +49,7 @@ class AttentionEncoder(nn.Module):
         return sequences.restore(summaries)
 
 
-def _with_summary_last(dom_offsets: Int[Tensor, "event_plus_1"], doms: int) -> Int[Tensor, "token"]:
+def _with_summary_last(dom_offsets: Int[Tensor, "event_plus_1"], doms: Size) -> Int[Tensor, "token"]:
     """Rows of [all DOMs, all summary tokens] such that each event's DOMs are followed by its summary token."""
     events = torch.arange(dom_offsets.shape[0] - 1, device=dom_offsets.device)
     index = torch.arange(doms, device=dom_offsets.device)
