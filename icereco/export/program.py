@@ -27,7 +27,7 @@ def exported_program(checkpoint: Checkpoint) -> ExportedProgram:
     shapes = {name: {0: Dim.DYNAMIC} for name in INPUTS}
     try:
         # Without the setting torch takes for granted that there is more than one event.
-        with torch.no_grad(), _config.patch(backed_size_oblivious=True):
+        with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]  # torch adds it as it runs
             return torch.export.export(module, _example(), dynamic_shapes=shapes)
     except Exception as error:
         first = str(error).strip().partition("\n")[0]

@@ -8,7 +8,7 @@ length of one sequence, never with that of the batch.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -58,7 +58,7 @@ class Blocks:
         least = offsets[document[rows[:, 0]]] // BLOCK
         most = (offsets[document[rows[:, -1]] + 1] - 1) // BLOCK
         pair_offsets = torch.nn.functional.pad((most - least + 1).cumsum(0), (1, 0))
-        pairs = pair_offsets[-1].item()
+        pairs = cast("int", pair_offsets[-1].item())
         query = segment_of(pair_offsets, pairs)
         key = least[query] + torch.arange(pairs, device=offsets.device) - pair_offsets[query]
         of_key = torch.where(place < tokens, document[rows], -1)

@@ -4,7 +4,7 @@ While torch.export follows a model, sums are scatters: `segment_reduce` has no c
 come from the shape of a tensor, not from the value of an offset.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -23,14 +23,17 @@ __all__ = [
 ]
 
 
-Size = int | torch.SymInt
+if TYPE_CHECKING:
+    Size = int  # which torch's own annotations ask for
+else:
+    Size = int | torch.SymInt
 """A number of rows: while torch.export follows a model it is a symbol."""
 
 
 def segment_of(offsets: Int[Tensor, "segment_plus_1"], rows: Size | None = None) -> Int[Tensor, "row"]:
     """Return the index of each row's segment; `rows`, how many there are, where the caller knows it from a shape."""
     if is_exporting():
-        count = offsets[-1].item() if rows is None else rows
+        count = cast("int", offsets[-1].item()) if rows is None else rows
         starts = offsets.new_zeros(count + 1).index_add(0, offsets[1:], torch.ones_like(offsets[1:]))
         return starts.cumsum(0)[:-1]
     segments = torch.arange(len(offsets) - 1, device=offsets.device)

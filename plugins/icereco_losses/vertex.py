@@ -76,9 +76,8 @@ def _lower(diagonal: Float[Tensor, "event 3"], below: Float[Tensor, "event 3"]) 
     first, second, third = diagonal.unbind(-1)
     beside, corner, under = below.unbind(-1)
     none = torch.zeros_like(first)
-    return torch.stack([first, none, none, beside, second, none, corner, under, third], -1).unflatten(
-        -1, (3, 3)
-    )
+    rows = [first, none, none, beside, second, none, corner, under, third]
+    return torch.stack(rows, -1).view(-1, 3, 3)
 
 
 def _inverse(factor: Float[Tensor, "event 3 3"]) -> Float[Tensor, "event 3 3"]:
