@@ -3,7 +3,7 @@
 Optional capabilities have protocols of their own: a normalizer may be `Fittable` or one that `CleansHits`, an aggregator may be one that
 `LimitsPulses`, a loss may be `SelfSupervised`, a reader may be `Divisible`, `Tabular`, `Checksummed`, `Annotating`, `Locating` or one with a `Preface`, an aggregator or encoder may
 ask for the raw batch (`takes_batch`), and a reconstructor for the detector (`detector_for`) and for seeds (`takes_seeds`); one
-with a likelihood may be `Scannable`.
+with a likelihood may be `Scannable`. Normalizers, aggregators, encoders and losses may be `Exportable`.
 """
 
 import inspect
@@ -42,6 +42,7 @@ __all__ = [
     "Fittable",
     "CleansHits",
     "LimitsPulses",
+    "Exportable",
     "Divisible",
     "Tabular",
     "Peaks",
@@ -286,6 +287,19 @@ class LimitsPulses(Protocol):
     """An aggregator that uses only the first `pulse_limit` pulses of a DOM; results then record how many were used."""
 
     pulse_limit: int
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """A normalizer, aggregator, encoder or loss that `icereco export` can write into a file, with the options that it has.
+
+    torch.export follows its `forward`, and `decode` of a loss: operations of torch on tensors alone, whose number does not depend on
+    values. Sums over segments and attention go through `icereco.nn`, which has such forms; where a component needs another way,
+    `torch.compiler.is_exporting()` says so. A loss then decodes a posterior to an `icereco.events.tensor_mixture.TensorMixture`.
+    Operations that ONNX lacks are named when a model is exported to it.
+    """
+
+    exportable: bool
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ COMMANDS = {
     "certify": ("icereco.cli.certify", "Say whether this machine keeps up with a detector."),
     "evaluate": ("icereco.cli.evaluate", "Measure the angular error of a reconstruction."),
     "calibrate": ("icereco.cli.calibrate", "Fit the posteriors of a trained model to other events."),
+    "export": ("icereco.cli.export", "Write a trained model for programs without icereco."),
     "report": ("icereco.cli.report", "Write a report of a training or a reconstruction as one page."),
     "view": ("icereco.cli.view", "Draw one event, also for papers."),
     "skymap": ("icereco.cli.skymap", "Map how sure a reconstruction is of a direction."),

@@ -9,10 +9,17 @@ from numpy import ndarray
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.vmf import SMALLEST_KAPPA
 
-__all__ = ["Recalibration", "features_of"]
+__all__ = [
+    "LEAST_LOG_KAPPA",
+    "MOST_LOG_KAPPA",
+    "USUAL_LOG_KAPPA",
+    "USUAL_LOG_PULSES",
+    "Recalibration",
+    "features_of",
+]
 
-_USUAL_LOG_KAPPA, _USUAL_LOG_PULSES = 2.0, 4.0
-_LEAST_LOG_KAPPA, _MOST_LOG_KAPPA = -4.0, 18.0
+USUAL_LOG_KAPPA, USUAL_LOG_PULSES = 2.0, 4.0
+LEAST_LOG_KAPPA, MOST_LOG_KAPPA = -4.0, 18.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +49,7 @@ class Recalibration:
             np.log(np.maximum(posterior.concentration, SMALLEST_KAPPA))[..., None]
             + (features @ self.scale.T)[:, None]
         )
-        kappa = np.exp(np.clip(log_kappa, _LEAST_LOG_KAPPA, _MOST_LOG_KAPPA))
+        kappa = np.exp(np.clip(log_kappa, LEAST_LOG_KAPPA, MOST_LOG_KAPPA))
         weight = posterior.weight[..., None] * share[:, None]
         events, parts = len(posterior), kappa.shape[1] * kappa.shape[2]
         return VmfMixture(
@@ -56,11 +63,9 @@ def features_of(
     kappa: Float[ndarray, "event"], pulses: Int[ndarray, "event"]
 ) -> Float[ndarray, "event feature"]:
     """Return the features of events, see `Recalibration`."""
-    log_kappa = np.log(np.maximum(kappa, np.exp(_LEAST_LOG_KAPPA)))
+    log_kappa = np.log(np.maximum(kappa, np.exp(LEAST_LOG_KAPPA)))
     log_pulses = np.log(np.maximum(pulses, 1.0))
-    return np.stack(
-        [np.ones_like(log_kappa), log_kappa - _USUAL_LOG_KAPPA, log_pulses - _USUAL_LOG_PULSES], 1
-    )
+    return np.stack([np.ones_like(log_kappa), log_kappa - USUAL_LOG_KAPPA, log_pulses - USUAL_LOG_PULSES], 1)
 
 
 def _log_softmax(values: Float[ndarray, "event part"]) -> Float[ndarray, "event part"]:

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 from icereco.events.posterior import Posterior
+from icereco.events.tensor_mixture import TensorMixture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +48,7 @@ class Estimates:
 
     Attributes:
         direction: unit vectors to where the neutrino came from; differentiable, so that another loss can be computed from them.
-        posterior: the densities of the directions, if the loss defines them.
+        posterior: the densities of the directions, if the loss defines them; as tensors while a model is exported.
         energy_gev: of the neutrino; energy_log10_sigma: one sigma of its decimal logarithm.
         energy_interval_gev: its quantiles of 16 and 84 %.
         vertex_m: where it interacted; vertex_covariance_m2: symmetric and positive definite.
@@ -56,7 +57,7 @@ class Estimates:
     """
 
     direction: Float[Tensor, "event 3"] | None = None
-    posterior: Posterior | None = None
+    posterior: Posterior | TensorMixture | None = None
     energy_gev: Float[Tensor, "event"] | None = None
     energy_log10_sigma: Float[Tensor, "event"] | None = None
     energy_interval_gev: Float[Tensor, "event 2"] | None = None

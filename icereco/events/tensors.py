@@ -13,9 +13,9 @@ from icereco.events.truth import EVENT_KINDS, TARGETS, Target, Truth
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import SymInt, Tensor
 else:  # torch is slow to import and most commands never need it
-    Tensor = Any
+    Tensor = SymInt = Any
 
 __all__ = ["TensorBatch", "TruthTensors", "to_tensors", "truth_tensors"]
 
@@ -41,12 +41,12 @@ class TensorBatch:
     @property
     def dom_of_pulse(self) -> Int[Tensor, "pulse"]:
         """The row of each pulse's DOM, int64 `[P]`; computed at each access."""
-        return _row_of(self.pulse_offsets, len(self.time_ns))
+        return _row_of(self.pulse_offsets, self.time_ns.shape[0])
 
     @property
     def event_of_pulse(self) -> Int[Tensor, "pulse"]:
         """The row of each pulse's event, int64 `[P]`; computed at each access."""
-        return _row_of(self.event_offsets, len(self.time_ns))
+        return _row_of(self.event_offsets, self.time_ns.shape[0])
 
     def with_doms(self, chosen: Bool[Tensor, "dom"]) -> "TensorBatch":
         """Return the same events with the chosen DOMs and their pulses alone; an event may be left without any."""
@@ -71,10 +71,13 @@ def _running(counts: Int[Tensor, "row"]) -> Int[Tensor, "row_plus_1"]:
     return torch.nn.functional.pad(counts.cumsum(0), (1, 0))
 
 
-def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int) -> Int[Tensor, "value"]:
-    """As `icereco.nn.segments.segment_of`; the known count avoids a synchronisation with the GPU."""
+def _row_of(offsets: Int[Tensor, "row_plus_1"], count: int | SymInt) -> Int[Tensor, "value"]:
+    """As `icereco.nn.segments.segment_of`, which is a floor above; the known count avoids a synchronisation with the GPU."""
     import torch
 
+    if torch.compiler.is_exporting():  # the size has to come from a shape
+        starts = offsets.new_zeros(count + 1).index_add(0, offsets[1:], torch.ones_like(offsets[1:]))
+        return starts.cumsum(0)[:-1]
     rows = torch.arange(len(offsets) - 1, device=offsets.device)
     return torch.repeat_interleave(rows, offsets.diff(), output_size=count)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from icereco.events.posterior import Posterior
 from icereco.events.reconstruction import Estimates, Reconstruction
+from icereco.events.tensor_mixture import TensorMixture
 
 __all__ = ["reconstruction"]
 
@@ -21,6 +22,7 @@ def reconstruction(
     names = [field.name for field in dataclasses.fields(Estimates) if field.name != "posterior"]
     tensors = {name: value for name in names if (value := getattr(estimates, name)) is not None}
     columns: dict[str, Any] = {name: _column(tensor, seen) for name, tensor in tensors.items()}
+    assert not isinstance(estimates.posterior, TensorMixture)  # which there is only while a model is exported
     return Reconstruction(**columns, posterior=_of_seen(estimates.posterior, seen), pulses_used=pulses_used)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from icereco.nn.blocks import AnySequences, Blocks, block_attention
 from icereco.nn.buckets import bucketed, dense
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.ragged import Sequences
@@ -37,8 +38,12 @@ BLOCK = 128
 """Tokens in a block of FlexAttention's mask."""
 
 
-def attend(name: KernelName, qkv: Float[Tensor, "token 3 head channel"], sequences: Sequences) -> Tensor:
-    """Compute attention with the kernel `name`; `auto` selects the fastest for the device."""
+def attend(
+    name: KernelName, qkv: Float[Tensor, "token 3 head channel"], sequences: AnySequences
+) -> Float[Tensor, "token head channel"]:
+    """Compute attention with the kernel `name`; `auto` selects the fastest for the device; blocks have one of their own."""
+    if isinstance(sequences, Blocks):
+        return block_attention(qkv, sequences)
     if name == "auto":
         name = "flex" if qkv.is_cuda else "bucketed"
     return _KERNELS[name](qkv, sequences)

@@ -3,6 +3,9 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.compiler import is_exporting
+
+from icereco.nn.segments import segment_extreme, segment_sum
 
 __all__ = ["pooled"]
 
@@ -15,6 +18,14 @@ def pooled(
     `segment_reduce` and no scatter: its order of summation is fixed, on CUDA too.
     """
     counts = pulse_offsets.diff()[:, None]
-    mean = torch.segment_reduce(values, "mean", offsets=pulse_offsets, initial=0.0)
-    largest = torch.segment_reduce(values, "max", offsets=pulse_offsets)
+    mean = _mean(values, pulse_offsets)
+    largest = segment_extreme(values, pulse_offsets, "max")
     return torch.cat([mean, torch.where(counts > 0, largest, 0.0), torch.log1p(counts.to(values.dtype))], -1)
+
+
+def _mean(
+    values: Float[Tensor, "pulse width"], offsets: Int[Tensor, "dom_plus_1"]
+) -> Float[Tensor, "dom width"]:
+    if is_exporting():
+        return segment_sum(values, offsets) / offsets.diff().clamp(min=1)[:, None]
+    return torch.segment_reduce(values, "mean", offsets=offsets, initial=0.0)

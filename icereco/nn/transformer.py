@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
+from icereco.nn.blocks import AnySequences, Blocks
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.kernels import attend
 from icereco.nn.linear import Linear, linear
-from icereco.nn.ragged import Sequences
 from icereco.nn.segments import segment_attention
 
 __all__ = ["Transformer"]
@@ -37,7 +37,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, tokens: Float[Tensor, "token width"], sequences: Sequences, last_only: bool = False
+        self, tokens: Float[Tensor, "token width"], sequences: AnySequences, last_only: bool = False
     ) -> Float[Tensor, "row width"]:
         """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out."""
         normed = self.attention_norm(tokens)
@@ -50,9 +50,13 @@ class Layer(nn.Module):
         return tokens + self.dropout(self.mlp_out(gelu(self.mlp_in(self.mlp_norm(tokens)))))  # type: ignore[no-any-return]  # modules return Any
 
     def _attend(
-        self, tokens: Float[Tensor, "token width"], sequences: Sequences
+        self, tokens: Float[Tensor, "token width"], sequences: AnySequences
     ) -> Float[Tensor, "token width"]:
         """Compute attention; a single token attends only to itself, so its output is its value, without query and key."""
+        if isinstance(sequences, Blocks):
+            return attend(
+                self.kernel, self.qkv(tokens).unflatten(-1, (3, self.heads, -1)), sequences
+            ).flatten(1)
         alone, width = sequences.alone, tokens.shape[1]
         values = linear(tokens[:alone], self.qkv.weight[2 * width :])
         if alone == len(tokens):
@@ -64,7 +68,7 @@ class Layer(nn.Module):
         self,
         asking: Float[Tensor, "sequence width"],
         tokens: Float[Tensor, "token width"],
-        sequences: Sequences,
+        sequences: AnySequences,
     ) -> Float[Tensor, "sequence width"]:
         """Compute attention of one token of each sequence to all tokens of that sequence."""
         width, shape = tokens.shape[1], (self.heads, -1)
@@ -91,7 +95,7 @@ class Transformer(nn.Module):
                 nn.init.trunc_normal_(parameter, std=scale / (2 * layers) ** 0.5 if adds else scale)
 
     def forward(
-        self, tokens: Float[Tensor, "token width"], sequences: Sequences, last_only: bool = False
+        self, tokens: Float[Tensor, "token width"], sequences: AnySequences, last_only: bool = False
     ) -> Float[Tensor, "row width"]:
         """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out.
 

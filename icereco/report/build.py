@@ -72,7 +72,7 @@ def report_of(
 def _evaluated(
     saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]
 ) -> list[EvaluatedEvents]:
-    """The errors of the method, and of all others."""
+    """The errors of the method, and of all others; rows take the place of ids, which events of several data sets may share."""
     truth = saved.truth
     assert truth is not None
     directions = {saved.method: saved.reconstruction.direction}
@@ -82,7 +82,7 @@ def _evaluated(
     return [
         EvaluatedEvents(
             name,
-            saved.event_id,
+            np.arange(len(saved.event_id)),
             opening_angle(one, truth.direction),
             truth.direction,
             saved.pulses_total,

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from icereco.nn.blocks import sequences_of
 from icereco.nn.linear import Linear
-from icereco.nn.ragged import Sequences
 from icereco.nn.transformer import Transformer
 from icereco_aggregators.options import AttentionOptions
 
@@ -14,6 +14,8 @@ __all__ = ["AttentionAggregator"]
 
 class AttentionAggregator(nn.Module):
     """Pulses → transformer → mean over the DOM's pulses, with the number of pulses added."""
+
+    exportable = True
 
     def __init__(self, options: AttentionOptions, feature_count: int) -> None:
         super().__init__()
@@ -31,7 +33,7 @@ class AttentionAggregator(nn.Module):
         self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of a count of zero."""
-        sequences = Sequences.from_offsets(pulse_offsets)
+        sequences = sequences_of(pulse_offsets, features.shape[0])
         tokens = self.transformer(self.embed(features[sequences.token_order]), sequences)
         vectors = sequences.restore(sequences.mean(tokens))
         count = torch.log1p(pulse_offsets.diff().to(vectors.dtype)).unsqueeze(1)

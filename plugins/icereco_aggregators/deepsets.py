@@ -14,6 +14,8 @@ __all__ = ["DeepSetsAggregator"]
 class DeepSetsAggregator(nn.Module):
     """Each pulse through a network, mean and maximum over the DOM's pulses and their number, and a network again."""
 
+    exportable = True
+
     def __init__(self, options: DeepSetsOptions, feature_count: int) -> None:
         super().__init__()
         self.width = options.width

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from icereco.nn.blocks import sequences_of
 from icereco.nn.linear import Linear
-from icereco.nn.ragged import Sequences
-from icereco.nn.segments import segment_of
+from icereco.nn.segments import Size, segment_of
 from icereco.nn.transformer import Transformer
 from icereco_encoders.options import TransformerOptions
 
@@ -15,6 +15,8 @@ __all__ = ["AttentionEncoder"]
 
 class AttentionEncoder(nn.Module):
     """DOM vectors and positions → transformer with one summary token per event → that token."""
+
+    exportable = True
 
     def __init__(self, options: TransformerOptions, input_width: int) -> None:
         super().__init__()
@@ -37,22 +39,20 @@ class AttentionEncoder(nn.Module):
         dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets the summary token's own."""
-        events = len(dom_offsets) - 1
+        events = dom_offsets.shape[0] - 1
         doms = self.input(dom_vectors) + self.position(positions)
         tokens = torch.cat([doms, self.summary.to(doms.dtype).expand(events, -1)])
         index = torch.arange(events + 1, device=dom_offsets.device)
-        sequences = Sequences.from_offsets(dom_offsets + index)
-        tokens = tokens.index_select(0, _with_summary_last(dom_offsets)[sequences.token_order])
+        sequences = sequences_of(dom_offsets + index, tokens.shape[0])
+        tokens = tokens.index_select(0, _with_summary_last(dom_offsets, doms.shape[0])[sequences.token_order])
         summaries = self.transformer(tokens, sequences, last_only=True)
         return sequences.restore(summaries)
 
 
-def _with_summary_last(dom_offsets: Int[Tensor, "event_plus_1"]) -> Int[Tensor, "token"]:
+def _with_summary_last(dom_offsets: Int[Tensor, "event_plus_1"], doms: Size) -> Int[Tensor, "token"]:
     """Rows of [all DOMs, all summary tokens] such that each event's DOMs are followed by its summary token."""
-    doms = int(dom_offsets[-1])
-    events = torch.arange(len(dom_offsets) - 1, device=dom_offsets.device)
-    order = torch.empty(doms + len(events), dtype=torch.int64, device=dom_offsets.device)
-    order[dom_offsets[1:] + events] = doms + events
+    events = torch.arange(dom_offsets.shape[0] - 1, device=dom_offsets.device)
     index = torch.arange(doms, device=dom_offsets.device)
-    order[index + segment_of(dom_offsets)] = index
-    return order
+    place = torch.cat([index + segment_of(dom_offsets, doms), dom_offsets[1:] + events])
+    rows = torch.arange(doms + events.shape[0], device=dom_offsets.device)
+    return torch.zeros_like(place).scatter(0, place, rows)

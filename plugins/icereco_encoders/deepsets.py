@@ -15,6 +15,8 @@ __all__ = ["DeepSetsEncoder"]
 class DeepSetsEncoder(nn.Module):
     """Each DOM with its position through a network, mean and maximum over the event's DOMs, and a network again."""
 
+    exportable = True
+
     def __init__(self, options: DeepSetsOptions, input_width: int) -> None:
         super().__init__()
         self.width = options.width

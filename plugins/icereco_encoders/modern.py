@@ -3,12 +3,13 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 from torch.nn.functional import relu, rms_norm
 from torch.utils.checkpoint import checkpoint
 
+from icereco.nn.blocks import AnySequences, sequences_of
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.kernels import attend
-from icereco.nn.ragged import Sequences
 from icereco_encoders.options import ModernTransformerOptions
 
 __all__ = ["ModernTransformerEncoder"]
@@ -42,7 +43,10 @@ class ModernLayer(nn.Module):
         nn.init.zeros_(self.mlp_out.weight)
 
     def forward(
-        self, tokens: Float[Tensor, "token width"], first: Float[Tensor, "token width"], sequences: Sequences
+        self,
+        tokens: Float[Tensor, "token width"],
+        first: Float[Tensor, "token width"],
+        sequences: AnySequences,
     ) -> Float[Tensor, "token width"]:
         """Tokens sorted as `sequences` says, in and out; `first` are those that entered the first layer."""
         tokens = self.residual[0] * tokens + self.residual[1] * first
@@ -50,9 +54,9 @@ class ModernLayer(nn.Module):
         return tokens + self.dropout(self.mlp_out(relu(self.mlp_in(_norm(tokens))).square()))  # type: ignore[no-any-return]  # modules return Any
 
     def _attend(
-        self, tokens: Float[Tensor, "token width"], sequences: Sequences
+        self, tokens: Float[Tensor, "token width"], sequences: AnySequences
     ) -> Float[Tensor, "token width"]:
-        if len(tokens) == 0:
+        if not is_exporting() and len(tokens) == 0:
             return tokens
         qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         normed = torch.cat([_norm(qkv[:, :2]).to(qkv.dtype), qkv[:, 2:]], 1)
@@ -65,6 +69,8 @@ def _norm(values: Float[Tensor, "*n width"]) -> Float[Tensor, "*n width"]:
 
 class ModernTransformerEncoder(nn.Module):
     """DOM vectors and positions → layers → mean over the event's DOMs, with their number added."""
+
+    exportable = True
 
     def __init__(self, options: ModernTransformerOptions, input_width: int) -> None:
         super().__init__()
@@ -90,7 +96,7 @@ class ModernTransformerEncoder(nn.Module):
         dom_offsets: Int[Tensor, "event_plus_1"],
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets that of a count of zero."""
-        sequences = Sequences.from_offsets(dom_offsets)
+        sequences = sequences_of(dom_offsets, dom_vectors.shape[0])
         first = _norm(self.input(dom_vectors) + self.position(positions))[sequences.token_order]
         tokens = first
         recompute = torch.is_grad_enabled() and len(tokens) > RECOMPUTE_ABOVE

@@ -32,6 +32,7 @@ class AngularLoss(nn.Module):
 
     output_count = 3
     targets: tuple[Target, ...] = ("direction",)
+    exportable = True
 
     def __init__(self, options: AngularOptions) -> None:
         super().__init__()

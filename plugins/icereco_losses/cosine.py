@@ -22,6 +22,7 @@ class CosineLoss(nn.Module):
 
     output_count = 3
     targets: tuple[Target, ...] = ("direction",)
+    exportable = True
 
     def __init__(self, options: CosineOptions) -> None:
         super().__init__()

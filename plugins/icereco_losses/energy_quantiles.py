@@ -30,6 +30,7 @@ class EnergyQuantilesLoss(nn.Module):
 
     output_count = len(LEVELS)
     targets: tuple[Target, ...] = ("energy_gev",)
+    exportable = True
 
     def __init__(self, options: EnergyQuantilesOptions) -> None:
         super().__init__()

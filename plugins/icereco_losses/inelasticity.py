@@ -25,6 +25,7 @@ class InelasticityLoss(nn.Module):
 
     output_count = 2
     targets: tuple[Target, ...] = ("inelasticity",)
+    exportable = True
 
     def __init__(self, options: InelasticityOptions) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ class KindLoss(nn.Module):
 
     output_count = len(EVENT_KINDS)
     targets: tuple[Target, ...] = ("kind",)
+    exportable = True
 
     def __init__(self, options: KindOptions) -> None:
         super().__init__()

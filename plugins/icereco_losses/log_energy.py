@@ -34,6 +34,7 @@ class LogEnergyLoss(nn.Module):
 
     output_count = 2
     targets: tuple[Target, ...] = ("energy_gev",)
+    exportable = True
 
     def __init__(self, options: LogEnergyOptions) -> None:
         super().__init__()

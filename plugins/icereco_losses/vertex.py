@@ -37,6 +37,7 @@ class VertexLoss(nn.Module):
 
     output_count = 9
     targets: tuple[Target, ...] = ("vertex_m",)
+    exportable = True
 
     def __init__(self, options: VertexOptions) -> None:
         super().__init__()
@@ -54,8 +55,7 @@ class VertexLoss(nn.Module):
     def decode(self, outputs: Float[Tensor, "event 9"]) -> Estimates:
         """Mean and covariance of the density; in float64, as thin ellipsoids are not resolved by less."""
         mean, factor = self._gaussian(outputs.double())
-        unit = torch.eye(3, dtype=factor.dtype, device=factor.device).expand_as(factor)
-        inverse = self.options.spread_m * torch.linalg.solve_triangular(factor, unit, upper=False)
+        inverse = self.options.spread_m * _inverse(factor)
         return Estimates(
             vertex_m=self.options.spread_m * mean, vertex_covariance_m2=_variance() * inverse @ inverse.mT
         )
@@ -67,10 +67,26 @@ class VertexLoss(nn.Module):
         mean, widths, slopes = outputs.split(3, -1)
         width = softplus(widths)
         sigma = width / (1 + width / _LARGEST_SIGMA) + _SMALLEST_SIGMA
-        factor = torch.diag_embed(1 / sigma)
         slopes = slopes / (1 + (slopes / _STEEPEST).square()).sqrt()
-        factor[:, [1, 2, 2], [0, 0, 1]] = slopes / sigma[:, [1, 2, 2]]
-        return mean, factor
+        return mean, _lower(1 / sigma, slopes / sigma[:, [1, 2, 2]])
+
+
+def _lower(diagonal: Float[Tensor, "event 3"], below: Float[Tensor, "event 3"]) -> Float[Tensor, "event 3 3"]:
+    """Triangular matrices from the elements 11, 22, 33 and 21, 31, 32."""
+    first, second, third = diagonal.unbind(-1)
+    beside, corner, under = below.unbind(-1)
+    none = torch.zeros_like(first)
+    rows = [first, none, none, beside, second, none, corner, under, third]
+    return torch.stack(rows, -1).view(-1, 3, 3)
+
+
+def _inverse(factor: Float[Tensor, "event 3 3"]) -> Float[Tensor, "event 3 3"]:
+    """Of triangular matrices, written out: ONNX solves no systems of equations."""
+    diagonal = 1 / factor.diagonal(dim1=-2, dim2=-1)
+    first, second, third = diagonal.unbind(-1)
+    beside, under = -factor[:, 1, 0] * first * second, -factor[:, 2, 1] * second * third
+    corner = -(factor[:, 2, 0] * first + factor[:, 2, 1] * beside) * third
+    return _lower(diagonal, torch.stack([beside, corner, under], -1))
 
 
 def _huber(pull: Float[Tensor, "event 3"]) -> Float[Tensor, "event"]:

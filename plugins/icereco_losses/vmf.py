@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from icereco.events.reconstruction import Estimates
 from icereco.events.tensors import TruthTensors
 from icereco.events.truth import Target
-from icereco.events.vmf_mixture import VmfMixture
 from icereco_losses.options import VonMisesFisherOptions
-from icereco_losses.sphere import float64, full_precision, safe_norm, unit
+from icereco_losses.single import single
+from icereco_losses.sphere import full_precision, safe_norm, unit
 
 __all__ = ["VonMisesFisherLoss", "negative_log_density"]
 
@@ -68,6 +68,7 @@ class VonMisesFisherLoss(nn.Module):
 
     output_count = 3
     targets: tuple[Target, ...] = ("direction",)
+    exportable = True
 
     def __init__(self, options: VonMisesFisherOptions) -> None:
         super().__init__()
@@ -83,5 +84,5 @@ class VonMisesFisherLoss(nn.Module):
         """Directions with their densities."""
         outputs = full_precision(outputs)
         length, direction = safe_norm(outputs), unit(outputs)
-        posterior = VmfMixture.single(float64(direction), float64(length * (1 + length)))
+        posterior = single(direction, length * (1 + length))
         return Estimates(direction=direction, posterior=posterior)

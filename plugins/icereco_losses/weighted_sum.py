@@ -9,7 +9,7 @@ from icereco.events.reconstruction import Estimates
 from icereco.events.tensors import TruthTensors
 from icereco.events.truth import Target
 from icereco.plugins.discovery import registry
-from icereco.protocols import SelfSupervised
+from icereco.protocols import Exportable, SelfSupervised
 from icereco_losses.options import WeightedSumOptions
 
 __all__ = ["WeightedSumLoss"]
@@ -43,6 +43,12 @@ class WeightedSumLoss(nn.Module):
                     f"the loss {name!r} needs {loss.output_count} outputs and cannot be applied to a direction; name it first"
                 )
         self.output_count = self.losses[0].output_count
+
+    @property
+    def exportable(self) -> bool:
+        """Whether the first loss is, which decodes."""
+        first = self.losses[0]
+        return isinstance(first, Exportable) and first.exportable
 
     def forward(self, outputs: Float[Tensor, "event output"], truth: TruthTensors) -> Float[Tensor, "event"]:
         """The weighted sum `[E]`, at least float32."""

@@ -26,6 +26,7 @@ class DetectorScaledNormalizer(nn.Module):
     a detector of 100 m and in one of 1,000 m.
     """
 
+    exportable = True
     middle_m: Tensor
     radius_m: Tensor
     light_time_ns: Tensor
@@ -34,6 +35,7 @@ class DetectorScaledNormalizer(nn.Module):
         super().__init__()
         self.options = options
         self.extra = ExtraFeatures(options, detector)
+        self.exportable = self.extra.exportable
         self.feature_count = 7 + self.extra.count
         middle, radius = middle_and_radius_m(detector)
         self.register_buffer("middle_m", torch.from_numpy(middle))

@@ -22,6 +22,8 @@ class ExtraFeatures(nn.Module):
         super().__init__()
         self.options = options
         names = options.dom_features
+        # An exported model takes no further columns, and sees every pulse.
+        self.exportable = not options.pulse_columns and options.cleaning == "none"
         self.count = len(options.pulse_columns) + len(names) + 3 * options.charge_centre
         # Without such features there is no buffer, so that older checkpoints without them can still be loaded.
         if options.pulse_columns:
@@ -75,5 +77,5 @@ def _charge_centre(
     batch: TensorBatch, position: Float[Tensor, "pulse 3"], event: Int[Tensor, "pulse"]
 ) -> Float[Tensor, "event 3"]:
     """The charge-weighted mean position of each event's pulses in local coincidence (all, where it has none)."""
-    weight = (batch.charge_pe.clamp(0, 1e6) + 1e-6) * counted_pulses(batch, event)
+    weight = (batch.charge_pe.clamp(0.0, 1e6) + 1e-6) * counted_pulses(batch, event)
     return segment_mean(position, weight[:, None], batch.event_offsets)

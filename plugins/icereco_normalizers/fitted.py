@@ -33,6 +33,7 @@ class FittedNormalizer(nn.Module):
     buffers, so they travel in the checkpoint. Until it is fitted it uses sizes from the detector card.
     """
 
+    exportable = True
     centre: Tensor
     spread: Tensor
 
@@ -40,6 +41,7 @@ class FittedNormalizer(nn.Module):
         super().__init__()
         self.options = options
         self.extra = ExtraFeatures(options, detector)
+        self.exportable = self.extra.exportable
         self.feature_count = 6 + self.extra.count
         middle, radius = middle_and_radius_m(detector)
         self.register_buffer("centre", torch.tensor([0.0, 0.0, *middle], dtype=torch.float64))

@@ -21,6 +21,7 @@ class FixedNormalizer(nn.Module):
     IceCube): the constants common to the models of the Kaggle competition "IceCube - Neutrinos in Deep Ice".
     """
 
+    exportable = True
     time_zero_ns: Tensor
     time_scale_ns: Tensor
     position_scale_m: Tensor
@@ -30,6 +31,7 @@ class FixedNormalizer(nn.Module):
         super().__init__()
         self.options = options
         self.extra = ExtraFeatures(options, detector)
+        self.exportable = self.extra.exportable
         self.feature_count = 7 + self.extra.count
         self.register_buffer("time_zero_ns", constant(options.time_zero_ns))
         self.register_buffer("time_scale_ns", constant(options.time_scale_ns))

@@ -37,7 +37,7 @@ def fit_line(
     """
     weight = counted[:, None].to(position.dtype)
     mean = partial(segment_mean, weight=weight, offsets=offsets)
-    moments = line_moments(position, time[:, None], segment_of(offsets), mean)
+    moments = line_moments(position, time[:, None], segment_of(offsets, time.shape[0]), mean)
     length = torch.linalg.vector_norm(moments.covariance, dim=-1)
     known = length > 1e-6
     origin = torch.where(known[:, None], -moments.covariance / length.clamp(min=1e-6)[:, None], 0.0)

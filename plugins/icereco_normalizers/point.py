@@ -65,7 +65,7 @@ def light_from_point(
     """
     counts = counted[:, None].to(position.dtype)
     weight = charge[:, None] * counts
-    event = segment_of(offsets)
+    event = segment_of(offsets, time.shape[0])
 
     def mean(
         values: Float[Tensor, "pulse column"], by: Float[Tensor, "pulse 1"]

@@ -49,6 +49,7 @@ class RelativeTimeNormalizer(nn.Module):
     67°, and with the two sides to 61°.
     """
 
+    exportable = True
     time_scale_ns: Tensor
     position_scale_m: Tensor
     time_per_distance: Tensor
@@ -57,6 +58,7 @@ class RelativeTimeNormalizer(nn.Module):
         super().__init__()
         self.options = options
         self.extra = ExtraFeatures(options, detector)
+        self.exportable = self.extra.exportable
         self.feature_count = 27 + self.extra.count
         self.register_buffer("time_scale_ns", constant(options.time_scale_ns))
         self.register_buffer("position_scale_m", constant(options.position_scale_m))
@@ -77,7 +79,7 @@ class RelativeTimeNormalizer(nn.Module):
         position = positions[batch.dom_of_pulse]
         counted, offsets = counted_pulses(batch, event), batch.event_offsets
         line = fit_line(position, time, counted, offsets)
-        charge = batch.charge_pe.float().clamp(0, MOST_CHARGE_PE) + 1e-3
+        charge = batch.charge_pe.float().clamp(0.0, MOST_CHARGE_PE) + 1e-3
         point = light_from_point(position, time, charge, counted, offsets, self.time_per_distance)
         offset = position - line.centre[event]
         origin = line.origin[event]

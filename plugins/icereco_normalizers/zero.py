@@ -3,8 +3,10 @@
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from icereco.events.tensors import TensorBatch
+from icereco.nn.segments import segment_extreme
 from icereco_normalizers.options import ZeroName
 
 __all__ = ["central_time", "counted_pulses", "first_time", "time_zero"]
@@ -19,7 +21,7 @@ def first_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor,
     """Time of the first pulse in local coincidence, of the first of all where there is none."""
     offsets = batch.event_offsets
     counted = torch.where(counted_pulses(batch, event), batch.time_ns, float("inf"))
-    first = torch.segment_reduce(counted, "min", offsets=offsets, initial=float("inf"))
+    first = segment_extreme(counted, offsets, "min")
     return torch.where(offsets.diff() > 0, first, 0.0)
 
 
@@ -35,14 +37,16 @@ def central_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tenso
     It is the time of the first pulse with which at least half of the charge has arrived; 0 for an event without pulses.
     """
     offsets = batch.event_offsets
-    if len(event) == 0:
+    if not is_exporting() and len(event) == 0:
         return batch.time_ns.new_zeros(len(offsets) - 1)
     by_time = torch.argsort(batch.time_ns, stable=True)
     order = by_time[torch.argsort(event[by_time], stable=True)]
     weights = _weights(batch.charge_pe, batch.auxiliary, offsets, event)[order]
     arrived = _running(weights)
     before, total = arrived[offsets[:-1]], arrived[offsets].diff()
-    pick = torch.searchsorted(arrived[1:], before + (total + 1) // 2).clamp(max=len(event) - 1)
+    # Counted and not searched for, as ONNX has no binary search.
+    missing = _running((arrived[1:] < (before + (total + 1) // 2)[event]).long())[offsets].diff()
+    pick = (offsets[:-1] + missing).clamp(max=event.shape[0] - 1)
     return torch.where(total > 0, batch.time_ns[order[pick]], 0.0)
 
 
@@ -56,7 +60,7 @@ def _weights(
 
     Whole numbers add up to the same sum in any batch and on any device, so an event's zero never depends on its neighbours.
     """
-    charge = (charge_pe.double().clamp(0, 1e6) * 1e3).round().long() + 1
+    charge = (charge_pe.double().clamp(0.0, 1e6) * 1e3).round().long() + 1
     coincident = _running((~auxiliary).long())[offsets].diff() > 0
     return torch.where(auxiliary & coincident[event], 0, charge)
 

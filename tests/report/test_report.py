@@ -60,6 +60,16 @@ def test_a_run_on_several_data_sets_has_a_report_without_pictures_of_events(tmp_
     assert "Event " not in text
 
 
+def test_events_of_several_data_sets_that_share_ids_are_compared_row_by_row(tmp_path: Path) -> None:
+    robust = pq.read_table("robust.parquet")
+    twice = pa.concat_tables([robust, robust.slice(0, 60)]).replace_schema_metadata(robust.schema.metadata)
+    pq.write_table(twice, tmp_path / "twice.parquet")
+    output_of("report", tmp_path / "twice.parquet", "--no-events", "-o", tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "210 events" in text
+    assert "than that of linefit" in text or "different from that of linefit" in text
+
+
 class Page(HTMLParser):
     """What a page has: balanced tags, addresses, headings."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from icereco.events.posterior import Posterior
 from icereco.events.reconstruction import Estimates
 from icereco.events.tensors import TruthTensors
 from icereco.events.truth import EVENT_KINDS, TARGETS
@@ -121,7 +122,7 @@ def _require_directions(estimates: Estimates, where: str) -> None:
     assert direction is not None
     require(direction.shape == (_EVENTS, 3), f"directions of shape {tuple(direction.shape)}")
     require_close(direction.norm(dim=-1), torch.ones(_EVENTS), f"directions are not unit vectors {where}")
-    if estimates.posterior is not None:
+    if isinstance(estimates.posterior, Posterior):
         kappa = estimates.posterior.kappa
         good = np.isfinite(kappa) & (kappa >= 0)
         require(kappa.shape == (_EVENTS,) and good.all(), f"kappa is negative or not finite {where}")
