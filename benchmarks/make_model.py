@@ -73,7 +73,7 @@ RECIPES = {
         ),
     ),
     "fast": Recipe(
-        summary="Every target of events in IceCube-86, at a sixth of the time of `complete`.",
+        summary="Every target of events in IceCube-86, at a quarter of the time of `complete`.",
         profile="fast",
         parts=(Part((*range(1001, 1013), *range(2001, 2017)), 1_200_000, falling=0.25),),
         options=("train.validation_events=3000", "train.calibration_events=5000"),
