@@ -17,4 +17,10 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         count = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))  # type: ignore[type-var]  # torch makes it integers
         return op.TopK(self, count, axis=dim, largest=int(descending), sorted=1)
 
-    return {torch.ops.aten.sort.stable: sort_stable}
+    def index_add(self: Any, dim: int, index: Any, source: Any, alpha: float = 1.0) -> Any:  # noqa: ARG001 -- torch's signature
+        """A scatter by elements: that of slices, torch's own choice, is added up by several threads of onnxruntime at once and then wrong."""
+        column = op.Reshape(index, op.Constant(value_ints=[-1] + [1] * (len(source.shape) - 1)))  # type: ignore[arg-type]  # as above
+        rows = op.Expand(column, op.Shape(source))
+        return op.ScatterElements(self, rows, source, axis=dim, reduction="add")
+
+    return {torch.ops.aten.sort.stable: sort_stable, torch.ops.aten.index_add.default: index_add}
