@@ -11,7 +11,6 @@ from rich.progress import Progress
 from icereco.cli import completion
 from icereco.cli.compute import device_option, threads_option
 from icereco.cli.drop_option import drop_unknown_option
-from icereco.cli.echo import echo
 from icereco.cli.find_rate import find_rate as show_rates
 from icereco.cli.train_compute import (
     device_of_task,
@@ -23,6 +22,7 @@ from icereco.cli.train_compute import (
     require_one_task,
     threads_of_training,
 )
+from icereco.cli.train_end import say_what_next
 from icereco.cli.train_progress import stages_of, training_progress
 from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.runs.folder import RunFolder, resolve, runs_dir
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["chosen_data", "command", "cut_data"]
 
 logger = get_logger(__name__)
-
-_LEAST_REPORTED = 100
-"""Validation events from which on a training writes a report by itself."""
 
 
 @click.command("train")
@@ -183,10 +180,6 @@ def command(
             "--resume continues a run as it was; it takes no --from, --data, --reader, --skip-bad, "
             "--drop-unknown-sensors, --where, -o or --name. --from begins a new run from the weights of another"
         )
-    if find_rate and (resumed or name or resume_or_start or (processes or 1) > 1):
-        raise IcerecoError(
-            "--find-rate keeps no run, and searches in one process; it takes no --resume, --name, --resume-or-start or --processes"
-        )
     from icereco.training.wandb import PROJECT, Tracker, choose_mode, mode_of_run
 
     require_one_task(name or resumed)
@@ -199,6 +192,11 @@ def command(
             return dismiss_torchrun(device_used)
     before = {} if run is None else run.provenance()
     count = number_of_processes(processes, before)
+    if find_rate and (resumed or name or resume_or_start or count > 1):
+        raise IcerecoError(
+            "--find-rate keeps no run, and searches in one process; it takes no --resume, --name, --resume-or-start or "
+            "--processes, and no torchrun"
+        )
     recorded = mode_of_run(run.path) if run is not None and tracking is None else None
     mode, project = recorded or (choose_mode(tracking), PROJECT)
     if run is not None:
@@ -223,7 +221,7 @@ def command(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
         )
         finished = _train(session, tracker, progress)
-    _say_what_next(session, finished)
+    say_what_next(session, finished)
     if not finished:  # `icereco train && icereco evaluate` must not go on with half a model
         raise click.exceptions.Exit(INTERRUPTED)
     return None
@@ -364,40 +362,3 @@ def _config(profile: "Profile") -> dict[str, Any]:
     for kind, choice in profile.roles.items():
         config[kind] = {"use": choice.component.name, **choice.options.model_dump()}
     return config
-
-
-def _say_what_next(session: "Session", finished: bool) -> None:
-    run = session.run
-    if not finished:
-        logger.warning(
-            "stopped after step %d; continue with:\n  icereco train --resume %s",
-            session.position.step,
-            run.name,
-        )
-        return
-    if run.provenance().get("self_supervised"):
-        logger.info("finished: pre-trained; everything is in %s", run.path)
-        echo(f"Next:\n  icereco train --profile hierarchical --from {run.name} --data LABELLED.parquet")
-        return
-    from icereco.cli.evaluate import show
-
-    show(run.validation)
-    best = session.position.best_median_deg
-    error = "no validation event has a direction"
-    if best is not None:
-        error = f"median angular error {best:.2f}° at the lowest validation loss"
-    logger.info("finished: %s; everything is in %s", error, run.path)
-    _report(session)
-    echo(f"Next:\n  icereco evaluate {run.name}\n  icereco reconstruct EVENTS.parquet --run {run.name}")
-
-
-def _report(session: "Session") -> None:
-    """Write the report of the training, unless it validated too few events to say much."""
-    if session.material.facts["validation_events"] < _LEAST_REPORTED:
-        return
-    from icereco.cli.report import write_report
-
-    try:
-        logger.info("report: %s", write_report(session.run))
-    except IcerecoError as error:  # the training itself is complete
-        logger.warning("no report was written: %s; try again with icereco report %s", error, session.run.name)

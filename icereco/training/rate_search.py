@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 
 import numpy as np
 from jaxtyping import Float
@@ -51,28 +51,24 @@ class RateSearch:
         return self.turning / _SAFETY
 
 
-def search_rate(
-    step: Callable[[float], float | None], steps: int, advance: Callable[[int], object]
-) -> RateSearch:
+def search_rate(step: Callable[[float], float], steps: int, advance: Callable[[int], object]) -> RateSearch:
     """Take steps with a rate that grows exponentially, until the loss is higher than at first.
 
     L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
 
     Args:
-        step: takes one with a factor of the full rates, and returns its loss; None once the data have ended.
+        step: takes one with a factor of the full rates, and returns its loss.
         steps: from the lowest rate to the highest.
         advance: called with 1 after each step.
 
     Raises:
-        IcerecoError: the data end, or the loss is not finite, after fewer than ten steps.
+        IcerecoError: the loss is not finite after fewer than ten steps.
     """
     factors, means, mean = np.geomspace(LOWEST, HIGHEST, steps), list[float](), 0.0
     for number, factor in enumerate(factors, 1):
         try:
             loss = step(float(factor))
         except NonFiniteLossError:
-            break
-        if loss is None:
             break
         mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
         means.append(mean / (1 - _SMOOTHING**number))
@@ -81,18 +77,17 @@ def search_rate(
             break
     if len(means) < _LEAST_STEPS:
         raise IcerecoError(
-            f"only {len(means)} steps could be taken, too few to find a rate; at least {_LEAST_STEPS} are needed: give more "
-            "events, or a smaller train.events_per_batch"
+            f"the loss is not finite, or rises, after {len(means)} steps, at {factors[len(means)]:.2g} times the rates of the profile; "
+            "begin lower: -o train.learning_rate=…, or examine the events: icereco doctor EVENTS"
         )
     return RateSearch(factors[: len(means)], np.array(means))
 
 
-def steps_of(trainer: Trainer) -> Callable[[float], float | None]:
-    """Return a function that takes the next step of an epoch; all rates of the profile keep their ratios."""
-    stream = trainer.batches.epoch(0)
+def steps_of(trainer: Trainer) -> Callable[[float], float]:
+    """Return a function that takes the next step, of as many epochs as it needs; all rates of the profile keep their ratios."""
+    stream = chain.from_iterable(map(trainer.batches.epoch, count()))
 
-    def step(factor: float) -> float | None:
-        batches = list(islice(stream, trainer.options.batches_per_step))
-        return trainer.step(*batches, rate=factor)["loss"] if batches else None
+    def step(factor: float) -> float:
+        return trainer.step(*islice(stream, trainer.options.batches_per_step), rate=factor)["loss"]
 
     return step

@@ -7,6 +7,7 @@ from torch import Tensor
 from icereco.events.tensors import TensorBatch
 from icereco.nn.segments import segment_of
 from icereco_normalizers.options import CleaningOptions
+from icereco_normalizers.zero import running
 
 __all__ = ["cleaned", "near_coincidences"]
 
@@ -25,7 +26,7 @@ def near_coincidences(batch: TensorBatch, radius_m: float, window_ns: float) -> 
     of a DOM is within `radius_m` (R) and `window_ns` (T) of the first coincident pulse of a seed. In an event without seeds
     all DOMs stay.
     """
-    seeds = _running((~batch.auxiliary).long())[batch.pulse_offsets].diff() > 0
+    seeds = running((~batch.auxiliary).long())[batch.pulse_offsets].diff() > 0
     kept = seeds | (_seeds_before(batch, seeds).diff() == 0)[segment_of(batch.dom_offsets)]
     other, seed = _pairs(batch, seeds)
     # Times first, as they are one number each and most pairs end here.
@@ -41,13 +42,13 @@ def _pairs(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> tuple[Int[Tensor, 
     others, before = torch.nonzero(~seeds)[:, 0], _seeds_before(batch, seeds)
     event = segment_of(batch.dom_offsets)[others]
     counts = before.diff()[event]
-    shift = before[event] - _running(counts)[:-1]
+    shift = before[event] - running(counts)[:-1]
     rank = torch.arange(int(counts.sum()), device=seeds.device) + shift.repeat_interleave(counts)
     return others.repeat_interleave(counts), torch.nonzero(seeds)[:, 0][rank]
 
 
 def _seeds_before(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> Int[Tensor, "event_plus_1"]:
-    return _running(seeds.long())[batch.dom_offsets]
+    return running(seeds.long())[batch.dom_offsets]
 
 
 def _first_ns(batch: TensorBatch) -> Float[Tensor, "dom"]:
@@ -57,7 +58,3 @@ def _first_ns(batch: TensorBatch) -> Float[Tensor, "dom"]:
 def _first_coincident_ns(batch: TensorBatch) -> Float[Tensor, "dom"]:
     coincident = torch.where(batch.auxiliary, torch.inf, batch.time_ns)
     return torch.segment_reduce(coincident, "min", offsets=batch.pulse_offsets, initial=torch.inf)
-
-
-def _running(values: Int[Tensor, "value"]) -> Int[Tensor, "value_plus_1"]:
-    return torch.nn.functional.pad(values.cumsum(0), (1, 0))

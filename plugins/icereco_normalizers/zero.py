@@ -9,7 +9,7 @@ from icereco.events.tensors import TensorBatch
 from icereco.nn.segments import segment_extreme
 from icereco_normalizers.options import ZeroName
 
-__all__ = ["central_time", "counted_pulses", "first_time", "time_zero"]
+__all__ = ["central_time", "counted_pulses", "first_time", "running", "time_zero"]
 
 
 def time_zero(batch: TensorBatch, event: Int[Tensor, "pulse"], zero: ZeroName) -> Float[Tensor, "event"]:
@@ -27,7 +27,7 @@ def first_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tensor,
 
 def counted_pulses(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Bool[Tensor, "pulse"]:
     """The pulses in local coincidence; all pulses of an event that has none."""
-    coincident = _running((~batch.auxiliary).long())[batch.event_offsets].diff()
+    coincident = running((~batch.auxiliary).long())[batch.event_offsets].diff()
     return ~batch.auxiliary | (coincident == 0)[event]
 
 
@@ -42,10 +42,10 @@ def central_time(batch: TensorBatch, event: Int[Tensor, "pulse"]) -> Float[Tenso
     by_time = torch.argsort(batch.time_ns, stable=True)
     order = by_time[torch.argsort(event[by_time], stable=True)]
     weights = _weights(batch.charge_pe, batch.auxiliary, offsets, event)[order]
-    arrived = _running(weights)
+    arrived = running(weights)
     before, total = arrived[offsets[:-1]], arrived[offsets].diff()
     # Counted and not searched for, as ONNX has no binary search.
-    missing = _running((arrived[1:] < (before + (total + 1) // 2)[event]).long())[offsets].diff()
+    missing = running((arrived[1:] < (before + (total + 1) // 2)[event]).long())[offsets].diff()
     pick = (offsets[:-1] + missing).clamp(max=event.shape[0] - 1)
     return torch.where(total > 0, batch.time_ns[order[pick]], 0.0)
 
@@ -61,9 +61,10 @@ def _weights(
     Whole numbers add up to the same sum in any batch and on any device, so an event's zero never depends on its neighbours.
     """
     charge = (charge_pe.double().clamp(0.0, 1e6) * 1e3).round().long() + 1
-    coincident = _running((~auxiliary).long())[offsets].diff() > 0
+    coincident = running((~auxiliary).long())[offsets].diff() > 0
     return torch.where(auxiliary & coincident[event], 0, charge)
 
 
-def _running(values: Int[Tensor, "pulse"]) -> Int[Tensor, "pulse_plus_1"]:
+def running(values: Int[Tensor, "row"]) -> Int[Tensor, "row_plus_1"]:
+    """The sum of all values before each row, and of all."""
     return torch.nn.functional.pad(values.cumsum(0), (1, 0))

@@ -44,12 +44,12 @@ def test_a_loss_that_is_not_finite_ends_the_search():
     assert found.turning == found.factors[-1]
 
 
-def test_too_few_events_are_refused_with_what_to_do():
-    losses = iter([2.0] * 4)
-    with pytest.raises(
-        IcerecoError, match=r"only 4 steps .* more events, or a smaller train.events_per_batch"
-    ):
-        search_rate(lambda _rate: next(losses, None), 100, lambda _: None)
+def test_a_loss_that_is_never_finite_is_refused_with_what_to_do():
+    def step(_rate):
+        raise NonFiniteLossError("always")
+
+    with pytest.raises(IcerecoError, match=r"not finite.* after 0 steps, at 0.01 times .* icereco doctor"):
+        search_rate(step, 100, lambda _: None)
 
 
 def command(*arguments, folder):
