@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from icereco.cli import main
 from icereco.data.simulated import Simulation
 from icereco.detector.detector import load_detector
-from icereco.errors import IcerecoError
+from icereco.errors import INTERRUPTED, IcerecoError
 from icereco.plugins.discovery import registry
 from icereco.system.signals import interrupted_by_signals, interrupts_kept_from_children
 from icereco.system.worker_processes import working
@@ -110,6 +110,22 @@ def test_a_script_without_a_main_guard_gets_a_message_with_the_fix(tmp_path):
     assert done.stderr.splitlines()[-1].endswith("must run it under if __name__ == '__main__'")
 
 
+def test_an_interruption_while_python_executes_a_string_has_the_same_exit_status(tmp_path):
+    """As it does where a dataclass is made: while modules are imported."""
+    (tmp_path / "interrupted.py").write_text(
+        "import os, signal\nexec('os.kill(os.getpid(), signal.SIGINT)\\nfor _ in range(1000): pass')\n"
+    )
+    (tmp_path / "start.py").write_text(
+        "import runpy\n"
+        "from icereco.cli import COMMANDS\n"
+        "COMMANDS['models'] = ('interrupted', '')\n"
+        "runpy.run_module('icereco', run_name='__main__')\n"
+    )
+    command = [sys.executable, "-m", "start", "models"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "error: interrupted\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.4, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9, 2.1, 2.3])
 def test_ctrl_c_ends_a_simulation_at_any_moment_with_one_line(tmp_path, seconds):
@@ -123,7 +139,7 @@ def test_ctrl_c_ends_a_simulation_at_any_moment_with_one_line(tmp_path, seconds)
         os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert "Traceback" not in stderr
-    # Python itself may end by the signal, which a shell counts as 130, too; also when all is written.
+    # Python itself may end by the signal before the command begins, which a shell counts as 130, too.
     assert process.returncode in (0, 130, -signal.SIGINT)
     files = [path.name for path in tmp_path.rglob("*") if path.is_file()]
     assert files in {0: [["events.parquet"]], 130: [[]]}.get(process.returncode, [[], ["events.parquet"]])
@@ -148,7 +164,7 @@ def test_a_training_that_is_interrupted_before_its_first_step_leaves_no_run(tmp_
             time.sleep(0.01)
         process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
+    assert process.returncode == INTERRUPTED, stderr
     assert stderr.splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in stderr
     assert not list(tmp_path.glob("runs/*"))
