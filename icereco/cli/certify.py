@@ -9,7 +9,7 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from icereco.cli import completion
-from icereco.cli.compute import computing_with, device_option, threads_option
+from icereco.cli.compute import computing_with, device_option, precision_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.method_options import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from icereco.detector.detector import Detector
     from icereco.online.replay import Replay, Stream
     from icereco.reconstruction.choice import Choice
+    from icereco.reconstruction.wanted import Precision
 
 __all__ = ["command"]
 
@@ -60,6 +61,7 @@ _CEILING_SECONDS = 5.0
     help="The machine keeps up if 99 % of the events are reconstructed so soon after they came.",
 )  # fmt: skip
 @device_option
+@precision_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
@@ -73,6 +75,7 @@ def command(
     seconds: float,
     latency_ms: float,
     device: str | None,
+    precision: "Precision",
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -94,9 +97,9 @@ def command(
     if reader is not None and data is None:
         raise IcerecoError("--reader goes with --data")
     sets = [] if data is None else [find(data).read_with(reader)]
-    wanted = Wanted(runs, models, method, detector, device=device)
+    wanted = Wanted(runs, models, method, detector, device=device, precision=precision)
     if not sets and wanted.names_nothing and detector is None:
-        wanted = Wanted(detector=DEFAULT_DETECTOR, device=device)
+        wanted = Wanted(detector=DEFAULT_DETECTOR, device=device, precision=precision)
     sources = [one.open() for one in sets]
     choice = wanted.choice(sets, sources)
     computing_with(threads)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from icereco.cli.compute import computing_with, device_option, threads_option
+from icereco.cli.compute import computing_with, device_option, precision_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from icereco.online.follower import Follower
     from icereco.online.ledger import Entry
     from icereco.reconstruction.choice import Choice
-    from icereco.reconstruction.wanted import Wanted
+    from icereco.reconstruction.wanted import Precision, Wanted
     from icereco.training.stop_request import StopRequest
 
 __all__ = ["command"]
@@ -76,6 +76,7 @@ _NOTICED_SECONDS = 0.1
 )  # fmt: skip
 @drop_unknown_option
 @device_option
+@precision_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each file, for programs.")
 def command(
@@ -94,6 +95,7 @@ def command(
     skip_bad: bool,
     drop_unknown_sensors: bool,
     device: str | None,
+    precision: "Precision",
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -112,7 +114,7 @@ def command(
     from icereco.reconstruction.wanted import Wanted
     from icereco.training.stop_request import stop_on_signals
 
-    wanted, count = Wanted(runs, models, method, detector, device=device), 0
+    wanted, count = Wanted(runs, models, method, detector, device=device, precision=precision), 0
     inputs = Inputs(reader, drop_unknown_sensors, skip_bad)
     choose = _chooser(wanted, threads)
     with stop_on_signals() as stop:

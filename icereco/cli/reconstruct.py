@@ -12,7 +12,7 @@ import click
 from rich.markup import escape
 
 from icereco.cli import completion
-from icereco.cli.compute import computing_with, device_option, threads_option
+from icereco.cli.compute import computing_with, device_option, precision_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from icereco.reconstruction.methods import Method
     from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
+    from icereco.reconstruction.wanted import Precision
     from icereco.system.work.executor import Executor
 
 __all__ = ["command"]
@@ -75,6 +76,7 @@ __all__ = ["command"]
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
 )  # fmt: skip
 @device_option
+@precision_option
 @threads_option
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
@@ -97,6 +99,7 @@ def command(
     skip_bad: bool,
     drop_unknown_sensors: bool,
     device: str | None,
+    precision: "Precision",
     threads: int | None,
     workers: int | None,
     scheduler: str | None,
@@ -130,7 +133,7 @@ def command(
         [find(file).read_with(reader, drop_unknown_sensors=drop_unknown_sensors) for file in files]
     )
     paths = [data_set.path for data_set in data]
-    wanted = Wanted(runs, models, method, detector, device=device)
+    wanted = Wanted(runs, models, method, detector, device=device, precision=precision)
     given, options = _output_and_options(outputs, WITHOUT_MODEL if wanted.names_nothing else method)
     wanted = replace(wanted, options=options)
     form = format_of(given, form)

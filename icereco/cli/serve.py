@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from icereco.cli.compute import computing_with, device_option, threads_option
+from icereco.cli.compute import computing_with, device_option, precision_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.method_options import detector_option, method_option, model_option, run_option
@@ -15,6 +15,7 @@ from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.online.access import Address
+    from icereco.reconstruction.wanted import Precision
 
 __all__ = ["command"]
 
@@ -46,6 +47,7 @@ __all__ = ["command"]
     help="The largest request; more is refused with 413.",
 )  # fmt: skip
 @device_option
+@precision_option
 @threads_option
 def command(
     runs: tuple[str, ...],
@@ -58,6 +60,7 @@ def command(
     max_queued_pulses: int,
     max_body_mb: float,
     device: str | None,
+    precision: "Precision",
     threads: int | None,
 ) -> None:
     """Reconstruct events that are sent over HTTP, until Ctrl-C or SIGTERM.
@@ -79,9 +82,9 @@ def command(
 
     address = Address.parse(bind)
     Access(address, token)  # refuses before a model is loaded
-    wanted = Wanted(runs, models, method, detector, device=device)
+    wanted = Wanted(runs, models, method, detector, device=device, precision=precision)
     if wanted.names_nothing and detector is None:
-        wanted = Wanted(detector=DEFAULT_DETECTOR, device=device)
+        wanted = Wanted(detector=DEFAULT_DETECTOR, device=device, precision=precision)
     choice = wanted.choice()
     computing_with(threads)
     limits = Limits(round(max_body_mb * (1 << 20)), max_queued_pulses, max_wait_ms / 1000)

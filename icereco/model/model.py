@@ -1,7 +1,7 @@
 """The model: normalizer → aggregator (T1) → encoder (T2) → head, and the loss that reads the head's outputs."""
 
 from collections.abc import Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from icereco.events.target_recalibration import TargetRecalibration
 from icereco.events.tensors import TensorBatch, to_tensors
 from icereco.model.decoding import reconstruction
 from icereco.model.head import Head, Heads
-from icereco.model.precision import full_precision
+from icereco.model.precision import full_precision, rounded_products
 from icereco.model.several_losses import DIRECTION, SeveralLosses
 from icereco.plugins.attribution import attributing, described
 from icereco.plugins.built import Built
@@ -149,13 +149,20 @@ class Model(nn.Module):
             if heads is None or name in heads:
                 head.shift(-part)
 
-    def reconstruct(self, batch: EventBatch) -> Reconstruction:
-        """Reconstruct a batch without gradients, in float32, with calibrated uncertainties; NaN for events that have no pulses."""
+    def reconstruct(self, batch: EventBatch, *, rounded: bool = False) -> Reconstruction:
+        """Reconstruct a batch without gradients, with calibrated uncertainties; NaN for events that have no pulses.
+
+        Args:
+            batch: any events.
+            rounded: whether matrix products are in bfloat16 instead of float32.
+        """
         device = next(self.parameters()).device
         self.eval()
         with torch.inference_mode(), full_precision(device):
             seen = self.cleaned(to_tensors(batch, device))
-            reconstructed = self.decode(self._outputs(seen), seen)
+            with rounded_products(device) if rounded else nullcontext():
+                outputs = self._outputs(seen)
+            reconstructed = self.decode(outputs, seen)
         if self.target_recalibration is not None:
             reconstructed = self.target_recalibration(reconstructed)
         if self.recalibration is None or reconstructed.posterior is None:

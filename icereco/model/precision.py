@@ -1,4 +1,4 @@
-"""The precision of matrix products: training steps may take bfloat16, everything else is in float32.
+"""The precision of matrix products: training steps may take bfloat16, everything else is in float32 unless it is asked for.
 
 bfloat16 moves directions by some tenths of a degree, differently on each machine; a checkpoint gives the same directions
 everywhere, in the validation of its training as later.
@@ -8,7 +8,7 @@ import torch
 
 from icereco.profiles.train_options import TrainOptions
 
-__all__ = ["full_precision", "has_fast_bfloat16", "takes_bfloat16", "training_precision"]
+__all__ = ["full_precision", "has_fast_bfloat16", "rounded_products", "takes_bfloat16", "training_precision"]
 
 
 def training_precision(options: TrainOptions, device: torch.device) -> torch.autocast:
@@ -24,6 +24,11 @@ def takes_bfloat16(options: TrainOptions, device: torch.device) -> bool:
 def full_precision(device: torch.device) -> torch.autocast:
     """Return a context with float32 products, whatever the precision around it."""
     return torch.autocast(device.type, enabled=False)
+
+
+def rounded_products(device: torch.device) -> torch.autocast:
+    """Return a context with bfloat16 products."""
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from icereco.events.reconstruction import Reconstruction
 from icereco.reconstruction.methods import Method
 
 __all__ = ["ensemble"]
+
+Value = TypeVar("Value")
 
 
 def ensemble(members: Sequence[Method]) -> Method:
@@ -34,10 +36,8 @@ def ensemble(members: Sequence[Method]) -> Method:
     if len(members) == 1:
         return first
     _require_alike(members)
-
-    def reconstruct(batch: EventBatch) -> Reconstruction:
-        return averaged([member.reconstruct(batch) for member in members])
-
+    rounded = _all_or_none([member.rounded for member in members])
+    again = _all_or_none([member.again for member in members])
     facts: dict[str, Any] = {"ensemble": [member.provenance for member in members]}
     known = [member.energy_range_gev for member in members]
     if all(known):  # outside of any of them the average is an extrapolation
@@ -46,19 +46,23 @@ def ensemble(members: Sequence[Method]) -> Method:
     return Method(
         name="ensemble",
         detector=first.detector,
-        reconstruct=reconstruct,
+        reconstruct=partial(_average, [member.reconstruct for member in members]),
         pulses_per_call=min(member.pulses_per_call for member in members),
         events_per_batch=min(member.events_per_batch for member in members),
         nothing=lambda: averaged([member.nothing() for member in members]),
+        rounded=None if rounded is None else partial(_average, rounded),
         provenance=facts,
-        again=_again([member.again for member in members]),
+        again=None if again is None else partial(_ensemble_of, again),
     )
 
 
-def _again(members: Sequence[Callable[[], Method] | None]) -> Callable[[], Method] | None:
-    """What makes the ensemble in another process, if it makes every member."""
-    known = [member for member in members if member is not None]
-    return partial(_ensemble_of, known) if len(known) == len(members) else None
+def _average(members: Sequence[Callable[[EventBatch], Reconstruction]], batch: EventBatch) -> Reconstruction:
+    return averaged([reconstruct(batch) for reconstruct in members])
+
+
+def _all_or_none(values: Sequence[Value | None]) -> list[Value] | None:
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
 
 
 def _ensemble_of(members: Sequence[Callable[[], Method]]) -> Method:

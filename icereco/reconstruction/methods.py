@@ -58,6 +58,7 @@ class Method:
         with_seeds: the method, started from what others say of the same events; None if it takes no seeds.
         profile: the profile likelihood of a batch of one event; None if the method has no likelihood to scan.
         nothing: the reconstruction of zero events, which gives the columns of a file without pulses.
+        rounded: the method with matrix products in bfloat16; None if it has no network.
         needed_fits: names of fits that have to come with the events, as the method starts from them.
         provenance: JSON-able facts for the output.
         again: makes the same method in another process, to which it can be sent; None if nothing can.
@@ -71,6 +72,7 @@ class Method:
     with_seeds: Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction] | None = None
     profile: Callable[[EventBatch], ProfileLikelihood] | None = None
     nothing: Callable[[], Reconstruction] = lambda: Reconstruction(np.empty((0, 3)))
+    rounded: Callable[[EventBatch], Reconstruction] | None = None
     needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     again: "Callable[[], Method] | None" = None
@@ -80,6 +82,21 @@ class Method:
         """The true energies of the events that a model was trained on, if its checkpoint knows them."""
         known = self.provenance.get("trained", {}).get("energy_range_gev")
         return None if known is None else (float(known[0]), float(known[1]))
+
+    def in_bfloat16(self) -> "Method":
+        """Return the method with matrix products in bfloat16: faster where the processor has instructions for them.
+
+        Raises:
+            IcerecoError: it has no network.
+        """
+        if self.rounded is None:
+            raise IcerecoError(f"{self.name!r} has no network to compute in bfloat16; leave out --precision")
+        return replace(
+            self,
+            reconstruct=self.rounded,
+            provenance=self.provenance | {"precision": "bfloat16"},
+            again=self.again and partial(_again_in_bfloat16, self.again),
+        )
 
     def __call__(self, batch: EventBatch) -> Reconstruction:
         """Reconstruct a batch of any size, in its order, with NaN for events without pulses."""
@@ -121,6 +138,7 @@ def model_method(path: Path, device: str | None = None) -> Method:
         pulses_per_call=pulses,
         events_per_batch=events,
         nothing=checkpoint.model.reconstruct_nothing,
+        rounded=partial(checkpoint.model.reconstruct, rounded=True),
         provenance=facts,
         again=partial(_same_model, path.resolve(), str(used), checkpoint.sha256),
     )
@@ -133,6 +151,10 @@ def _same_model(path: Path, device: str, sha256: str) -> Method:
             f"{path} is another checkpoint for a worker than for the process that started it; put it on a disk that both see"
         )
     return method
+
+
+def _again_in_bfloat16(again: Callable[[], Method]) -> Method:
+    return again().in_bfloat16()
 
 
 def untrained_method(

@@ -1,6 +1,8 @@
 """Models by name or path, and their reconstructions of events in memory; for notebooks and scripts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -154,16 +156,23 @@ def trained_method(weights: Weights, device: str | None = None) -> Method:
 def _for_its_detector(method: Method) -> Method:
     """Wrap the method so that it refuses events of another detector, whose positions the model was not trained on."""
 
-    def reconstruct(batch: EventBatch) -> Reconstruction:
+    def require_its_detector(batch: EventBatch) -> None:
         if not method.detector.has(batch.sensor_id, batch.position_m):
             raise IcerecoError(
                 f"model {method.name!r} was trained for {method.detector.name}, and these events are of another "
                 "detector; read them with detector=model.detector, or train a model for that detector: "
                 "icereco train -o detector.use=NAME"
             )
-        return method.reconstruct(batch)
 
-    return replace(method, reconstruct=reconstruct)
+    def reconstruct(given: Callable[[EventBatch], Reconstruction], batch: EventBatch) -> Reconstruction:
+        require_its_detector(batch)
+        return given(batch)
+
+    return replace(
+        method,
+        reconstruct=partial(reconstruct, method.reconstruct),
+        rounded=method.rounded and partial(reconstruct, method.rounded),
+    )
 
 
 def _untrained_names() -> set[str]:

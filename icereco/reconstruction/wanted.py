@@ -1,9 +1,9 @@
 """What the user wants events reconstructed with: the options `--run`, `--model`, `--method` and `--detector`, made a method."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from icereco.data.catalog import DEFAULT_DETECTOR, DataSet
 from icereco.data.sources.detector_of import detector_of
@@ -16,9 +16,15 @@ from icereco.reconstruction.methods import Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import resolve, runs_dir
 from icereco.runs.provenance import provenance
+from icereco.system.devices import find_device
+from icereco.system.log import get_logger
 from icereco.trained.library import Library
 
-__all__ = ["Wanted", "result_provenance"]
+__all__ = ["Precision", "Wanted", "result_provenance"]
+
+logger = get_logger(__name__)
+
+Precision = Literal["float32", "bfloat16", "auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Wanted:
         detector: name of the detector of the events; None where nobody says.
         options: of the method, by name, which win over those in its text.
         device: as for `icereco.system.devices.find_device`.
+        precision: of the matrix products of models; auto is bfloat16 where the device has instructions for it.
     """
 
     runs: Sequence[str] = ()
@@ -40,6 +47,7 @@ class Wanted:
     detector: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
+    precision: Precision = "float32"
 
     @property
     def names_nothing(self) -> bool:
@@ -59,9 +67,14 @@ class Wanted:
             sources: each of them, opened.
 
         Raises:
-            IcerecoError: there is no such run, model, method or detector, or the options exclude each other.
+            IcerecoError: there is no such run, model, method or detector, or the options exclude each other; or what is
+                chosen has no network to compute in bfloat16.
         """
         self._require_consistent()
+        found = self._found(data, sources)
+        return replace(found, method=self._precise(found.method))
+
+    def _found(self, data: Sequence[DataSet], sources: Sequence[Source]) -> Choice:
         if self.runs or self.models:
             return self._trained()
         if self.method is None:
@@ -71,6 +84,19 @@ class Wanted:
         card = self.detector or _declared_or_seen(data, sources) or DEFAULT_DETECTOR
         used = untrained_method(self.method, card, self.options, self.device)
         return Choice(used, f"method {self.method}{options}")
+
+    def _precise(self, method: Method) -> Method:
+        """The method in the precision that is wanted."""
+        if self.precision == "float32" or (self.precision == "auto" and method.rounded is None):
+            return method
+        from icereco.model.precision import has_fast_bfloat16
+
+        fast = has_fast_bfloat16(find_device(self.device))
+        if not fast and self.precision == "bfloat16":
+            logger.warning(
+                "this device only emulates bfloat16, which is slower; --precision auto takes float32 then"
+            )
+        return method.in_bfloat16() if fast or self.precision == "bfloat16" else method
 
     def _require_consistent(self) -> None:
         given = {"--run": self.runs, "--model": self.models, "--method": self.method}
