@@ -50,9 +50,7 @@ class TensorBatch:
 
     def with_doms(self, chosen: Bool[Tensor, "dom"]) -> "TensorBatch":
         """Return the same events with the chosen DOMs and their pulses alone; an event may be left without any."""
-        import torch
-
-        of_chosen = torch.repeat_interleave(chosen, self.pulse_offsets.diff(), output_size=len(self.time_ns))
+        of_chosen = chosen[self.dom_of_pulse]
         return TensorBatch(
             dom_offsets=_running(chosen.long())[self.dom_offsets],
             sensor_id=self.sensor_id[chosen],

@@ -137,10 +137,16 @@ def opened(path: Path) -> Computation:
 
 def _of_onnx(path: Path) -> Computation:
     from onnxruntime import InferenceSession, SessionOptions
+    from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotThere
 
     options = SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = InferenceSession(path, options)
+    try:
+        session = InferenceSession(path, options)
+    except NotThere as error:
+        raise IcerecoError(
+            f"{path} is written, but this onnxruntime cannot compute it ({error}); use another, or export the model as .pt2"
+        ) from error
     inputs, outputs = ([one.name for one in some] for some in (session.get_inputs(), session.get_outputs()))
 
     def compute(arguments: Arguments) -> dict[str, torch.Tensor]:

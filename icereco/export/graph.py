@@ -12,7 +12,7 @@ from icereco.events.tensors import TensorBatch
 from icereco.export.decoded import Decoder
 from icereco.model.model import Model
 from icereco.nn.segments import segment_of
-from icereco.protocols import takes_batch
+from icereco.protocols import CleansHits, takes_batch
 
 __all__ = ["ExportedModel"]
 
@@ -40,8 +40,9 @@ class ExportedModel(nn.Module):
         event_offsets: Int[Tensor, "event_plus_1"],
     ) -> dict[str, Tensor]:
         """Columns of each event by the names of `icereco.export.decoded.COLUMNS`, float64."""
-        batch = self._batch(sensor_id, time_ns, charge_pe, auxiliary, event_offsets)
-        model = self.model
+        model, batch = self.model, self._batch(sensor_id, time_ns, charge_pe, auxiliary, event_offsets)
+        if isinstance(model.normalizer, CleansHits):
+            batch = model.normalizer.cleaned(batch)
         features = model.normalizer(batch)
         doms = model.aggregator(features.pulses, batch.pulse_offsets, **_more(model.aggregator, batch))
         events = model.encoder(doms, features.positions, batch.dom_offsets, **_more(model.encoder, batch))

@@ -1,4 +1,4 @@
-"""Operations of torch that its converter to ONNX lacks."""
+"""Operations of torch that its converter to ONNX lacks, or that it writes with what onnxruntime lacks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import torch
 
 __all__ = ["translations"]
+
+_FLOAT32 = 1
+"""ONNX's number of the type: TensorProto.FLOAT."""
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
@@ -23,4 +26,12 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         rows = op.Expand(column, op.Shape(source))
         return op.ScatterElements(self, rows, source, axis=dim, reduction="add")
 
-    return {torch.ops.aten.sort.stable: sort_stable, torch.ops.aten.index_add.default: index_add}
+    def asinh(self: Any) -> Any:
+        """In float32, the only one that onnxruntime has."""
+        return op.CastLike(op.Asinh(op.Cast(self, to=_FLOAT32)), self)  # type: ignore[type-var]  # torch makes it float64
+
+    return {
+        torch.ops.aten.sort.stable: sort_stable,
+        torch.ops.aten.index_add.default: index_add,
+        torch.ops.aten.asinh.default: asinh,
+    }

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.compiler import is_exporting
 
-from icereco.nn.segments import segment_of, segment_sum
+from icereco.nn.segments import segment_extreme, segment_of, segment_sum
 from icereco_aggregators.options import StatisticsSet
 
 __all__ = ["CHARGES", "NAMES", "SHARES", "summary_statistics"]
@@ -67,7 +68,7 @@ def summary_statistics(
         pulse_offsets: where the pulses of each DOM begin and end.
         chosen: "nine" or "extended".
     """
-    if len(time_ns) == 0:
+    if not is_exporting() and len(time_ns) == 0:
         return time_ns.new_zeros(len(pulse_offsets) - 1, len(NAMES[chosen]), dtype=torch.float64)
     pulses = _Pulses.of(time_ns.double(), charge_pe.double(), pulse_offsets)
     columns = [pulses.charge, *pulses.within(_WINDOWS_NS[chosen])]
@@ -102,13 +103,13 @@ class _Pulses:
 
     @classmethod
     def of(cls, time: Tensor, weight: Tensor, offsets: Tensor) -> "_Pulses":
-        dom = segment_of(offsets)
+        dom = segment_of(offsets, time.shape[0])
         running = torch.nn.functional.pad(weight.cumsum(0), (1, 0))
         arrived = running[1:] - running[offsets[:-1]][dom]
         return cls(time, weight, offsets, offsets.diff(), dom, arrived)
 
     def _at(self, index: Tensor) -> Tensor:
-        return self.time[index.clamp(0, len(self.time) - 1)]
+        return self.time[index.clamp(0, self.time.shape[0] - 1)]
 
     @property
     def charge(self) -> Tensor:
@@ -140,11 +141,16 @@ class _Pulses:
     def quantiles(self, percents: Sequence[int]) -> list[Tensor]:
         """The time of the first pulse with which at least so much of the charge has arrived."""
         total = self.arrived[(self.offsets[1:] - 1).clamp(min=0)]
-        return [self._quantile(total * (percent / 100)) for percent in percents]
+        # In this order equal charges are cut exactly; and a share such as 0.2 would be written to ONNX in float32.
+        return [self._quantile(total * percent / 100) for percent in percents]
 
     def _quantile(self, wanted: Tensor) -> Tensor:
-        missing = torch.nn.functional.pad((self.arrived < wanted[self.dom]).long().cumsum(0), (1, 0))
-        return self._at(self.offsets[:-1] + missing[self.offsets].diff())
+        return self._at(self._after(self.arrived < wanted[self.dom]))
+
+    def _after(self, earlier: Bool[Tensor, "pulse"]) -> Int[Tensor, "dom"]:
+        """The first pulse of each DOM that is not among the earlier ones, which are the first of the DOM."""
+        count = torch.nn.functional.pad(earlier.long().cumsum(0), (1, 0))
+        return self.offsets[:-1] + count[self.offsets].diff()
 
     @property
     def mean(self) -> Tensor:
@@ -171,9 +177,8 @@ class _Pulses:
 
     def extremes(self) -> list[Tensor]:
         """Charge of the first pulse, charge of the largest, and its time (the earliest of equals)."""
-        largest = torch.segment_reduce(self.weight, "max", offsets=self.offsets, initial=0)
-        is_largest = (self.weight == largest[self.dom]).long()
-        before = torch.nn.functional.pad(is_largest.cumsum(0), (1, 0))
-        # The first pulse at which the count of largest ones rises above that before the DOM.
-        index = torch.searchsorted(before[1:], before[self.offsets[:-1]] + 1)
-        return [self.weight[self.offsets[:-1].clamp(max=len(self.weight) - 1)], largest, self._at(index)]
+        largest = segment_extreme(self.weight, self.offsets, "max").clamp(min=0.0)
+        seen = (self.weight == largest[self.dom]).long().cumsum(0)
+        before = torch.nn.functional.pad(seen, (1, 0))[self.offsets[:-1]]
+        at_largest = self._at(self._after(seen == before[self.dom]))
+        return [self.weight[self.offsets[:-1].clamp(max=self.weight.shape[0] - 1)], largest, at_largest]

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 
 from icereco.events.tensors import TensorBatch
 from icereco_aggregators.options import StatisticsSet, SummaryOptions
@@ -53,14 +54,16 @@ def _scaled(name: str, value: Float[Tensor, "dom"], first_ns: Float[Tensor, "dom
 def _first_features(
     features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
 ) -> Float[Tensor, "dom feature"]:
-    if len(features) == 0:
+    if not is_exporting() and len(features) == 0:
         return features.new_zeros(len(pulse_offsets) - 1, features.shape[1])
-    first = features[pulse_offsets[:-1].clamp(max=len(features) - 1)]
+    first = features[pulse_offsets[:-1].clamp(max=features.shape[0] - 1)]
     return torch.where((pulse_offsets.diff() > 0)[:, None], first, 0.0)
 
 
 class SummaryAggregator(nn.Module):
     """Statistics and the first pulse's features through a network with one hidden layer."""
+
+    exportable = True
 
     def __init__(self, options: SummaryOptions, feature_count: int) -> None:
         super().__init__()

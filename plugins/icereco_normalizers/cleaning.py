@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from icereco.events.tensors import TensorBatch
-from icereco.nn.segments import segment_of
+from icereco.nn.segments import segment_extreme, segment_of
 from icereco_normalizers.options import CleaningOptions
 from icereco_normalizers.zero import running
 
@@ -27,24 +27,24 @@ def near_coincidences(batch: TensorBatch, radius_m: float, window_ns: float) -> 
     all DOMs stay.
     """
     seeds = running((~batch.auxiliary).long())[batch.pulse_offsets].diff() > 0
-    kept = seeds | (_seeds_before(batch, seeds).diff() == 0)[segment_of(batch.dom_offsets)]
     other, seed = _pairs(batch, seeds)
     # Times first, as they are one number each and most pairs end here.
     soon = (_first_ns(batch)[other] - _first_coincident_ns(batch)[seed]).abs() <= window_ns
     other, seed = other[soon], seed[soon]
     near = (batch.position_m[other] - batch.position_m[seed]).square().sum(-1) <= radius_m**2
-    kept[other[near]] = True
-    return kept
+    without_seeds = _seeds_before(batch, seeds).diff() == 0
+    kept = seeds.long().index_add(0, other, near.long()) > 0
+    return kept | without_seeds[segment_of(batch.dom_offsets, seeds.shape[0])]
 
 
 def _pairs(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> tuple[Int[Tensor, "pair"], Int[Tensor, "pair"]]:
     """Return every other DOM with every seed of its event, as rows of DOMs."""
     others, before = torch.nonzero(~seeds)[:, 0], _seeds_before(batch, seeds)
-    event = segment_of(batch.dom_offsets)[others]
-    counts = before.diff()[event]
-    shift = before[event] - running(counts)[:-1]
-    rank = torch.arange(int(counts.sum()), device=seeds.device) + shift.repeat_interleave(counts)
-    return others.repeat_interleave(counts), torch.nonzero(seeds)[:, 0][rank]
+    event = segment_of(batch.dom_offsets, seeds.shape[0])[others]
+    pair_offsets = running(before.diff()[event])
+    of_pair = segment_of(pair_offsets)
+    place = torch.arange(of_pair.shape[0], device=seeds.device) - pair_offsets[of_pair]
+    return others[of_pair], torch.nonzero(seeds)[:, 0][before[event][of_pair] + place]
 
 
 def _seeds_before(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> Int[Tensor, "event_plus_1"]:
@@ -52,9 +52,9 @@ def _seeds_before(batch: TensorBatch, seeds: Bool[Tensor, "dom"]) -> Int[Tensor,
 
 
 def _first_ns(batch: TensorBatch) -> Float[Tensor, "dom"]:
-    return torch.segment_reduce(batch.time_ns, "min", offsets=batch.pulse_offsets, initial=torch.inf)
+    return segment_extreme(batch.time_ns, batch.pulse_offsets, "min")
 
 
 def _first_coincident_ns(batch: TensorBatch) -> Float[Tensor, "dom"]:
     coincident = torch.where(batch.auxiliary, torch.inf, batch.time_ns)
-    return torch.segment_reduce(coincident, "min", offsets=batch.pulse_offsets, initial=torch.inf)
+    return segment_extreme(coincident, batch.pulse_offsets, "min")

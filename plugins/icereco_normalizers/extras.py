@@ -22,8 +22,7 @@ class ExtraFeatures(nn.Module):
         super().__init__()
         self.options = options
         names = options.dom_features
-        # An exported model takes no further columns, and sees every pulse.
-        self.exportable = not options.pulse_columns and options.cleaning == "none"
+        self.exportable = not options.pulse_columns  # an exported model takes no further columns
         self.count = len(options.pulse_columns) + len(names) + 3 * options.charge_centre
         # Without such features there is no buffer, so that older checkpoints without them can still be loaded.
         if options.pulse_columns:

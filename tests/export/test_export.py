@@ -25,6 +25,7 @@ from icereco.export.components import require_exportable
 from icereco.export.contract import INPUTS, KEY
 from icereco.export.decoded import COLUMNS, Decoder
 from icereco.export.files import opened
+from icereco.export.program import exported_program
 from icereco.model.checkpoint import load_checkpoint, save_checkpoint
 from icereco.model.model import build_model
 from icereco.profiles import load_profile
@@ -41,27 +42,30 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def shipped():
-    return load_checkpoint(Library.of_user().find("complete").weights())
+def shipped(name="complete"):
+    return load_checkpoint(Library.of_user().find(name).weights())
 
 
 def events(*pulses):
     return event_batch(random_events(np.array(pulses), seed=1), load_detector("icecube86"))
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def saved(path, profile, changes):
     """A small model with weights far from where they start, and the recalibrations of the one in the box."""
-    profile, detector, trained = load_profile("complete", TINY), load_detector("icecube86"), shipped().model
+    profile, detector, trained = load_profile(profile, changes), load_detector("icecube86"), shipped().model
     model = build_model(profile, detector)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
     model.recalibration, model.target_recalibration = trained.recalibration, trained.target_recalibration
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
     save_checkpoint(path, model, profile, detector, {"events": 12})
     return load_checkpoint(path)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("model") / "small.safetensors", "complete", TINY)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +84,16 @@ def test_a_program_gives_the_numbers_of_the_original(exported, checkpoint, pulse
     found = differences(opened(exported), checkpoint.model, events(*pulses))
     assert list(found) == list(COLUMNS)
     assert max(found.values()) < TOLERANCE
+
+
+def test_hits_are_cleaned_and_statistics_taken_as_in_the_original(tmp_path):
+    small = saved(tmp_path / "fast.safetensors", "fast", ["aggregator.width=8", "encoder.layers=1"])
+    program = exported_program(small).module()
+    for batch in (events(1), events(2, 1), events(1, 3_000), simulate(30, seed=5)):
+        with torch.no_grad():
+            found = differences(lambda arguments: program(*arguments), small.model, batch)
+        assert list(found) == list(COLUMNS)
+        assert max(found.values()) < TOLERANCE
 
 
 def test_the_order_of_the_pulses_of_an_event_does_not_matter(exported):
@@ -205,14 +219,16 @@ def test_an_unknown_run_names_the_nearest(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
-def test_the_model_in_the_box_agrees_on_a_thousand_events(suffix, tmp_path):
-    path = tmp_path / f"complete{suffix}"
-    result = run("export", "complete", "-o", path)
+@pytest.mark.parametrize("name", ["complete", "fast"])
+def test_models_in_the_box_agree_on_a_thousand_events(name, suffix, tmp_path):
+    path = tmp_path / f"{name}{suffix}"
+    result = run("export", name, "-o", path)
     assert result.exit_code == 0, result.output
-    compute, model = opened(path), shipped().model
+    compute, model = opened(path), shipped(name).model
     batches = [events(1), events(1, 20_000), *(simulate(100, seed=seed) for seed in range(2, 12))]
     for batch in batches:
         assert max(differences(compute, model, batch).values()) < TOLERANCE
     (example,) = (one for one in EXAMPLES if ("torch" in one) == (suffix == ".pt2"))
     assert len(example.splitlines()) <= 20
+    path.rename(tmp_path / f"complete{suffix}")
     assert without_icereco(example, tmp_path).count("azimuth ") == 2
