@@ -2,6 +2,7 @@
 
 python benchmarks/bench_reconstruct.py complete fast
 python benchmarks/bench_reconstruct.py complete fast --pulses 60 72      # events of about the median size alone
+python benchmarks/bench_reconstruct.py fast --precisions float32 bfloat16 --copies 10
 
 Every model gets the same simulated events. A rate counts everything from the first byte that is read to the last that is
 written, without the start of Python; the ratio is to the first model in the same way of computing. The least time of three.
@@ -24,14 +25,21 @@ from icereco.system.processors import available_processors
 REPEATS = 3
 
 
-def events_file(folder: Path, events: int, pulses: tuple[int, int] | None, simulated: int) -> Path:
-    """Simulated events, of all sizes or of some."""
+def events_file(
+    folder: Path, events: int, pulses: tuple[int, int] | None, simulated: int, copies: int
+) -> Path:
+    """Simulated events, of all sizes or of some, so many times one after the other."""
     table = simulated_table(simulated if pulses else events)
     if pulses:
         sizes = pc.list_value_length(table["sensor_id"])
         table = table.filter(pc.and_(pc.greater_equal(sizes, pulses[0]), pc.less_equal(sizes, pulses[1])))
     path = folder / "events.parquet"
-    pq.write_table(table.slice(0, events), path)
+    table = table.slice(0, events)
+    place = table.schema.get_field_index("event_id")
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for copy in range(copies):
+            ids = pc.add(table["event_id"], copy << 32)
+            writer.write_table(table.set_column(place, table.schema.field(place), ids), row_group_size=2048)
     return path
 
 
@@ -56,16 +64,23 @@ def main() -> None:
     parser.add_argument(
         "--simulated", type=int, default=50_000, help="events that those of some sizes are taken from"
     )
+    parser.add_argument("--copies", type=int, default=1, help="of the events, for a longer file")
+    parser.add_argument("--precisions", nargs="+", default=["float32"])
     given = parser.parse_args()
     every = str(available_processors())
-    ways = {
+    processors = {
         "1 thread": ("--threads", "1"),
         f"{every} threads": ("--threads", every),
         f"{every} processes": ("--workers", every, "--threads", "1"),
     }
+    ways = {
+        f"{words}, {precision}": (*how, "--precision", precision)
+        for precision in given.precisions
+        for words, how in processors.items()
+    }
     table = Table("events/s", *given.models)
     with tempfile.TemporaryDirectory() as folder:
-        path = events_file(Path(folder), given.events, given.pulses, given.simulated)
+        path = events_file(Path(folder), given.events, given.pulses, given.simulated, given.copies)
         table.title = f"{pq.read_metadata(path).num_rows:,} events"
         for words, how in ways.items():
             rates = [rate(path, model, *how) for model in given.models]
