@@ -73,9 +73,10 @@ class LikelihoodOptions(BaseModel):
         description="all: every pulse's time counts; first: only the first one of each module, which a wrong light "
         "model moves less; auto: all, but tracks of 300 pulses and more once more by first, with model_error 1",
     )
-    hops: int = Field(
-        1, ge=0, le=100,
-        description="how many times random steps from the best maximum are tried, to find a better one",
+    hops: int | None = Field(
+        None, ge=0, le=100,
+        description="how many times random steps from the best maximum are tried, to find a better one; by default once, "
+        "and never from a seed with a posterior",
     )  # fmt: skip
     model_error: float = Field(
         0.3, ge=0.0, le=2.0, description="relative error of the light model's expectation of each module"

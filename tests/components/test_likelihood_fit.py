@@ -16,7 +16,9 @@ from icereco.data.simulated import simulate
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.events.joining import take
 from icereco.events.reconstruction import NOT_CONVERGED, Reconstruction
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.likelihood.sources import HYPOTHESES
 from icereco.physics.sphere import opening_angle
 
@@ -142,6 +144,36 @@ def test_seeds_are_used_and_seeds_without_direction_change_nothing(
     mixed = fit(few, seeds=[Reconstruction(partly)])
     np.testing.assert_allclose(mixed.direction[0], fitted.direction[0], atol=1e-4)
     np.testing.assert_allclose(mixed.direction[1], seeded.direction[1], atol=1e-4)
+
+
+def test_a_posterior_as_a_seed_gives_the_same_maxima_from_few_directions(
+    detector: Detector, tracks: EventBatch
+) -> None:
+    """Its probabilities of kinds leave out what is improbable, and are a prior for the rest; other events change nothing."""
+    assert tracks.truth is not None
+    count = 3
+    kinds = np.tile([0.89, 0.1, 0.01], (count, 1))
+    kinds[2] = np.nan
+    truth = tracks.truth.direction[:count]
+    posterior = VmfMixture(np.ones((count, 1)), truth[:, None], np.full((count, 1), 200.0))
+    seed = Reconstruction(truth, posterior, kind_probability=kinds)
+    fit = LikelihoodFit(LikelihoodOptions(samples=3), detector)
+    seeded = fit(tracks[:count], seeds=[seed])
+    assert (np.degrees(opening_angle(seeded.direction, truth)) < 12.0).all()
+    assert seeded.kind_probability is not None
+    assert (seeded.kind_probability[:2, 2] == 0.0).all()
+    assert seeded.kind_probability[2, 2] > 0.0
+    alone = fit(tracks[1:2], seeds=[take(seed, np.array([1]))])
+    np.testing.assert_array_equal(alone.direction[0], seeded.direction[1])
+    fewer = take(
+        Reconstruction(truth, posterior, kind_probability=np.tile([0.5, 0.5, 0.0], (count, 1))), np.arange(2)
+    )
+    prior = fit(tracks[:2], seeds=[fewer]).kind_probability
+    assert prior is not None
+    odds, before = (
+        probability[:2, 0] / probability[:2, 1] for probability in (seeded.kind_probability, prior)
+    )
+    assert (odds > before).all()
 
 
 def test_an_event_alone_is_fitted_as_in_company(fit: Fit, fitted: Reconstruction, tracks: EventBatch) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
+from icereco.events.joining import take
 from icereco.events.observations import Observed, Observer
 from icereco.events.reconstruction import Reconstruction
 from icereco.physics.light.light import LightModel
@@ -20,10 +21,10 @@ from icereco.physics.likelihood.sources import HYPOTHESES, Hypothesis
 from icereco.system.devices import find_device
 from icereco.system.processors import available_processors
 from icereco_reconstructors.likelihood.ice import OtherIce
+from icereco_reconstructors.likelihood.plan import Plan, plans
 from icereco_reconstructors.likelihood.profile import DirectionProfile
 from icereco_reconstructors.likelihood.results import Part, is_track, reconstruction, replaced
 from icereco_reconstructors.likelihood.search import Maxima, search
-from icereco_reconstructors.likelihood.seeds import first_directions, given_directions
 from icereco_reconstructors.likelihood.solutions import Solutions, joined, solutions
 from icereco_reconstructors.options import LikelihoodOptions
 
@@ -61,20 +62,25 @@ class LikelihoodFit:
 
     def __call__(self, batch: EventBatch, seeds: Sequence[Reconstruction] = ()) -> Reconstruction:
         """Fit each event from a grid of directions, or from the seeds; see `Reconstruction`."""
-        fitted = self._fitted(batch, seeds)
-        if self._of_bright_tracks is None:
+        fitted, again = self._fitted(batch, seeds), self._of_bright_tracks
+        if again is None:
             return fitted
         rows = np.flatnonzero((batch.pulse_count >= BRIGHT_PULSES) & is_track(fitted))
-        return replaced(fitted, rows, [self._of_bright_tracks(batch[row : row + 1]) for row in rows.tolist()])
+        better = [
+            again(batch[row : row + 1], [take(seed, np.array([row])) for seed in seeds])
+            for row in rows.tolist()
+        ]
+        return replaced(fitted, rows, better)
 
     def _fitted(self, batch: EventBatch, seeds: Sequence[Reconstruction]) -> Reconstruction:
-        own = first_directions(batch, self._options.seed_count)
-        given, seeded = given_directions(seeds, self._options.samples, len(batch))
+        planned = plans(batch, seeds, self._hypotheses, self._options)
         work = [
-            (observed, rows, directions[observed.event[rows]])
+            (observed, rows, plan)
             for observed in self._observer(batch)
-            for directions, usable in ((own, ~seeded), (given, seeded))
-            for rows in _pieces(observed, np.flatnonzero(usable[observed.event]), directions.shape[1])
+            for plan in planned
+            for rows in _pieces(
+                observed, np.flatnonzero(plan.events[observed.event]), plan.direction.shape[1]
+            )
         ]
         with ThreadPoolExecutor(self._workers()) as pool:
             parts = list(pool.map(lambda piece: self._part(*piece), work))
@@ -85,7 +91,8 @@ class LikelihoodFit:
         (observed,) = self._observer(batch)
         row = np.zeros(1, np.int64)
         seen, centre = self._placed(observed, row)
-        searched = self._searched(seen, centre, first_directions(batch, self._options.seed_count))
+        (plan,) = plans(batch, (), self._hypotheses, self._options)[:1]
+        searched = self._searched(seen, centre, row, plan)
         solved = _solved(searched)
         fitted = self._result(batch, [Part(row, observed.reference_ns, solved, {})])
         return DirectionProfile(self._likelihood, seen, centre, searched, solved, fitted)
@@ -103,18 +110,17 @@ class LikelihoodFit:
         times = batch.dom_count if self._first_only else batch.pulse_count
         return reconstruction(batch, self._detector, self._hypotheses, parts, times)
 
-    def _part(
-        self, observed: Observed, rows: Int[ndarray, "event"], direction: Float[ndarray, "event seed 3"]
-    ) -> Part:
+    def _part(self, observed: Observed, rows: Int[ndarray, "event"], plan: Plan) -> Part:
+        event = observed.event[rows]
         seen, centre = self._placed(observed, rows)
-        searched = self._searched(seen, centre, direction)
-        solved = _solved(searched)
+        searched = self._searched(seen, centre, event, plan)
+        solved = _solved(searched).weighted(plan.log_prior[np.ix_(event, plan.hypotheses)])
         extras = (
             {}
             if self._other_ice is None
             else {"ice_shift_rad": self._other_ice.shift_rad(searched, solved, seen)}
         )
-        return Part(observed.event[rows], observed.reference_ns[rows], solved, extras)
+        return Part(event, observed.reference_ns[rows], solved.numbered(plan.hypotheses), extras)
 
     def _placed(
         self, observed: Observed, rows: Int[ndarray, "event"]
@@ -124,12 +130,14 @@ class LikelihoodFit:
         return seen, torch.from_numpy(observed.centre_m[rows]).to(self._device)
 
     def _searched(
-        self, seen: Observation, centre_m: Float[Tensor, "event 3"], direction: Float[ndarray, "event seed 3"]
+        self, seen: Observation, centre_m: Float[Tensor, "event 3"], event: Int[ndarray, "event"], plan: Plan
     ) -> list[tuple[Hypothesis, Maxima]]:
-        """Search the maxima of every hypothesis from directions of origin."""
-        travel = torch.from_numpy(-direction).to(self._device)
-        found = search(self._likelihood, self._hypotheses, travel, centre_m, seen, self._options.hops)
-        return list(zip(self._hypotheses, found, strict=True))
+        """Search the maxima of the hypotheses of a plan; `event` has the rows of the batch."""
+        travel = torch.from_numpy(-plan.direction[event]).to(self._device)
+        hypotheses = [self._hypotheses[number] for number in plan.hypotheses]
+        hops = plan.schedule.hops if self._options.hops is None else self._options.hops
+        found = search(self._likelihood, hypotheses, travel, centre_m, seen, plan.schedule, hops)
+        return list(zip(hypotheses, found, strict=True))
 
 
 def _of_bright_tracks(options: LikelihoodOptions, detector: Detector) -> "LikelihoodFit | None":

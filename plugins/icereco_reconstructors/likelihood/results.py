@@ -16,6 +16,7 @@ from icereco.events.truth import EVENT_KINDS
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.light.yields import METRES_PER_GEV
 from icereco.physics.likelihood.sources import Hypothesis
+from icereco_reconstructors.likelihood.plan import KIND
 from icereco_reconstructors.likelihood.solutions import Solutions
 
 __all__ = ["CONVERGED", "TOO_FEW_MODULES", "Part", "is_track", "reconstruction", "replaced"]
@@ -23,7 +24,6 @@ __all__ = ["CONVERGED", "TOO_FEW_MODULES", "Part", "is_track", "reconstruction",
 CONVERGED, TOO_FEW_MODULES = "converged", "too few modules"
 
 _LEAST_MODULES = 3
-_KIND = {"track": "through_track", "starting": "starting_track", "cascade": "cascade"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,5 +157,5 @@ def _kinds(solved: Solutions, hypotheses: Sequence[Hypothesis]) -> Float[ndarray
     share = solved.shares()
     kinds = np.zeros((len(share), len(EVENT_KINDS)))
     for index, hypothesis in enumerate(hypotheses):
-        kinds[:, EVENT_KINDS.index(_KIND[hypothesis.name])] = (share * (solved.hypothesis == index)).sum(1)
+        kinds[:, EVENT_KINDS.index(KIND[hypothesis.name])] = (share * (solved.hypothesis == index)).sum(1)
     return np.asarray(kinds / kinds.sum(1, keepdims=True))

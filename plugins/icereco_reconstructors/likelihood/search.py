@@ -16,7 +16,7 @@ from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 from icereco_reconstructors.likelihood.seeds import starting_points
 
-__all__ = ["Maxima", "Stage", "search", "settled"]
+__all__ = ["NEAR", "WHOLE_SKY", "Maxima", "Schedule", "Stage", "search", "settled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,38 @@ class Stage:
     kept: int
 
 
-_KEPT = 5
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The rounds of a search.
 
-_APPROACH = (Stage(40.0, 3, 12), Stage(40.0, 8, 8), Stage(15.0, 8, 6), Stage(6.0, 8, _KEPT))
-_LAST = (Stage(2.0, 30, _KEPT),)
-"""The last jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139)."""
+    Attributes:
+        approach: from the seeds on.
+        last: of what is left then; its jitter is the transit time spread of a photomultiplier (Abbasi et al., NIM A 618 (2010) 139).
+        after_hop: from a random step on.
+        hops: how many times random steps are tried, where nothing else is said.
+    """
 
-_AFTER_HOP = (Stage(15.0, 5, 6), Stage(6.0, 5, 3), Stage(2.0, 8, 2), Stage(2.0, 25, 2))
+    approach: tuple[Stage, ...]
+    last: Stage
+    after_hop: tuple[Stage, ...]
+    hops: int
+
+
+WHOLE_SKY = Schedule(
+    (Stage(40.0, 3, 12), Stage(40.0, 8, 8), Stage(15.0, 8, 6), Stage(6.0, 8, 5)),
+    Stage(2.0, 30, 5),
+    (Stage(15.0, 5, 6), Stage(6.0, 5, 3), Stage(2.0, 8, 2), Stage(2.0, 25, 2)),
+    hops=1,
+)
+"""From a grid of directions."""
+
+NEAR = Schedule(
+    (Stage(40.0, 6, 3), Stage(15.0, 8, 3), Stage(6.0, 8, 2)),
+    Stage(2.0, 30, 2),
+    (Stage(6.0, 5, 2), Stage(2.0, 25, 2)),
+    hops=0,
+)
+"""From few directions that are near the maxima, such as those that a trained model gives."""
 
 _HOPS, _HOP_SIGMAS, _HOP_LIMIT = 6, 6.0, 2.0
 """How many random steps there are at once, and how long: in standard deviations of the fitted parameters, and at most, in
@@ -74,7 +99,8 @@ def search(
     travel: Float[Tensor, "event seed 3"],
     centre_m: Float[Tensor, "event 3"],
     seen: Observation,
-    rounds: int,
+    schedule: Schedule,
+    hops: int,
 ) -> list[Maxima]:
     """Find the best maxima that can be reached from all seeds, of each hypothesis.
 
@@ -84,16 +110,17 @@ def search(
         travel: directions of travel to start from, float64.
         centre_m: centre of the light of each event, float64.
         seen: observation of each event.
-        rounds: how many times random steps from the best maximum are tried.
+        schedule: of the climbs.
+        hops: how many times random steps from the best maximum are tried.
     """
     events = len(seen)
-    near = [_approach(likelihood, hypothesis, travel, centre_m, seen) for hypothesis in hypotheses]
+    near = [_approach(likelihood, hypothesis, travel, centre_m, seen, schedule) for hypothesis in hypotheses]
     highest = torch.stack([_values(maximum, events).amax(1) for maximum in near], 1)
     hopeful = highest > highest.amax(1, keepdim=True) - _HOPELESS
     finished = []
     for index, (hypothesis, maximum) in enumerate(zip(hypotheses, near, strict=True)):
         event = hopeful[:, index].nonzero()[:, 0]
-        done = _settle(likelihood, hypothesis, maximum, events, event, seen, rounds)
+        done = _settle(likelihood, hypothesis, maximum, events, event, seen, schedule, hops)
         finished.append(Maxima(done, _distinct(done.sources, events), len(done.sources) // events))
     return finished
 
@@ -106,7 +133,7 @@ def settled(
     event: Int[Tensor, "job"],
 ) -> Maximum:
     """Climb from places close to a maximum, as a search ends; `event` is each job's row of `seen`."""
-    (last,) = _LAST
+    last = WHOLE_SKY.last
     return climb(likelihood, hypothesis, start, seen, event, last.jitter_ns, last.steps)
 
 
@@ -116,11 +143,12 @@ def _approach(
     travel: Float[Tensor, "event seed 3"],
     centre_m: Float[Tensor, "event 3"],
     seen: Observation,
+    schedule: Schedule,
 ) -> Maximum:
     """Climb from all seeds, with jitter that narrows down."""
     event = _rows(travel.shape[0], travel.shape[1], centre_m.device)
     start = starting_points(likelihood, hypothesis, travel.flatten(0, 1), centre_m[event], seen.take(event))
-    return _climbs(likelihood, hypothesis, start, seen, _APPROACH)
+    return _climbs(likelihood, hypothesis, start, seen, schedule.approach)
 
 
 def _settle(
@@ -130,7 +158,8 @@ def _settle(
     events: int,
     event: Int[Tensor, "chosen"],
     seen: Observation,
-    rounds: int,
+    schedule: Schedule,
+    hops: int,
 ) -> Maximum:
     """Finish the climbs of the chosen events, and hop."""
     if not len(event):
@@ -138,14 +167,19 @@ def _settle(
     kept = len(maximum.sources) // events
     job = (event[:, None] * kept + torch.arange(kept, device=event.device)).flatten()
     of_event = seen.take(event)
-    done = _climbs(likelihood, hypothesis, maximum.sources.take(job), of_event, _LAST)
-    for hop in range(rounds):
-        done = _hop(likelihood, hypothesis, done, of_event, hop)
+    done = _climbs(likelihood, hypothesis, maximum.sources.take(job), of_event, (schedule.last,))
+    for hop in range(hops):
+        done = _hop(likelihood, hypothesis, done, of_event, hop, schedule.after_hop)
     return each(lambda whole, part: whole.index_copy(0, job, part), maximum, done)
 
 
 def _hop(
-    likelihood: Likelihood, hypothesis: Hypothesis, maximum: Maximum, seen: Observation, seed: int
+    likelihood: Likelihood,
+    hypothesis: Hypothesis,
+    maximum: Maximum,
+    seen: Observation,
+    seed: int,
+    stages: Sequence[Stage],
 ) -> Maximum:
     """Climb from places around the best maximum, and keep what is better (Wales and Doye, J. Phys. Chem. A 101 (1997) 5111)."""
     events = len(seen)
@@ -158,7 +192,7 @@ def _hop(
     move = step.new_zeros(events, _HOPS, len(MOVES))
     move[..., list(hypothesis.moves)] = torch.nan_to_num(step).clamp(-longest, longest)
     start = best.sources.take(_rows(events, _HOPS, step.device)).moved(move.flatten(0, 1))
-    found = _climbs(likelihood, hypothesis, start, seen, _AFTER_HOP)
+    found = _climbs(likelihood, hypothesis, start, seen, stages)
     both = each(lambda *parts: _side_by_side(parts, events), maximum, found)
     return both.take(_best(both, events, kept).flatten())
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.likelihood.likelihood import Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import STARTING, Hypothesis, Sources
@@ -38,20 +39,28 @@ def given_directions(
 ) -> tuple[Float[ndarray, "event seed 3"], Bool[ndarray, "event"]]:
     """Return directions of origin from other reconstructions, and which events have any.
 
-    A direction comes with a cone around it, a posterior with some samples. Where a seed has no direction, another one of
-    the event takes its place.
+    A direction comes with samples of its posterior, or else with a cone around it. Where a seed has no direction, another one
+    of the event takes its place.
     """
     parts = [np.empty((events, 0, 3))]
     for seed in seeds:
-        parts += [seed.direction[:, None], _cone(seed.direction, *_CONES[0])]
-        if seed.posterior is not None:
-            parts.append(seed.posterior.sample(samples))
+        parts.append(seed.direction[:, None])
+        if seed.posterior is None:
+            parts.append(_cone(seed.direction, *_CONES[0]))
+        else:
+            parts.append(_samples(seed.posterior.as_mixture(), samples))
     directions = np.concatenate(parts, axis=1)
     known = np.asarray(np.isfinite(directions).all(axis=2))
     if not directions.shape[1]:
         return directions, np.zeros(events, bool)
     first = directions[np.arange(events), known.argmax(1)]
     return np.where(known[..., None], directions, first[:, None]), np.asarray(known.any(axis=1))
+
+
+def _samples(posterior: VmfMixture, count: int) -> Float[ndarray, "event sample 3"]:
+    """Return samples of each event, drawn as if it were alone, so that a fit does not depend on others."""
+    rows = np.arange(len(posterior))[:, None]
+    return np.concatenate([posterior.take(row).sample(count) for row in rows])
 
 
 def _grid(count: int) -> Float[ndarray, "direction 3"]:

@@ -1,7 +1,7 @@
 """The solutions of events: maxima of the likelihood with their weights and errors, and the posterior that they make."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -65,6 +65,15 @@ class Solutions:
     log_yield: Float[ndarray, "event maximum"]
     sigma_light: Float[ndarray, "event maximum"]
     converged: Bool[ndarray, "event maximum"]
+
+    def weighted(self, log_prior: Float[ndarray, "event hypothesis"]) -> "Solutions":
+        """Return the same with evidences times the prior probabilities of the hypotheses."""
+        row = np.arange(len(self.hypothesis))[:, None]
+        return replace(self, log_evidence=self.log_evidence + log_prior[row, self.hypothesis])
+
+    def numbered(self, numbers: Sequence[int]) -> "Solutions":
+        """Return the same with other numbers of the hypotheses."""
+        return replace(self, hypothesis=np.array(numbers)[self.hypothesis])
 
     def best(self) -> Int[ndarray, "event"]:
         """Return the maximum with the highest likelihood of the hypothesis with the greatest evidence."""
