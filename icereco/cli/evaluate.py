@@ -17,6 +17,7 @@ from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
 from icereco.cli.target_tables import print_targets
+from icereco.cli.weights_option import weights_option
 from icereco.errors import IcerecoError, only_pretrained
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ _MOST_IN_FULL = 2
     "--plot-format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True,
     help="With --plot: of the figures.",
 )  # fmt: skip
+@weights_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
@@ -79,6 +81,7 @@ def command(
     by: str | None,
     others: tuple[str, ...],
     form: str,
+    weights: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -92,9 +95,9 @@ def command(
     if folder is None and (by is not None or others):
         raise IcerecoError("--by and --with say what figures show; add --plot DIR, or leave them out")
     path = reconstructions_of(what)
-    table = _truth_table(truth, reader)
-    evaluation = evaluate(path, table, with_calibration=calibration)
-    figures = [] if folder is None else _figures(path, table, folder, form, by, others)
+    table = _truth_table(truth, reader, weights)
+    evaluation = evaluate(path, table, with_calibration=calibration, weights=weights)
+    figures = [] if folder is None else _figures(path, table, folder, form, by, others, weights)
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
@@ -118,6 +121,7 @@ def _figures(
     form: str,
     by: str | None,
     others: tuple[str, ...],
+    weights: str | None,
 ) -> list[Path]:
     from icereco.cli.evaluate_plots import plot
     from icereco.evaluation.curves import QUANTITIES
@@ -125,15 +129,15 @@ def _figures(
 
     names = list(QUANTITIES) if by is None else [name.strip() for name in by.split(",")]
     compared = [read_reconstructions(reconstructions_of(other)) for other in others]
-    return plot(read_reconstructions(path, truth), folder, form, names, compared)
+    return plot(read_reconstructions(path, truth, weights), folder, form, names, compared)
 
 
-def _truth_table(text: str | None, reader: str | None) -> "pa.Table | None":
+def _truth_table(text: str | None, reader: str | None, weights: str | None) -> "pa.Table | None":
     from icereco.reconstruction.given_truth import given_truth
 
     if text is None and reader is not None:
         raise IcerecoError(f"--reader {reader} says how --truth is read; add --truth, or leave out --reader")
-    return None if text is None else given_truth(text, reader)
+    return None if text is None else given_truth(text, reader, () if weights is None else (weights,))
 
 
 def show(path: Path) -> None:
@@ -197,13 +201,20 @@ def _table(evaluation: "Evaluation", comparisons: "Mapping[str, Summary]") -> Ta
     table.add_column("\nevents", justify="right")
     headings = [f"\n{heading}" for heading in _HEADINGS]
     headings += [f"{name}\n{heading}" for name in comparisons for heading in _HEADINGS]
+    if weighted := evaluation.weights is not None:
+        headings.insert(0, "worth\nevents")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     compared = [by_label(summary) for summary in comparisons.values()]
     for label, part in by_label(evaluation.resolution).items():
         compared_cells = [cell for groups in compared for cell in _cells(groups[label])]
         table.add_row(
-            label, f"{part['events']:,}", *_cells(part), *compared_cells, end_section=label == "all"
+            label,
+            f"{part['events']:,}",
+            *([f"{part['effective_events']:,.1f}"] if weighted else []),
+            *_cells(part),
+            *compared_cells,
+            end_section=label == "all",
         )
     return table
 
@@ -234,6 +245,10 @@ def _cells(part: "Resolution") -> list[str]:
 
 def _notes(evaluation: "Evaluation") -> list[str]:
     notes = []
+    if evaluation.weights is not None:
+        notes.append(
+            f"weighted by {evaluation.weights}; the events are worth {evaluation.resolution['effective_events']:,.1f} of equal weights"
+        )
     if evaluation.without_truth:
         notes.append(f"{evaluation.without_truth:,} events have no known truth and are left out")
     missing = evaluation.resolution["without_direction"]
