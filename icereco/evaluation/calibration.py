@@ -133,8 +133,9 @@ class Contents:
     @classmethod
     def joined(cls, parts: "Sequence[Contents]") -> "Contents":
         """Concatenate the events of several parts, which all have weights, or none."""
-        columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
-        return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        known = {name: column for name, column in columns.items() if column[0] is not None}
+        return cls(**{name: np.concatenate(column) for name, column in known.items()})
 
     def take(self, chosen: Bool[ndarray, "event"]) -> "Contents":
         """Select those of the chosen events that have all."""

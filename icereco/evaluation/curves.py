@@ -142,7 +142,7 @@ def quantiles_in_bins(
     found = np.full((bins, len(_QUANTILES)), np.nan)
     for one in np.flatnonzero(events >= LEAST_EVENTS):
         inside = weights_of(weight, place == one)
-        if effective_events(inside, events[one]) >= LEAST_EVENTS:
+        if effective_events(inside, int(events[one])) >= LEAST_EVENTS:
             found[one] = quantiles(errors[place == one], _QUANTILES, inside)
     return events, found
 

@@ -61,7 +61,7 @@ def _quantiles(
     order = np.argsort(values)
     values, weight = values[order], weight[order]
     middle = np.cumsum(weight) - 0.5 * weight
-    return np.interp(middle[0] + parts * (middle[-1] - middle[0]), middle, values)
+    return np.asarray(np.interp(middle[0] + parts * (middle[-1] - middle[0]), middle, values))
 
 
 def mean(

@@ -125,7 +125,7 @@ def _against(
 
 
 def _worth(weight: Float[ndarray, "event"] | None) -> str:
-    return "" if weight is None else ", or of events that are worth fewer,"
+    return "" if weight is None else " (or such that are worth fewer)"
 
 
 def _distribution(
@@ -150,7 +150,7 @@ def _over_sky(
     whole: str,
     weight: Float[ndarray, "event"] | None,
 ) -> Captioned:
-    caption = f"Median angular error of {method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events{_worth(weight).rstrip(',')}."
+    caption = f"Median angular error of {method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events{_worth(weight)}."
     figure = over_sky_figure(error_rad, truth, weight)
     return Captioned("error_over_sky", figure, caption, _sky_table(error_rad, truth, weight))
 
