@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.cli import completion
+from icereco.cli.agreement import show_agreement
 from icereco.cli.calibration_table import print_calibration
 from icereco.cli.compute import threads_option
 from icereco.cli.console import Console
@@ -22,9 +23,12 @@ from icereco.errors import IcerecoError, only_pretrained
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from jaxtyping import Float
+    from numpy import ndarray
 
     from icereco.evaluation.evaluate import Evaluation
     from icereco.evaluation.resolution import Resolution, Summary
+    from icereco.tables.saved_reconstructions import SavedReconstructions
 
 __all__ = ["command", "reconstructions_of", "show"]
 
@@ -62,7 +66,7 @@ _MOST_IN_FULL = 2
 @click.option("--by", metavar="NAME,NAME", help="With --plot: only by these of energy, zenith, pulses, kind.")
 @click.option(
     "--with", "others", multiple=True, metavar="FILE",
-    help="With --plot: reconstructions of the same events by another method; may be repeated.",
+    help="With --plot, or where there is no truth: reconstructions of the same events by another method; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--plot-format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True,
@@ -88,16 +92,22 @@ def command(
     """Measure the errors of a reconstruction against the truth: of the direction, and of energy, vertex, kind and inelasticity where it has them.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
-    events are evaluated.
+    events are evaluated. Where there is no truth, it shows how far the methods in the file, and those of --with, agree.
     """
-    from icereco.evaluation.evaluate import evaluate
+    from icereco.evaluation.evaluate import evaluate_saved, has_truth
+    from icereco.tables.saved_reconstructions import read_reconstructions
 
-    if folder is None and (by is not None or others):
-        raise IcerecoError("--by and --with say what figures show; add --plot DIR, or leave them out")
+    if folder is None and by is not None:
+        raise IcerecoError("--by says what figures show; add --plot DIR, or leave it out")
     path = reconstructions_of(what)
-    table = _truth_table(truth, reader, weights)
-    evaluation = evaluate(path, table, with_calibration=calibration, weights=weights)
-    figures = [] if folder is None else _figures(path, table, folder, form, by, others, weights)
+    saved = read_reconstructions(path, _truth_table(truth, reader, weights), weights)
+    if not has_truth(saved) and folder is None and not (bound or calibration):
+        show_agreement(saved, _others(saved, others), as_json=as_json)
+        return
+    if folder is None and others:
+        raise IcerecoError("--with says what figures show; add --plot DIR, or leave it out")
+    evaluation = evaluate_saved(saved, with_calibration=calibration)
+    figures = [] if folder is None else _figures(saved, folder, form, by, others)
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
@@ -115,21 +125,22 @@ def command(
 
 
 def _figures(
-    path: Path,
-    truth: "pa.Table | None",
-    folder: Path,
-    form: str,
-    by: str | None,
-    others: tuple[str, ...],
-    weights: str | None,
+    saved: "SavedReconstructions", folder: Path, form: str, by: str | None, others: tuple[str, ...]
 ) -> list[Path]:
     from icereco.cli.evaluate_plots import plot
     from icereco.evaluation.curves import QUANTITIES
-    from icereco.tables.saved_reconstructions import read_reconstructions
 
     names = list(QUANTITIES) if by is None else [name.strip() for name in by.split(",")]
-    compared = [read_reconstructions(reconstructions_of(other)) for other in others]
-    return plot(read_reconstructions(path, truth, weights), folder, form, names, compared)
+    return plot(saved, folder, form, names, _others(saved, others))
+
+
+def _others(saved: "SavedReconstructions", others: tuple[str, ...]) -> "dict[str, Float[ndarray, 'event 3']]":
+    """The directions of other files for the same events, by a name for each."""
+    from icereco.cli.evaluate_plots import directions_of
+    from icereco.tables.saved_reconstructions import read_reconstructions
+
+    read = [read_reconstructions(reconstructions_of(other)) for other in others]
+    return dict(directions_of(saved, read)) if read else {}
 
 
 def _truth_table(text: str | None, reader: str | None, weights: str | None) -> "pa.Table | None":

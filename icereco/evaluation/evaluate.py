@@ -17,7 +17,7 @@ from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
 from icereco.tables.saved_reconstructions import SavedReconstructions, read_reconstructions
 
-__all__ = ["Evaluation", "evaluate", "require_truth"]
+__all__ = ["Evaluation", "evaluate", "evaluate_saved", "has_truth", "require_truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,15 @@ def evaluate(
     Raises:
         IcerecoError: no such file, not a file of reconstructions, one without truth, or weights that are none.
     """
-    saved = read_reconstructions(path, truth_table, weights)
+    return evaluate_saved(read_reconstructions(path, truth_table, weights), with_calibration)
+
+
+def evaluate_saved(saved: SavedReconstructions, with_calibration: bool = False) -> Evaluation:
+    """Evaluate a file that was read.
+
+    Raises:
+        IcerecoError: it has no truth.
+    """
     truth, weight = require_truth(saved), saved.weight
     known = truth.known("direction")
     kind = None if truth.kind is None else truth.kind[known]
@@ -98,7 +106,7 @@ def evaluate(
     )
     comparisons = {name: one for name, one in saved.comparisons.items() if name != saved.method}
     return Evaluation(
-        path=path,
+        path=saved.path,
         method=saved.method,
         resolution=resolution(saved.reconstruction),
         comparisons={name: resolution(one) for name, one in comparisons.items()},
@@ -107,8 +115,13 @@ def evaluate(
         targets=evaluate_targets(saved.reconstruction, truth, weight),
         without_truth=int((~known).sum()),
         provenance=saved.provenance,
-        weights=weights,
+        weights=None if saved.weights is None else saved.weights.name,
     )
+
+
+def has_truth(saved: SavedReconstructions) -> bool:
+    """Return whether the true direction of an event is known."""
+    return saved.truth is not None and bool(saved.truth.known("direction").any())
 
 
 def require_truth(saved: SavedReconstructions) -> Truth:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from icereco.evaluation.agreement import agreement
 from icereco.evaluation.calibration import Calibration, calibration
 from icereco.evaluation.comparison import Difference, GroupComparison, compare
 from icereco.evaluation.evaluated_events import EvaluatedEvents
@@ -16,6 +17,7 @@ from icereco.evaluation.weighted import effective_events, quantiles, weights_of
 from icereco.physics.sphere import opening_angle
 from icereco.plots.evaluation import evaluation_figures
 from icereco.plots.targets import target_figures
+from icereco.report.agreement import agreement_table
 from icereco.report.document import Block, Document, Paragraph, Picture, Section, Table, svg_picture
 from icereco.report.made import made_of, reproduction
 from icereco.report.targets import target_notes, target_tables
@@ -203,22 +205,8 @@ def _interval(difference: Difference) -> str:
 
 def _agreement(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]) -> list[Block]:
     """How far methods are apart where there is no truth."""
-    directions = {
-        name: one.direction for name, one in saved.comparisons.items() if name != saved.method
-    } | dict(others)
-    rows = []
-    for name, direction in directions.items():
-        apart = np.degrees(opening_angle(saved.reconstruction.direction, direction))
-        apart = apart[np.isfinite(apart)]
-        if len(apart):
-            figures = (f"{figure:.2f}" for figure in np.quantile(apart, [0.5, 0.9]))
-            rows.append((name, f"{len(apart):,}", *figures))
-    if not rows:
-        return [Paragraph("There is no other method to compare with.")]
-    caption = (
-        f"Angle between {saved.method} and other methods, in degrees: the true directions are not known."
-    )
-    return [Table(("method", "events", "median", "90 %"), rows, caption)]
+    pairs = [pair for pair in agreement(saved, others) if pair.groups]
+    return [agreement_table(pairs)] if pairs else [Paragraph("There is no other method to compare with.")]
 
 
 def _figures(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]) -> list[Block]:
