@@ -70,7 +70,11 @@ def agreement(
     Args:
         saved: the file: its own method, and those to compare with that it has.
         others: directions of the same events by further methods, NaN where they have none.
+
+    Raises:
+        IcerecoError: a posterior does not integrate to 1.
     """
+    saved.require_normalised()
     said = {saved.method: _Said(saved.reconstruction.direction, saved.reconstruction.posterior)}
     said |= {
         name: _Said(one.direction, one.posterior)

@@ -88,8 +88,9 @@ def evaluate_saved(saved: SavedReconstructions, with_calibration: bool = False) 
     """Evaluate a file that was read.
 
     Raises:
-        IcerecoError: it has no truth.
+        IcerecoError: it has no truth, or a posterior does not integrate to 1.
     """
+    saved.require_normalised()
     truth, weight = require_truth(saved), saved.weight
     known = truth.known("direction")
     kind = None if truth.kind is None else truth.kind[known]

@@ -40,7 +40,7 @@ def _draw_contours(axes: "Axes", calibration: Calibration, method: str) -> None:
     )  # fmt: skip
     axes.set(xlabel="content of the contour", ylabel="fraction of truths inside", xlim=(0, 1), ylim=(0, 1))
     axes.set_aspect("equal")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def _draw_histogram(axes: "Axes", calibration: Calibration) -> None:
@@ -58,4 +58,4 @@ def _draw_histogram(axes: "Axes", calibration: Calibration) -> None:
         xlim=(0, 1),
         ylim=(0, None),
     )
-    axes.legend(loc="lower center")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))

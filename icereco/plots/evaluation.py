@@ -67,6 +67,7 @@ def evaluation_figures(
     Raises:
         IcerecoError: the file has no truth or no directions, or there is no such quantity.
     """
+    saved.require_normalised()
     truth = require_truth(saved)
     directions = {saved.method: saved.reconstruction.direction}
     directions |= {name: one.direction for name, one in saved.comparisons.items() if name != saved.method}

@@ -45,8 +45,9 @@ def report_of(
         profile: what the model is, as TOML, if it is one.
 
     Raises:
-        IcerecoError: methods are of other events.
+        IcerecoError: a posterior does not integrate to 1.
     """
+    saved.require_normalised()
     truth = saved.truth
     with_truth = truth is not None and bool(truth.known("direction").any())
     compared = _evaluated(saved, others) if with_truth else []

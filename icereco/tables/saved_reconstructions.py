@@ -21,7 +21,7 @@ from icereco.physics.sphere import direction_from_angles
 from icereco.system.log import get_logger
 from icereco.tables.csv_dialect import CsvDialect
 from icereco.tables.mapped import open_mapped
-from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
+from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of, require_normalised
 from icereco.tables.reconstruction_columns import VERTEX_COVARIANCE, declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
 from icereco.tables.schema import IDENTITY_FIELDS
@@ -72,6 +72,15 @@ class SavedReconstructions:
     def weight(self) -> Float[ndarray, "event"] | None:
         """The weight of each event, if they have some."""
         return None if self.weights is None else self.weights.values
+
+    def require_normalised(self) -> None:
+        """Check the posteriors of the file's method.
+
+        Raises:
+            IcerecoError: one does not integrate to 1.
+        """
+        if self.reconstruction.posterior is not None:
+            require_normalised(self.reconstruction.posterior.as_mixture(), self.event_id, self.path)
 
 
 def read_reconstructions(

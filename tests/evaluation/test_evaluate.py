@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+import icereco
 from icereco.cli import main
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage
@@ -271,3 +272,20 @@ def test_a_single_method_without_truth_is_nothing_to_evaluate(reconstructed, tmp
     refused = CliRunner().invoke(main, ["evaluate", str(alone)])
     assert refused.exit_code == 2
     assert "--truth" in refused.output
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_posteriors_that_do_not_normalise_are_refused(command, tmp_path):
+    events, path = icereco.simulate(12), tmp_path / "wide.parquet"
+    direction = events.truth.direction
+    weight, mean = np.full((12, 2), 0.5), np.repeat(direction[:, None], 2, 1)
+    weight[7] = 0.75
+    made = Reconstruction(direction, VmfMixture(weight, mean, np.tile([10.0, 100.0], (12, 1))))
+    with reconstruction_writer(path, {"method": "wide"}) as table:
+        rows = reconstruction_rows(events, made)
+        at = rows.schema.names.index("posterior_weight")
+        table.write(rows.set_column(at, rows.schema.field(at), pa.array(weight.tolist())))
+    refused = CliRunner().invoke(main, [command, str(path)])
+    assert refused.exit_code == 2
+    assert f"event {events.event_id[7]} (posterior_weight)" in refused.output
+    assert "sum to 1, not 1.5" in refused.output
