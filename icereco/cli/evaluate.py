@@ -205,15 +205,20 @@ def _tables(evaluation: "Evaluation") -> list[Table]:
 def _table(evaluation: "Evaluation", comparisons: "Mapping[str, Summary]") -> Table:
     from icereco.evaluation.resolution import by_label
 
+    weighted = evaluation.weights is not None  # whose column more leaves no room for edges in 80
     table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption="angular error in degrees", caption_justify="left"
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        show_edge=not weighted,
+        caption="angular error in degrees",
+        caption_justify="left",
     )
     table.add_column("\ngroup", no_wrap=True)
     table.add_column("\nevents", justify="right")
     headings = [f"\n{heading}" for heading in _HEADINGS]
     headings += [f"{name}\n{heading}" for name in comparisons for heading in _HEADINGS]
-    if weighted := evaluation.weights is not None:
-        headings.insert(0, "worth\nevents")
+    if weighted:
+        headings.insert(0, "\nworth")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     compared = [by_label(summary) for summary in comparisons.values()]
@@ -222,7 +227,7 @@ def _table(evaluation: "Evaluation", comparisons: "Mapping[str, Summary]") -> Ta
         table.add_row(
             label,
             f"{part['events']:,}",
-            *([f"{part['effective_events']:,.1f}"] if weighted else []),
+            *([f"{part['effective_events']:,.0f}"] if weighted else []),
             *_cells(part),
             *compared_cells,
             end_section=label == "all",
@@ -258,7 +263,7 @@ def _notes(evaluation: "Evaluation") -> list[str]:
     notes = []
     if evaluation.weights is not None:
         notes.append(
-            f"weighted by {evaluation.weights}; the events are worth {evaluation.resolution['effective_events']:,.1f} of equal weights"
+            f"weighted by {evaluation.weights}; the events are worth {evaluation.resolution['effective_events']:,.0f} of equal weights"
         )
     if evaluation.without_truth:
         notes.append(f"{evaluation.without_truth:,} events have no known truth and are left out")

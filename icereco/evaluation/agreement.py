@@ -40,7 +40,7 @@ class AgreementOfGroup(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two methods by group of events: all, slices by the number of pulses; groups without events are left out."""
+    """Two methods by group of events: all, slices by the number of pulses; slices without events, or with all of them, are left out."""
 
     first: str
     second: str
@@ -95,7 +95,12 @@ def _by_group(first: _Said, second: _Said, saved: SavedReconstructions) -> dict[
         name: _of_group(apart, inside, saved.weight, chosen & np.isfinite(apart))
         for name, chosen in groups(saved.pulses_total)
     }
-    return {name: part for name, part in parts.items() if part is not None}
+    whole = parts["all"]
+    return {
+        name: part
+        for name, part in parts.items()
+        if part is not None and whole is not None and (name == "all" or part["events"] < whole["events"])
+    }
 
 
 def _of_group(
