@@ -53,7 +53,7 @@ def require_weights(values: ndarray, name: str, where: str, event_id: Int[ndarra
 
 
 def event_weights(
-    given: "str | Float[ndarray, 'event'] | None", batch: EventBatch | None, events: int
+    given: str | Float[ndarray, "event"] | None, batch: EventBatch | None, events: int
 ) -> Float[ndarray, "event"] | None:
     """Return the weights of events in memory; None for None.
 
