@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from icereco.cli import completion
+from icereco.cli.calibrate_method import calibrate_method
 from icereco.cli.calibrated_targets import calibrated_targets
 from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
@@ -29,7 +30,14 @@ _ROWS = 256
 
 
 @click.command("calibrate")
-@click.argument("run", metavar="RUN|CHECKPOINT|MODEL", shell_complete=completion.runs_or_models)
+@click.argument(
+    "run", required=False, metavar="[RUN|CHECKPOINT|MODEL]", shell_complete=completion.runs_or_models
+)
+@click.option(
+    "--method", metavar="METHOD", shell_complete=completion.methods,
+    help="A method without training instead, such as likelihood, or with options likelihood:form=first; -o writes its calibration to a file "
+    "of its own.",
+)  # fmt: skip
 @click.option(
     "--data", required=True, metavar="NAME|FILE", shell_complete=completion.data,
     help="Events with a known direction that the model was not trained on.",
@@ -46,14 +54,15 @@ _ROWS = 256
     help="What reads the data  [default: as declared, or detected automatically].",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="OUT.safetensors",
-    help="Write the calibrated model here  [default: in place of the one that was given].",
+    "-o", "--output", type=click.Path(path_type=Path), metavar="OUT",
+    help="Write the calibrated model here  [default: in place of the one that was given]; with --method the calibration, OUT.json.",
 )  # fmt: skip
 @device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
-    run: str,
+    run: str | None,
+    method: str | None,
     data: str,
     events: int,
     reader: str | None,
@@ -62,18 +71,49 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Calibrate the uncertainties of a trained model on events with truth, so that contours of 90 % hold 90 %.
+    """Calibrate the uncertainties of a trained model, or of a method without training, on events with truth, so that contours of 90 % hold 90 %.
 
     Every training does this at its end, on events that it holds out. Do it again where the model is used on other data, such as
     another simulation. Directions stay as they are; widths and tails of posteriors change, and where the model has them, energies and
     their intervals, covariances of vertices, probabilities of kinds, and sigmas of inelasticities, in all that is reconstructed with the
-    model from then on. A model that `icereco models` lists stays as it is: write the calibrated one elsewhere, with -o.
+    model from then on. A model that `icereco models` lists stays as it is: write the calibrated one elsewhere, with -o. The calibration of
+    a method without training is a file that `icereco reconstruct --method METHOD --calibration FILE` takes.
 
     \b
     icereco calibrate quick --data events.parquet
     icereco calibrate quick --data events.parquet -o calibrated.safetensors
+    icereco calibrate --method likelihood --data events.parquet --events 400 -o likelihood.json
     """  # noqa: D301 -- \b is click's
     from icereco.data.catalog import find
+
+    if (run is None) == (method is None):
+        raise IcerecoError(
+            "name one thing to calibrate: a run, a checkpoint or a trained model, or else --method METHOD"
+        )
+    computing_with(threads)
+    chosen = find(data).read_with(reader)
+    with event_progress(events) as advance:
+
+        def batches(detector: "Detector") -> "Iterator[EventBatch]":
+            return _first(chosen, detector, events, advance)
+
+        if method is not None:
+            seen, target = calibrate_method(method, chosen, batches, output, device), output
+        else:
+            assert run is not None
+            seen, target = _calibrated_model(run, chosen, batches, output, device)
+    assert target is not None
+    _report(seen, target, as_json, "calibration" if run is None else "calibrated model")
+
+
+def _calibrated_model(
+    run: str,
+    chosen: "DataSet",
+    batches: "Callable[[Detector], Iterator[EventBatch]]",
+    output: Path | None,
+    device: str | None,
+) -> "tuple[UnseenEvents, Path]":
+    """Calibrate a trained model; return the events that it was fitted to, and the file."""
     from icereco.model.checkpoint import load_checkpoint
     from icereco.reconstruction.models import weights_of
     from icereco.system.devices import find_device
@@ -85,21 +125,18 @@ def command(
             f"the trained model {run!r} is not changed; say where to write the calibrated one: -o OUT.safetensors"
         )
     path = weights.path
-    computing_with(threads)
     checkpoint = load_checkpoint(path, find_device(device))
-    chosen = find(data).read_with(reader)
     chosen.require_detector(checkpoint.detector)
-    with event_progress(events) as advance:
-        seen = unseen_events(checkpoint.model, _first(chosen, checkpoint.detector, events, advance))
+    seen = unseen_events(checkpoint.model, batches(checkpoint.detector))
     fitted = None if seen is None else seen.recalibrations()
     if seen is None or not fitted:
         raise _nothing_fitted(path, chosen.path, seen)
     facts = {"calibration": {"data": str(chosen.path.resolve()), "events": len(seen)}}
     save_recalibrated(output or path, checkpoint, fitted, facts)
-    _report(seen, output or path, as_json)
+    return seen, output or path
 
 
-def _report(seen: "UnseenEvents", path: Path, as_json: bool) -> None:
+def _report(seen: "UnseenEvents", path: Path, as_json: bool, what: str) -> None:
     """Print how events fare before and after calibration, each half with what the other half gave."""
     from icereco.evaluation.targets import evaluate_targets
     from icereco.training.calibration import cross_validated, groups_of_directions
@@ -116,7 +153,7 @@ def _report(seen: "UnseenEvents", path: Path, as_json: bool) -> None:
         console.print(_directions(groups))
     if any(targets):
         console.print(calibrated_targets(*targets))
-    console.print(f"the calibrated model is in {path}", soft_wrap=True)
+    console.print(f"the {what} is in {path}", soft_wrap=True)
 
 
 def _nothing_fitted(path: Path, data: Path, seen: "UnseenEvents | None") -> IcerecoError:

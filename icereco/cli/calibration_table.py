@@ -69,6 +69,6 @@ def _interval(contour: "Contour") -> str:
     return f"{100 * contour['least']:.0f}-{100 * contour['most']:.0f}"
 
 
-def _histogram(counts: list[int]) -> str:
+def _histogram(counts: list[int] | list[float]) -> str:
     highest = max(*counts, 1)
     return "".join(_BARS[round(count / highest * (len(_BARS) - 1))] for count in counts)

@@ -16,6 +16,7 @@ from icereco.cli import completion
 from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
+from icereco.cli.weights_option import weights_option
 from icereco.errors import IcerecoError
 from icereco.system.log import get_logger
 
@@ -61,6 +62,7 @@ class _Compute(NamedTuple):
     help="What reads --data or --truth  [default: as declared, or detected automatically].",
     shell_complete=completion.readers,
 )  # fmt: skip
+@weights_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
     names: tuple[str, ...],
@@ -69,6 +71,7 @@ def command(
     reader: str | None,
     device: str | None,
     threads: int | None,
+    weights: str | None,
     as_json: bool,
 ) -> None:
     """Compare trainings, or files of reconstructions, with the first of them.
@@ -96,8 +99,9 @@ def command(
             f"--reader {reader} says how --data or --truth is read; add one of them, or leave it out"
         )
     events = None if data is None else find(data).read_with(reader)
-    table = None if truth is None else given_truth(truth, reader)
-    with _reconstructed(names, events, table, _Compute(device, threads)) as (first, *others):
+    also = () if weights is None else (weights,)
+    table = None if truth is None else given_truth(truth, reader, also)
+    with _reconstructed(names, events, table, weights, _Compute(device, threads)) as (first, *others):
         comparisons = [compare(first, other) for other in others]
     if as_json:
         echo(json.dumps([document(one) for one in comparisons], indent=2, allow_nan=False))
@@ -109,7 +113,11 @@ def command(
 
 @contextmanager
 def _reconstructed(
-    names: Sequence[str], data: "DataSet | None", truth: "pa.Table | None", compute: "_Compute"
+    names: Sequence[str],
+    data: "DataSet | None",
+    truth: "pa.Table | None",
+    weights: str | None,
+    compute: "_Compute",
 ) -> "Iterator[list[EvaluatedEvents]]":
     from icereco.evaluation.evaluated_events import EvaluatedEvents
     from icereco.tables.saved_reconstructions import read_reconstructions
@@ -132,8 +140,8 @@ def _reconstructed(
             files.append(own_file or files[0])
         labels = [Path(name).name if Path(name).is_file() else name for name in names]
         yield [
-            EvaluatedEvents.read(file, label, comparison, truth)
-            for file, label, comparison in zip(files, labels, compared, strict=True)
+            EvaluatedEvents.read(file, label, comparison, truth, None if number else weights)
+            for number, (file, label, comparison) in enumerate(zip(files, labels, compared, strict=True))
         ]
 
 

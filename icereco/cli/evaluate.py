@@ -11,19 +11,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from icereco.cli import completion
+from icereco.cli.agreement import show_agreement
 from icereco.cli.calibration_table import print_calibration
 from icereco.cli.compute import threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.over_bound import compared_with_bound, print_over_bound
 from icereco.cli.target_tables import print_targets
+from icereco.cli.weights_option import weights_option
 from icereco.errors import IcerecoError, only_pretrained
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from jaxtyping import Float
+    from numpy import ndarray
 
     from icereco.evaluation.evaluate import Evaluation
     from icereco.evaluation.resolution import Resolution, Summary
+    from icereco.tables.saved_reconstructions import SavedReconstructions
 
 __all__ = ["command", "reconstructions_of", "show"]
 
@@ -61,12 +66,13 @@ _MOST_IN_FULL = 2
 @click.option("--by", metavar="NAME,NAME", help="With --plot: only by these of energy, zenith, pulses, kind.")
 @click.option(
     "--with", "others", multiple=True, metavar="FILE",
-    help="With --plot: reconstructions of the same events by another method; may be repeated.",
+    help="With --plot, or where there is no truth: reconstructions of the same events by another method; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--plot-format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True,
     help="With --plot: of the figures.",
 )  # fmt: skip
+@weights_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
@@ -79,22 +85,29 @@ def command(
     by: str | None,
     others: tuple[str, ...],
     form: str,
+    weights: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Measure the errors of a reconstruction against the truth: of the direction, and of energy, vertex, kind and inelasticity where it has them.
 
     OUT is a file that `icereco reconstruct` wrote; RUN is the name or folder of a training run, whose validation
-    events are evaluated.
+    events are evaluated. Where there is no truth, it shows how far the methods in the file, and those of --with, agree.
     """
-    from icereco.evaluation.evaluate import evaluate
+    from icereco.evaluation.evaluate import evaluate_saved, has_truth
+    from icereco.tables.saved_reconstructions import read_reconstructions
 
-    if folder is None and (by is not None or others):
-        raise IcerecoError("--by and --with say what figures show; add --plot DIR, or leave them out")
+    if folder is None and by is not None:
+        raise IcerecoError("--by says what figures show; add --plot DIR, or leave it out")
     path = reconstructions_of(what)
-    table = _truth_table(truth, reader)
-    evaluation = evaluate(path, table, with_calibration=calibration)
-    figures = [] if folder is None else _figures(path, table, folder, form, by, others)
+    saved = read_reconstructions(path, _truth_table(truth, reader, weights), weights)
+    if not has_truth(saved) and folder is None and not (bound or calibration):
+        show_agreement(saved, _others(saved, others), as_json=as_json)
+        return
+    if folder is None and others:
+        raise IcerecoError("--with says what figures show; add --plot DIR, or leave it out")
+    evaluation = evaluate_saved(saved, with_calibration=calibration)
+    figures = [] if folder is None else _figures(saved, folder, form, by, others)
     compared = compared_with_bound(what, path, threads) if bound else None
     if as_json:
         document = evaluation.to_json() | ({} if compared is None else {"bound": compared.to_json()})
@@ -112,28 +125,30 @@ def command(
 
 
 def _figures(
-    path: Path,
-    truth: "pa.Table | None",
-    folder: Path,
-    form: str,
-    by: str | None,
-    others: tuple[str, ...],
+    saved: "SavedReconstructions", folder: Path, form: str, by: str | None, others: tuple[str, ...]
 ) -> list[Path]:
     from icereco.cli.evaluate_plots import plot
     from icereco.evaluation.curves import QUANTITIES
-    from icereco.tables.saved_reconstructions import read_reconstructions
 
     names = list(QUANTITIES) if by is None else [name.strip() for name in by.split(",")]
-    compared = [read_reconstructions(reconstructions_of(other)) for other in others]
-    return plot(read_reconstructions(path, truth), folder, form, names, compared)
+    return plot(saved, folder, form, names, _others(saved, others))
 
 
-def _truth_table(text: str | None, reader: str | None) -> "pa.Table | None":
+def _others(saved: "SavedReconstructions", others: tuple[str, ...]) -> "dict[str, Float[ndarray, 'event 3']]":
+    """The directions of other files for the same events, by a name for each."""
+    from icereco.cli.evaluate_plots import directions_of
+    from icereco.tables.saved_reconstructions import read_reconstructions
+
+    read = [read_reconstructions(reconstructions_of(other)) for other in others]
+    return dict(directions_of(saved, read)) if read else {}
+
+
+def _truth_table(text: str | None, reader: str | None, weights: str | None) -> "pa.Table | None":
     from icereco.reconstruction.given_truth import given_truth
 
     if text is None and reader is not None:
         raise IcerecoError(f"--reader {reader} says how --truth is read; add --truth, or leave out --reader")
-    return None if text is None else given_truth(text, reader)
+    return None if text is None else given_truth(text, reader, () if weights is None else (weights,))
 
 
 def show(path: Path) -> None:
@@ -190,20 +205,32 @@ def _tables(evaluation: "Evaluation") -> list[Table]:
 def _table(evaluation: "Evaluation", comparisons: "Mapping[str, Summary]") -> Table:
     from icereco.evaluation.resolution import by_label
 
+    weighted = evaluation.weights is not None  # whose column more leaves no room for edges in 80
     table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption="angular error in degrees", caption_justify="left"
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        show_edge=not weighted,
+        caption="angular error in degrees",
+        caption_justify="left",
     )
     table.add_column("\ngroup", no_wrap=True)
     table.add_column("\nevents", justify="right")
     headings = [f"\n{heading}" for heading in _HEADINGS]
     headings += [f"{name}\n{heading}" for name in comparisons for heading in _HEADINGS]
+    if weighted:
+        headings.insert(0, "\nworth")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     compared = [by_label(summary) for summary in comparisons.values()]
     for label, part in by_label(evaluation.resolution).items():
         compared_cells = [cell for groups in compared for cell in _cells(groups[label])]
         table.add_row(
-            label, f"{part['events']:,}", *_cells(part), *compared_cells, end_section=label == "all"
+            label,
+            f"{part['events']:,}",
+            *([f"{part['effective_events']:,.0f}"] if weighted else []),
+            *_cells(part),
+            *compared_cells,
+            end_section=label == "all",
         )
     return table
 
@@ -234,6 +261,10 @@ def _cells(part: "Resolution") -> list[str]:
 
 def _notes(evaluation: "Evaluation") -> list[str]:
     notes = []
+    if evaluation.weights is not None:
+        notes.append(
+            f"weighted by {evaluation.weights}; the events are worth {evaluation.resolution['effective_events']:,.0f} of equal weights"
+        )
     if evaluation.without_truth:
         notes.append(f"{evaluation.without_truth:,} events have no known truth and are left out")
     missing = evaluation.resolution["without_direction"]

@@ -22,17 +22,17 @@ def plot(
     folder: Path,
     form: str,
     by: Sequence[str],
-    others: Sequence["SavedReconstructions"],
+    others: "Mapping[str, Float[ndarray, 'event 3']]",
 ) -> list[Path]:
     """Draw a file's figures into a folder, with the numbers behind each in parquet, and captions in figures.md; return the figures.
 
     Raises:
-        IcerecoError: the folder holds other files, or the others are of other events.
+        IcerecoError: the folder holds other files.
     """
     from icereco.plots.evaluation import evaluation_figures
     from icereco.plots.targets import target_figures
 
-    drawn = [*evaluation_figures(saved, by, directions_of(saved, others)), *target_figures(saved)]
+    drawn = [*evaluation_figures(saved, by, others), *target_figures(saved)]
     _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return _written(drawn, folder, form, saved)

@@ -56,6 +56,10 @@ __all__ = ["command"]
     "a trained model, a checkpoint file, or a fit NAME that comes with the events (fit_NAME_azimuth); may be repeated.",
     shell_complete=completion.seeds,
 )  # fmt: skip
+@click.option(
+    "--calibration", type=click.Path(path_type=Path), metavar="FILE.json",
+    help="With --method: apply this calibration of its uncertainties, which icereco calibrate --method wrote.",
+)  # fmt: skip
 @detector_option
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="OUT|METHOD.OPTION=VALUE",
@@ -91,6 +95,7 @@ def command(
     models: tuple[str, ...],
     method: str | None,
     seeds: tuple[str, ...],
+    calibration: Path | None,
     detector: str | None,
     outputs: tuple[str, ...],
     form: "Format | None",
@@ -144,6 +149,8 @@ def command(
     require_safe(output, paths, form)
     choice = wanted.choice(data, sources)
     used, chosen = choice.words, choice.method
+    if calibration is not None:
+        used, chosen = f"{used}, calibrated by {calibration}", _calibrated(chosen, calibration, method)
     if seeds:
         used, chosen = f"{used}, from the seeds {', '.join(seeds)}", _seeded(chosen, seeds, device)
     computing_with(threads)
@@ -180,6 +187,16 @@ def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path 
             f"--method is written as -o {form}"
         )
     return (Path(outputs[0]) if outputs else None), options
+
+
+def _calibrated(chosen: "Method", path: Path, method: str | None) -> "Method":
+    from icereco.reconstruction.calibration_file import CalibrationFile
+
+    if method is None:
+        raise IcerecoError(
+            "--calibration is of a method without training: give it with --method; a trained model carries its own (icereco calibrate RUN)"
+        )
+    return CalibrationFile.read(path).applied(chosen, path)
 
 
 def _seeded(method: "Method", seeds: Sequence[str], device: str | None) -> "Method":

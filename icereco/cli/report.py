@@ -10,6 +10,7 @@ from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.cli.evaluate import reconstructions_of
+from icereco.cli.weights_option import weights_option
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ _SHOWN = 2
     "-o", "--output", type=click.Path(path_type=Path), metavar="OUT.html",
     help="The page to write  [default: report.html in the folder of the run, or FILE.report.html here].",
 )  # fmt: skip
+@weights_option
 @click.option("--text", is_flag=True, help="Print it in the terminal instead.")
 @click.option("--no-events", is_flag=True, help="Leave the drawings of single events out.")
-def command(what: tuple[str, ...], output: Path | None, text: bool, no_events: bool) -> None:
+def command(
+    what: tuple[str, ...], output: Path | None, weights: str | None, text: bool, no_events: bool
+) -> None:
     """Write a report of a training, or of a file that `icereco reconstruct` wrote, as one HTML page.
 
     It has the resolution by slice beside other methods, with intervals; figures; how far the uncertainty can be trusted; the worst, the
@@ -46,7 +50,7 @@ def command(what: tuple[str, ...], output: Path | None, text: bool, no_events: b
     icereco report events.reco.parquet other.reco.parquet -o comparison.html
     icereco report events.reco.parquet --text
     """  # noqa: D301 -- \\b is click's
-    document = _document(what[0], what[1:], events=not no_events and not text)
+    document = _document(what[0], what[1:], events=not no_events and not text, weights=weights)
     if text:
         from icereco.report.text import text_of
 
@@ -68,7 +72,7 @@ def write_report(run: "RunFolder") -> Path:
     return target
 
 
-def _document(what: str, more: Sequence[str], *, events: bool) -> "Document":
+def _document(what: str, more: Sequence[str], *, events: bool, weights: str | None = None) -> "Document":
     from icereco.cli.evaluate_plots import directions_of
     from icereco.report.build import report_of
     from icereco.report.events import chosen_events, drawings
@@ -76,7 +80,7 @@ def _document(what: str, more: Sequence[str], *, events: bool) -> "Document":
     from icereco.tables.saved_reconstructions import read_reconstructions
 
     path = reconstructions_of(what)
-    saved = read_reconstructions(path)
+    saved = read_reconstructions(path, weights=weights)
     run = _run_of(what)
     others = directions_of(saved, [read_reconstructions(reconstructions_of(other)) for other in more])
     opened = path if run is None else run.path

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from icereco.evaluation.weighted import effective_events, mean, quantiles, weights_of
 from icereco.events.posterior import Posterior
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
@@ -64,31 +65,37 @@ class Calibration(TypedDict):
         events: with a posterior and a truth.
         contours: by probability, "10%" to "99%".
         histogram: how many events there are in each tenth of the content of the smallest region that includes the truth (the
-            probability integral transform); flat where posteriors are right.
+            probability integral transform); flat where posteriors are right. Where events have weights: how many equal events they are
+            worth.
         median_deg: of the error.
         expected_median_deg: of the error that the posteriors expect.
         width: the first over the second, as the width of a pull: 1 where posteriors are as wide as errors, more where they
             are too narrow.
+        effective_events: where events have weights: how many equal ones they are worth.
     """
 
     events: int
     contours: dict[str, Contour]
-    histogram: list[int]
+    histogram: list[int] | list[float]
     median_deg: float
     expected_median_deg: float
     width: float
+    effective_events: NotRequired[float]
 
 
-def coverage(posterior: Posterior, truth: Float[ndarray, "event 3"]) -> dict[str, float]:
+def coverage(
+    posterior: Posterior, truth: Float[ndarray, "event 3"], weight: Float[ndarray, "event"] | None = None
+) -> dict[str, float]:
     """Return for each contour ("50%", "90%") the fraction of events whose true direction lies inside it.
 
-    Events without a posterior or a truth (NaN) are left out; without any event the result is empty.
+    Events without a posterior or a truth (NaN) are left out; without any event that counts the result is empty.
     """
     content = posterior.content(truth)
-    content = content[~np.isnan(content)]
-    if not len(content):
+    known = ~np.isnan(content)
+    content, weight = content[known], weights_of(weight, known)
+    if not effective_events(weight, len(content)):
         return {}
-    return {f"{contour:.0%}": float(np.mean(content <= contour)) for contour in CONTOURS}
+    return {f"{contour:.0%}": float(mean(content <= contour, weight)) for contour in CONTOURS}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,43 +106,71 @@ class Contents:
         content: of the smallest region that includes the truth.
         error_rad: of the direction.
         expected_rad: errors that the posterior expects: a sample.
+        weight: how much each event counts, or None where all count alike.
     """
 
     content: Float[ndarray, "event"]
     error_rad: Float[ndarray, "event"]
     expected_rad: Float[ndarray, "event sample"]
+    weight: Float[ndarray, "event"] | None = None
 
     @classmethod
     def of(
-        cls, posterior: Posterior, direction: Float[ndarray, "event 3"], truth: Float[ndarray, "event 3"]
+        cls,
+        posterior: Posterior,
+        direction: Float[ndarray, "event 3"],
+        truth: Float[ndarray, "event 3"],
+        weight: Float[ndarray, "event"] | None = None,
     ) -> "Contents":
         """Compare posteriors with the truth; NaN for events that lack either."""
         return cls(
             posterior.content(truth),
             opening_angle(direction, truth),
             opening_angle(posterior.sample(_SAMPLES), direction[:, None]),
+            weight,
         )
 
     @classmethod
     def joined(cls, parts: "Sequence[Contents]") -> "Contents":
-        """Concatenate the events of several parts."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        """Concatenate the events of several parts, which all have weights, or none."""
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        known = {name: column for name, column in columns.items() if column[0] is not None}
+        return cls(**{name: np.concatenate(column) for name, column in known.items()})
 
     def take(self, chosen: Bool[ndarray, "event"]) -> "Contents":
         """Select those of the chosen events that have all."""
         rows = chosen & np.isfinite(self.content) & np.isfinite(self.error_rad)
-        return Contents(self.content[rows], self.error_rad[rows], self.expected_rad[rows])
+        return Contents(
+            self.content[rows], self.error_rad[rows], self.expected_rad[rows], weights_of(self.weight, rows)
+        )
+
+    @property
+    def effective_events(self) -> float:
+        """How many equal events they are worth."""
+        return effective_events(self.weight, len(self.content))
+
+    @property
+    def medians_rad(self) -> tuple[float, float]:
+        """The median of the errors, and of those that the posteriors expect, of events that count."""
+        expected = self.expected_rad.ravel()
+        weight = None if self.weight is None else np.repeat(self.weight, self.expected_rad.shape[1])
+        return float(quantiles(self.error_rad, [0.5], self.weight)[0]), float(
+            quantiles(expected, [0.5], weight)[0]
+        )
 
     @property
     def width(self) -> float:
-        """The median error over that which the posteriors expect; NaN without events."""
-        if not len(self.content):
+        """The median error over that which the posteriors expect; NaN without events that count."""
+        if not self.effective_events:
             return float("nan")
-        return float(np.median(self.error_rad) / max(np.median(self.expected_rad), 1e-12))
+        error, expected = self.medians_rad
+        return error / max(expected, 1e-12)
 
     def inside(self, probability: float) -> float:
-        """Return the fraction of the truths that lie inside contours of a probability; NaN without events."""
-        return float(np.mean(self.content <= probability)) if len(self.content) else float("nan")
+        """Return the fraction of the truths that lie inside contours of a probability; NaN without events that count."""
+        return (
+            float(mean(self.content <= probability, self.weight)) if self.effective_events else float("nan")
+        )
 
 
 def calibration(
@@ -143,6 +178,7 @@ def calibration(
     direction: Float[ndarray, "event 3"],
     truth: Truth,
     pulses: Int[ndarray, "event"] | None,
+    weight: Float[ndarray, "event"] | None = None,
 ) -> dict[str, Calibration]:
     """Return the calibration of all events, and of slices by pulses, true energy, zenith and kind, by display name.
 
@@ -151,34 +187,44 @@ def calibration(
         direction: as it was reconstructed.
         truth: events without a known direction are left out, as are those without a posterior.
         pulses: of each event, if known.
+        weight: how much each event counts, or None where all count alike. Intervals are those of so many events as they are worth.
     """
-    whole = Contents.of(posterior, direction, truth.direction)
+    whole = Contents.of(posterior, direction, truth.direction, weight)
     parts = {name: whole.take(chosen) for name, chosen in _groups(truth, pulses)}
-    return {name: _of_group(part) for name, part in parts.items() if len(part.content)}
+    return {name: _of_group(part) for name, part in parts.items() if part.effective_events}
 
 
 def _of_group(group: Contents) -> Calibration:
-    content = group.content
-    median, expected = (
-        float(np.degrees(np.median(angle))) for angle in (group.error_rad, group.expected_rad)
-    )
-    return Calibration(
-        events=len(content),
-        contours={f"{level:.0%}": _contour(int((content <= level).sum()), len(content)) for level in LEVELS},
-        histogram=np.histogram(content, _BINS, (0.0, 1.0))[0].tolist(),
-        median_deg=median,
-        expected_median_deg=expected,
+    median, expected = np.degrees(group.medians_rad)
+    calibration = Calibration(
+        events=len(group.content),
+        contours={f"{level:.0%}": _contour(group, level) for level in LEVELS},
+        histogram=_histogram(group),
+        median_deg=float(median),
+        expected_median_deg=float(expected),
         width=group.width,
     )
+    return calibration if group.weight is None else calibration | {"effective_events": group.effective_events}
 
 
-def _contour(inside: int, events: int) -> Contour:
-    least, most = interval(inside, events)
-    return Contour(inside=inside / events, least=least, most=most)
+def _histogram(group: Contents) -> list[int] | list[float]:
+    weight = None if group.weight is None else group.weight * (group.effective_events / group.weight.sum())
+    counts: list[int] | list[float] = np.histogram(group.content, _BINS, (0.0, 1.0), weights=weight)[
+        0
+    ].tolist()
+    return counts
 
 
-def interval(successes: int, trials: int) -> tuple[float, float]:
+def _contour(group: Contents, level: float) -> Contour:
+    inside, events = group.inside(level), group.effective_events
+    least, most = interval(inside * events, events)
+    return Contour(inside=inside, least=least, most=most)
+
+
+def interval(successes: float, trials: float) -> tuple[float, float]:
     """Return the interval of 95 % of a binomial probability (Wilson, J. Am. Stat. Assoc. 22 (1927) 209).
+
+    Numbers of events need not be whole, as those that weighted events are worth.
 
     >>> [round(edge, 3) for edge in interval(50, 100)]
     [0.404, 0.596]

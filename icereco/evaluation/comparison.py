@@ -17,6 +17,7 @@ from icereco.errors import IcerecoError
 from icereco.evaluation.bootstrap import FEWEST, LEVEL, resamples
 from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.evaluation.resolution import groups
+from icereco.evaluation.weighted import effective_events, mean, quantiles, weights_of
 
 __all__ = ["Comparison", "Difference", "GroupComparison", "as_json", "compare"]
 
@@ -95,7 +96,7 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
 
     Args:
         first: what is compared with.
-        second: what is compared; differences are second minus first.
+        second: what is compared; differences are second minus first. Where the first has weights, they are those of both.
         seed: of the resampling; the same for every group.
 
     Raises:
@@ -116,7 +117,7 @@ def compare(first: EvaluatedEvents, second: EvaluatedEvents, seed: int = 0) -> C
     compared = {
         name: compared_group
         for name, rows in chosen
-        if (compared_group := _group(errors[:, rows], seed)) is not None
+        if (compared_group := _group(errors[:, rows], weights_of(first_here.weight, rows), seed)) is not None
     }
     if "all" not in compared:
         raise IcerecoError(
@@ -136,13 +137,16 @@ def _require_same_events(first: EvaluatedEvents, second: EvaluatedEvents) -> Non
         )
 
 
-def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | None:
+def _group(
+    errors: Float[ndarray, "2 event"], weight: Float[ndarray, "event"] | None, seed: int
+) -> GroupComparison | None:
     known = ~np.isnan(errors).any(axis=0)
-    pairs = errors[:, known]
-    if pairs.shape[1] < FEWEST:
+    pairs, weight = errors[:, known], weights_of(weight, known)
+    if effective_events(weight, pairs.shape[1]) < FEWEST:
         return None
-    medians, means = np.median(pairs, axis=1), pairs.mean(axis=1)
-    resampled = resamples(_differences, pairs, _DRAWS, seed)
+    medians, means = _medians_and_means(pairs, None if weight is None else np.stack([weight, weight]))
+    resampled = resamples(_differences, pairs, _DRAWS, seed, weight)
+    resampled = resampled[np.isfinite(resampled).all(axis=1)]  # where only events of weight 0 were drawn
     return GroupComparison(
         events=int(known.sum()),
         left_out=int((~known).sum()),
@@ -155,11 +159,20 @@ def _group(errors: Float[ndarray, "2 event"], seed: int) -> GroupComparison | No
     )
 
 
-def _differences(pairs: Float[ndarray, "2 resample event"]) -> Float[ndarray, "resample 2"]:
+def _differences(
+    pairs: Float[ndarray, "2 resample event"], weight: Float[ndarray, "resample event"] | None
+) -> Float[ndarray, "resample 2"]:
     """Compute the differences of median and mean in each resample."""
-    first, second = pairs
-    medians = np.median(second, axis=1) - np.median(first, axis=1)
-    return np.stack([medians, second.mean(axis=1) - first.mean(axis=1)], axis=1)
+    medians, means = _medians_and_means(pairs, None if weight is None else np.stack([weight, weight]))
+    return np.stack([medians[1] - medians[0], means[1] - means[0]], axis=1)
+
+
+def _medians_and_means(
+    values: Float[ndarray, "*rows event"], weight: Float[ndarray, "*rows event"] | None
+) -> tuple[Float[ndarray, "*rows"], Float[ndarray, "*rows"]]:
+    if weight is None:
+        return np.asarray(np.median(values, axis=-1)), mean(values)
+    return quantiles(values, [0.5], weight)[0], mean(values, weight)
 
 
 def _difference(value: float, resampled: Float[ndarray, "resample"]) -> Difference:

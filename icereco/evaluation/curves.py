@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from icereco.errors import IcerecoError, did_you_mean
+from icereco.evaluation.weighted import effective_events, quantiles, weights_of
 from icereco.events.truth import EVENT_KINDS, Truth
 
 __all__ = [
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 LEAST_EVENTS = 20
-"""Bins with fewer events are not drawn: their quantiles say little."""
+"""Bins with fewer events, or whose events are worth fewer, are not drawn: their quantiles say little."""
 
 _BINS_PER_DECADE = 4
 _QUANTILES = (0.05, 0.16, 0.5, 0.84, 0.95)
@@ -119,14 +120,18 @@ def curve(
     error_rad: Float[ndarray, "event"],
     values: Float[ndarray, "event"],
     edges: Float[ndarray, "edge"],
+    weight: Float[ndarray, "event"] | None = None,
 ) -> Curve:
     """Return the quantiles of the errors in bins of a quantity; the last bin includes its upper edge."""
-    events, quantiles = quantiles_in_bins(np.degrees(error_rad), values, edges)
-    return Curve(method, edges[:-1], edges[1:], events, quantiles)
+    events, quantile_deg = quantiles_in_bins(np.degrees(error_rad), values, edges, weight)
+    return Curve(method, edges[:-1], edges[1:], events, quantile_deg)
 
 
 def quantiles_in_bins(
-    errors: Float[ndarray, "event"], values: Float[ndarray, "event"], edges: Float[ndarray, "edge"]
+    errors: Float[ndarray, "event"],
+    values: Float[ndarray, "event"],
+    edges: Float[ndarray, "edge"],
+    weight: Float[ndarray, "event"] | None = None,
 ) -> tuple[Int[ndarray, "bin"], Float[ndarray, "bin 5"]]:
     """Return the events with a known error and value in each bin of the values, and quantiles as in `Curve`."""
     place = np.searchsorted(edges, values, side="right") - 1
@@ -134,10 +139,12 @@ def quantiles_in_bins(
     place[~np.isfinite(errors) | ~np.isfinite(values)] = -1
     bins = len(edges) - 1
     events = np.array([(place == one).sum() for one in range(bins)])
-    quantiles = np.full((bins, len(_QUANTILES)), np.nan)
+    found = np.full((bins, len(_QUANTILES)), np.nan)
     for one in np.flatnonzero(events >= LEAST_EVENTS):
-        quantiles[one] = np.quantile(errors[place == one], _QUANTILES)
-    return events, quantiles
+        inside = weights_of(weight, place == one)
+        if effective_events(inside, int(events[one])) >= LEAST_EVENTS:
+            found[one] = quantiles(errors[place == one], _QUANTILES, inside)
+    return events, found
 
 
 def table_of_curves(curves: list[Curve]) -> pa.Table:

@@ -8,6 +8,7 @@ from numpy import ndarray
 
 from icereco.evaluation.measured import Measured, bias_and_spread, fraction, measured
 from icereco.evaluation.target_groups import target_groups
+from icereco.evaluation.weighted import weights_of
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.target_recalibration import energy_widths
 from icereco.events.truth import Truth
@@ -49,12 +50,15 @@ class EnergyEvaluation(TypedDict):
     without_estimate: int
 
 
-def energy_evaluation(made: Reconstruction, truth: Truth) -> EnergyEvaluation:
+def energy_evaluation(
+    made: Reconstruction, truth: Truth, weight: Float[ndarray, "event"] | None = None
+) -> EnergyEvaluation:
     """Compare energies with the truth.
 
     Args:
         made: with energies, NaN or not positive where there is none; intervals and sigmas are None, or NaN, where the method gives none.
         truth: with energies.
+        weight: how much each event counts, or None where all count alike.
     """
     assert made.energy_gev is not None
     assert truth.energy_gev is not None
@@ -64,7 +68,7 @@ def energy_evaluation(made: Reconstruction, truth: Truth) -> EnergyEvaluation:
     side = _side(made, residual)
     return EnergyEvaluation(
         groups={
-            name: _resolution(residual[chosen], sigma[chosen], side[chosen])
+            name: _resolution(residual[chosen], sigma[chosen], side[chosen], weights_of(weight, chosen))
             for name, chosen in target_groups(truth, evaluated)
         },
         without_estimate=int((_positive(truth.energy_gev) & ~evaluated).sum()),
@@ -96,13 +100,17 @@ def _positive(energy_gev: Float[ndarray, "event"]) -> Bool[ndarray, "event"]:
 
 
 def _resolution(
-    residual: Float[ndarray, "event"], sigma: Float[ndarray, "event"], side: Float[ndarray, "event"]
+    residual: Float[ndarray, "event"],
+    sigma: Float[ndarray, "event"],
+    side: Float[ndarray, "event"],
+    weight: Float[ndarray, "event"] | None,
 ) -> EnergyResolution:
-    bias, spread = measured(bias_and_spread, residual[None])
-    known, side = _positive(sigma), side[np.isfinite(side)]
+    bias, spread = measured(bias_and_spread, residual[None], weight)
+    known, sided = _positive(sigma), np.isfinite(side)
     pull = residual[known] / sigma[known]
     below, coverage, above = (
-        fraction(int((side == place).sum()), len(side)) if len(side) else None for place in (-1, 0, 1)
+        fraction(side[sided] == place, weights_of(weight, sided)) if sided.any() else None
+        for place in (-1, 0, 1)
     )
     return EnergyResolution(
         events=len(residual),
@@ -111,5 +119,5 @@ def _resolution(
         coverage=coverage,
         below=below,
         above=above,
-        pull_width=measured(bias_and_spread, pull[None])[1] if len(pull) else None,
+        pull_width=measured(bias_and_spread, pull[None], weights_of(weight, known))[1] if len(pull) else None,
     )

@@ -11,12 +11,13 @@ from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import Calibration, calibration, coverage
 from icereco.evaluation.resolution import Summary, summarize
 from icereco.evaluation.targets import TargetEvaluations, evaluate_targets
+from icereco.evaluation.weighted import weights_of
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
 from icereco.physics.sphere import opening_angle
 from icereco.tables.saved_reconstructions import SavedReconstructions, read_reconstructions
 
-__all__ = ["Evaluation", "evaluate", "require_truth"]
+__all__ = ["Evaluation", "evaluate", "evaluate_saved", "has_truth", "require_truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Evaluation:
         targets: quality of energy, vertex, kind and inelasticity, as far as the file has them.
         without_truth: events with unknown true direction, which are left out of its figures.
         provenance: as stored in the file.
+        weights: column by which events count, or None where all count alike.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class Evaluation:
     targets: TargetEvaluations
     without_truth: int
     provenance: Mapping[str, Any]
+    weights: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON-able values."""
@@ -56,48 +59,70 @@ class Evaluation:
             **({"calibration": self.calibration} if self.calibration else {}),
             **self.targets.to_json(),
             "without_truth": self.without_truth,
+            **({} if self.weights is None else {"weights": self.weights}),
             "provenance": dict(self.provenance),
         }
 
 
-def evaluate(path: Path, truth_table: pa.Table | None = None, with_calibration: bool = False) -> Evaluation:
+def evaluate(
+    path: Path,
+    truth_table: pa.Table | None = None,
+    with_calibration: bool = False,
+    weights: str | None = None,
+) -> Evaluation:
     """Evaluate a file that `icereco reconstruct`, or a training's validation, wrote, or with a truth any table of directions.
 
     Args:
         path: the file.
         truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
         with_calibration: whether the calibration of groups of events is wanted, too.
+        weights: column of the file, or of the given truth, with the weight of each event in all figures.
 
     Raises:
-        IcerecoError: no such file, not a file of reconstructions, or one without truth.
+        IcerecoError: no such file, not a file of reconstructions, one without truth, or weights that are none.
     """
-    saved = read_reconstructions(path, truth_table)
-    truth = require_truth(saved)
+    return evaluate_saved(read_reconstructions(path, truth_table, weights), with_calibration)
+
+
+def evaluate_saved(saved: SavedReconstructions, with_calibration: bool = False) -> Evaluation:
+    """Evaluate a file that was read.
+
+    Raises:
+        IcerecoError: it has no truth, or a posterior does not integrate to 1.
+    """
+    saved.require_normalised()
+    truth, weight = require_truth(saved), saved.weight
     known = truth.known("direction")
     kind = None if truth.kind is None else truth.kind[known]
 
     def resolution(reconstruction: Reconstruction) -> Summary:
         error = opening_angle(reconstruction.direction[known], truth.direction[known])
-        return summarize(error, saved.pulses_total[known], kind)
+        return summarize(error, saved.pulses_total[known], kind, weights_of(weight, known))
 
     posterior = saved.reconstruction.posterior
     calibrations = (
-        calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total)
+        calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total, weight)
         if posterior is not None and with_calibration
         else {}
     )
     comparisons = {name: one for name, one in saved.comparisons.items() if name != saved.method}
     return Evaluation(
-        path=path,
+        path=saved.path,
         method=saved.method,
         resolution=resolution(saved.reconstruction),
         comparisons={name: resolution(one) for name, one in comparisons.items()},
-        coverage={} if posterior is None else coverage(posterior, truth.direction),
+        coverage={} if posterior is None else coverage(posterior, truth.direction, weight),
         calibration=calibrations,
-        targets=evaluate_targets(saved.reconstruction, truth),
+        targets=evaluate_targets(saved.reconstruction, truth, weight),
         without_truth=int((~known).sum()),
         provenance=saved.provenance,
+        weights=None if saved.weights is None else saved.weights.name,
     )
+
+
+def has_truth(saved: SavedReconstructions) -> bool:
+    """Return whether the true direction of an event is known."""
+    return saved.truth is not None and bool(saved.truth.known("direction").any())
 
 
 def require_truth(saved: SavedReconstructions) -> Truth:

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from icereco.errors import IcerecoError, did_you_mean
 from icereco.evaluation.evaluate import require_truth
+from icereco.evaluation.weighted import weights_of
 from icereco.events.reconstruction import Reconstruction
 from icereco.physics.sphere import opening_angle
 from icereco.tables.saved_reconstructions import SavedReconstructions, read_reconstructions
@@ -28,6 +29,7 @@ class EvaluatedEvents:
         truth: unit vectors `[E, 3]` to where the neutrinos came from.
         pulses: pulses of each event.
         kind: `[E]` str or None, or None where kinds are not known.
+        weight: how much each event counts, or None where all count alike.
     """
 
     name: str
@@ -36,10 +38,16 @@ class EvaluatedEvents:
     truth: Float[ndarray, "event 3"]
     pulses: Int[ndarray, "event"]
     kind: ndarray | None
+    weight: Float[ndarray, "event"] | None = None
 
     @classmethod
     def read(
-        cls, path: Path, name: str, comparison: str | None = None, truth_table: pa.Table | None = None
+        cls,
+        path: Path,
+        name: str,
+        comparison: str | None = None,
+        truth_table: pa.Table | None = None,
+        weights: str | None = None,
     ) -> "EvaluatedEvents":
         """Read a file that `icereco reconstruct`, or a training's validation, wrote.
 
@@ -48,15 +56,18 @@ class EvaluatedEvents:
             name: display name of the method.
             comparison: read this method of comparison instead of the file's own method.
             truth_table: the truth of the events, where it is not in the file (`icereco.reconstruction.given_truth`).
+            weights: column with the weight of each event.
 
         Raises:
             IcerecoError: not such a file, one without truth or that method, or an event_id that occurs twice.
         """
-        saved = read_reconstructions(path, truth_table)
+        saved = read_reconstructions(path, truth_table, weights)
         truth = require_truth(saved)
         reconstruction = saved.reconstruction if comparison is None else _comparison(saved, comparison)
         error = opening_angle(reconstruction.direction, truth.direction)
-        whole = cls(name, saved.event_id, error, truth.direction, saved.pulses_total, truth.kind)
+        whole = cls(
+            name, saved.event_id, error, truth.direction, saved.pulses_total, truth.kind, saved.weight
+        )
         known = whole.take(np.flatnonzero(truth.known("direction")))
         ids, counts = np.unique(known.event_id, return_counts=True)
         if (counts > 1).any():
@@ -69,7 +80,13 @@ class EvaluatedEvents:
         """Return the events of the given rows, in their order."""
         kind = None if self.kind is None else self.kind[rows]
         return EvaluatedEvents(
-            self.name, self.event_id[rows], self.error_rad[rows], self.truth[rows], self.pulses[rows], kind
+            self.name,
+            self.event_id[rows],
+            self.error_rad[rows],
+            self.truth[rows],
+            self.pulses[rows],
+            kind,
+            weights_of(self.weight, rows),
         )
 
 

@@ -8,6 +8,7 @@ from numpy import ndarray
 
 from icereco.evaluation.measured import Measured, bias_and_spread, fraction, measured
 from icereco.evaluation.target_groups import target_groups
+from icereco.evaluation.weighted import mean, weights_of
 from icereco.events.truth import Truth
 
 __all__ = ["InelasticityEvaluation", "InelasticityResolution", "inelasticity_evaluation"]
@@ -46,7 +47,10 @@ class InelasticityEvaluation(TypedDict):
 
 
 def inelasticity_evaluation(
-    inelasticity: Float[ndarray, "event"], sigma: Float[ndarray, "event"] | None, truth: Truth
+    inelasticity: Float[ndarray, "event"],
+    sigma: Float[ndarray, "event"] | None,
+    truth: Truth,
+    weight: Float[ndarray, "event"] | None = None,
 ) -> InelasticityEvaluation:
     """Compare inelasticities with the truth, which has some.
 
@@ -54,6 +58,7 @@ def inelasticity_evaluation(
         inelasticity: as estimated; NaN where there is none.
         sigma: one sigma of it; None, NaN, or not positive, where the method gives none.
         truth: with inelasticities.
+        weight: how much each event counts, or None where all count alike.
     """
     assert truth.inelasticity is not None
     known = truth.known("inelasticity")
@@ -62,30 +67,35 @@ def inelasticity_evaluation(
     sigma = np.full(len(known), np.nan) if sigma is None else sigma
     return InelasticityEvaluation(
         groups={
-            name: _resolution(pairs[:, chosen], sigma[chosen])
+            name: _resolution(pairs[:, chosen], sigma[chosen], weights_of(weight, chosen))
             for name, chosen in target_groups(truth, evaluated)
         },
         without_estimate=int((known & ~evaluated).sum()),
     )
 
 
-def _resolution(pairs: Float[ndarray, "2 event"], sigma: Float[ndarray, "event"]) -> InelasticityResolution:
-    bias, spread, correlation = measured(_figures, pairs)
+def _resolution(
+    pairs: Float[ndarray, "2 event"], sigma: Float[ndarray, "event"], weight: Float[ndarray, "event"] | None
+) -> InelasticityResolution:
+    bias, spread, correlation = measured(_figures, pairs, weight)
     known = np.isfinite(sigma) & (sigma > 0)
-    pull = (pairs[0] - pairs[1])[known] / sigma[known]
+    pull, counted = (pairs[0] - pairs[1])[known] / sigma[known], weights_of(weight, known)
     return InelasticityResolution(
         events=pairs.shape[1],
         bias=bias,
         spread=spread,
         correlation=correlation,
-        coverage=fraction(int((np.abs(pull) <= 1.0).sum()), len(pull)) if len(pull) else None,
-        pull_width=measured(bias_and_spread, pull[None])[1] if len(pull) else None,
+        coverage=fraction(np.abs(pull) <= 1.0, counted) if len(pull) else None,
+        pull_width=measured(bias_and_spread, pull[None], counted)[1] if len(pull) else None,
     )
 
 
-def _figures(pairs: Float[ndarray, "2 resample event"]) -> Float[ndarray, "resample 3"]:
+def _figures(
+    pairs: Float[ndarray, "2 resample event"], weight: Float[ndarray, "resample event"] | None
+) -> Float[ndarray, "resample 3"]:
     estimated, true = pairs
-    from_mean = pairs - pairs.mean(axis=-1, keepdims=True)
-    covariance = np.sum(from_mean[0] * from_mean[1], axis=-1)
-    correlation = covariance / np.sqrt(np.prod(np.sum(from_mean**2, axis=-1), axis=0))
-    return np.column_stack([bias_and_spread((estimated - true)[None]), correlation])
+    wide = None if weight is None else np.stack([weight, weight])
+    from_mean = pairs - mean(pairs, wide)[..., None]
+    covariance = mean(from_mean[0] * from_mean[1], weight)
+    correlation = covariance / np.sqrt(np.prod(mean(from_mean**2, wide), axis=0))
+    return np.column_stack([bias_and_spread((estimated - true)[None], weight), correlation])

@@ -1,7 +1,7 @@
 """How good the probabilities of kinds are: the most probable kind, how well each is told from the rest, and calibration."""
 
 from collections.abc import Iterator
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from icereco.evaluation.measured import Measured, fraction, measured
 from icereco.evaluation.roc import area_under_roc
+from icereco.evaluation.weighted import effective_events, mean, weights_of
 from icereco.events.truth import EVENT_KINDS, Truth
 
 __all__ = ["KindAgainstRest", "KindEvaluation", "ReliabilityBin", "evaluated_kinds", "kind_evaluation"]
@@ -56,6 +57,7 @@ class KindEvaluation(TypedDict):
     Keys:
         events: with probabilities, and a true kind of `EVENT_KINDS`.
         confusion: how many events of a true kind (first key) have which most probable kind (second key).
+        shares: where events have weights: the same as fractions of the weight of the true kind; none for a kind without weight.
         accuracy: fraction of the events whose most probable kind is the true one.
         log_loss: mean of −log probability of the true kind.
         calibration_error: the expected calibration error of the most probable kind (Guo et al., Proc. ICML 2017, eq. 3): the mean, over
@@ -67,6 +69,7 @@ class KindEvaluation(TypedDict):
 
     events: int
     confusion: dict[str, dict[str, int]]
+    shares: NotRequired[dict[str, dict[str, float]]]
     accuracy: Measured
     log_loss: Measured
     calibration_error: float | None
@@ -75,25 +78,29 @@ class KindEvaluation(TypedDict):
     other_kinds: int
 
 
-def kind_evaluation(probability: Float[ndarray, "event kind"], truth: Truth) -> KindEvaluation:
-    """Compare probabilities of `EVENT_KINDS` with the true kinds; NaN where there are none."""
+def kind_evaluation(
+    probability: Float[ndarray, "event kind"], truth: Truth, weight: Float[ndarray, "event"] | None = None
+) -> KindEvaluation:
+    """Compare probabilities of `EVENT_KINDS` with the true kinds; NaN where there are none. Weights as in `energy_evaluation`."""
     assert truth.kind is not None
     evaluated, true = evaluated_kinds(probability, truth)
-    kept, count = probability[evaluated], int(evaluated.sum())
+    kept, count, weight = probability[evaluated], int(evaluated.sum()), weights_of(weight, evaluated)
     best = kept.argmax(axis=1)
     loss = -np.log(np.maximum(kept[np.arange(count), true], _LEAST_PROBABILITY))
     undefined = Measured(value=None, least=None, most=None)
     known = np.isin(truth.kind.astype(str), EVENT_KINDS)
-    return KindEvaluation(
+    counts = bool(effective_events(weight, count))
+    evaluation = KindEvaluation(
         events=count,
         confusion=_confusion(true, best),
-        accuracy=fraction(int((best == true).sum()), count),
-        log_loss=measured(_mean, loss[None])[0] if count else undefined,
-        calibration_error=_calibration_error(kept.max(axis=1), best == true) if count else None,
-        kinds={kind: _against_rest(kept[:, i], true == i) for i, kind in enumerate(EVENT_KINDS)},
+        accuracy=fraction(best == true, weight),
+        log_loss=measured(_mean, loss[None], weight)[0] if counts else undefined,
+        calibration_error=_calibration_error(kept.max(axis=1), best == true, weight) if counts else None,
+        kinds={kind: _against_rest(kept[:, i], true == i, weight) for i, kind in enumerate(EVENT_KINDS)},
         without_estimate=int((known & ~evaluated).sum()),
         other_kinds=int((~known).sum()),
     )
+    return evaluation if weight is None else evaluation | {"shares": _shares(true, best, weight)}
 
 
 def evaluated_kinds(
@@ -113,38 +120,62 @@ def _confusion(true: Int[ndarray, "event"], best: Int[ndarray, "event"]) -> dict
     }
 
 
-def _mean(values: Float[ndarray, "row resample event"]) -> Float[ndarray, "resample figure"]:
-    return np.asarray(values.mean(axis=-1).T)
+def _shares(
+    true: Int[ndarray, "event"], best: Int[ndarray, "event"], weight: Float[ndarray, "event"]
+) -> dict[str, dict[str, float]]:
+    of_kind = {kind: weight * (true == i) for i, kind in enumerate(EVENT_KINDS)}
+    return {
+        kind: {name: float(mean(best == j, counted)) for j, name in enumerate(EVENT_KINDS)}
+        for kind, counted in of_kind.items()
+        if counted.any()
+    }
 
 
-def _against_rest(score: Float[ndarray, "event"], positive: Bool[ndarray, "event"]) -> KindAgainstRest:
+def _mean(
+    values: Float[ndarray, "row resample event"], weight: Float[ndarray, "resample event"] | None
+) -> Float[ndarray, "resample figure"]:
+    return mean(values, None if weight is None else np.broadcast_to(weight, values.shape)).T
+
+
+def _against_rest(
+    score: Float[ndarray, "event"],
+    positive: Bool[ndarray, "event"],
+    weight: Float[ndarray, "event"] | None,
+) -> KindAgainstRest:
     return KindAgainstRest(
         events=int(positive.sum()),
-        area=area_under_roc(score, positive),
-        reliability=list(_reliability(score, positive)),
+        area=area_under_roc(score, positive, weight),
+        reliability=list(_reliability(score, positive, weight)),
     )
 
 
 def _reliability(
-    probability: Float[ndarray, "event"], outcome: Bool[ndarray, "event"]
+    probability: Float[ndarray, "event"],
+    outcome: Bool[ndarray, "event"],
+    weight: Float[ndarray, "event"] | None,
 ) -> Iterator[ReliabilityBin]:
-    """Yield the ranges of a probability that have events, with how often it came true."""
+    """Yield the ranges of a probability that have events that count, with how often it came true."""
     place = np.clip((probability * _BINS).astype(np.int64), 0, _BINS - 1)
     for number in np.unique(place).tolist():
         chosen = place == number
-        count = int(chosen.sum())
+        counted = weights_of(weight, chosen)
+        if not effective_events(counted, int(chosen.sum())):
+            continue
         yield ReliabilityBin(
             low=number / _BINS,
             high=(number + 1) / _BINS,
-            events=count,
-            probability=float(probability[chosen].mean()),
-            observed=fraction(int(outcome[chosen].sum()), count),
+            events=int(chosen.sum()),
+            probability=float(mean(probability[chosen], counted)),
+            observed=fraction(outcome[chosen], counted),
         )
 
 
-def _calibration_error(confidence: Float[ndarray, "event"], right: Bool[ndarray, "event"]) -> float:
-    apart = [
-        one["events"] * abs(one["probability"] - (one["observed"]["value"] or 0.0))
-        for one in _reliability(confidence, right)
-    ]
-    return sum(apart) / len(confidence)
+def _calibration_error(
+    confidence: Float[ndarray, "event"],
+    right: Bool[ndarray, "event"],
+    weight: Float[ndarray, "event"] | None,
+) -> float:
+    counted = np.ones(len(confidence)) if weight is None else weight
+    place = np.clip((confidence * _BINS).astype(np.int64), 0, _BINS - 1)
+    apart = np.bincount(place, counted * (confidence - right))
+    return float(np.abs(apart).sum() / counted.sum())

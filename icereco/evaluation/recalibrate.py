@@ -45,7 +45,10 @@ _FORMS = (_Form(1, 1), _Form(2, 1), _Form(3, 2), _Form(3, 3))
 
 
 def recalibrate(
-    posterior: Posterior, pulses: Int[ndarray, "event"], truth: Float[ndarray, "event 3"]
+    posterior: Posterior,
+    pulses: Int[ndarray, "event"],
+    truth: Float[ndarray, "event 3"],
+    most_components: int = MOST_COMPONENTS,
 ) -> Recalibration | None:
     """Fit the recalibration under which unseen events are likeliest, or None if they are too few, or their posteriors too complex.
 
@@ -56,10 +59,11 @@ def recalibrate(
         posterior: of events that had no part in the choice of the weights.
         pulses: of each of them.
         truth: their true directions; events without one (NaN), or without a posterior, are left out.
+        most_components: posteriors of more densities are too complex.
     """
     mixture = posterior.as_mixture()
     known = np.flatnonzero(np.isfinite(truth).all(1) & np.isfinite(mixture.concentration).all(1))
-    if len(known) < LEAST_EVENTS or mixture.weight.shape[1] > MOST_COMPONENTS:
+    if len(known) < LEAST_EVENTS or mixture.weight.shape[1] > most_components:
         return None
     mixture, pulses, truth = mixture.take(known), pulses[known], truth[known]
     possible = [

@@ -1,11 +1,13 @@
 """Angular resolution: mean, median and 68 % containment of the angular error, overall and by slice."""
 
 from collections.abc import Iterator
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+
+from icereco.evaluation.weighted import effective_events, mean, quantiles, weights_of
 
 __all__ = ["PULSE_SLICES", "Resolution", "Summary", "by_label", "groups", "resolution", "summarize"]
 
@@ -28,6 +30,7 @@ class Resolution(TypedDict):
         mean_deg: mean angular error.
         median_deg: median angular error.
         containment68_deg: 68 % of the events have a smaller error.
+        effective_events: where events have weights: how many equal ones those with a direction are worth.
     """
 
     events: int
@@ -35,6 +38,7 @@ class Resolution(TypedDict):
     mean_deg: float | None
     median_deg: float | None
     containment68_deg: float | None
+    effective_events: NotRequired[float]
 
 
 class Summary(Resolution):
@@ -50,7 +54,10 @@ class Summary(Resolution):
 
 
 def summarize(
-    error_rad: Float[ndarray, "event"], pulses: Int[ndarray, "event"] | None, kind: ndarray | None = None
+    error_rad: Float[ndarray, "event"],
+    pulses: Int[ndarray, "event"] | None,
+    kind: ndarray | None = None,
+    weight: Float[ndarray, "event"] | None = None,
 ) -> Summary:
     """Compute the resolution overall, by number of pulses and by kind.
 
@@ -58,28 +65,38 @@ def summarize(
         error_rad: opening angle of each event against the truth, rad; NaN where there is no direction.
         pulses: number of pulses of each event, or None.
         kind: `[E]` str, with None where it is not known; or None.
+        weight: how much each event counts, or None where all count alike.
     """
+
+    def part(chosen: Bool[ndarray, "event"]) -> Resolution:
+        return resolution(error_rad[chosen], weights_of(weight, chosen))
+
     return Summary(
-        **resolution(error_rad),
-        pulses={name: resolution(error_rad[chosen]) for name, chosen in _by_pulses(pulses)},
-        kind={name: resolution(error_rad[chosen]) for name, chosen in _by_kind(kind)},
+        **resolution(error_rad, weight),
+        pulses={name: part(chosen) for name, chosen in _by_pulses(pulses)},
+        kind={name: part(chosen) for name, chosen in _by_kind(kind)},
     )
 
 
-def resolution(error_rad: Float[ndarray, "event"]) -> Resolution:
-    """Compute the resolution of one group of events; `error_rad` as in `summarize`."""
-    known = np.degrees(error_rad[~np.isnan(error_rad)])
-    figures = (
-        (np.mean(known), np.median(known), np.quantile(known, _CONTAINED)) if len(known) else (None,) * 3
-    )
-    mean, median, contained = (None if figure is None else float(figure) for figure in figures)
-    return Resolution(
+def resolution(
+    error_rad: Float[ndarray, "event"], weight: Float[ndarray, "event"] | None = None
+) -> Resolution:
+    """Compute the resolution of one group of events; arguments as in `summarize`."""
+    has_direction = ~np.isnan(error_rad)
+    known, weight = np.degrees(error_rad[has_direction]), weights_of(weight, has_direction)
+    effective = effective_events(weight, len(known))
+    figures: list[float] | list[None] = [None] * 3
+    if effective:
+        median, contained = quantiles(known, [0.5, _CONTAINED], weight)
+        figures = [float(mean(known, weight)), float(median), float(contained)]
+    group = Resolution(
         events=len(error_rad),
         without_direction=len(error_rad) - len(known),
-        mean_deg=mean,
-        median_deg=median,
-        containment68_deg=contained,
+        mean_deg=figures[0],
+        median_deg=figures[1],
+        containment68_deg=figures[2],
     )
+    return group if weight is None else group | {"effective_events": effective}
 
 
 def groups(

@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from jaxtyping import Float
+from numpy import ndarray
+
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage
 from icereco.evaluation.resolution import Resolution, Summary, by_label, summarize
+from icereco.evaluation.weighted import weights_of
 from icereco.events.batch import EventBatch
 from icereco.events.listing import Listing
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import Truth
+from icereco.events.weights import event_weights
 from icereco.physics.sphere import opening_angle
 from icereco.system.terminal_text import printable
 
@@ -57,6 +62,8 @@ class ResolutionTable:
 
     def _facts(self) -> list[str]:
         facts = ["angular error in degrees"]
+        if (worth := self.summary.get("effective_events")) is not None:
+            facts.append(f"weighted: the events are worth {worth:,.0f} of equal weights")
         if self.coverage:
             inside = ", ".join(f"{name} contour holds {part:.1%}" for name, part in self.coverage.items())
             facts.append(f"truth inside the contours of the posterior: {inside}")
@@ -67,7 +74,11 @@ class ResolutionTable:
         return facts
 
 
-def evaluate(reconstruction: Reconstruction, truth: EventBatch | Truth) -> ResolutionTable:
+def evaluate(
+    reconstruction: Reconstruction,
+    truth: EventBatch | Truth,
+    weights: str | Float[ndarray, "event"] | None = None,
+) -> ResolutionTable:
     """Compute the angular resolution of reconstructions: of all events, by number of pulses, and by kind.
 
     >>> import icereco
@@ -79,9 +90,10 @@ def evaluate(reconstruction: Reconstruction, truth: EventBatch | Truth) -> Resol
     Args:
         reconstruction: from `icereco.reconstruct`.
         truth: the events that were reconstructed, or their truth, which does not hold the numbers of pulses.
+        weights: how much each event counts: a column of the events (`EventBatch.event_extras`), or `[E]` numbers.
 
     Raises:
-        IcerecoError: the events have no truth, or are not those of the reconstruction.
+        IcerecoError: the events have no truth, are not those of the reconstruction, or have no such weights.
     """
     known_truth = truth.truth if isinstance(truth, EventBatch) else truth
     if known_truth is None:
@@ -96,11 +108,14 @@ def evaluate(reconstruction: Reconstruction, truth: EventBatch | Truth) -> Resol
     if not known.any():
         raise IcerecoError("there is no event with a known true direction, so no error can be measured")
     error = opening_angle(reconstruction.direction[known], known_truth.direction[known])
-    pulses = truth.pulse_count[known] if isinstance(truth, EventBatch) else None
+    batch = truth if isinstance(truth, EventBatch) else None
+    weight = event_weights(weights, batch, count)
+    pulses = None if batch is None else batch.pulse_count[known]
     kind = None if known_truth.kind is None else known_truth.kind[known]
     posterior = reconstruction.posterior
-    inside = {} if posterior is None else coverage(posterior, known_truth.direction)
-    return ResolutionTable(summarize(error, pulses, kind), inside, int((~known).sum()))
+    inside = {} if posterior is None else coverage(posterior, known_truth.direction, weight)
+    summary = summarize(error, pulses, kind, weights_of(weight, known))
+    return ResolutionTable(summary, inside, int((~known).sum()))
 
 
 def _row(label: str, group: Resolution) -> tuple[str, ...]:

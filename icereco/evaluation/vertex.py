@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from icereco.evaluation.measured import Measured, fraction, quantile
 from icereco.evaluation.target_groups import target_groups
+from icereco.evaluation.weighted import weights_of
 from icereco.events.truth import Truth
 
 __all__ = [
@@ -75,7 +76,10 @@ class VertexEvaluation(TypedDict):
 
 
 def vertex_evaluation(
-    vertex_m: Float[ndarray, "event 3"], covariance_m2: Float[ndarray, "event 3 3"] | None, truth: Truth
+    vertex_m: Float[ndarray, "event 3"],
+    covariance_m2: Float[ndarray, "event 3 3"] | None,
+    truth: Truth,
+    weight: Float[ndarray, "event"] | None = None,
 ) -> VertexEvaluation:
     """Compare vertices with the truth, which has some.
 
@@ -83,6 +87,7 @@ def vertex_evaluation(
         vertex_m: as estimated; NaN where there is none.
         covariance_m2: of its coordinates; None, or NaN, where the method gives none.
         truth: with vertices.
+        weight: how much each event counts, or None where all count alike.
     """
     assert truth.vertex_m is not None
     contained = with_vertices(truth)
@@ -93,7 +98,12 @@ def vertex_evaluation(
     squared = nothing if covariance_m2 is None else squared_pull(residual, covariance_m2)
     return VertexEvaluation(
         groups={
-            name: _resolution(residual[chosen], np.stack([along[chosen], across[chosen]]), squared[chosen])
+            name: _resolution(
+                residual[chosen],
+                np.stack([along[chosen], across[chosen]]),
+                squared[chosen],
+                weights_of(weight, chosen),
+            )
             for name, chosen in target_groups(truth, evaluated)
         },
         without_estimate=int((contained & ~evaluated).sum()),
@@ -130,24 +140,28 @@ def squared_pull(
 
 
 def _resolution(
-    residual: Float[ndarray, "event 3"], directed: Float[ndarray, "2 event"], squared: Float[ndarray, "event"]
+    residual: Float[ndarray, "event 3"],
+    directed: Float[ndarray, "2 event"],
+    squared: Float[ndarray, "event"],
+    weight: Float[ndarray, "event"] | None,
 ) -> VertexResolution:
-    squared = squared[np.isfinite(squared)]
+    has_covariance, has_direction = np.isfinite(squared), np.isfinite(directed).all(axis=0)
+    squared, counted = squared[has_covariance], weights_of(weight, has_covariance)
     distance = np.linalg.norm(residual, axis=1)
-    directed = directed[:, np.isfinite(directed).all(axis=0)]
-    along, across = map(quantile, directed) if directed.size else (None, None)
+    along, across = (
+        (quantile(one[has_direction], weight=weights_of(weight, has_direction)) for one in directed)
+        if has_direction.any()
+        else (None, None)
+    )
     return VertexResolution(
         events=len(residual),
-        median_m=quantile(distance),
-        containment68_m=quantile(distance, _CONTENT),
-        bias_m={axis: quantile(residual[:, place]) for place, axis in enumerate("xyz")},
+        median_m=quantile(distance, weight=weight),
+        containment68_m=quantile(distance, _CONTENT, weight),
+        bias_m={axis: quantile(residual[:, place], weight=weight) for place, axis in enumerate("xyz")},
         along_m=along,
         across_m=across,
-        inside={
-            content: fraction(int((squared <= surface).sum()), len(squared))
-            for content, surface in ELLIPSOIDS.items()
-        }
+        inside={content: fraction(squared <= surface, counted) for content, surface in ELLIPSOIDS.items()}
         if len(squared)
         else {},
-        pull_width=quantile(np.sqrt(squared / ELLIPSOIDS["50%"])) if len(squared) else None,
+        pull_width=quantile(np.sqrt(squared / ELLIPSOIDS["50%"]), weight=counted) if len(squared) else None,
     )

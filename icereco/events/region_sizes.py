@@ -19,6 +19,12 @@ _FEW, _SEVERAL = 4, 16
 _POINTS, _LEAST_EACH = (256, 512, 1024), 8
 """Points of an event with few components, several, or more, and of each component at the least: areas to 0.5 to 1 % (median)."""
 
+_MANY, _OF_COMMON = 64, 8
+"""With more components than that, events that share them share points as well, so many of each component."""
+
+_AT_ONCE = 256
+"""Events whose densities at shared points are evaluated at once."""
+
 _GOLDEN = np.pi * (3.0 - np.sqrt(5.0))
 _MOST_TERMS = 1 << 20
 """Densities (events × points × components) evaluated at once, to bound memory and stay within caches."""
@@ -44,7 +50,8 @@ def region_sizes(
 
     The area is the integral of dq/p from 0 to the probability, where the density is p on the border of the smallest region
     that holds q. It is summed over points, equally many of each component, that lie at equal steps of probability from its mean
-    and the golden angle apart around it. The region is nearly round where the circle of its area around the direction holds the probability but
+    and the golden angle apart around it. Many components that all events share, such as the cells of a sphere, have the same points for all
+    of them, whose densities are one matrix times the weights of the events. The region is nearly round where the circle of its area around the direction holds the probability but
     for 3 %.
 
     Args:
@@ -62,8 +69,17 @@ def region_sizes(
         drop = around_one.drop_holding(probability)
         area[index, rows] = 2 * np.pi * drop
         radius[index, rows] = 2 * np.arcsin(np.sqrt(np.clip(0.5 * drop, 0.0, 1.0)))
-    for width in _widths(count[known & ~closed]):
-        rows = np.flatnonzero(known & ~closed & (count > width // 2) & (count <= width))
+    left = known & ~closed
+    if mixture.common is not None and (many := np.flatnonzero(left & (count > _MANY))).size:
+        shared = _SharedPoints.of(*mixture.common)
+        for start in range(0, len(many), _AT_ONCE):
+            part = many[start : start + _AT_ONCE]
+            area[:, part], radius[:, part] = shared.sizes(
+                mixture.weight[part], direction[part], probabilities
+            )
+        left[many] = False
+    for width in _widths(count[left]):
+        rows = np.flatnonzero(left & (count > width // 2) & (count <= width))
         step = max(_MOST_TERMS // (width * width * _points_each(width)), 1)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -124,6 +140,62 @@ class _Points:
         drop = _at(np.cumsum(self.weight_around, 1), self.drop, probability)
         radius = 2 * np.arcsin(np.sqrt(np.clip(drop / 2, 0.0, 1.0)))
         return area, np.where(inside >= probability - _NOT_ROUND, radius, np.nan)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SharedPoints:
+    """Points of components that all events share, the same for all of them.
+
+    Attributes:
+        place: unit vectors, so many of each component after the other.
+        density: float32 of each component at each point, per steradian.
+    """
+
+    place: Float[ndarray, "point 3"]
+    density: Float[ndarray, "point component"]
+
+    @classmethod
+    def of(
+        cls, mean: Float[ndarray, "component 3"], concentration: Float[ndarray, "component"]
+    ) -> "_SharedPoints":
+        one = VmfMixture.of_common(np.ones((1, len(mean))), mean, concentration)
+        place = _spirals(one, _OF_COMMON).reshape(-1, 3)
+        terms = concentration * (place @ mean.T - 1.0) + log_peak(concentration)
+        return cls(place, np.exp(terms).astype(np.float32))
+
+    def sizes(
+        self,
+        weight: Float[ndarray, "event component"],
+        direction: Float[ndarray, "event 3"],
+        probabilities: tuple[float, ...],
+    ) -> tuple[Float[ndarray, "probability event"], Float[ndarray, "probability event"]]:
+        """Return areas and radii."""
+        density = weight.astype(np.float32) @ self.density.T
+        each = np.repeat(weight / _OF_COMMON, _OF_COMMON, axis=1)
+        densest = np.argsort(-density, axis=1)
+        density, counted = np.take_along_axis(density, densest, 1), np.take_along_axis(each, densest, 1)
+        held = np.cumsum(counted, 1)
+        summed = np.cumsum(np.divide(counted, density, out=np.zeros_like(counted), where=counted > 0), 1)
+        area = np.stack([_at(held, summed, probability) for probability in probabilities])
+        drop = 1.0 - direction @ self.place.T
+        within = [(each * (drop <= one[:, None] / (2 * np.pi))).sum(axis=1) for one in area]
+        is_round = np.stack(within) >= np.array(probabilities)[:, None] - _NOT_ROUND
+        rows = np.flatnonzero(is_round.any(axis=0))
+        radius = np.full(area.shape, np.nan)
+        radius[:, rows] = _radii(each[rows], drop[rows], probabilities)
+        return area, np.where(is_round, radius, np.nan)
+
+
+def _radii(
+    weight: Float[ndarray, "event point"],
+    drop: Float[ndarray, "event point"],
+    probabilities: tuple[float, ...],
+) -> Float[ndarray, "probability event"]:
+    """Return the opening angles of the circles that hold probabilities."""
+    nearest = np.argsort(drop, axis=1)
+    drop, held = np.take_along_axis(drop, nearest, 1), np.cumsum(np.take_along_axis(weight, nearest, 1), 1)
+    drops = np.stack([_at(held, drop, probability) for probability in probabilities])
+    return np.asarray(2 * np.arcsin(np.sqrt(np.clip(drops / 2, 0.0, 1.0))))
 
 
 def _density(mixture: VmfMixture, places: Float[ndarray, "event point 3"]) -> Float[ndarray, "event point"]:

@@ -37,6 +37,9 @@ _HALVINGS = 50
 _MOST_TERMS = 1 << 22
 """Densities (events × points × components) evaluated at once, to bound memory."""
 
+_MOST_CLIMBING = 1 << 17
+"""Likewise while modes are sought, which takes many steps over the same numbers: they stay within caches."""
+
 
 @dataclass(frozen=True, eq=False)
 class VmfMixture:
@@ -74,8 +77,27 @@ class VmfMixture:
             np.concatenate([part.concentration for part in wide]),
         )
 
+    @classmethod
+    def of_common(
+        cls,
+        weight: Float[ndarray, "event component"],
+        mean: Float[ndarray, "component 3"],
+        concentration: Float[ndarray, "component"],
+    ) -> "VmfMixture":
+        """Make a mixture of components that all events share."""
+        return cls(
+            weight, np.broadcast_to(mean, (*weight.shape, 3)), np.broadcast_to(concentration, weight.shape)
+        )
+
     def __len__(self) -> int:
         return len(self.weight)
+
+    @property
+    def common(self) -> tuple[Float[ndarray, "component 3"], Float[ndarray, "component"]] | None:
+        """Means and concentrations that all events share, where they are views of one row; else None."""
+        if len(self) and self.mean.strides[0] == self.concentration.strides[0] == 0:
+            return self.mean[0], self.concentration[0]
+        return None
 
     def take(self, rows: Int[ndarray, "row"]) -> "VmfMixture":
         """Select events by row, in the given order; −1 gives an event without a density."""
@@ -83,6 +105,8 @@ class VmfMixture:
             nothing = np.full((len(rows), max(self.weight.shape[1], 1)), np.nan)
             return VmfMixture(np.ones_like(nothing), np.repeat(nothing[..., None], 3, -1), nothing)
         absent = (rows < 0)[:, None]
+        if self.common is not None and not absent.any():
+            return VmfMixture.of_common(self.weight[rows], *self.common)
         return VmfMixture(
             self.weight[rows],
             np.where(absent[..., None], np.nan, self.mean[rows]),
@@ -101,17 +125,26 @@ class VmfMixture:
     def _highest(self) -> Float[ndarray, "event 3"]:
         """Climb to the mode."""
         places = self._starts()
-        for _ in range(_CLIMBS):
-            before, places = places, self._climb(places)
-            if not (np.abs(places - before) > _CONVERGED).any():
-                break
+        rows = max(_MOST_CLIMBING // places.shape[1] // self.weight.shape[1], 1)
+        for start in range(0, len(self), rows):
+            self._part(start, rows)._climb_from(places[start : start + rows])
         best = np.argmax(self.log_density(places), axis=1)
         return np.asarray(places[np.arange(len(self)), best])
+
+    def _climb_from(self, places: Float[ndarray, "event start 3"]) -> None:
+        """Climb in place; each event until it has arrived."""
+        moving = np.arange(len(self))
+        for _ in range(_CLIMBS):
+            before = places[moving]
+            places[moving] = self.take(moving)._climb(before)
+            moving = moving[(np.abs(places[moving] - before) > _CONVERGED).any(axis=(1, 2))]
+            if not len(moving):
+                break
 
     def _starts(self) -> Float[ndarray, "event start 3"]:
         """Return the starting points of climbs: means of components where the whole density is highest, and the overall mean."""
         row = np.arange(len(self))[:, None]
-        if self.mean.strides[0] == self.concentration.strides[0] == 0 and len(self):
+        if self.common is not None:
             likely, height = self.mean, self.weight @ self._densities_at_means().T
         else:
             likely = self.mean[row, np.argsort(-self._peaks(), axis=1)[:, :_LIKELY]]
@@ -235,11 +268,18 @@ class VmfMixture:
         )
 
     def pruned(self, kept: float = 0.999) -> "VmfMixture":
-        """Drop the lightest components: keep the fewest that hold a fraction `kept` of the weight of every event."""
+        """Drop the lightest components: keep the fewest that hold a fraction `kept` of the weight of every event.
+
+        Components that events share stay in their order, the dropped ones with weight 0; others come the heaviest first.
+        """
         order = np.argsort(-self.weight, axis=1, kind="stable")
         weight = np.take_along_axis(self.weight, order, 1)
         before = np.cumsum(weight, axis=1) - weight
         weight = np.where(before < kept, weight, 0.0)
+        if self.common is not None and self.weight.shape[1] > 1:
+            whole = np.empty_like(weight)
+            np.put_along_axis(whole, order, weight / weight.sum(1, keepdims=True), 1)
+            return VmfMixture.of_common(whole, *self.common)
         count = max(int((weight > 0).sum(1).max(initial=1)), 1)
         order = order[:, :count]
         return VmfMixture(
@@ -254,11 +294,14 @@ class VmfMixture:
         return np.asarray((length[..., None] * self.mean).sum(1))
 
     def _climb(self, directions: Float[ndarray, "event start 3"]) -> Float[ndarray, "event start 3"]:
-        terms = directions @ self.mean.transpose(0, 2, 1) - 1.0
+        mean = self.mean if self.common is None else self.mean[0]  # one product instead of one for each event
+        terms = directions @ mean.swapaxes(-1, -2) - 1.0
         terms *= self.concentration[:, None]
         terms += self._peaks()[:, None]
-        share = np.exp(terms - terms.max(-1, keepdims=True)) * self.concentration[:, None]
-        return unit(share @ self.mean)
+        terms -= terms.max(-1, keepdims=True)
+        share = np.exp(terms, out=terms)
+        share *= self.concentration[:, None]
+        return unit(share @ mean)
 
     def _part(self, start: int, rows: int) -> "VmfMixture":
         """Return `rows` events from `start` on."""

@@ -27,10 +27,12 @@ class PairHistogram:
     Attributes:
         edges: of the cells, the same for both.
         counts: by the estimate, then the truth.
+        shares: of the weight of all events, likewise, where they have weights.
     """
 
     edges: Float[ndarray, "edge"]
     counts: Float[ndarray, "cell cell"]
+    shares: Float[ndarray, "cell cell"] | None = None
 
     @classmethod
     def of(
@@ -39,6 +41,7 @@ class PairHistogram:
         true: Float[ndarray, "event"],
         *,
         span: tuple[float, float] | None = None,
+        weight: Float[ndarray, "event"] | None = None,
     ) -> "PairHistogram":
         """Count known pairs of at least one event, over a span, or else, in equal ratios, over all positive values."""
         if span is None:
@@ -49,7 +52,11 @@ class PairHistogram:
             edges[[0, -1]] = min(edges[0], values.min()), max(edges[-1], values.max())
         else:
             edges = np.linspace(*span, _BINS + 1)
-        return cls(edges, np.histogram2d(estimated, true, (edges, edges))[0])
+        counts = np.histogram2d(estimated, true, (edges, edges))[0]
+        if weight is None:
+            return cls(edges, counts)
+        whole = max(float(weight.sum()), np.finfo(np.float64).tiny)
+        return cls(edges, counts, np.histogram2d(estimated, true, (edges, edges), weights=weight)[0] / whole)
 
     def table(self) -> pa.Table:
         """Return the cells with events as rows."""
@@ -61,6 +68,7 @@ class PairHistogram:
                 "estimate_low": self.edges[row],
                 "estimate_high": self.edges[row + 1],
                 "events": self.counts[row, column].astype(np.int64),
+                **({} if self.shares is None else {"share_of_weight": self.shares[row, column]}),
             }
         )
 
@@ -74,12 +82,16 @@ def pair_figure(pairs: PairHistogram, quantity: str, *, logarithmic: bool) -> "F
 
         figure = Figure(figsize=(4.6, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        cells = np.ma.masked_equal(pairs.counts, 0)
-        norm = LogNorm(1, max(float(pairs.counts.max()), 2.0))
+        cells = np.ma.masked_less_equal(pairs.counts if pairs.shares is None else pairs.shares, 0)
+        least = 1.0 if pairs.shares is None else float(cells.filled(1.0).min())
+        norm = LogNorm(least, max(float(cells.filled(0.0).max()), 2.0 * least))
         shades = ListedColormap(colormaps["Blues"](np.linspace(_LIGHTEST, 1, 256)))
         mesh = axes.pcolormesh(pairs.edges, pairs.edges, cells, cmap=shades, norm=norm, rasterized=True)
-        bar = figure.colorbar(mesh, ax=axes, label="events")
-        bar.ax.yaxis.set_major_formatter("{x:,.0f}")
+        bar = figure.colorbar(
+            mesh, ax=axes, label="events" if pairs.shares is None else "share of the weight"
+        )
+        if pairs.shares is None:
+            bar.ax.yaxis.set_major_formatter("{x:,.0f}")
         span = pairs.edges[[0, -1]]
         axes.plot(span, span, color=INK, lw=0.8, ls="--")
         axes.set(xlabel=f"true {quantity}", ylabel=f"estimated {quantity}")

@@ -40,18 +40,22 @@ def _draw_contours(axes: "Axes", calibration: Calibration, method: str) -> None:
     )  # fmt: skip
     axes.set(xlabel="content of the contour", ylabel="fraction of truths inside", xlim=(0, 1), ylim=(0, 1))
     axes.set_aspect("equal")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def _draw_histogram(axes: "Axes", calibration: Calibration) -> None:
     counts = np.array(calibration["histogram"])
     edges = np.linspace(0, 1, len(counts) + 1)
     expected = counts.sum() / len(counts)
-    low, high = (edge * counts.sum() for edge in interval(round(expected), max(int(counts.sum()), 1)))
+    low, high = (edge * counts.sum() for edge in interval(expected, max(float(counts.sum()), 1.0)))
     axes.axhspan(low, high, color=MUTED, alpha=0.3, lw=0, label="95 % of right posteriors")
+    weighted = "effective_events" in calibration
     axes.stairs(counts, edges, color=COLOURS[0], lw=1.4, label="events")
     axes.axhline(expected, color=INK, lw=0.6)
     axes.set(
-        xlabel="content of the smallest region with the truth", ylabel="events", xlim=(0, 1), ylim=(0, None)
+        xlabel="content of the smallest region with the truth",
+        ylabel="events of equal weights" if weighted else "events",
+        xlim=(0, 1),
+        ylim=(0, None),
     )
-    axes.legend(loc="lower center")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))

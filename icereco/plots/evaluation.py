@@ -21,8 +21,10 @@ from icereco.evaluation.curves import (
     values_of,
 )
 from icereco.evaluation.evaluate import require_truth
+from icereco.evaluation.weighted import effective_events
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
+from icereco.events.weights import event_weights
 from icereco.physics.sphere import opening_angle
 from icereco.plots.calibration import calibration_figure
 from icereco.plots.resolution import cumulative_figure, over_sky_figure, resolution_figure
@@ -65,6 +67,7 @@ def evaluation_figures(
     Raises:
         IcerecoError: the file has no truth or no directions, or there is no such quantity.
     """
+    saved.require_normalised()
     truth = require_truth(saved)
     directions = {saved.method: saved.reconstruction.direction}
     directions |= {name: one.direction for name, one in saved.comparisons.items() if name != saved.method}
@@ -74,21 +77,32 @@ def evaluation_figures(
         raise IcerecoError(
             f"{saved.path}: {saved.method} gives no direction for any of the events, so there is nothing to draw"
         )
-    whole = f"{int(truth.known('direction').sum()):,} events of {saved.path.name}"
+    whole, weight = _events(saved), saved.weight
     for name in by:
         values = values_of(name, truth, saved.pulses_total)
         if values is not None:
-            yield _against(QUANTITIES[name], values, errors, saved.method, whole)
-    yield _distribution(errors, whole)
-    yield _over_sky(errors[saved.method], truth.direction, saved.method, whole)
+            yield _against(QUANTITIES[name], values, errors, saved.method, whole, weight)
+    yield _distribution(errors, whole, weight)
+    yield _over_sky(errors[saved.method], truth.direction, saved.method, whole, weight)
     posterior = saved.reconstruction.posterior
     groups = (
         {}
         if posterior is None
-        else calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total)
+        else calibration(posterior, saved.reconstruction.direction, truth, saved.pulses_total, weight)
     )
     if groups:
         yield _calibrated(groups, saved)
+
+
+def _events(saved: SavedReconstructions) -> str:
+    """Say in a caption which events figures are of, and how they count."""
+    assert saved.truth is not None
+    known = saved.truth.known("direction")
+    whole = f"{int(known.sum()):,} events of {saved.path.name}"
+    if saved.weights is None:
+        return whole
+    worth = effective_events(saved.weights.values[known], int(known.sum()))
+    return f"{whole} weighted by {saved.weights.name} (worth {worth:,.0f} of equal weights)"
 
 
 def _against(
@@ -97,39 +111,54 @@ def _against(
     errors: Mapping[str, Float[ndarray, "event"]],
     method: str,
     whole: str,
+    weight: Float[ndarray, "event"] | None,
 ) -> Captioned:
     """The errors of all methods against a quantity; bands are of one of them."""
     edges = edges_of(quantity, values)
-    curves = [curve(name, error, values, edges) for name, error in errors.items()]
+    curves = [curve(name, error, values, edges, weight) for name, error in errors.items()]
     caption = (
         f"Angular error against {quantity.label}, {whole}: medians of each method; bands hold the central 68 and 90 % of the events "
-        f"of {method} (for kinds: bars, 68 %, of each method). Bins of fewer than {LEAST_EVENTS} events are left out."
+        f"of {method} (for kinds: bars, 68 %, of each method). Bins of fewer than {LEAST_EVENTS} events{_worth(weight)} are left out."
     )
     return Captioned(
         f"error_by_{quantity.name}", resolution_figure(curves, quantity), caption, table_of_curves(curves)
     )
 
 
-def _distribution(errors: Mapping[str, Float[ndarray, "event"]], whole: str) -> Captioned:
+def _worth(weight: Float[ndarray, "event"] | None) -> str:
+    return "" if weight is None else " (or such that are worth fewer)"
+
+
+def _distribution(
+    errors: Mapping[str, Float[ndarray, "event"]], whole: str, weight: Float[ndarray, "event"] | None
+) -> Captioned:
     caption = f"Fraction of the events with a smaller angular error, {whole}; lines at 50 and 68 %."
     columns = {
         f"{name}_error_deg": pa.array(np.degrees(one), from_pandas=True) for name, one in errors.items()
     }
-    return Captioned("error_cumulative", cumulative_figure(errors), caption, pa.table(columns))
+    columns |= _weight_column(weight)
+    return Captioned("error_cumulative", cumulative_figure(errors, weight), caption, pa.table(columns))
+
+
+def _weight_column(weight: Float[ndarray, "event"] | None) -> dict[str, ndarray]:
+    return {} if weight is None else {"weight": weight}
 
 
 def _over_sky(
-    error_rad: Float[ndarray, "event"], truth: Float[ndarray, "event 3"], method: str, whole: str
+    error_rad: Float[ndarray, "event"],
+    truth: Float[ndarray, "event 3"],
+    method: str,
+    whole: str,
+    weight: Float[ndarray, "event"] | None,
 ) -> Captioned:
-    caption = f"Median angular error of {method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events."
-    return Captioned(
-        "error_over_sky", over_sky_figure(error_rad, truth), caption, _sky_table(error_rad, truth)
-    )
+    caption = f"Median angular error of {method} in cells of equal solid angle of the true direction, {whole}; grey: fewer than 5 events{_worth(weight)}."
+    figure = over_sky_figure(error_rad, truth, weight)
+    return Captioned("error_over_sky", figure, caption, _sky_table(error_rad, truth, weight))
 
 
 def _calibrated(groups: Mapping[str, Calibration], saved: SavedReconstructions) -> Captioned:
     caption = (
-        f"Calibration of the posterior of {saved.method}, {groups['all']['events']:,} events of {saved.path.name}: fraction of true "
+        f"Calibration of the posterior of {saved.method}, {_calibrated_events(groups['all'], saved)}: fraction of true "
         "directions inside contours, with binomial intervals of 95 %, and contents of the smallest regions that include the truth "
         "(flat for right posteriors)."
     )
@@ -142,17 +171,34 @@ def _calibrated(groups: Mapping[str, Calibration], saved: SavedReconstructions) 
     return Captioned("calibration", figure, caption, pa.Table.from_pylist(rows))
 
 
-def _sky_table(error_rad: Float[ndarray, "event"], truth: Float[ndarray, "event 3"]) -> pa.Table:
+def _calibrated_events(whole: Calibration, saved: SavedReconstructions) -> str:
+    events = f"{whole['events']:,} events of {saved.path.name}"
+    if saved.weights is None:
+        return events
+    return (
+        f"{events} weighted by {saved.weights.name} (worth {whole['effective_events']:,.0f} of equal weights)"
+    )
+
+
+def _sky_table(
+    error_rad: Float[ndarray, "event"],
+    truth: Float[ndarray, "event 3"],
+    weight: Float[ndarray, "event"] | None,
+) -> pa.Table:
     columns = {
         "true_azimuth_deg": np.degrees(np.arctan2(truth[:, 1], truth[:, 0])) % 360.0,
         "true_cos_zenith": truth[:, 2],
         "error_deg": np.degrees(error_rad),
+        **_weight_column(weight),
     }
     return pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
 
 
 def plot_resolution(
-    reconstructions: Reconstruction | Mapping[str, Reconstruction], events: EventBatch, by: str = "energy"
+    reconstructions: Reconstruction | Mapping[str, Reconstruction],
+    events: EventBatch,
+    by: str = "energy",
+    weights: str | Float[ndarray, "event"] | None = None,
 ) -> "Figure":
     """Draw the angular errors of reconstructions in memory against a quantity, as a matplotlib figure.
 
@@ -166,9 +212,10 @@ def plot_resolution(
         reconstructions: one, or several by the name of their method.
         events: those that were reconstructed, with their truth.
         by: energy, zenith, pulses or kind.
+        weights: how much each event counts: a column of the events (`EventBatch.event_extras`), or `[E]` numbers.
 
     Raises:
-        IcerecoError: the events have no truth, do not know that quantity, or are not as many.
+        IcerecoError: the events have no truth, do not know that quantity, are not as many, or have no such weights.
     """
     if isinstance(reconstructions, Reconstruction):
         reconstructions = {"reconstruction": reconstructions}
@@ -184,9 +231,9 @@ def plot_resolution(
             raise IcerecoError(
                 f"{name} has {len(one.direction):,} directions, and there are {len(events):,} events"
             )
-    edges = edges_of(QUANTITIES[by], values)
+    edges, weight = edges_of(QUANTITIES[by], values), event_weights(weights, events, len(events))
     curves = [
-        curve(name, opening_angle(one.direction, events.truth.direction), values, edges)
+        curve(name, opening_angle(one.direction, events.truth.direction), values, edges, weight)
         for name, one in reconstructions.items()
     ]
     return resolution_figure(curves, QUANTITIES[by])

@@ -19,8 +19,10 @@ _DARK = 0.6
 """Cells with a larger fraction are dark enough for white numbers."""
 
 
-def confusion_figure(confusion: Mapping[str, Mapping[str, int]]) -> "Figure":
-    """Draw which fraction of each true kind has which most probable kind, with the numbers of events."""
+def confusion_figure(
+    confusion: Mapping[str, Mapping[str, int]], shares: Mapping[str, Mapping[str, float]] | None = None
+) -> "Figure":
+    """Draw which fraction of each true kind has which most probable kind, with the numbers of events; fractions of weights, if given."""
     with styled():
         from matplotlib.figure import Figure
 
@@ -28,6 +30,9 @@ def confusion_figure(confusion: Mapping[str, Mapping[str, int]]) -> "Figure":
         axes = figure.add_subplot()
         counts = np.array([list(row.values()) for row in confusion.values()])
         fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        if shares is not None:
+            nothing = dict.fromkeys(confusion, 0.0)
+            fractions = np.array([list(shares.get(kind, nothing).values()) for kind in confusion])
         image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*counts.shape):
             colour = "white" if fractions[row, column] > _DARK else INK
@@ -38,7 +43,11 @@ def confusion_figure(confusion: Mapping[str, Mapping[str, int]]) -> "Figure":
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(length=0)
         axes.set(xlabel="most probable kind", ylabel="true kind")
-        figure.colorbar(image, ax=axes, label="fraction of the true kind")
+        figure.colorbar(
+            image,
+            ax=axes,
+            label=f"fraction of the {'true kind' if shares is None else 'weight of the true kind'}",
+        )
         return figure
 
 

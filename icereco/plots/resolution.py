@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.evaluation.curves import Curve, Quantity
+from icereco.evaluation.weighted import effective_events, quantiles, weights_of
 from icereco.events.truth import EVENT_KINDS
 from icereco.plots.style import COLOURS, INK, MARKERS, MUTED, styled
 
@@ -86,7 +87,9 @@ def _draw_kinds(axes: "Axes", curves: list[Curve]) -> None:
     axes.set_xlim(-0.6, len(shown) - 0.4)
 
 
-def cumulative_figure(errors_rad: Mapping[str, Float[ndarray, "event"]]) -> "Figure":
+def cumulative_figure(
+    errors_rad: Mapping[str, Float[ndarray, "event"]], weight: Float[ndarray, "event"] | None = None
+) -> "Figure":
     """Draw which fraction of the events has a smaller error, for each method."""
     with styled():
         from matplotlib.figure import Figure
@@ -94,13 +97,14 @@ def cumulative_figure(errors_rad: Mapping[str, Float[ndarray, "event"]]) -> "Fig
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
         for place, (name, error) in enumerate(errors_rad.items()):
-            known = np.degrees(error[np.isfinite(error)])
-            if not len(known):
+            chosen = np.isfinite(error)
+            known, counted = np.degrees(error[chosen]), weights_of(weight, chosen)
+            if not effective_events(counted, len(known)):
                 continue
             fraction = np.linspace(0, 1, _STEPS)
             style = ("-", (0, (5, 1.5)), (0, (1.5, 1)), "-.")[place % 4]
             axes.plot(
-                np.maximum(np.quantile(known, fraction), 1e-3),
+                np.maximum(quantiles(known, fraction, counted), 1e-3),
                 fraction,
                 color=COLOURS[place % len(COLOURS)],
                 ls=style,
@@ -108,13 +112,21 @@ def cumulative_figure(errors_rad: Mapping[str, Float[ndarray, "event"]]) -> "Fig
             )
         axes.axhline(0.5, color=MUTED, lw=0.6, zorder=0)
         axes.axhline(0.68, color=MUTED, lw=0.6, zorder=0)
-        axes.set(xlabel=_ERROR, ylabel="fraction of the events below", xscale="log", ylim=(0, 1))
+        axes.set(xlabel=_ERROR, ylabel=f"fraction of the {_what(weight)} below", xscale="log", ylim=(0, 1))
         _plain_numbers(axes)
         axes.legend(loc="best")
         return figure
 
 
-def over_sky_figure(error_rad: Float[ndarray, "event"], truth: Float[ndarray, "event 3"]) -> "Figure":
+def _what(weight: Float[ndarray, "event"] | None) -> str:
+    return "events" if weight is None else "weight of the events"
+
+
+def over_sky_figure(
+    error_rad: Float[ndarray, "event"],
+    truth: Float[ndarray, "event 3"],
+    weight: Float[ndarray, "event"] | None = None,
+) -> "Figure":
     """Draw the median error in cells of equal solid angle of the true direction."""
     with styled():
         from matplotlib.figure import Figure
@@ -127,10 +139,10 @@ def over_sky_figure(error_rad: Float[ndarray, "event"], truth: Float[ndarray, "e
         row = np.clip(np.searchsorted(edges[1], truth[:, 2], "right") - 1, 0, _COSINES - 1)
         medians = np.full((_COSINES, _AZIMUTHS), np.nan)
         for cell in np.ndindex(*medians.shape):
-            inside = error_rad[(row == cell[0]) & (column == cell[1])]
-            inside = inside[np.isfinite(inside)]
-            if len(inside) >= _LEAST_EVENTS:
-                medians[cell] = np.degrees(np.median(inside))
+            inside = (row == cell[0]) & (column == cell[1]) & np.isfinite(error_rad)
+            counted = weights_of(weight, inside)
+            if effective_events(counted, int(inside.sum())) >= _LEAST_EVENTS:
+                (medians[cell],) = np.degrees(quantiles(error_rad[inside], [0.5], counted))
         mesh = axes.pcolormesh(*edges, medians, cmap="cividis")
         figure.colorbar(mesh, ax=axes, label=f"median {_ERROR}")
         axes.set(xlabel="true azimuth (°)", ylabel="cosine of the true zenith", facecolor="#f2f2f2")

@@ -12,6 +12,7 @@ from icereco.evaluation.energy import energy_residual
 from icereco.evaluation.kind import KindEvaluation, evaluated_kinds, kind_evaluation
 from icereco.evaluation.roc import Roc, roc
 from icereco.evaluation.vertex import along_and_across, with_vertices
+from icereco.evaluation.weighted import weights_of
 from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.plots.against_truth import PairHistogram, pair_figure
 from icereco.plots.energy import energy_bias_figure
@@ -33,15 +34,17 @@ def target_figures(saved: SavedReconstructions) -> Iterator[Captioned]:
     truth, made = saved.truth, saved.reconstruction
     if truth is None:
         return
-    of_file = f"events of {saved.path.name}"
+    of_file, weight = f"events of {saved.path.name}", saved.weight
+    if saved.weights is not None:
+        of_file += f" weighted by {saved.weights.name}"
     if made.energy_gev is not None and truth.energy_gev is not None:
-        yield from _energy(made.energy_gev, truth.energy_gev, truth.kind, of_file)
+        yield from _energy(made.energy_gev, truth.energy_gev, truth.kind, of_file, weight)
     if made.vertex_m is not None and truth.vertex_m is not None:
-        yield from _vertex(made.vertex_m, truth, of_file)
+        yield from _vertex(made.vertex_m, truth, of_file, weight)
     if made.kind_probability is not None and truth.kind is not None:
-        yield from _kind(made.kind_probability, truth, of_file)
+        yield from _kind(made.kind_probability, truth, of_file, weight)
     if made.inelasticity is not None and truth.inelasticity is not None:
-        yield from _inelasticity(made.inelasticity, truth.inelasticity, of_file)
+        yield from _inelasticity(made.inelasticity, truth.inelasticity, of_file, weight)
 
 
 def _energy(
@@ -49,13 +52,14 @@ def _energy(
     true_gev: Float[ndarray, "event"],
     kind: ndarray | None,
     of_file: str,
+    weight: Float[ndarray, "event"] | None,
 ) -> Iterator[Captioned]:
     residual = energy_residual(energy_gev, true_gev)
     known = np.isfinite(residual)
     if not known.any():
         return
     count = f"{int(known.sum()):,} {of_file}"
-    pairs = PairHistogram.of(energy_gev[known], true_gev[known])
+    pairs = PairHistogram.of(energy_gev[known], true_gev[known], weight=weights_of(weight, known))
     caption = f"Estimated against true energy, {count}; on the dashed line they are equal."
     figure = pair_figure(pairs, "neutrino energy (GeV)", logarithmic=True)
     yield Captioned("energy", figure, caption, pairs.table())
@@ -64,7 +68,8 @@ def _energy(
         name: known & (kind == name) for name in EVENT_KINDS if kind is not None and (kind == name).any()
     }
     quantiles = {
-        name: quantiles_in_bins(residual[chosen], true_gev[chosen], edges) for name, chosen in groups.items()
+        name: quantiles_in_bins(residual[chosen], true_gev[chosen], edges, weights_of(weight, chosen))
+        for name, chosen in groups.items()
     }
     caption = (
         f"Decimal logarithm of estimated over true energy against the true energy, {count}: medians of all events and of each kind; bands hold "
@@ -90,7 +95,12 @@ def _bias_table(
     return pa.concat_tables(parts)
 
 
-def _vertex(vertex_m: Float[ndarray, "event 3"], truth: Truth, of_file: str) -> Iterator[Captioned]:
+def _vertex(
+    vertex_m: Float[ndarray, "event 3"],
+    truth: Truth,
+    of_file: str,
+    weight: Float[ndarray, "event"] | None,
+) -> Iterator[Captioned]:
     assert truth.vertex_m is not None
     known = with_vertices(truth) & np.isfinite(vertex_m).all(axis=1)
     if not known.any():
@@ -99,7 +109,9 @@ def _vertex(vertex_m: Float[ndarray, "event 3"], truth: Truth, of_file: str) -> 
     along, across = along_and_across(residual, truth.direction[known])
     distance = np.linalg.norm(residual, axis=1)
     kind = np.full(len(distance), None, object) if truth.kind is None else truth.kind[known]
+    weight = weights_of(weight, known)
     by_kind = {name: distance[kind == name] for name in EVENT_KINDS if (kind == name).any()}
+    of_kind = {} if weight is None else {"all": weight} | {name: weight[kind == name] for name in by_kind}
     offsets = dict(zip(("x", "y", "z", "along the flight"), (*residual.T, along), strict=True))
     caption = (
         f"Offset of estimated vertices from the true ones along the axes and the direction of flight (positive: ahead), and their distance, "
@@ -109,28 +121,35 @@ def _vertex(vertex_m: Float[ndarray, "event 3"], truth: Truth, of_file: str) -> 
         caption += " Only starting tracks and cascades: the true vertex of a through-going track is where it enters the simulated volume."
     columns = {f"offset_{axis}_m": residual[:, place] for place, axis in enumerate("xyz")}
     columns |= {"along_m": along, "across_m": across, "distance_m": distance}
+    columns |= {} if weight is None else {"weight": weight}
     data = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
     yield Captioned(
         "vertex",
-        vertex_figure(offsets, by_kind or {"all": distance}),
+        vertex_figure(offsets, by_kind or {"all": distance}, weight, of_kind),
         caption,
         data.append_column("kind", pa.array(kind, pa.string())),
     )
 
 
-def _kind(probability: Float[ndarray, "event kind"], truth: Truth, of_file: str) -> Iterator[Captioned]:
-    evaluation = kind_evaluation(probability, truth)
+def _kind(
+    probability: Float[ndarray, "event kind"],
+    truth: Truth,
+    of_file: str,
+    weight: Float[ndarray, "event"] | None,
+) -> Iterator[Captioned]:
+    evaluation = kind_evaluation(probability, truth, weight)
     if not evaluation["events"]:
         return
     count = f"{evaluation['events']:,} {of_file}"
     caption = f"Most probable kinds of events of each true kind, {count}: fractions of the true kind, and numbers of events."
-    figure = confusion_figure(evaluation["confusion"])
+    figure = confusion_figure(evaluation["confusion"], evaluation.get("shares"))
     yield Captioned("kind_confusion", figure, caption, _confusion_table(evaluation))
     evaluated, true = evaluated_kinds(probability, truth)
     curves = {
         name: _thinned(curve)
         for place, name in enumerate(EVENT_KINDS)
-        if (curve := roc(probability[evaluated, place], true == place)) is not None
+        if (curve := roc(probability[evaluated, place], true == place, weights_of(weight, evaluated)))
+        is not None
     }
     if curves:
         areas = {name: evaluation["kinds"][name]["area"]["value"] or 0.0 for name in curves}
@@ -191,12 +210,17 @@ def _reliability_table(evaluation: KindEvaluation) -> pa.Table:
 
 
 def _inelasticity(
-    inelasticity: Float[ndarray, "event"], true: Float[ndarray, "event"], of_file: str
+    inelasticity: Float[ndarray, "event"],
+    true: Float[ndarray, "event"],
+    of_file: str,
+    weight: Float[ndarray, "event"] | None,
 ) -> Iterator[Captioned]:
     known = np.isfinite(inelasticity) & np.isfinite(true)
     if not known.any():
         return
-    pairs = PairHistogram.of(inelasticity[known], true[known], span=(0.0, 1.0))
+    pairs = PairHistogram.of(
+        inelasticity[known], true[known], span=(0.0, 1.0), weight=weights_of(weight, known)
+    )
     caption = f"Estimated against true inelasticity, {int(known.sum()):,} {of_file}; on the dashed line they are equal."
     yield Captioned(
         "inelasticity", pair_figure(pairs, "inelasticity", logarithmic=False), caption, pairs.table()

@@ -19,12 +19,10 @@ from icereco.events.sky_frame import DETECTOR, FrameName, SkyFrame, equatorial_f
 from icereco.events.sky_map import SkyMap
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.equatorial import is_datable
+from icereco.tables.posteriors import require_normalised
 from icereco.tables.saved_reconstructions import SavedReconstructions
 
 __all__ = ["EventSky", "event_skies"]
-
-_NOT_WHOLE = 0.01
-"""Difference from 1 of weights that are no probabilities; files leave out the lightest 0.1 %."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +134,7 @@ def _sky(
             f"{saved.path}: event {event} has no {'direction' if np.isnan(direction).any() else 'posterior'} by {saved.method}, "
             "so there is no sky to map"
         )
-    total = float(posterior.weight.sum())
-    if not abs(total - 1.0) < _NOT_WHOLE or posterior.weight.min() < 0:
-        raise IcerecoError(
-            f"{saved.path}: the weights of the posterior of event {event} (posterior_weight) must be at least 0 and sum to 1, not {total:.4g}"
-        )
+    require_normalised(posterior, np.array([event]), saved.path)
     kept = posterior.pruned(1.0)
     truth = None if saved.truth is None else saved.truth.direction[row]
     others = {name: other.direction[row] for name, other in saved.comparisons.items() if name != saved.method}

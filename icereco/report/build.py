@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from icereco.evaluation.agreement import agreement
 from icereco.evaluation.calibration import Calibration, calibration
 from icereco.evaluation.comparison import Difference, GroupComparison, compare
 from icereco.evaluation.evaluated_events import EvaluatedEvents
 from icereco.evaluation.resolution import groups
 from icereco.evaluation.targets import evaluate_targets
+from icereco.evaluation.weighted import effective_events, quantiles, weights_of
 from icereco.physics.sphere import opening_angle
 from icereco.plots.evaluation import evaluation_figures
 from icereco.plots.targets import target_figures
+from icereco.report.agreement import agreement_table
 from icereco.report.document import Block, Document, Paragraph, Picture, Section, Table, svg_picture
 from icereco.report.made import made_of, reproduction
 from icereco.report.targets import target_notes, target_tables
@@ -42,8 +45,9 @@ def report_of(
         profile: what the model is, as TOML, if it is one.
 
     Raises:
-        IcerecoError: methods are of other events.
+        IcerecoError: a posterior does not integrate to 1.
     """
+    saved.require_normalised()
     truth = saved.truth
     with_truth = truth is not None and bool(truth.known("direction").any())
     compared = _evaluated(saved, others) if with_truth else []
@@ -64,9 +68,20 @@ def report_of(
     ]
     return Document(
         f"{saved.provenance.get('run') or saved.method} on {len(saved.event_id):,} events",
-        [*made_of(saved), *_summary(compared, contours)],
+        [*made_of(saved), *_weighted(saved), *_summary(compared, contours)],
         [section for section in sections if section.blocks],
     )
+
+
+def _weighted(saved: SavedReconstructions) -> list[str]:
+    if saved.weights is None or saved.truth is None:
+        return []
+    weight = saved.weights.values[saved.truth.known("direction")]
+    worth = effective_events(weight, len(weight))
+    return [
+        f"All figures are weighted by {saved.weights.name}: the {len(weight):,} events with a true direction are worth {worth:,.0f} of "
+        "equal weights, and intervals are those of so many."
+    ]
 
 
 def _evaluated(
@@ -87,6 +102,7 @@ def _evaluated(
             truth.direction,
             saved.pulses_total,
             truth.kind,
+            saved.weight,
         ).take(known)
         for name, one in directions.items()
     ]
@@ -96,7 +112,9 @@ def _calibration(saved: SavedReconstructions) -> dict[str, Calibration]:
     posterior = saved.reconstruction.posterior
     if posterior is None or saved.truth is None:
         return {}
-    return calibration(posterior, saved.reconstruction.direction, saved.truth, saved.pulses_total)
+    return calibration(
+        posterior, saved.reconstruction.direction, saved.truth, saved.pulses_total, saved.weight
+    )
 
 
 def _summary(compared: Sequence[EvaluatedEvents], contours: Mapping[str, Calibration]) -> list[str]:
@@ -104,12 +122,13 @@ def _summary(compared: Sequence[EvaluatedEvents], contours: Mapping[str, Calibra
     if not compared:
         return ["The true directions are not known, so nothing can be said of errors."]
     own, *others = compared
-    error = np.degrees(own.error_rad[np.isfinite(own.error_rad)])
+    known = np.isfinite(own.error_rad)
+    error, weight = np.degrees(own.error_rad[known]), weights_of(own.weight, known)
     if not len(error):
         return [f"{own.name} gives no direction for any of the events."]
-    median, contained = np.quantile(error, [0.5, 0.68])
+    median, contained = quantiles(error, [0.5, 0.68], weight)
     sentences = [
-        f"Half of the events are reconstructed within {median:.2f}° of the true direction, 68 % within {contained:.2f}°."
+        f"Half of the {'events' if weight is None else 'weight'} {'are' if weight is None else 'is of events that are'} reconstructed within {median:.2f}° of the true direction, 68 % within {contained:.2f}°."
     ]
     if missing := len(own.error_rad) - len(error):
         sentences.append(f"{missing:,} events got no direction and are left out.")
@@ -161,10 +180,10 @@ def _resolution(compared: Sequence[EvaluatedEvents]) -> list[Block]:
     for name, chosen in groups(own.pulses, own.kind):
         if not chosen.any():
             continue
-        cells = [_median(own.error_rad[chosen])]
+        cells = [_median(own, chosen)]
         for other, by_group in zip(others, versus, strict=True):
             group = by_group.get(name)
-            cells += [_median(other.error_rad[chosen]), "-" if group is None else _interval(group.median)]
+            cells += [_median(other, chosen), "-" if group is None else _interval(group.median)]
         rows.append((name.replace("_", " "), f"{int(chosen.sum()):,}", *cells))
     caption = (
         "Median angular error in degrees; differences are this method minus the other on the events that both have, with the "
@@ -173,9 +192,12 @@ def _resolution(compared: Sequence[EvaluatedEvents]) -> list[Block]:
     return [Table(tuple(headings), rows, caption)]
 
 
-def _median(error_rad: Float[ndarray, "event"]) -> str:
-    known = error_rad[np.isfinite(error_rad)]
-    return f"{np.degrees(np.median(known)):.2f}" if len(known) else "-"
+def _median(one: EvaluatedEvents, chosen: Bool[ndarray, "event"]) -> str:
+    known = chosen & np.isfinite(one.error_rad)
+    weight = weights_of(one.weight, known)
+    if not effective_events(weight, int(known.sum())):
+        return "-"
+    return f"{np.degrees(quantiles(one.error_rad[known], [0.5], weight)[0]):.2f}"
 
 
 def _interval(difference: Difference) -> str:
@@ -184,22 +206,8 @@ def _interval(difference: Difference) -> str:
 
 def _agreement(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]) -> list[Block]:
     """How far methods are apart where there is no truth."""
-    directions = {
-        name: one.direction for name, one in saved.comparisons.items() if name != saved.method
-    } | dict(others)
-    rows = []
-    for name, direction in directions.items():
-        apart = np.degrees(opening_angle(saved.reconstruction.direction, direction))
-        apart = apart[np.isfinite(apart)]
-        if len(apart):
-            figures = (f"{figure:.2f}" for figure in np.quantile(apart, [0.5, 0.9]))
-            rows.append((name, f"{len(apart):,}", *figures))
-    if not rows:
-        return [Paragraph("There is no other method to compare with.")]
-    caption = (
-        f"Angle between {saved.method} and other methods, in degrees: the true directions are not known."
-    )
-    return [Table(("method", "events", "median", "90 %"), rows, caption)]
+    pairs = [pair for pair in agreement(saved, others) if pair.groups]
+    return [agreement_table(pairs)] if pairs else [Paragraph("There is no other method to compare with.")]
 
 
 def _figures(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "event 3"]]) -> list[Block]:
@@ -210,7 +218,7 @@ def _figures(saved: SavedReconstructions, others: Mapping[str, Float[ndarray, "e
 def _targets(saved: SavedReconstructions) -> list[Block]:
     """How good the estimates of energy, vertex, kind and inelasticity are."""
     assert saved.truth is not None
-    targets = evaluate_targets(saved.reconstruction, saved.truth)
+    targets = evaluate_targets(saved.reconstruction, saved.truth, saved.weight)
     figures = [svg_picture(one.name, one.figure, one.caption, one.data) for one in target_figures(saved)]
     return [*target_tables(targets), *map(Paragraph, target_notes(targets)), *figures]
 

@@ -113,7 +113,7 @@ def _kind(kind: KindEvaluation) -> Table:
         (
             _label(name),
             f"{sum(counts.values()):,}",
-            *(f"{count / max(sum(counts.values()), 1):.1%}" for count in counts.values()),
+            *_shares(kind, name),
             _figure(kind["kinds"][name]["area"], ".3f"),
             _interval(kind["kinds"][name]["area"], ".3f"),
         )
@@ -129,6 +129,15 @@ def _kind(kind: KindEvaluation) -> Table:
     )
     columns = [_label(name).replace(" track", "") for name in kind["confusion"]]
     return Table(("true kind", "events", *columns, "area", _INTERVAL), rows, caption)
+
+
+def _shares(kind: KindEvaluation, true_kind: str) -> list[str]:
+    """How many events of a true kind have which most probable kind; of their weight, where they have some."""
+    counts = kind["confusion"][true_kind]
+    if "shares" in kind:
+        shares = kind["shares"].get(true_kind)
+        return ["-"] * len(counts) if shares is None else [f"{share:.1%}" for share in shares.values()]
+    return [f"{count / max(sum(counts.values()), 1):.1%}" for count in counts.values()]
 
 
 def _inelasticity(inelasticity: InelasticityEvaluation) -> Table:

@@ -38,13 +38,19 @@ def _block(block: Block) -> RenderableType | None:
             return None
 
 
+_LONG_NAME = 24
+"""Longer names take several lines, so that no figure beside them is cut."""
+
+
 def rich_table(table: Table) -> RichTable:
     """Return a table as terminals show it."""
     shown = RichTable(
         box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption=escape(table.caption), caption_justify="left"
     )
+    long_names = any(len(row[0]) > _LONG_NAME for row in table.rows)
     for place, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="right" if place else "left", no_wrap=not place)
+        is_name = not place
+        shown.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name != long_names)
     for row in table.rows:
         shown.add_row(*map(escape, row))
     return shown

@@ -1,21 +1,27 @@
 """Posteriors of directions as columns: one number each where it is a single density, lists of components where not."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.errors import IcerecoError
 from icereco.events.posterior import Posterior
 from icereco.events.region_sizes import region_sizes
 from icereco.events.vmf_mixture import VmfMixture
 from icereco.physics.sphere import angles_from_direction, direction_from_angles
 from icereco.physics.vmf import angular_sigma
 
-__all__ = ["COMPONENT_COLUMNS", "posterior_columns", "posterior_of"]
+__all__ = ["COMPONENT_COLUMNS", "posterior_columns", "posterior_of", "require_normalised"]
 
 COMPONENT_COLUMNS = ("posterior_weight", "posterior_kappa", "posterior_azimuth", "posterior_zenith")
 _CONTENTS = {"50": 0.5, "90": 0.9}
 """The contours whose sizes are columns, by what their names end with."""
+
+_NOT_WHOLE = 0.01
+"""Sums of weights that are so far from 1 are wrong."""
 
 
 def posterior_columns(
@@ -71,6 +77,22 @@ def posterior_of(table: pa.Table | pa.RecordBatch, direction: Float[ndarray, "ev
     # Padding repeats the first component, with weight 0.
     mean = np.where(present[..., None], mean, mean[:, :1])
     return VmfMixture(weight, mean, np.where(present, kappa, kappa[:, :1]))
+
+
+def require_normalised(posterior: VmfMixture, event_id: Int[ndarray, "event"], path: Path) -> None:
+    """Check the weights of posteriors of a file.
+
+    Raises:
+        IcerecoError: those of an event are negative, or do not sum to 1.
+    """
+    total = posterior.weight.sum(axis=1)
+    bad = np.flatnonzero(~(np.abs(total - 1.0) < _NOT_WHOLE) | (posterior.weight < 0).any(axis=1))
+    if len(bad):
+        others = f" (so of {len(bad):,} events)" if len(bad) > 1 else ""
+        raise IcerecoError(
+            f"{path}: the weights of the posterior of event {event_id[bad[0]]} (posterior_weight) must be at least 0 and sum to 1, not "
+            f"{total[bad[0]]:.4g}{others}"
+        )
 
 
 def _column(table: pa.Table | pa.RecordBatch, name: str) -> ndarray:

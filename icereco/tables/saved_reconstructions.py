@@ -12,15 +12,16 @@ from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 from pyarrow import csv
 
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.truth import EVENT_KINDS, Truth
 from icereco.events.vmf_mixture import VmfMixture
+from icereco.events.weights import Weights, require_weights
 from icereco.physics.sphere import direction_from_angles
 from icereco.system.log import get_logger
 from icereco.tables.csv_dialect import CsvDialect
 from icereco.tables.mapped import open_mapped
-from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of
+from icereco.tables.posteriors import COMPONENT_COLUMNS, posterior_of, require_normalised
 from icereco.tables.reconstruction_columns import VERTEX_COVARIANCE, declared_field, is_reserved
 from icereco.tables.reconstructions import provenance_of
 from icereco.tables.schema import IDENTITY_FIELDS
@@ -49,6 +50,7 @@ class SavedReconstructions:
         truth: or None.
         identity: columns of `icereco.tables.schema.IDENTITY_FIELDS` by name, `[E]` each, such as run and start_mjd; NaN or None
             where a value is unknown.
+        weights: how much each event counts, or None where all count alike.
     """
 
     path: Path
@@ -59,22 +61,40 @@ class SavedReconstructions:
     comparisons: Mapping[str, Reconstruction]
     truth: Truth | None
     identity: Mapping[str, Shaped[ndarray, "event"]] = field(default_factory=dict)
+    weights: Weights | None = None
 
     @property
     def method(self) -> str:
         """The name of the file's method."""
         return str(self.provenance.get("method", "unknown"))
 
+    @property
+    def weight(self) -> Float[ndarray, "event"] | None:
+        """The weight of each event, if they have some."""
+        return None if self.weights is None else self.weights.values
 
-def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReconstructions:
+    def require_normalised(self) -> None:
+        """Check the posteriors of the file's method.
+
+        Raises:
+            IcerecoError: one does not integrate to 1.
+        """
+        if self.reconstruction.posterior is not None:
+            require_normalised(self.reconstruction.posterior.as_mixture(), self.event_id, self.path)
+
+
+def read_reconstructions(
+    path: Path, truth: pa.Table | None = None, weights: str | None = None
+) -> SavedReconstructions:
     """Read a file that `icereco reconstruct`, or a training's validation, wrote; or any table of directions, with `truth`.
 
     Args:
         path: parquet, Arrow IPC or CSV.
         truth: the truth of the events, as `icereco.reconstruction.given_truth` gives it, instead of what the file has of it.
+        weights: column, of the file or the given truth, with the weight of each event.
 
     Raises:
-        IcerecoError: no such file, not a file of reconstructions, or truth of other events.
+        IcerecoError: no such file, not a file of reconstructions, truth of other events, or no such column or one that holds no weights.
     """
     provenance = provenance_of(path) if _is_parquet(path) else {}
     table = table_of(path) if truth is None else _with_truth(table_of(path), truth, path)
@@ -95,7 +115,25 @@ def read_reconstructions(path: Path, truth: pa.Table | None = None) -> SavedReco
         comparisons={name: _compared(table, name) for name in _compared_names(table)},
         truth=_truth(table),
         identity={name: _array(table, name) for name in IDENTITY_FIELDS if name in table.column_names},
+        weights=None if weights is None else _weights(table, weights, path),
     )
+
+
+def _weights(table: pa.Table, name: str, path: Path) -> Weights:
+    numbers = [
+        field.name
+        for field in table.schema
+        if pa.types.is_floating(field.type)
+        or pa.types.is_integer(field.type)
+        or pa.types.is_boolean(field.type)
+    ]
+    if name not in numbers:
+        own = [one for one in numbers if not is_reserved(one)]
+        raise IcerecoError(
+            f"{path} has no column {name!r} with a number for each event{did_you_mean(name, own or numbers)} (those that the events "
+            f"came with: {', '.join(own) or 'none'}); --weights takes a column of the file, or of --truth"
+        )
+    return require_weights(_array(table, name), name, str(path), _array(table, "event_id"))
 
 
 def _advice(missing: Sequence[str], path: Path) -> str:

@@ -1,6 +1,6 @@
 """Calibration of a trained model: its uncertainties are recalibrated on events that had no part in the choice of its weights."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,7 +15,7 @@ from icereco.evaluation.recalibrate import LEAST_EVENTS, MOST_COMPONENTS, recali
 from icereco.evaluation.recalibrate_targets import recalibrate_targets
 from icereco.events.batch import EventBatch
 from icereco.events.joining import joined, take
-from icereco.events.recalibration import Recalibration
+from icereco.events.recalibrations import Recalibrations
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.target_recalibration import TargetRecalibration
 from icereco.events.truth import EVENT_KINDS, TARGETS, Truth
@@ -25,30 +25,14 @@ from icereco.model.model import Model
 __all__ = [
     "Figures",
     "Group",
-    "Recalibrations",
     "UnseenEvents",
     "calibrated",
     "cross_validated",
     "groups_of_directions",
     "save_recalibrated",
+    "unseen_by",
     "unseen_events",
 ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recalibrations:
-    """What is fitted to unseen events; None for what stays as it is.
-
-    Attributes:
-        direction: of the posterior.
-        targets: of energy, vertex, kind and inelasticity.
-    """
-
-    direction: Recalibration | None
-    targets: TargetRecalibration | None
-
-    def __bool__(self) -> bool:
-        return self.direction is not None or self.targets is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +43,13 @@ class UnseenEvents:
         made: the reconstruction; without posteriors of a shape that cannot be recalibrated.
         truth: of each event.
         pulses: `[E]`.
+        most_components: of posteriors that can be recalibrated.
     """
 
     made: Reconstruction
     truth: Truth
     pulses: Int[ndarray, "event"]
+    most_components: int = MOST_COMPONENTS
 
     def __len__(self) -> int:
         return len(self.pulses)
@@ -71,24 +57,21 @@ class UnseenEvents:
     def take(self, rows: Int[ndarray, "row"]) -> "UnseenEvents":
         """Select events."""
         truth: dict[str, Any] = {target: getattr(self.truth, target)[rows] for target in self.truth.targets}
-        return UnseenEvents(take(self.made, rows), Truth(**truth), self.pulses[rows])
+        return UnseenEvents(take(self.made, rows), Truth(**truth), self.pulses[rows], self.most_components)
 
     def recalibrations(self) -> Recalibrations:
         """Return the recalibrations that they ask for, as far as they are enough."""
         posterior = self.made.posterior
         return Recalibrations(
-            None if posterior is None else recalibrate(posterior, self.pulses, self.truth.direction),
+            None
+            if posterior is None
+            else recalibrate(posterior, self.pulses, self.truth.direction, self.most_components),
             recalibrate_targets(self.made, self.truth) or None,
         )
 
     def recalibrated(self, on: "UnseenEvents") -> "UnseenEvents":
         """Return the events with the recalibrations that other events ask for."""
-        fitted, made = on.recalibrations(), self.made
-        if fitted.direction is not None and made.posterior is not None:
-            made = replace(made, posterior=fitted.direction(made.posterior.as_mixture(), self.pulses))
-        if fitted.targets is not None:
-            made = fitted.targets(made)
-        return replace(self, made=made)
+        return replace(self, made=on.recalibrations()(self.made, self.pulses))
 
 
 class Figures(TypedDict):
@@ -169,23 +152,38 @@ def unseen_events(model: Model, batches: Iterable[EventBatch]) -> UnseenEvents |
     before = model.recalibration, model.target_recalibration
     model.recalibration = model.target_recalibration = None
     try:
-        parts = [_part(model.reconstruct(batch), batch) for batch in batches]
+        return unseen_by(model.reconstruct, batches, MOST_COMPONENTS)
     finally:
         model.recalibration, model.target_recalibration = before
+
+
+def unseen_by(
+    reconstruct: Callable[[EventBatch], Reconstruction], batches: Iterable[EventBatch], most_components: int
+) -> UnseenEvents | None:
+    """Reconstruct events with truth; None without events.
+
+    Args:
+        reconstruct: a model or method.
+        batches: of the events.
+        most_components: posteriors of more densities are left out.
+    """
+    parts = [_part(reconstruct(batch), batch, most_components) for batch in batches]
     if not parts:
         return None
-    made = joined([part.made for part in parts])
     return UnseenEvents(
-        made, _joined_truth([part.truth for part in parts]), np.concatenate([part.pulses for part in parts])
+        joined([part.made for part in parts]),
+        _joined_truth([part.truth for part in parts]),
+        np.concatenate([part.pulses for part in parts]),
+        most_components,
     )
 
 
-def _part(made: Reconstruction, batch: EventBatch) -> UnseenEvents:
+def _part(made: Reconstruction, batch: EventBatch, most_components: int) -> UnseenEvents:
     truth = batch.truth or Truth(np.full((len(batch), 3), np.nan))
     posterior = None if made.posterior is None else made.posterior.as_mixture()
-    if posterior is not None and posterior.weight.shape[1] > MOST_COMPONENTS:
+    if posterior is not None and posterior.weight.shape[1] > most_components:
         posterior = None
-    return UnseenEvents(replace(made, posterior=posterior), truth, batch.pulse_count)
+    return UnseenEvents(replace(made, posterior=posterior), truth, batch.pulse_count, most_components)
 
 
 def _joined_truth(parts: Sequence[Truth]) -> Truth:

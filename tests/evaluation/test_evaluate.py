@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+import icereco
 from icereco.cli import main
 from icereco.errors import IcerecoError
 from icereco.evaluation.calibration import coverage
@@ -235,3 +236,56 @@ def test_a_file_with_many_official_fits_shows_their_medians_in_rows(tmp_path):
     assert rows["mine"][1] == "0.00"
     for name, summary in evaluate(path).comparisons.items():
         assert rows[name][1] == f"{summary['median_deg']:.2f}"
+
+
+def test_without_truth_it_is_said_how_far_methods_agree(reconstructed, tmp_path):
+    _path, truth, pulses, kappa, result, linefit = reconstructed
+    blind = tmp_path / "blind.parquet"
+    with reconstruction_writer(blind, {"method": "some-model"}) as table:
+        made = Reconstruction(result, VmfMixture.single(result, kappa))
+        table.write(reconstruction_rows(batch_of(pulses), made, {"linefit": Reconstruction(linefit)}))
+    shown = CliRunner().invoke(main, ["evaluate", str(blind), "--json"])
+    assert shown.exit_code == 0, shown.output
+    (pair,) = json.loads(shown.stdout)["agreement"]
+    assert (pair["first"], pair["second"]) == ("some-model", "linefit")
+    apart = np.degrees(opening_angle(result, linefit))
+    known = np.isfinite(apart)
+    whole = pair["groups"]["all"]
+    assert whole["events"] == known.sum()
+    assert whole["median_deg"] == pytest.approx(np.median(apart[known]))
+    inside = probability_inside(np.radians(apart[known]), kappa[known]) <= 0.9
+    assert whole["second_inside"] == pytest.approx(inside.mean())
+    assert whole["first_inside"] is None
+    assert sum(group["events"] for name, group in pair["groups"].items() if name != "all") == known.sum()
+    assert "no truth" in CliRunner().invoke(main, ["evaluate", str(blind)]).output
+    refused = CliRunner().invoke(main, ["evaluate", str(blind), "--calibration"])
+    assert refused.exit_code == 2
+    assert "no truth" in refused.output
+    assert len(truth.direction) == 400
+
+
+def test_a_single_method_without_truth_is_nothing_to_evaluate(reconstructed, tmp_path):
+    _, _, pulses, _, result, _ = reconstructed
+    alone = tmp_path / "alone.parquet"
+    with reconstruction_writer(alone, {"method": "some-model"}) as table:
+        table.write(reconstruction_rows(batch_of(pulses), Reconstruction(result)))
+    refused = CliRunner().invoke(main, ["evaluate", str(alone)])
+    assert refused.exit_code == 2
+    assert "--truth" in refused.output
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_posteriors_that_do_not_normalise_are_refused(command, tmp_path):
+    events, path = icereco.simulate(12), tmp_path / "wide.parquet"
+    direction = events.truth.direction
+    weight, mean = np.full((12, 2), 0.5), np.repeat(direction[:, None], 2, 1)
+    weight[7] = 0.75
+    made = Reconstruction(direction, VmfMixture(weight, mean, np.tile([10.0, 100.0], (12, 1))))
+    with reconstruction_writer(path, {"method": "wide"}) as table:
+        rows = reconstruction_rows(events, made)
+        at = rows.schema.names.index("posterior_weight")
+        table.write(rows.set_column(at, rows.schema.field(at), pa.array(weight.tolist())))
+    refused = CliRunner().invoke(main, [command, str(path)])
+    assert refused.exit_code == 2
+    assert f"event {events.event_id[7]} (posterior_weight)" in refused.output
+    assert "sum to 1, not 1.5" in refused.output

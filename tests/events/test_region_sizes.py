@@ -115,3 +115,43 @@ def test_company_changes_nothing():
         for whole, single in zip(together, region_sizes(alone, direction[[row]], HELD), strict=True):
             assert single.area_sr[0] == pytest.approx(whole.area_sr[row], rel=1e-9)
             assert single.radius_rad[0] == pytest.approx(whole.radius_rad[row], rel=1e-9, nan_ok=True)
+
+
+def cells(events, order=3, kappa=67.0):
+    """Posteriors of cells that all events share: their weights, and the cells."""
+    _, pixel = healpix.whole_sphere(order)
+    centre = healpix.centres(np.full_like(pixel, order), pixel)
+    random = np.random.default_rng(11)
+    truth = VmfMixture.single(X[None], np.zeros(1)).sample(events)[0]
+    height = 10 ** random.uniform(0.5, 2, (events, 1)) * (truth @ centre.T)
+    weight = np.exp(height - height.max(axis=1, keepdims=True) + random.normal(size=height.shape))
+    return weight / weight.sum(axis=1, keepdims=True), centre, np.full(len(centre), kappa)
+
+
+def test_components_that_events_share_give_the_sizes_of_their_own():
+    weight, centre, kappa = cells(40)
+    shared = VmfMixture.of_common(weight, centre, kappa).pruned()
+    own = VmfMixture(weight, centre[None].repeat(40, 0), kappa[None].repeat(40, 0)).pruned()
+    assert shared.common is not None
+    assert own.common is None
+    direction = own.mode
+    assert shared.mode == pytest.approx(direction, abs=2e-3)
+    pairs = zip(region_sizes(shared, direction, HELD), region_sizes(own, direction, HELD), strict=True)
+    for one, other in pairs:
+        apart = np.abs(one.area_sr / other.area_sr - 1)
+        assert np.median(apart) < 0.01
+        assert apart.max() < 0.1
+        both = np.isfinite(one.radius_rad) & np.isfinite(other.radius_rad)
+        assert both.mean() > 0.5
+        assert one.radius_rad[both] == pytest.approx(other.radius_rad[both], rel=0.1)
+
+
+def test_shared_components_in_company_are_as_alone():
+    weight, centre, kappa = cells(300)
+    shared = VmfMixture.of_common(weight, centre, kappa).pruned()
+    together = region_sizes(shared, shared.mode, HELD)
+    for row in (0, 150, 299):
+        alone = shared.take(np.array([row]))
+        for whole, single in zip(together, region_sizes(alone, alone.mode, HELD), strict=True):
+            assert single.area_sr[0] == pytest.approx(whole.area_sr[row], rel=1e-5)
+            assert single.radius_rad[0] == pytest.approx(whole.radius_rad[row], rel=1e-4, nan_ok=True)
