@@ -6,6 +6,7 @@ another conversion, or with other files, is refused. One parquet file in place o
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -158,8 +159,7 @@ def _tasks(conversion: Conversion, target: "_Target") -> list[FileTask] | None:
             source.path,
         )
         return None
-    first = next(source.batches(conversion.detector, 1))
-    names, facts, kept = tuple(first.schema.names), target.facts(), set(target.kept())
+    names, facts, kept = _names(parts, conversion.detector), target.facts(), set(target.kept())
     return [
         FileTask(
             target.files, number, tuple(parts[i] for i in which), skip, events, source.path, conversion.detector, names, facts
@@ -167,6 +167,15 @@ def _tasks(conversion: Conversion, target: "_Target") -> list[FileTask] | None:
         for number, (which, skip, events) in enumerate(cut)
         if number not in kept
     ]  # fmt: skip
+
+
+def _names(parts: Sequence[Source], detector: Detector) -> tuple[str, ...]:
+    """The columns of the first part that can be read; the others are named as their files are converted."""
+    for part in parts:
+        with suppress(IcerecoError):
+            if (first := next(part.batches(detector, 1), None)) is not None:
+                return tuple(first.schema.names)
+    return ()
 
 
 def _convert_by(

@@ -108,7 +108,9 @@ def _begin() -> Callable[[FileTask, Report], tuple[str, ...]]:
 def _write(task: FileTask, report: Report) -> tuple[str, ...]:
     # What a part has of strange things is reported with the file that its first event is in.
     quiet = task.skip > 0
-    stream = EventStream(task.parts, task.source, task.detector, task.skip, names=task.names, quiet=quiet)
+    stream = EventStream(
+        task.parts, task.source, task.detector, task.skip, task.events, names=task.names, quiet=quiet
+    )
     done = 0
 
     def advance(events: int) -> None:
@@ -125,15 +127,11 @@ def _exactly(stream: EventStream, task: FileTask) -> Iterator[pa.RecordBatch]:
     Raises:
         IcerecoError: there are fewer.
     """
-    left = task.events
-    for batch in stream:
-        yield batch.slice(0, left)
-        left -= min(left, batch.num_rows)
-        if not left:
-            return
-    raise IcerecoError(
-        f"{task.parts[-1].path}: holds {left:,} events fewer than it says; did it change while it was read? Start again"
-    )
+    yield from stream
+    if (lacking := task.events - stream.checker.total) > 0:
+        raise IcerecoError(
+            f"{task.parts[-1].path}: holds {lacking:,} events fewer than it says; did it change while it was read? Start again"
+        )
 
 
 def _name(task: FileTask) -> str:

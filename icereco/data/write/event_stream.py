@@ -29,6 +29,7 @@ class EventStream:
         path: Path,
         detector: Detector,
         skip: int = 0,
+        most: int | None = None,
         *,
         names: Sequence[str] = (),
         quiet: bool = False,
@@ -40,10 +41,12 @@ class EventStream:
             path: of the source.
             detector: of the events.
             skip: how many events are left out before the first.
+            most: how many follow; None for all.
             names: of the columns; empty for those of the first event.
             quiet: whether nothing but errors is reported.
         """
         self._parts, self._path, self._detector, self._skip = parts, path, detector, skip
+        self._left = most
         self._names = list(names)
         self.checker = EventChecker(detector, path, quiet=quiet)
 
@@ -70,7 +73,16 @@ class EventStream:
             yield plain
 
     def _wanted(self) -> Iterator[pa.RecordBatch]:
-        """Whole files that are left out are not even read."""
+        """Whole files that are left out are not even read, and no event after the last is checked."""
+        for batch in self._after_skipped():
+            some = batch if self._left is None else batch.slice(0, self._left)
+            yield some
+            if self._left is not None:
+                self._left -= some.num_rows
+                if not self._left:
+                    return
+
+    def _after_skipped(self) -> Iterator[pa.RecordBatch]:
         skip = self._skip
         for part in self._parts:
             if skip and (count := part.count()) <= skip:
