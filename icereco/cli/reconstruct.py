@@ -112,6 +112,9 @@ def command(
     trained model (`icereco models` lists those that come with icereco, and yours), or else each event is fitted by the method
     `likelihood`. What is used, and why, is reported.
 
+    After an interruption the same command continues. Events that cannot be reconstructed are named at the end, and listed in
+    OUT.missing.jsonl, while the others are.
+
     \b
     icereco reconstruct events.parquet
     icereco reconstruct events.parquet --model NAME
