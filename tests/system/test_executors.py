@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from itertools import count
 
 import pytest
@@ -49,6 +50,23 @@ def test_the_unit_of_a_process_that_is_killed_is_repeated():
     repeated, victim = begun[0]
     assert victim not in {process for _, _, process in results}
     assert [number for number, _ in begun].count(repeated) == 2
+
+
+def test_a_process_that_is_killed_while_it_sends_its_result_is_replaced():
+    stop = threading.Event()
+    endless = (("large", 1 << 20) for _ in count())
+    found = in_order(outcomes(LocalProcesses(2), endless, stop=stop))
+    processes = set()
+    while len(processes) < 2:
+        processes.add(next(found).result[2])
+    time.sleep(0.5)  # by then both have another result, which no pipe has room for
+    victim = processes.pop()
+    os.kill(victim, signal.SIGKILL)
+    results = [next(found).result for _ in range(20)]  # in order: none is lost
+    stop.set()
+    list(found)
+    assert {len(value) for _, value, _ in results} == {1 << 20}
+    assert results[-1][2] != victim
 
 
 def test_processes_that_do_not_even_start_are_reported(monkeypatch):
