@@ -224,7 +224,7 @@ def _reconstruct(
     threads: int | None,
 ) -> "Outcome":
     from icereco.reconstruction.kept import kept_pieces
-    from icereco.reconstruction.missing import nothing_done, write_missing
+    from icereco.reconstruction.missing import not_written, write_missing
     from icereco.reconstruction.pipeline import reconstruct
 
     with kept_pieces(output, method) as kept, _saying_how_to_continue(kept):
@@ -234,7 +234,7 @@ def _reconstruct(
         ):
             outcome = reconstruct(sources, method, opened, advance, executor, threads, kept, go_on=True)
             if outcome.missing and form in ("kaggle", "i3"):  # which have a row for every event
-                raise nothing_done(outcome.missing)
+                raise not_written(output, outcome.missing)
         write_missing(output, outcome.missing)
         if not outcome.missing:
             kept.remove()
@@ -248,7 +248,7 @@ def _saying_how_to_continue(kept: "KeptPieces") -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, KilledError):
-        if kept.is_worth_it:
+        if kept.has_any:
             echo(f"what is done is kept in {kept.folder}; the same command continues", err=True)
         raise
 

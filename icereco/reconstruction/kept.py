@@ -63,6 +63,11 @@ class KeptPieces:
         """Whether there is, or will be, something in the folder."""
         return self.folder.is_dir() or time.monotonic() - self._begun_s > SAVE_SECONDS
 
+    @property
+    def has_any(self) -> bool:
+        """Whether another start has something to go on with."""
+        return self.is_worth_it and bool(self._unsaved or self.folder.is_dir())
+
     def key(self, batch: PackedBatch, declared: pa.Schema) -> str:
         """What a piece is found by.
 

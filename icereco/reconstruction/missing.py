@@ -18,6 +18,7 @@ __all__ = [
     "missing_batch",
     "missing_path",
     "missing_rest",
+    "not_written",
     "nothing_done",
     "write_missing",
 ]
@@ -53,8 +54,8 @@ class Missing:
 
 def missing_batch(batch: Batch, error: IcerecoError | OSError) -> Missing:
     """The events of a batch that failed."""
-    ids = batch.rows.column("event_id")
-    return Missing(batch.name, batch.rows.num_rows, ids[0].as_py(), ids[-1].as_py(), error)
+    ids = batch.rows.column("event_id").to_pylist() or [None]
+    return Missing(batch.name, batch.rows.num_rows, ids[0], ids[-1], error)
 
 
 def missing_rest(part: Source, done: int, error: IcerecoError) -> Missing:
@@ -89,13 +90,20 @@ def lacking(output: Path, missing: Sequence[Missing]) -> IcerecoError:
     """What is said at the end of a reconstruction that lacks something."""
     counts = [one.events for one in missing]
     events = "events" if None in counts else f"{sum(filter(None, counts)):,} events"
-    failures = together([one.message for one in missing], "failures")
     return IcerecoError(
         f"{output} lacks {events}, listed in {missing_path(output)}; the others are done, and the same command tries "
-        f"these again\n{failures}"
+        f"these again\n{nothing_done(missing)}"
+    )
+
+
+def not_written(output: Path, missing: Sequence[Missing]) -> IcerecoError:
+    """What is said if the output has no place for gaps."""
+    return IcerecoError(
+        f"{output} is not written, as its format has a row for every event; the same command tries those that are missing "
+        f"again\n{nothing_done(missing)}"
     )
 
 
 def nothing_done(missing: Sequence[Missing]) -> IcerecoError:
-    """What is said if nothing at all could be reconstructed, or the output has no place for gaps."""
+    """What is said if nothing at all could be reconstructed."""
     return together([one.message for one in missing], "parts of the events cannot be reconstructed")

@@ -194,6 +194,7 @@ def test_the_command_says_what_is_missing_and_how_to_go_on(events, tmp_path, inv
     said = " ".join(done.stderr.split())
     assert f"{bad}: row 3, event_id 121: charge[0] is nan" in said
     if form == "kaggle":
+        assert f"{out} is not written" in said
         assert not out.exists()
         return
     assert f"{out} lacks 15 events, listed in {out}.missing.jsonl" in said
