@@ -1,7 +1,8 @@
 """`icereco doctor`: what is wrong with data, and how to fix it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,18 @@ from icereco.cli import completion
 from icereco.cli.compute import device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
+from icereco.cli.progress import stage_progress
+from icereco.cli.workers import executor_of, scheduler_option
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError
 from icereco.system.devices import find_device
 from icereco.system.processors import use_threads
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     from icereco.data.sources.source import Source
     from icereco.detector.detector import Detector
+    from icereco.doctor.files import FileWork
     from icereco.doctor.finding import Finding
     from icereco.doctor.sample import Sample
     from icereco.events.batch import EventBatch
@@ -56,6 +61,11 @@ _SIGNS = {"ok": "[green]✓[/]", "unknown": "[blue]?[/]", "warning": "[yellow]![
 @click.option(
     "--no-speed", is_flag=True, help="Leave out the measurement of speed, which takes some seconds."
 )
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Processes, each of which reads one file at a time  [default: this one].",
+)  # fmt: skip
+@scheduler_option
 @device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
@@ -66,6 +76,8 @@ def command(
     reader: str | None,
     profile_name: str,
     no_speed: bool,
+    workers: int | None,
+    scheduler: str | None,
     device: str | None,
     threads: int | None,
     as_json: bool,
@@ -78,12 +90,14 @@ def command(
     \b
     icereco doctor events.parquet                      a file, a folder, or the name of a data set
     icereco doctor train/ test/ --events 100000
+    icereco doctor level2/ --workers 8                 8 files are read at once
     """  # noqa: D301 -- \b is click's
     from icereco.doctor.events import shared_events
 
-    samples = [_sample(text, reader, detector, events) for text in data]
-    step = None if no_speed else _step(profile_name, device, threads)
-    examined = [(sample, _examined(sample, step)) for sample in samples]
+    with interrupted_by_signals(), _file_work(scheduler, workers) as work:
+        samples = [_sample(text, reader, detector, events, work) for text in data]
+        step = None if no_speed else _step(profile_name, device, threads)
+        examined = [(sample, _examined(sample, step, work)) for sample in samples]
     shared = shared_events(samples)
     if as_json:
         echo(json.dumps(_document(examined, shared), indent=2))
@@ -94,13 +108,24 @@ def command(
         raise click.exceptions.Exit(_ILL)
 
 
-def _sample(text: str, reader: str | None, detector: str | None, events: int) -> "Sample":
+@contextmanager
+def _file_work(scheduler: str | None, workers: int | None) -> "Iterator[FileWork | None]":
+    """What reads files several at once; None where this process reads them."""
+    from icereco.doctor.files import FileWork
+
+    with executor_of(scheduler, workers) as executor, stage_progress() as progress:
+        yield None if executor is None else FileWork(executor, progress)
+
+
+def _sample(
+    text: str, reader: str | None, detector: str | None, events: int, work: "FileWork | None"
+) -> "Sample":
     from icereco.data.catalog import find
     from icereco.doctor.sample import take_sample
 
     data_set = find(text)
     source = data_set.model_copy(update={"reader": reader or data_set.reader}).open()
-    return take_sample(source, _detector(source, detector or data_set.detector), events)
+    return take_sample(source, _detector(source, detector or data_set.detector), events, work)
 
 
 def _detector(source: "Source", named: str | None) -> "Detector":
@@ -116,11 +141,13 @@ def _detector(source: "Source", named: str | None) -> "Detector":
         return load_detector(DEFAULT_DETECTOR)
 
 
-def _examined(sample: "Sample", step: "Callable[[EventBatch], object] | None") -> "list[Finding]":
+def _examined(
+    sample: "Sample", step: "Callable[[EventBatch], object] | None", work: "FileWork | None"
+) -> "list[Finding]":
     from icereco.doctor.examine import examine
     from icereco.doctor.speed import check_speed
 
-    return examine(sample) + ([check_speed(sample, step)] if step and len(sample) else [])
+    return examine(sample, work) + ([check_speed(sample, step)] if step and len(sample) else [])
 
 
 def _step(profile_name: str, device: str | None, threads: int | None) -> "Callable[[EventBatch], object]":

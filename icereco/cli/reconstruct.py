@@ -2,8 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from icereco.data.sources.source import Source
     from icereco.data.split.rule import Part
     from icereco.evaluation.streaming import RunningError
+    from icereco.reconstruction.kept import KeptPieces
     from icereco.reconstruction.methods import Method
     from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
@@ -119,6 +120,9 @@ def command(
     trained model (`icereco models` lists those that come with icereco, and yours), or else each event is fitted by the method
     `likelihood`. What is used, and why, is reported.
 
+    After an interruption the same command continues. Events that cannot be reconstructed are named at the end, and listed in
+    OUT.missing.jsonl, while the others are.
+
     \b
     icereco reconstruct events.parquet
     icereco reconstruct events.parquet --model NAME
@@ -168,6 +172,14 @@ def command(
         echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
+    if outcome.missing:
+        raise _lacking(output, outcome)
+
+
+def _lacking(output: Path, outcome: "Outcome") -> IcerecoError:
+    from icereco.reconstruction.missing import lacking
+
+    return lacking(output, outcome.missing)
 
 
 def _output_and_options(given: Sequence[str], method: str | None) -> tuple[Path | None, dict[str, str]]:
@@ -231,13 +243,34 @@ def _reconstruct(
     executor: "Executor | None",
     threads: int | None,
 ) -> "Outcome":
+    from icereco.reconstruction.kept import kept_pieces
+    from icereco.reconstruction.missing import not_written, write_missing
     from icereco.reconstruction.pipeline import reconstruct
 
-    with (
-        _opened(sources, method, output, form) as opened,
-        event_progress(sum(source.count() for source in sources)) as advance,
-    ):
-        return reconstruct(sources, method, opened, advance, executor, threads)
+    with kept_pieces(output, method) as kept, _saying_how_to_continue(kept):
+        with (
+            _opened(sources, method, output, form) as opened,
+            event_progress(sum(source.count() for source in sources)) as advance,
+        ):
+            outcome = reconstruct(sources, method, opened, advance, executor, threads, kept, go_on=True)
+            if outcome.missing and form in ("kaggle", "i3"):  # which have a row for every event
+                raise not_written(output, outcome.missing)
+        write_missing(output, outcome.missing)
+        if not outcome.missing:
+            kept.remove()
+    return outcome
+
+
+@contextmanager
+def _saying_how_to_continue(kept: "KeptPieces") -> Iterator[None]:
+    from icereco.system.work.executor import KilledError
+
+    try:
+        yield
+    except (KeyboardInterrupt, KilledError):
+        if kept.has_any:
+            echo(f"what is done is kept in {kept.folder}; the same command continues", err=True)
+        raise
 
 
 def _opened(
@@ -255,7 +288,7 @@ def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> Non
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"[bold]{outcome.events:,}[/] events in {outcome.seconds:.1f} s "
-        f"({outcome.events_per_second:,.0f} events/s) -> [bold]{escape(str(output))}[/]"
+        f"({outcome.events_per_second:,.0f} events/s{_before(outcome)}) -> [bold]{escape(str(output))}[/]"
     )
     if outcome.without_direction:
         _print_gaps(console, outcome, form)
@@ -266,6 +299,10 @@ def _print(outcome: "Outcome", output: Path, form: "Format", method: str) -> Non
                 console.print(_resolution(name, error))
     if form in ("parquet", "csv", "arrow") and outcome.error is not None:
         console.print(f"next: icereco evaluate {escape(shlex.quote(str(output)))}")
+
+
+def _before(outcome: "Outcome") -> str:
+    return f", {outcome.kept:,} of them done before" if outcome.kept else ""
 
 
 def _print_gaps(console: Console, outcome: "Outcome", form: "Format") -> None:
@@ -296,6 +333,8 @@ def _document(outcome: "Outcome", output: Path, used: str) -> dict[str, Any]:
         "output": str(output),
         "used": used,
         "events": outcome.events,
+        "kept": outcome.kept,
+        "missing": [str(one.message) for one in outcome.missing],
         "seconds": outcome.seconds,
         "events_per_second": outcome.events_per_second,
         "without_pulses": outcome.without_pulses,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -24,6 +23,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.physics.light import LIGHT_MODEL_VERSION
 from icereco.plugins.built import Built, build
+from icereco.plugins.code import code_fingerprint
 from icereco.plugins.component import Component
 from icereco.plugins.discovery import registry
 from icereco.plugins.options import options_from
@@ -94,7 +94,7 @@ class Simulation:
 
     def fingerprint(self, events: int) -> str:
         """Identifies the first events of this simulation, also across changes of the simulator's code."""
-        facts = {**self.provenance(), "events": events, "code": _code_fingerprint(self.component.factory)}
+        facts = {**self.provenance(), "events": events, "code": self._code()}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def events(
@@ -149,6 +149,11 @@ class Simulation:
     def build(self) -> Built[Simulator]:
         """The simulator itself."""
         return build(self.declaration, self.options, self.detector)
+
+    def _code(self) -> str:
+        """Of the package that has the factory, and of the physics that simulators share."""
+        package = self.component.factory.partition(":")[0].partition(".")[0]
+        return code_fingerprint([package, "icereco.physics"])
 
     def _job(self) -> Job[int, pa.RecordBatch]:
         return Job(
@@ -248,15 +253,3 @@ def _name_of_block(number: int) -> str:
 
 def _untold(_number: int, _done: int) -> None:
     """A block is done as a whole."""
-
-
-def _code_fingerprint(factory: str) -> str:
-    """Of the source files of the package that has the factory, and of the physics that simulators share."""
-    package = factory.partition(":")[0].partition(".")[0]
-    specs = [find_spec(name) for name in (package, "icereco.physics")]
-    folders = [folder for spec in specs if spec for folder in spec.submodule_search_locations or []]
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(Path(folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

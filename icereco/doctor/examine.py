@@ -7,6 +7,7 @@ import numpy as np
 from icereco.doctor.checksums import check_checksums
 from icereco.doctor.direction import check_direction
 from icereco.doctor.events import check_borders, check_empty, check_ids, check_leakage
+from icereco.doctor.files import FileWork
 from icereco.doctor.finding import Finding
 from icereco.doctor.flags import check_auxiliary
 from icereco.doctor.geometry import check_order, check_sensors, check_shift
@@ -39,9 +40,14 @@ CHECKS: tuple[Check, ...] = (
 """In the order in which findings are reported; none depends on another."""
 
 
-def examine(sample: Sample) -> list[Finding]:
-    """Return the findings of every check, after that of reading."""
-    findings = [_reading(sample), *check_checksums(sample)]
+def examine(sample: Sample, work: FileWork | None = None) -> list[Finding]:
+    """Return the findings of every check, after that of reading.
+
+    Args:
+        sample: the events.
+        work: compares the checksums of files; None for this process.
+    """
+    findings = [_reading(sample), *check_checksums(sample, work)]
     with np.errstate(over="ignore"):  # damaged values may be too large for their squares
         for check in CHECKS if len(sample) else ():
             findings += _listed(check(sample))

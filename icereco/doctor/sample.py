@@ -1,7 +1,7 @@
 """The events that the doctor looks at, unchecked as they are in the files."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
+from icereco.doctor.files import FileWork, first_batches, own_batches
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.tables.assembly import event_batch
@@ -21,8 +22,6 @@ from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
 __all__ = ["Sample", "some_parts", "take_sample"]
 
 _MOST_PARTS = 8
-_MOST_PULSES = 10_000_000
-_ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,23 +98,28 @@ class Sample:
         return None if self.events.truth is None else self.events.truth.direction
 
 
-def take_sample(source: Source, detector: Detector, events: int) -> Sample:
-    """Read up to `events` events from up to eight files; an error ends the reading and is kept as `problem`."""
-    started, batches, total = time.perf_counter(), list[pa.RecordBatch](), 0
+def take_sample(source: Source, detector: Detector, events: int, work: FileWork | None = None) -> Sample:
+    """Read up to `events` events from up to eight files; an error ends the reading and is kept as `problem`.
+
+    Args:
+        source: the data set.
+        detector: the detector that the events should be of.
+        events: how many.
+        work: reads the files; None for this process.
+    """
+    batches, total, seconds = list[pa.RecordBatch](), 0, list[float]()
     problem: IcerecoError | None = None
     try:
-        total = source.count()
-        started = time.perf_counter()
-        batches.extend(_batches(source, detector, events, everywhere=total <= events))
+        total = source.count() if work is None else sum(work.counts(source.parts()))
+        batches.extend(_batches(source, detector, events, work, seconds.append, everywhere=total <= events))
     except IcerecoError as error:
         problem = error
     if not batches:
         problem = problem or IcerecoError(f"{source.path}: holds no events; at least one is needed")
         batches.append(pa.RecordBatch.from_pylist([], schema=SCHEMA))
-    seconds = time.perf_counter() - started
     names = [name for name in batches[0].schema.names if all(name in batch.schema.names for batch in batches)]
     table = pa.Table.from_batches([batch.select(names).replace_schema_metadata(None) for batch in batches])
-    return Sample(source, detector, one_batch(table), max(total, table.num_rows), seconds, problem)
+    return Sample(source, detector, one_batch(table), max(total, table.num_rows), sum(seconds), problem)
 
 
 def some_parts(source: Source) -> list[Source]:
@@ -125,18 +129,23 @@ def some_parts(source: Source) -> list[Source]:
 
 
 def _batches(
-    source: Source, detector: Detector, events: int, *, everywhere: bool
+    source: Source,
+    detector: Detector,
+    events: int,
+    work: FileWork | None,
+    spent: Callable[[float], object],
+    *,
+    everywhere: bool,
 ) -> Iterator[pa.RecordBatch]:
     chosen = source.parts() if everywhere else some_parts(source)
     if everywhere:
         events *= len(chosen)
-    each, pulses = -(-events // max(len(chosen), 1)), 0
-    for part in chosen:
-        left = each
-        for batch in part.shaped(detector, min(_ROWS_AT_ONCE, each)):
-            some = batch.slice(0, left)
-            yield some
-            left -= some.num_rows
-            pulses += int(some.column("sensor_id").offsets[-1].as_py()) if some.num_rows else 0
-            if left <= 0 or pulses > _MOST_PULSES:
-                break
+    each = -(-events // max(len(chosen), 1))
+    if work is not None:
+        yield from first_batches(work.readings(chosen, detector, each, spent), each)
+        return
+    started = time.perf_counter()
+    try:
+        yield from first_batches((own_batches(part, detector, each) for part in chosen), each)
+    finally:
+        spent(time.perf_counter() - started)

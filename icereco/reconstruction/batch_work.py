@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ from icereco.tables.carried import carried_columns
 from icereco.tables.columns import file_of
 from icereco.tables.reconstruction_columns import reconstruction_rows
 
-__all__ = ["Batch", "PackedBatch", "Piece", "batch_job", "batch_work", "packed"]
+__all__ = ["Batch", "PackedBatch", "Piece", "batch_job", "batch_work", "local_job", "packed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Batch:
     rows: pa.RecordBatch
     name: str
     with_truth: bool
+
+    def without_pulses(self) -> Self:
+        """Only which events they are."""
+        return replace(self, rows=self.rows.select(["event_id"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,16 @@ def batch_work(method: Method, declared: pa.Schema, first_file: Path) -> Callabl
         first_file: named where the rows do not say which file they are of.
     """
     return partial(_piece, method, comparison_methods(), declared, first_file)
+
+
+def local_job(method: Method, declared: pa.Schema, first_file: Path) -> Job[Batch, Piece]:
+    """The same as work for this process."""
+
+    def begin() -> Callable[[Batch, Report], Piece]:
+        work = batch_work(method, declared, first_file)
+        return lambda batch, _report: work(batch)
+
+    return Job("icereco-reconstruct", begin, lambda batch: batch.name, "process", "")
 
 
 def batch_job(

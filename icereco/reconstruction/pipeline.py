@@ -1,11 +1,11 @@
 """Sources of events through a method into an output, with memory that does not grow with the number of events."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +14,20 @@ from numpy import ndarray
 
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
+from icereco.errors import IcerecoError
 from icereco.evaluation.streaming import RunningError, RunningResolution
-from icereco.reconstruction.batch_work import Batch, Piece, batch_job, batch_work, packed
+from icereco.reconstruction.batch_work import Batch, Piece, batch_job, local_job
+from icereco.reconstruction.kept import KeptPieces
 from icereco.reconstruction.methods import Method
+from icereco.reconstruction.missing import Missing, missing_rest, nothing_done
 from icereco.reconstruction.outputs import Output
+from icereco.reconstruction.pieces import Pieces
 from icereco.reconstruction.seeding import require_fits
 from icereco.system.log import get_logger
-from icereco.system.work.executor import AHEAD, Executor, in_order
+from icereco.system.work.executor import Executor, Job
+from icereco.system.work.processes import LocalProcesses
 from icereco.tables.carried import carried_schema, united
+from icereco.tables.columns import file_of
 
 __all__ = ["Outcome", "reconstruct"]
 
@@ -39,6 +45,8 @@ class Outcome:
         without_direction: events for which the method gave no direction; includes those without pulses.
         error: angular error of the method, where truth is available.
         comparison_errors: angular errors of other methods on the same events, by name, where truth is available.
+        kept: how many of the events an earlier start had done.
+        missing: what could not be reconstructed, and has no rows.
     """
 
     events: int
@@ -47,11 +55,13 @@ class Outcome:
     without_direction: int
     error: RunningError | None
     comparison_errors: Mapping[str, RunningError]
+    kept: int = 0
+    missing: tuple[Missing, ...] = ()
 
     @property
     def events_per_second(self) -> float:
-        """The rate over everything."""
-        return self.events / max(self.seconds, 1e-9)
+        """The rate over everything that was not done before."""
+        return (self.events - self.kept) / max(self.seconds, 1e-9)
 
 
 def reconstruct(
@@ -61,6 +71,9 @@ def reconstruct(
     advance: Callable[[int], object] = lambda _: None,
     executor: Executor | None = None,
     threads: int | None = None,
+    kept: KeptPieces | None = None,
+    *,
+    go_on: bool = False,
 ) -> Outcome:
     """Reconstruct all events of all sources, in their order.
 
@@ -71,44 +84,48 @@ def reconstruct(
         advance: called with the number of events of each finished batch.
         executor: reconstructs the batches, which this process reads, checks and writes; None for this process.
         threads: with which each process of the executor computes; None for as many as its processors are free.
+        kept: what an earlier start has done already, and where what is done is kept; None for neither.
+        go_on: whether the other events are reconstructed after some that cannot be, which the outcome names.
 
     Raises:
         IcerecoError: an input cannot be read, holds bad values, or does not fit the detector; or the output cannot
-            be written; or a fit that the method starts from does not come with the events.
+            be written; or a fit that the method starts from does not come with the events; or no event can be reconstructed.
     """
+    _require_events(sources)
     _require_fits(sources, method)
     tally, declared = _Tally(), _declared(sources, method.detector)
-    batches = _batches(sources, method)
-    with ExitStack() as stack:
-        if executor is None:
-            pieces: Iterator[Piece] = map(batch_work(method, declared, sources[0].path), batches)
-        else:
-            job = batch_job(method, declared, sources[0].path, threads)
-            outcomes = executor.outcomes(job, map(packed, batches), _untold, threading.Event(), AHEAD)
-            stack.enter_context(closing(outcomes))
-            pieces = (outcome.value() for outcome in in_order(outcomes))
-        for piece in pieces:
+    missing = list[Missing]()
+    failed = missing.append if go_on else None
+    pieces = Pieces(executor or LocalProcesses(1), declared, kept, failed)
+    job: Job[Any, Piece] = (
+        local_job(method, declared, sources[0].path)
+        if executor is None
+        else batch_job(method, declared, sources[0].path, threads)
+    )
+    batches = _batches(sources, method, failed)
+    with closing(pieces.in_order(job, batches, packs=executor is not None)) as made:
+        for piece in made:
             output.write(piece.rows)
             tally.add(piece)
             advance(piece.events)
+    if missing and not tally.events:
+        raise nothing_done(missing)
     tally.report_energies(method.energy_range_gev)
-    return tally.outcome()
+    return tally.outcome(pieces.taken, missing)
 
 
-def _untold(_number: int, _done: int) -> None:
-    """A batch is done as a whole."""
-
-
-def _batches(sources: Sequence[Source], method: Method) -> Iterator[Batch]:
+def _batches(
+    sources: Sequence[Source], method: Method, failed: Callable[[Missing], object] | None
+) -> Iterator[Batch]:
     """Read every event of every source; where one source has truth, the others get NaN, so that the columns agree."""
     with_truth = len(sources) > 1 and any(_has_truth(source, method.detector) for source in sources)
+    unread = None if failed is None else (lambda *rest: failed(missing_rest(*rest)))
     earlier = np.zeros(0, np.int64)
     for source in sources:
-        ids, first = [np.zeros(0, np.int64)], 0
-        for rows in source.checked(method.detector, method.events_per_batch, as_given=True):
-            yield Batch(rows, f"{source.path}: events {first:,} to {first + rows.num_rows - 1:,}", with_truth)
+        ids = [np.zeros(0, np.int64)]
+        for rows in source.checked(method.detector, method.events_per_batch, as_given=True, failed=unread):
+            yield Batch(rows, str(file_of(rows, source.path)), with_truth)
             ids.append(rows.column("event_id").to_numpy())
-            first += rows.num_rows
         if len(sources) > 1:
             earlier = _with_new_ids(earlier, np.concatenate(ids), source.path)
 
@@ -140,8 +157,15 @@ def _of_first_event(source: Source, detector: Detector) -> list[tuple[Path, pa.S
     return [] if first is None else [(source.path, carried_schema(first.schema))]
 
 
-def _require_fits(sources: Sequence[Source], method: Method) -> None:
+def _require_events(sources: Sequence[Source]) -> None:
     """Check every source before the first event, as the last one may come after hours."""
+    for source in sources:
+        if source.selection is None and not source.count():
+            raise IcerecoError(f"{source.path}: holds no events; at least one is needed")
+
+
+def _require_fits(sources: Sequence[Source], method: Method) -> None:
+    """Check every source for the fits that the method starts from."""
     for source in sources if method.needed_fits else ():
         first: pa.RecordBatch | None = next(source.batches(method.detector, 1), None)
         if first is not None:
@@ -158,12 +182,12 @@ class _Tally:
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
-        self._events = self._without_pulses = self._without_direction = self._outside = 0
+        self.events = self._without_pulses = self._without_direction = self._outside = 0
         self._error = RunningResolution()
         self._comparison_errors: dict[str, RunningResolution] = {}
 
     def add(self, piece: Piece) -> None:
-        self._events += piece.events
+        self.events += piece.events
         self._without_pulses += piece.without_pulses
         self._without_direction += piece.without_direction
         self._outside += piece.outside
@@ -179,14 +203,14 @@ class _Tally:
             logger.warning(
                 "%d of %d events have energies outside %.3g to %.3g GeV, those of the events that the model was trained on",
                 self._outside,
-                self._events,
+                self.events,
                 low,
                 high,
             )
 
-    def outcome(self) -> Outcome:
+    def outcome(self, kept: int, missing: Sequence[Missing]) -> Outcome:
         return Outcome(
-            events=self._events,
+            events=self.events,
             seconds=time.perf_counter() - self._begun,
             without_pulses=self._without_pulses,
             without_direction=self._without_direction,
@@ -196,4 +220,6 @@ class _Tally:
                 for name, error in self._comparison_errors.items()
                 if (result := error.result()) is not None
             },
+            kept=kept,
+            missing=tuple(missing),
         )

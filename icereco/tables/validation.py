@@ -147,10 +147,14 @@ class EventChecker:
         rows.require_equal_lengths(pulses)
         return rows, pulses
 
-    def remember(self, event_id: Int[ndarray, "event"]) -> None:
-        """Ids of events that were checked before, such as by an earlier run that this one continues."""
-        self._seen.add(event_id)
+    def remember(self, event_id: Int[ndarray, "event"]) -> int | None:
+        """Ids of events that were checked before, such as by an earlier run that this one continues.
+
+        Returns:
+            One that occurs twice; None if there is none.
+        """
         self.total += len(event_id)
+        return self._seen.add(event_id)
 
     def _pulse_columns(self, schema: pa.Schema, file: Path) -> tuple[str, ...]:
         """The pulse columns, which are the same from the first batch to the last: a model is made for them."""

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from icereco.cli import main
 from icereco.data.simulated import Simulation
 from icereco.detector.detector import load_detector
-from icereco.errors import INTERRUPTED, IcerecoError
+from icereco.errors import INTERRUPTED
 from icereco.plugins.discovery import registry
 from icereco.system.signals import interrupted_by_signals, interrupts_kept_from_children
 from icereco.system.worker_processes import working
@@ -76,19 +76,17 @@ def test_workers_started_by_a_thread_never_see_ctrl_c_either():
     assert codes == [-signal.SIGTERM]
 
 
-@pytest.mark.parametrize("primaries", [32, 2048], ids=["at work", "while it sends"])
-def test_a_simulation_worker_that_is_killed_is_reported(primaries):
+def test_the_block_of_a_simulation_worker_that_is_killed_is_made_by_another():
     simulator = registry().find("simulator", "ice-telescope")
-    options = simulator.component.load_options()(primaries_per_block=primaries)
-    blocks = Simulation(simulator, options, load_detector("icecube86"), seed=1).events(10_000, workers=2)
-    next(blocks)
-    if primaries > 32:
-        time.sleep(3.0)  # by then both have made another block, which no pipe has room for
+    options = simulator.component.load_options()(primaries_per_block=32)
+    simulation = Simulation(simulator, options, load_detector("icecube86"), seed=1)
+    blocks = simulation.events(20, workers=2)
+    first = next(blocks)
     workers = [one for one in active_children() if one.name == "icereco-simulate"]
     assert len(workers) == 2
     os.kill(workers[0].pid or 0, signal.SIGKILL)
-    with pytest.raises(IcerecoError, match="a simulation worker was killed"):
-        list(blocks)
+    ids = [event for block in (first, *blocks) for event in block["event_id"].to_pylist()]
+    assert len(set(ids)) == len(ids) == 20
     assert not [one for one in active_children() if one.name == "icereco-simulate"]
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from icereco.cli import main
 from icereco.data.sources.source import open_source
-from icereco.data.write import convert as converting
+from icereco.data.write import event_stream
 from icereco.data.write.convert import Conversion, convert
 from icereco.errors import IcerecoError
 from icereco.system.files import replacing
@@ -105,7 +105,7 @@ class InterruptedHereError(Exception):
 @pytest.mark.parametrize("layout", ["icereco", "kaggle"])
 @pytest.mark.parametrize("after", [0, 60, 110, 250])
 def test_an_interrupted_conversion_continues(events, detector, tmp_path, layout, after, monkeypatch):
-    monkeypatch.setattr(converting, "_ROWS", 16)
+    monkeypatch.setattr(event_stream, "ROWS", 16)
     conversion = Conversion(open_source(events), detector, tmp_path / "out", layout, events_per_file=50)
     done = 0
 

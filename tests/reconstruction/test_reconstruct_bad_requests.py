@@ -48,21 +48,47 @@ def duplicate_ids(path):
     return written(path, SIZES, event_id=np.arange(len(SIZES)) % 11), "more than once"
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [nan_charge, foreign_sensor, truncated, damaged_in_the_middle, no_events, missing_column, duplicate_ids],
-)
+SPOILED = [
+    nan_charge,
+    foreign_sensor,
+    truncated,
+    damaged_in_the_middle,
+    no_events,
+    missing_column,
+    duplicate_ids,
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
 def test_bad_input_is_one_message_and_leaves_the_old_output(tmp_path, invoke, spoil):
     path, words = spoil(tmp_path / "bad.parquet")
-    good = written(tmp_path / "good.parquet", [30] * 2000, 10**6)
-    assert invoke("reconstruct", good, "--method", "linefit", "-o", "out.parquet").exit_code == 0
+    written(tmp_path / "good.parquet", [30] * 200, 10**6)
+    assert invoke("reconstruct", "good.parquet", "--method", "linefit", "-o", "out.parquet").exit_code == 0
     before = (tmp_path / "out.parquet").read_bytes()
-    done = invoke("reconstruct", good, path, "--method", "linefit", "-o", "out.parquet")
+    done = invoke("reconstruct", path, "--method", "linefit", "-o", "out.parquet")
     assert done.exit_code == 2, done.output
     assert words in done.stderr
     assert str(path) in done.stderr
     assert (tmp_path / "out.parquet").read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.parquet", "good.parquet", "out.parquet"]
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_a_bad_file_among_others_is_named_and_they_are_done(tmp_path, invoke, spoil):
+    path, words = spoil(tmp_path / "bad.parquet")
+    good = [written(tmp_path / f"good_{first}.parquet", [30] * 20, first) for first in (10**6, 2 * 10**6)]
+    words_of = ("reconstruct", good[0], path, good[1], "--method", "linefit", "-o", "out.parquet")
+    done = invoke(*words_of)
+    assert done.exit_code == 2, done.output
+    assert words in done.stderr
+    assert str(path) in done.stderr
+    if spoil in (truncated, no_events, missing_column):  # which is known before the first event
+        assert not (tmp_path / "out.parquet").exists()
+        return
+    assert pq.read_table(tmp_path / "out.parquet")["event_id"].to_pylist() == [
+        event for one in good for event in pq.read_table(one)["event_id"].to_pylist()
+    ]
+    assert (tmp_path / "out.parquet.missing.jsonl").exists()
 
 
 @pytest.mark.parametrize(

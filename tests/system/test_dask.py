@@ -20,6 +20,7 @@ from units_of_work import JOB
 from icereco.cli import main
 from icereco.data.sources.source import open_source
 from icereco.data.store.prepare import prepare
+from icereco.data.write.convert import Conversion, convert
 from icereco.errors import IcerecoError
 from icereco.system.work.dask_cluster import DaskCluster
 from icereco.system.work.executor import KilledError, in_order
@@ -145,6 +146,45 @@ def test_reconstructions_are_those_of_one_process_in_the_same_order(cluster, fol
     for other in others:
         assert one.read().equals(other.read())
         assert one.num_row_groups == other.num_row_groups
+
+
+def test_converted_files_are_those_of_one_process_though_a_worker_dies(
+    executor, client, detector, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("icereco.data.write.convert.provenance", lambda **facts: facts)  # without the time
+    (tmp_path / "data").mkdir()
+    for number in range(12):
+        table = random_events(np.full(400, 30), seed=number)
+        ids = pa.array(np.arange(400) + 1000 * number)
+        table = table.set_column(table.schema.get_field_index("event_id"), "event_id", ids)
+        pq.write_table(table, tmp_path / "data" / f"part_{number:02}.parquet")
+    client.wait_for_workers(2)
+    processes = list(client.run(os.getpid).values())
+    done = []
+
+    def kill_one(events):
+        done.append(events)
+        if len(done) == 3:
+            os.kill(processes[0], signal.SIGKILL)
+
+    for name, by in (("dask", executor), ("one", None)):
+        source = open_source(tmp_path / "data")
+        conversion = Conversion(source, detector, tmp_path / name, "kaggle", events_per_file=300)
+        outcome = convert(conversion, kill_one if by else done.append, by)
+        assert (outcome.events, outcome.kept, outcome.files) == (4800, 0, 16)
+    assert sum(done) == 2 * 4800
+    dask, one = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+        for folder in (tmp_path / "dask", tmp_path / "one")
+    )
+    assert dask == one
+
+
+def test_the_doctor_says_what_it_says_by_one_process(cluster, folder):
+    words = ["doctor", folder, "--no-speed", "--json"]
+    one, dask = (invoke(*words, *more) for more in ([], ["--scheduler", cluster.scheduler_address]))
+    assert json.loads(dask.stdout) == json.loads(one.stdout)
+    assert (dask.exit_code, json.loads(dask.stdout)["data"][0]["examined"]) == (one.exit_code, 240)
 
 
 def test_a_scheduler_file_leads_to_its_cluster(cluster, tmp_path):

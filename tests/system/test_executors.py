@@ -1,6 +1,9 @@
 """Processes of this machine do units of work."""
 
+import os
+import signal
 import threading
+import time
 from itertools import count
 
 import pytest
@@ -26,9 +29,50 @@ def test_a_unit_that_is_refused_stops_no_other(processes):
         found[1].value()
 
 
-def test_a_process_that_is_killed_is_reported():
-    with pytest.raises(KilledError, match=r"a worker of this test was killed.*\(try again\)"):
-        list(outcomes(LocalProcesses(2), [("quick", 0), ("deadly", 1)]))
+def test_a_unit_that_kills_every_process_is_named_and_the_rest_goes_on():
+    units = [("quick", 0), ("deadly", 1), *(("quick", number) for number in range(2, 8))]
+    found = list(in_order(outcomes(LocalProcesses(2), units)))
+    assert [outcome.number for outcome in found if outcome.error is None] == [0, *range(2, 8)]
+    with pytest.raises(KilledError, match=r"unit 1: a worker of this test was killed 3 times.*\(try again\)"):
+        found[1].value()
+
+
+def test_the_unit_of_a_process_that_is_killed_is_repeated():
+    begun = []
+
+    def kill_the_first(number, process):
+        if not begun:
+            os.kill(process, signal.SIGKILL)
+        begun.append((number, process))
+
+    found = outcomes(LocalProcesses(2), [("slow", 0.5)] * 3, kill_the_first)
+    results = [outcome.result for outcome in in_order(found)]
+    repeated, victim = begun[0]
+    assert victim not in {process for _, _, process in results}
+    assert [number for number, _ in begun].count(repeated) == 2
+
+
+def test_a_process_that_is_killed_while_it_sends_its_result_is_replaced():
+    stop = threading.Event()
+    endless = (("large", 1 << 20) for _ in count())
+    found = in_order(outcomes(LocalProcesses(2), endless, stop=stop))
+    processes = set()
+    while len(processes) < 2:
+        processes.add(next(found).result[2])
+    time.sleep(0.5)  # by then both have another result, which no pipe has room for
+    victim = processes.pop()
+    os.kill(victim, signal.SIGKILL)
+    results = [next(found).result for _ in range(20)]  # in order: none is lost
+    stop.set()
+    list(found)
+    assert {len(value) for _, value, _ in results} == {1 << 20}
+    assert results[-1][2] != victim
+
+
+def test_processes_that_do_not_even_start_are_reported(monkeypatch):
+    monkeypatch.setattr("icereco.system.work.processes._work", os.close)  # which takes no pipe
+    with pytest.raises(KilledError, match="was killed when it started"):
+        list(outcomes(LocalProcesses(2), [("quick", 0), ("quick", 1)]))
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -23,6 +23,9 @@ def _work(unit, report):
     if kind == "slow":
         report(os.getpid())
         time.sleep(value)
+    if kind == "large":
+        report(os.getpid())
+        value = bytes(value)
     return kind, value, os.getpid()
 
 

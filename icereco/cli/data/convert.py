@@ -17,6 +17,7 @@ from icereco.cli.console import Console
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.progress import event_progress
+from icereco.cli.workers import executor_of, scheduler_option
 from icereco.data.catalog import DEFAULT_DETECTOR, find
 from icereco.system.signals import interrupted_by_signals
 
@@ -55,6 +56,11 @@ __all__ = ["command"]
     "--skip-bad", is_flag=True,
     help="Leave bad events and damaged files out, and list them in OUT.skipped.jsonl.",
 )  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Processes, each of which writes one file of a folder at a time  [default: this one].",
+)  # fmt: skip
+@scheduler_option
 @drop_unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write the summary as JSON for programs.")
 def command(
@@ -65,6 +71,8 @@ def command(
     detector: str | None,
     events_per_file: int,
     skip_bad: bool,
+    workers: int | None,
+    scheduler: str | None,
     drop_unknown_sensors: bool,
     as_json: bool,
 ) -> None:
@@ -77,6 +85,7 @@ def command(
     icereco data convert oscNext.db events
     icereco data convert oscNext.db events.parquet
     icereco data convert tracks kaggle-folder --layout kaggle
+    icereco data convert level2 events --workers 8
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.detector_of import detector_of
     from icereco.data.write.convert import Conversion, convert
@@ -91,10 +100,11 @@ def command(
     started = time.perf_counter()
     with (
         interrupted_by_signals(),
+        executor_of(scheduler, workers) as executor,
         event_progress(source.count()) as advance,
         _saying_how_to_continue(conversion),
     ):
-        outcome = convert(conversion, advance)
+        outcome = convert(conversion, advance, executor)
     seconds = time.perf_counter() - started
     if as_json:
         echo(json.dumps({"output": str(output), "seconds": seconds, **asdict(outcome)}, indent=2))

@@ -1,7 +1,7 @@
 """A source of events: a file or folder, and the reader that understands it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -123,9 +123,13 @@ class Source:
             IcerecoError: a file cannot be read, was changed meanwhile, or is of another detector.
         """
         for part in self._parts:
-            with _unchanged(part._files), _explaining(part.path, self.declaration):
-                for batch in self.reader.read(part.path, detector, rows):
-                    yield conform(batch, file_of(batch, part.path), as_given=as_given)
+            yield from part._own_batches(detector, rows, as_given=as_given)
+
+    def _own_batches(self, detector: Detector, rows: int, *, as_given: bool) -> Iterator[pa.RecordBatch]:
+        """Of a part."""
+        with _unchanged(self._files), _explaining(self.path, self.declaration):
+            for batch in self.reader.read(self.path, detector, rows):
+                yield conform(batch, file_of(batch, self.path), as_given=as_given)
 
     def shaped(self, detector: Detector, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """As `batches`, for what looks at bad events too: only checked for nulls and lists of different length.
@@ -160,19 +164,38 @@ class Source:
         need_truth: bool = False,
         as_given: bool = False,
         quiet: bool = False,
+        failed: Callable[["Source", int, IcerecoError], object] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """As `batches`, each batch checked first; unless it is quiet, what is strange without being an error is reported.
+
+        Args:
+            detector: of the events.
+            rows: most at once.
+            need_truth: whether an event without a true direction is an error.
+            as_given: as of `batches`.
+            quiet: whether nothing is reported.
+            failed: called with the part that cannot be read to its end, how many of its events were checked, and
+                the error; the other parts are read then. None to raise the error.
 
         Raises:
             IcerecoError: see `icereco.tables.validation`; no events at all; or no truth where it is needed.
         """
         checker = EventChecker(detector, self.path, quiet=quiet or self.reported)
-        for batch in self.batches(detector, rows, as_given=as_given):
-            checker.check(batch)
-            if need_truth:
-                check_truth(batch, checker.file, checker.next_row - batch.num_rows)
-            yield batch if self.selection is None else self.selection.of_events(batch)
-        if checker.total == 0:
+        failures = 0
+        for part in self._parts:
+            before = checker.total
+            try:
+                for batch in part._own_batches(detector, rows, as_given=as_given):
+                    checker.check(batch)
+                    if need_truth:
+                        check_truth(batch, checker.file, checker.next_row - batch.num_rows)
+                    yield batch if self.selection is None else self.selection.of_events(batch)
+            except IcerecoError as error:
+                if failed is None:
+                    raise
+                failed(part, checker.total - before, error)
+                failures += 1
+        if checker.total == 0 and not failures:
             raise IcerecoError(f"{self.path}: holds no events; at least one is needed")
 
     def require_first(self, detector: Detector, *, quiet: bool = False) -> None:

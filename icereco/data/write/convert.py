@@ -5,39 +5,39 @@ another conversion, or with other files, is refused. One parquet file in place o
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from jaxtyping import Int
 from numpy import ndarray
 
 from icereco.data.sources.source import Source
-from icereco.data.write.kaggle import KaggleBatch, geometry_csv, require_small_ids, write_meta
-from icereco.data.write.parquet import COMPRESSION, OwnWriter
+from icereco.data.write.convert_work import FileTask, run_tasks, stretches
+from icereco.data.write.converted_files import META, ConvertedFiles, Layout, event_ids
+from icereco.data.write.event_stream import EventStream
+from icereco.data.write.kaggle import require_small_ids
+from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.runs.provenance import provenance
 from icereco.system.documents import parse_json
-from icereco.system.files import clear_left_over, explaining, replacing, write_text
-from icereco.tables.columns import file_of
-from icereco.tables.schema import SCHEMA
+from icereco.system.files import clear_left_over, write_text
+from icereco.system.log import get_logger
+from icereco.system.work.executor import Executor
 from icereco.tables.validation import EventChecker
 
 __all__ = ["EVENTS_PER_FILE", "Conversion", "Layout", "Outcome", "convert"]
 
-Layout = Literal["icereco", "kaggle"]
+logger = get_logger(__name__)
 
 EVENTS_PER_FILE = 200_000
 _PLAN = ".conversion.json"
-_META = ".meta"
-_ROWS = 4096
 _OTHER_FORMATS = (".arrow", ".feather", ".ipc", ".csv", ".db", ".sqlite", ".root", ".h5")
 
 
@@ -102,7 +102,11 @@ class Outcome:
     left_out: tuple[str, ...] = ()
 
 
-def convert(conversion: Conversion, advance: Callable[[int], object] = lambda _: None) -> Outcome:
+def convert(
+    conversion: Conversion,
+    advance: Callable[[int], object] = lambda _: None,
+    executor: Executor | None = None,
+) -> Outcome:
     """Write all events of a source; what an interrupted conversion finished is kept.
 
     Memory holds a few thousand events, and 8 bytes for each event id.
@@ -110,6 +114,7 @@ def convert(conversion: Conversion, advance: Callable[[int], object] = lambda _:
     Args:
         conversion: what is converted, and how.
         advance: called with the number of events whenever some are done.
+        executor: writes the files of a folder; None for this process, which writes one file that is no folder in any case.
 
     Raises:
         IcerecoError: a bad event (see `icereco.tables.validation`), no events, a folder with something else in it, or one
@@ -121,14 +126,94 @@ def convert(conversion: Conversion, advance: Callable[[int], object] = lambda _:
     if (finished := target.begin()) is not None:
         advance(finished.events)
         return finished
-    kept = target.event_ids()
-    advance(len(kept))
-    events = _Events(conversion.source, conversion.detector, kept)
-    for number, batches in enumerate(_in_files(events, conversion.events_per_file), len(target.done())):
-        target.write(number, batches, advance)
-    outcome = Outcome(events.total(), len(kept), len(target.done()), target.left_out)
+    if executor is not None and (tasks := _tasks(conversion, target)) is not None:
+        outcome = _convert_by(executor, tasks, conversion, target, advance)
+    else:
+        outcome = _convert_here(conversion, target, advance)
     target.finish(outcome)
     return outcome
+
+
+def _convert_here(conversion: Conversion, target: "_Target", advance: Callable[[int], object]) -> Outcome:
+    """One file after the other."""
+    done = [np.empty(0, np.int64), *map(event_ids, target.files.leading())]
+    kept: ndarray = np.concatenate(done)
+    advance(len(kept))
+    events = _events(conversion, len(kept))
+    events.checker.remember(kept)
+    for number, batches in enumerate(_in_files(events, conversion.events_per_file), len(done) - 1):
+        target.write(number, batches, advance)
+    return Outcome(events.total(), len(kept), len(target.files.leading()), target.left_out)
+
+
+def _tasks(conversion: Conversion, target: "_Target") -> list[FileTask] | None:
+    """The files that are not done; None if workers would not be quicker, as each reads a part from its beginning."""
+    source, parts = conversion.source, conversion.source.parts()
+    counts = [part.count() for part in parts]
+    if not sum(counts):
+        raise IcerecoError(f"{source.path}: holds no events; at least one is needed")
+    cut = list(stretches(counts, conversion.events_per_file))
+    if sum(skip for _, skip, _ in cut) > sum(counts):
+        logger.info(
+            "%s: its files are long, and each worker would read one from its beginning; this process converts them alone",
+            source.path,
+        )
+        return None
+    names, facts, kept = _names(parts, conversion.detector), target.facts(), set(target.kept())
+    return [
+        FileTask(
+            target.files, number, tuple(parts[i] for i in which), skip, events, source.path, conversion.detector, names, facts
+        )
+        for number, (which, skip, events) in enumerate(cut)
+        if number not in kept
+    ]  # fmt: skip
+
+
+def _names(parts: Sequence[Source], detector: Detector) -> tuple[str, ...]:
+    """The columns of the first part that can be read; the others are named as their files are converted."""
+    for part in parts:
+        with suppress(IcerecoError):
+            if (first := next(part.batches(detector, 1), None)) is not None:
+                return tuple(first.schema.names)
+    return ()
+
+
+def _convert_by(
+    executor: Executor,
+    tasks: Sequence[FileTask],
+    conversion: Conversion,
+    target: "_Target",
+    advance: Callable[[int], object],
+) -> Outcome:
+    """Several files at once; that no event id occurs twice is known at the end."""
+    total = conversion.source.count()
+    kept = total - sum(task.events for task in tasks)
+    advance(kept)
+    left_out = run_tasks(tasks, executor, advance)
+    _require_unique(conversion, target.files)
+    return Outcome(total, kept, len(target.files.leading()), left_out)
+
+
+def _require_unique(conversion: Conversion, files: ConvertedFiles) -> None:
+    """Check the ids of all files, and remove those from the first on that repeats one.
+
+    Raises:
+        IcerecoError: with the place where an id is repeated.
+    """
+    checker = EventChecker(conversion.detector, conversion.source.path)
+    written = files.leading()
+    for number, path in enumerate(written):
+        if checker.remember(event_ids(path)) is not None:
+            for later in range(number, len(written)):
+                files.remove(later)
+            for _ in _events(conversion, 0):  # finds the place
+                pass
+            raise IcerecoError(f"{path}: an event_id of it occurs more than once; event ids must be unique")
+
+
+def _events(conversion: Conversion, skip: int) -> EventStream:
+    source = conversion.source
+    return EventStream(source.parts(), source.path, conversion.detector, skip)
 
 
 def _convert_to_file(conversion: Conversion, advance: Callable[[int], object]) -> Outcome:
@@ -136,7 +221,7 @@ def _convert_to_file(conversion: Conversion, advance: Callable[[int], object]) -
         raise IcerecoError(f"{conversion.output}: Kaggle's layout is a folder; give the name of one")
     if conversion.output.exists():
         raise IcerecoError(f"{conversion.output} already exists; give another name, or remove it")
-    events = _Events(conversion.source, conversion.detector, np.empty(0, np.int64))
+    events = _events(conversion, 0)
     stream = iter(events)
     first = next(stream, None)
     if first is not None:
@@ -149,55 +234,7 @@ def _convert_to_file(conversion: Conversion, advance: Callable[[int], object]) -
     return Outcome(events.total(), 0, 1)
 
 
-class _Events:
-    """The checked events that are not written yet, all with the columns of the first."""
-
-    def __init__(self, source: Source, detector: Detector, kept: Int[ndarray, "event"]) -> None:
-        self._source, self._detector, self._skip = source, detector, len(kept)
-        self.checker = EventChecker(detector, source.path)
-        self.checker.remember(kept)
-
-    def total(self) -> int:
-        """How many events there were, with those that were kept.
-
-        Raises:
-            IcerecoError: none.
-        """
-        if not self.checker.total:
-            raise IcerecoError(f"{self._source.path}: holds no events; at least one is needed")
-        return self.checker.total
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        schema: pa.Schema | None = None
-        for batch in self._unwritten():
-            self.checker.check(batch)
-            plain = batch.replace_schema_metadata(None)
-            schema = schema or plain.schema
-            if plain.schema.names != schema.names:
-                differs = ", ".join(sorted(set(plain.schema.names) ^ set(schema.names)))
-                raise IcerecoError(
-                    f"{self.checker.file}: differs in columns ({differs}) from what was read before; convert them separately"
-                )
-            yield plain
-
-    def _unwritten(self) -> Iterator[pa.RecordBatch]:
-        """Whole files that are written already are not even read."""
-        skip = self._skip
-        for part in self._source.parts():
-            if skip and (count := part.count()) <= skip:
-                skip -= count
-                continue
-            for batch in part.batches(self._detector, _ROWS):
-                over = min(skip, batch.num_rows)
-                if over:  # checked before
-                    skip -= over
-                    self.checker.file = file_of(batch, part.path)
-                    self.checker.next_row += over
-                if over < batch.num_rows:
-                    yield batch.slice(over)
-
-
-def _in_files(events: "_Events", events_per_file: int) -> Iterator[Iterator[pa.RecordBatch]]:
+def _in_files(events: EventStream, events_per_file: int) -> Iterator[Iterator[pa.RecordBatch]]:
     """The batches of one file after the other; each must be used up before the next."""
     waiting: list[pa.RecordBatch] = []
     stream = iter(events)
@@ -224,7 +261,7 @@ class _Target:
 
     def __init__(self, conversion: Conversion) -> None:
         self._conversion, self._folder = conversion, conversion.output
-        self._kaggle = conversion.layout == "kaggle"
+        self.files = ConvertedFiles(self._folder, conversion.layout)
         self._plan = conversion.plan()
         self.left_out: tuple[str, ...] = ()
 
@@ -234,7 +271,7 @@ class _Target:
         Returns:
             What was done, if it is finished.
         """
-        if self._kaggle:
+        if self._conversion.layout == "kaggle":
             require_small_ids(self._conversion.detector)
         if (self._folder / _PLAN).is_file():
             noted = self._noted()
@@ -251,7 +288,7 @@ class _Target:
         elif self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise IcerecoError(f"{self._folder} already exists and holds something else; give a new folder")
         self._note(None)
-        for folder in (self._folder, *(self._folder / name for name in ("train", "test", _META))):
+        for folder in (self._folder, *(self._folder / name for name in ("train", "test", META))):
             clear_left_over(folder)
         return None
 
@@ -267,72 +304,22 @@ class _Target:
         finished = None if outcome is None else asdict(outcome)
         write_text(self._folder / _PLAN, json.dumps({"plan": self._plan, "finished": finished}, indent=1))
 
-    def done(self) -> list[Path]:
-        """The files with events, in order, as far as there is no gap."""
-        files: list[Path] = []
-        while (path := self._ids_file(len(files))) is not None:
-            files.append(path)
-        return files
-
-    def event_ids(self) -> Int[ndarray, "event"]:
-        """Of all events that are written."""
-        parts = [np.asarray(pq.read_table(path, columns=["event_id"]).column(0)) for path in self.done()]
-        ids: ndarray = np.concatenate([np.empty(0, np.int64), *parts])
-        return ids
+    def kept(self) -> list[int]:
+        """The files that are done already, whatever their order."""
+        count = -(-self._conversion.source.count() // self._conversion.events_per_file)
+        return [number for number in range(count) if self.files.with_ids(number)]
 
     def write(self, number: int, batches: Iterator[pa.RecordBatch], advance: Callable[[int], object]) -> None:
         """The file of this number, whole or not at all."""
-        first = next(batches)
-        facts = provenance(converted_from=self._plan)
-        if self._kaggle:
-            self.left_out = tuple(name for name in first.schema.names if name not in SCHEMA.names)
-        with self._open(number, first, facts) as writer:
-            for batch in chain([first], batches):
-                writer.write(batch)
-                advance(batch.num_rows)
-            if isinstance(writer, KaggleBatch):  # the file with the event ids takes its name first
-                piece = self._meta_piece(number)
-                with replacing(piece) as temporary, explaining(piece):
-                    write_meta(temporary, writer.meta, facts)
+        self.left_out = self.files.write(number, batches, self.facts(), advance)
+
+    def facts(self) -> dict[str, Any]:
+        """The provenance of a file."""
+        return provenance(converted_from=self._plan)
 
     def finish(self, outcome: Outcome) -> None:
         """Write the files that need all events, and note that the conversion is finished."""
-        if self._kaggle:
-            self._finish_kaggle()
+        if self._conversion.layout == "kaggle":
+            self.files.finish_kaggle(self._conversion.detector)
         self._note(outcome)
-        rmtree(self._folder / _META, ignore_errors=True)
-
-    def _finish_kaggle(self) -> None:
-        write_text(self._folder / "sensor_geometry.csv", geometry_csv(self._conversion.detector))
-        pieces = [self._meta_piece(number) for number in range(len(self.done()))]
-        schema = pq.read_schema(pieces[0])
-        path = self._folder / f"{'train' if 'azimuth' in schema.names else 'test'}_meta.parquet"
-        with (
-            replacing(path) as temporary,
-            explaining(path),
-            pq.ParquetWriter(temporary, schema, compression=COMPRESSION, write_page_checksum=True) as whole,
-        ):
-            for piece in pieces:
-                whole.write_table(pq.read_table(piece, page_checksum_verification=True))
-
-    def _open(self, number: int, first: pa.RecordBatch, facts: dict[str, Any]) -> "OwnWriter | KaggleBatch":
-        if not self._kaggle:
-            return OwnWriter(self._own_file(number), facts, first.schema)
-        return KaggleBatch(self._batch_file(number, truth="azimuth" in first.schema.names), number + 1, facts)
-
-    def _ids_file(self, number: int) -> Path | None:
-        """The file that has the event ids of a finished file, or None."""
-        if not self._kaggle:
-            return self._own_file(number) if self._own_file(number).is_file() else None
-        batch = (self._batch_file(number, truth=truth) for truth in (True, False))
-        piece = self._meta_piece(number)
-        return piece if piece.is_file() and any(file.is_file() for file in batch) else None
-
-    def _own_file(self, number: int) -> Path:
-        return self._folder / f"events-{number:05d}.parquet"
-
-    def _batch_file(self, number: int, *, truth: bool) -> Path:
-        return self._folder / ("train" if truth else "test") / f"batch_{number + 1}.parquet"
-
-    def _meta_piece(self, number: int) -> Path:
-        return self._folder / _META / f"batch_{number + 1}.parquet"
+        rmtree(self._folder / META, ignore_errors=True)

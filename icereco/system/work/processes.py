@@ -4,8 +4,9 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -25,11 +26,17 @@ Result = TypeVar("Result")
 _LOOK_SECONDS = 0.5
 _REPORT_SECONDS = 0.1
 
+_MOST_KILLS = 3
+"""Of processes by one unit."""
+
+_BEGUN = "begun"
+"""What a process says first."""
+
 
 class LocalProcesses:
     """An executor: processes that are started for the work, each with one unit at a time.
 
-    One process, or one unit, needs no other: this one does it.
+    One process, or one unit, needs no other: this one does it. Another takes the place of one that is killed.
     """
 
     def __init__(self, count: int) -> None:
@@ -50,8 +57,8 @@ class LocalProcesses:
             yield from _here(job, chain(first, rest), progress, stop)
             return
         most = None if ahead is None else ahead * len(first)
-        with working(job.label, _work, len(first)) as started:
-            crew = _Crew(job, [pipe for _, pipe in started])
+        with ExitStack() as stack:
+            crew = _Crew(job, len(first), stack)
             yield from crew.outcomes(Queue(chain(first, rest), most), progress, stop)
 
 
@@ -84,50 +91,84 @@ def _here(
 class _Crew:
     """The processes at work, by this process's ends of their pipes."""
 
-    def __init__(self, job: Job[Any, Any], pipes: Sequence[Connection]) -> None:
-        self._job, self._pipes, self._idle = job, pipes, list(pipes)
-        for pipe in pipes:
-            self._send(pipe, job)
+    def __init__(self, job: Job[Any, Any], count: int, stack: ExitStack) -> None:
+        self._job, self._stack = job, stack
+        self._idle: list[Connection] = []
+        self._begun: set[Connection] = set()
+        self._doing: dict[Connection, tuple[int, Any]] = {}
+        self._again: list[tuple[int, Any]] = []
+        self._kills: Counter[int] = Counter()
+        self._start(count)
 
     def outcomes(
         self, queue: Queue[Any], progress: Progress, stop: threading.Event
     ) -> Generator[Outcome[Any], None, None]:
         while not stop.is_set():
-            while self._idle and (taken := queue.take()) is not None:
-                self._send(self._idle.pop(), taken)
+            self._hand_out(queue)
             if queue.is_done:
                 return
             for pipe in self._ready():
                 message = self._receive(pipe)
                 if isinstance(message, Outcome):
-                    self._idle.append(pipe)
                     queue.done(message.number)
                     log_notes(message)
                     yield message
-                else:
+                elif message is not None:
                     progress(*message)
 
+    def _start(self, count: int) -> None:
+        started = self._stack.enter_context(working(self._job.label, _work, count))
+        for _, pipe in started:
+            self._idle.append(pipe)
+            with suppress(OSError):  # that it is gone is noticed where it is listened to
+                pipe.send(self._job)
+
+    def _hand_out(self, queue: Queue[Any]) -> None:
+        while self._idle and (taken := self._again.pop() if self._again else queue.take()) is not None:
+            pipe = self._idle.pop()
+            self._doing[pipe] = taken
+            with suppress(OSError):
+                pipe.send(taken)
+
     def _ready(self) -> list[Connection]:
-        ready = wait(self._pipes, _LOOK_SECONDS)
-        return [pipe for pipe in self._pipes if pipe in ready]
+        ready = wait([*self._doing], _LOOK_SECONDS)
+        return [pipe for pipe in self._doing if pipe in ready]
 
-    def _send(self, pipe: Connection, message: object) -> None:
+    def _receive(self, pipe: Connection) -> Outcome[Any] | tuple[int, int] | None:
+        """What a process says; None for what is of no interest to others."""
         try:
-            pipe.send(message)
-        except OSError as error:
-            raise self._killed() from error
-
-    def _receive(self, pipe: Connection) -> Any:
-        try:
-            return pipe.recv()
+            message = pipe.recv()
         except (EOFError, OSError) as error:
-            raise self._killed() from error
+            return self._lost(pipe, error)
+        if isinstance(message, Outcome):
+            del self._doing[pipe]
+            self._idle.append(pipe)
+        elif message == _BEGUN:
+            self._begun.add(pipe)
+            return None
+        return message  # type: ignore[no-any-return]
 
-    def _killed(self) -> KilledError:
-        return KilledError(
-            f"a {self._job.worker} was killed, perhaps for lack of memory ({self._job.advice}); a script of your own "
-            "must run it under if __name__ == '__main__'"
-        )
+    def _lost(self, pipe: Connection, error: Exception) -> Outcome[Any] | None:
+        """Start another process for one that was killed, which repeats its unit unless that has killed several.
+
+        Raises:
+            KilledError: it has not even begun, as the next would not.
+        """
+        number, unit = self._doing.pop(pipe)
+        pipe.close()
+        what = f"a {self._job.worker} was killed"
+        if pipe not in self._begun:
+            raise KilledError(
+                f"{what} when it started, perhaps for lack of memory ({self._job.advice}); a script of your own must run it under "
+                "if __name__ == '__main__'"
+            ) from error
+        self._start(1)
+        self._kills[number] += 1
+        if self._kills[number] < _MOST_KILLS:
+            self._again.append((number, unit))
+            return None
+        reason = f"{what} {_MOST_KILLS} times while it did this, perhaps for lack of memory"
+        return Outcome(number, error=KilledError(f"{self._job.name(unit)}: {reason} ({self._job.advice})"))
 
 
 def _work(pipe: Connection) -> None:
@@ -135,6 +176,7 @@ def _work(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError, MemoryError):
         job: Job[Any, Any] = pipe.recv()
+        pipe.send(_BEGUN)
         work = None
         while True:
             number, unit = pipe.recv()
