@@ -76,7 +76,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     type=click.Choice(_MARKERS),
     default=_MARKERS[0],
     show_default=True,
-    help="How dots are drawn in the terminal.",
+    help="How dots are drawn in the terminal; with ascii, everything is ASCII.",
 )
 @click.option(
     "--light",
@@ -163,6 +163,7 @@ def _draw_picture(
     paths: Sequence[Path], session: "EventSession", row: int, camera: "Camera", style: "Style", *, light: bool
 ) -> None:
     """Draw what the event screen shows, to files or else to the terminal."""
+    from icereco.draw.canvas.ascii import ascii_segments
     from icereco.draw.canvas.scene import frame_of
     from icereco.draw.event.state import EventState
     from icereco.draw.event.titles import titles_of
@@ -176,7 +177,7 @@ def _draw_picture(
         save_picture(path, lines, columns, background)
         echo(f"wrote {path}")
     if not paths:
-        _print(lines, columns)
+        _print(lines if style.marker != "ascii" else [ascii_segments(line) for line in lines], columns)
 
 
 def _row_of(session: "EventSession", event_id: int) -> int:
