@@ -17,14 +17,11 @@ from icereco.cli.echo import echo
 from icereco.cli.progress import stage_progress
 from icereco.cli.workers import executor_of, scheduler_option
 from icereco.data.catalog import DEFAULT_DETECTOR
-from icereco.errors import IcerecoError
 from icereco.system.devices import find_device
 from icereco.system.processors import use_threads
 from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
-    from icereco.data.sources.source import Source
-    from icereco.detector.detector import Detector
     from icereco.doctor.files import FileWork
     from icereco.doctor.finding import Finding
     from icereco.doctor.sample import Sample
@@ -121,24 +118,11 @@ def _sample(
     text: str, reader: str | None, detector: str | None, events: int, work: "FileWork | None"
 ) -> "Sample":
     from icereco.data.catalog import find
-    from icereco.doctor.sample import take_sample
+    from icereco.doctor.sample import detector_for, take_sample
 
     data_set = find(text)
     source = data_set.model_copy(update={"reader": reader or data_set.reader}).open()
-    return take_sample(source, _detector(source, detector or data_set.detector), events, work)
-
-
-def _detector(source: "Source", named: str | None) -> "Detector":
-    """The detector that is named, or that of the events; the default one where none fits, which the checks report."""
-    from icereco.data.sources.detector_of import detector_of
-    from icereco.detector.detector import load_detector
-
-    if named:
-        return load_detector(named)
-    try:
-        return detector_of(source)
-    except IcerecoError:
-        return load_detector(DEFAULT_DETECTOR)
+    return take_sample(source, detector_for(source, detector or data_set.detector), events, work)
 
 
 def _examined(

@@ -12,6 +12,7 @@ from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.errors import IcerecoError, did_you_mean
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from rich.segment import Segment
 
     from icereco.draw.canvas.camera import Camera
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _COLORMAPS = ("ember", "rainbow", "viridis", "cividis", "gray")
+_MOTIONS = ("play", "spin", "both")
 _MARKERS = ("braille", "quadrant", "block", "ascii")
 
 
@@ -37,6 +39,23 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
 @click.option(
     "--svg", type=click.Path(path_type=Path), metavar="OUT", help="Write the picture of the terminal as SVG."
 )
+@click.option(
+    "--movie", type=click.Path(path_type=Path), metavar="OUT",
+    help="Write the picture of the terminal as a movie: OUT.gif, or OUT.mp4 where ffmpeg is installed.",
+)  # fmt: skip
+@click.option(
+    "--motion", type=click.Choice(_MOTIONS), default=_MOTIONS[0], show_default=True,
+    help="With --movie: time runs, the detector turns, or both.",
+)  # fmt: skip
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 60.0), default=6.0, show_default=True,
+    help="With --movie: how long the motion takes.",
+)  # fmt: skip
+@click.option(
+    "--run", "runs", multiple=True, metavar="RUN|MODEL|FILE",
+    help="Reconstruct the event with a run, a trained model or a checkpoint, and draw that too; may be repeated, the first is the main one.",
+    shell_complete=completion.runs_or_models,
+)  # fmt: skip
 @click.option(
     "--with", "reconstructions", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FILE",
     help="Reconstructions to draw too; may be repeated. Those in the same folder are found automatically.",
@@ -76,7 +95,7 @@ _MARKERS = ("braille", "quadrant", "block", "ascii")
     type=click.Choice(_MARKERS),
     default=_MARKERS[0],
     show_default=True,
-    help="How dots are drawn in the terminal.",
+    help="How dots are drawn in the terminal; with ascii, everything is ASCII.",
 )
 @click.option(
     "--light",
@@ -89,6 +108,10 @@ def command(
     figures: tuple[Path, ...],
     png: Path | None,
     svg: Path | None,
+    movie: Path | None,
+    motion: str,
+    seconds: float,
+    runs: tuple[str, ...],
     reconstructions: tuple[Path, ...],
     detector: str | None,
     reader: str | None,
@@ -109,8 +132,9 @@ def command(
     icereco view events.parquet 50
     icereco view events.reco.parquet 50 -o event.pdf --turn 20 --tilt 10
     icereco view events.parquet 50 --png event.png --light
+    icereco view events.parquet 50 --movie event.gif --motion both --run my-run
     """  # noqa: D301 -- \b is click's
-    _check(figures)
+    _check(figures, movie)
     from icereco.detector.detector import load_detector
     from icereco.draw.canvas.camera import Camera
     from icereco.draw.event.state import Style
@@ -122,31 +146,65 @@ def command(
     try:
         session.open(file, reconstructions, reader)
         row = _row_of(session, event)
+        _reconstruct(session, row, event, runs)
         camera = Camera.around(session.detector.position_m).zoomed(zoom).looking(turn, tilt)
         for path in figures:
             _save_figure(path, session, row, camera, colors)
         pictures = [path for path in (png, svg) if path is not None]
-        if pictures or not figures:
-            style = Style(colormap=colors, marker=marker)
+        style = Style(colormap=colors, marker=marker)
+        if movie is not None:
+            _draw_movie(movie, session, row, camera, style, motion, seconds, light=light)
+        if pictures or not (figures or movie):
             _draw_picture(pictures, session, row, camera, style, light=light)
     finally:
         session.close()
 
 
-def _check(figures: tuple[Path, ...]) -> None:
-    """Refuse names of figures before anything is read.
+def _check(figures: tuple[Path, ...], movie: Path | None) -> None:
+    """Refuse names of figures and of a movie before anything is read.
 
     Raises:
         IcerecoError: a name has a suffix that is not written.
     """
+    from icereco.draw.export.movie import require_movie
     from icereco.plots.style import FIGURE_SUFFIXES
 
+    if movie is not None:
+        require_movie(movie)
     for path in figures:
         if path.suffix.lower() not in FIGURE_SUFFIXES:
             raise IcerecoError(
                 f"{path}: a figure is not written as {path.suffix or 'a file without suffix'!r}"
                 f"{did_you_mean(path.suffix.lower(), FIGURE_SUFFIXES)} (allowed: {', '.join(FIGURE_SUFFIXES)})"
             )
+
+
+def _reconstruct(session: "EventSession", row: int, event: int, names: tuple[str, ...]) -> None:
+    """Reconstruct an event with runs or trained models; the first is the main one.
+
+    Raises:
+        IcerecoError: there is none of that name, it has no weights yet, or it cannot reconstruct the event.
+    """
+    from dataclasses import replace
+    from queue import SimpleQueue
+
+    from icereco.reconstruction.models import weights_of
+    from icereco.watch.worker import Answer, ReconstructionWorker
+
+    weights = {name: weights_of(name) for name in names}
+    for name, found in weights.items():
+        answers: SimpleQueue[Answer] = SimpleQueue()
+        worker = ReconstructionWorker(name, lambda found=found: found.path, answers.put)  # type: ignore[misc]  # of a loop
+        try:
+            worker.ask(event, session.table(row))
+            answer = answers.get()
+        finally:
+            worker.close()
+        if answer.estimate is None:
+            raise IcerecoError(answer.problem or f"{name} has no answer")
+        session.keep(event, replace(answer.estimate, name=name))
+    if names:
+        session.prefer(names[0])
 
 
 def _save_figure(path: Path, session: "EventSession", row: int, camera: "Camera", colors: str) -> None:
@@ -163,6 +221,7 @@ def _draw_picture(
     paths: Sequence[Path], session: "EventSession", row: int, camera: "Camera", style: "Style", *, light: bool
 ) -> None:
     """Draw what the event screen shows, to files or else to the terminal."""
+    from icereco.draw.canvas.ascii import ascii_segments
     from icereco.draw.canvas.scene import frame_of
     from icereco.draw.event.state import EventState
     from icereco.draw.event.titles import titles_of
@@ -176,7 +235,31 @@ def _draw_picture(
         save_picture(path, lines, columns, background)
         echo(f"wrote {path}")
     if not paths:
-        _print(lines, columns)
+        _print(lines if style.marker != "ascii" else [ascii_segments(line) for line in lines], columns)
+
+
+def _draw_movie(
+    path: Path, session: "EventSession", row: int, camera: "Camera", style: "Style", motion: str, seconds: float, *,
+    light: bool,
+) -> None:  # fmt: skip
+    """Draw what the event screen shows while time runs or the detector turns."""
+    from icereco.draw.canvas.scene import frame_of
+    from icereco.draw.event.state import EventState
+    from icereco.draw.event.titles import titles_of
+    from icereco.draw.export.event import DARK, LIGHT, event_figure
+    from icereco.draw.export.movie import save_movie, states_of
+    from icereco.draw.export.png import image_of
+    from icereco.draw.export.shapes import shapes_of
+
+    background = LIGHT if light else DARK
+    first = EventState(frame_of(session.detector), camera, style=style).showing(*session.shown(row))
+
+    def picture(state: EventState) -> "Image":
+        titles = titles_of(state, session.title, session.detector)
+        return image_of(shapes_of(*event_figure(state, titles, background), background))
+
+    save_movie(path, states_of(first, motion, seconds), picture)
+    echo(f"wrote {path}")
 
 
 def _row_of(session: "EventSession", event_id: int) -> int:

@@ -10,8 +10,10 @@ import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.data.sources.detector_of import detector_of
 from icereco.data.sources.source import Source
-from icereco.detector.detector import Detector
+from icereco.detector.detector import Detector, load_detector
 from icereco.doctor.files import FileWork, first_batches, own_batches
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
@@ -19,7 +21,7 @@ from icereco.tables.assembly import event_batch
 from icereco.tables.columns import Ragged, one_batch, ragged
 from icereco.tables.schema import PULSE_COLUMNS, SCHEMA
 
-__all__ = ["Sample", "some_parts", "take_sample"]
+__all__ = ["Sample", "detector_for", "some_parts", "take_sample"]
 
 _MOST_PARTS = 8
 
@@ -96,6 +98,20 @@ class Sample:
     def direction(self) -> Float[ndarray, "event 3"] | None:
         """The true direction of each usable event, NaN where it is not known; None without truth."""
         return None if self.events.truth is None else self.events.truth.direction
+
+
+def detector_for(source: Source, named: str | None) -> Detector:
+    """The detector that is named, or that of the events; the default one where none fits, which the checks report.
+
+    Raises:
+        IcerecoError: there is no detector of that name.
+    """
+    if named:
+        return load_detector(named)
+    try:
+        return detector_of(source)
+    except IcerecoError:
+        return load_detector(DEFAULT_DETECTOR)
 
 
 def take_sample(source: Source, detector: Detector, events: int, work: FileWork | None = None) -> Sample:

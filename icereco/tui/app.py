@@ -30,7 +30,7 @@ from icereco.tui.notifier import Notifier, read_notifier
 from icereco.tui.profiles.drafts import Drafts
 from icereco.tui.settings import Settings
 from icereco.tui.ssh import sparing_driver
-from icereco.tui.themes import TERMINAL_THEMES, THEMES
+from icereco.tui.themes import TERMINAL_THEMES, THEMES, cursor_colors
 from icereco.watch.alerts import Alert, disk_alerts, job_alerts, run_alerts, trend_alerts
 from icereco.watch.follower import Follower
 from icereco.watch.overview import OverviewFeed, Overviews
@@ -105,6 +105,10 @@ class IcerecoApp(App[None]):
             follower.start()
         self.set_timer(OVERVIEW_SECONDS, self._overviews.start)  # the curves that are looked at come first
         self.set_interval(1.0, self.look)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return colours that a theme may name, and Textual's themes do not."""
+        return cursor_colors(self.current_theme)
 
     def on_ready(self) -> None:
         """Exclude what is loaded by now from garbage collection, which would pause the app for 80 ms at times."""

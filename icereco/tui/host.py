@@ -18,11 +18,13 @@ __all__ = ["WRITING", "Host", "host_of", "may"]
 
 WRITING = frozenset(
     {
+        "add",
         "again",
         "cancel",
         "copy",
         "delete",
         "export",
+        "forget",
         "new",
         "order",
         "picture",

@@ -1,6 +1,7 @@
 """What feeds report to the screens; a newer message of a kind replaces one that has not been handled yet."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -12,7 +13,19 @@ from icereco.watch.overview import Overviews
 from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
-__all__ = ["FilesSeen", "JobAlertsSeen", "JobsSeen", "MetricsSeen", "OverviewsSeen", "RunsSeen", "SystemSeen"]
+if TYPE_CHECKING:
+    from icereco.watch.data_look import DataLook  # reads with the doctor, which a start has no need of
+
+__all__ = [
+    "DataSeen",
+    "FilesSeen",
+    "JobAlertsSeen",
+    "JobsSeen",
+    "MetricsSeen",
+    "OverviewsSeen",
+    "RunsSeen",
+    "SystemSeen",
+]
 
 
 @dataclass
@@ -71,6 +84,13 @@ class OverviewsSeen(Message):
     """What can be said of every run."""
 
     overviews: Overviews
+
+
+@dataclass
+class DataSeen(Message):
+    """What a look into data has shown."""
+
+    look: "DataLook"
 
 
 @dataclass

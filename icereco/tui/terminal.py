@@ -34,7 +34,12 @@ def require_terminal() -> None:
 
 
 def marker_for_terminal() -> str:
-    """What dots are drawn with by default: characters that the terminal's encoding has."""
+    """What dots are drawn with by default: characters that the terminal's encoding has.
+
+    LC_ALL = C asks for ASCII, although Python writes UTF-8 then.
+    """
+    if os.environ.get("LC_ALL") in ("C", "POSIX"):
+        return "ascii"
     try:
         "⣿╭".encode(sys.stderr.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -10,7 +10,18 @@ from textual.widget import Widget
 from icereco.draw.canvas.colormap import blended, packed, readable
 from icereco.draw.canvas.curves import Ink
 
-__all__ = ["CURVES", "TERMINAL_THEMES", "THEMES", "band_color", "background", "curve_color", "ink", "themed"]
+__all__ = [
+    "CURVES",
+    "TERMINAL_THEMES",
+    "THEMES",
+    "background",
+    "band_color",
+    "cursor_colors",
+    "cursor_ground",
+    "curve_color",
+    "ink",
+    "themed",
+]
 
 THEMES = (
     Theme(
@@ -56,7 +67,13 @@ THEMES = (
         warning="#ffd700",
         error="#ff5f5f",
         dark=True,
-        variables={"border": "#ffffff", "border-blurred": "#a8a8a8", "footer-key-foreground": "#ffff00"},
+        variables={
+            "border": "#ffffff",
+            "border-blurred": "#a8a8a8",
+            "footer-key-foreground": "#ffff00",
+            "cursor": "#00606b",
+            "cursor-blurred": "#404040",
+        },
     ),
 )
 
@@ -65,8 +82,10 @@ _TERMINAL = {"border": "ansi_bright_black", "border-blurred": "ansi_bright_black
 
 TERMINAL_THEMES = (
     replace(BUILTIN_THEMES["ansi-dark"], primary="ansi_cyan", variables={
-        **BUILTIN_THEMES["ansi-dark"].variables, **_TERMINAL, "footer-key-foreground": "ansi_yellow"}),
-    replace(BUILTIN_THEMES["ansi-light"], variables={**BUILTIN_THEMES["ansi-light"].variables, **_TERMINAL}),
+        **BUILTIN_THEMES["ansi-dark"].variables, **_TERMINAL, "footer-key-foreground": "ansi_yellow",
+        "cursor": "ansi_bright_black", "cursor-blurred": "ansi_bright_black", "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_white", "scrollbar-active": "ansi_white"}),
+    replace(BUILTIN_THEMES["ansi-light"], variables={**BUILTIN_THEMES["ansi-light"].variables, **_TERMINAL, "cursor": "ansi_white", "cursor-blurred": "ansi_white"}),
 )  # fmt: skip
 """The terminal's own colours."""
 
@@ -83,8 +102,26 @@ def themed(app: App[object], name: str) -> str:
 
 
 def background(widget: Widget) -> int:
-    """The background colour of a widget, 0xRRGGBB."""
+    """The background colour of a widget, 0xRRGGBB; of the terminal's own, which is not known, black or white."""
+    theme = widget.app.current_theme
+    if theme.ansi:
+        return 0x000000 if theme.dark else 0xFFFFFF
     return packed(widget.background_colors[1].rgb)
+
+
+def cursor_colors(theme: Theme) -> dict[str, str]:
+    """The grounds of the row under the cursor in lists and tables, with the focus and without; a theme may name its own."""
+    variables = theme.to_color_system().generate()
+    under, over = (packed(Color.parse(variables[name]).rgb) for name in ("background", "primary"))
+    shares = {"cursor": 0.35, "cursor-blurred": 0.18}
+    return {name: f"#{int(blended(over, under, share)):06x}" for name, share in shares.items()}
+
+
+def cursor_ground(widget: Widget) -> int:
+    """The ground of the row under the cursor of a widget, 0xRRGGBB."""
+    variables = widget.app.theme_variables
+    name = "cursor" if widget.has_focus else "cursor-blurred"
+    return packed(Color.parse(variables.get(name, variables["panel"])).rgb)
 
 
 def curve_color(index: int, under: int) -> int:
@@ -99,7 +136,9 @@ def band_color(color: int, under: int) -> int:
 
 def ink(app: App[object], under: int) -> Ink:
     """The colours of axes on a background."""
-    text = packed(Color.parse(app.theme_variables.get("foreground", "#c0c0c0")).rgb)
+    color = Color.parse(app.theme_variables.get("foreground", "#c0c0c0"))
+    # The terminal's own is not known, but can be read on its background.
+    text = packed(color.rgb) if color.ansi is None else int(readable(under, under, 15.0))
     return Ink(
         int(blended(text, under, 0.62)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8))
     )

@@ -139,6 +139,7 @@ def test_the_ascii_marker_shows_an_image_by_shades():
     canvas = Canvas(2, 1, "ascii")
     canvas.image(np.array([[0x000000, 0xFFFFFF]] * 2))
     assert shown(canvas) == [" @"]
+    assert canvas.cells(0xFFFFFF).lines() == ["@ "]
 
 
 def test_blanks_do_not_split_a_run_unless_they_would_show():

@@ -194,6 +194,7 @@ def test_view_draws_an_event_without_pulses_in_the_terminal(events):
     result = view(events["event_id"][1].as_py(), "--marker", "ascii")
     assert result.exit_code == 0, result.output
     assert "0 pulses" in result.output
+    assert result.output.isascii()
     assert max(map(len, result.output.splitlines())) <= 140
 
 

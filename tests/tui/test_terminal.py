@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -70,6 +71,20 @@ def test_a_terminal_that_cannot_place_text_is_refused(monkeypatch):
         terminal.require_terminal()
     monkeypatch.setenv("TERM", "xterm")
     terminal.require_terminal()
-    assert terminal.marker_for_terminal() == "braille"
-    monkeypatch.setattr(Terminal, "encoding", "ascii")
-    assert terminal.marker_for_terminal() == "ascii"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "locale", "marker"),
+    [
+        ("utf-8", "", "braille"),
+        ("utf-8", "C", "ascii"),
+        ("utf-8", "C.UTF-8", "braille"),
+        ("iso8859-1", "", "ascii"),
+    ],
+)
+def test_dots_are_ascii_where_the_terminal_has_nothing_else(monkeypatch, encoding, locale, marker):
+    from icereco.tui.terminal import marker_for_terminal
+
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(encoding=encoding))
+    monkeypatch.setenv("LC_ALL", locale)
+    assert marker_for_terminal() == marker

@@ -176,19 +176,19 @@ class Canvas:
         """Set colours behind the dots, two pixels to a cell, one above the other `[2 * rows, columns]`; −1 = none."""
         self._backdrop[:] = pixels
 
-    def cells(self) -> Cells:
-        """Compose everything that was drawn."""
-        pattern, foreground, background = self._composed()
+    def cells(self, background: int = 0) -> Cells:
+        """Compose everything that was drawn; an image in ASCII is the denser, the more it differs from the background."""
+        pattern, foreground, behind = self._composed()
         character = self.marker.glyphs[pattern]
-        self._paint_backdrop(character, foreground, background)
+        self._paint_backdrop(character, foreground, behind, background)
         written = self._letters > 0
         character[written] = self._letters[written]
         foreground[written] = self._letter_colors[written]
-        return Cells(character, foreground, background)
+        return Cells(character, foreground, behind)
 
     def segments(self, background: int) -> list[list[Segment]]:
         """The canvas as rows of coloured text, on a background colour."""
-        return list(_segments(self.cells(), background))
+        return list(_segments(self.cells(background), background))
 
     def _plot(self, x: ndarray, y: ndarray, color: ndarray, layer: int) -> None:
         inside = (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)
@@ -222,7 +222,9 @@ class Canvas:
         lit = (by_cell == cell_layer[:, None]) & (by_cell >= 0)
         return _patterns(lit).reshape(shape), cell_color.reshape(shape), background
 
-    def _paint_backdrop(self, character: ndarray, foreground: ndarray, background: ndarray) -> None:
+    def _paint_backdrop(
+        self, character: ndarray, foreground: ndarray, background: ndarray, ground: int
+    ) -> None:
         upper, lower = self._backdrop[::2], self._backdrop[1::2]
         painted = (upper >= 0) | (lower >= 0)
         if not painted.any():
@@ -231,7 +233,7 @@ class Canvas:
         under = painted & ~free & (background < 0)
         background[under] = mean[under]
         if self.marker.name == "ascii":
-            character[free] = _SHADES[_brightness(mean[free]) * (len(_SHADES) - 1) // 255]
+            character[free] = _shades(mean[free], ground)
             foreground[free] = mean[free]
             background[painted] = _CLEAR
             return
@@ -302,6 +304,14 @@ def _brightness(color: Int[ndarray, "*n"]) -> Int[ndarray, "*n"]:
     red, green, blue = (color >> 16) & 255, (color >> 8) & 255, color & 255
     weighed: ndarray = (299 * red + 587 * green + 114 * blue) // 1000
     return weighed
+
+
+def _shades(color: Int[ndarray, "*n"], background: int) -> UInt32[ndarray, "*n"]:
+    """Characters that are the denser, the farther the brightness is from that of the background."""
+    under = int(_brightness(np.array([background]))[0])
+    part = np.abs(_brightness(color) - under) * (len(_SHADES) - 1) // max(under, 255 - under)
+    shades: ndarray = _SHADES[part]
+    return shades
 
 
 def _segments(cells: Cells, background: int) -> Iterator[list[Segment]]:

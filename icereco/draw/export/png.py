@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from icereco.draw.export.shapes import Shapes, Text
 
-__all__ = ["png_of"]
+__all__ = ["image_of", "png_of"]
 
 _WIDTH, _HEIGHT = 9, 18  # of a cell
 _SMOOTH = 3  # everything but text is drawn so many times larger and made smaller again
@@ -24,6 +24,14 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 def png_of(shapes: Shapes) -> bytes:
     """Return shapes as the bytes of a PNG file."""
+    file = BytesIO()
+    # Median cut, the default, would merge rare colours, such as that of a legend, into similar ones.
+    image_of(shapes).quantize(256, Image.Quantize.MAXCOVERAGE).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def image_of(shapes: Shapes) -> Image.Image:
+    """Draw shapes."""
     large = Image.new(
         "RGB", (shapes.columns * _WIDTH * _SMOOTH, shapes.rows * _HEIGHT * _SMOOTH), _color(shapes.background)
     )
@@ -32,10 +40,7 @@ def png_of(shapes: Shapes) -> bytes:
     draw = ImageDraw.Draw(picture)
     for text in shapes.texts:
         _draw_text(draw, text)
-    file = BytesIO()
-    # Median cut, the default, would merge rare colours, such as that of a legend, into similar ones.
-    picture.quantize(256, Image.Quantize.MAXCOVERAGE).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    return picture
 
 
 def _draw_shapes(draw: ImageDraw.ImageDraw, shapes: Shapes) -> None:

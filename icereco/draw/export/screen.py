@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from icereco.draw.canvas.colormap import packed
 from icereco.draw.export.save import save_picture
@@ -39,9 +40,17 @@ def picture_of_app(app: App[Any], path: Path, size: tuple[int, int], keys: Seque
             screen = app.screen
             # Textual exports only SVG, whose dots and boxes depend on the viewer's fonts, so the lines are drawn here.
             lines = screen._compositor.render_strips()
-            save_picture(path, lines, size[0], packed(screen.background_colors[1].rgb))
+            save_picture(path, lines, size[0], _ground(screen))
 
     asyncio.run(run())
+
+
+def _ground(screen: Screen[Any]) -> int:
+    """The background; the terminal's own is not known, and is drawn black or white."""
+    theme = screen.app.current_theme
+    if theme.ansi:
+        return 0x000000 if theme.dark else 0xFFFFFF
+    return packed(screen.background_colors[1].rgb)
 
 
 async def _press(pilot: Pilot[Any], key: str) -> None:

@@ -13,9 +13,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from icereco.draw.canvas.colormap import blended, packed
+from icereco.draw.canvas.colormap import readable
 from icereco.draw.canvas.palette import palette_on
 from icereco.tui.keys import Key, bindings
+from icereco.tui.themes import background, cursor_ground
 
 __all__ = ["TABLE_KEYS", "Column", "RowTable"]
 
@@ -31,6 +32,9 @@ TABLE_KEYS: tuple[Key, ...] = (
     Key("right", "scroll_right", "Scroll right", "Tables"),
     Key("enter", "choose", "Choose", "Tables"),
 )
+
+_ON_CURSOR = 4.5
+"""Contrast of text in the row under the cursor, required by WCAG 2.1."""
 
 
 @runtime_checkable
@@ -185,7 +189,7 @@ class RowTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw the header, or a row."""
         width = self.scrollable_content_region.width
-        under = packed(self.background_colors[1].rgb)
+        under = background(self)
         if not self._count and y == 1 and self.empty:
             strip = Strip([Segment(f" {self.empty}", _style(palette_on(under).label, under))])
         elif y == 0:
@@ -217,21 +221,16 @@ class RowTable(ScrollView, can_focus=True):
         if not 0 <= row < self._count:
             return Strip([])
         palette, pointed = palette_on(under), row == self.cursor
-        ground = self._ground(under) if pointed else under
+        ground = cursor_ground(self) if pointed else under
         segments = []
         for column, values in zip(self._shown(), self._values, strict=False):
             value = values[row]
             color = column.color(value) if column.color else None
             text = "" if value is None or value != value else column.text(value)
-            segments.append(
-                Segment(
-                    _fit(text, column), _style(palette.text if color is None else color, ground, bold=pointed)
-                )
-            )
+            shade = palette.text if color is None else color
+            shade = int(readable(shade, ground, _ON_CURSOR)) if pointed else shade
+            segments.append(Segment(_fit(text, column), _style(shade, ground, bold=pointed)))
         return Strip(segments)
-
-    def _ground(self, under: int) -> int:
-        return int(blended(palette_on(under).method(1), under, 0.4 if self.has_focus else 0.2))
 
     def on_click(self, event: events.Click) -> None:
         """Choose a row, or a column by its header."""

@@ -16,12 +16,12 @@ __all__ = ["DataRows"]
 class _Row(Horizontal):
     """One data set: a name or a path, and its weight, which is how often an epoch contains each of its events."""
 
-    def __init__(self, number: int, names: Sequence[str]) -> None:
+    def __init__(self, number: int, names: Sequence[str], what: str = "") -> None:
         super().__init__(classes="row")
         self.title = "data" if number == 1 else f"data {number}"
         hint = "name or file; none: simulate" if number == 1 else "another one, if wanted"
         suggester = SuggestFromList(names)
-        self.what = Input(placeholder=hint, suggester=suggester, classes="what", compact=True)
+        self.what = Input(what, placeholder=hint, suggester=suggester, classes="what", compact=True)
         self.weight = Input(placeholder="× 1", classes="weight", compact=True)
 
     def compose(self) -> ComposeResult:
@@ -41,13 +41,14 @@ class DataRows(Vertical):
     class Changed(Message):
         """The user has changed a row."""
 
-    def __init__(self, names: Sequence[str], id: str) -> None:  # noqa: A002 -- Textual's own name
+    def __init__(self, names: Sequence[str], id: str, first: str = "") -> None:  # noqa: A002 -- Textual's own name
         super().__init__(id=id)
+        self._first = first
         self.names = names
 
     def compose(self) -> ComposeResult:
-        """Show one empty row to fill in."""
-        yield _Row(1, self.names)
+        """Show one row to fill in."""
+        yield _Row(1, self.names, self._first)
 
     @property
     def choices(self) -> tuple[str, ...]:

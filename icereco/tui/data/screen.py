@@ -1,42 +1,55 @@
 """Detectors, the user's data sets, and files of events."""
 
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import DataTable, Static
 
-from icereco.data.catalog import DEFAULT_DETECTOR
-from icereco.detector.detector import Detector, detector_names, load_detector
+from icereco.data.catalog import DataSet, add, remove
+from icereco.detector.detector import detector_names, load_detector
 from icereco.errors import IcerecoError
+from icereco.tui.common.ask import AskScreen, ConfirmScreen
+from icereco.tui.common.dialogs import AskPath
 from icereco.tui.common.fit_table import FitTable
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
 from icereco.tui.data.detector_view import DetectorView
-from icereco.tui.host import host_of
+from icereco.tui.data.facts import HEADINGS, about_detector, about_file, about_findings, cells_of
+from icereco.tui.data.histogram_card import HistogramCard
+from icereco.tui.host import host_of, may
 from icereco.tui.keys import Key, bindings
-from icereco.tui.messages import FilesSeen
+from icereco.tui.messages import DataSeen, FilesSeen
+from icereco.tui.runs.launch_screen import LaunchScreen
 from icereco.tui.settings import Settings
+from icereco.tui.themes import themed
 from icereco.watch.files import FileView, event_files, kept_events, named_data
+
+if TYPE_CHECKING:
+    from icereco.watch.data_look import DataLook
 
 __all__ = ["KEYS", "DataScreen"]
 
-_HOW_TO_ADD = "to name events: icereco data add NAME PATH   to forget: data remove NAME"
+_HOW_TO_ADD = "a names events; with a split or a reader: icereco data add NAME PATH"
+_LOOK_AFTER = 0.3  # seconds on a row, so that moving through a list reads nothing
 
 KEYS: tuple[Key, ...] = (
-    Key("v", "open", "Look at its events", "Data", shown=True),
-    Key("R", "search", "Search again", "Data", shown=True),
+    Key("v", "open", "Look at its events", "Data", shown=True, brief="Events"),
+    Key("n", "train", "Train with it", "Data", shown=True, brief="Train"),
+    Key("d", "examine", "Examine (doctor)", "Data", shown=True, brief="Doctor"),
+    Key("a", "add", "Add a data set", "Data", shown=True, brief="Add"),
+    Key("D", "forget", "Forget its name", "Data", shown=True, brief="Forget"),
+    Key("R", "search", "Search again", "Data", shown=True, brief="Search"),
 )
 
 
 class DataScreen(Screen[None]):
-    """A table of data sets, files and detectors, and facts about the one under the cursor."""
+    """A table of data sets, files and detectors, and what is known of the one under the cursor."""
 
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
@@ -46,15 +59,20 @@ class DataScreen(Screen[None]):
         self.settings = settings
         self.rows: list[str | FileView] = []
         self._report = False  # whether the user has asked for the search
+        self._looks: dict[Path, DataLook] = {}
+        self._look_soon: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Show the table on the left, and what is under its cursor on the right."""
         yield ModeBar()
         with Horizontal():
-            yield FitTable(("name", "what", "events"), giving=("name",), id="data")
+            yield FitTable(HEADINGS, giving=("size", "detector", "name"), id="data")
             with Vertical(id="details"):
                 yield Static(id="about")
                 yield DetectorView(self.settings.marker, id="detector")
+                yield HistogramCard(self.settings.marker, id="histograms")
+                with VerticalScroll(id="findings"):
+                    yield Static(id="found")
         yield Static(_HOW_TO_ADD, id="how", markup=False)
         yield KeyBar()
 
@@ -68,6 +86,7 @@ class DataScreen(Screen[None]):
     def action_search(self) -> None:
         """Search again, and report what there is."""
         self._report = True
+        self._looks.clear()
         self.search()
 
     @work(thread=True, group="search", exclusive=True)
@@ -83,7 +102,7 @@ class DataScreen(Screen[None]):
     def _list_files(self, event: FilesSeen) -> None:
         table = self.query_one(FitTable)
         self.rows = [*event.named, *event.files, *detector_names()]
-        table.fill([_cells(row) for row in self.rows])
+        table.fill([cells_of(row) for row in self.rows])
         kept = sum(file.kept for file in event.files)
         counts = {"data sets": len(event.named), "files here": len(event.files) - kept, "kept": kept}
         summary = " · ".join(f"{name}: {count}" for name, count in counts.items())
@@ -100,23 +119,90 @@ class DataScreen(Screen[None]):
         row = self.query_one(FitTable).cursor_row
         return self.rows[row] if 0 <= row < len(self.rows) else None
 
+    @property
+    def _low(self) -> bool:
+        """Whether there is little room below each other."""
+        return self.size.height < 34
+
+    @property
+    def events(self) -> FileView | None:
+        """The data set or file of events under the cursor; None for detectors, outputs, and what cannot be read."""
+        row = self.current
+        readable = (
+            isinstance(row, FileView) and not row.problem and not row.content.startswith("reconstructions")
+        )
+        return row if readable and isinstance(row, FileView) else None
+
     @on(DataTable.RowHighlighted)
     def _show(self) -> None:
         row, about, view = self.current, self.query_one("#about", Static), self.query_one(DetectorView)
+        self.query_one("#details").border_title = (
+            row.data.label
+            if isinstance(row, FileView) and row.data
+            else (row.path.name if isinstance(row, FileView) else row or "")
+        )
+        detector = None
         if isinstance(row, FileView):
-            self.query_one("#details").border_title = row.data.label if row.data else row.path.name
-            about.update(_about_file(row))
-            view.show(None)
+            about.update(about_file(row, brief=self._low or self.size.width < 100))
         elif row is not None:
-            self.query_one("#details").border_title = row
             try:
                 detector = load_detector(row)
+                about.update(about_detector(detector))
             except IcerecoError as error:
                 about.update(Text(str(error)))
-                view.show(None)
-                return
-            about.update(_about_detector(detector))
-            view.show(detector)
+        view.show(detector)
+        view.display = detector is not None
+        self._show_look()
+        self.refresh_bindings()
+        if self._look_soon is not None:
+            self._look_soon.stop()
+        self._look_soon = self.set_timer(_LOOK_AFTER, self._look)
+
+    def on_resize(self) -> None:
+        """Say more or less, as there is room."""
+        self.call_after_refresh(self._show)
+
+    # What the events are like
+
+    def _look(self) -> None:
+        if (file := self.events) is not None and file.path not in self._looks:
+            self.look_into(file.data or DataSet(path=file.path), thoroughly=False)
+
+    @work(thread=True, group="look", exclusive=True)
+    def look_into(self, data: DataSet, *, thoroughly: bool) -> None:
+        """Read some of the events, and with the doctor's eyes if that was asked for."""
+        from icereco.watch.data_look import look_into
+
+        self.post_message(DataSeen(look_into(data, thoroughly=thoroughly)))
+
+    @on(DataSeen)
+    def _seen(self, event: DataSeen) -> None:
+        self._looks[event.look.place] = event.look
+        self._show_look()
+
+    def _show_look(self) -> None:
+        file, card, box = self.events, self.query_one(HistogramCard), self.query_one("#findings")
+        look = self._looks.get(file.path) if file else None
+        box.display = look is not None and (look.findings is not None or look.problem is not None)
+        card.display = look is not None and bool(look.histograms) and not (box.display and self._low)
+        card.show(look.histograms if look else ())
+        if look is None:
+            return
+        part = f"{look.events:,} of {look.total:,}" if look.events < look.total else f"{look.total:,}"
+        card.border_title = f"{part} event{'s' * (look.total != 1)}"
+        colors = {name: themed(self.app, name) for name in ("error", "warning", "success")}
+        found = about_findings(look.findings or (), colors)
+        self.query_one("#found", Static).update(found if not look.problem else Text(look.problem))
+        box.border_title = (
+            "what the doctor finds" if look.findings is not None else "not all events can be read"
+        )
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is allowed."""
+        del parameters
+        return may(self, action)
 
     @on(DataTable.RowSelected)
     def action_open(self) -> None:
@@ -127,67 +213,58 @@ class DataScreen(Screen[None]):
             else:
                 host_of(self).open_events(row.data.label if row.data else row.path)
 
+    def action_train(self) -> None:
+        """Open the form for a new training with the events under the cursor."""
+        file = self.events
+        data = "" if file is None else file.data.label if file.data else str(file.path)
+        self.app.push_screen(LaunchScreen(self.settings.runs, data=data))
 
-def _cells(row: str | FileView) -> tuple[Text, Text, Text]:
-    if isinstance(row, str):
-        return Text(row, style="bold"), Text("detector"), Text("")
-    events = "" if row.events is None else f"{row.events:,}"
-    if row.data is not None:
-        return Text(row.data.label, style="bold"), Text("data set"), Text(events or "!", justify="right")
-    if row.kept:
-        # The rest of its name distinguishes cached files, and is shown next to the table.
-        return (
-            Text(row.path.stem.rpartition("-")[0], style="bold"),
-            Text("simulated"),
-            Text(events, justify="right"),
-        )
-    what = "output" if row.content.startswith("reconstructions") else row.content
-    name = str(Path(*row.path.parts[-2:]))
-    return Text(name, style="bold"), Text(what), Text(events, justify="right")
+    def action_examine(self) -> None:
+        """Let the doctor examine the events under the cursor."""
+        if (file := self.events) is None:
+            self.notify("the doctor examines events: put the cursor on a data set or a file of events")
+            return
+        self.notify("reads events from all over the data …", title="doctor", timeout=3)
+        self.look_into(file.data or DataSet(path=file.path), thoroughly=True)
 
+    @work(group="questions")
+    async def action_add(self) -> None:
+        """Ask for a name for the events under the cursor, or else for their path first."""
+        file = self.events
+        if file is not None and file.data is None:
+            path = file.path
+        else:
+            chosen = await self.app.push_screen_wait(AskPath("name events", "a file or folder of events"))
+            if chosen is None:
+                return
+            path = Path(chosen)
+        name = await self.app.push_screen_wait(AskScreen(f"name for {path.name}", path.stem.split(".")[0]))
+        if name is None:
+            return
+        try:
+            data = DataSet(name=name, path=path.resolve())
+            data.open()
+            add(data)
+        except IcerecoError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self.notify(f"{name} is {path}", title="added", markup=False)
+        self.search()
 
-def _about_file(file: FileView) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    for name, value in _facts_of_file(file):
-        grid.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
-    return grid
-
-
-def _facts_of_file(file: FileView) -> Iterator[tuple[str, str]]:
-    yield "path", str(file.path)
-    if file.data is not None:
-        yield "detector", file.data.detector or f"not declared ({DEFAULT_DETECTOR})"
-        yield "split", file.data.split.short if file.data.split else "not declared"
-    if file.problem:
-        yield "problem", file.problem
-        return
-    yield "content", "simulated for a training, reused by the next" if file.kept else file.content
-    if file.events is not None:
-        yield "events", f"{file.events:,}"
-    yield "size", _size(file.size_bytes)
-    if not file.content.startswith("reconstructions"):
-        name = shlex.quote(file.data.label if file.data else str(file.path))
-        yield "train", f"icereco train --data {name}"
-        yield "reconstruct", f"icereco reconstruct {name}"
-        if file.data is None:
-            yield "name it", f"icereco data add NAME {name}"
-    else:
-        yield "measure", f"icereco evaluate {file.path}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
-
-
-def _about_detector(detector: Detector) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    low, high = detector.position_m.min(0), detector.position_m.max(0)
-    grid.add_row("sensors", f"{len(detector.position_m):,} ({int((~detector.alive).sum()):,} dead)")
-    grid.add_row("strings", f"{len(set(detector.string.tolist())):,}")
-    for axis, name in enumerate("xyz"):
-        grid.add_row(name, f"{low[axis]:.0f} … {high[axis]:.0f} m")
-    noise = (
-        "not known" if detector.noise_rate_hz is None else f"{detector.noise_rate_hz.mean():,.0f} Hz a sensor"
-    )
-    grid.add_row("noise", noise)
-    return grid
+    @work(group="questions")
+    async def action_forget(self) -> None:
+        """Ask, then forget the name of the data set under the cursor."""
+        row = self.current
+        if not isinstance(row, FileView) or row.data is None or row.data.name is None:
+            self.notify("only the name of a data set can be forgotten")
+            return
+        name = row.data.name
+        if not await self.app.push_screen_wait(
+            ConfirmScreen(f"forget {name}?", "Its files stay where they are.")
+        ):
+            return
+        try:
+            remove(name)
+        except IcerecoError as error:
+            self.notify(str(error), severity="error", markup=False)
+        self.search()

@@ -7,10 +7,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from icereco.draw.canvas.braille import Canvas
-from icereco.draw.canvas.colormap import packed
 from icereco.draw.canvas.palette import Palette, palette_on
 from icereco.draw.event.state import EventState
 from icereco.tui.common.strips import strips_of
+from icereco.tui.themes import background
 
 __all__ = ["Drawing", "drawn"]
 
@@ -40,7 +40,7 @@ class Drawing(Widget):
     @property
     def background(self) -> int:
         """The background colour, 0xRRGGBB."""
-        return packed(self.background_colors[1].rgb)
+        return background(self)
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
         """The lines of a drawing of that size."""

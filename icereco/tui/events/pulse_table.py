@@ -9,11 +9,12 @@ from textual.message import Message
 from textual.reactive import var
 
 from icereco.detector.detector import Detector
-from icereco.draw.canvas.colormap import COLORMAPS, packed
+from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.scale import compact
 from icereco.draw.event.residuals import residual_shade, residuals_of
 from icereco.draw.event.state import EventState
 from icereco.tui.common.row_table import Column, RowTable
+from icereco.tui.themes import background
 
 __all__ = ["PulseTable"]
 
@@ -77,7 +78,7 @@ class PulseTable(RowTable):
 
     def _columns_of(self, state: EventState, *, by_residual: bool) -> tuple[Column, ...]:
         low, high = state.colors_ns
-        under = packed(self.background_colors[1].rgb)
+        under = background(self)
         table = COLORMAPS[state.style.colormap]
 
         def time_color(time_ns: float) -> int:

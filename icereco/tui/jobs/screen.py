@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import DataTable, Log
+from textual.widgets import DataTable, Log, Static
 
 from icereco.errors import IcerecoError
 from icereco.runs.jobs import Job, JobFolder
@@ -61,6 +61,8 @@ class JobsScreen(Screen[None]):
         yield ModeBar()
         with Vertical():
             yield DataTable[Text](id="jobs", cursor_type="row")
+            with VerticalScroll(id="command-card", can_focus=False):
+                yield Static(id="whole-command", markup=False)
             yield Log(id="output", max_lines=KEPT_LINES, auto_scroll=True)
         yield KeyBar()
 
@@ -68,6 +70,7 @@ class JobsScreen(Screen[None]):
         """Start looking for jobs."""
         table = self.query_one("#jobs", DataTable)
         table.border_title = "jobs"
+        self.query_one("#command-card").border_title = "command"
         table.border_subtitle = "n starts a training, alone or in the queue"
         for name in ("state", "run", "time", "command"):
             table.add_column(name, key=name)
@@ -124,6 +127,7 @@ class JobsScreen(Screen[None]):
     @on(DataTable.RowHighlighted)
     def _show_output(self) -> None:
         output, job = self.query_one("#output", Log), self.current
+        self.query_one("#command-card").display = job is not None
         if job is None:
             output.clear()
             output.border_title = "no jobs yet"
@@ -133,6 +137,7 @@ class JobsScreen(Screen[None]):
             self._shown = (job.identity, Tail(self.jobs.output(job), 1 << 18))
             output.clear()
             output.border_title = f"what {job.run} printed"
+        self.query_one("#whole-command", Static).update(_whole(job))
         tailed = self._shown[1].read()
         if tailed is not None:
             output.write_lines(tailed.lines.decode(errors="replace").splitlines())
@@ -194,3 +199,9 @@ class JobsScreen(Screen[None]):
         except IcerecoError as error:
             self.notify(str(error), severity="error", markup=False)
         self._follower.poke()
+
+
+def _whole(job: Job) -> str:
+    """The whole command, where it runs, and when it began."""
+    began = f" · began {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(job.began))}" if job.began else ""
+    return f"{shlex.join(['icereco', *job.arguments])}\nin {job.folder}{began}"

@@ -24,6 +24,7 @@ from icereco.tui.common.mode_bar import ModeBar
 from icereco.tui.host import host_of, may
 from icereco.tui.keys import Key, bindings
 from icereco.tui.profiles.drafts import Drafts, Listed, copy_problem, listed_profiles
+from icereco.tui.profiles.toml_area import TomlArea
 from icereco.tui.runs.launch_screen import LaunchScreen
 from icereco.tui.settings import Settings
 
@@ -60,7 +61,7 @@ class ProfilesScreen(Screen[None]):
         with Horizontal():
             yield OptionList(id="profiles")
             with Vertical(id="main"):
-                yield TextArea(id="text", show_line_numbers=True, read_only=True, compact=True)
+                yield TomlArea(id="text", show_line_numbers=True, read_only=True, compact=True)
                 yield OptionList(id="problems")
         yield KeyBar()
 

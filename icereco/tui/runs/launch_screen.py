@@ -60,8 +60,9 @@ class LaunchScreen(ModalScreen[str | None]):
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
 
-    def __init__(self, runs: Path, profile: str = "quick") -> None:
+    def __init__(self, runs: Path, profile: str = "quick", data: str = "") -> None:
         super().__init__()
+        self._data = data
         self.runs = runs
         self.base = profile
         self.fields: dict[str, Field] = {}
@@ -86,7 +87,7 @@ class LaunchScreen(ModalScreen[str | None]):
                 yield _Choice.from_values(
                     names, value=self.base, allow_blank=False, id="profile", compact=True
                 )
-            yield DataRows(names_known(), id="data-rows")
+            yield DataRows(names_known(), id="data-rows", first=self._data)
             with Horizontal(classes="row"):
                 yield Label("name of the run")
                 yield Input("", id="name", compact=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from icereco.draw.canvas.bins import Points
+from icereco.draw.canvas.colormap import readable
 from icereco.draw.canvas.curves import Curve, Level, Sign, View
 from icereco.tui.runs.badges import Badge
 from icereco.tui.runs.panels import CurveOf, Panel, panels_of
@@ -164,7 +165,7 @@ class Overlay:
 
     def _level_color(self, curve: CurveOf, under: int) -> int:
         color = curve.color if self.alone else self.runs[0].badge.color
-        return band_color(curve_color(color, under), under)
+        return int(readable(band_color(curve_color(color, under), under), under))
 
     def signs(self, ink: int, under: int) -> list[Sign]:
         """Where the best validation of each run is, and the newest checkpoint of the first."""

@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from icereco.draw.canvas.names import telling_names
 from icereco.runs.status import age
-from icereco.tui.themes import themed
+from icereco.tui.themes import cursor_ground, themed
 from icereco.watch.runs import RunView
 
 __all__ = ["STALLED", "STATE_SIGNS", "RunList", "state_line"]
@@ -138,7 +138,7 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
             return Strip.blank(width, self.rich_style)
         run, style = self.runs[index], self.rich_style
         if index == self.cursor:
-            style += Style(bgcolor=themed(self.app, "panel"))
+            style += Style(bgcolor=f"#{cursor_ground(self):06x}")
         segments = self._name_line(index, style) if part == 0 else self._state_line(run, style)
         return (
             Strip([segment for segment in segments if segment.text])

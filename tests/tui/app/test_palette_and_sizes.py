@@ -272,18 +272,54 @@ def test_a_reader_given_on_the_command_line_reads_the_events(tmp_path, events):
     drive(scenario, events=events, reader="icereco:no-such-option=1")
 
 
-def test_with_the_ascii_marker_the_whole_screen_is_ascii(tmp_path, events):
-    make_run(tmp_path / "runs", "one")
+def letters_shown(pilot) -> set[str]:
+    return set(text_of(pilot).replace("? Help", "").replace("? f1", ""))
+
+
+def test_with_the_ascii_marker_every_screen_and_window_is_ascii(tmp_path, events):
+    for name in ("one", "two"):
+        make_run(tmp_path / "runs", name)
 
     async def scenario(pilot):
         await until(pilot, lambda: "best" in text_of(pilot))
+        windows = {
+            "train": ("t", "n", "a", "d", "l", "question_mark", "ctrl+p"),
+            "events": ("c", "slash", "o"),
+            "profiles": ("v", "e"),
+        }
         for mode in MODES:
             pilot.app.action_mode(mode)
-            await pilot.pause(0.3)
-            assert text_of(pilot).isascii(), sorted(set(text_of(pilot)) - set(map(chr, range(128))))
-            assert "?" not in text_of(pilot).replace("? Help", "")
+            for key in ("escape", *windows.get(mode, ())):
+                await pilot.press(key)
+                await pilot.pause(0.25)
+                strange = {
+                    letter for letter in letters_shown(pilot) if not " " <= letter <= "~" or letter == "?"
+                }
+                assert strange <= {"\n"}, (mode, key, strange)
+                if pilot.app.screen.is_modal or key == "t":
+                    pilot.app.pop_screen()
+                    await pilot.pause()
 
     drive(scenario, marker="ascii")
+
+
+def test_the_row_under_the_cursor_looks_the_same_in_all_lists_of_a_theme(tmp_path):
+    make_run(tmp_path / "runs", "one")
+
+    def grounds(pilot) -> set[str]:
+        strips = pilot.app.screen._compositor.render_strips()
+        return {segment.style.bgcolor.name for strip in strips for segment in strip if segment.style.bgcolor}
+
+    async def scenario(pilot):
+        for theme in ("icereco-dark", "icereco-light", "icereco-contrast", "gruvbox"):
+            pilot.app.theme = theme
+            for mode, words in (("train", "one"), ("profiles", "quick"), ("data", "arca")):
+                pilot.app.action_mode(mode)
+                await until(pilot, lambda words=words: words in text_of(pilot))
+                ground = pilot.app.theme_variables["cursor"]
+                await until(pilot, lambda ground=ground: ground in grounds(pilot))
+
+    drive(scenario)
 
 
 def test_read_only_offers_and_does_nothing_that_changes_anything(tmp_path, monkeypatch):

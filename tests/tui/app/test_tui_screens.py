@@ -1,15 +1,18 @@
 """The screens of profiles, components, data and jobs."""
 
 from dataclasses import replace
+from importlib import import_module
 
 from textual.widgets import OptionList, TextArea
 from tui_driver import SIZES, answer, drive, text_of, until
 
-from icereco.data.catalog import DataSet, add
+from icereco.data.catalog import DataSet, add, data_sets
 from icereco.runs.jobs import JobFolder
 from icereco.settings import settings_file
 from icereco.tui.common.ask import AskScreen, ConfirmScreen
 from icereco.tui.common.fit_table import FitTable
+
+import_module("icereco.doctor.examine")  # takes seconds, which no test is to wait for
 
 
 def test_a_profile_is_copied_edited_checked_and_saved(tmp_path):
@@ -150,6 +153,35 @@ def test_data_sets_detectors_and_files_are_listed(tmp_path, event_table):
     drive(scenario)
 
 
+def test_events_are_looked_into_examined_named_trained_with_and_forgotten(tmp_path, event_table):
+    import pyarrow.parquet as pq
+
+    pq.write_table(event_table[:12], tmp_path / "mine.parquet")
+
+    async def scenario(pilot):
+        await pilot.press("5")
+        await until(
+            pilot, lambda: all(words in text_of(pilot) for words in ("pulses", "energy [GeV]", "zenith"))
+        )
+        await pilot.press("d")
+        await until(pilot, lambda: "▲ empty events" in text_of(pilot))
+        assert "to do:" in text_of(pilot)
+        screen = pilot.app.screen
+        await answer(pilot, "a", "")  # the name of the file is proposed
+        await until(pilot, lambda: screen.rows[0].data is not None)
+        assert [*data_sets()] == ["mine"]
+        await pilot.press("n")
+        await until(pilot, lambda: "--data mine" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: not data_sets())
+
+    drive(scenario)
+
+
 def test_a_broken_settings_file_is_reported_on_the_data_screen(tmp_path):
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text("[data.tracks]\npaht = 3\n")
@@ -176,6 +208,37 @@ def test_jobs_are_listed_with_their_output_and_can_be_removed(tmp_path):
         assert "no command is called 'trian'" in alert.text
         await pilot.press("D", "y")
         await until(pilot, lambda: jobs.all() == [] and not pilot.app.alerts)
+
+    drive(scenario)
+
+
+def test_the_whole_command_of_a_job_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)
+    options = [part for number in range(8) for part in ("-o", f"encoder.option_{number}={number}")]
+    JobFolder(tmp_path / "runs").submit(["train", *options], "long", tmp_path, queued=True)
+
+    async def scenario(pilot):
+        await pilot.press("6")
+        await until(pilot, lambda: "option_7=7" in text_of(pilot))
+
+    drive(scenario)
+
+
+def test_the_parts_of_a_profile_have_colours():
+    async def scenario(pilot):
+        await pilot.press("3")
+        await until(pilot, lambda: pilot.app.screen.query("#text"))
+        area = pilot.app.screen.text
+        await until(pilot, lambda: "extends" in area.text)
+        lines = {
+            area.get_line(number).plain: area.get_line(number) for number in range(area.document.line_count)
+        }
+        styles = {
+            words: {str(span.style) for span in lines[words].spans}
+            for words in ("[encoder]", "layers = 2", 'extends = "hierarchical"')
+        }
+        assert all(styles.values())
+        assert len(set(map(frozenset, styles.values()))) == 3
 
     drive(scenario)
 
