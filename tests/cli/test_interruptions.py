@@ -120,7 +120,8 @@ def test_an_interruption_while_python_executes_a_string_has_the_same_exit_status
         "runpy.run_module('icereco', run_name='__main__')\n"
     )
     command = [sys.executable, "-m", "start", "models"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (INTERRUPTED, "error: interrupted\n")
 
 

@@ -4,6 +4,7 @@ import re
 from importlib.util import find_spec
 from textwrap import dedent
 
+import pyarrow.parquet as pq
 import pytest
 
 needs_builder = pytest.mark.skipif(
@@ -144,7 +145,7 @@ def test_a_reader_that_cannot_be_imported_is_left_out_and_the_file_is_read(fresh
     assert "No module named 'not_installed_anywhere'" in result.stderr
 
 
-def test_a_reader_that_raises_in_the_middle_of_a_file_leaves_nothing_half_written(fresh, tmp_path, events):
+def test_a_reader_that_raises_in_the_middle_of_a_file_is_named_with_what_is_missing(fresh, tmp_path, events):
     install(fresh, "brittle_r", "icereco_readers", READER.format(sniff="return path.suffix == '.odd'"))
     odd = tmp_path / "events.odd"
     events.rename(odd)
@@ -157,7 +158,10 @@ def test_a_reader_that_raises_in_the_middle_of_a_file_leaves_nothing_half_writte
         "events.odd",
         "column of event 50",
     )
-    assert not list(fresh.folder.glob("*out.parquet*"))
+    whole, missing = fresh.folder / "out.parquet", fresh.folder / "out.parquet.missing.jsonl"
+    assert 0 < pq.read_table(whole).num_rows < pq.read_table(odd).num_rows
+    assert "column of event 50" in missing.read_text()
+    assert {*fresh.folder.glob("*out.parquet*")} == {whole, missing}
 
 
 RECONSTRUCTORS = {

@@ -148,12 +148,15 @@ def test_columns_without_a_common_type_are_refused_before_anything_is_reconstruc
     assert not list(tmp_path.glob("*.reco*"))
 
 
-def test_whole_numbers_that_would_lose_digits_are_refused(tmp_path, invoke):
+def test_events_with_whole_numbers_that_would_lose_digits_are_left_out_and_named(tmp_path, invoke):
     saved(tmp_path / "a.parquet", {"weight": CARRIED["weight"]})
     saved(tmp_path / "b.parquet", {"weight": CARRIED["run"]}, first_id=900)
     ended = invoke("reconstruct", "a.parquet", "b.parquet", "--method", "linefit")
     assert ended.exit_code == 2
-    assert "b.parquet: column weight does not fit into double" in " ".join(ended.output.split())
+    said = " ".join(ended.output.split())
+    assert f"b.parquet: {len(SIZES)} events, event_id 900 to" in said
+    assert "column weight does not fit into double" in said
+    assert pq.read_table(tmp_path / "a.reco.parquet")["weight"].to_pylist() == CARRIED["weight"].to_pylist()
 
 
 def test_columns_that_are_not_single_values_are_left_out(tmp_path, reconstructed):
