@@ -11,7 +11,18 @@ from icereco.physics.likelihood.likelihood import Curvature, Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 
-__all__ = ["LARGEST_MOVE", "Maximum", "climb"]
+__all__ = [
+    "FIRST_DAMPING",
+    "GAIN",
+    "LARGEST_MOVE",
+    "LEAST_DAMPING",
+    "MOST_DAMPING",
+    "RELAX",
+    "TIGHTEN",
+    "Maximum",
+    "climb",
+    "climb_by_tensors",
+]
 
 LARGEST_MOVE = {
     "turn_first": 0.5, "turn_second": 0.5, "shift_first_m": 60.0, "shift_second_m": 60.0, "shift_along_m": 60.0,
@@ -19,11 +30,11 @@ LARGEST_MOVE = {
 }  # fmt: skip
 """Of one step; longer steps are shortened."""
 
-_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-7, 1e6
-_RELAX, _TIGHTEN = 0.2, 6.0
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-7, 1e6
+RELAX, TIGHTEN = 0.2, 6.0
 """Factors on the damping after a step that raises log L, and after one that does not and is taken back."""
 
-_GAIN = 0.01
+GAIN = 0.01
 """Expected gain of log L below which a maximum is reached."""
 
 _PAIRS_PER_CALL = 400_000
@@ -57,7 +68,7 @@ def climb(
     jitter_ns: float,
     steps: int,
 ) -> Maximum:
-    """Climb from starting points to maxima of the likelihood.
+    """Climb from starting points to maxima of the likelihood: on a processor by machine code, elsewhere by tensors.
 
     Args:
         likelihood: of one detector.
@@ -68,6 +79,24 @@ def climb(
         jitter_ns: see `Likelihood`.
         steps: how many at most.
     """
+    if start.time_ns.is_cpu:
+        # Numba is imported only where it is used.
+        from icereco.physics.likelihood.compiled import maxima
+
+        return maxima.climb(likelihood, hypothesis, start, seen, event, jitter_ns, steps)
+    return climb_by_tensors(likelihood, hypothesis, start, seen, event, jitter_ns, steps)
+
+
+def climb_by_tensors(
+    likelihood: Likelihood,
+    hypothesis: Hypothesis,
+    start: Sources,
+    seen: Observation,
+    event: Int[Tensor, "job"],
+    jitter_ns: float,
+    steps: int,
+) -> Maximum:
+    """Climb on any device, many jobs at once; see `climb`."""
     pairs = seen.count.shape[1] + seen.time_ns.shape[1]
     jobs = max(_PAIRS_PER_CALL // pairs, 1)
     parts = [
@@ -86,8 +115,8 @@ def _climb(
     steps: int,
 ) -> Maximum:
     curvature = likelihood.curvature(hypothesis, start, seen, jitter_ns)
-    damping = torch.full_like(start.time_ns, _FIRST_DAMPING)
-    here = Maximum(start, curvature, damping > _MOST_DAMPING)
+    damping = torch.full_like(start.time_ns, FIRST_DAMPING)
+    here = Maximum(start, curvature, damping > MOST_DAMPING)
     reached, active = here, torch.arange(len(start), device=damping.device)
     for _ in range(steps):
         here, damping = _stepped(likelihood, hypothesis, here, damping, seen, jitter_ns)
@@ -114,8 +143,8 @@ def _stepped(
     sources = here.sources.moved(_all_moves(hypothesis, step))
     there = likelihood.curvature(hypothesis, sources, seen, jitter_ns)
     better = (there.value > here.curvature.value) & ~here.converged
-    damping = (damping * torch.where(better, _RELAX, _TIGHTEN)).clamp(_LEAST_DAMPING, 2 * _MOST_DAMPING)
-    converged = here.converged | (gain < _GAIN) | (damping > _MOST_DAMPING)
+    damping = (damping * torch.where(better, RELAX, TIGHTEN)).clamp(LEAST_DAMPING, 2 * MOST_DAMPING)
+    converged = here.converged | (gain < GAIN) | (damping > MOST_DAMPING)
     trial = Maximum(sources, there, converged)
     taken = each(
         lambda new, old: torch.where(better.view(-1, *[1] * (new.dim() - 1)), new, old),

@@ -21,13 +21,24 @@ from torch import Tensor, nn
 
 from icereco.physics.likelihood.splines import blended, coefficients, spline
 
-__all__ = ["LARGEST_SHAPE", "SMALLEST_SHAPE", "ConvolvedPandel", "shapes"]
+__all__ = [
+    "ASINH_Z",
+    "LARGEST_SHAPE",
+    "LEAST_Z",
+    "MOST_Z",
+    "SHAPE_NODES",
+    "SHAPE_PLACES",
+    "SMALLEST_SHAPE",
+    "Z_NODES",
+    "ConvolvedPandel",
+    "shapes",
+]
 
 SMALLEST_SHAPE, LARGEST_SHAPE = 0.03, 150.0
 """Shapes beyond these have the density of the nearest."""
 
-_LEAST_Z, _MOST_Z = -9.0, 4000.0
-_SHAPE_NODES, _Z_NODES = 280, 900
+LEAST_Z, MOST_Z = -9.0, 4000.0
+SHAPE_NODES, Z_NODES = 280, 900
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -122,11 +133,9 @@ def _interpolated(
     Returns:
         The function, and its derivatives by both arguments.
     """
-    within = z.clamp(_LEAST_Z, _MOST_Z)
-    row, along_shape = spline(
-        (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES, _Z_NODES + 2
-    )
-    column, along_z = spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES, 1)
+    within = z.clamp(LEAST_Z, MOST_Z)
+    row, along_shape = spline((shape_place - SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), SHAPE_NODES, Z_NODES + 2)
+    column, along_z = spline((torch.asinh(within) - ASINH_Z[0]) * (1.0 / _ASINH_STEP), Z_NODES, 1)
     value, by_place, by_asinh = blended(table, row + column, [along_shape, along_z])
     below = (z - within).clamp(max=0.0)
     by_z = by_asinh * (torch.rsqrt(within * within + 1.0) / _ASINH_STEP)
@@ -134,17 +143,17 @@ def _interpolated(
     return value + below * by_z - 0.5 * below * below, by_place / _SHAPE_STEP, by_z - below
 
 
-_SHAPE_PLACES = tuple(math.log(shape) + math.sqrt(shape) for shape in (SMALLEST_SHAPE, LARGEST_SHAPE))
-_SHAPE_STEP = (_SHAPE_PLACES[1] - _SHAPE_PLACES[0]) / (_SHAPE_NODES - 1)
-_ASINH_Z = (math.asinh(_LEAST_Z), math.asinh(_MOST_Z))
-_ASINH_STEP = (_ASINH_Z[1] - _ASINH_Z[0]) / (_Z_NODES - 1)
+SHAPE_PLACES = tuple(math.log(shape) + math.sqrt(shape) for shape in (SMALLEST_SHAPE, LARGEST_SHAPE))
+_SHAPE_STEP = (SHAPE_PLACES[1] - SHAPE_PLACES[0]) / (SHAPE_NODES - 1)
+ASINH_Z = (math.asinh(LEAST_Z), math.asinh(MOST_Z))
+_ASINH_STEP = (ASINH_Z[1] - ASINH_Z[0]) / (Z_NODES - 1)
 
 
 @cache
 def _table() -> Float[ndarray, "shape_node z_node"]:
     """Return the coefficients of the bicubic spline, two more than nodes along each axis."""
-    shape = shapes(np.linspace(_SHAPE_PLACES[0], _SHAPE_PLACES[1], _SHAPE_NODES))
-    z = np.sinh(np.linspace(_ASINH_Z[0], _ASINH_Z[1], _Z_NODES))
+    shape = shapes(np.linspace(SHAPE_PLACES[0], SHAPE_PLACES[1], SHAPE_NODES))
+    z = np.sinh(np.linspace(ASINH_Z[0], ASINH_Z[1], Z_NODES))
     growth = np.arcsinh(0.5 * z)
     values = _log_integral(shape, z) - (shape[:, None] - 1.0) * growth
     return coefficients(coefficients(values).T).T.copy()
