@@ -62,6 +62,7 @@ class Method:
         needed_fits: names of fits that have to come with the events, as the method starts from them.
         provenance: JSON-able facts for the output.
         again: makes the same method in another process, to which it can be sent; None if nothing can.
+        uncalibrated: the method before a calibration from a file was applied; None if none was.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Method:
     needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     again: "Callable[[], Method] | None" = None
+    uncalibrated: "Method | None" = None
 
     @property
     def energy_range_gev(self) -> tuple[float, float] | None:

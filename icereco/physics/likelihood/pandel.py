@@ -99,7 +99,6 @@ class _LogDensity(torch.autograd.Function):
             + ratio * (0.5 * ratio)
             - time_ns * per_scale
             + smooth
-            - torch.lgamma(shape)
             - log_growth
             - math.log(jitter_ns)
         )
@@ -107,7 +106,7 @@ class _LogDensity(torch.autograd.Function):
         growing = by_z + (shape - 1.0) * torch.rsqrt(z * z + 4.0)
         bending = (shape - 1.0) - growing * (z + growing)
         slope = growing / jitter_ns - per_scale
-        by_shape = log_ratio + log_growth - torch.digamma(shape) + by_place * (1.0 / shape + 0.5 / root)
+        by_shape = log_ratio + log_growth + by_place * (1.0 / shape + 0.5 / root)
         by_ratio = shape / ratio + ratio - growing - time_ns / jitter_ns
         ctx.save_for_backward(slope, torch.where(inside, by_shape, 0.0), -by_ratio * ratio * per_scale)
         curvature = bending / jitter_ns**2
@@ -123,7 +122,7 @@ class _LogDensity(torch.autograd.Function):
 def _interpolated(
     table: Float[Tensor, "coefficient"], shape_place: Float[Tensor, "*n"], z: Float[Tensor, "*n"]
 ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
-    """Interpolate log F + log Γ(a) − (a − 1) log h(z), continued below the table by that of a Gaussian.
+    """Interpolate log F − (a − 1) log h(z), continued below the table by that of a Gaussian.
 
     Args:
         table: coefficients of the spline.
@@ -155,7 +154,8 @@ def _table() -> Float[ndarray, "shape_node z_node"]:
     shape = shapes(np.linspace(SHAPE_PLACES[0], SHAPE_PLACES[1], SHAPE_NODES))
     z = np.sinh(np.linspace(ASINH_Z[0], ASINH_Z[1], Z_NODES))
     growth = np.arcsinh(0.5 * z)
-    values = _log_integral(shape, z) - (shape[:, None] - 1.0) * growth
+    log_gamma = torch.lgamma(torch.from_numpy(shape)).numpy()[:, None]
+    values = _log_integral(shape, z) - log_gamma - (shape[:, None] - 1.0) * growth
     return coefficients(coefficients(values).T).T.copy()
 
 

@@ -65,20 +65,6 @@ class Density(NamedTuple):
 
 
 @compiled
-def _digamma(x: float) -> float:
-    """ψ of a positive number: its recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
-    result = 0.0
-    while x < 6.0:
-        result -= 1.0 / x
-        x += 1.0
-    square = 1.0 / (x * x)
-    series = square * (
-        1.0 / 12 - square * (1.0 / 120 - square * (1.0 / 252 - square * (1.0 / 240 - square / 132)))
-    )
-    return result + math.log(x) - 0.5 / x - series
-
-
-@compiled
 def arrival_of(shape: float, scale_ns: float, jitter_ns: float) -> Arrival:
     """Prepare the density of delays of a shape and a scale, with a jitter."""
     inside = 1.0 if SMALLEST_SHAPE < shape < LARGEST_SHAPE else 0.0
@@ -97,8 +83,8 @@ def arrival_of(shape: float, scale_ns: float, jitter_ns: float) -> Arrival:
         cell * _ROW,
         weights_in(place - cell),
         (slopes[0] * factor, slopes[1] * factor, slopes[2] * factor, slopes[3] * factor),
-        shape * log_ratio + 0.5 * ratio * ratio - math.lgamma(shape) - math.log(jitter_ns),
-        log_ratio - _digamma(shape),
+        shape * log_ratio + 0.5 * ratio * ratio - math.log(jitter_ns),
+        log_ratio,
     )
 
 

@@ -168,8 +168,8 @@ def _lengths(scattering: Jet, absorption: Jet) -> tuple[Jet, Jet]:
 @compiled
 def _over_tanh(x: Jet) -> Jet:
     """X tanh x of a positive jet."""
-    fall = math.expm1(-2.0 * x[0])
-    tanh = -fall / (2.0 + fall)
+    fall = math.exp(-2.0 * x[0])
+    tanh = (1.0 - fall) / (1.0 + fall)
     return chained(x, x[0] * tanh, tanh + x[0] * (1.0 - tanh * tanh))
 
 

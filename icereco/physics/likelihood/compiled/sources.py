@@ -121,7 +121,7 @@ def _share(distance: float, along: float, cotangent: float, before: float, end: 
     ahead = 1.0 / (1.0 + math.exp(-max((length - middle) * per_m, -80.0)))
     missing = math.exp(-length * per_m)
     both = after * ahead
-    share = -math.expm1(-length * per_m) * both
+    share = (1.0 - missing if missing < 0.5 else -math.expm1(-length * per_m)) * both
     by_middle = share * per_m * ((1.0 - after) - (1.0 - ahead))
     by_length = share * per_m * (1.0 - ahead) + missing * per_m * both
     by_per_m = share * ((1.0 - after) * middle + (1.0 - ahead) * (length - middle)) + missing * length * both

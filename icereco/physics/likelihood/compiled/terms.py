@@ -213,10 +213,10 @@ def _charge(
     variance = expected * (1.0 + inverse_size * expected)
     _add_row(rows, weight * (count - expected) / variance, derivatives)
     _add_outer(rows, 0, 0, weight / variance, derivatives)
-    log_mean = count * math.log(expected)
+    log_mean = count * math.log(expected) if count > 0.0 else 0.0
     if inverse_size == 0.0:
         return weight * (log_mean - expected)
-    return weight * (log_mean - (count + 1.0 / inverse_size) * math.log1p(inverse_size * expected))
+    return weight * (log_mean - (count + 1.0 / inverse_size) * math.log(1.0 + inverse_size * expected))
 
 
 @compiled
