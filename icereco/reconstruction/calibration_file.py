@@ -114,11 +114,10 @@ class CalibrationFile:
         )
 
     def other_options(self, method: Method) -> list[str]:
-        """Return the names of options that are others than those that were calibrated."""
+        """Return the names of options that are others than those that were calibrated; where it computes does not matter."""
         options = method.provenance.get("method_options", {})
-        return sorted(
-            name for name in {*options, *self.options} if options.get(name) != self.options.get(name)
-        )
+        names = {*options, *self.options} - {"device"}
+        return sorted(name for name in names if options.get(name) != self.options.get(name))
 
     def _after(self, reconstruct: Any) -> Any:
         def calibrated(batch: EventBatch, *seeds: Sequence[Reconstruction]) -> Reconstruction:

@@ -8,14 +8,12 @@ from pathlib import Path
 from icereco.errors import IcerecoError
 from icereco.reconstruction.calibration_file import CalibrationFile
 from icereco.reconstruction.choice import Choice, Events, choose
-from icereco.reconstruction.methods import WITHOUT_MODEL, Method, untrained_method
+from icereco.reconstruction.methods import HYBRID, WITHOUT_MODEL, Method, untrained_method
 from icereco.reconstruction.seeding import started_from
 from icereco.system.resources import calibrations_dir
 from icereco.trained.library import Library
 
-__all__ = ["HYBRID", "hybrid"]
-
-HYBRID = "hybrid"
+__all__ = ["hybrid"]
 
 _CALIBRATION = f"{HYBRID}.json"
 """Of fits from the model `fast`; its facts say to which events it was fitted."""
@@ -43,7 +41,8 @@ def hybrid(
             f"--method {WITHOUT_MODEL} searches the whole sky instead"
         )
     fit = untrained_method(WITHOUT_MODEL, seed.method.detector, options, device)
-    started = started_from(fit, seed.method, seed.words)
+    known = seed.method.provenance
+    started = started_from(fit, seed.method, str(known.get("model") or known.get("run") or seed.method.name))
     again = None if started.again is None else partial(_again, started.again)
     method = replace(started, name=HYBRID, again=again)
     return Choice(_calibrated(method, seed.method), f"method {HYBRID}, from {seed.words}")
