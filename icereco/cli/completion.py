@@ -159,7 +159,7 @@ def _chosen(table: str, names: Callable[[], Iterable[str]], typed: str) -> list[
 def _method_options(context: click.Context, typed: str) -> Iterator[str]:
     from icereco.plugins.discovery import registry
     from icereco.plugins.options import named_options
-    from icereco.reconstruction.methods import HYBRID, WITHOUT_MODEL
+    from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
 
     if method := context.params.get("method"):
         name = named_options(method)[0]
@@ -168,7 +168,7 @@ def _method_options(context: click.Context, typed: str) -> Iterator[str]:
 
 
 def _methods(context: click.Context, typed: str) -> Iterator[str]:
-    from icereco.reconstruction.methods import HYBRID
+    from icereco.reconstruction.method_names import HYBRID
 
     yield from _components("reconstructor")(context, typed)
     yield HYBRID

@@ -133,7 +133,7 @@ def command(
     icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.preface import after_prefaces
-    from icereco.reconstruction.methods import WITHOUT_MODEL
+    from icereco.reconstruction.method_names import WITHOUT_MODEL
     from icereco.reconstruction.outputs import default_output, format_of, require_safe
     from icereco.reconstruction.submission import submitted
     from icereco.reconstruction.wanted import Wanted

@@ -8,7 +8,8 @@ from pathlib import Path
 from icereco.errors import IcerecoError
 from icereco.reconstruction.calibration_file import CalibrationFile
 from icereco.reconstruction.choice import Choice, Events, choose
-from icereco.reconstruction.methods import HYBRID, WITHOUT_MODEL, Method, untrained_method
+from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
+from icereco.reconstruction.methods import Method, untrained_method
 from icereco.reconstruction.seeding import started_from
 from icereco.system.resources import calibrations_dir
 from icereco.trained.library import Library

@@ -31,13 +31,7 @@ from icereco.protocols import (
 from icereco.system.devices import find_device
 from icereco.tables.reconstruction_columns import is_reserved
 
-__all__ = ["HYBRID", "WITHOUT_MODEL", "Method", "comparison_methods", "model_method", "untrained_method"]
-
-WITHOUT_MODEL = "likelihood"
-"""The method where there is no model: more accurate than a trained one, and slower."""
-
-HYBRID = "hybrid"
-"""That method from the posterior of a model; see `icereco.reconstruction.hybrid`."""
+__all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
 
 COMPARED = ("linefit",)
 """Quick methods without training that every reconstruction is compared with."""

@@ -14,7 +14,8 @@ from icereco.plugins.options import named_options
 from icereco.reconstruction.choice import Choice, Events, choose
 from icereco.reconstruction.ensemble import ensemble
 from icereco.reconstruction.hybrid import hybrid
-from icereco.reconstruction.methods import HYBRID, Method, untrained_method
+from icereco.reconstruction.method_names import HYBRID
+from icereco.reconstruction.methods import Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import resolve, runs_dir
 from icereco.runs.provenance import provenance
