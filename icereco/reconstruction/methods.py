@@ -82,6 +82,13 @@ class Method:
         known = self.provenance.get("trained", {}).get("energy_range_gev")
         return None if known is None else (float(known[0]), float(known[1]))
 
+    @property
+    def can_be_hybrid(self) -> bool:
+        """Whether it is a trained model, of a detector with a light model; see `icereco.reconstruction.hybrid`."""
+        medium = self.detector.medium
+        lengths = (medium.scattering_length_m, medium.absorption_length_m)
+        return "trained" in self.provenance and all(length is not None for length in lengths)
+
     def in_bfloat16(self) -> "Method":
         """Return the method with matrix products in bfloat16: faster where the processor has instructions for them.
 

@@ -17,7 +17,7 @@ from icereco.reconstruction.models import find_weights, is_method, trained_metho
 from icereco.runs.folder import list_runs, runs_dir
 from icereco.trained.library import Library
 
-__all__ = ["require_fits", "seeded", "started_from"]
+__all__ = ["require_fits", "seed_facts", "seeded"]
 
 _FACTS = ("run", "model", "checkpoint", "checkpoint_sha256", "method_options")
 """What provenance holds of the method of a seed."""
@@ -55,18 +55,7 @@ def seeded(method: Method, seeds: Sequence[str], device: str | None = None) -> M
         raise IcerecoError(
             f"{method.name!r} takes no seeds, so it cannot start from {', '.join(map(repr, seeds))}; leave the seeds out"
         )
-    return _from(method, with_seeds, [_seed(text, method.detector, device) for text in seeds])
-
-
-def started_from(method: Method, seed: Method, name: str) -> Method:
-    """Start a method that takes seeds from what another one of the same detector reconstructs, known by a name; it takes no further ones."""
-    assert method.with_seeds is not None, "the caller knows that it takes seeds"
-    return replace(
-        _from(method, method.with_seeds, [_Seed(seed, _facts(name, seed), seed.again)]), with_seeds=None
-    )
-
-
-def _from(method: Method, with_seeds: _WithSeeds, sources: Sequence[_Seed]) -> Method:
+    sources = [_seed(text, method.detector, device) for text in seeds]
     return replace(
         method,
         reconstruct=_started(with_seeds, [source.reconstruct for source in sources]),
@@ -133,10 +122,11 @@ def _seed(text: str, detector: Detector, device: str | None) -> _Seed:
             f"the seed {text!r} is of the detector {seed.detector.name}, and the events are of {detector.name}; choose a "
             "seed of the same detector, or another --detector"
         )
-    return _Seed(seed, _facts(text, seed), seed.again)
+    return _Seed(seed, seed_facts(text, seed), seed.again)
 
 
-def _facts(name: str, seed: Method) -> dict[str, Any]:
+def seed_facts(name: str, seed: Method) -> dict[str, Any]:
+    """Return what provenance holds of a seed."""
     return {"name": name} | {key: seed.provenance[key] for key in _FACTS if key in seed.provenance}
 
 

@@ -49,7 +49,9 @@ def test_its_calibration_is_of_the_model_and_the_options_of_now(events: EventBat
     assert method.uncalibrated is not None
     before, after = method.uncalibrated(events), method(events)
     np.testing.assert_array_equal(after.direction, before.direction)
-    assert not np.array_equal(after.kind_probability, before.kind_probability)
+    assert before.kappa is not None
+    assert after.kappa is not None
+    assert not np.array_equal(after.kappa, before.kappa)
 
 
 def test_with_other_options_it_is_not_calibrated() -> None:
@@ -64,7 +66,7 @@ def test_a_calibration_of_ones_own_takes_the_place_of_the_one_that_comes_with_it
     own.write_bytes((calibrations_dir() / "hybrid.json").read_bytes())
     again = CalibrationFile.read(own).applied(method, own)
     assert again.provenance["calibration"]["file"] == str(own)
-    np.testing.assert_array_equal(again(events).kind_probability, method(events).kind_probability)
+    np.testing.assert_array_equal(again(events).kappa, method(events).kappa)
 
 
 def test_another_process_makes_the_same_method(events: EventBatch) -> None:
@@ -73,7 +75,41 @@ def test_another_process_makes_the_same_method(events: EventBatch) -> None:
     again = method.again()
     assert again.name == "hybrid"
     np.testing.assert_array_equal(again(events).direction, method(events).direction)
-    np.testing.assert_array_equal(again(events).kind_probability, method(events).kind_probability)
+    np.testing.assert_array_equal(again(events).kappa, method(events).kappa)
+
+
+def test_energy_and_kind_are_the_models(events: EventBatch) -> None:
+    method = hybrid().uncalibrated
+    assert method is not None
+    both, model = method(events), Wanted(detector="icecube86", device="cpu").choice().method(events)
+    for name in ("energy_gev", "energy_interval_gev", "kind_probability", "inelasticity"):
+        np.testing.assert_array_equal(getattr(both, name), getattr(model, name))
+    assert both.vertex_m is not None
+    assert not np.array_equal(both.vertex_m, model.vertex_m)
+
+
+def test_the_model_takes_the_place_of_a_fit_that_fails(events: EventBatch) -> None:
+    whole = events[:1]
+    pulses = int(whole.pulse_offsets[1])
+    one_module = EventBatch(
+        event_id=whole.event_id,
+        dom_offsets=np.array([0, 1]),
+        pulse_offsets=whole.pulse_offsets[:2],
+        sensor_id=whole.sensor_id[:1],
+        position_m=whole.position_m[:1],
+        time_ns=whole.time_ns[:pulses],
+        charge_pe=whole.charge_pe[:pulses],
+        auxiliary=whole.auxiliary[:pulses],
+    )
+    method = hybrid().uncalibrated
+    assert method is not None
+    both, model = method(one_module), Wanted(detector="icecube86", device="cpu").choice().method(one_module)
+    assert both.status is not None
+    assert both.status[0] == "too few modules"
+    np.testing.assert_array_equal(both.direction, model.direction)
+    assert both.kappa is not None
+    assert model.kappa is not None
+    np.testing.assert_allclose(both.kappa, model.kappa, rtol=1e-6)
 
 
 def test_without_a_model_for_the_detector_the_search_over_the_sky_is_named() -> None:

@@ -13,13 +13,14 @@ import torch
 from icereco.detector.detector import Detector
 from icereco.events.observations import Observed
 from icereco.physics.light.light import Expectation, LightModel
-from icereco.physics.likelihood.climb import climb, climb_by_tensors
+from icereco.physics.likelihood.climb import climb
 from icereco.physics.likelihood.compiled.arrival import arrival_of, density_at
 from icereco.physics.likelihood.compiled.delays import Delays, cascade_delays, track_delays
 from icereco.physics.likelihood.compiled.light import Light, cascade_light, track_light
 from icereco.physics.likelihood.compiled.optics import optics_of
 from icereco.physics.likelihood.compiled.survival import survival_at
 from icereco.physics.likelihood.likelihood import Likelihood
+from icereco.physics.likelihood.marquardt import climb_by_tensors
 from icereco.physics.likelihood.pandel import LARGEST_SHAPE, SMALLEST_SHAPE, ConvolvedPandel
 from icereco.physics.likelihood.sources import HYPOTHESES, Hypothesis, Sources
 from icereco.physics.likelihood.survival import PandelSurvival

@@ -7,7 +7,12 @@ from numba.core.event import Event, Listener, install_listener
 from numpy import ndarray
 from torch import Tensor
 
-from icereco.physics.likelihood.climb import (
+from icereco.physics.likelihood.compiled.ascent import Ascent, ascend
+from icereco.physics.likelihood.compiled.optics import optics_of
+from icereco.physics.likelihood.compiled.seen import seen_of
+from icereco.physics.likelihood.compiled.terms import Problem
+from icereco.physics.likelihood.likelihood import PRIOR_MEAN, PRIOR_SIGMA, Curvature, Likelihood
+from icereco.physics.likelihood.marquardt import (
     FIRST_DAMPING,
     GAIN,
     LARGEST_MOVE,
@@ -17,11 +22,6 @@ from icereco.physics.likelihood.climb import (
     TIGHTEN,
     Maximum,
 )
-from icereco.physics.likelihood.compiled.ascent import Ascent, ascend
-from icereco.physics.likelihood.compiled.optics import optics_of
-from icereco.physics.likelihood.compiled.seen import seen_of
-from icereco.physics.likelihood.compiled.terms import Problem
-from icereco.physics.likelihood.likelihood import PRIOR_MEAN, PRIOR_SIGMA, Curvature, Likelihood
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 from icereco.system.log import get_logger
