@@ -2,6 +2,6 @@
 
 The same functions as those of `icereco.physics.light` and `icereco.physics.likelihood`, which work on tensors, are the reference
 and run on GPUs. Here a module's light is computed once for all of its pulses, with its derivatives (`jets`), and the numbers of a
-job stay in the processor's registers and caches. Numba compiles this when it is first used, which takes a minute, and keeps the
+job stay in the processor's registers and caches. Numba compiles this when it is first used, which takes some 20 seconds, and keeps the
 result for later programs.
 """

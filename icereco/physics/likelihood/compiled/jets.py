@@ -8,7 +8,6 @@ __all__ = [
     "chained",
     "chained_of_three",
     "chained_of_two",
-    "constant",
     "divided",
     "multiplied",
     "scaled",
@@ -17,12 +16,6 @@ __all__ = [
 
 Jet = tuple[float, float, float, float]
 """A value, and its three derivatives."""
-
-
-@compiled
-def constant(value: float) -> Jet:
-    """A number that depends on nothing."""
-    return value, 0.0, 0.0, 0.0
 
 
 @compiled

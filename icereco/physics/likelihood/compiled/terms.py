@@ -92,11 +92,10 @@ def curvature(
     derivatives: Float[ndarray, "free_and_one free"],
 ) -> float:
     """Return log L; write its information into the lower triangle of `derivatives`, and its gradient into the last row."""
-    optics, moves, leaves, rows, sums = problem.optics, problem.moves, work.leaves, work.rows, work.sums
+    optics, leaves, rows = problem.optics, work.leaves, work.rows
     has_track, both = problem.has_track, problem.has_track and problem.has_cascade
-    time_ns, jitter_ns = parameters[6], problem.jitter_ns
     set_tangents(parameters, work.tangents)
-    value = _prior(problem.prior, moves, parameters, derivatives)
+    value = _prior(problem.prior, problem.moves, parameters, derivatives)
     track_light, cascade_light = math.exp(parameters[7]), math.exp(parameters[8])
     for module in range(len(modules)):
         weight, efficiency = modules[module, WEIGHT], modules[module, EFFICIENCY]
@@ -110,52 +109,50 @@ def curvature(
         other = cascade_at(optics, at, efficiency * cascade_light) if both else source
         expected = modules[module, NOISE] + source.number[0] + (other.number[0] if both else 0.0)
         _set_number(leaves, source, other, has_track, both)
-        set_row(rows, 0, at, leaves, moves)
+        set_row(rows, 0, at, leaves, problem.moves)
         value += _charge(modules[module, COUNT], weight, expected, problem.inverse_size, rows, derivatives)
         first, last = int(modules[module, FIRST_PULSE]), int(modules[module, LAST_PULSE])
-        if first == last:
-            continue
-        delays = _delays(optics[SLOWNESS_NS_PER_M], source, has_track)
-        other_delays = _delays(optics[SLOWNESS_NS_PER_M], other, False) if both else delays
-        look_up(
-            problem.pandel,
-            problem.survival,
-            pulses,
-            first,
-            last,
-            time_ns,
-            jitter_ns,
-            source,
-            delays,
-            work.known,
-            sums,
-            0,
-        )
-        if both:
-            look_up(
-                problem.pandel,
-                problem.survival,
-                pulses,
-                first,
-                last,
-                time_ns,
-                jitter_ns,
-                other,
-                other_delays,
-                work.known,
-                sums,
-                2,
+        if first < last:
+            value += _times(
+                problem, pulses, first, last, parameters[6], at, source, other, expected, work, derivatives
             )
-        value += log_density(
-            pulses, first, last, expected, 4 if both else 2, len(problem.survival) > 0, work.known, sums
+    return value
+
+
+@compiled
+def _times(
+    problem: Problem,
+    pulses: Float[ndarray, "pulse 5"],
+    first: int,
+    last: int,
+    time_ns: float,
+    at: View,
+    source: Source,
+    other: Source,
+    expected: float,
+    work: Space,
+    derivatives: Float[ndarray, "free_and_one free"],
+) -> float:
+    """Return the log density of the times of a module's pulses, which expects so many photo-electrons."""
+    pandel, survival, jitter_ns, moves = problem.pandel, problem.survival, problem.jitter_ns, problem.moves
+    leaves, rows, known, sums = work.leaves, work.rows, work.known, work.sums
+    has_track, both = problem.has_track, problem.has_track and problem.has_cascade
+    slowness = problem.optics[SLOWNESS_NS_PER_M]
+    delays = _delays(slowness, source, has_track)
+    other_delays = _delays(slowness, other, False) if both else delays
+    look_up(pandel, survival, pulses, first, last, time_ns, jitter_ns, source, delays, known, sums, 0)
+    if both:
+        look_up(
+            pandel, survival, pulses, first, last, time_ns, jitter_ns, other, other_delays, known, sums, 2
         )
-        leaves[:] = 0.0
-        leaves[5 if has_track else 6] = source.number[0] * add_times(leaves, source, delays, sums, 0)
-        if both:
-            leaves[6] = other.number[0] * add_times(leaves, other, other_delays, sums, 2)
-        set_row(rows, 0, at, leaves, moves)
-        _add_row(rows, 1.0, derivatives)
-        _add_arrivals(at, source, other, both, moves, leaves, rows, sums, derivatives)
+    value = log_density(pulses, first, last, expected, 4 if both else 2, len(survival) > 0, known, sums)
+    leaves[:] = 0.0
+    leaves[5 if has_track else 6] = source.number[0] * add_times(leaves, source, delays, sums, 0)
+    if both:
+        leaves[6] = other.number[0] * add_times(leaves, other, other_delays, sums, 2)
+    set_row(rows, 0, at, leaves, moves)
+    _add_row(rows, 1.0, derivatives)
+    _add_arrivals(at, source, other, both, moves, leaves, rows, sums, derivatives)
     return value
 
 
