@@ -28,6 +28,8 @@ WRITING = frozenset(
         "new",
         "order",
         "picture",
+        "reconstruct",
+        "remove",
         "save",
         "screenshot_here",
         "train",

@@ -50,6 +50,7 @@ APP_KEYS: tuple[Key, ...] = (
     Key("4", "mode('components')", "Components", "Screens"),
     Key("5", "mode('data')", "Data", "Screens"),
     Key("6", "mode('jobs')", "Jobs", "Screens"),
+    Key("7", "mode('models')", "Models", "Screens"),
     Key("question_mark,f1", "help", "Help", "App", shown=True),
     Key("ctrl+p", "command_palette", "Palette", "App"),
     Key("f2", "next_theme", "Next theme", "App"),

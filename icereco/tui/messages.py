@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from icereco.runs.jobs import Job
+from icereco.trained.library import TrainedModel
 from icereco.watch.alerts import Alert
 from icereco.watch.files import FileView
 from icereco.watch.metrics import Followed
@@ -22,6 +23,7 @@ __all__ = [
     "JobAlertsSeen",
     "JobsSeen",
     "MetricsSeen",
+    "ModelsSeen",
     "OverviewsSeen",
     "RunsSeen",
     "SystemSeen",
@@ -91,6 +93,14 @@ class DataSeen(Message):
     """What a look into data has shown."""
 
     look: "DataLook"
+
+
+@dataclass
+class ModelsSeen(Message):
+    """The trained models, and messages about cards that cannot be used."""
+
+    models: tuple[TrainedModel, ...]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass

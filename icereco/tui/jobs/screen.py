@@ -17,7 +17,7 @@ from icereco.runs.jobs import Job, JobFolder
 from icereco.tui.common.ask import ConfirmScreen
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
-from icereco.tui.host import may
+from icereco.tui.host import host_of, may
 from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import JobsSeen
 from icereco.tui.runs.progress import clock
@@ -32,7 +32,7 @@ KEYS: tuple[Key, ...] = (
     Key("n", "new", "New training", "Jobs", shown=True),
     Key("D", "cancel", "Cancel or forget", "Jobs", shown=True),
     Key("r", "again", "Run again", "Jobs", shown=True),
-    Key("t", "run", "Its run", "Jobs", shown=True),
+    Key("t", "run", "Its run or result", "Jobs", shown=True, brief="Result"),
 )
 
 _SIGNS = {"waiting": "…", "running": "●", "done": "✔", "failed": "✖", "lost": "?"}
@@ -183,15 +183,17 @@ class JobsScreen(Screen[None]):
         self.app.push_screen(ConfirmScreen(f"queue {job.run} again?", detail), answered)
 
     def action_run(self) -> None:
-        """Show the job's run on the training screen."""
-        if (job := self.current) is not None:
-            self.app.switch_mode("train")
-            self.app.call_later(self._go_to, self.settings.runs / job.run)
-
-    def _go_to(self, run: Path) -> None:
-        show = getattr(self.app.screen, "go_to_run", None)
-        if show is not None:
-            show(run)
+        """Show what the job has made: its run, its reconstructions, or its trained model."""
+        if (job := self.current) is None:
+            return
+        host = host_of(self)
+        match job.arguments:
+            case ["reconstruct", *_, "-o", output]:
+                host.open_events(Path(job.folder, output))
+            case ["models", "add", *_, "--name", name]:
+                host.open_in("models", "go_to_model", name)
+            case _:
+                host.open_in("train", "go_to_run", self.settings.runs / job.run)
 
     def _do(self, action: Callable[[], object]) -> None:
         try:
