@@ -224,10 +224,11 @@ class IcerecoApp(App[None]):
 
     def open_in(self, mode: str, method: str, what: str | Path) -> None:
         """Switch to a screen, and call one of its methods with what is to be shown."""
-        self.action_mode(mode)
-        self.call_later(self._open_here, method, what)
+        self.call_later(self._open_in, mode, method, what)
 
-    async def _open_here(self, method: str, what: str | Path) -> None:
+    async def _open_in(self, mode: str, method: str, what: str | Path) -> None:
+        if mode != self.current_mode:
+            await self.switch_mode(mode)  # the screen may have to be made first
         show = getattr(self.screen, method, None)
         if show is not None:
             show(what)

@@ -39,6 +39,16 @@ _SIGNS = {"waiting": "…", "running": "●", "done": "✔", "failed": "✖", "l
 _COLORS = {"waiting": "warning", "running": "success", "done": "primary", "failed": "error", "lost": "error"}
 KEPT_LINES = 2_000
 
+_NO_JOBS = """No jobs yet.
+
+What runs here goes on without the app, and without the terminal:
+
+  n          a new training, at once or in the queue (also on Train, Profiles and Data)
+  7, then r  reconstruct events with a trained model
+  7, then a  keep a run as a trained model
+
+Each is a command of icereco with what it prints; it can be run again, and leads to its run or result."""
+
 
 class JobsScreen(Screen[None]):
     """A table of jobs over the output of the one under the cursor."""
@@ -60,6 +70,7 @@ class JobsScreen(Screen[None]):
         """Show the table over the output of a job."""
         yield ModeBar()
         with Vertical():
+            yield Static(_NO_JOBS, id="no-jobs", markup=False)
             yield DataTable[Text](id="jobs", cursor_type="row")
             with VerticalScroll(id="command-card", can_focus=False):
                 yield Static(id="whole-command", markup=False)
@@ -106,6 +117,10 @@ class JobsScreen(Screen[None]):
                 for name, cell in zip(("state", "run", "time", "command"), self._cells(job), strict=True):
                     table.update_cell(job.identity, name, cell)
         self.listed = event.jobs
+        was_empty = self.has_class("-without-jobs")
+        self.set_class(not event.jobs, "-without-jobs")
+        if was_empty and event.jobs:
+            table.focus()
         self._show_output()
         self.refresh_bindings()
 
@@ -130,7 +145,6 @@ class JobsScreen(Screen[None]):
         self.query_one("#command-card").display = job is not None
         if job is None:
             output.clear()
-            output.border_title = "no jobs yet"
             self._shown = None
             return
         if self._shown is None or self._shown[0] != job.identity:
