@@ -25,6 +25,7 @@ WRITING = frozenset(
         "delete",
         "export",
         "forget",
+        "keep_session",
         "new",
         "order",
         "picture",
@@ -48,6 +49,14 @@ class Host(Protocol):
     alerts: tuple[Alert, ...]
     overviews: Overviews
     memory: Memory
+
+    def restore_session(self, name: str) -> None:
+        """Look at everything as in a session that was kept."""
+        ...
+
+    def delete_session(self, name: str) -> None:
+        """Delete a session that was kept."""
+        ...
 
     def open_events(self, what: str | Path) -> None:
         """Show the events of a file, or of a data set by its name."""

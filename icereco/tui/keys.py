@@ -55,6 +55,7 @@ APP_KEYS: tuple[Key, ...] = (
     Key("ctrl+p", "command_palette", "Palette", "App"),
     Key("f2", "next_theme", "Next theme", "App"),
     Key("f3", "screenshot_here", "Picture of the screen", "App"),
+    Key("f4", "keep_session", "Keep the session under a name", "App"),
     Key("q", "quit", "Quit", "App", shown=True),
 )
 

@@ -1,4 +1,4 @@
-"""What the command palette finds besides keys: runs, events, data sets, profiles, models and themes, by name."""
+"""What the command palette finds besides keys: runs, events, data sets, profiles, models, sessions and themes, by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from icereco.errors import IcerecoError
 from icereco.profiles import profile_names
 from icereco.trained.library import Library
 from icereco.tui.host import host_of
+from icereco.tui.memory import Sessions
+from icereco.tui.settings import Settings
 from icereco.tui.themes import TERMINAL_THEMES, THEMES
 
 __all__ = ["NamedThings"]
@@ -40,6 +42,7 @@ class NamedThings(Provider):
             *_data(screen),
             *_profiles(screen),
             *_models(screen),
+            *_sessions(screen),
             *_themes(self.app),
         ]
 
@@ -79,6 +82,17 @@ def _models(screen: Screen[Any]) -> Iterator[_Thing]:
     for name in Library.of_user().names():
         show = partial(host_of(screen).open_in, "models", "go_to_model", name)
         yield _Thing(f"Model: {name}", "its card", show)
+
+
+def _sessions(screen: Screen[Any]) -> Iterator[_Thing]:
+    settings = getattr(screen.app, "settings", None)
+    if not isinstance(settings, Settings):
+        return
+    for name in Sessions.of(settings.runs).names():
+        host = host_of(screen)
+        yield _Thing(f"Session: {name}", "look at everything as in it", partial(host.restore_session, name))
+        if not settings.read_only:
+            yield _Thing(f"Delete session: {name}", "forget it", partial(host.delete_session, name))
 
 
 def _themes(app: App[Any]) -> Iterator[_Thing]:

@@ -1,10 +1,11 @@
 """The training screen: runs, their curves, their log, and orders to them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from textual import on, work
@@ -99,7 +100,7 @@ class TrainScreen(ChartedScreen):
         self._show_filter()
         self._follower.start()
         self._timer = self.set_interval(0.5, self._follower.poke)
-        self.set_interval(REMEMBER_SECONDS, self._remember)
+        self.set_interval(REMEMBER_SECONDS, self.remember)
         self.watch(self.app, "runs", self._take_runs)
         self.watch(self.app, "system", self._take_system)
         self.watch(self.app, "theme", self._theme_changed, init=False)
@@ -114,9 +115,17 @@ class TrainScreen(ChartedScreen):
     def on_unmount(self) -> None:
         """End the thread that follows metrics, and remember what is shown."""
         self._follower.stop()
-        self._remember()
+        self.remember()
 
-    def _remember(self) -> None:
+    def restore_runs(self, table: Mapping[str, Any]) -> None:
+        """Look at runs as it was remembered."""
+        self.list.baseline = restore(self, table, self.settings.runs)
+        self._show_filter()
+        self._take_runs(host_of(self).runs)
+        self._follow()
+
+    def remember(self) -> None:
+        """Remember how runs are looked at."""
         host_of(self).memory.keep("runs", state_of(self))
 
     def on_screen_suspend(self) -> None:
