@@ -11,7 +11,7 @@ from icereco.draw.event.state import EventState
 
 __all__ = ["restored", "table_of"]
 
-_SWITCHES = ("auxiliary", "lines_on_top", "by_residual", "against_truth")
+_SWITCHES = ("auxiliary", "lines_on_top", "by_residual", "against_truth", "front")
 _CHOICES = {"colormap": tuple(COLORMAPS), "grid": tuple(GRIDS)}
 
 
