@@ -334,7 +334,7 @@ class TrainScreen(ChartedScreen):
 
     def action_table(self) -> None:
         """Show all runs as a table."""
-        self.app.push_screen(RunTableScreen(self.choice), self.take_choice)
+        self.app.push_screen(RunTableScreen(self.choice, self.settings.marker), self.take_choice)
 
     def action_events(self) -> None:
         """Show the validation events of this run."""
