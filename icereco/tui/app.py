@@ -14,7 +14,7 @@ from textual.dom import DOMNode
 from textual.events import Resize
 from textual.reactive import var
 
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.jobs import JobFolder
 from icereco.tui.ascii import AsciiFilter
 from icereco.tui.command_palette import KeyCommands
@@ -79,7 +79,7 @@ class IcerecoApp(App[None]):
         )
         if settings.session is not None:
             self.memory.take(Sessions.of(settings.runs).read(settings.session))
-        self.theme = settings.theme or self._remembered_theme()
+        self.theme = self._known_theme(settings.theme) if settings.theme else self._remembered_theme()
         for name, mode in MODES.items():
             self.add_mode(name, partial(mode.make, settings))
         runs = RunsFeed(settings.runs, settings.run)
@@ -94,6 +94,14 @@ class IcerecoApp(App[None]):
         )
         overviews = OverviewFeed(settings.runs, settings.run)
         self._overviews = Follower(overviews.look, lambda seen: self.post_message(OverviewsSeen(seen)))
+
+    def _known_theme(self, name: str) -> str:
+        if name not in self.available_themes:
+            known = sorted(self.available_themes)
+            raise IcerecoError(
+                f"no theme is called {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})"
+            )
+        return name
 
     def _remembered_theme(self) -> str:
         remembered = self.memory.text("theme")

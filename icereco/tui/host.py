@@ -27,6 +27,7 @@ WRITING = frozenset(
         "forget",
         "keep_session",
         "new",
+        "note",
         "order",
         "picture",
         "reconstruct",

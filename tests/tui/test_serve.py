@@ -226,7 +226,9 @@ def test_keys_work_in_a_browser(tmp_path, serve, browser):
     time.sleep(1)
     browser.call("POST", "/execute/sync", {"script": tap % "Escape", "args": []})  # the help is closed again
     time.sleep(1)
-    browser.call("POST", "/execute/sync", {"script": tap % "p", "args": []})  # the palette, which takes what is typed
+    browser.call(
+        "POST", "/execute/sync", {"script": tap % "p", "args": []}
+    )  # the palette, which takes what is typed
     time.sleep(1)
     browser.call("POST", "/execute/sync", {"script": tap % "Escape", "args": []})
     time.sleep(1)

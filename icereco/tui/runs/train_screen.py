@@ -287,16 +287,19 @@ class TrainScreen(ChartedScreen):
             self._show_run(run)
             self._follow()
 
+    @property
+    def current(self) -> RunView | None:
+        """The run under the cursor."""
+        return self.list.current
+
     def action_alerts(self) -> None:
         """Show all alerts in full."""
         self.app.push_screen(AlertsScreen(host_of(self).alerts))
 
     def action_differences(self) -> None:
         """Show the settings that differ among the runs on the charts."""
-        paths = self._paths()
-        self.app.push_screen(
-            DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path])
-        )
+        runs = [run for path in self._paths() for run in host_of(self).runs if run.path == path]
+        self.app.push_screen(DifferencesScreen(runs))
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:

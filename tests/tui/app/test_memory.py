@@ -228,6 +228,12 @@ def test_a_wrong_name_of_a_session_is_reported_with_the_nearest(runs):
         Sessions.of(runs).read("broken")
 
 
+def test_a_wrong_name_of_a_theme_is_reported_with_the_nearest(tmp_path):
+    done = CliRunner().invoke(command, ["--theme", "icereco-lihgt", "--picture", str(tmp_path / "out.svg")])
+    assert isinstance(done.exception, IcerecoError)
+    assert "did you mean 'icereco-light'?" in str(done.exception)
+
+
 def test_events_are_seen_as_in_the_last_session(tmp_path):
     pq.write_table(random_events(np.array([60, 400, 150]), seed=2), tmp_path / "events.parquet")
     seen = []
