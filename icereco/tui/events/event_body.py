@@ -179,6 +179,10 @@ class EventBody(Horizontal):
     def _go_to_time(self, event: Timeline.TimeMoved) -> None:
         self._change(time_ns=event.time_ns)
 
+    @on(Timeline.ColorsMoved)
+    def _color_between(self, event: Timeline.ColorsMoved) -> None:
+        self._change(colors_ns=event.colors_ns)
+
     def _pick(self, dom: int | None) -> None:
         if self.state.shown is not None:
             first = None if dom is None else int(self.state.shown.hits.first[dom])
