@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from icereco.runs.jobs import Job
-from icereco.trained.library import TrainedModel
 from icereco.watch.alerts import Alert
 from icereco.watch.files import FileView
 from icereco.watch.metrics import Followed
@@ -15,6 +14,7 @@ from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
 if TYPE_CHECKING:
+    from icereco.trained.library import TrainedModel
     from icereco.watch.data_look import DataLook  # reads with the doctor, which a start has no need of
 
 __all__ = [
@@ -99,7 +99,7 @@ class DataSeen(Message):
 class ModelsSeen(Message):
     """The trained models, and messages about cards that cannot be used."""
 
-    models: tuple[TrainedModel, ...]
+    models: "tuple[TrainedModel, ...]"
     problems: tuple[str, ...] = ()
 
 

@@ -13,7 +13,6 @@ from textual.types import IgnoreReturnCallbackType
 from icereco.data.catalog import data_sets
 from icereco.errors import IcerecoError
 from icereco.profiles import profile_names
-from icereco.trained.library import Library
 from icereco.tui.host import host_of
 from icereco.tui.memory import Sessions
 from icereco.tui.settings import Settings
@@ -79,6 +78,8 @@ def _profiles(screen: Screen[Any]) -> Iterator[_Thing]:
 
 
 def _models(screen: Screen[Any]) -> Iterator[_Thing]:
+    from icereco.trained.library import Library  # a start has no need of cards
+
     for name in Library.of_user().names():
         show = partial(host_of(screen).open_in, "models", "go_to_model", name)
         yield _Thing(f"Model: {name}", "its card", show)

@@ -20,7 +20,6 @@ from icereco.profiles.toml_format import format_value
 from icereco.runs.commands import train_arguments
 from icereco.runs.folder import RunFolder, is_run_name, list_runs
 from icereco.runs.jobs import JobFolder
-from icereco.trained.library import Library
 from icereco.training.data_choice import DataChoice, declared_detector, described, require_readable
 
 __all__ = [
@@ -131,6 +130,8 @@ def _start_problems(begin_from: str, runs: Path) -> dict[str, str]:
 
 def starts_known(runs: Path) -> list[str]:
     """The names that a training can go on from: of trained models, and of runs that have saved a checkpoint."""
+    from icereco.trained.library import Library  # a start has no need of cards
+
     saved = [run.name for run in list_runs(runs) if run.best.is_file()]
     return [*Library.of_user().names(), *saved]
 

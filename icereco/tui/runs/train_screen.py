@@ -20,7 +20,6 @@ from icereco.tui.common.mode_bar import ModeBar
 from icereco.tui.host import host_of, may
 from icereco.tui.keys import bindings
 from icereco.tui.messages import MetricsSeen
-from icereco.tui.runs.alerts_screen import AlertsScreen
 from icereco.tui.runs.badges import Badges
 from icereco.tui.runs.chart import Charted
 from icereco.tui.runs.chart_grid import ChartGrid
@@ -39,7 +38,6 @@ from icereco.tui.runs.remembered import restore, state_of
 from icereco.tui.runs.run_choice import RunChoice
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
-from icereco.tui.runs.table_screen import RunTableScreen
 from icereco.tui.settings import Settings
 from icereco.tui.themes import background, curve_color, ink
 from icereco.watch.follower import Follower
@@ -292,10 +290,6 @@ class TrainScreen(ChartedScreen):
         """The run under the cursor."""
         return self.list.current
 
-    def action_alerts(self) -> None:
-        """Show all alerts in full."""
-        self.app.push_screen(AlertsScreen(host_of(self).alerts))
-
     def action_differences(self) -> None:
         """Show the settings that differ among the runs on the charts."""
         runs = [run for path in self._paths() for run in host_of(self).runs if run.path == path]
@@ -337,6 +331,8 @@ class TrainScreen(ChartedScreen):
 
     def action_table(self) -> None:
         """Show all runs as a table."""
+        from icereco.tui.runs.table_screen import RunTableScreen  # draws sweeps, which a start has no need of
+
         self.app.push_screen(RunTableScreen(self.choice, self.settings.marker), self.take_choice)
 
     def action_events(self) -> None:

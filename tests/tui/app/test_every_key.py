@@ -54,7 +54,6 @@ BEFORE = {
     "time.later": ["left", "left", "left"],
     "time.whole-event": ["left"],
     "events.as-in-the-file": ["b"],
-    "looks.light-front-while-time-runs": ["space", "space"],
     "detector.next-hit": ["0"],
     "detector.previous-hit": ["0"],
     "looks.lines-or-hits-on-top": ["0", "b", "n", "p"],  # the whole of the brightest event
