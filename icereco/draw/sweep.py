@@ -1,7 +1,8 @@
 """The settings of a sweep against its result: a grid for one or two settings, parallel coordinates for more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -16,6 +17,7 @@ _HEAD = 2  # rows above the cells
 _CELL, _LARGEST = (14, 1), (60, 14)  # columns and rows of a cell: at least, at most
 _NUMBER = 9  # columns of a number, where its bar is beside it
 _LEAST_AXIS = 12  # columns from one axis to the next
+_LEVELS = 16  # of colours
 _COLORS = (0.35, 0.8)  # of the heat map, for the worst and the best
 
 
@@ -44,6 +46,7 @@ class Sweep:
         result: its name.
         runs: that have been started.
         higher_is_better: whether the best result is the highest.
+        ends: the lowest and the highest result.
     """
 
     settings: tuple[str, ...]
@@ -51,13 +54,17 @@ class Sweep:
     result: str
     runs: tuple[SweepRun, ...]
     higher_is_better: bool = False
+    ends: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = [run.result for run in self.runs if run.result is not None]
+        object.__setattr__(self, "ends", (min(known), max(known)) if known else (0.0, 0.0))
 
     def goodness(self, result: float | None) -> float:
         """0 for the worst result, 1 for the best; NaN where there is none."""
-        known = [run.result for run in self.runs if run.result is not None]
         if result is None:
             return float("nan")
-        low, high = min(known), max(known)
+        low, high = self.ends
         part = (result - low) / (high - low) if high > low else 1.0
         return part if self.higher_is_better or high == low else 1.0 - part
 
@@ -88,10 +95,13 @@ def draw_sweep(canvas: Canvas, sweep: Sweep, ink: SweepInk) -> None:
 
 def _color(sweep: Sweep, result: float | None, ink: SweepInk) -> int:
     goodness = sweep.goodness(result)
-    if np.isnan(goodness):
-        return ink.label
+    return ink.label if np.isnan(goodness) else _shade(round(goodness * _LEVELS), ink.background)
+
+
+@lru_cache(maxsize=64)  # a sweep may have hundreds of runs
+def _shade(level: int, background: int) -> int:
     low, high = _COLORS
-    return int(readable(heat(np.array(low + goodness * (high - low)), ink.background), ink.background))
+    return int(readable(heat(np.array(low + level / _LEVELS * (high - low)), background), background))
 
 
 # One or two settings

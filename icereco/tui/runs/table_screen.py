@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
+from icereco.draw.sweep import Sweep
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
 from icereco.tui.common.ask import AskScreen
@@ -115,14 +116,17 @@ class RunTableScreen(Screen[RunChoice]):
     @on(RowTable.Chosen)
     def _show_sweep(self) -> None:
         """Show the settings of the sweep against its result, if there is one and it is wanted."""
-        sweep, card = sweep_of(self.rows, self.current, self.sorting.column), self.query_one(SweepCard)
         wanted = self.size.height >= ROOMY if self._map is None else self._map
-        card.display = sweep is not None and wanted
+        sweep, card = self._sweep() if wanted else None, self.query_one(SweepCard)
+        card.display = sweep is not None
         self.table.styles.max_height = len(self.rows) + 4 if card.display else None
         card.show(sweep)
         if sweep is not None:
             card.border_title = f"{sweep.result} by {', '.join(sweep.settings)}"
             card.border_subtitle = "★ best · ‹ › under the cursor"
+
+    def _sweep(self) -> Sweep | None:
+        return sweep_of(self.rows, self.current, self.sorting.column)
 
     def on_resize(self) -> None:
         """Show the map of a sweep where there is room."""
@@ -132,7 +136,7 @@ class RunTableScreen(Screen[RunChoice]):
     def action_map(self) -> None:
         """Show the settings of the sweep under the cursor against its result, or no longer."""
         card = self.query_one(SweepCard)
-        if card.sweep is None:
+        if self._sweep() is None:
             self.notify("no settings differ in a sweep: icereco sweep makes one")
             return
         self._map = not card.display
