@@ -33,6 +33,7 @@ __all__ = [
     "runs_or_models",
     "schedulers",
     "seeds",
+    "sessions",
     "simulator_options",
     "simulators",
 ]
@@ -75,6 +76,13 @@ def _models(_: click.Context, __: str) -> list[str]:
     from icereco.trained.library import Library
 
     return Library.of_user().names()
+
+
+def _sessions(context: click.Context, _: str) -> list[str]:
+    from icereco.runs.folder import runs_dir
+    from icereco.tui.memory import Sessions
+
+    return Sessions.of(context.params.get("runs_dir") or runs_dir()).names()
 
 
 def _data(_: click.Context, __: str) -> list[str]:
@@ -195,6 +203,7 @@ profiles = _completer(_profiles, files=True)
 runs = _completer(_runs)
 runs_or_files = _completer(_runs, files=True)
 models = _completer(_models)
+sessions = _completer(_sessions)
 models_or_files = _completer(_models, files=True)
 runs_or_models = _completer(_runs, _models, files=True)
 data = _completer(_data, files=True)

@@ -1,7 +1,6 @@
 """`icereco models`: the trained models that come with icereco, and those that the user adds."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -13,7 +12,14 @@ from icereco.cli import completion
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
 from icereco.errors import IcerecoError
-from icereco.trained.card import Figures, ModelCard
+from icereco.trained.card import Figures
+from icereco.trained.description import (
+    FIGURES_CAPTION,
+    FIGURES_HEADINGS,
+    facts_of,
+    figure_cells,
+    target_words,
+)
 from icereco.trained.library import CARD, Library, TrainedModel
 
 __all__ = ["command"]
@@ -132,7 +138,7 @@ def _table(models: list[TrainedModel]) -> Table:
             f"[bold]{escape(model.name)}[/]",
             model.origin,
             escape(card.detector),
-            ", ".join(_word(target) for target in card.targets),
+            target_words(card),
             "?" if card.events is None else f"{card.events:,}",
             "" if card.overall is None else f"{card.overall.median_deg:.1f}°",
         )
@@ -142,7 +148,7 @@ def _table(models: list[TrainedModel]) -> Table:
 def _print(model: TrainedModel, console: Console) -> None:
     card = model.card
     console.print(f"[bold]{escape(card.name)}[/]  {escape(card.summary)}\n", soft_wrap=True)
-    for label, text in _facts(model):
+    for label, text in facts_of(model):
         console.print(f"{label:<14} {escape(text)}", soft_wrap=True)
     if card.figures:
         console.print(_figures(card.figures))
@@ -151,53 +157,16 @@ def _print(model: TrainedModel, console: Console) -> None:
     )
 
 
-def _facts(model: TrainedModel) -> Iterator[tuple[str, str]]:
-    card = model.card
-    yield "origin", f"{model.origin}: {model.folder}"
-    yield "detector", ", ".join(card.limits.detectors)
-    yield "targets", ", ".join(_word(target) for target in card.targets)
-    yield "trained on", card.data if card.events is None else f"{card.events:,} {card.data}"
-    if card.limits.energy_gev is not None:
-        yield "energies", "{:.3g} to {:.3g} GeV".format(*card.limits.energy_gev)
-    for number, text in enumerate(card.limits.not_trained_on):
-        yield "" if number else "not trained on", text
-    yield "profile", card.profile
-    yield "made", ", ".join(_making(card))
-    yield "licence", card.licence or "not said"
-    yield "sha256", card.sha256
-
-
-def _making(card: ModelCard) -> Iterator[str]:
-    yield f"{card.date} with icereco {card.icereco}"
-    if card.seeds:
-        yield f"seed {' '.join(map(str, card.seeds))}"
-    if card.hours is not None:
-        yield f"{card.hours:g} hours"
-    if card.machine is not None:
-        yield card.machine
-
-
 def _figures(figures: tuple[Figures, ...]) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        caption="angular error in degrees; true directions inside the contours of 50 and 90 %",
-        caption_justify="left",
-    )
-    table.add_column("data")
-    table.add_column("kind", no_wrap=True)
-    for heading in ("events", "median", "68 %", "in 50 %", "in 90 %"):
+    table = Table(box=box.SIMPLE_HEAD, caption=FIGURES_CAPTION, caption_justify="left")
+    data, kind, *numbers = FIGURES_HEADINGS
+    table.add_column(data)
+    table.add_column(kind, no_wrap=True)
+    for heading in numbers:
         table.add_column(heading, justify="right", no_wrap=True)
-    for before, row in zip((None, *figures), figures, strict=False):
-        data = "" if before is not None and before.data == row.data else row.data
-        inside = ["" if part is None else f"{part:.1%}" for part in (row.inside_50, row.inside_90)]
-        errors = [f"{error:.2f}" for error in (row.median_deg, row.containment68_deg)]
-        table.add_row(escape(data), escape(row.kind), f"{row.events:,}", *errors, *inside)
+    for cells in figure_cells(figures):
+        table.add_row(*map(escape, cells))
     return table
-
-
-def _word(target: str) -> str:
-    """The name of a target without its unit."""
-    return target.removesuffix("_gev").removesuffix("_m")
 
 
 def _document(model: TrainedModel) -> dict[str, Any]:

@@ -38,6 +38,10 @@ __all__ = ["command"]
     shell_complete=completion.readers,
 )
 @click.option(
+    "--session", metavar="NAME", shell_complete=completion.sessions,
+    help="Begin as a session that was kept under this name (F4)  [default: as the last one with these runs].",
+)  # fmt: skip
+@click.option(
     "--theme",
     metavar="NAME",
     help="Colour theme  [default: that of the last session with these runs, or icereco-dark].",
@@ -72,6 +76,7 @@ def command(
     reconstructions: tuple[Path, ...],
     detector: str | None,
     reader: str | None,
+    session: str | None,
     theme: str | None,
     marker: str | None,
     picture: Path | None,
@@ -94,9 +99,13 @@ def command(
     icereco tui events.parquet        events, or reconstructions
     icereco tui --serve --read-only   in a browser, only to look
     """  # noqa: D301 -- \b is click's mark for lines to keep
+    if session is not None:
+        from icereco.tui.memory import Sessions
+
+        Sessions.of(runs_dir).read(session)  # reports a wrong name before the app fills the terminal
     if serve:
         chosen = {"--runs-dir": runs_dir, "--theme": theme, "--marker": marker or "braille", "--detector": detector,
-                  "--reader": reader}  # fmt: skip
+                  "--reader": reader, "--session": session}  # fmt: skip
         arguments = [part for name, value in chosen.items() if value for part in (name, str(value))]
         arguments += [part for file in reconstructions for part in ("--with", str(file))]
         arguments += ["--read-only"] if read_only else []
@@ -120,8 +129,8 @@ def command(
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 
-    chosen_marker = marker or ("braille" if picture else _marker(runs_dir))
-    how = (reconstructions, detector, reader, read_only, picture is None)
+    chosen_marker = marker or ("braille" if picture else _marker(runs_dir, session))
+    how = (reconstructions, detector, reader, read_only, picture is None, session)
     app = IcerecoApp(Settings(runs_dir, run, events, chosen_marker, theme, *how))
     if marker is not None:
         app.memory.keep("marker", marker)
@@ -137,13 +146,14 @@ def command(
     click.echo(f"wrote {picture}")
 
 
-def _marker(runs: Path) -> str:
-    """The marker of the last session with a folder of runs, if the terminal can show it."""
+def _marker(runs: Path, session: str | None) -> str:
+    """The marker of a session with a folder of runs, by default of the last one, if the terminal can show it."""
     from icereco.draw.canvas.markers import MARKERS
-    from icereco.tui.memory import memory_of
+    from icereco.tui.memory import Memory, Sessions, memory_of
     from icereco.tui.terminal import marker_for_terminal
 
-    usual, kept = marker_for_terminal(), memory_of(runs, writes=False).text("marker")
+    last = memory_of(runs, writes=False) if session is None else Memory(Sessions.of(runs).read(session))
+    usual, kept = marker_for_terminal(), last.text("marker")
     return kept if usual != "ascii" and kept in MARKERS else usual
 
 

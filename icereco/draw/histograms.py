@@ -13,6 +13,8 @@ from icereco.draw.canvas.scale import compact
 __all__ = ["Histogram", "draw_histograms"]
 
 _LEAST_COLUMNS, _LEAST_ROWS = 14, 5
+_TALL = 12
+"""Rows from which on more of them show nothing more: there are rather more columns then."""
 _GAP = 2
 _LINES = 2  # of text: above, and below
 
@@ -60,7 +62,8 @@ def draw_histograms(
     """
     if not histograms:
         return
-    across = max(min(len(histograms), (canvas.columns + _GAP) // (_LEAST_COLUMNS + _GAP)), 1)
+    tall = max(canvas.rows // _TALL, 1)
+    across = max(min(-(-len(histograms) // tall), (canvas.columns + _GAP) // (_LEAST_COLUMNS + _GAP)), 1)
     down = max(min(-(-len(histograms) // across), canvas.rows // _LEAST_ROWS), 1)
     columns, rows = (canvas.columns + _GAP) // across - _GAP, canvas.rows // down
     for place, histogram in enumerate(histograms[: across * down]):

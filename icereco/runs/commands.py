@@ -18,10 +18,17 @@ _OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 def train_arguments(
-    profile: str, run: RunFolder, *, data: Iterable[str] = (), overrides: Iterable[str] = ()
+    profile: str,
+    run: RunFolder,
+    *,
+    data: Iterable[str] = (),
+    overrides: Iterable[str] = (),
+    begin_from: str = "",
 ) -> list[str]:
-    """Return the arguments of `icereco` that begin a run; `data` and `overrides` as after `--data` and `-o`."""
+    """Return the arguments of `icereco` that begin a run; `data`, `overrides` and `begin_from` as after `--data`, `-o` and `--from`."""
     words = ["train", "--profile", profile, "--name", run.name]
+    if begin_from:
+        words += ["--from", begin_from]
     if run.path.parent != runs_dir():
         words += ["--runs-dir", str(run.path.parent)]
     for text in data:

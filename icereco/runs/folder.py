@@ -11,8 +11,9 @@
                                  where that is damaged, the state before it, state-before.safetensors
         validation.parquet       reconstructions of the validation events
         report.html              what the training is worth, with the numbers behind its figures in report_data/
+        notes.txt                what the user has noted (`icereco.runs.notes`)
 
-Training writes; the terminal app, reports and `icereco runs` only read, and append orders.
+Training writes; the terminal app, reports and `icereco runs` only read, append orders, and keep notes.
 """
 
 import json

@@ -1,28 +1,29 @@
 """The app: its screens, and the feeds that all of them share."""
 
 import gc
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.events import Resize
 from textual.reactive import var
 
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 from icereco.runs.jobs import JobFolder
 from icereco.tui.ascii import AsciiFilter
 from icereco.tui.command_palette import KeyCommands
-from icereco.tui.common.ask import ConfirmScreen
+from icereco.tui.common.ask import AskScreen, ConfirmScreen
 from icereco.tui.common.help import HelpScreen
 from icereco.tui.common.tiny import TinyScreen, is_tiny
 from icereco.tui.host import may
 from icereco.tui.keys import APP_KEYS, bindings, clashes, keymap_path, read_keymap, remapped
-from icereco.tui.memory import Memory, memory_of
+from icereco.tui.memory import Memory, Sessions, memory_of
 from icereco.tui.messages import JobAlertsSeen, OverviewsSeen, RunsSeen, SystemSeen
 from icereco.tui.modes import MODES, all_keys, keys_of_screens
 from icereco.tui.named_things import NamedThings
@@ -76,8 +77,9 @@ class IcerecoApp(App[None]):
         self.memory = (
             memory_of(settings.runs, writes=not settings.read_only) if settings.remembers else Memory()
         )
-        remembered = self.memory.text("theme")
-        self.theme = settings.theme or (remembered if remembered in self.available_themes else DEFAULT_THEME)
+        if settings.session is not None:
+            self.memory.take(Sessions.of(settings.runs).read(settings.session))
+        self.theme = self._known_theme(settings.theme) if settings.theme else self._remembered_theme()
         for name, mode in MODES.items():
             self.add_mode(name, partial(mode.make, settings))
         runs = RunsFeed(settings.runs, settings.run)
@@ -92,6 +94,18 @@ class IcerecoApp(App[None]):
         )
         overviews = OverviewFeed(settings.runs, settings.run)
         self._overviews = Follower(overviews.look, lambda seen: self.post_message(OverviewsSeen(seen)))
+
+    def _known_theme(self, name: str) -> str:
+        if name not in self.available_themes:
+            known = sorted(self.available_themes)
+            raise IcerecoError(
+                f"no theme is called {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})"
+            )
+        return name
+
+    def _remembered_theme(self) -> str:
+        remembered = self.memory.text("theme")
+        return remembered if remembered in self.available_themes else DEFAULT_THEME
 
     def on_mount(self) -> None:
         """Open the first screen and start the feeds."""
@@ -224,13 +238,62 @@ class IcerecoApp(App[None]):
 
     def open_in(self, mode: str, method: str, what: str | Path) -> None:
         """Switch to a screen, and call one of its methods with what is to be shown."""
-        self.action_mode(mode)
-        self.call_later(self._open_here, method, what)
+        self.call_later(self._open_in, mode, method, what)
 
-    async def _open_here(self, method: str, what: str | Path) -> None:
+    async def _open_in(self, mode: str, method: str, what: str | Path) -> None:
+        if mode != self.current_mode:
+            await self.switch_mode(mode)  # the screen may have to be made first
         show = getattr(self.screen, method, None)
         if show is not None:
             show(what)
+
+    @work(group="questions")
+    async def action_keep_session(self) -> None:
+        """Ask for a name, and keep under it what is remembered now."""
+        sessions = Sessions.of(self.settings.runs)
+        known = ", ".join(sessions.names())
+        question = "keep this session as" + (f" (there are: {known})" if known else "")
+        name = await self.push_screen_wait(AskScreen(question, "", sessions.problem_of))
+        if name is None:
+            return
+        self.remember_all()
+        with self.reporting():
+            sessions.keep(name, self.memory.values)
+            self.notify(f"icereco tui --session {name}", title="kept", markup=False)
+
+    def remember_all(self) -> None:
+        """Let every screen that was opened remember what it shows."""
+        for remember in self._methods_of_screens("remember"):
+            remember()
+
+    def restore_session(self, name: str) -> None:
+        """Look at everything as in a session that was kept."""
+        with self.reporting():
+            self.memory.take(Sessions.of(self.settings.runs).read(name))
+            self.theme = self._remembered_theme()
+            for table, restore in (("runs", "restore_runs"), ("events", "restore")):
+                for take in self._methods_of_screens(restore):
+                    take(self.memory.table(table))
+            self.notify(name, title="session", markup=False)
+
+    def delete_session(self, name: str) -> None:
+        """Delete a session that was kept."""
+        with self.reporting():
+            Sessions.of(self.settings.runs).delete(name)
+            self.notify(name, title="deleted", markup=False)
+
+    def _methods_of_screens(self, name: str) -> list[Callable[..., None]]:
+        """The methods of this name of the screens that were opened."""
+        opened = [screen for stack in self._screen_stacks.values() for screen in stack]
+        return [method for screen in opened if (method := getattr(screen, name, None)) is not None]
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Show an error that is raised in the block."""
+        try:
+            yield
+        except IcerecoError as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
 
     async def action_quit(self) -> None:
         """Quit; ask first if there are unsaved profiles."""

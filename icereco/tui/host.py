@@ -25,9 +25,13 @@ WRITING = frozenset(
         "delete",
         "export",
         "forget",
+        "keep_session",
         "new",
+        "note",
         "order",
         "picture",
+        "reconstruct",
+        "remove",
         "save",
         "screenshot_here",
         "train",
@@ -46,6 +50,14 @@ class Host(Protocol):
     alerts: tuple[Alert, ...]
     overviews: Overviews
     memory: Memory
+
+    def restore_session(self, name: str) -> None:
+        """Look at everything as in a session that was kept."""
+        ...
+
+    def delete_session(self, name: str) -> None:
+        """Delete a session that was kept."""
+        ...
 
     def open_events(self, what: str | Path) -> None:
         """Show the events of a file, or of a data set by its name."""

@@ -50,10 +50,12 @@ APP_KEYS: tuple[Key, ...] = (
     Key("4", "mode('components')", "Components", "Screens"),
     Key("5", "mode('data')", "Data", "Screens"),
     Key("6", "mode('jobs')", "Jobs", "Screens"),
+    Key("7", "mode('models')", "Models", "Screens"),
     Key("question_mark,f1", "help", "Help", "App", shown=True),
     Key("ctrl+p", "command_palette", "Palette", "App"),
     Key("f2", "next_theme", "Next theme", "App"),
     Key("f3", "screenshot_here", "Picture of the screen", "App"),
+    Key("f4", "keep_session", "Keep the session under a name", "App"),
     Key("q", "quit", "Quit", "App", shown=True),
 )
 

@@ -14,6 +14,7 @@ from icereco.watch.runs import RunView
 from icereco.watch.system import SystemView
 
 if TYPE_CHECKING:
+    from icereco.trained.library import TrainedModel
     from icereco.watch.data_look import DataLook  # reads with the doctor, which a start has no need of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "JobAlertsSeen",
     "JobsSeen",
     "MetricsSeen",
+    "ModelsSeen",
     "OverviewsSeen",
     "RunsSeen",
     "SystemSeen",
@@ -91,6 +93,14 @@ class DataSeen(Message):
     """What a look into data has shown."""
 
     look: "DataLook"
+
+
+@dataclass
+class ModelsSeen(Message):
+    """The trained models, and messages about cards that cannot be used."""
+
+    models: "tuple[TrainedModel, ...]"
+    problems: tuple[str, ...] = ()
 
 
 @dataclass

@@ -44,6 +44,7 @@ MODES = {
     "components": Mode("Components", "icereco.tui.profiles.components_screen:ComponentsScreen"),
     "data": Mode("Data", "icereco.tui.data.screen:DataScreen"),
     "jobs": Mode("Jobs", "icereco.tui.jobs.screen:JobsScreen"),
+    "models": Mode("Models", "icereco.tui.models.screen:ModelsScreen"),
 }
 
 

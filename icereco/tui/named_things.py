@@ -1,4 +1,4 @@
-"""What the command palette finds besides keys: runs, events, data sets, profiles and themes, by name."""
+"""What the command palette finds besides keys: runs, events, data sets, profiles, models, sessions and themes, by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from icereco.data.catalog import data_sets
 from icereco.errors import IcerecoError
 from icereco.profiles import profile_names
 from icereco.tui.host import host_of
+from icereco.tui.memory import Sessions
+from icereco.tui.settings import Settings
 from icereco.tui.themes import TERMINAL_THEMES, THEMES
 
 __all__ = ["NamedThings"]
@@ -33,7 +35,15 @@ class NamedThings(Provider):
 
     async def startup(self) -> None:
         """List what there is when the palette is opened."""
-        self._things = [*_runs(self.screen), *_data(self.screen), *_profiles(self.screen), *_themes(self.app)]
+        screen = self.screen
+        self._things = [
+            *_runs(screen),
+            *_data(screen),
+            *_profiles(screen),
+            *_models(screen),
+            *_sessions(screen),
+            *_themes(self.app),
+        ]
 
     async def search(self, query: str) -> Hits:
         """Yield the things whose name matches, and the event whose id has been typed."""
@@ -65,6 +75,25 @@ def _profiles(screen: Screen[Any]) -> Iterator[_Thing]:
     for name in profile_names():
         show = partial(host_of(screen).open_in, "profiles", "go_to_profile", name)
         yield _Thing(f"Profile: {name}", "read or copy it", show)
+
+
+def _models(screen: Screen[Any]) -> Iterator[_Thing]:
+    from icereco.trained.library import Library  # a start has no need of cards
+
+    for name in Library.of_user().names():
+        show = partial(host_of(screen).open_in, "models", "go_to_model", name)
+        yield _Thing(f"Model: {name}", "its card", show)
+
+
+def _sessions(screen: Screen[Any]) -> Iterator[_Thing]:
+    settings = getattr(screen.app, "settings", None)
+    if not isinstance(settings, Settings):
+        return
+    for name in Sessions.of(settings.runs).names():
+        host = host_of(screen)
+        yield _Thing(f"Session: {name}", "look at everything as in it", partial(host.restore_session, name))
+        if not settings.read_only:
+            yield _Thing(f"Delete session: {name}", "forget it", partial(host.delete_session, name))
 
 
 def _themes(app: App[Any]) -> Iterator[_Thing]:

@@ -21,6 +21,7 @@ class Settings:
         reader: what reads `events`, maybe with options; None = as declared, or detected.
         read_only: whether nothing may be started, ordered, changed or written.
         remembers: whether looks and choices are those of the last session with this folder, and are kept for the next.
+        session: name of a session that was kept, to begin with; None = as the last one ended.
     """
 
     runs: Path
@@ -33,3 +34,4 @@ class Settings:
     reader: str | None = None
     read_only: bool = False
     remembers: bool = False
+    session: str | None = None

@@ -24,9 +24,17 @@ def test_few_or_equal_numbers_are_drawn_too(values):
     assert any("⣿" in line for line in lines) == bool(values)
 
 
-@pytest.mark.parametrize(("size", "shown"), [((60, 6), "abc"), ((30, 6), "ab"), ((14, 15), "abc"), ((14, 6), "a"), ((3, 2), "a"), ((0, 0), "")])  # fmt: skip
+@pytest.mark.parametrize(("size", "shown"), [((60, 6), "abc"), ((30, 6), "ab"), ((14, 15), "abc"), ((14, 6), "a"), ((60, 40), "abc"), ((3, 2), "a"), ((0, 0), "")])  # fmt: skip
 def test_histograms_share_the_room_that_there_is(size, shown):
     canvas = Canvas(*size)
     draw_histograms(canvas, [Histogram(name * 3, np.arange(9.0)) for name in "abc"], [1], 2, 3)
     text = "".join(canvas.cells().lines())
     assert [name for name in "abc" if name * 3 in text] == [name for name in shown if size[1] > 2]
+
+
+@pytest.mark.parametrize(("rows", "beside"), [(40, 1), (30, 2), (20, 3)])
+def test_with_many_rows_histograms_are_below_each_other(rows, beside):
+    canvas = Canvas(80, rows)
+    draw_histograms(canvas, [Histogram(name * 3, np.arange(9.0)) for name in "abc"], [1], 2, 3)
+    first = canvas.cells().lines()[0]
+    assert sum(name * 3 in first for name in "abc") == beside

@@ -10,7 +10,7 @@ from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.palette import palette_on
 from icereco.draw.canvas.scene import frame_of
-from icereco.draw.event.detector import scene_of
+from icereco.draw.event.detector import draw_detector, front_of, scene_of
 from icereco.draw.event.residual_card import draw_residuals
 from icereco.draw.event.residuals import residual_shade, residuals_of
 from icereco.draw.event.state import EventState, Shown, Style, lines_of
@@ -165,3 +165,45 @@ def test_lines_go_through_the_vertex_of_their_method(detector):
     lines = lines_of(state_of(detector, fit(vertex_m=PLACE_M), fit()), PALETTE)
     assert lines[0].through_m == pytest.approx(PLACE_M)
     assert lines[1].through_m != pytest.approx(PLACE_M)
+
+
+def detector_lines(state: EventState) -> list[str]:
+    canvas = Canvas(60, 30)
+    draw_detector(canvas, state, PALETTE)
+    return canvas.cells().lines()
+
+
+@pytest.mark.parametrize("cascade", [False, True])
+def test_direct_light_is_on_the_front_when_it_arrives(detector, cascade):
+    state = state_of(detector, fit(anchor=Anchor(PLACE_M, TIME_NS, cascade)), cascade=cascade)
+    sensors, times = light_of(detector, np.array([0.0]), cascade=cascade)
+    for sensor, time in list(zip(sensors, times, strict=True))[::20]:
+        front = front_of(replace(state, time_ns=float(time)), PALETTE)
+        way = detector.position_m[sensor] - front.place_m
+        if cascade:
+            assert np.linalg.norm(way) == pytest.approx(front.radius_m, abs=0.1)
+        else:
+            along = way @ front.travel
+            assert along == pytest.approx(-front.lag * np.linalg.norm(way - along * front.travel), abs=0.1)
+
+
+@pytest.mark.parametrize("cascade", [False, True])
+def test_the_front_is_drawn_at_a_moment_and_if_it_is_wanted(detector, cascade):
+    whole = state_of(detector, fit(anchor=Anchor(PLACE_M, TIME_NS, cascade)), cascade=cascade)
+    state = replace(whole, time_ns=TIME_NS + 300.0)
+    without = replace(state, style=replace(state.style, front=False))
+    assert detector_lines(state) != detector_lines(without)
+    assert front_of(whole, PALETTE) is None
+    assert front_of(without, PALETTE) is None
+
+
+@pytest.mark.parametrize(("cascade", "time_ns"), [(True, TIME_NS - 50.0), (True, 1e6), (False, 1e6)])
+def test_there_is_no_front_before_a_cascade_and_far_away(detector, cascade, time_ns):
+    state = replace(
+        state_of(detector, fit(anchor=Anchor(PLACE_M, TIME_NS, cascade)), cascade=cascade), time_ns=time_ns
+    )
+    assert detector_lines(state) == detector_lines(replace(state, style=replace(state.style, front=False)))
+
+
+def test_without_a_hypothesis_there_is_no_front(detector):
+    assert front_of(replace(state_of(detector), time_ns=TIME_NS), PALETTE) is None

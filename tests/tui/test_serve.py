@@ -116,6 +116,9 @@ def test_the_page_has_a_title_fits_phones_and_asks_no_other_server(serve):
     assert 'name="viewport"' in page
     touched = {"Escape", "Tab", "Enter", "?", *(f"Arrow{side}" for side in ("Left", "Up", "Down", "Right"))}
     assert set(re.findall('<button data-key="([^"]+)" data-code="[0-9]+">', page)) == touched
+    assert 'data-key="p" data-code="80" data-ctrl' in page, "the palette finds what has no key on a phone"
+    assert "pointer: coarse" in page
+    assert "max-width: 600px" in page
     hosts = set(re.findall(r"(?:https?|wss?)://([^/\"]+)", page))
     assert hosts == {f"127.0.0.1:{served.port}"}
 
@@ -222,6 +225,12 @@ def test_keys_work_in_a_browser(tmp_path, serve, browser):
     browser.call("POST", "/execute/sync", {"script": tap % "?", "args": []})
     time.sleep(1)
     browser.call("POST", "/execute/sync", {"script": tap % "Escape", "args": []})  # the help is closed again
+    time.sleep(1)
+    browser.call(
+        "POST", "/execute/sync", {"script": tap % "p", "args": []}
+    )  # the palette, which takes what is typed
+    time.sleep(1)
+    browser.call("POST", "/execute/sync", {"script": tap % "Escape", "args": []})
     time.sleep(1)
     browser.press("\ue033")  # F3: a picture of what is shown
     wait_for(lambda: list(tmp_path.glob("*.svg")))

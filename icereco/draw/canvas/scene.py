@@ -13,6 +13,7 @@ from icereco.draw.canvas.bearings import draw_bearings
 from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.camera import Camera, Projected
 from icereco.draw.canvas.colormap import Colormap
+from icereco.draw.canvas.front import Front, draw_front
 from icereco.draw.canvas.hits import DomState, Hits
 from icereco.draw.canvas.names import short_names
 from icereco.draw.canvas.palette import Palette
@@ -110,6 +111,7 @@ class Scene:
         lines: directions.
         picked: index of a hit DOM, or None.
         shade: `[D]`, places of the hit DOMs in the colour map, 0 to 1; None = by their times.
+        front: direct light at the moment that is shown, or None.
     """
 
     frame: Frame
@@ -118,6 +120,7 @@ class Scene:
     lines: Sequence[Line] = ()
     picked: int | None = None
     shade: Float[ndarray, "dom"] | None = None
+    front: Front | None = None
 
 
 def frame_of(detector: Detector) -> Frame:
@@ -165,6 +168,8 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
         _draw_hits(canvas, scene, camera, look, palette)
         if scene.picked is not None:
             _draw_pick(canvas, scene.hits, scene.picked, camera, palette)
+    if scene.front is not None:
+        draw_front(canvas, scene.front, camera, _FRAME)
     for line in reversed(scene.lines):
         _draw_line(canvas, line, camera, look)
     if look.labels:

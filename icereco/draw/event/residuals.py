@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.detector.detector import LIGHT_M_PER_NS
+from icereco.draw.canvas.front import Front
 from icereco.draw.canvas.hits import Hits
 from icereco.draw.event.hypothesis import Hypothesis
 from icereco.draw.event.state import EventState
@@ -32,12 +34,24 @@ class Residuals:
         time_ns: float64 `[P]`.
         group: int64 `[P]`, index in `CLASSES`.
         direct_doms: the number of modules with direct pulses.
+        zero_ns: when the particle was at the place of the hypothesis; NaN where no pulse tells.
     """
 
     hypothesis: Hypothesis
     time_ns: Float[ndarray, "pulse"]
     group: Int[ndarray, "pulse"]
     direct_doms: int
+    zero_ns: float = float("nan")
+
+    def front(self, time_ns: float, light: DirectLight, color: int) -> Front | None:
+        """Where direct light is at a moment; None where the time of the source is not known."""
+        passed, source = time_ns - self.zero_ns, self.hypothesis
+        if not np.isfinite(passed):
+            return None
+        if source.travel is None:
+            return Front(source.position_m, None, 0.0, max(passed / light.slowness, 0.0), color)
+        place = source.position_m + passed * LIGHT_M_PER_NS * source.travel
+        return Front(place, source.travel, light.delay * LIGHT_M_PER_NS, 0.0, color)
 
 
 def residuals_of(state: EventState) -> Residuals | None:
@@ -62,7 +76,7 @@ def _residuals(hits: Hits, source: Estimate | EventTruth, light: DirectLight) ->
     time = hits.time_ns - delay[hits.dom] - zero
     group = np.where(hits.pulse_auxiliary, _AUXILIARY, hits_by_class(time))
     direct = np.unique(hits.dom[group == CLASSES.index("direct")])
-    return Residuals(hypothesis, time, group, len(direct))
+    return Residuals(hypothesis, time, group, len(direct), zero)
 
 
 def _hypothesis(source: Estimate | EventTruth, centre_m: Float[ndarray, "3"]) -> Hypothesis | None:

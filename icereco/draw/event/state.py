@@ -68,6 +68,7 @@ class Style:
         by_residual: whether colours are those of residuals, and not of times.
         against_truth: whether residuals are to the truth, where it is known, and not to the main method.
         grid: which modules without hits are shown, one of `icereco.draw.canvas.scene.GRIDS`.
+        front: whether direct light is drawn at the moment that is shown.
     """
 
     colormap: str = next(iter(COLORMAPS))
@@ -78,6 +79,7 @@ class Style:
     by_residual: bool = False
     against_truth: bool = False
     grid: str = next(iter(GRIDS))
+    front: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

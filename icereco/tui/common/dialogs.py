@@ -1,7 +1,7 @@
 """Dialogs over a screen: ask for a file, or for one of several choices."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,14 +35,30 @@ class AskPath(ModalScreen[str | Path | None]):
     """Asks for a file or folder, or one of some names; those that match what is typed are listed below.
 
     The answer is a text if it was typed or is a name, and a path if it was chosen from the folder.
+
+    Args:
+        question: the title.
+        hint: a line below.
+        names: that may be chosen, too.
+        what: has these names.
+        suffixes: of the files that are listed.
     """
 
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS: ClassVar[str] = _CSS.format("AskPath")
 
-    def __init__(self, question: str, hint: str, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        question: str,
+        hint: str,
+        names: Sequence[str] = (),
+        *,
+        what: str = "data set",
+        suffixes: Collection[str] = EVENT_SUFFIXES,
+    ) -> None:
         super().__init__()
         self.question, self.hint, self.names = question, hint, names
+        self.what, self.suffixes = what, suffixes
         self._listed: list[str | Path] = []
 
     def compose(self) -> ComposeResult:
@@ -96,17 +112,20 @@ class AskPath(ModalScreen[str | Path | None]):
     def _list(self, typed: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        self._listed = [*(name for name in self.names if name.startswith(typed)), *_matching(typed)]
-        options.add_options([Option(_row(choice)) for choice in self._listed])
+        self._listed = [
+            *(name for name in self.names if name.startswith(typed)),
+            *_matching(typed, self.suffixes),
+        ]
+        options.add_options([Option(_row(choice, self.what)) for choice in self._listed])
 
 
-def _row(choice: str | Path) -> Text:
+def _row(choice: str | Path, what: str) -> Text:
     if isinstance(choice, str):
-        return Text.assemble(choice, ("  data set", "dim"))
+        return Text.assemble(choice, (f"  {what}", "dim"))
     return Text(f"{choice.name}{'/' if choice.is_dir() else ''}")
 
 
-def _matching(typed: str) -> list[Path]:
+def _matching(typed: str, suffixes: Collection[str]) -> list[Path]:
     path = Path(typed).expanduser() if typed else Path()
     folder, start = (path, "") if typed.endswith("/") or not typed else (path.parent, path.name)
     try:
@@ -115,7 +134,7 @@ def _matching(typed: str) -> list[Path]:
             for path in folder.iterdir()
             if path.name.startswith(start)
             and (start or path.name[0] != ".")
-            and (path.suffix in EVENT_SUFFIXES or path.is_dir())
+            and (path.suffix in suffixes or path.is_dir())
         ]
     except OSError:
         return []

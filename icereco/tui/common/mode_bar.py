@@ -12,6 +12,9 @@ from icereco.watch.alerts import Alert
 
 __all__ = ["ModeBar"]
 
+SHORT = 6
+"""Letters of a title in a narrow terminal."""
+
 
 class ModeBar(Widget):
     """Shows the screens with their keys on the left, and alerts on the right."""
@@ -30,9 +33,11 @@ class ModeBar(Widget):
         line = self._modes("  ", brand=True)
         if line.cell_len > self.size.width:
             line = self._modes(" ", brand=False)
+        if line.cell_len > self.size.width:
+            line = self._modes(" ", brand=False, longest=SHORT)
         return self._with_alerts(line, themed(self.app, "error"))
 
-    def _modes(self, between: str, *, brand: bool) -> Text:
+    def _modes(self, between: str, *, brand: bool, longest: int = 99) -> Text:
         primary = themed(self.app, "primary")
         line = Text(no_wrap=True)
         if brand:
@@ -41,7 +46,8 @@ class ModeBar(Widget):
             here = name == self.app.current_mode
             key = Style.parse(primary if here else "dim") + Style(meta={"mode": name})
             title = Style.parse("bold underline" if here else "dim") + Style(meta={"mode": name})
-            line.append(f"{number} ", style=key).append(mode.title, style=title).append(between)
+            word = mode.title if len(mode.title) <= longest else f"{mode.title[: longest - 1]}…"
+            line.append(f"{number} ", style=key).append(word, style=title).append(between)
         return line
 
     def _with_alerts(self, line: Text, color: str) -> Text:

@@ -10,11 +10,13 @@ from rich.text import Text
 from icereco.data.catalog import DEFAULT_DETECTOR
 from icereco.detector.detector import Detector
 from icereco.doctor.finding import Finding
+from icereco.draw.detector_text import side_view, top_view
 from icereco.watch.files import FileView
 
-__all__ = ["HEADINGS", "about_detector", "about_file", "about_findings", "cells_of"]
+__all__ = ["HEADINGS", "about_detector", "about_file", "about_findings", "cells_of", "drawn_detector"]
 
 HEADINGS = ("name", "what", "events", "detector", "size")
+_LEAST_ROWS = 8
 _SIGNS = {
     "error": ("✖", "error"),
     "warning": ("▲", "warning"),
@@ -126,3 +128,11 @@ def about_detector(detector: Detector) -> Table:
     )
     grid.add_row("noise", noise)
     return grid
+
+
+def drawn_detector(detector: Detector, columns: int, rows: int, *, ascii_only: bool) -> str:
+    """Its modules and its medium at their heights, and above that, as far as there is room, its strings from above."""
+    below = side_view(detector, ascii_only=ascii_only)
+    room = rows - len(below) - 3  # the axis of the strings, and an empty line
+    above = top_view(detector, columns - 12, room, ascii_only=ascii_only) if room >= _LEAST_ROWS else []
+    return "\n".join([*above, "", *below])

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import DataTable, Static
 
 from icereco.data.catalog import DataSet, add, remove
-from icereco.detector.detector import detector_names, load_detector
+from icereco.detector.detector import Detector, detector_names, load_detector
 from icereco.errors import IcerecoError
 from icereco.tui.common.ask import AskScreen, ConfirmScreen
 from icereco.tui.common.dialogs import AskPath
@@ -20,7 +20,14 @@ from icereco.tui.common.fit_table import FitTable
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
 from icereco.tui.data.detector_view import DetectorView
-from icereco.tui.data.facts import HEADINGS, about_detector, about_file, about_findings, cells_of
+from icereco.tui.data.facts import (
+    HEADINGS,
+    about_detector,
+    about_file,
+    about_findings,
+    cells_of,
+    drawn_detector,
+)
 from icereco.tui.data.histogram_card import HistogramCard
 from icereco.tui.host import host_of, may
 from icereco.tui.keys import Key, bindings
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["KEYS", "DataScreen"]
 
 _HOW_TO_ADD = "a names events; with a split or a reader: icereco data add NAME PATH"
+ROOMY = (160, 54)
+"""Columns and rows of a terminal from which on nothing has to share its place."""
 _LOOK_AFTER = 0.3  # seconds on a row, so that moving through a list reads nothing
 
 KEYS: tuple[Key, ...] = (
@@ -66,10 +75,13 @@ class DataScreen(Screen[None]):
         """Show the table on the left, and what is under its cursor on the right."""
         yield ModeBar()
         with Horizontal():
-            yield FitTable(HEADINGS, giving=("size", "detector", "name"), id="data")
+            with Vertical(id="data-list"):
+                yield FitTable(HEADINGS, giving=("size", "detector", "name"), id="data")
+                yield DetectorView(self.settings.marker, id="site")
             with Vertical(id="details"):
                 yield Static(id="about")
                 yield DetectorView(self.settings.marker, id="detector")
+                yield Static(id="drawn", markup=False)
                 yield HistogramCard(self.settings.marker, id="histograms")
                 with VerticalScroll(id="findings"):
                     yield Static(id="found")
@@ -125,6 +137,11 @@ class DataScreen(Screen[None]):
         return self.size.height < 34
 
     @property
+    def _roomy(self) -> bool:
+        """Whether the detector has a place of its own, below the table."""
+        return self.size.width >= ROOMY[0] and self.size.height >= ROOMY[1]
+
+    @property
     def events(self) -> FileView | None:
         """The data set or file of events under the cursor; None for detectors, outputs, and what cannot be read."""
         row = self.current
@@ -135,7 +152,7 @@ class DataScreen(Screen[None]):
 
     @on(DataTable.RowHighlighted)
     def _show(self) -> None:
-        row, about, view = self.current, self.query_one("#about", Static), self.query_one(DetectorView)
+        row, about = self.current, self.query_one("#about", Static)
         self.query_one("#details").border_title = (
             row.data.label
             if isinstance(row, FileView) and row.data
@@ -150,13 +167,33 @@ class DataScreen(Screen[None]):
                 about.update(about_detector(detector))
             except IcerecoError as error:
                 about.update(Text(str(error)))
-        view.show(detector)
-        view.display = detector is not None
+        self._show_detector(detector)
         self._show_look()
         self.refresh_bindings()
         if self._look_soon is not None:
             self._look_soon.stop()
         self._look_soon = self.set_timer(_LOOK_AFTER, self._look)
+
+    def _show_detector(self, detector: Detector | None) -> None:
+        """Show a detector that was chosen: below the table and in numbers, or where there is little room as a drawing."""
+        view, drawn = self.query_one("#detector", DetectorView), self.query_one("#drawn", Static)
+        view.show(None if self._roomy else detector)
+        view.display = detector is not None and not self._roomy
+        drawn.display = detector is not None and self._roomy
+        if detector is not None and self._roomy:
+            room, taken = self.query_one("#details").size, 8  # lines of facts
+            ascii_only = self.settings.marker == "ascii"
+            drawn.update(
+                drawn_detector(detector, min(room.width, 88), room.height - taken, ascii_only=ascii_only)
+            )
+        self._show_site(detector)
+
+    def _show_site(self, detector: Detector | None) -> None:
+        """Draw a detector below the table, if there is one and room for it."""
+        site = self.query_one("#site", DetectorView)
+        site.show(detector)
+        site.border_title = detector.name if detector else ""
+        site.display = detector is not None and self._roomy
 
     def on_resize(self) -> None:
         """Say more or less, as there is room."""
@@ -165,15 +202,18 @@ class DataScreen(Screen[None]):
     # What the events are like
 
     def _look(self) -> None:
-        if (file := self.events) is not None and file.path not in self._looks:
-            self.look_into(file.data or DataSet(path=file.path), thoroughly=False)
+        row = self.current
+        if not isinstance(row, FileView) or row.problem or row.path in self._looks:
+            return
+        self.look_into(row.data or DataSet(path=row.path), thoroughly=False, output=self.events is None)
 
     @work(thread=True, group="look", exclusive=True)
-    def look_into(self, data: DataSet, *, thoroughly: bool) -> None:
-        """Read some of the events, and with the doctor's eyes if that was asked for."""
-        from icereco.watch.data_look import look_into
+    def look_into(self, data: DataSet, *, thoroughly: bool, output: bool = False) -> None:
+        """Read some of the events, and with the doctor's eyes if that was asked for; or reconstructions."""
+        from icereco.watch.data_look import look_into, look_into_output
 
-        self.post_message(DataSeen(look_into(data, thoroughly=thoroughly)))
+        look = look_into_output(data.path) if output else look_into(data, thoroughly=thoroughly)
+        self.post_message(DataSeen(look))
 
     @on(DataSeen)
     def _seen(self, event: DataSeen) -> None:
@@ -181,13 +221,14 @@ class DataScreen(Screen[None]):
         self._show_look()
 
     def _show_look(self) -> None:
-        file, card, box = self.events, self.query_one(HistogramCard), self.query_one("#findings")
-        look = self._looks.get(file.path) if file else None
+        row, card, box = self.current, self.query_one(HistogramCard), self.query_one("#findings")
+        look = self._looks.get(row.path) if isinstance(row, FileView) else None
         box.display = look is not None and (look.findings is not None or look.problem is not None)
         card.display = look is not None and bool(look.histograms) and not (box.display and self._low)
         card.show(look.histograms if look else ())
         if look is None:
             return
+        self._show_site(look.detector)
         part = f"{look.events:,} of {look.total:,}" if look.events < look.total else f"{look.total:,}"
         card.border_title = f"{part} event{'s' * (look.total != 1)}"
         colors = {name: themed(self.app, name) for name in ("error", "warning", "success")}

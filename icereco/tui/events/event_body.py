@@ -55,6 +55,7 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("j", "next_dom(1)", "Next hit", "Detector"),
     Key("k", "next_dom(-1)", "Previous hit", "Detector"),
     Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
+    Key("L", "front", "Light front while time runs", "Looks"),
     Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
     Key("c", "next_colormap", "Colours", "Looks"),
     Key("C", "color_by_residual", "Colours by residual", "Looks"),
@@ -178,6 +179,10 @@ class EventBody(Horizontal):
     def _go_to_time(self, event: Timeline.TimeMoved) -> None:
         self._change(time_ns=event.time_ns)
 
+    @on(Timeline.ColorsMoved)
+    def _color_between(self, event: Timeline.ColorsMoved) -> None:
+        self._change(colors_ns=event.colors_ns)
+
     def _pick(self, dom: int | None) -> None:
         if self.state.shown is not None:
             first = None if dom is None else int(self.state.shown.hits.first[dom])
@@ -269,6 +274,13 @@ class EventBody(Horizontal):
         """Switch a property of the style: auxiliary pulses, or lines on top of hits."""
         change: dict[str, Any] = {what: not getattr(self.state.style, what)}
         self._restyle(lambda style: replace(style, **change))
+
+    def action_front(self) -> None:
+        """Draw the front of direct light at the moment that is shown, or no longer."""
+        self._restyle(lambda style: replace(style, front=not style.front))
+        self.notify(
+            "shown at any moment" if self.state.style.front else "hidden", title="light front", timeout=2
+        )
 
     def action_next_colormap(self) -> None:
         """Colour the hits by the next colour map."""

@@ -18,6 +18,7 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("i", "sort('row')", "As in the file", "Events"),
     Key("G", "go_to_event", "Go to an event", "Events"),
     Key("E", "export", "Write the list as CSV", "Events"),
+    Key("D", "scatter", "Error against energy", "Events"),
     Key("l", "toggle_list", "List", "Events", shown=True),
     Key("o", "open", "Open", "Events", shown=True),
     Key("O", "add", "Add reconstructions", "Events"),

@@ -12,7 +12,11 @@ _CARD_SETS = 4
 
 
 class EventLayout(Screen[None]):
-    """Shows or hides the list and the cards, and keeps the focus on a visible part, as keys go to the focus."""
+    """Shows or hides the list and the cards, and keeps the focus on a visible part, as keys go to the focus.
+
+    Attributes:
+        card_set: the number of the cards that are shown where there is no room for all.
+    """
 
     CSS_PATH = "screen.tcss"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- Textual declares it so
@@ -28,7 +32,7 @@ class EventLayout(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._card_set = 0
+        self.card_set = 0
         self._low: bool | None = None
 
     def on_mount(self) -> None:
@@ -72,8 +76,12 @@ class EventLayout(Screen[None]):
 
     def action_next_cards(self) -> None:
         """Show the next set of cards, where there is no room for all."""
-        self.remove_class(f"-cards-{self._card_set}")
-        self._card_set = (self._card_set + 1) % _CARD_SETS
-        self.add_class(f"-cards-{self._card_set}")
+        self.show_cards(self.card_set + 1)
         if self.focused is self.query_one("#pulses"):
             self.query_one("#view").focus()
+
+    def show_cards(self, number: int) -> None:
+        """Show a set of cards by its number."""
+        self.remove_class(f"-cards-{self.card_set}")
+        self.card_set = number % _CARD_SETS
+        self.add_class(f"-cards-{self.card_set}")

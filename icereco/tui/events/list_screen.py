@@ -8,9 +8,11 @@ from textual import on, work
 from icereco.errors import IcerecoError
 from icereco.tui.common.ask import AskScreen
 from icereco.tui.common.list_panel import ListPanel
+from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.files import list_name, save_list
 from icereco.tui.events.layout import EventLayout
+from icereco.tui.events.scatter_screen import ScatterScreen, scatter_of
 from icereco.watch.choose import Order
 from icereco.watch.event_session import EventSession
 
@@ -96,6 +98,15 @@ class ListScreen(EventLayout):
         ids = self.session.ids
         known = f"ids go from {ids[0]} to {ids[1]}" if ids else "no events have been read"
         return f"no event has this id; {known}{', and more are being read' if self.session.reading else ''}"
+
+    def action_scatter(self) -> None:
+        """Show the errors of the listed events against their energies."""
+        if (scatter := scatter_of(self.session.listed)) is None:
+            self.notify("it needs the truth and a file of reconstructions", title="error against energy")
+            return
+        state = self.query_one(EventBody).state
+        method = state.estimates[0].name if state.estimates else "the main method"
+        self.app.push_screen(ScatterScreen(scatter, method, state.style.marker))
 
     @work(group="dialogs")
     async def action_export(self) -> None:

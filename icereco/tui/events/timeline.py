@@ -1,6 +1,6 @@
 """The charge of an event against time, with the moment that is shown and the ends of the colours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.message import Message
@@ -21,6 +21,7 @@ TIMELINE_KEYS: tuple[Key, ...] = (
 )
 
 _STEP = 0.01  # of the time that is shown, per key press
+_GRIP = 1.0  # columns from an end of the colours at which the mouse takes hold of it
 
 
 class Timeline(Drawing, can_focus=True):
@@ -36,9 +37,17 @@ class Timeline(Drawing, can_focus=True):
 
         time_ns: float | None
 
+    @dataclass
+    class ColorsMoved(Message):
+        """The user has moved an end of the colours."""
+
+        colors_ns: tuple[float, float]
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)
         self._held = False
+        self._end: int | None = None  # of the colours, 0 or 1, that the mouse holds
+        self._end_ns = 0.0
 
     def watch_state(self, before: EventState | None, now: EventState | None) -> None:
         """Draw again if the event, the moment, the colours or the style have changed."""
@@ -47,7 +56,10 @@ class Timeline(Drawing, can_focus=True):
 
     def draw(self, columns: int, rows: int, background: int) -> list[Strip]:
         """Draw bars above an axis."""
-        return drawn(draw_timeline, self.state, columns, rows, background)
+        state = self.state
+        if state is not None and self._end is not None:  # the line of the moment follows the mouse
+            state = replace(state, time_ns=self._end_ns)
+        return drawn(draw_timeline, state, columns, rows, background)
 
     def action_earlier(self) -> None:
         """Show the event a little earlier."""
@@ -71,27 +83,49 @@ class Timeline(Drawing, can_focus=True):
         self.post_message(self.TimeMoved(None if moved >= high else max(moved, low)))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Show the moment under the mouse."""
+        """Take hold of the end of the colours under the mouse, or show the moment there."""
         self._held = True
         self.capture_mouse()
+        self._end = self._end_at(event)
         self._go(event)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Show the moment under the pressed mouse."""
+        """Show the moment under the pressed mouse, or move the end of the colours that it holds."""
         if self._held:
             self._go(event)
 
     def on_mouse_up(self) -> None:
-        """Keep the moment where the mouse was released."""
+        """Keep the moment, or the end of the colours, where the mouse was released."""
+        if self._end is not None and self.state is not None:
+            ends = [*self.state.colors_ns]
+            ends[self._end] = self._end_ns
+            self._end = None
+            self.redraw()
+            if ends[1] - ends[0] >= 1.0:  # ns; the other way round, or nearly nothing, is a mistake
+                self.post_message(self.ColorsMoved((ends[0], ends[1])))
         self._held = False
         self.release_mouse()
+
+    def _end_at(self, event: events.MouseEvent) -> int | None:
+        """The number of the end of the colours under the mouse, if one is."""
+        if self.state is None or self.state.shown is None:
+            return None
+        column = event.x - self.gutter.left + 0.5
+        away = [abs(self.state.place(end) * self.content_size.width - column) for end in self.state.colors_ns]
+        nearest = away.index(min(away))
+        return nearest if away[nearest] <= _GRIP else None
 
     def _go(self, event: events.MouseEvent) -> None:
         if self.state is None or self.state.shown is None:
             return
         low, high = self.state.window_ns
         part = (event.x - self.gutter.left + 0.5) / max(self.content_size.width, 1)
-        self.post_message(self.TimeMoved(low + min(max(part, 0.0), 1.0) * (high - low)))
+        time_ns = low + min(max(part, 0.0), 1.0) * (high - low)
+        if self._end is None:
+            self.post_message(self.TimeMoved(time_ns))
+        else:
+            self._end_ns = time_ns
+            self.redraw()
 
 
 def _seen(state: EventState) -> tuple[object, ...]:

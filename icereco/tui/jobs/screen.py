@@ -17,7 +17,7 @@ from icereco.runs.jobs import Job, JobFolder
 from icereco.tui.common.ask import ConfirmScreen
 from icereco.tui.common.key_bar import KeyBar
 from icereco.tui.common.mode_bar import ModeBar
-from icereco.tui.host import may
+from icereco.tui.host import host_of, may
 from icereco.tui.keys import Key, bindings
 from icereco.tui.messages import JobsSeen
 from icereco.tui.runs.progress import clock
@@ -32,12 +32,22 @@ KEYS: tuple[Key, ...] = (
     Key("n", "new", "New training", "Jobs", shown=True),
     Key("D", "cancel", "Cancel or forget", "Jobs", shown=True),
     Key("r", "again", "Run again", "Jobs", shown=True),
-    Key("t", "run", "Its run", "Jobs", shown=True),
+    Key("t", "run", "Its run or result", "Jobs", shown=True, brief="Result"),
 )
 
 _SIGNS = {"waiting": "…", "running": "●", "done": "✔", "failed": "✖", "lost": "?"}
 _COLORS = {"waiting": "warning", "running": "success", "done": "primary", "failed": "error", "lost": "error"}
 KEPT_LINES = 2_000
+
+_NO_JOBS = """No jobs yet.
+
+What runs here goes on without the app, and without the terminal:
+
+  n          a new training, at once or in the queue (also on Train, Profiles and Data)
+  7, then r  reconstruct events with a trained model
+  7, then a  keep a run as a trained model
+
+Each is a command of icereco with what it prints; it can be run again, and leads to its run or result."""
 
 
 class JobsScreen(Screen[None]):
@@ -60,6 +70,7 @@ class JobsScreen(Screen[None]):
         """Show the table over the output of a job."""
         yield ModeBar()
         with Vertical():
+            yield Static(_NO_JOBS, id="no-jobs", markup=False)
             yield DataTable[Text](id="jobs", cursor_type="row")
             with VerticalScroll(id="command-card", can_focus=False):
                 yield Static(id="whole-command", markup=False)
@@ -106,6 +117,10 @@ class JobsScreen(Screen[None]):
                 for name, cell in zip(("state", "run", "time", "command"), self._cells(job), strict=True):
                     table.update_cell(job.identity, name, cell)
         self.listed = event.jobs
+        was_empty = self.has_class("-without-jobs")
+        self.set_class(not event.jobs, "-without-jobs")
+        if was_empty and event.jobs:
+            table.focus()
         self._show_output()
         self.refresh_bindings()
 
@@ -130,7 +145,6 @@ class JobsScreen(Screen[None]):
         self.query_one("#command-card").display = job is not None
         if job is None:
             output.clear()
-            output.border_title = "no jobs yet"
             self._shown = None
             return
         if self._shown is None or self._shown[0] != job.identity:
@@ -183,15 +197,17 @@ class JobsScreen(Screen[None]):
         self.app.push_screen(ConfirmScreen(f"queue {job.run} again?", detail), answered)
 
     def action_run(self) -> None:
-        """Show the job's run on the training screen."""
-        if (job := self.current) is not None:
-            self.app.switch_mode("train")
-            self.app.call_later(self._go_to, self.settings.runs / job.run)
-
-    def _go_to(self, run: Path) -> None:
-        show = getattr(self.app.screen, "go_to_run", None)
-        if show is not None:
-            show(run)
+        """Show what the job has made: its run, its reconstructions, or its trained model."""
+        if (job := self.current) is None:
+            return
+        host = host_of(self)
+        match job.arguments:
+            case ["reconstruct", *_, "-o", output]:
+                host.open_events(Path(job.folder, output))
+            case ["models", "add", *_, "--name", name]:
+                host.open_in("models", "go_to_model", name)
+            case _:
+                host.open_in("train", "go_to_run", self.settings.runs / job.run)
 
     def _do(self, action: Callable[[], object]) -> None:
         try:

@@ -1,6 +1,7 @@
 """What is installed: components, their options, and plugins that are not loaded."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -15,6 +16,7 @@ from icereco.errors import IcerecoError
 from icereco.plugins.component import KINDS, ROLES, Kind
 from icereco.plugins.discovery import Declaration, Plugin, registry
 from icereco.plugins.registry import CardFolder
+from icereco.profiles import load_profile, profile_names
 from icereco.profiles.toml_format import format_value
 from icereco.tui.common.ask import AskScreen
 from icereco.tui.common.fit_table import FitTable
@@ -148,7 +150,24 @@ def _about(declaration: Declaration) -> Table:
     grid.add_row(Text(f"\n{_USES[declaration.kind].format(use)}\n"))
     for line in _options(declaration):
         grid.add_row(line)
+    if users := _profiles_with(declaration.kind, component.name):
+        grid.add_row(Text(f"\nin the profiles {', '.join(users)}", style="dim"))
     return grid
+
+
+def _profiles_with(kind: Kind, name: str) -> list[str]:
+    """The profiles that come with icereco and use a component for its own role."""
+    return [profile for profile, used in _components_of_profiles() if used.get(kind) == name]
+
+
+@lru_cache(maxsize=1)
+def _components_of_profiles() -> tuple[tuple[str, dict[str, str]], ...]:
+    """Each profile that comes with icereco, with the names of its components by role."""
+    profiles = ((name, load_profile(name)) for name in profile_names())
+    return tuple(
+        (name, {role: use.component.name for role, use in profile.roles.items()})
+        for name, profile in profiles
+    )
 
 
 def _options(declaration: Declaration) -> Iterator[Text]:

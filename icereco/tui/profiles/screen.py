@@ -61,13 +61,16 @@ class ProfilesScreen(Screen[None]):
         with Horizontal():
             yield OptionList(id="profiles")
             with Vertical(id="main"):
-                yield TomlArea(id="text", show_line_numbers=True, read_only=True, compact=True)
+                with Horizontal(id="texts"):
+                    yield TomlArea(id="text", show_line_numbers=True, read_only=True, compact=True)
+                    yield TomlArea(id="beside", show_line_numbers=True, read_only=True, compact=True)
                 yield OptionList(id="problems")
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Start with the focus on the list."""
         self.query_one("#profiles").border_title = "profiles"
+        self.query_one("#beside").border_title = "resolved"
         self.query_one("#profiles").focus()
 
     def on_screen_resume(self) -> None:
@@ -85,6 +88,8 @@ class ProfilesScreen(Screen[None]):
 
     def go_to_profile(self, name: str) -> None:
         """Put the cursor on a profile."""
+        if not self.listed:  # the screen has just been made
+            self._fill(listed_profiles(self.folder), name)
         names = [profile.name for profile in self.listed]
         if name in names:
             self.query_one("#profiles", OptionList).highlighted = names.index(name)
@@ -122,13 +127,14 @@ class ProfilesScreen(Screen[None]):
                 text, title = load_profile(listed.path).resolved_toml(), f"{listed.name}, resolved"
             except IcerecoError as error:
                 text = str(error)
+        self.set_class(self.whole, "-whole")
         self.text.read_only = listed.shipped or self.whole or self.settings.read_only
         self.text.load_text(text)
         self.text.border_title = title
         self._check()
         self.refresh_bindings()
 
-    @on(TextArea.Changed)
+    @on(TextArea.Changed, "#text")
     def _typed(self) -> None:
         if self.current is None or self.text.read_only:
             return
@@ -167,12 +173,19 @@ class ProfilesScreen(Screen[None]):
 
     def _problems(self, listed: Listed) -> list[Problem]:
         try:
-            check(resolve_draft(self.drafts.text(listed.path), listed.path), registry())
+            profile = check(resolve_draft(self.drafts.text(listed.path), listed.path), registry())
+            self._show_beside(profile.resolved_toml())
         except ProfileError as error:
             return error.problems
         except IcerecoError as error:
             return [Problem(Origin(str(listed.path)), str(error))]
         return []
+
+    def _show_beside(self, resolved: str) -> None:
+        """Show every value with its origin next to the text, where there is room; that of the last text without problems."""
+        beside = self.query_one("#beside", TextArea)
+        if beside.text != resolved:
+            beside.load_text(resolved)
 
     @on(OptionList.OptionSelected, "#problems")
     def _go_to(self, event: OptionList.OptionSelected) -> None:

@@ -7,9 +7,12 @@ from textual import on
 from textual.screen import Screen
 
 from icereco.draw.canvas.curves import View
+from icereco.tui.host import host_of
+from icereco.tui.runs.alerts_screen import AlertsScreen
 from icereco.tui.runs.chart import Chart
 from icereco.tui.runs.chart_grid import ChartGrid
 from icereco.tui.runs.overlay import EVERY, Overlay
+from icereco.watch.runs import RunView
 from icereco.watch.series import AXES
 
 __all__ = ["ChartedScreen"]
@@ -42,6 +45,22 @@ class ChartedScreen(Screen[None]):
     def draw(self) -> None:
         """Draw the charts as the view says."""
         raise NotImplementedError
+
+    @property
+    def current(self) -> RunView | None:
+        """The run that is looked at."""
+        raise NotImplementedError
+
+    def action_about(self) -> None:
+        """Show all that is known of the run, and its settings."""
+        from icereco.tui.runs.about_screen import AboutRunScreen  # a start has no need of text areas
+
+        if (run := self.current) is not None:
+            self.app.push_screen(AboutRunScreen(run))
+
+    def action_alerts(self) -> None:
+        """Show all alerts in full."""
+        self.app.push_screen(AlertsScreen(host_of(self).alerts))
 
     def action_axis(self) -> None:
         """Use the next quantity for the horizontal axis."""

@@ -12,17 +12,27 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
 from icereco.plugins.component import ROLES, Kind
 from icereco.plugins.discovery import registry
 from icereco.profiles import Profile, ProfileError, load_profile
 from icereco.profiles.toml_format import format_value
 from icereco.runs.commands import train_arguments
-from icereco.runs.folder import RunFolder, is_run_name
+from icereco.runs.folder import RunFolder, is_run_name, list_runs
 from icereco.runs.jobs import JobFolder
 from icereco.training.data_choice import DataChoice, declared_detector, described, require_readable
 
-__all__ = ["Entry", "Field", "Verdict", "arguments_of", "command_line", "data_words", "fields_of", "judge"]
+__all__ = [
+    "Entry",
+    "Field",
+    "Verdict",
+    "arguments_of",
+    "command_line",
+    "data_words",
+    "fields_of",
+    "judge",
+    "starts_known",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,14 @@ class Entry:
         changes: "role.option" to its value, where it differs from the profile's.
         name: of the run.
         data: the data sets to train on, each as after `--data`; empty to simulate events.
+        begin_from: the trained model, run or checkpoint that the training goes on from; empty for none.
     """
 
     profile: str
     changes: Mapping[str, str]
     name: str
     data: tuple[str, ...] = ()
+    begin_from: str = ""
 
     @property
     def overrides(self) -> list[str]:
@@ -75,7 +87,7 @@ class Verdict:
 
     Attributes:
         profile: the profile with the changes, None where something is wrong.
-        problems: "role.option", "name" or "data 2" to what is wrong there; "" for what belongs to no field.
+        problems: "role.option", "name", "from" or "data 2" to what is wrong there; "" for what belongs to no field.
     """
 
     profile: Profile | None
@@ -84,7 +96,7 @@ class Verdict:
 
 def judge(entry: Entry, runs: Path) -> Verdict:
     """Check an entry as the command line would; each problem is assigned to its field."""
-    problems = _name_problems(entry.name, runs)
+    problems = _name_problems(entry.name, runs) | _start_problems(entry.begin_from, runs)
     chosen = []
     for number, text in enumerate(entry.data):
         with _problem_of(f"data {number + 1}", problems):
@@ -106,6 +118,22 @@ def _name_problems(name: str, runs: Path) -> dict[str, str]:
     if any(job.run == name and job.state in ("waiting", "running") for job in JobFolder(runs).all()):
         return {"name": "a job of this name exists already; see Jobs (6)"}
     return {}
+
+
+def _start_problems(begin_from: str, runs: Path) -> dict[str, str]:
+    """What is wrong with the model to go on from, as far as that is known without reading weights."""
+    names = starts_known(runs)
+    if not begin_from or begin_from in names or Path(_expanded(begin_from)).exists():
+        return {}
+    return {"from": f"no run, model or file is called {begin_from!r}{did_you_mean(begin_from, names)}"}
+
+
+def starts_known(runs: Path) -> list[str]:
+    """The names that a training can go on from: of trained models, and of runs that have saved a checkpoint."""
+    from icereco.trained.library import Library  # a start has no need of cards
+
+    saved = [run.name for run in list_runs(runs) if run.best.is_file()]
+    return [*Library.of_user().names(), *saved]
 
 
 @contextmanager
@@ -177,7 +205,9 @@ def _data_word(text: str) -> str:
 def arguments_of(entry: Entry, runs: Path) -> list[str]:
     """The arguments of `icereco` that start the training."""
     run, data = RunFolder(runs / entry.name), map(_expanded, entry.data)
-    return train_arguments(entry.profile, run, data=data, overrides=entry.overrides)
+    return train_arguments(
+        entry.profile, run, data=data, overrides=entry.overrides, begin_from=_expanded(entry.begin_from)
+    )
 
 
 def _expanded(data: str) -> str:

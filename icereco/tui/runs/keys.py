@@ -14,6 +14,7 @@ KEYS: tuple[Key, ...] = (
     Key("space", "overlay", "Overlay", "Runs", shown=True),
     Key("b", "baseline", "Baseline", "Runs", shown=True),
     Key("t", "table", "Table of runs", "Runs", shown=True, brief="Table"),
+    Key("i", "about", "About the run", "Runs"),
     Key("d", "differences", "Compare settings", "Runs"),
     Key("f", "filter_runs", "Filter runs", "Runs"),
     Key("a", "alerts", "Alerts in full", "Runs"),

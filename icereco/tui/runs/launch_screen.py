@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from icereco.errors import IcerecoError
@@ -30,6 +31,7 @@ from icereco.tui.runs.form import (
     data_words,
     fields_of,
     judge,
+    starts_known,
 )
 from icereco.tui.runs.launch_outcome import outcome
 from icereco.watch.opening import names_known
@@ -60,9 +62,10 @@ class LaunchScreen(ModalScreen[str | None]):
     BINDINGS = bindings(KEYS)
     KEYS = KEYS
 
-    def __init__(self, runs: Path, profile: str = "quick", data: str = "") -> None:
+    def __init__(self, runs: Path, profile: str = "quick", data: str = "", begin_from: str = "") -> None:
         super().__init__()
         self._data = data
+        self._begin_from = begin_from
         self.runs = runs
         self.base = profile
         self.fields: dict[str, Field] = {}
@@ -79,6 +82,9 @@ class LaunchScreen(ModalScreen[str | None]):
             self.app.size.width < 100, "-narrow"
         )  # Textual would set it only after the first drawing
         names = [listed.name for listed in listed_profiles(Path())]
+        self.base = (
+            self.base if self.base in names else "quick"
+        )  # a trained model may be of a profile elsewhere
         with Vertical(classes="window form") as window:
             window.border_title = "new training"
             window.border_subtitle = "↑ ↓ fields · enter opens a choice · f5 starts · f6 queues · esc leaves"
@@ -88,6 +94,13 @@ class LaunchScreen(ModalScreen[str | None]):
                     names, value=self.base, allow_blank=False, id="profile", compact=True
                 )
             yield DataRows(names_known(), id="data-rows", first=self._data)
+            with Horizontal(classes="row"):
+                yield Label("go on from")
+                suggester = SuggestFromList(starts_known(self.runs))
+                hint = "trained model, run or checkpoint; none: from the beginning"
+                yield Input(
+                    self._begin_from, placeholder=hint, suggester=suggester, id="begin-from", compact=True
+                )
             with Horizontal(classes="row"):
                 yield Label("name of the run")
                 yield Input("", id="name", compact=True)
@@ -229,7 +242,8 @@ class LaunchScreen(ModalScreen[str | None]):
     def entry(self) -> Entry:
         """The content of the form."""
         name = self.query_one("#name", Input).value.strip()
-        return Entry(self.base, dict(self.changes), name, self.query_one(DataRows).choices)
+        begin_from = self.query_one("#begin-from", Input).value.strip()
+        return Entry(self.base, dict(self.changes), name, self.query_one(DataRows).choices, begin_from)
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
@@ -240,7 +254,8 @@ class LaunchScreen(ModalScreen[str | None]):
             self._show(entry, await asyncio.to_thread(judge, entry, self.runs))
 
     def _show(self, entry: Entry, verdict: Verdict) -> None:
-        self.query_one("#name").set_class("name" in verdict.problems, "-wrong")
+        for place, key in (("#name", "name"), ("#begin-from", "from")):
+            self.query_one(place).set_class(key in verdict.problems, "-wrong")
         for key, control in self.controls.items():
             control.set_class(key in verdict.problems, "-wrong")
         self.query_one(DataRows).mark(

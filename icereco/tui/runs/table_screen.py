@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
+from icereco.draw.sweep import Sweep
 from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
 from icereco.tui.common.ask import AskScreen
@@ -23,6 +24,7 @@ from icereco.tui.keys import Key, bindings
 from icereco.tui.runs.comparison import Compared, compared_with_first, table_of
 from icereco.tui.runs.run_choice import RunChoice
 from icereco.tui.runs.run_rows import RunRow, Sorting, columns_of, rows_of, sorted_rows
+from icereco.tui.runs.sweep_card import SweepCard, sweep_of
 from icereco.tui.themes import themed
 from icereco.watch.run_filter import filter_problem, wanted_runs
 
@@ -37,8 +39,13 @@ RUN_TABLE_KEYS: tuple[Key, ...] = (
     Key("s", "sort(1)", "Sort by the next column", "Table of runs", shown=True, brief="Sort"),
     Key("S", "sort(-1)", "Sort by the column before", "Table of runs"),
     Key("o", "reverse", "Other order", "Table of runs", shown=True, brief="Order"),
+    Key("m", "map", "Map of the sweep", "Table of runs", shown=True, brief="Map"),
     Key("g", "group", "Sweeps together", "Table of runs", shown=True, brief="Sweeps"),
 )
+
+
+ROOMY = 34
+"""Rows of a terminal from which on the map of a sweep has room below the table."""
 
 
 class _Table(RowTable):
@@ -54,17 +61,20 @@ class RunTableScreen(Screen[RunChoice]):
     BINDINGS = bindings(RUN_TABLE_KEYS)
     KEYS = (*RUN_TABLE_KEYS, *TABLE_KEYS)
 
-    def __init__(self, choice: RunChoice) -> None:
+    def __init__(self, choice: RunChoice, marker: str = "braille") -> None:
         super().__init__()
+        self.marker = marker
         self.choice = choice
         self.sorting = Sorting()
         self.rows: Sequence[RunRow] = ()
         self._columns: list[str] = []
+        self._map: bool | None = None  # whether the user wants it; None = where there is room
 
     def compose(self) -> ComposeResult:
         """Show the table above the comparison."""
         yield ModeBar()
         yield _Table(empty="no runs", id="run-table")
+        yield SweepCard(self.marker, id="sweep")
         with VerticalScroll(id="comparison"):
             yield Static()
         yield KeyBar()
@@ -100,6 +110,37 @@ class RunTableScreen(Screen[RunChoice]):
         self.table.border_subtitle = self._groups()
         values = [[row.values[column.name] for row in self.rows] for column in columns]
         self.table.fill(columns, values, place if self.rows else -1)
+        self._show_sweep()
+
+    @on(RowTable.Pointed)
+    @on(RowTable.Chosen)
+    def _show_sweep(self) -> None:
+        """Show the settings of the sweep against its result, if there is one and it is wanted."""
+        wanted = self.size.height >= ROOMY if self._map is None else self._map
+        sweep, card = self._sweep() if wanted else None, self.query_one(SweepCard)
+        card.display = sweep is not None
+        self.table.styles.max_height = len(self.rows) + 4 if card.display else None
+        card.show(sweep)
+        if sweep is not None:
+            card.border_title = f"{sweep.result} by {', '.join(sweep.settings)}"
+            card.border_subtitle = "★ best · ‹ › under the cursor"
+
+    def _sweep(self) -> Sweep | None:
+        return sweep_of(self.rows, self.current, self.sorting.column)
+
+    def on_resize(self) -> None:
+        """Show the map of a sweep where there is room."""
+        if self.is_mounted:
+            self.call_after_refresh(self._show_sweep)
+
+    def action_map(self) -> None:
+        """Show the settings of the sweep under the cursor against its result, or no longer."""
+        card = self.query_one(SweepCard)
+        if self._sweep() is None:
+            self.notify("no settings differ in a sweep: icereco sweep makes one")
+            return
+        self._map = not card.display
+        self._show_sweep()
 
     def _title(self, every: int) -> str:
         part = f"{len(self.rows)} of {every}" if self.choice.wanted else f"{every}"

@@ -1,10 +1,11 @@
 """The training screen: runs, their curves, their log, and orders to them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from textual import on, work
@@ -19,7 +20,6 @@ from icereco.tui.common.mode_bar import ModeBar
 from icereco.tui.host import host_of, may
 from icereco.tui.keys import bindings
 from icereco.tui.messages import MetricsSeen
-from icereco.tui.runs.alerts_screen import AlertsScreen
 from icereco.tui.runs.badges import Badges
 from icereco.tui.runs.chart import Charted
 from icereco.tui.runs.chart_grid import ChartGrid
@@ -38,7 +38,6 @@ from icereco.tui.runs.remembered import restore, state_of
 from icereco.tui.runs.run_choice import RunChoice
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
-from icereco.tui.runs.table_screen import RunTableScreen
 from icereco.tui.settings import Settings
 from icereco.tui.themes import background, curve_color, ink
 from icereco.watch.follower import Follower
@@ -99,7 +98,7 @@ class TrainScreen(ChartedScreen):
         self._show_filter()
         self._follower.start()
         self._timer = self.set_interval(0.5, self._follower.poke)
-        self.set_interval(REMEMBER_SECONDS, self._remember)
+        self.set_interval(REMEMBER_SECONDS, self.remember)
         self.watch(self.app, "runs", self._take_runs)
         self.watch(self.app, "system", self._take_system)
         self.watch(self.app, "theme", self._theme_changed, init=False)
@@ -114,9 +113,17 @@ class TrainScreen(ChartedScreen):
     def on_unmount(self) -> None:
         """End the thread that follows metrics, and remember what is shown."""
         self._follower.stop()
-        self._remember()
+        self.remember()
 
-    def _remember(self) -> None:
+    def restore_runs(self, table: Mapping[str, Any]) -> None:
+        """Look at runs as it was remembered."""
+        self.list.baseline = restore(self, table, self.settings.runs)
+        self._show_filter()
+        self._take_runs(host_of(self).runs)
+        self._follow()
+
+    def remember(self) -> None:
+        """Remember how runs are looked at."""
         host_of(self).memory.keep("runs", state_of(self))
 
     def on_screen_suspend(self) -> None:
@@ -278,16 +285,15 @@ class TrainScreen(ChartedScreen):
             self._show_run(run)
             self._follow()
 
-    def action_alerts(self) -> None:
-        """Show all alerts in full."""
-        self.app.push_screen(AlertsScreen(host_of(self).alerts))
+    @property
+    def current(self) -> RunView | None:
+        """The run under the cursor."""
+        return self.list.current
 
     def action_differences(self) -> None:
         """Show the settings that differ among the runs on the charts."""
-        paths = self._paths()
-        self.app.push_screen(
-            DifferencesScreen([run for path in paths for run in host_of(self).runs if run.path == path])
-        )
+        runs = [run for path in self._paths() for run in host_of(self).runs if run.path == path]
+        self.app.push_screen(DifferencesScreen(runs))
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
@@ -325,7 +331,9 @@ class TrainScreen(ChartedScreen):
 
     def action_table(self) -> None:
         """Show all runs as a table."""
-        self.app.push_screen(RunTableScreen(self.choice), self.take_choice)
+        from icereco.tui.runs.table_screen import RunTableScreen  # draws sweeps, which a start has no need of
+
+        self.app.push_screen(RunTableScreen(self.choice, self.settings.marker), self.take_choice)
 
     def action_events(self) -> None:
         """Show the validation events of this run."""

@@ -31,6 +31,7 @@ READY = {
     "components": "flex-attention",
     "data": "icecube86",
     "jobs": "waiting",
+    "models": "built in",
 }
 """What a screen shows as soon as its keys can be pressed."""
 
@@ -65,6 +66,7 @@ BEFORE = {
     "tables.first-row": ["end"],
     "tables.last-row": ["home"],
     "filter.all-events": ["0"],
+    "models.remove-yours": ["down", "down"],
     "profiles.save": ["end"],
     "profiles.back-to-the-list": ["enter"],
 }
@@ -228,7 +230,7 @@ def content(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.usefixtures("content", "prompt")
+@pytest.mark.usefixtures("content", "own_model", "prompt")
 def test_every_key_and_command_does_something_at_every_size(mode):
     async def scenario(pilot):
         pilot.app.action_mode(mode)

@@ -3,15 +3,28 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_run_table import names, with_table
-from tui_driver import answer, drive, make_run, text_of, until, with_runs
+from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
+from icereco.cli.tui import command
+from icereco.detector.detector import load_detector
+from icereco.draw.canvas.camera import Camera
+from icereco.draw.canvas.scene import frame_of
+from icereco.draw.event.state import EventState
+from icereco.errors import IcerecoError
 from icereco.runs.folder import RunFolder
 from icereco.system.cache import config_dir
-from icereco.tui.memory import Memory, memory_of
+from icereco.testing.random_events import random_events
+from icereco.tui.common.list_panel import FilterLine
+from icereco.tui.events.remembered import restored
+from icereco.tui.memory import Memory, Sessions, memory_of
+from icereco.tui.named_things import NamedThings
 from icereco.tui.runs.chart import Chart
 from icereco.tui.runs.run_rows import Sorting
 
@@ -161,3 +174,90 @@ def test_what_cannot_be_written_is_remembered_as_long_as_the_app_runs(tmp_path):
     memory = Memory(path=tmp_path / "file" / "below.json")
     memory.keep("theme", "icereco-light")
     assert memory.text("theme") == "icereco-light"
+
+
+async def run_command(screen, title: str) -> None:
+    provider = NamedThings(screen)
+    await provider.startup()
+    [command] = [hit.command async for hit in provider.search(title) if str(hit.match_display) == title]
+    command()
+
+
+def test_sessions_are_kept_restored_and_deleted_by_name(runs):
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 3)
+        await pilot.press("x", "f2")
+        await until(pilot, lambda: screen.axis == "epoch" and pilot.app.theme == "icereco-light")
+        await answer(pilot, "f4", "for talks")
+        await until(pilot, lambda: "a name has letters" in text_of(pilot))
+        await pilot.press("escape")
+        await answer(pilot, "f4", "talks")
+        await until(pilot, lambda: "icereco tui --session talks" in notified(pilot))
+        assert Sessions.of(runs).names() == ["talks"]
+        await pilot.press("x", "f2")
+        await until(pilot, lambda: screen.axis != "epoch" and pilot.app.theme == "icereco-contrast")
+        await run_command(screen, "Session: talks")
+        await until(pilot, lambda: screen.axis == "epoch" and pilot.app.theme == "icereco-light")
+        await run_command(screen, "Delete session: talks")
+        assert Sessions.of(runs).names() == []
+
+    drive(scenario, remembers=True)
+
+
+def test_the_app_begins_with_a_session_and_keeps_it_as_it_was(runs):
+    Sessions.of(runs).keep("talks", {"theme": "icereco-light", "runs": {"axis": "epoch"}})
+
+    async def scenario(pilot):
+        screen = await with_runs(pilot, 3)
+        assert (screen.axis, pilot.app.theme) == ("epoch", "icereco-light")
+        await pilot.press("f2")
+        await until(pilot, lambda: pilot.app.theme != "icereco-light")
+
+    drive(scenario, remembers=True, session="talks")
+    assert Sessions.of(runs).read("talks")["theme"] == "icereco-light"
+    assert remembered(runs)["theme"] != "icereco-light"
+
+
+def test_a_wrong_name_of_a_session_is_reported_with_the_nearest(runs):
+    Sessions.of(runs).keep("talks", {})
+    done = CliRunner().invoke(command, ["--session", "tlaks", "--picture", "out.svg"])
+    assert "did you mean 'talks'?" in str(done.exception)
+    assert isinstance(done.exception, IcerecoError)
+    (Sessions.of(runs).path / "broken.json").write_text("{")
+    with pytest.raises(IcerecoError, match="damaged"):
+        Sessions.of(runs).read("broken")
+
+
+def test_a_wrong_name_of_a_theme_is_reported_with_the_nearest(tmp_path):
+    done = CliRunner().invoke(command, ["--theme", "icereco-lihgt", "--picture", str(tmp_path / "out.svg")])
+    assert isinstance(done.exception, IcerecoError)
+    assert "did you mean 'icereco-light'?" in str(done.exception)
+
+
+def test_events_are_seen_as_in_the_last_session(tmp_path):
+    pq.write_table(random_events(np.array([60, 400, 150]), seed=2), tmp_path / "events.parquet")
+    seen = []
+
+    async def first(pilot):
+        await until(pilot, lambda: "3 events" in text_of(pilot))
+        screen = pilot.app.screen
+        await pilot.press("z", "F", "c", "u", "h")
+        screen.query_one(FilterLine).value = "pulses > 100"
+        await until(pilot, lambda: "2 of 3 events" in text_of(pilot))
+        seen.append((screen.body.state.camera, screen.body.state.style, screen.card_set))
+
+    async def second(pilot):
+        await until(pilot, lambda: "2 of 3 events" in text_of(pilot))
+        screen = pilot.app.screen
+        assert (screen.body.state.camera, screen.body.state.style, screen.card_set) == seen[0]
+
+    drive(first, remembers=True, events="events.parquet")
+    drive(second, remembers=True, events="events.parquet")
+
+
+@pytest.mark.parametrize("table", [{"yaw": "east", "pitch": 3}, {"grid": ["all"], "colormap": "none"}, {"cards": "x", "filter": 7, "auxiliary": 1}])  # fmt: skip
+def test_looks_that_make_no_sense_are_left_out(table):
+    detector = load_detector("orca")
+    state = EventState(frame_of(detector), Camera.around(detector.position_m))
+    after = restored(state, table)
+    assert (after.camera, after.style) == (state.camera, state.style)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
 from icereco.testing.random_events import random_events
@@ -174,5 +175,54 @@ def test_its_keys_are_in_the_help_the_palette_and_the_footer(tmp_path):
             assert words in text_of(pilot).splitlines()[-1]
         await pilot.press("question_mark")
         await until(pilot, lambda: "Sort by the next column" in text_of(pilot))
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize("marker", ["braille", "ascii"])
+def test_a_sweep_is_shown_against_its_result_by_the_column_that_sorts(tmp_path, marker):
+    make_sweep(tmp_path / "runs")
+
+    async def scenario(pilot):
+        screen = await with_table(pilot)
+        star = "*" if marker == "ascii" else "★"
+        await until(pilot, lambda: "by rate, layers" in text_of(pilot))
+        assert f"{star}10" in text_of(pilot)
+        assert text_of(pilot).isascii() == (marker == "ascii")
+        await pilot.press("s")
+        await until(pilot, lambda: "loss by rate, layers" in text_of(pilot))
+        await pilot.press("m")
+        await until(pilot, lambda: "by rate, layers" not in text_of(pilot))
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("m")
+        await until(pilot, lambda: "by rate, layers" in text_of(pilot))
+        assert len(screen.rows) == 5
+
+    drive(scenario, marker=marker)
+
+
+def test_of_three_settings_parallel_coordinates_are_shown(tmp_path):
+    for number in range(8):
+        run = make_run(tmp_path / "runs", f"cube-a-{number % 2}-b-{number // 2 % 2}-c-{number // 4}")
+        run.write_profile(f"[train]\na = {number % 2}\nb = {number // 2 % 2}\nc = {number // 4}\n")
+        run.append_metrics({"step": 210, "validation/loss": 0.1 + number, "validation/median_deg": 3.0})
+        (run.path / "provenance.json").write_text(json.dumps({"sweep": True}))
+
+    async def scenario(pilot):
+        await with_table(pilot, 8)
+        await until(pilot, lambda: "by a, b, c" in text_of(pilot))
+        assert "┤★3" in text_of(pilot)
+        assert "┤ 40" in text_of(pilot)
+
+    drive(scenario, (160, 50))
+
+
+def test_without_a_sweep_the_map_says_what_makes_one(tmp_path):
+    make_run(tmp_path / "runs", "calm-muon")
+
+    async def scenario(pilot):
+        await with_table(pilot, 1)
+        await pilot.press("m")
+        await until(pilot, lambda: "icereco sweep makes one" in notified(pilot))
 
     drive(scenario)

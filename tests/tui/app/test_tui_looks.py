@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from tui_driver import SIZES, answer, drive, make_run, text_of, until, with_runs
 
 from icereco.data.catalog import DataSet, add
@@ -51,6 +52,7 @@ def test_the_first_start_matches_its_snapshots():
     drive(scenario)
 
 
+@pytest.mark.usefixtures("models")
 def test_the_other_screens_match_their_snapshots(tmp_path, monkeypatch):
     monkeypatch.setattr("icereco.tui.runs.launch_screen.two_words", lambda: "calm-muon")
     add(DataSet(name="tracks", path=Path("/data/tracks"), detector="icecube86"))
@@ -63,6 +65,7 @@ def test_the_other_screens_match_their_snapshots(tmp_path, monkeypatch):
             ("components", "flex-attention"),
             ("data", "tracks"),
             ("jobs", "jobs"),
+            ("models", "sha256"),
         ):
             pilot.app.action_mode(mode)
             await until(pilot, lambda words=words: words in text_of(pilot))

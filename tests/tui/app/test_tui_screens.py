@@ -1,14 +1,19 @@
 """The screens of profiles, components, data and jobs."""
 
+import json
 from dataclasses import replace
 from importlib import import_module
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from textual.widgets import OptionList, TextArea
 from tui_driver import SIZES, answer, drive, text_of, until
 
 from icereco.data.catalog import DataSet, add, data_sets
 from icereco.runs.jobs import JobFolder
 from icereco.settings import settings_file
+from icereco.tables.reconstructions import METADATA_KEY
 from icereco.tui.common.ask import AskScreen, ConfirmScreen
 from icereco.tui.common.fit_table import FitTable
 
@@ -127,8 +132,6 @@ def test_a_broken_plugin_is_listed_with_its_reason(monkeypatch):
 
 
 def test_data_sets_detectors_and_files_are_listed(tmp_path, event_table):
-    import pyarrow.parquet as pq
-
     pq.write_table(event_table, tmp_path / "mine.parquet")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
     add(DataSet(name="tracks", path=tmp_path / "mine.parquet", detector="icecube86"))
@@ -154,8 +157,6 @@ def test_data_sets_detectors_and_files_are_listed(tmp_path, event_table):
 
 
 def test_events_are_looked_into_examined_named_trained_with_and_forgotten(tmp_path, event_table):
-    import pyarrow.parquet as pq
-
     pq.write_table(event_table[:12], tmp_path / "mine.parquet")
 
     async def scenario(pilot):
@@ -178,6 +179,86 @@ def test_events_are_looked_into_examined_named_trained_with_and_forgotten(tmp_pa
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("y")
         await until(pilot, lambda: not data_sets())
+
+    drive(scenario)
+
+
+def test_reconstructions_are_looked_into_and_a_large_terminal_has_room_for_their_detector(tmp_path):
+    count = 40
+    spread = np.linspace(0.1, 3.0, count)
+    columns = {"event_id": np.arange(count), "azimuth": spread, "zenith": spread, "kappa": 100 / spread}
+    truth = {"true_azimuth": spread, "true_zenith": np.full(count, 1.0)}
+    provenance = {
+        "content": "reconstruction",
+        "method": "mine",
+        "inputs": [{"path": "gone.parquet"}],
+        "detector": {"name": "orca"},
+    }
+    table = pa.table(columns | truth).replace_schema_metadata({METADATA_KEY: json.dumps(provenance)})
+    pq.write_table(table, tmp_path / "mine.reco.parquet")
+
+    async def scenario(pilot):
+        await pilot.press("5")
+        await until(pilot, lambda: "error [°]" in text_of(pilot))
+        for words in ("reconstructions by mine", "zenith [°]", "40 events"):
+            assert words in text_of(pilot)
+        assert "─ orca ─" in text_of(pilot)
+        assert "from the side" in text_of(pilot)
+        await pilot.press("down")
+        await until(pilot, lambda: "y/m up" in text_of(pilot) and "─ arca ─" in text_of(pilot))
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: "y/m up" not in text_of(pilot))
+        assert "from the side" in text_of(pilot)
+
+    drive(scenario, (200, 60))
+
+
+def test_a_damaged_output_says_so(tmp_path):
+    provenance = {"content": "reconstruction", "method": "mine"}
+    table = pa.table({"nothing": [1]}).replace_schema_metadata({METADATA_KEY: json.dumps(provenance)})
+    pq.write_table(table, tmp_path / "mine.reco.parquet")
+
+    async def scenario(pilot):
+        await pilot.press("5")
+        await until(pilot, lambda: "there is no column event_id" in text_of(pilot).replace("│", ""))
+
+    drive(scenario, (200, 60))
+
+
+def test_a_wide_terminal_has_room_for_the_resolved_profile_which_follows_the_text(tmp_path):
+    (tmp_path / "mine.toml").write_text('schema = 1\nextends = "quick"\n')
+
+    async def scenario(pilot):
+        pilot.app.open_in("profiles", "go_to_profile", "./mine.toml")
+        await until(pilot, lambda: "─ resolved ─" in text_of(pilot) and not pilot.app.screen.text.read_only)
+        assert "# quick.toml:" in text_of(pilot)
+        pilot.app.screen.text.load_text('schema = 1\nextends = "quick"\n[train]\nseed = 77\n')
+        await until(pilot, lambda: "# mine.toml:4" in text_of(pilot))
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: "─ resolved ─" not in text_of(pilot))
+
+    drive(scenario, (200, 60))
+
+
+def test_the_profiles_that_use_a_component_are_named():
+    async def scenario(pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: "flex-attention" in text_of(pilot))
+        await answer(pilot, "slash", "edge-conv")
+        await until(pilot, lambda: "in the profiles dynedge-like" in text_of(pilot))
+
+    drive(scenario)
+
+
+def test_without_jobs_it_says_how_they_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(JobFolder, "_start_worker", lambda _self, _job: None)
+
+    async def scenario(pilot):
+        await pilot.press("6")
+        await until(pilot, lambda: "No jobs yet." in text_of(pilot))
+        JobFolder(tmp_path / "runs").submit(["train"], "first", tmp_path, queued=True)
+        await until(pilot, lambda: "No jobs yet." not in text_of(pilot) and "… waiting" in text_of(pilot))
+        assert pilot.app.focused.id == "jobs"
 
     drive(scenario)
 

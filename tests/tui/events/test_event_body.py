@@ -112,6 +112,30 @@ def test_a_picked_dom_and_the_table_of_pulses_follow_each_other(screen):
     play(screen, act)
 
 
+def test_the_ends_of_the_colours_can_be_dragged(screen):
+    async def act(pilot, screen):
+        line, state = screen.query_one(Timeline), screen.body.state
+        width, left = line.content_size.width, line.gutter.left
+        first, last = (int(state.place(end) * width) + left for end in state.colors_ns)
+        middle = (first + last) // 2
+        await pilot.mouse_down(line, (last, 1))
+        await pilot.hover(line, (middle, 1))
+        assert screen.body.state.time_ns is None
+        await pilot.mouse_up(line, (middle, 1))
+        await until(pilot, lambda: screen.body.state.colors_ns != state.colors_ns)
+        colors = screen.body.state.colors_ns
+        assert colors[0] == state.colors_ns[0]
+        assert state.place(colors[1]) * width == pytest.approx(middle - left + 0.5)
+        last = int(screen.body.state.place(colors[1]) * width) + left
+        await pilot.mouse_down(line, (last, 1))
+        await pilot.hover(line, (left, 1))
+        await pilot.mouse_up(line, (left, 1))  # before the first colour: nothing is changed
+        await pilot.pause(0.1)
+        assert screen.body.state.colors_ns == colors
+
+    play(screen, act)
+
+
 def test_time_can_be_stepped_through_and_played_to_its_end(screen):
     async def act(pilot, screen):
         low, high = screen.body.state.window_ns
