@@ -20,7 +20,7 @@ __all__ = ["KIND", "Plan", "plans"]
 KIND = {"track": "through_track", "starting": "starting_track", "cascade": "cascade"}
 """The kind of event of each hypothesis."""
 
-_LEAST_PROBABILITY = 0.1
+_LEAST_PROBABILITY = 0.05
 """A hypothesis whose kind a trained model takes for less probable is not fitted."""
 
 
