@@ -35,7 +35,11 @@ def after_steps(folder: Path, count: int, shard: bool) -> tuple[list[dict], dict
         )
         for number in range(count)
     ]
-    said = [json.loads(process.communicate(timeout=100)[0]) for process in processes]
+    try:
+        said = [json.loads(process.communicate(timeout=100)[0]) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     return said, torch.load(folder / "state.pt")
 
 
