@@ -45,6 +45,7 @@ def calibrate_method(
     if output is None or output.suffix.lower() != ".json":
         raise IcerecoError("say where to write the calibration of a method: -o OUT.json")
     used = Wanted(method=method, device=device).choice([data], [data.open()]).method
+    used = used.uncalibrated or used
     data.require_detector(used.detector)
     seen = unseen_by(used, batches(used.detector), _MOST_COMPONENTS)
     fitted = None if seen is None else seen.recalibrations()
@@ -52,6 +53,6 @@ def calibrate_method(
         raise nothing_fitted(
             f"the method {method} gives directions alone, without uncertainties", data.path, seen
         )
-    facts = {"data": str(data.path.resolve()), "events": len(seen)}
+    facts = {"data": str(data.path.resolve()), "events": len(seen), "seeds": used.provenance.get("seeds", [])}
     CalibrationFile.of(used, fitted, facts).write(output)
     return seen

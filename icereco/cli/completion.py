@@ -159,10 +159,19 @@ def _chosen(table: str, names: Callable[[], Iterable[str]], typed: str) -> list[
 def _method_options(context: click.Context, typed: str) -> Iterator[str]:
     from icereco.plugins.discovery import registry
     from icereco.plugins.options import named_options
+    from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
 
     if method := context.params.get("method"):
         name = named_options(method)[0]
-        yield from _assignments(f"{name}.", registry().get("reconstructor", name).load_options(), typed)
+        fit = WITHOUT_MODEL if name == HYBRID else name
+        yield from _assignments(f"{name}.", registry().get("reconstructor", fit).load_options(), typed)
+
+
+def _methods(context: click.Context, typed: str) -> Iterator[str]:
+    from icereco.reconstruction.method_names import HYBRID
+
+    yield from _components("reconstructor")(context, typed)
+    yield HYBRID
 
 
 def _simulator_options(context: click.Context, typed: str) -> Iterator[str]:
@@ -193,7 +202,7 @@ data_or_runs = _completer(_runs, _data, files=True)
 detectors = _completer(_detectors, files=True)
 components = _completer(_components(*KINDS))
 readers = _completer(_components("reader"))
-methods = _completer(_components("reconstructor"))
+methods = _completer(_methods)
 seeds = _completer(_components("reconstructor"), _runs, _models, files=True)
 simulators = _completer(_components("simulator"))
 simulator_options = _completer(_simulator_options)

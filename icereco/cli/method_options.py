@@ -24,7 +24,8 @@ model_option: _Decorator = click.option(
 )  # fmt: skip
 method_option: _Decorator = click.option(
     "--method", metavar="METHOD",
-    help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option.",
+    help="A method without training instead, such as linefit, or linefit:weight_by_charge=true with an option; or hybrid: "
+    "the likelihood fit from what is used by default, more exact and slower.",
     shell_complete=completion.methods,
 )  # fmt: skip
 detector_option: _Decorator = click.option(

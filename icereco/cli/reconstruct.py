@@ -133,7 +133,7 @@ def command(
     icereco reconstruct events.parquet --method linefit -o linefit.weight_by_charge=true -o charge.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.preface import after_prefaces
-    from icereco.reconstruction.methods import WITHOUT_MODEL
+    from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
     from icereco.reconstruction.outputs import default_output, format_of, require_safe
     from icereco.reconstruction.submission import submitted
     from icereco.reconstruction.wanted import Wanted
@@ -172,6 +172,8 @@ def command(
         echo(json.dumps(_document(outcome, output, used), indent=2))
     else:
         _print(outcome, output, form, chosen.name)
+        if wanted.names_nothing and chosen.can_be_hybrid:
+            Console(highlight=False).print(f"more exact, and slower: the same with --method {HYBRID}")
     if outcome.missing:
         raise _lacking(output, outcome)
 

@@ -35,6 +35,9 @@ _BELOW, _ABOVE = (1.0 - _CENTRAL) / 2, (1.0 + _CENTRAL) / 2
 _SMALLEST = 0.01
 """Of the factors of widths, which stay positive whatever the events are."""
 
+_LEAST = (LEAST_PROBABILITY, 1e-6, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+"""Least probabilities of kinds that are tried."""
+
 _PULL = 1e-3
 """Keeps parameters that events do not measure near 0."""
 
@@ -96,9 +99,9 @@ def _inelasticity(made: Reconstruction, truth: Truth) -> InelasticityRecalibrati
 
 
 def _kind(made: Reconstruction, truth: Truth) -> KindRecalibration | None:
-    """The temperature, and the biases where each kind has enough events, under which the true kinds are likeliest.
+    """The temperature, the least probability, and the biases where each kind has enough events, under which the true kinds are likeliest.
 
-    With and without biases, that with the least Bayesian information criterion is taken (Schwarz, Ann. Stat. 6 (1978) 461).
+    With and without the latter two, that with the least Bayesian information criterion is taken (Schwarz, Ann. Stat. 6 (1978) 461).
     """
     if made.kind_probability is None or truth.kind is None:
         return None
@@ -110,15 +113,15 @@ def _kind(made: Reconstruction, truth: Truth) -> KindRecalibration | None:
     ):  # one kind alone has no temperature
         return None
     forms = (False, True) if (counts >= LEAST_EVENTS_OF_KIND).all() else (False,)
-    _, best = min((_scaled(probability, true, biased) for biased in forms), key=lambda fit: fit[0])
-    return best
+    fits = [_scaled(probability, true, biased, least) for biased in forms for least in _LEAST]
+    return min(fits, key=lambda fit: fit[0])[1]
 
 
 def _scaled(
-    probability: Float[ndarray, "event kind"], true: Int[ndarray, "event"], biased: bool
+    probability: Float[ndarray, "event kind"], true: Int[ndarray, "event"], biased: bool, least: float
 ) -> tuple[float, KindRecalibration]:
     """Return the information criterion of the best parameters, and the recalibration."""
-    score = torch.from_numpy(np.log(np.maximum(probability, LEAST_PROBABILITY)))
+    score = torch.from_numpy(np.log(np.maximum(probability, least)))
     place = torch.from_numpy(true)
     log_scale = torch.zeros((), dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(score.shape[1], dtype=torch.float64, requires_grad=biased)
@@ -137,6 +140,8 @@ def _scaled(
     optimizer.step(loss)
     with torch.no_grad():
         total = len(true) * cross_entropy(log_scale.exp() * score + bias, place).item()
-    count = 1 + (score.shape[1] - 1 if biased else 0)
-    fitted = KindRecalibration(np.asarray(math.exp(-log_scale.item())), bias.detach().numpy())
+    count = 1 + (score.shape[1] - 1 if biased else 0) + (least > LEAST_PROBABILITY)
+    fitted = KindRecalibration(
+        np.asarray(math.exp(-log_scale.item())), bias.detach().numpy(), np.asarray(least)
+    )
     return count * math.log(len(true)) + 2.0 * total, fitted

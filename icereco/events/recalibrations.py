@@ -1,7 +1,7 @@
 """What is fitted to unseen events of what a method says, and its form as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -64,9 +64,10 @@ def _numbers(part: Any) -> dict[str, Any]:
 
 
 def _of(kind: Any, values: Any, name: str) -> Any:
-    names = [field.name for field in fields(kind)]
-    if not isinstance(values, dict) or sorted(values) != sorted(names):
-        raise ValueError(f"{name} must have {', '.join(names)}")
+    known = {field.name for field in fields(kind)}
+    needed = [field.name for field in fields(kind) if field.default_factory is MISSING]
+    if not isinstance(values, dict) or not set(needed) <= values.keys() <= known:
+        raise ValueError(f"{name} must have {', '.join(needed)}")
     arrays = {one: np.array(value, np.float64) for one, value in values.items()}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError(f"{name} has what is no number")

@@ -1,6 +1,6 @@
 """Recalibration of energy, vertex, kind and inelasticity: estimates and uncertainties that hold what they say on unseen events."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -69,21 +69,23 @@ class VertexRecalibration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KindRecalibration:
-    """Probabilities of kinds become softmax(log p / T + b) (vector scaling: Guo et al., Proc. ICML 2017, section 4.2).
+    """Probabilities of kinds become softmax(log max(p, p₀) / T + b) (vector scaling: Guo et al., Proc. ICML 2017, section 4.2).
 
     Attributes:
         temperature: T, above 1 where probabilities are too far from each other.
         bias: b, of each kind; its sum is 0.
+        least: p₀; evidences of fits are at times far too sure, which no temperature mends without blurring the others.
     """
 
     temperature: Float[ndarray, ""]
     bias: Float[ndarray, "kind"]
+    least: Float[ndarray, ""] = field(default_factory=lambda: np.asarray(LEAST_PROBABILITY))
 
     def __call__(self, made: Reconstruction) -> Reconstruction:
         """Return a reconstruction with other probabilities."""
         if made.kind_probability is None:
             return made
-        score = np.log(np.maximum(made.kind_probability, LEAST_PROBABILITY)) / self.temperature + self.bias
+        score = np.log(np.maximum(made.kind_probability, self.least)) / self.temperature + self.bias
         probability = np.exp(score - score.max(axis=1, keepdims=True))
         return replace(made, kind_probability=probability / probability.sum(axis=1, keepdims=True))
 
@@ -121,7 +123,7 @@ class TargetRecalibration:
     @property
     def parts(self) -> dict[str, Any]:
         """Those that there are, by name."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: part for name, part in parts.items() if part is not None}
 
 

@@ -16,7 +16,7 @@ from icereco.events.recalibration import (
     USUAL_LOG_PULSES,
     Recalibration,
 )
-from icereco.events.target_recalibration import LEAST_PROBABILITY, TargetRecalibration
+from icereco.events.target_recalibration import TargetRecalibration
 from icereco.events.tensor_mixture import TensorMixture
 from icereco.physics.vmf import SMALLEST_KAPPA
 
@@ -128,13 +128,14 @@ class _Kind(nn.Module):
     def __init__(self, part: Any) -> None:
         super().__init__()
         self.temperature = float(part.temperature)
+        self.least = float(part.least)
         self.register_buffer("bias", _float64(part.bias))
 
     def forward(self, columns: Columns) -> Columns:
         probability = columns.get("kind_probability")
         if probability is None:
             return columns
-        score = probability.clamp(min=LEAST_PROBABILITY).log() / self.temperature + self.bias
+        score = probability.clamp(min=self.least).log() / self.temperature + self.bias
         return columns | {"kind_probability": torch.softmax(score, -1)}
 
 

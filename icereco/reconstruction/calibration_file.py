@@ -84,10 +84,10 @@ class CalibrationFile:
         write_text(path, json.dumps(document, indent=2) + "\n")
 
     def applied(self, method: Method, path: Path) -> Method:
-        """Return a method with its uncertainties calibrated.
+        """Return a method with its uncertainties calibrated by this file alone.
 
         Args:
-            method: that it is of.
+            method: that it is of; another calibration of it is taken back.
             path: of this file, for messages and provenance.
 
         Raises:
@@ -97,14 +97,12 @@ class CalibrationFile:
             raise IcerecoError(
                 f"{path} is the calibration of {self.method}, and cannot calibrate {method.name}"
             )
-        options = method.provenance.get("method_options", {})
-        if other := sorted(
-            name for name in {*options, *self.options} if options.get(name) != self.options.get(name)
-        ):
+        if other := self.other_options(method):
             raise IcerecoError(
                 f"{path} was made with other options of {self.method}: {', '.join(other)}; calibrate again with these: icereco calibrate "
                 "--method METHOD:OPTION=VALUE --data NAME|FILE -o OUT.json"
             )
+        method = method.uncalibrated or method
         seeded = method.with_seeds
         return replace(
             method,
@@ -112,7 +110,14 @@ class CalibrationFile:
             with_seeds=None if seeded is None else self._after(seeded),
             provenance=method.provenance | {"calibration": self._provenance(path)},
             again=None if method.again is None else partial(_again, method.again, path),
+            uncalibrated=method,
         )
+
+    def other_options(self, method: Method) -> list[str]:
+        """Return the names of options that are others than those that were calibrated; where it computes does not matter."""
+        options = method.provenance.get("method_options", {})
+        names = {*options, *self.options} - {"device"}
+        return sorted(name for name in names if options.get(name) != self.options.get(name))
 
     def _after(self, reconstruct: Any) -> Any:
         def calibrated(batch: EventBatch, *seeds: Sequence[Reconstruction]) -> Reconstruction:

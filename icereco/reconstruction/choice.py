@@ -11,7 +11,8 @@ from icereco.data.sources.detector_of import are_of, detector_of
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.reconstruction.methods import WITHOUT_MODEL, Method, untrained_method
+from icereco.reconstruction.method_names import WITHOUT_MODEL
+from icereco.reconstruction.methods import Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import finished_runs, list_runs
 from icereco.system.log import get_logger

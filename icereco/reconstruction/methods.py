@@ -31,10 +31,7 @@ from icereco.protocols import (
 from icereco.system.devices import find_device
 from icereco.tables.reconstruction_columns import is_reserved
 
-__all__ = ["WITHOUT_MODEL", "Method", "comparison_methods", "model_method", "untrained_method"]
-
-WITHOUT_MODEL = "likelihood"
-"""The method where there is no model: more accurate than a trained one, and slower."""
+__all__ = ["Method", "comparison_methods", "model_method", "untrained_method"]
 
 COMPARED = ("linefit",)
 """Quick methods without training that every reconstruction is compared with."""
@@ -62,6 +59,7 @@ class Method:
         needed_fits: names of fits that have to come with the events, as the method starts from them.
         provenance: JSON-able facts for the output.
         again: makes the same method in another process, to which it can be sent; None if nothing can.
+        uncalibrated: the method before a calibration from a file was applied; None if none was.
     """
 
     name: str
@@ -76,12 +74,20 @@ class Method:
     needed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     again: "Callable[[], Method] | None" = None
+    uncalibrated: "Method | None" = None
 
     @property
     def energy_range_gev(self) -> tuple[float, float] | None:
         """The true energies of the events that a model was trained on, if its checkpoint knows them."""
         known = self.provenance.get("trained", {}).get("energy_range_gev")
         return None if known is None else (float(known[0]), float(known[1]))
+
+    @property
+    def can_be_hybrid(self) -> bool:
+        """Whether it is a trained model, of a detector with a light model; see `icereco.reconstruction.hybrid`."""
+        medium = self.detector.medium
+        lengths = (medium.scattering_length_m, medium.absorption_length_m)
+        return "trained" in self.provenance and all(length is not None for length in lengths)
 
     def in_bfloat16(self) -> "Method":
         """Return the method with matrix products in bfloat16: faster where the processor has instructions for them.

@@ -17,13 +17,14 @@ from icereco.reconstruction.models import find_weights, is_method, trained_metho
 from icereco.runs.folder import list_runs, runs_dir
 from icereco.trained.library import Library
 
-__all__ = ["require_fits", "seeded"]
+__all__ = ["require_fits", "seed_facts", "seeded"]
 
 _FACTS = ("run", "model", "checkpoint", "checkpoint_sha256", "method_options")
 """What provenance holds of the method of a seed."""
 
 
 _Reconstruct = Callable[[EventBatch], Reconstruction]
+_WithSeeds = Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,7 @@ def seeded(method: Method, seeds: Sequence[str], device: str | None = None) -> M
     )
 
 
-def _started(
-    with_seeds: Callable[[EventBatch, Sequence[Reconstruction]], Reconstruction],
-    seeds: Sequence[_Reconstruct],
-) -> _Reconstruct:
+def _started(with_seeds: _WithSeeds, seeds: Sequence[_Reconstruct]) -> _Reconstruct:
     def reconstruct(batch: EventBatch) -> Reconstruction:
         return with_seeds(batch, [seed(batch) for seed in seeds])
 
@@ -124,8 +122,12 @@ def _seed(text: str, detector: Detector, device: str | None) -> _Seed:
             f"the seed {text!r} is of the detector {seed.detector.name}, and the events are of {detector.name}; choose a "
             "seed of the same detector, or another --detector"
         )
-    facts = {"name": text} | {key: seed.provenance[key] for key in _FACTS if key in seed.provenance}
-    return _Seed(seed, facts, seed.again)
+    return _Seed(seed, seed_facts(text, seed), seed.again)
+
+
+def seed_facts(name: str, seed: Method) -> dict[str, Any]:
+    """Return what provenance holds of a seed."""
+    return {"name": name} | {key: seed.provenance[key] for key in _FACTS if key in seed.provenance}
 
 
 def _method(text: str, detector: Detector, device: str | None) -> Method | None:

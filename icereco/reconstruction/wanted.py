@@ -10,8 +10,11 @@ from icereco.data.sources.detector_of import detector_of
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
+from icereco.plugins.options import named_options
 from icereco.reconstruction.choice import Choice, Events, choose
 from icereco.reconstruction.ensemble import ensemble
+from icereco.reconstruction.hybrid import hybrid
+from icereco.reconstruction.method_names import HYBRID
 from icereco.reconstruction.methods import Method, untrained_method
 from icereco.reconstruction.models import Weights, trained_method
 from icereco.runs.folder import resolve, runs_dir
@@ -80,6 +83,11 @@ class Wanted:
         if self.method is None:
             events = Events.of(data, sources, self.detector)
             return choose(events, runs_dir(), Library.of_user(), self.options, self.device)
+        name, given = named_options(self.method)
+        if name == HYBRID:
+            detector = self.detector if sources else self.detector or DEFAULT_DETECTOR
+            events = Events.of(data, sources, detector)
+            return hybrid(events, runs_dir(), Library.of_user(), given | dict(self.options), self.device)
         options = "".join(f", {key}={value}" for key, value in self.options.items())
         card = self.detector or _declared_or_seen(data, sources) or DEFAULT_DETECTOR
         used = untrained_method(self.method, card, self.options, self.device)

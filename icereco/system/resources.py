@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["data_dir", "models_dir"]
+__all__ = ["calibrations_dir", "data_dir", "models_dir"]
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -23,3 +23,8 @@ def data_dir(kind: Literal["geometry", "profiles"]) -> Path:
 def models_dir() -> Path:
     """The folder of trained models, which is in the package itself; it may not be there."""
     return _PACKAGE / "_data" / "models"
+
+
+def calibrations_dir() -> Path:
+    """The folder of calibrations of methods, which is in the package itself."""
+    return _PACKAGE / "_data" / "calibrations"

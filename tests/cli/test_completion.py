@@ -89,7 +89,7 @@ def test_commands_are_completed_at_every_level(machine):
         (("train", "--data", ""), lambda: ["tracks"]),
         (("reconstruct", ""), lambda: ["tracks"]),
         (("reconstruct", "x", "--run", "se"), lambda: ["second-run"]),
-        (("reconstruct", "x", "--method", ""), lambda: registry().names("reconstructor")),
+        (("reconstruct", "x", "--method", ""), lambda: [*registry().names("reconstructor"), "hybrid"]),
         (("reconstruct", "x", "--reader", ""), lambda: registry().names("reader")),
         (("view", "x", "1", "--detector", ""), lambda: detector_names()),
         (("detectors", "show", ""), lambda: detector_names()),

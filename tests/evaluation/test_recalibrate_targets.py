@@ -80,6 +80,18 @@ def test_what_is_right_stays_as_it_is():
     assert not recalibration.kind.bias.any()
 
 
+def test_evidences_that_are_far_too_sure_get_a_least_probability_and_keep_their_order():
+    made, truth = predictions(1)
+    sure = made.kind_probability.copy()
+    wrong = np.arange(len(sure)) % 25 == 0
+    sure[wrong] = 1e-200
+    sure[wrong, np.arange(wrong.sum()) % 3] = 1.0
+    recalibration = recalibrate_targets(replace(made, kind_probability=sure), truth).kind
+    assert recalibration.least > 1e-4
+    after = recalibration(replace(made, kind_probability=sure)).kind_probability
+    assert (after.argmax(1) == sure.argmax(1)).mean() > 0.99
+
+
 def test_a_sigma_without_an_interval_holds_68_percent():
     made, truth = predictions(1, said=0.4)
     recalibration = recalibrate_targets(replace(made, energy_interval_gev=None), truth)

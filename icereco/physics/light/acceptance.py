@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from icereco.physics.light.table import SmoothTable
 
-__all__ = ["MODULE_AREA_M2", "AngularAcceptance"]
+__all__ = ["CELLS", "MODULE_AREA_M2", "AngularAcceptance"]
 
 MODULE_AREA_M2 = float(np.pi * 0.16510**2)
 """Cross-section of the glass sphere."""
@@ -16,7 +16,7 @@ MODULE_AREA_M2 = float(np.pi * 0.16510**2)
 _COEFFICIENTS = (
     0.32813, 0.63899, 0.20049, -1.2250, -0.14470, 4.1695, 0.76898, -5.8690, -2.0939, 2.3834, 1.0435,
 )  # fmt: skip
-_CELLS = 400
+CELLS = 400
 
 
 class AngularAcceptance(nn.Module):
@@ -29,10 +29,10 @@ class AngularAcceptance(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        cosine = np.linspace(-1.0, 1.0, _CELLS + 1)
+        cosine = np.linspace(-1.0, 1.0, CELLS + 1)
         # The polynomial falls below zero for light from directly above.
         acceptance = np.maximum(np.polynomial.polynomial.polyval(cosine, _COEFFICIENTS), 0.0)
-        self._table = SmoothTable(-1.0, 1.0, acceptance)
+        self.table = SmoothTable(-1.0, 1.0, acceptance)
         self.mean = float(np.trapezoid(acceptance, cosine) / 2)
         self.slope = float(np.trapezoid(acceptance * cosine, cosine) * 1.5)
 
@@ -52,6 +52,6 @@ class AngularAcceptance(nn.Module):
             drift: mean cosine of the light's directions to the mean one.
             direct: mean of the higher Legendre polynomials of the same cosine.
         """
-        acceptance: Tensor = self._table(cos_impact)
+        acceptance: Tensor = self.table(cos_impact)
         linear = self.mean + self.slope * cos_impact
         return linear + direct * (acceptance - linear) + (drift - 1.0) * self.slope * cos_impact

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from icereco.physics.light.table import SmoothTable
 
-__all__ = ["CascadeEmission"]
+__all__ = ["CELLS", "CascadeEmission"]
 
 # Directions of the particles of a cascade around its axis: dN/dx ∝ e^(−b x^a) with x = 1 − cos; figures of PPC, from
 # Geant4 (Rädel & Wiebusch, Astropart. Phys. 44 (2013) 102).
 _EXPONENT = 0.39
 _SLOPE = 2.61
 _CHERENKOV_COSINE = 1.0 / 1.3194
-_CELLS = 400
+CELLS = 400
 _PARTICLES = 4000
 _BLUR, _DEGREES = 0.33, 40
 """Angle, rad, by which light is turned on the way before it forgets its direction."""
@@ -32,10 +32,10 @@ class CascadeEmission(nn.Module):
         super().__init__()
         cos_particle, weight = _particles()
         # One bin around each node of the table; those at the ends are half as wide.
-        edges = np.clip((np.arange(_CELLS + 2) - 0.5) * (2.0 / _CELLS) - 1.0, -1.0, 1.0)
+        edges = np.clip((np.arange(CELLS + 2) - 0.5) * (2.0 / CELLS) - 1.0, -1.0, 1.0)
         share = np.diff(_light_below(edges, cos_particle) @ weight)
-        self._table = SmoothTable(-1.0, 1.0, 2.0 * share / np.diff(edges))
-        self._blurred = SmoothTable(-1.0, 1.0, _blurred(share))
+        self.table = SmoothTable(-1.0, 1.0, 2.0 * share / np.diff(edges))
+        self.blurred = SmoothTable(-1.0, 1.0, _blurred(share))
         self.mean_cosine = float(cos_particle @ weight) * _CHERENKOV_COSINE
 
     def forward(
@@ -54,14 +54,14 @@ class CascadeEmission(nn.Module):
         straight = torch.exp(-4.9 * scatterings)
         turned = 1.0 / (1.0 + (scatterings * (1.0 / 0.8)) * torch.sqrt(scatterings * (1.0 / 0.8)))
         drift = 1.0 + cos_emission * (self.mean_cosine / (1.0 + 0.03 * scatterings))
-        blurred: Tensor = self._blurred(cos_emission)
-        light: Tensor = drift + straight * (self._table(cos_emission) - blurred) + turned * (blurred - drift)
+        blurred: Tensor = self.blurred(cos_emission)
+        light: Tensor = drift + straight * (self.table(cos_emission) - blurred) + turned * (blurred - drift)
         return light
 
 
 def _blurred(share: Float[ndarray, "node"]) -> Float[ndarray, "node"]:
     """Light per solid angle after many small turns: each Legendre polynomial is damped as by diffusion on the sphere."""
-    cosine = np.linspace(-1.0, 1.0, _CELLS + 1)
+    cosine = np.linspace(-1.0, 1.0, CELLS + 1)
     degree = np.arange(_DEGREES)
     polynomials = np.polynomial.legendre.legvander(cosine, _DEGREES - 1)
     damping = np.exp(-0.5 * degree * (degree + 1) * _BLUR**2)

@@ -42,7 +42,7 @@ class LayeredIce(nn.Module):
         integral = np.cumsum(node + 0.5 * step, axis=1) - (node + 0.5 * step)
         # Counted from the middle: differences of small numbers keep their digits in float32.
         integral -= integral[:, [len(z) // 2]]
-        self._bottom_m = float(z[0])
+        self.bottom_m = float(z[0])
         self.register_buffer("line", torch.from_numpy(np.concatenate([node, step])))
         self.register_buffer("integral", torch.from_numpy(integral))
 
@@ -69,6 +69,6 @@ class LayeredIce(nn.Module):
     def _place(self, z_m: Float[Tensor, "n"]) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
         """Return the cell of each depth, and the fractional height in it."""
         last = self.line.shape[1] - 2
-        place = ((z_m - self._bottom_m) * (1.0 / _GRID_M)).clamp(0, last)
+        place = ((z_m - self.bottom_m) * (1.0 / _GRID_M)).clamp(0, last)
         cell = place.detach().long()
         return cell, place - cell

@@ -108,8 +108,8 @@ class LightModel(nn.Module):
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.ice = _ice(detector)
-        self._emission = CascadeEmission()
-        self._acceptance = AngularAcceptance()
+        self.emission = CascadeEmission()
+        self.acceptance = AngularAcceptance()
         self.direct = DirectLight.of(detector.medium)
         self._speed = 1.0 / self.direct.slowness
 
@@ -153,11 +153,11 @@ class LightModel(nn.Module):
         cos_impact = (module_z_m - cascade_z_m) / distance
         scattering, absorption = self.ice.mean_coefficients(cascade_z_m, module_z_m)
         scatterings = distance * scattering
-        emission = self._emission(cos_emission, scatterings)
+        emission = self.emission(cos_emission, scatterings)
         photons = PHOTONS_PER_M * light_m * cascade_density(distance, scattering, absorption) * emission
         # How the directions of the light spread, from light propagated photon by photon; the same for tracks below.
         drift = 0.31 + 0.69 / (1.0 + scatterings * (1.0 / 0.6))
-        area = MODULE_AREA_M2 * self._acceptance(cos_impact, drift, torch.exp(-2.5 * scatterings))
+        area = MODULE_AREA_M2 * self.acceptance(cos_impact, drift, torch.exp(-2.5 * scatterings))
 
         def delays() -> tuple[Population, Population]:
             rates = (scattering * self._speed, absorption * self._speed)
@@ -216,7 +216,7 @@ class LightModel(nn.Module):
             * track_density(line.distance_m, scattering, absorption, self.direct.sine)
         )
         straight = torch.exp(-2.0 * scatterings)
-        area = MODULE_AREA_M2 * self._acceptance(cos_impact, 0.2 + 0.8 * straight, straight.square())
+        area = MODULE_AREA_M2 * self.acceptance(cos_impact, 0.2 + 0.8 * straight, straight.square())
 
         def delays() -> tuple[Population, Population]:
             return track_delay(scatterings, cos_impact, scattering * self._speed, absorption * self._speed)

@@ -31,13 +31,13 @@ from icereco.physics.likelihood.pandel import ConvolvedPandel
 from icereco.physics.likelihood.sources import MOVES, Coordinates, Hypothesis, Sources
 from icereco.physics.likelihood.survival import PandelSurvival
 
-__all__ = ["PRIOR_SIGMA", "Curvature", "Likelihood"]
+__all__ = ["PRIOR_MEAN", "PRIOR_SIGMA", "Curvature", "Likelihood"]
 
 _FAINTEST = 1e-30
 _LEAVES = tuple(field.name for field in fields(Coordinates))[:-1]
 """Coordinates that depend on parameters: all but the position of the module."""
 
-_PRIOR_MEAN = {"log_yield": 1.0, "log_light": 7.0, "end_m": 500.0}
+PRIOR_MEAN = {"log_yield": 1.0, "log_light": 7.0, "end_m": 500.0}
 PRIOR_SIGMA = {"log_yield": 1.5, "log_light": 3.0, "end_m": 600.0}
 """Weak Gaussian priors, which keep what an event does not measure within what neutrino telescopes see."""
 
@@ -71,7 +71,7 @@ class Likelihood(nn.Module):
         self.light = light
         self.pandel = ConvolvedPandel()
         self.survival = PandelSurvival() if first_only else None
-        self._inverse_size = model_error**2
+        self.model_error = model_error
 
     def forward(
         self, hypothesis: Hypothesis, sources: Sources, seen: Observation, jitter_ns: float
@@ -109,7 +109,7 @@ class Likelihood(nn.Module):
             expected = self._expected(hypothesis, leaves, seen)
         rows = frame.along(hypothesis, _slopes(expected, leaves))
         expected = expected.detach()
-        variance = expected * (1.0 + self._inverse_size * expected)
+        variance = expected * (1.0 + self.model_error**2 * expected)
         return Curvature(
             _weighted_sum(self._log_poisson(expected, seen), seen.weight),
             _weighted_sum(rows, seen.weight * (seen.count - expected) / variance),
@@ -166,10 +166,10 @@ class Likelihood(nn.Module):
     ) -> Float[Tensor, "job module"]:
         """Log of the probability of the counts, of a Poisson or negative binomial distribution."""
         log_mean = seen.count * torch.log(expected)
-        if not self._inverse_size:
+        if not (self.model_error**2):
             return log_mean - expected
-        size = 1.0 / self._inverse_size
-        return log_mean - (seen.count + size) * torch.log1p(self._inverse_size * expected)
+        size = 1.0 / self.model_error**2
+        return log_mean - (seen.count + size) * torch.log1p(self.model_error**2 * expected)
 
     def _arrivals(
         self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation, jitter_ns: float
@@ -319,8 +319,8 @@ def _log_prior(
     gradient = value.new_zeros(len(value), len(hypothesis.moves))
     information = value.new_zeros(len(hypothesis.moves))
     for column, move in enumerate(hypothesis.moves):
-        if (name := MOVES[move]) in _PRIOR_MEAN:
-            pull = (getattr(sources, name) - _PRIOR_MEAN[name]) / PRIOR_SIGMA[name]
+        if (name := MOVES[move]) in PRIOR_MEAN:
+            pull = (getattr(sources, name) - PRIOR_MEAN[name]) / PRIOR_SIGMA[name]
             value = value - 0.5 * pull.square()
             gradient[:, column] = -pull / PRIOR_SIGMA[name]
             information[column] = PRIOR_SIGMA[name] ** -2

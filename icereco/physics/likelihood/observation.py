@@ -22,7 +22,7 @@ class Observation:
         count: photo-electrons of each module.
         weight: how many modules this one represents; silent ones may be thinned out.
         noise: expected photo-electrons of noise and afterpulses.
-        module_of_pulse: index of each pulse's module.
+        module_of_pulse: index of each pulse's module, ascending.
         time_ns: of each pulse, after a reference time of the event.
         pulse_weight: how many photo-electrons of this time the pulse counts as.
         noise_per_ns: expected rate of noise and afterpulses at the time of each pulse.

@@ -21,13 +21,24 @@ from torch import Tensor, nn
 
 from icereco.physics.likelihood.splines import blended, coefficients, spline
 
-__all__ = ["LARGEST_SHAPE", "SMALLEST_SHAPE", "ConvolvedPandel", "shapes"]
+__all__ = [
+    "ASINH_Z",
+    "LARGEST_SHAPE",
+    "LEAST_Z",
+    "MOST_Z",
+    "SHAPE_NODES",
+    "SHAPE_PLACES",
+    "SMALLEST_SHAPE",
+    "Z_NODES",
+    "ConvolvedPandel",
+    "shapes",
+]
 
 SMALLEST_SHAPE, LARGEST_SHAPE = 0.03, 150.0
 """Shapes beyond these have the density of the nearest."""
 
-_LEAST_Z, _MOST_Z = -9.0, 4000.0
-_SHAPE_NODES, _Z_NODES = 280, 900
+LEAST_Z, MOST_Z = -9.0, 4000.0
+SHAPE_NODES, Z_NODES = 280, 900
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -88,7 +99,6 @@ class _LogDensity(torch.autograd.Function):
             + ratio * (0.5 * ratio)
             - time_ns * per_scale
             + smooth
-            - torch.lgamma(shape)
             - log_growth
             - math.log(jitter_ns)
         )
@@ -96,7 +106,7 @@ class _LogDensity(torch.autograd.Function):
         growing = by_z + (shape - 1.0) * torch.rsqrt(z * z + 4.0)
         bending = (shape - 1.0) - growing * (z + growing)
         slope = growing / jitter_ns - per_scale
-        by_shape = log_ratio + log_growth - torch.digamma(shape) + by_place * (1.0 / shape + 0.5 / root)
+        by_shape = log_ratio + log_growth + by_place * (1.0 / shape + 0.5 / root)
         by_ratio = shape / ratio + ratio - growing - time_ns / jitter_ns
         ctx.save_for_backward(slope, torch.where(inside, by_shape, 0.0), -by_ratio * ratio * per_scale)
         curvature = bending / jitter_ns**2
@@ -112,7 +122,7 @@ class _LogDensity(torch.autograd.Function):
 def _interpolated(
     table: Float[Tensor, "coefficient"], shape_place: Float[Tensor, "*n"], z: Float[Tensor, "*n"]
 ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
-    """Interpolate log F + log Γ(a) − (a − 1) log h(z), continued below the table by that of a Gaussian.
+    """Interpolate log F − (a − 1) log h(z), continued below the table by that of a Gaussian.
 
     Args:
         table: coefficients of the spline.
@@ -122,11 +132,9 @@ def _interpolated(
     Returns:
         The function, and its derivatives by both arguments.
     """
-    within = z.clamp(_LEAST_Z, _MOST_Z)
-    row, along_shape = spline(
-        (shape_place - _SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES, _Z_NODES + 2
-    )
-    column, along_z = spline((torch.asinh(within) - _ASINH_Z[0]) * (1.0 / _ASINH_STEP), _Z_NODES, 1)
+    within = z.clamp(LEAST_Z, MOST_Z)
+    row, along_shape = spline((shape_place - SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP), SHAPE_NODES, Z_NODES + 2)
+    column, along_z = spline((torch.asinh(within) - ASINH_Z[0]) * (1.0 / _ASINH_STEP), Z_NODES, 1)
     value, by_place, by_asinh = blended(table, row + column, [along_shape, along_z])
     below = (z - within).clamp(max=0.0)
     by_z = by_asinh * (torch.rsqrt(within * within + 1.0) / _ASINH_STEP)
@@ -134,19 +142,20 @@ def _interpolated(
     return value + below * by_z - 0.5 * below * below, by_place / _SHAPE_STEP, by_z - below
 
 
-_SHAPE_PLACES = tuple(math.log(shape) + math.sqrt(shape) for shape in (SMALLEST_SHAPE, LARGEST_SHAPE))
-_SHAPE_STEP = (_SHAPE_PLACES[1] - _SHAPE_PLACES[0]) / (_SHAPE_NODES - 1)
-_ASINH_Z = (math.asinh(_LEAST_Z), math.asinh(_MOST_Z))
-_ASINH_STEP = (_ASINH_Z[1] - _ASINH_Z[0]) / (_Z_NODES - 1)
+SHAPE_PLACES = tuple(math.log(shape) + math.sqrt(shape) for shape in (SMALLEST_SHAPE, LARGEST_SHAPE))
+_SHAPE_STEP = (SHAPE_PLACES[1] - SHAPE_PLACES[0]) / (SHAPE_NODES - 1)
+ASINH_Z = (math.asinh(LEAST_Z), math.asinh(MOST_Z))
+_ASINH_STEP = (ASINH_Z[1] - ASINH_Z[0]) / (Z_NODES - 1)
 
 
 @cache
 def _table() -> Float[ndarray, "shape_node z_node"]:
     """Return the coefficients of the bicubic spline, two more than nodes along each axis."""
-    shape = shapes(np.linspace(_SHAPE_PLACES[0], _SHAPE_PLACES[1], _SHAPE_NODES))
-    z = np.sinh(np.linspace(_ASINH_Z[0], _ASINH_Z[1], _Z_NODES))
+    shape = shapes(np.linspace(SHAPE_PLACES[0], SHAPE_PLACES[1], SHAPE_NODES))
+    z = np.sinh(np.linspace(ASINH_Z[0], ASINH_Z[1], Z_NODES))
     growth = np.arcsinh(0.5 * z)
-    values = _log_integral(shape, z) - (shape[:, None] - 1.0) * growth
+    log_gamma = torch.lgamma(torch.from_numpy(shape)).numpy()[:, None]
+    values = _log_integral(shape, z) - log_gamma - (shape[:, None] - 1.0) * growth
     return coefficients(coefficients(values).T).T.copy()
 
 

@@ -12,6 +12,7 @@ from icereco.physics.likelihood.columns import each
 
 __all__ = [
     "CASCADE",
+    "ENDLESS_M",
     "HYPOTHESES",
     "MOVES",
     "STARTING",
@@ -31,7 +32,7 @@ additions to the time and to the last three parameters."""
 
 _TURNS = ("turn_first", "turn_second")
 
-_ENDLESS_M = 4000.0
+ENDLESS_M = 4000.0
 """Distance before its reference point at which a track of infinite length starts."""
 
 
@@ -148,7 +149,7 @@ class Hypothesis:
 
     def _track(self, model: LightModel, at: Coordinates) -> Expectation:
         line = model.line_seen(at.along_m, at.across_square_m2, at.height_m, at.travel_z, at.module_z_m)
-        before = 0.0 if self.starts else _ENDLESS_M
+        before = 0.0 if self.starts else ENDLESS_M
         whole = replace(line, along_m=line.along_m + before, emitted_m=line.emitted_m + before)
         return model.tracks(torch.exp(at.log_yield) * whole.share(at.end_m + before), line)
 

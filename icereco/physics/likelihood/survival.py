@@ -22,14 +22,25 @@ from torch import Tensor, nn
 from icereco.physics.likelihood.pandel import LARGEST_SHAPE, SMALLEST_SHAPE, ConvolvedPandel, shapes
 from icereco.physics.likelihood.splines import blended, coefficients, spline
 
-__all__ = ["LARGEST_RATIO", "SMALLEST_RATIO", "PandelSurvival"]
+__all__ = [
+    "EARLIEST",
+    "LARGEST_RATIO",
+    "LOG_RATIO",
+    "PLACES",
+    "RATIO_NODES",
+    "SHAPE_NODES",
+    "SMALLEST_RATIO",
+    "U_NODES",
+    "U_RANGE",
+    "PandelSurvival",
+]
 
 SMALLEST_RATIO, LARGEST_RATIO = 0.003, 3.0
 """Ratios of jitter to scale beyond these have the survival of the nearest at the same time in units of the jitter."""
 
-_SHAPE_NODES, _U_NODES, _RATIO_NODES = 72, 320, 32
+SHAPE_NODES, U_NODES, RATIO_NODES = 72, 320, 32
 
-_EARLIEST = -12.0
+EARLIEST = -12.0
 """Before this many standard deviations nothing has arrived: there H is below 1e-32."""
 
 _BUILT_FROM = -8.0
@@ -80,13 +91,13 @@ class _LogSurvival(torch.autograd.Function):
         shape = shape.clamp(SMALLEST_SHAPE, LARGEST_SHAPE)
         ratio = jitter_ns / scale_ns
         log_ratio = torch.log(ratio.clamp(SMALLEST_RATIO, LARGEST_RATIO))
-        s = (time_ns / jitter_ns).clamp(min=_EARLIEST)
+        s = (time_ns / jitter_ns).clamp(min=EARLIEST)
         u = torch.asinh(s) + log_ratio
         root = torch.sqrt(shape)
         smooth, by_place, by_u, by_ratio = _interpolated(
-            table, torch.log(shape) + root, u.clamp(*_U), log_ratio
+            table, torch.log(shape) + root, u.clamp(*U_RANGE), log_ratio
         )
-        by_u = torch.where((u > _U[0]) & (u < _U[1]), by_u, 0.0)
+        by_u = torch.where((u > U_RANGE[0]) & (u < U_RANGE[1]), by_u, 0.0)
         growth = torch.exp(smooth)
         hazard = 0.5 * torch.erfc(-math.sqrt(0.5) * s) * growth
         normal_density = math.sqrt(0.5 / math.pi) * torch.exp(-0.5 * s * s)
@@ -104,17 +115,17 @@ class _LogSurvival(torch.autograd.Function):
         return gradients[0] * by_time, gradients[0] * by_shape, gradients[0] * by_scale, None, None
 
 
-_PLACES = (
+PLACES = (
     math.log(SMALLEST_SHAPE) + math.sqrt(SMALLEST_SHAPE),
     math.log(LARGEST_SHAPE) + math.sqrt(LARGEST_SHAPE),
 )
-_LOG_RATIO = (math.log(SMALLEST_RATIO), math.log(LARGEST_RATIO))
-_U = (math.asinh(_EARLIEST) + _LOG_RATIO[0], math.log(2.0 * 400.0))
+LOG_RATIO = (math.log(SMALLEST_RATIO), math.log(LARGEST_RATIO))
+U_RANGE = (math.asinh(EARLIEST) + LOG_RATIO[0], math.log(2.0 * 400.0))
 """Up to 400 scales after direct light, where S is e⁻⁴⁰⁰ or, of the largest shapes, not much more."""
 
 _SHAPE_STEP, _U_STEP, _RATIO_STEP = (
     (last - first) / (nodes - 1)
-    for (first, last), nodes in ((_PLACES, _SHAPE_NODES), (_U, _U_NODES), (_LOG_RATIO, _RATIO_NODES))
+    for (first, last), nodes in ((PLACES, SHAPE_NODES), (U_RANGE, U_NODES), (LOG_RATIO, RATIO_NODES))
 )
 
 
@@ -125,11 +136,11 @@ def _interpolated(
     log_ratio: Float[Tensor, "*n"],
 ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"], Float[Tensor, "*n"]]:
     """Return R and its derivatives by log a + √a, u and log r."""
-    row = _RATIO_NODES + 2
+    row = RATIO_NODES + 2
     axes = (
-        spline((place - _PLACES[0]) * (1.0 / _SHAPE_STEP), _SHAPE_NODES, (_U_NODES + 2) * row),
-        spline((u - _U[0]) * (1.0 / _U_STEP), _U_NODES, row),
-        spline((log_ratio - _LOG_RATIO[0]) * (1.0 / _RATIO_STEP), _RATIO_NODES, 1),
+        spline((place - PLACES[0]) * (1.0 / _SHAPE_STEP), SHAPE_NODES, (U_NODES + 2) * row),
+        spline((u - U_RANGE[0]) * (1.0 / _U_STEP), U_NODES, row),
+        spline((log_ratio - LOG_RATIO[0]) * (1.0 / _RATIO_STEP), RATIO_NODES, 1),
     )
     corner = axes[0][0] + axes[1][0] + axes[2][0]
     value, by_place, by_u, by_ratio = blended(table, corner, [along for _, along in axes])
@@ -139,10 +150,10 @@ def _interpolated(
 @cache
 def _table() -> Float[ndarray, "shape_node u_node ratio_node"]:
     """Return the coefficients of the tricubic spline, two more than nodes along each axis."""
-    shape = torch.from_numpy(shapes(np.linspace(*_PLACES, _SHAPE_NODES)))
+    shape = torch.from_numpy(shapes(np.linspace(*PLACES, SHAPE_NODES)))
     pandel = ConvolvedPandel()
     values = np.stack(
-        [_logarithm(pandel, shape, float(ratio)) for ratio in np.exp(np.linspace(*_LOG_RATIO, _RATIO_NODES))],
+        [_logarithm(pandel, shape, float(ratio)) for ratio in np.exp(np.linspace(*LOG_RATIO, RATIO_NODES))],
         axis=2,
     )
     for axis in range(3):
@@ -154,7 +165,7 @@ def _logarithm(
     pandel: ConvolvedPandel, shape: Float[Tensor, "shape"], ratio: float
 ) -> Float[ndarray, "shape u"]:
     """Return R for one ratio of jitter to scale, from sums of the density by Simpson's rule from either end."""
-    s = torch.sinh(torch.linspace(*_U, 2 * _U_NODES - 1, dtype=torch.float64) - math.log(ratio))
+    s = torch.sinh(torch.linspace(*U_RANGE, 2 * U_NODES - 1, dtype=torch.float64) - math.log(ratio))
     like = torch.ones(len(shape), len(s), dtype=torch.float64)
     log_density, slope, _ = pandel(s * like, shape[:, None] * like, like / ratio, 1.0)
     log_rate = log_density + 0.5 * torch.log1p(s * s)

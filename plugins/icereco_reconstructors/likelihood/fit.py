@@ -50,6 +50,8 @@ class LikelihoodFit:
         self._options = options
         self._detector = detector
         self._device = find_device(options.device)
+        # On other devices, float32 is faster and holds for the terms; parameters, sums and curvatures are float64 there, too.
+        self._dtype = torch.float64 if self._device.type == "cpu" else torch.float32
         self._first_only = options.form == "first"
         self._observer = Observer(detector, options.time_error, self._first_only)
         self._likelihood = self._likelihood_in(detector)
@@ -99,8 +101,7 @@ class LikelihoodFit:
 
     def _likelihood_in(self, detector: Detector) -> Likelihood:
         likelihood = Likelihood(LightModel(detector), self._options.model_error, self._first_only)
-        # The terms hold in float32; parameters, sums and curvatures are float64.
-        return likelihood.to(self._device, torch.float32)
+        return likelihood.to(self._device, self._dtype)
 
     def _workers(self) -> int:
         """Tensors here are small: one core each, and as many groups of events at once as torch may use cores."""
@@ -126,7 +127,7 @@ class LikelihoodFit:
         self, observed: Observed, rows: Int[ndarray, "event"]
     ) -> tuple[Observation, Float[Tensor, "event 3"]]:
         """Return some of the events of a group, and the centres of their light, on the device."""
-        seen = observed.observation.take(torch.from_numpy(rows)).to(self._device, torch.float32)
+        seen = observed.observation.take(torch.from_numpy(rows)).to(self._device, self._dtype)
         return seen, torch.from_numpy(observed.centre_m[rows]).to(self._device)
 
     def _searched(

@@ -12,10 +12,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from icereco.events.reconstruction import Reconstruction
-from icereco.physics.likelihood.climb import Maximum, climb
+from icereco.physics.likelihood.climb import climb
 from icereco.physics.likelihood.columns import each
 from icereco.physics.likelihood.evidence import laplace
 from icereco.physics.likelihood.likelihood import Curvature, Likelihood
+from icereco.physics.likelihood.marquardt import Maximum
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import Hypothesis, Sources
 from icereco.protocols import Peaks

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from icereco.physics.likelihood.climb import LARGEST_MOVE, Maximum, climb
+from icereco.physics.likelihood.climb import climb
 from icereco.physics.likelihood.columns import each
 from icereco.physics.likelihood.evidence import laplace
 from icereco.physics.likelihood.likelihood import Likelihood
+from icereco.physics.likelihood.marquardt import LARGEST_MOVE, Maximum
 from icereco.physics.likelihood.observation import Observation
 from icereco.physics.likelihood.sources import MOVES, Hypothesis, Sources
 from icereco_reconstructors.likelihood.seeds import starting_points

@@ -1,0 +1,55 @@
+"""Functions as machine code."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+__all__ = ["compiled", "kept", "sources_digest"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_FASTMATH = {"contract", "nsz", "arcp"}
+"""Liberties that leave numbers which are not finite what they are."""
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function of numbers, arrays and named tuples when another one that is compiled calls it."""
+    return cast(
+        "Function", numba.njit(_plain(function), error_model="numpy", fastmath=_FASTMATH, forceinline=True)
+    )
+
+
+def kept(function: Function) -> Function:
+    """Compile a function when it is first called, and keep the machine code for later programs.
+
+    It is kept beside the module or, where that cannot be written, in the user's cache. Numba takes it as long as the file of the
+    function stays as it is, and the closure: so that has to hold the digest of all sources.
+    """
+    try:
+        return _kept(_plain(function), cache=True)
+    except RuntimeError:  # no folder for it can be written
+        return _kept(_plain(function), cache=False)
+
+
+def _kept(function: Function, cache: bool) -> Function:
+    return cast(
+        "Function", numba.njit(function, nogil=True, error_model="numpy", fastmath=_FASTMATH, cache=cache)
+    )
+
+
+def sources_digest() -> str:
+    """Return a digest of the source files of `icereco.physics`, whose functions and numbers machine code is made of."""
+    folder = Path(__file__).parents[2]
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _plain(function: Function) -> Function:
+    """Return a function without the checks of types that tests wrap around it."""
+    return cast("Function", inspect.unwrap(function))

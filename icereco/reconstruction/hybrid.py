@@ -1,0 +1,107 @@
+"""The method `hybrid`: the likelihood fit from the posterior of a trained model, which adds what it knows of energy and kind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from icereco.errors import IcerecoError
+from icereco.events.batch import EventBatch
+from icereco.events.reconstruction import Reconstruction
+from icereco.events.vmf_mixture import VmfMixture
+from icereco.reconstruction.calibration_file import CalibrationFile
+from icereco.reconstruction.choice import Choice, Events, choose
+from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
+from icereco.reconstruction.methods import Method, untrained_method
+from icereco.reconstruction.seeding import seed_facts
+from icereco.system.resources import calibrations_dir
+from icereco.trained.library import Library
+
+__all__ = ["hybrid"]
+
+_OF_MODEL = (
+    "energy_gev",
+    "energy_log10_sigma",
+    "energy_interval_gev",
+    "kind_probability",
+    "inelasticity",
+    "inelasticity_sigma",
+)
+"""What a trained model knows better than the fit, or alone."""
+
+_CALIBRATION = f"{HYBRID}.json"
+"""Of fits from the model `fast`; its facts say to which events it was fitted."""
+
+
+def hybrid(
+    events: Events, runs: Path, library: Library, options: Mapping[str, str], device: str | None = None
+) -> Choice:
+    """Choose the trained model as where nothing is named, and fit each event from its posterior.
+
+    Args:
+        events: which are reconstructed.
+        runs: folder of runs.
+        library: of trained models.
+        options: of the likelihood fit.
+        device: as for `icereco.system.devices.find_device`.
+
+    Raises:
+        IcerecoError: there is no trained model for the detector; or an option is wrong.
+    """
+    seed = choose(events, runs, library, {}, device)
+    if seed.method.with_seeds is not None:
+        raise IcerecoError(
+            f"--method {HYBRID} fits from the posterior of a trained model, and there is none for {events.label}: "
+            f"--method {WITHOUT_MODEL} searches the whole sky instead"
+        )
+    fit = untrained_method(WITHOUT_MODEL, seed.method.detector, options, device)
+    return Choice(_calibrated(_both(fit, seed.method), seed.method), f"method {HYBRID}, from {seed.words}")
+
+
+def _both(fit: Method, model: Method) -> Method:
+    """The method without a calibration of its own."""
+    known = model.provenance
+    name = str(known.get("model") or known.get("run") or model.name)
+    again = None if fit.again is None or model.again is None else partial(_again, fit.again, model.again)
+    return replace(
+        fit,
+        name=HYBRID,
+        reconstruct=partial(_reconstruct, fit, model),
+        with_seeds=None,
+        profile=None,
+        again=again,
+        provenance=fit.provenance | {"seeds": [seed_facts(name, model)], "trained": known.get("trained", {})},
+    )
+
+
+def _again(fit: Callable[[], Method], model: Callable[[], Method]) -> Method:
+    """The method, in another process."""
+    return _both(fit(), model())
+
+
+def _reconstruct(fit: Method, model: Method, batch: EventBatch) -> Reconstruction:
+    """Fit from the model, which knows more of energy, kind and inelasticity, and takes the place of fits that fail."""
+    assert fit.with_seeds is not None, "the likelihood fit takes seeds"
+    seed = model(batch)
+    fitted = fit.with_seeds(batch, [seed])
+    known = {name: column for name in _OF_MODEL if (column := getattr(seed, name)) is not None}
+    failed = np.isnan(fitted.direction).any(1)
+    if failed.any():
+        known["direction"] = np.where(failed[:, None], seed.direction, fitted.direction)
+        if fitted.posterior is not None and seed.posterior is not None:
+            both = VmfMixture.joined([fitted.posterior.as_mixture(), seed.posterior.as_mixture()])
+            known["posterior"] = both.take(np.arange(len(failed)) + len(failed) * failed)
+    return replace(fitted, **known)
+
+
+def _calibrated(method: Method, seed: Method) -> Method:
+    """Apply the calibration that comes with icereco, if it is of this model and of these options."""
+    path = calibrations_dir() / _CALIBRATION
+    if not path.is_file():
+        return method
+    known = CalibrationFile.read(path)
+    seeds = [one.get("checkpoint_sha256") for one in known.facts["seeds"]]
+    same = seeds == [seed.provenance.get("checkpoint_sha256")] and not known.other_options(method)
+    return known.applied(method, path) if same else method
