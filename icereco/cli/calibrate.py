@@ -15,6 +15,7 @@ from icereco.cli.calibrated_targets import calibrated_targets
 from icereco.cli.compute import computing_with, device_option, threads_option
 from icereco.cli.console import Console
 from icereco.cli.echo import echo
+from icereco.cli.nothing_fitted import nothing_fitted
 from icereco.cli.progress import event_progress
 from icereco.errors import IcerecoError
 
@@ -130,7 +131,11 @@ def _calibrated_model(
     seen = unseen_events(checkpoint.model, batches(checkpoint.detector))
     fitted = None if seen is None else seen.recalibrations()
     if seen is None or not fitted:
-        raise _nothing_fitted(path, chosen.path, seen)
+        without = (
+            f"{path} gives no posteriors of few densities for these events, and no energy, vertex, kind or inelasticity (a model with the "
+            "loss vmf, vmf-mixture or kent has them)"
+        )
+        raise nothing_fitted(without, chosen.path, seen)
     facts = {"calibration": {"data": str(chosen.path.resolve()), "events": len(seen)}}
     save_recalibrated(output or path, checkpoint, fitted, facts)
     return seen, output or path
@@ -154,22 +159,6 @@ def _report(seen: "UnseenEvents", path: Path, as_json: bool, what: str) -> None:
     if any(targets):
         console.print(calibrated_targets(*targets))
     console.print(f"the {what} is in {path}", soft_wrap=True)
-
-
-def _nothing_fitted(path: Path, data: Path, seen: "UnseenEvents | None") -> IcerecoError:
-    from icereco.evaluation.recalibrate import LEAST_EVENTS
-
-    if (
-        seen is not None
-        and seen.made.posterior is None
-        and not any(values is not None for values in seen.made.quantities.values())
-    ):
-        return IcerecoError(
-            f"{path} gives no posteriors of few densities for these events, and no energy, vertex, kind or inelasticity, so there is nothing to calibrate; a model with the loss vmf, vmf-mixture or kent has them"
-        )
-    return IcerecoError(
-        f"{data}: of {0 if seen is None else len(seen):,} events too few have an estimate with an uncertainty and a known truth; to calibrate takes at least {LEAST_EVENTS}; give --data with more"
-    )
 
 
 def _first(

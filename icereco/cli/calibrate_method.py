@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from icereco.cli.nothing_fitted import nothing_fitted
 from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
@@ -49,24 +50,9 @@ def calibrate_method(
     seen = unseen_by(used, batches(used.detector), _MOST_COMPONENTS)
     fitted = None if seen is None else seen.recalibrations()
     if seen is None or not fitted:
-        raise _nothing_fitted(method, data.path, seen)
+        raise nothing_fitted(
+            f"the method {method} gives directions alone, without uncertainties", data.path, seen
+        )
     facts = {"data": str(data.path.resolve()), "events": len(seen), "seeds": used.provenance.get("seeds", [])}
     CalibrationFile.of(used, fitted, facts).write(output)
     return seen
-
-
-def _nothing_fitted(method: str, data: Path, seen: "UnseenEvents | None") -> IcerecoError:
-    from icereco.evaluation.recalibrate import LEAST_EVENTS
-
-    if (
-        seen is not None
-        and seen.made.posterior is None
-        and not any(values is not None for values in seen.made.quantities.values())
-    ):
-        return IcerecoError(
-            f"the method {method} gives directions alone, without uncertainties, so there is nothing to calibrate"
-        )
-    return IcerecoError(
-        f"{data}: of {0 if seen is None else len(seen):,} events too few have an estimate with an uncertainty and a known truth; to calibrate "
-        f"takes at least {LEAST_EVENTS}; give --data with more, or a larger --events"
-    )

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,18 @@ from icereco.cli.method_options import (
 )
 from icereco.errors import IcerecoError
 from icereco.system.json_lines import plain
+from icereco.system.processors import available_processors
+from icereco.system.signals import interrupted_by_signals
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from icereco.data.sources.source import Source
     from icereco.detector.detector import Detector
+    from icereco.online.crew import Crew
     from icereco.online.replay import Replay, Stream
     from icereco.reconstruction.choice import Choice
+    from icereco.reconstruction.methods import Method
     from icereco.reconstruction.wanted import Precision
 
 __all__ = ["command"]
@@ -63,6 +68,10 @@ _CEILING_SECONDS = 5.0
 @device_option
 @precision_option
 @threads_option
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Processes of this machine that reconstruct, each a call at a time  [default: this one alone].",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def command(
     runs: tuple[str, ...],
@@ -77,6 +86,7 @@ def command(
     device: str | None,
     precision: "Precision",
     threads: int | None,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Say whether this machine reconstructs events as fast as a detector sends them.
@@ -87,10 +97,10 @@ def command(
     \b
     icereco certify --rate 100
     icereco certify --rate 3000 --model complete --data events.parquet --latency-ms 500
+    icereco certify --rate 3000 --workers 8 --threads 1
     """  # noqa: D301 -- \b is click's mark for lines to keep
     from icereco.data.catalog import DEFAULT_DETECTOR, find
     from icereco.data.sources.source import open_source
-    from icereco.online.computing import Computing
     from icereco.online.replay import Stream, ceiling, replay
     from icereco.reconstruction.wanted import Wanted
 
@@ -103,20 +113,35 @@ def command(
     sources = [one.open() for one in sets]
     choice = wanted.choice(sets, sources)
     computing_with(threads)
-    compute, per_call = Computing(choice.method), choice.method.pulses_per_call
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn(compact=True), console=Console(stderr=True)
-    ) as progress:  # fmt: skip
+    per_call = choice.method.pulses_per_call
+    with (
+        interrupted_by_signals(),
+        Progress(
+            TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn(compact=True), console=Console(stderr=True)
+        ) as progress,
+        _crew(choice.method, workers, threads) as crew,
+    ):  # fmt: skip
         detector_used = choice.method.detector
         source = sources[0] if sources else open_source(_simulated(detector_used, progress))
         stream = Stream.drawn(_first_events(source, detector_used), rate_hz, seconds, _SEED)
-        highest = ceiling(stream, compute, per_call, min(_CEILING_SECONDS, seconds))
+        highest = ceiling(stream, crew, per_call, min(_CEILING_SECONDS, seconds))
         bar = progress.add_task("replaying", total=seconds)
-        result = replay(stream, compute, per_call, seconds, lambda now: progress.update(bar, completed=now))
+        result = replay(stream, crew, per_call, seconds, lambda now: progress.update(bar, completed=now))
     figures = _figures(choice, stream, result, highest, rate_hz, latency_ms / 1000)
+    figures |= {"workers": workers or 1}
     echo(json.dumps(plain(figures)) if as_json else _text(figures))
     if not figures["keeps_up"]:
         raise click.exceptions.Exit(_TOO_SLOW)
+
+
+def _crew(method: "Method", workers: int | None, threads: int | None) -> "AbstractContextManager[Crew]":
+    """What reconstructs: this process, or several with their share of the processors each."""
+    from icereco.online.computing import Computing
+    from icereco.online.crew import Here, processes
+
+    if workers is None or workers == 1:
+        return nullcontext(Here(Computing(method)))
+    return processes(method, workers, threads or max(available_processors() // workers, 1))
 
 
 def _first_events(source: "Source", detector: "Detector") -> "pa.RecordBatch":

@@ -2,8 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from rich.markup import escape
 from icereco.cli import completion
 from icereco.cli.compute import computing_with, device_option, precision_option, threads_option
 from icereco.cli.console import Console
+from icereco.cli.continuing import saying_how_to_continue
 from icereco.cli.drop_option import drop_unknown_option
 from icereco.cli.echo import echo
 from icereco.cli.method_options import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from icereco.data.sources.source import Source
     from icereco.data.split.rule import Part
     from icereco.evaluation.streaming import RunningError
-    from icereco.reconstruction.kept import KeptPieces
     from icereco.reconstruction.methods import Method
     from icereco.reconstruction.outputs import Format, Output
     from icereco.reconstruction.pipeline import Outcome
@@ -249,7 +249,7 @@ def _reconstruct(
     from icereco.reconstruction.missing import not_written, write_missing
     from icereco.reconstruction.pipeline import reconstruct
 
-    with kept_pieces(output, method) as kept, _saying_how_to_continue(kept):
+    with kept_pieces(output, method) as kept, saying_how_to_continue(kept):
         with (
             _opened(sources, method, output, form) as opened,
             event_progress(sum(source.count() for source in sources)) as advance,
@@ -261,18 +261,6 @@ def _reconstruct(
         if not outcome.missing:
             kept.remove()
     return outcome
-
-
-@contextmanager
-def _saying_how_to_continue(kept: "KeptPieces") -> Iterator[None]:
-    from icereco.system.work.executor import KilledError
-
-    try:
-        yield
-    except (KeyboardInterrupt, KilledError):
-        if kept.has_any:
-            echo(f"what is done is kept in {kept.folder}; the same command continues", err=True)
-        raise
 
 
 def _opened(

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from icereco.cli import completion
 from icereco.cli.console import Console
+from icereco.cli.continuing import saying_how_to_continue
 from icereco.cli.progress import event_progress
 from icereco.cli.workers import scheduler_executor, scheduler_option
 from icereco.data.catalog import DEFAULT_DETECTOR
@@ -100,7 +101,7 @@ def command(
     workers: int | None,
     scheduler: str | None,
 ) -> None:
-    """Simulate events with truth, for training and for trying things.
+    """Simulate events with truth, for training and for trying things. After an interruption or a kill the same command continues.
 
     \b
     icereco simulate --events 10000 -o simulated
@@ -189,16 +190,19 @@ def _simulate(
     cluster: "Executor | None",
 ) -> "Brightness":
     from icereco.data.brightness import Brightness
+    from icereco.data.simulated_blocks import KeptBlocks
 
     brightness = Brightness()
-    with ExitStack() as stack:
+    kept = KeptBlocks(output, simulation.fingerprint())
+    with kept.saving(), saying_how_to_continue(kept), ExitStack() as stack:
         advance = stack.enter_context(event_progress(events))
         writers = [stack.enter_context(writer) for writer in _writers(simulation, output, layout)]
-        for batch in simulation.events(events, workers, cluster):
+        for batch in simulation.events(events, workers, cluster, kept):
             for writer in writers:
                 writer.write(batch)
             brightness.add(batch)
             advance(batch.num_rows)
+    kept.remove()
     return brightness
 
 

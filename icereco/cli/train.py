@@ -20,7 +20,9 @@ from icereco.cli.train_compute import (
     number_of_processes,
     processes_option,
     require_one_task,
+    shard_option,
     threads_of_training,
+    wants_shards,
 )
 from icereco.cli.train_end import say_what_next
 from icereco.cli.train_progress import stages_of, training_progress
@@ -36,12 +38,12 @@ if TYPE_CHECKING:
     from icereco.profiles import Profile
     from icereco.training.data_choice import DataChoice
     from icereco.training.datasets import Stages
-    from icereco.training.ranks import Ranks
+    from icereco.training.division import Division
     from icereco.training.session import Session
     from icereco.training.start import Start
     from icereco.training.wandb import Tracker
 
-    _Opening = Callable[[Stages, torch.device, Ranks], AbstractContextManager[Session]]
+    _Opening = Callable[[Stages, torch.device, Division], AbstractContextManager[Session]]
 
 __all__ = ["chosen_data", "command", "cut_data"]
 
@@ -134,6 +136,7 @@ logger = get_logger(__name__)
 @device_option
 @threads_option
 @processes_option
+@shard_option
 def command(
     profile_name: str | None,
     from_model: str | None,
@@ -155,6 +158,7 @@ def command(
     device: str | None,
     threads: int | None,
     processes: int | None,
+    shard: bool | None,
 ) -> None:
     """Train a model.
 
@@ -192,6 +196,7 @@ def command(
             return dismiss_torchrun(device_used)
     before = {} if run is None else run.provenance()
     count = number_of_processes(processes, before)
+    divided = wants_shards(shard, before, count)
     if find_rate and (resumed or name or resume_or_start or count > 1):
         raise IcerecoError(
             "--find-rate keeps no run, and searches in one process; it takes no --resume, --name, --resume-or-start or "
@@ -214,8 +219,8 @@ def command(
     with (
         interrupted_by_signals(),
         training_progress() as progress,
-        leading_ranks(count, threads_used, device_used) as ranks,
-        opening(stages_of(progress), device_used, ranks) as session,
+        leading_ranks(count, threads_used, device_used, divided) as division,
+        opening(stages_of(progress), device_used, division) as session,
     ):
         tracker = Tracker.open(
             mode, session.run.path, session.run.name, _config(session.profile), wandb_project or project, tags
@@ -297,14 +302,16 @@ def _opened_new(
     run = RunFolder.create(root, name or default_name(root, profile.name, described(chosen)))
     logger.info("training %s in %s", profile.name, run.path)
     facts = {"sweep": True} if of_sweep else {}
-    return lambda stages, device, ranks: begin(profile, chosen, run, stages, device, facts, start, ranks)
+    return lambda stages, device, division: begin(
+        profile, chosen, run, stages, device, facts, start, division
+    )
 
 
 def _opened_again(run: RunFolder) -> "_Opening":
     from icereco.training.session import resume
 
     logger.info("continuing %s", run.path)
-    return lambda stages, device, ranks: resume(run, stages, device, ranks)
+    return lambda stages, device, division: resume(run, stages, device, division)
 
 
 def _chosen_profile(

@@ -16,7 +16,7 @@ from icereco.system.processors import available_processors, use_threads
 if TYPE_CHECKING:
     import torch
 
-    from icereco.training.ranks import Ranks
+    from icereco.training.division import Division
 
 __all__ = [
     "device_of_task",
@@ -26,7 +26,9 @@ __all__ = [
     "number_of_processes",
     "processes_option",
     "require_one_task",
+    "shard_option",
     "threads_of_training",
+    "wants_shards",
 ]
 
 logger = get_logger(__name__)
@@ -37,6 +39,15 @@ processes_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.opt
     metavar="N",
     help="Processes of this machine that share the events of each step, one for each GPU; or start it with torchrun  "
     "[default: 1, or as many as the run that is resumed].",
+)
+
+
+shard_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--shard/--no-shard",
+    "shard",
+    default=None,
+    help="Divide weights, gradients and moments over the processes, for models that are too large for each  "
+    "[default: no, or as the run that is resumed].",
 )
 
 
@@ -114,14 +125,30 @@ def _recorded(resumed: Mapping[str, Any], available: int) -> int | None:
     return min(threads, available)
 
 
+def wants_shards(wanted: bool | None, resumed: Mapping[str, Any], processes: int) -> bool:
+    """Return whether the processes divide the weights, as wanted or as a resumed run began.
+
+    Raises:
+        IcerecoError: it is wanted of one process alone.
+    """
+    if wanted and processes == 1:
+        raise IcerecoError(
+            "--shard divides the weights over several processes: add --processes N, or start it with torchrun"
+        )
+    return (resumed.get("shard") is True if wanted is None else wanted) and processes > 1
+
+
 @contextmanager
-def leading_ranks(processes: int, threads: int, device: "torch.device") -> "Iterator[Ranks]":
-    """Lead the processes of a training, which are started here unless torchrun has."""
+def leading_ranks(
+    processes: int, threads: int, device: "torch.device", shard: bool = False
+) -> "Iterator[Division]":
+    """Lead the processes of a training, which are started here unless torchrun has, and divide the weights if that is wanted."""
+    from icereco.training.division import Division
     from icereco.training.processes import joined_torchrun, leading
 
     task = torchrun_task()
     with leading(processes, threads, device) if task is None else joined_torchrun(task, device) as ranks:
-        yield ranks
+        yield Division(ranks, shard)
 
 
 def dismiss_torchrun(device: "torch.device") -> None:

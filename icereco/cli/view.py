@@ -191,7 +191,7 @@ def _reconstruct(session: "EventSession", row: int, event: int, names: tuple[str
     from icereco.reconstruction.models import weights_of
     from icereco.watch.worker import Answer, ReconstructionWorker
 
-    weights = {name: weights_of(name) for name in names}
+    weights = {name: weights_of(name) for name in names if not _is_table(name)}
     for name, found in weights.items():
         answers: SimpleQueue[Answer] = SimpleQueue()
         worker = ReconstructionWorker(name, lambda found=found: found.path, answers.put)  # type: ignore[misc]  # of a loop
@@ -205,6 +205,19 @@ def _reconstruct(session: "EventSession", row: int, event: int, names: tuple[str
         session.keep(event, replace(answer.estimate, name=name))
     if names:
         session.prefer(names[0])
+
+
+def _is_table(name: str) -> bool:
+    """Whether it is a table, which is refused: it may hold reconstructions, but reconstructs nothing.
+
+    Raises:
+        IcerecoError: it is.
+    """
+    if Path(name).suffix.lower() in (".parquet", ".arrow", ".csv") and Path(name).is_file():
+        raise IcerecoError(
+            f"--run {name}: this is a table, not a model; to draw the reconstructions that it holds: --with {name}"
+        )
+    return False
 
 
 def _save_figure(path: Path, session: "EventSession", row: int, camera: "Camera", colors: str) -> None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from icereco import __version__
 from icereco.data.catalog import DEFAULT_DETECTOR
+from icereco.data.simulated_blocks import KeptBlocks
 from icereco.data.write.parquet import OwnWriter
 from icereco.detector.detector import Detector, given_detector
 from icereco.errors import IcerecoError
@@ -92,13 +93,17 @@ class Simulation:
             "seed": self.seed,
         }
 
-    def fingerprint(self, events: int) -> str:
-        """Identifies the first events of this simulation, also across changes of the simulator's code."""
+    def fingerprint(self, events: int | None = None) -> str:
+        """Identifies the first events of this simulation, or all, also across changes of the simulator's code."""
         facts = {**self.provenance(), "events": events, "code": self._code()}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def events(
-        self, total: int, workers: int | None = None, executor: Executor | None = None
+        self,
+        total: int,
+        workers: int | None = None,
+        executor: Executor | None = None,
+        kept: KeptBlocks | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Exactly the first `total` events in the order of the blocks, as `icereco.tables.schema.SCHEMA`.
 
@@ -106,6 +111,7 @@ class Simulation:
             total: how many.
             workers: processes; by default one per processor, and none where they would start for longer than they work.
             executor: makes the blocks in place of such processes.
+            kept: what an earlier start has made already, and where what is made is kept; None for neither.
 
         Raises:
             IcerecoError: no event at all passes the trigger, or a worker is killed.
@@ -113,7 +119,7 @@ class Simulation:
         done, fruitless = 0, 0
         if executor is None and workers is not None:
             executor = LocalProcesses(workers)
-        with closing(self._where_quicker(total) if executor is None else self._blocks(executor)) as blocks:
+        with closing(self._all_blocks(total, executor, kept)) as blocks:
             for block in blocks:
                 fruitless = 0 if block.num_rows else fruitless + 1
                 if fruitless >= _FRUITLESS_BLOCKS:
@@ -127,10 +133,31 @@ class Simulation:
                 if done >= total:
                     return
 
-    def _where_quicker(self, total: int) -> Generator[pa.RecordBatch, None, None]:
-        """Here, unless what is left after a block would take longer here than processes take to start."""
-        with closing(self._blocks(LocalProcesses(1))) as here:
-            done, seconds, number = 0, 0.0, 0
+    def _all_blocks(
+        self, total: int, executor: Executor | None, kept: KeptBlocks | None
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """The blocks from the first on: those that are kept, and then new ones, which are kept."""
+        old, done = [] if kept is None else kept.first(), 0
+        for key in old:
+            assert kept is not None  # it has them
+            block = kept.take(key)
+            done += block.num_rows
+            yield block
+        new = (
+            self._where_quicker(max(total - done, 1), len(old))
+            if executor is None
+            else self._blocks(executor, len(old))
+        )
+        with closing(new):
+            for number, block in enumerate(new, len(old)):
+                if kept is not None:
+                    kept.add(str(number), block)
+                yield block
+
+    def _where_quicker(self, total: int, number: int) -> Generator[pa.RecordBatch, None, None]:
+        """`total` events here, unless what is left after a block would take longer here than processes take to start."""
+        with closing(self._blocks(LocalProcesses(1), number)) as here:
+            done, seconds = 0, 0.0
             while seconds * (total - done) <= _START_SECONDS * done:
                 begun = time.perf_counter()
                 block = next(here)

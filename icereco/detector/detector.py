@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.detector.cards import Card, detector_names, find_card, read_table, require
+from icereco.detector.cards import Card, detector_names, find_card, is_card_folder, read_table, require
 from icereco.detector.geometry_file import Geometry, is_geometry_file, read_geometry
 from icereco.detector.site import Site, read_site
 from icereco.errors import IcerecoError
@@ -93,6 +93,7 @@ class Detector:
         dom_id: int64 `[S]`, number of each module in the detector's own files; None if the card has no such numbers.
         file_origins_m: by kind of file, our origin in its coordinates, which is subtracted from its positions.
         site: where it stands on Earth; None if the card does not say.
+        place: the user's folder or geometry file that it was loaded from; None for a card that is found by its name.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Detector:
     dom_id: Int[ndarray, "sensor"] | None = None
     file_origins_m: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     site: Site | None = None
+    place: Path | None = None
 
     @property
     def centre_m(self) -> Float[ndarray, "3"]:
@@ -162,7 +164,7 @@ def load_detector(name: str | Path) -> Detector:
     if is_geometry_file(name):
         geometry = read_geometry(name)
         geometry.report()
-        return of_geometry(geometry)
+        return replace(of_geometry(geometry), place=Path(name).absolute())
     card = find_card(name)
     card.require_known(_ENTRIES)
     path = card.file("sensors")
@@ -186,6 +188,7 @@ def load_detector(name: str | Path) -> Detector:
         dom_id=_dom_id(path, sensors["dom_id"]) if "dom_id" in sensors else None,
         file_origins_m={kind: card.place(f"file_origins_m.{kind}") for kind in card.keys("file_origins_m")},
         site=read_site(card.folder),
+        place=Path(name).absolute() if is_card_folder(Path(name)) else None,
     )
 
 

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, pairwise
+from itertools import cycle, islice, pairwise, takewhile
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from icereco.errors import IcerecoError
+from icereco.online.crew import Crew
 from icereco.tables.columns import lengths
 
 __all__ = ["Replay", "Stream", "ceiling", "poisson_arrivals", "replay"]
@@ -18,7 +18,8 @@ __all__ = ["Replay", "Stream", "ceiling", "poisson_arrivals", "replay"]
 _SHORTEST_WAIT_S = 1e-6
 """No clock and no sleep is finer."""
 
-Compute = Callable[[Sequence[pa.RecordBatch]], Sequence[pa.RecordBatch | IcerecoError]]
+_LONG_S = 3_600.0
+"""To wait for what is at work."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ class Replay:
     Attributes:
         latency_s: float64 `[A]`, from each arrival to its answer; infinite for what was not answered.
         longest_queue: the most events that waited at once.
-        busy_s: how long the method was at work.
+        busy_s: how long the method was at work, of several processes in the mean.
         elapsed_s: how long it all took.
         failed: events with which the method failed.
     """
@@ -87,60 +88,71 @@ def poisson_arrivals(
 
 def replay(
     stream: Stream,
-    compute: Compute,
+    crew: Crew,
     pulses_per_call: int,
     patience_s: float,
     advance: Callable[[float], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Replay:
     """Send the events at their times, and reconstruct together whatever waits, as `icereco serve` does.
 
     Args:
         stream: the events.
-        compute: what reconstructs some of them.
+        crew: what reconstructs some of them at once.
         pulses_per_call: the most pulses of a call; an event counts as a pulse, too, and one alone may have more.
         patience_s: how long after the last arrival it ends, whatever still waits.
         advance: called with the seconds since the start after each call.
         clock: seconds.
-        sleep: waits for some seconds.
     """
     latency_s = np.full(len(stream.order), np.inf)
-    began, busy_s, longest, failed = clock(), 0.0, 0, 0
-    done, last = 0, stream.arrival_s[-1] + patience_s
+    calls, begun_s = list[slice](), list[float]()
+    began, busy_s, longest, failed, done, sent = clock(), 0.0, 0, 0, 0, 0
+    last = stream.arrival_s[-1] + patience_s
     while done < len(latency_s) and (now := clock() - began) <= last:
         arrived = int(np.searchsorted(stream.arrival_s, now + _SHORTEST_WAIT_S, "right"))
-        if arrived == done:
-            sleep(float(stream.arrival_s[done]) - now)
-            continue
-        longest = max(longest, arrived - done)
-        call = slice(done, _end_of_call(stream, done, arrived, pulses_per_call))
-        started = clock()
-        answers = compute([stream.events[event] for event in stream.order[call]])
-        busy_s += clock() - started
-        latency_s[call] = clock() - began - stream.arrival_s[call]
-        failed += sum(isinstance(answer, IcerecoError) for answer in answers)
-        done = call.stop
-        advance(clock() - began)
-    return Replay(latency_s, longest, busy_s, clock() - began, failed)
+        longest = max(longest, arrived - sent)
+        if crew.is_free and arrived > sent:
+            calls.append(slice(sent, _end_of_call(stream, sent, arrived, pulses_per_call)))
+            begun_s.append(now)
+            sent = calls[-1].stop
+            crew.send(len(calls) - 1, [stream.events[event] for event in stream.order[calls[-1]]])
+        until = float(stream.arrival_s[sent]) if crew.is_free and sent < len(latency_s) else last
+        for answer in crew.answers(until - (clock() - began)):
+            now, call = clock() - began, calls[answer.call]
+            latency_s[call] = now - stream.arrival_s[call]
+            busy_s += now - begun_s[answer.call]
+            failed += answer.failed
+            done += call.stop - call.start
+            advance(now)
+    return Replay(latency_s, longest, busy_s / crew.count, clock() - began, failed)
 
 
 def ceiling(
     stream: Stream,
-    compute: Compute,
+    crew: Crew,
     pulses_per_call: int,
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Events a second where as many wait as fit into a call, measured for so long after a first call."""
+    """Events a second where as many wait as fit into a call, measured for so long after a first call of each process."""
     calls = _whole_calls(stream, pulses_per_call)
-    compute(next(calls))
-    began, events = clock(), 0
-    while clock() - began < seconds:
-        rows = next(calls)
-        compute(rows)
-        events += len(rows)
+    _answered(crew, islice(calls, crew.count))
+    began = clock()
+    events = _answered(crew, takewhile(lambda _: clock() - began < seconds, calls))
     return events / (clock() - began)
+
+
+def _answered(crew: Crew, calls: Iterator[list[pa.RecordBatch]]) -> int:
+    """Have all of these calls reconstructed, as many at once as can be; how many events they had."""
+    waiting, events = dict[int, int](), 0
+    for number, rows in enumerate(calls):
+        crew.send(number, rows)
+        waiting[number] = len(rows)
+        while not crew.is_free:
+            events += sum(waiting.pop(answer.call) for answer in crew.answers(_LONG_S))
+    while waiting:
+        events += sum(waiting.pop(answer.call) for answer in crew.answers(_LONG_S))
+    return events
 
 
 def _whole_calls(stream: Stream, pulses_per_call: int) -> Iterator[list[pa.RecordBatch]]:

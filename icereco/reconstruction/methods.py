@@ -37,7 +37,7 @@ COMPARED = ("linefit",)
 """Quick methods without training that every reconstruction is compared with."""
 
 # Pulses in one call, events read at once.
-_ON_CPU = (50_000, 128)
+_ON_CPU = (50_000, 256)
 _ON_GPU = (400_000, 2048)
 _UNTRAINED = (5_000_000, 1024)
 

@@ -10,7 +10,7 @@ from icereco.reconstruction.batch_work import Piece
 __all__ = ["piece_in", "stored"]
 
 _COUNTS = b"icereco.piece"
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def stored(piece: Piece) -> bytes:

@@ -132,6 +132,8 @@ def result_provenance(sources: Sequence[Source], method: Method, **facts: Any) -
     """The provenance of reconstructions: how they are made, of what, and where."""
     inputs = [source.facts() for source in sources]
     detector = {"name": method.detector.name, "fingerprint": method.detector.fingerprint}
+    if method.detector.place is not None:
+        detector["place"] = str(method.detector.place)
     return provenance(method=method.name, **method.provenance, detector=detector, inputs=inputs, **facts)
 
 

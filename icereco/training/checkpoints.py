@@ -17,6 +17,8 @@ from icereco.profiles import Profile
 from icereco.runs.folder import RunFolder
 from icereco.system.files import replacing, sync
 from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.collection import Release
+from icereco.training.division import UNDIVIDED, Division
 from icereco.training.observer import TrainingObserver, Weights
 from icereco.training.optimizer import Optimizers
 from icereco.training.resume_state import Position, save_state
@@ -32,6 +34,7 @@ class Checkpoints(TrainingObserver):
 
     Attributes:
         facts: called at each checkpoint for the provenance to save with the weights.
+        division: how processes divide the weights, of which a checkpoint has all.
     """
 
     run: RunFolder
@@ -42,12 +45,14 @@ class Checkpoints(TrainingObserver):
     average: AveragedModel | None
     position: Position
     facts: Callable[[], dict[str, Any]]
+    division: Division = UNDIVIDED
 
     def on_checkpoint(self, weights: Weights) -> None:
         """Save the weights; with the last ones also all that is needed to resume, keeping the state before."""
         path = self.run.best if weights == "best" else self.run.last
-        model = averaged(self.model, self.average)
-        save_checkpoint(path, model, self.profile, self.detector, self.facts())
+        Release(self.division).collect(weights)
+        with self.division.whole(averaged(self.model, self.average)) as model:
+            save_checkpoint(path, model, self.profile, self.detector, self.facts())
         if weights == "last":
             self._sync_lines()
             self._keep_state_before()

@@ -6,6 +6,7 @@ Run: python -m icereco.training.follower FOLDER NUMBER COUNT THREADS DEVICE, as 
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,19 +15,21 @@ import torch
 from icereco.data.store.builder import Progress
 from icereco.detector.detector import load_detector
 from icereco.errors import INTERRUPTED, IcerecoError
-from icereco.model.model import build_model
+from icereco.model.model import Model, build_model
 from icereco.profiles import parse_profile
 from icereco.system.devices import find_device
-from icereco.training.averaging import running_average
+from icereco.training.averaging import AveragedModel, averaged, running_average
+from icereco.training.collection import CollectedFrom
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import gather
+from icereco.training.division import Division
 from icereco.training.frozen_parts import freeze
 from icereco.training.invitation import Invitation
-from icereco.training.observer import TrainingObserver
-from icereco.training.optimizer import build_optimizers
+from icereco.training.observer import Weights
+from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.processes import joined
 from icereco.training.ranks import RankLostError, Ranks
-from icereco.training.resume_state import restore
+from icereco.training.resume_state import restore, state_tensors
 from icereco.training.stop_request import StopRequest, stop_on_signals
 from icereco.training.trainer import NonFiniteLossError, Trainer
 
@@ -57,20 +60,38 @@ def _take_part(invitation: Invitation, ranks: Ranks, device: torch.device, stop:
         model = model.to(device)
         optimizers, average = build_optimizers(model, options, ranks), running_average(model, options)
         restore(invitation.state, model, optimizers, average)
+        division = Division(ranks, invitation.shard)
+        division.divide(model, optimizers, average)
+        collected = CollectedFrom(division, partial(_gather, division, model, optimizers, average))
         trainer = Trainer(
             model=model,
             optimizers=optimizers,
             options=options,
             batches=material.training(options, ranks),
             validation=lambda: material.validation(options),
-            observer=TrainingObserver(),
+            observer=collected,
             average=average,
             weights=material.weights,
             position=invitation.position,
-            ranks=ranks,
+            division=division,
         )
         with suppress(NonFiniteLossError):  # the first process says it
             trainer.run(stop)
+            collected.between_steps()
+
+
+def _gather(
+    division: Division,
+    model: Model,
+    optimizers: Optimizers,
+    average: AveragedModel | None,
+    weights: Weights,
+) -> None:
+    """Take part in what the first process gathers for a checkpoint, as `Checkpoints` does."""
+    with division.whole(averaged(model, average)):
+        pass
+    if weights == "last":
+        state_tensors(model, optimizers, average, keep=False)
 
 
 def _silent(_stage: str) -> Progress:

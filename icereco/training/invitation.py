@@ -23,6 +23,7 @@ class Invitation:
         fingerprint: of the prepared events.
         state: weights and optimizer, as `icereco.training.resume_state.state_tensors` gives them.
         position: where the training is.
+        shard: whether the processes divide the weights.
     """
 
     profile: tuple[str, str]
@@ -30,6 +31,7 @@ class Invitation:
     fingerprint: object
     state: Mapping[str, Tensor]
     position: Position
+    shard: bool
 
     def send(self, ranks: Ranks) -> None:
         """Wait until every other process has it and has found the same events.

@@ -9,12 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from icereco.training.divided import is_divided, own_rows
 from icereco.training.ranks import ALONE, Ranks
 
 __all__ = ["Muon", "orthogonal"]
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ROUNDS = 5
+_WHOLE_NUMBERS = 2**24
+"""How many numbers of matrices that are divided each process has whole at once, unless single ones are larger."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -43,7 +46,7 @@ class Muon(torch.optim.Optimizer):
             weight_decay: of the matrices, times the learning rate in each step.
             momentum: the part of it that a step keeps.
             bfloat16: the precision of its products, which are else in the weights' own.
-            ranks: processes with the same weights and gradients, which share the products.
+            ranks: processes with the same weights and gradients, or each with some of their rows, which share the products.
         """
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
         self._bfloat16 = bfloat16
@@ -64,17 +67,33 @@ class Muon(torch.optim.Optimizer):
     def _move(self, weights: Sequence[Tensor], rates: Sequence[float]) -> None:
         """Move matrices of one shape; those of one rate follow each other."""
         settings = self.defaults
-        gradients = torch.stack([weight.grad for weight in weights if weight.grad is not None])
-        momenta = [self._momentum(weight) for weight in weights]
+        gradients = torch.stack([own_rows(weight.grad) for weight in weights if weight.grad is not None])
+        momenta = [own_rows(self._momentum(weight)) for weight in weights]
         torch._foreach_lerp_(momenta, list(gradients.unbind()), 1 - settings["momentum"])
         ahead = gradients.lerp(torch.stack(momenta), settings["momentum"])  # Nesterov's
-        steps = self._ranks.spread(self._orthogonal, ahead).unbind()
+        steps = self._steps(ahead, weights[0]).unbind()
         for rate, places in groupby(range(len(weights)), key=rates.__getitem__):
             some = list(places)
-            moved = [weights[place] for place in some]
+            moved = [own_rows(weights[place]) for place in some]
             torch._foreach_mul_(moved, 1 - rate * settings["weight_decay"])
             size = 0.2 * max(weights[0].shape) ** 0.5 * rate
             torch._foreach_add_(moved, [steps[place] for place in some], alpha=-size)
+
+    def _steps(
+        self, ahead: Float[Tensor, "matrix own_row column"], like: Tensor
+    ) -> Float[Tensor, "matrix own_row column"]:
+        """The orthogonal matrices, or of matrices that are divided as `like` is the own rows of them."""
+        if not is_divided(like):
+            return self._ranks.spread(self._orthogonal, ahead)
+        at_once = max(_WHOLE_NUMBERS // like.numel(), self._ranks.count)
+        return torch.cat(
+            [
+                self._ranks.own_rows(
+                    self._ranks.spread(self._orthogonal, self._ranks.joined_rows(some, len(like)))
+                )
+                for some in ahead.split(at_once)
+            ]
+        )
 
     def _orthogonal(self, matrices: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix row column"]:
         return orthogonal(matrices.bfloat16() if self._bfloat16 else matrices).to(matrices.dtype)

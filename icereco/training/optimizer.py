@@ -1,6 +1,6 @@
 """The optimizers of a model, combined into one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,18 @@ class Optimizers:
         """Clear the gradients of all parameters."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
+
+    def exchange(self, weights: Mapping[Tensor, Tensor], moment: Callable[[Tensor], Tensor]) -> None:
+        """Go on with other tensors in place of the weights; `moment` makes their moments of those known so far."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["params"] = [weights[one] for one in group["params"]]
+            for old in list(part.state):
+                state = part.state.pop(old)
+                part.state[weights[old]] = {
+                    name: moment(value) if value.shape == old.shape else value
+                    for name, value in state.items()
+                }
 
 
 def build_optimizers(

@@ -24,6 +24,8 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 _SEEDS = 2**63 - 1
+_SYNC = "set_requires_gradient_sync"
+"""What modules have that are divided; their class is half a second of imports."""
 
 
 class RankLostError(IcerecoError):
@@ -107,6 +109,21 @@ class Ranks:
         distributed.all_gather(parts, own)
         return torch.cat(parts)[: len(matrices)]
 
+    def joined_rows(
+        self, own: Float[Tensor, "matrix own_row column"], rows: int
+    ) -> Float[Tensor, "matrix row column"]:
+        """Whole matrices, of which each process has as many rows, in its turn; the last ones have what is left."""
+        each = -(-rows // self.count)
+        filled = nn.functional.pad(own, (0, 0, 0, each - own.shape[1])).contiguous()
+        parts = [torch.empty_like(filled) for _ in range(self.count)]
+        distributed.all_gather(parts, filled)
+        return torch.cat(parts, 1)[:, :rows]
+
+    def own_rows(self, whole: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix own_row column"]:
+        """The rows that this process has of whole matrices, as `joined_rows` has joined them."""
+        each = -(-whole.shape[1] // self.count)
+        return whole[:, self.number * each : (self.number + 1) * each]
+
     def seed(self, seed: int, step: int) -> None:
         """Give each process its own random numbers at every step, which are the same in a training that is resumed."""
         if self.count > 1:
@@ -135,7 +152,23 @@ ALONE = Ranks()
 
 def without_averaging(model: nn.Module, wanted: bool) -> AbstractContextManager[None]:
     """Add gradients up in each process for itself in this block, where that is wanted."""
-    return model.no_sync() if wanted and isinstance(model, DistributedDataParallel) else nullcontext()
+    if not wanted:
+        return nullcontext()
+    if isinstance(model, DistributedDataParallel):
+        return model.no_sync()
+    return _without_dividing([part for part in model.modules() if hasattr(part, _SYNC)])
+
+
+@contextmanager
+def _without_dividing(parts: Sequence[nn.Module]) -> Iterator[None]:
+    """Keep the gradients of modules that are divided whole in this block."""
+    for part in parts:
+        getattr(part, _SYNC)(False, recurse=False)
+    try:
+        yield
+    finally:
+        for part in parts:
+            getattr(part, _SYNC)(True, recurse=False)
 
 
 def _lost(error: RuntimeError) -> bool:

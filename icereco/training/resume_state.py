@@ -13,6 +13,7 @@ from icereco.model.checkpoint import read_tensors, write_tensors
 from icereco.system.documents import parse_json
 from icereco.system.log import get_logger
 from icereco.system.typed_fields import has_declared_types
+from icereco.training.divided import gathered
 from icereco.training.optimizer import Optimizers
 
 logger = get_logger(__name__)
@@ -65,15 +66,19 @@ def save_state(
 
 
 def state_tensors(
-    model: nn.Module, optimizers: Optimizers, average: nn.Module | None = None
+    model: nn.Module, optimizers: Optimizers, average: nn.Module | None = None, keep: bool = True
 ) -> dict[str, Tensor]:
-    """Return weights, optimizer, running mean and random numbers as named tensors."""
+    """Return weights, optimizer, running mean and random numbers as named tensors.
+
+    Those that are divided over processes are gathered, in all of them at once; without `keep` they are then empty.
+    """
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     if average is not None:
         tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
     for number, part in enumerate(optimizers.parts):
         for index, state in part.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{index}/{name}": value for name, value in state.items()}
+    tensors = {name: gathered(value, keep) for name, value in tensors.items()}
     tensors["random/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()

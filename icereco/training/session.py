@@ -12,12 +12,9 @@ import torch
 from icereco import __version__
 from icereco.detector.detector import Detector, load_detector
 from icereco.errors import IcerecoError
-from icereco.events.batch import EventBatch
-from icereco.events.tensors import to_tensors
-from icereco.model.feature_check import check_features
 from icereco.model.model import Model, build_model
 from icereco.profiles import Profile, parse_profile
-from icereco.protocols import Fittable, SelfSupervised
+from icereco.protocols import SelfSupervised
 from icereco.runs.folder import RunFolder
 from icereco.runs.orders import OrderReader
 from icereco.runs.provenance import provenance
@@ -26,22 +23,24 @@ from icereco.system.log import get_logger
 from icereco.training.averaging import AveragedModel, running_average
 from icereco.training.calibration import calibrated
 from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
+from icereco.training.collection import Release
 from icereco.training.data_choice import DataChoice
 from icereco.training.datasets import Material, Stages, gather
+from icereco.training.division import UNDIVIDED, Division
 from icereco.training.frozen_parts import freeze
 from icereco.training.invitation import Invitation
 from icereco.training.observer import Observers, TrainingObserver
 from icereco.training.optimizer import Optimizers, build_optimizers
 from icereco.training.order_handler import Orders, StoppedEarlyError, obeying_stages
-from icereco.training.ranks import ALONE, RankLostError, Ranks
+from icereco.training.ranks import RankLostError
 from icereco.training.recorder import Recorder
 from icereco.training.resume_state import Position, state_tensors
 from icereco.training.saved_states import report_gap, restore_newest, saved_states
 from icereco.training.start import Loaded, Start
 from icereco.training.step_sharing import require_shares
 from icereco.training.stop_request import StopRequest
-from icereco.training.target_check import require_targets
 from icereco.training.trainer import Batches, Trainer
+from icereco.training.untrained import fit_normalizer, meet_first_batch
 from icereco.training.validation_file import ValidationFile
 from icereco.training.wandb import Tracker
 
@@ -60,7 +59,7 @@ class Session:
         position: the progress of the training, updated while it runs.
         facts: provenance of the run, also stored in its checkpoints.
         orders: reader of the run's control file.
-        ranks: the processes that train; this is the first of them.
+        division: the processes that train, of which this is the first, and how they divide the weights.
     """
 
     run: RunFolder
@@ -74,7 +73,7 @@ class Session:
     position: Position
     facts: dict[str, Any]
     orders: OrderReader
-    ranks: Ranks
+    division: Division
 
     def trainer(self, observer: TrainingObserver) -> Trainer:
         """Return a trainer that starts at `position` and reports to `observer` alone; it writes no files itself."""
@@ -88,7 +87,7 @@ class Session:
             average=self.average,
             weights=self.material.weights,
             position=self.position,
-            ranks=self.ranks,
+            division=self.division,
         )
 
     def train(self, stop: StopRequest, tracker: Tracker, display: TrainingObserver) -> bool:
@@ -108,16 +107,21 @@ class Session:
         recorder.say("training")
         how_to_resume = f"resume with: icereco train --resume {self.run.name}"
         try:
-            with self.ranks.watching():
+            with self.division.ranks.watching():
                 self._invite()
-                trainer = self.trainer(Observers(records, display, TimedCheckpoints(records), orders))
+                self.division.divide(self.model, self.optimizers, self.average)
+                release = Release(self.division)
+                trainer = self.trainer(
+                    Observers(records, display, TimedCheckpoints(records), orders, release)
+                )
                 ended = trainer.run(stop)
+                records.on_checkpoint("last")
+                release.between_steps()
         except BaseException as error:
             recorder.say("failed", _message(error))
             if isinstance(error, RankLostError):
                 raise RankLostError(f"{error}\n  {how_to_resume}") from error
             raise
-        records.on_checkpoint("last")
         if not ended:
             recorder.say("stopped", how_to_resume)
             return False
@@ -131,7 +135,7 @@ class Session:
 
     def _invite(self) -> None:
         """Send the other processes what they need to train along."""
-        if self.ranks.count == 1:
+        if self.division.ranks.count == 1:
             return
         Invitation(
             profile=(self.profile.resolved_toml(), self.profile.name),
@@ -139,7 +143,8 @@ class Session:
             fingerprint=self.facts["data_fingerprint"],
             state=state_tensors(self.model, self.optimizers, self.average),
             position=self.position,
-        ).send(self.ranks)
+            shard=self.division.wanted,
+        ).send(self.division.ranks)
 
     def _why_early(self, progress: float) -> str:
         options = self.profile.train
@@ -160,6 +165,7 @@ class Session:
             self.average,
             self.position,
             self._facts,
+            self.division,
         )
 
     def _validation_file(self, **facts: Any) -> ValidationFile:
@@ -172,7 +178,9 @@ class Session:
 
     def _reconstruct_validation(self, recorder: Recorder) -> None:
         """Write the reconstructions of the validation events by the best weights, together with the line fit."""
-        best = calibrated(self.run.best, self.material.calibration(self.profile.train), _device(self.model))
+        best = calibrated(
+            self.run.best, self.material.calibration(self.profile.train), next(self.model.parameters()).device
+        )
         observer = Observers(self._validation_file(checkpoint_sha256=best.sha256), recorder)
         with observer.during_validation():
             for batch in self.material.validation(self.profile.train):
@@ -188,7 +196,7 @@ def begin(
     device: torch.device | None = None,
     more_facts: Mapping[str, Any] | None = None,
     start: Start | None = None,
-    ranks: Ranks = ALONE,
+    division: Division = UNDIVIDED,
 ) -> Iterator[Session]:
     """Start a new training in an empty run folder, which is locked for this process while the block lasts.
 
@@ -200,11 +208,12 @@ def begin(
         device: where to train; by default the first GPU if there is one.
         more_facts: further provenance of the run.
         start: the trained model whose weights it starts with, as far as they fit; None for random ones.
-        ranks: the processes that train, of which this is the first.
+        division: the processes that train, of which this is the first, and how they divide the weights.
 
     Raises:
         IcerecoError: the data cannot be trained on, nothing of `start` fits, or the folder is in use.
     """
+    ranks = division.ranks
     require_shares(profile.train, ranks)
     with run.lock(), _log_to(run), ExitStack() as stack:
         orders = OrderReader(run.control)  # before the status announces that orders are accepted
@@ -223,10 +232,11 @@ def begin(
         used = device or find_device()
         computing = {"device": str(used), "threads": torch.get_num_threads(), **(more_facts or {})}
         computing |= {"processes": ranks.count} if ranks.count > 1 else {}
+        computing |= {"shard": True} if division.wanted else {}
         computing |= {} if start is None else {"start": start.record()}
         computing |= {"self_supervised": True} if isinstance(model.loss, SelfSupervised) else {}
         facts = provenance(**material.facts, **computing)
-        session = _assemble(run, profile, model, material, facts, orders, used, loaded, ranks)
+        session = _assemble(run, profile, model, material, facts, orders, used, loaded, division)
         run.write_provenance(session.facts)
         yield session
 
@@ -236,7 +246,7 @@ def resume(
     run: RunFolder,
     stages: Stages,
     device: torch.device | None = None,
-    ranks: Ranks = ALONE,
+    division: Division = UNDIVIDED,
 ) -> Iterator[Session]:
     """Resume a stopped training exactly where it ended; bit for bit on the same device, with as many threads and processes.
 
@@ -256,7 +266,7 @@ def resume(
             ExitStack() as stack,
         ):
             stages = obeying_stages(stages, run, orders)
-            yield _recall(run, stages, orders, stack, device or find_device(), ranks)
+            yield _recall(run, stages, orders, stack, device or find_device(), division)
 
 
 def _finished(run: RunFolder) -> str:
@@ -285,8 +295,9 @@ def _recall(
     orders: OrderReader,
     stack: ExitStack,
     device: torch.device,
-    ranks: Ranks,
+    division: Division,
 ) -> Session:
+    ranks = division.ranks
     profile = parse_profile(run.profile_text(), run.profile_name() or run.name)
     require_shares(profile.train, ranks)
     facts = run.provenance()
@@ -297,7 +308,7 @@ def _recall(
     if material.facts["data_fingerprint"] != facts.get("data_fingerprint"):
         raise IcerecoError(_changed(run, data, str(facts.get("icereco", "of unknown version"))))
     model = _build(profile, detector)
-    session = _assemble(run, profile, model, material, facts, orders, device, Loaded(), ranks)
+    session = _assemble(run, profile, model, material, facts, orders, device, Loaded(), division)
     position = restore_newest(run, session.model, session.optimizers, session.average)
     run.rewind_metrics(position.step)
     report_gap(run, position.step, profile.train.log_every_steps)
@@ -340,7 +351,7 @@ def _assemble(
     orders: OrderReader,
     device: torch.device,
     loaded: Loaded,
-    ranks: Ranks,
+    division: Division,
 ) -> Session:
     options = profile.train
     if device.type == "cuda":
@@ -348,41 +359,22 @@ def _assemble(
     model = model.to(device)
     torch.manual_seed(options.seed)  # dropout
     if not loaded.normalizer:
-        _fit_normalizer(model, material.training(options))
-    _meet_first_batch(model, material.first_batch(options), loaded)
+        fit_normalizer(model, material.training(options))
+    meet_first_batch(model, material.first_batch(options), loaded)
     return Session(
         run=run,
         profile=profile,
         detector=material.detector,
         material=material,
         model=model,
-        optimizers=build_optimizers(model, options, ranks),
-        batches=material.training(options, ranks),
+        optimizers=build_optimizers(model, options, division.ranks),
+        batches=material.training(options, division.ranks),
         average=running_average(model, options),
         position=Position(),
         facts=facts,
         orders=orders,
-        ranks=ranks,
+        division=division,
     )
-
-
-def _fit_normalizer(model: Model, batches: Batches) -> None:
-    """Fit a normalizer that learns from training events; a resumed training then loads the fitted constants."""
-    if isinstance(model.normalizer, Fittable):
-        with model.attributing("normalizer", "when it was fitted"):
-            model.normalizer.fit(to_tensors(batch, _device(model)) for batch in batches.epoch(0))
-
-
-def _meet_first_batch(model: Model, batch: EventBatch, loaded: Loaded) -> None:
-    """Check targets and features of one batch, as wrong units may lead to NaN hours later; centre new outputs on it."""
-    require_targets(model, batch)
-    if warning := check_features(model.features(to_tensors(batch, _device(model)))):
-        logger.warning(warning)
-    model.centre_outputs(batch, model.heads.keys() - loaded.heads)
-
-
-def _device(model: Model) -> torch.device:
-    return next(model.parameters()).device
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from icereco.training.divided import whole
+
 __all__ = ["UpdateRatio"]
 
 
@@ -21,8 +23,10 @@ class UpdateRatio:
     def after(self) -> float:
         """Return the ratio once the step is taken; 0 where all weights were zero."""
         with torch.no_grad():
-            moved = torch.nn.utils.get_total_norm(
-                [now - before for now, before in zip(self._weights, self._before, strict=True)]
+            moved = whole(
+                torch.nn.utils.get_total_norm(
+                    [now - before for now, before in zip(self._weights, self._before, strict=True)]
+                )
             )
-            size = torch.nn.utils.get_total_norm(self._before)
+            size = whole(torch.nn.utils.get_total_norm(self._before))
             return float(moved / size) if size > 0 else 0.0

@@ -22,11 +22,13 @@ from icereco.model.precision import full_precision
 from icereco.profiles.train_options import TrainOptions
 from icereco.protocols import SelfSupervised
 from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.divided import whole
+from icereco.training.division import UNDIVIDED, Division
 from icereco.training.event_losses import EventLosses, outputs_and_losses
 from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
-from icereco.training.ranks import ALONE, Ranks, without_averaging
+from icereco.training.ranks import Ranks, without_averaging
 from icereco.training.resume_state import Position
 from icereco.training.schedule import rate_at
 from icereco.training.step_size import UpdateRatio
@@ -61,7 +63,8 @@ class Trainer:
         observer: receives every step, validation and checkpoint, and may wait between two steps.
         average: the running mean of the weights, if one is kept.
         weights: of the events in the loss; None where all count alike.
-        ranks: the processes that share the batches of each step; `batches` gives the share of this one.
+        division: the processes that share the batches of each step, of which `batches` gives the share of this one, and how they
+            divide the weights.
     """
 
     model: Model
@@ -73,12 +76,17 @@ class Trainer:
     average: AveragedModel | None = None
     weights: EventWeights | None = None
     position: Position = field(default_factory=Position)
-    ranks: Ranks = ALONE
+    division: Division = UNDIVIDED
     _losses: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
         losses = EventLosses(self.model, self.options, self.weights)
-        self._losses = self.ranks.averaging(losses)
+        self._losses = losses if self.division.wanted else self.ranks.averaging(losses)
+
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that share the batches of each step."""
+        return self.division.ranks
 
     def run(self, stop: StopRequest) -> bool:
         """Train to the end, early or not, or until a stop is requested; True if the end was reached.
@@ -94,6 +102,11 @@ class Trainer:
                 self.position.epoch += 1
                 self.position.batch = 0
         return True
+
+    @property
+    def _least_batches(self) -> int:
+        """How many batches every process takes in a step: weights that are divided are whole for all processes at once."""
+        return self.options.batches_per_step // self.ranks.count if self.division.wanted else 1
 
     @property
     def progress(self) -> float:
@@ -160,7 +173,7 @@ class Trainer:
         values, bad = self._add_gradients(batches, sum(map(len, batches)) if events is None else events)
         if not np.isfinite(values["loss"]):
             raise NonFiniteLossError(self._blame(bad, "loss"))
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip)
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.gradient_clip))
         if not torch.isfinite(norm):
             raise NonFiniteLossError(self._blame(batches, "gradient"))
         values["gradient_norm"] = float(norm)
@@ -177,13 +190,13 @@ class Trainer:
         self, batches: Sequence[EventBatch], events: int
     ) -> tuple[dict[str, float], list[EventBatch]]:
         """Return the mean losses of all processes, and the batches of this one whose loss is not finite."""
-        # Gradients are averaged over the processes, not summed. At the end of an epoch some may have no batch left: they
-        # take part in the step, but add nothing.
-        divisor, own = (
-            (events / self.ranks.count, batches) if batches else (np.inf, [next(self.validation())])
-        )
+        # Gradients are averaged over the processes, not summed. At the end of an epoch some may have fewer batches left, or none:
+        # they take part in the step, but add nothing.
+        own = [(batch, events / self.ranks.count) for batch in batches]
+        if (missing := self._least_batches - len(own)) > 0:
+            own += [(next(self.validation()), np.inf)] * missing
         values, bad = dict[str, float](), []
-        for number, batch in enumerate(own, 1):
+        for number, (batch, divisor) in enumerate(own, 1):
             with without_averaging(self._losses, number < len(own)):
                 losses = {name: loss.sum() / divisor for name, loss in self._losses(batch).items()}
                 # All at once: reading a number from a GPU waits for it.
@@ -248,10 +261,11 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Losses and errors over the validation events, flat: "loss", "median_deg", "median_deg/<200", …."""
-        model = averaged(self.model, self.average).eval()
         losses: list[dict[str, ndarray]] = []
         figures = ValidationFigures()
-        with self.observer.during_validation():
+        newest = averaged(self.model, self.average)
+        with self.division.whole(newest) as model, self.observer.during_validation():
+            model.eval()
             for batch, (reconstruction, of_batch) in self.ranks.dealt(
                 self.validation(), partial(self._look_at, model)
             ):

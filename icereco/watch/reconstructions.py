@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from icereco.data.catalog import DataSet
+from icereco.detector.geometry_file import geometry_path
 from icereco.errors import IcerecoError
 from icereco.events.reconstruction import Anchor, Estimate, known_quantities
 from icereco.events.truth import EVENT_KINDS
@@ -160,12 +161,18 @@ def is_output(path: Path) -> bool:
 def inputs_of(path: Path) -> list[DataSet]:
     """The data from which an output of icereco was made, and how they were read; empty for any other file."""
     facts = _facts(path)
-    detector = facts.get("detector", {}).get("name")
+    detector = _detector_in(facts.get("detector", {}))
     return [
         DataSet(path=source["path"], reader=source.get("reader"), detector=detector)
         for source in facts.get("inputs", [])
         if "path" in source
     ]
+
+
+def _detector_in(facts: dict[str, Any]) -> str | None:
+    """The folder or geometry file that a detector was loaded from, as long as it is there; else its name."""
+    place, name = facts.get("place"), facts.get("name")
+    return place if place is not None and geometry_path(place).exists() else name
 
 
 def companions(data: Path, folders: Iterable[Path]) -> list[Path]:

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import signal
+from multiprocessing import active_children
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +14,10 @@ from hypothesis import strategies as st
 from reconstruct_driver import SIZES, events_of, written
 
 from icereco.errors import IcerecoError
+from icereco.online.crew import Answer, Here, processes
 from icereco.online.replay import Replay, Stream, ceiling, poisson_arrivals, replay
+from icereco.reconstruction.methods import untrained_method
+from icereco.system.work.executor import KilledError
 
 PULSES = np.array([10, 20, 30])
 
@@ -43,9 +49,8 @@ def stream_of(arrival_s, order=None) -> Stream:
 
 
 def replayed(machine: Machine, stream: Stream, pulses_per_call=1_000, patience_s=10.0) -> Replay:
-    return replay(
-        stream, machine.compute, pulses_per_call, patience_s, clock=machine.clock, sleep=machine.sleep
-    )
+    crew = Here(machine.compute, machine.sleep)
+    return replay(stream, crew, pulses_per_call, patience_s, clock=machine.clock)
 
 
 def test_an_event_that_comes_alone_waits_for_its_own_call():
@@ -101,6 +106,49 @@ def test_every_event_is_computed_once_in_order_and_not_before_it_comes(arrival_s
     assert (np.diff(arrival_s + result.latency_s) >= -1e-5).all()
 
 
+class Several:
+    """Machines with one clock, each of which takes so long for a call."""
+
+    def __init__(self, count: int, seconds_per_call: float) -> None:
+        self.count, self.seconds_per_call, self.now = count, seconds_per_call, 0.0
+        self.ends_at: dict[int, float] = {}
+        self.calls: list[int] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    @property
+    def is_free(self) -> bool:
+        return len(self.ends_at) < self.count
+
+    def send(self, call, rows):
+        assert self.is_free
+        self.ends_at[call] = self.now + self.seconds_per_call
+        self.calls.append(len(rows))
+
+    def answers(self, most_s):
+        self.now = min([*self.ends_at.values(), self.now + most_s])
+        done = [call for call, end in self.ends_at.items() if end <= self.now]
+        return [Answer(call, 0) for call in done if self.ends_at.pop(call)]
+
+
+def test_several_processes_take_a_call_each_and_what_comes_meanwhile_waits():
+    crew = Several(2, 1.0)
+    stream = stream_of([0.0, 0.25, 0.5, 0.75])
+    result = replay(stream, crew, 1_000, 10.0, clock=crew.clock)
+    assert crew.calls == [1, 1, 2]
+    np.testing.assert_allclose(result.latency_s, [1.0, 1.0, 1.5, 1.25])
+    assert (result.longest_queue, result.elapsed_s) == (2, 2.0)
+    assert result.busy_s == pytest.approx(1.5), "in the mean over both"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_ceiling_of_several_processes_is_that_of_all(count):
+    crew = Several(count, 0.5)
+    highest = ceiling(stream_of(np.zeros(40)), crew, 44, 10.0, crew.clock)
+    assert highest == pytest.approx(8.0 * count)
+
+
 def test_quantiles_are_of_all_events():
     result = Replay(np.array([3.0, 1.0, 2.0, np.inf]), 1, 1.0, 1.0, 0)
     assert [result.latency_quantile_s(share) for share in (0.25, 0.5, 0.75, 1.0)] == [1.0, 2.0, 3.0, np.inf]
@@ -108,7 +156,7 @@ def test_quantiles_are_of_all_events():
 
 def test_the_ceiling_is_that_of_whole_calls():
     machine = Machine(0.5)
-    highest = ceiling(stream_of(np.zeros(40)), machine.compute, 44, 10.0, machine.clock)
+    highest = ceiling(stream_of(np.zeros(40)), Here(machine.compute), 44, 10.0, machine.clock)
     assert set(machine.calls) == {4}
     assert highest == pytest.approx(8.0)
 
@@ -171,3 +219,40 @@ def test_a_reader_needs_data(invoke):
     done = invoke("certify", "--rate", 1, "--reader", "icetray")
     assert done.exit_code == 2
     assert "--reader goes with --data" in done.output
+
+
+def test_several_processes_answer_every_event(invoke, tmp_path, checkpoint):
+    written(tmp_path / "events.parquet", SIZES)
+    command = ("certify", "--data", "events.parquet", "--model", checkpoint, "--rate", 20, "--seconds", 2)
+    done = invoke(*command, "--workers", 2, "--latency-ms", 60_000, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert (found["workers"], found["failed"]) == (2, 0)
+    assert found["answered"] == found["arrived"] > 10
+    assert 0 < found["busy"] <= 1
+
+
+def answers_to(crew, rows) -> list[Answer]:
+    crew.send(0, rows)
+    return crew.answers(30.0)
+
+
+def test_a_process_that_is_killed_ends_it_with_a_message():
+    method = untrained_method("linefit", "icecube86")
+    (rows,) = events_of(SIZES).to_batches()
+    with processes(method, 2, 1) as crew:
+        for worker in active_children():
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.join()
+        with pytest.raises(KilledError, match="was killed"):
+            answers_to(crew, [rows])
+
+
+def test_processes_count_the_events_that_fail_one_by_one():
+    method = untrained_method("linefit", "icecube86")
+    (rows,) = events_of(SIZES).to_batches()
+    bad = rows.set_column(
+        1, "sensor_id", pa.array([[10**6] * size for size in SIZES], rows.schema.field("sensor_id").type)
+    )
+    with processes(method, 2, 1) as crew:
+        assert answers_to(crew, [rows, bad.slice(np.argmax(SIZES), 1)]) == [Answer(0, 1)]

@@ -38,7 +38,7 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Every piece is kept as soon as it is made."""
-    monkeypatch.setattr(keeping, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("icereco.system.work.kept.SAVE_SECONDS", 0.0)
 
 
 class Counting:
@@ -166,7 +166,7 @@ def test_where_nothing_succeeds_nothing_is_written(events, tmp_path):
 
 
 def test_work_of_seconds_leaves_nothing_when_it_is_interrupted(events, tmp_path, monkeypatch):
-    monkeypatch.setattr(keeping, "SAVE_SECONDS", 5.0)
+    monkeypatch.setattr("icereco.system.work.kept.SAVE_SECONDS", 5.0)
     with pytest.raises(StopHereError):
         reconstructed(events, tmp_path / "out.parquet", Counting().method(), stop_after=20)
     assert [path.name for path in tmp_path.iterdir()] == ["events.parquet"]

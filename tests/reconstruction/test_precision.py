@@ -1,12 +1,18 @@
 """Matrix products in bfloat16, where they are asked for."""
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
-from reconstruct_driver import SIZES, events_of, written
+from reconstruct_driver import SIZES, events_of, run, written
 
 import icereco
+from icereco.data.catalog import DataSet
+from icereco.data.sources.source import open_source
 from icereco.model import precision
 from icereco.physics.sphere import opening_angle
+from icereco.reconstruction.wanted import Wanted
 from icereco.tables.assembly import event_batch
 from icereco.tables.saved_reconstructions import read_reconstructions
 
@@ -76,3 +82,20 @@ def test_an_ensemble_computes_all_its_models_in_bfloat16():
     assert (
         apart_deg(rounded(batch).direction, icereco.ensemble([fast, complete])(batch).direction) > 0.0
     ).all()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_how_many_events_are_read_at_once_changes_no_more_than_the_last_digits(tmp_path, precision):
+    """An event is in the company of others of its length, in a call of 3, 7 or all events."""
+    path = written(tmp_path / "events.parquet", SIZES * 3)
+    method = (
+        Wanted(models=("fast",), precision=precision).choice([DataSet(path=path)], [open_source(path)]).method
+    )
+    tables = []
+    for events in (3, 7, len(SIZES) * 3):
+        run([path], replace(method, events_per_batch=events), tmp_path / "out.parquet")
+        tables.append(pl.read_parquet(tmp_path / "out.parquet"))
+    for name in tables[0].select(pl.col(pl.Float64)).columns:
+        columns = [table[name].to_numpy() for table in tables]
+        for other in columns[1:]:
+            np.testing.assert_allclose(other, columns[0], rtol=0, atol=1e-5 * np.nanmax(np.abs(other)))
