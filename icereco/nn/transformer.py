@@ -102,7 +102,9 @@ class Transformer(nn.Module):
         last_norm: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Layer(width, heads, dropout, kernel, biases=biases) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            Layer(width, heads, dropout, kernel, biases=biases) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(width) if last_norm else nn.Identity()
         self._initialise(layers)
 

@@ -94,7 +94,9 @@ class EdgeConvOptions(BaseModel):
         ge=8,
         description="length of the vectors inside the networks of edges and DOMs; without it, width and 2 width",
     )
-    activation: Activation = Field("gelu", description="function between linear layers; DynEdge's is leaky-relu")
+    activation: Activation = Field(
+        "gelu", description="function between linear layers; DynEdge's is leaky-relu"
+    )
     aggregation: Aggregation = Field(
         "mean", description="what a DOM has of the messages of its neighbours; DynEdge's is their sum"
     )
