@@ -27,6 +27,13 @@ PEERS = {
 }
 """What weights may be from, and a line about each."""
 
+_TELLING = {
+    "blocks.0.attn.in_proj_weight": ("deepice", "icemix"),
+    "_conv_layers.1.nn.0.weight": ("dynedge",),
+    "conv_add2.nn.0.weight": ("dynedge",),
+}
+"""Tensors that only some peers have."""
+
 _CONSTANTS = ("normalizer.", "loss.")
 """What is no weight, but says what options mean."""
 
@@ -72,6 +79,7 @@ def import_peer(path: Path, peer: str, *, head: bool = True) -> Imported:
             f"there is no import from {peer!r}{did_you_mean(peer, PEERS)} (allowed: {', '.join(PEERS)})"
         )
     tensors = read_state_dict(path)
+    _require_own(PeerWeights(tensors, path, peer))
     weights = PeerWeights(tensors, path, peer, dynedge.renamed if peer == "dynedge" else str)
     shared = _correspondence(weights, head=head)
     profile = load_profile(shared.profile, shared.overrides)
@@ -83,6 +91,22 @@ def import_peer(path: Path, peer: str, *, head: bool = True) -> Imported:
     source = {"from": peer, "path": str(path.resolve()), "sha256": file_hash(path)}
     left = _left(weights.left(), shared.reasons)
     return Imported(model, profile, detector, tuple(sorted(imported)), tuple(new), left, source)
+
+
+def _require_own(weights: PeerWeights) -> None:
+    """Refuse weights that are those of another peer, by what only they have."""
+    others = {
+        other: name
+        for name, peers in _TELLING.items()
+        for other in peers
+        if name in weights and weights.peer not in peers
+    }
+    if others:
+        options = " or ".join(f"--from {other}" for other in others)
+        raise IcerecoError(
+            f"{weights.path} does not hold the weights of {weights.peer}: with a tensor {next(iter(others.values()))} they are those "
+            f"of {' or '.join(others)}; give {options}"
+        )
 
 
 def _correspondence(weights: PeerWeights, *, head: bool) -> Correspondence:
