@@ -156,11 +156,15 @@ def _print_import(imported: "Imported", output: Path) -> None:
     from icereco.model.names import listed
 
     console = Console(highlight=False, soft_wrap=True)
-    every = [*imported.imported, *imported.new]
+    every = [*imported.imported, *imported.neutral, *imported.new]
     console.print(
         f"[bold]{escape(output.name)}[/]: profile {imported.profile.name}, {len(imported.imported)} of {len(every)} tensors imported"
     )
     console.print(f"imported  {escape(listed(imported.imported, every))}")
+    if imported.neutral:
+        console.print(
+            f"no effect {escape(listed(imported.neutral, every))}: layers that theirs does not have, until they are trained"
+        )
     console.print(f"new       {escape(listed(imported.new, every))}")
     for part, reason in imported.left.items():
         console.print(f"left out  {escape(part)}: {escape(reason)}")

@@ -134,9 +134,8 @@ class Start:
         normalizer = same_detector and _same(
             profile.role("normalizer"), self.checkpoint.profile.role("normalizer")
         )
-        own, stored = _by_name(model), _by_name(self.checkpoint.model)
+        own, stored = _by_name(model), self._stored()
         fitting = {name for name, value in own.items() if _fits(value, stored.get(name))}
-        fitting -= self._new()
         fitting -= self._constants(model, profile, keep_normalizer=normalizer)
         heads = frozenset(
             name for name in model.heads if self._has_loss(name, profile) and _head(name, own) <= fitting
@@ -162,10 +161,12 @@ class Start:
             return f"with weights imported from {peer}"
         return "of unknown training" if self.events is None else f"which has seen {self.events:,} events"
 
-    def _new(self) -> set[str]:
-        """The weights of an import that were never trained."""
+    def _stored(self) -> dict[str, Tensor]:
+        """The tensors of the checkpoint, without the weights of an import that were never trained."""
+        model = self.checkpoint.model
         names = self.checkpoint.provenance.get("imported", {}).get("new", ())
-        return {_canonical(name, self.checkpoint.model) for name in names}
+        new = {_canonical(name, model) for name in names}
+        return {name: value for name, value in _by_name(model).items() if name not in new}
 
     def _constants(self, model: Model, profile: Profile, *, keep_normalizer: bool) -> set[str]:
         """The buffers that say what other options, or another detector, mean."""

@@ -9,10 +9,12 @@ import pickle
 
 import pytest
 import torch
+from click.testing import CliRunner
 from icereco_encoders.neighbours import nearest
 from safetensors.torch import save_file
 from torch import nn
 
+from icereco.cli import main
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
 from icereco.model.checkpoint import load_checkpoint
@@ -301,7 +303,8 @@ def test_a_training_begins_with_imported_weights_alone(tmp_path, icemix, dynedge
         before = {name: value.clone() for name, value in model.state_dict().items()}
         assert start.load_into(model, result.profile, detector).heads == heads
         after = model.state_dict()
-        assert all(torch.equal(after[name], result.model.state_dict()[name]) for name in result.imported)
+        loaded = (*result.imported, *result.neutral)
+        assert all(torch.equal(after[name], result.model.state_dict()[name]) for name in loaded)
         assert all(torch.equal(after[name], before[name]) for name in result.new)
         assert start.record()["imported"]["from"] == peer
 
@@ -311,6 +314,20 @@ def test_an_imported_model_estimates_nothing_before_it_is_trained(tmp_path, icem
     imported(tmp_path, icemix.state_dict(), "icemix").save(path)
     with pytest.raises(IcerecoError, match=r"estimates nothing yet; train it: icereco train --from .*icemix"):
         load_model(path)
+
+
+def test_the_command_says_what_is_imported_and_what_is_new(tmp_path, dynedge):
+    path, output = saved(tmp_path, dynedge.state_dict()), tmp_path / "dynedge.safetensors"
+    command = ["models", "import", str(path), "--from", "dynedge", "-o", str(output)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert "imported  encoder.dom, encoder.layers.1, encoder.layers.2, encoder.layers.3\n" in result.stdout
+    assert "new       aggregator, encoder.event, encoder.layers.0, head\n" in result.stdout
+    assert f"next: icereco train --from {output}" in result.stdout
+    again = CliRunner().invoke(main, command)
+    assert (again.exit_code, "already exists" in again.stderr) == (2, True)
+    elsewhere = CliRunner().invoke(main, [*command[:-1], str(tmp_path / "dynedge.pth")])
+    assert (elsewhere.exit_code, "give -o" in elsewhere.stderr) == (2, True)
 
 
 # What is refused

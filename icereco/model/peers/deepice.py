@@ -57,14 +57,14 @@ def correspondence(
         "encoder.biases=true",
         "encoder.last_norm=false",
     )
-    tensors = _seam(weights, width)
+    tensors = {"encoder.plain.summary": weights.take("cls_token.weight", 1, width)}
     for number in range(max(related, 1)):
         tensors |= _related(weights, number, width)
     for number in range(max(plain, 1)):
         tensors |= _plain(weights, number, width)
     if head:
         tensors |= _head(weights, width, axes)
-    return Correspondence("icemix-like", overrides, tensors, reasons=_REASONS)
+    return Correspondence("icemix-like", overrides, tensors, _seam(width), reasons=_REASONS)
 
 
 def _heads(weights: PeerWeights, width: int) -> int:
@@ -82,15 +82,14 @@ def _heads(weights: PeerWeights, width: int) -> int:
     return width // size
 
 
-def _seam(weights: PeerWeights, width: int) -> dict[str, Tensor]:
+def _seam(width: int) -> dict[str, Tensor]:
     """Between the stages ours has one more linear layer and adds positions again: the identity and nothing, to begin with."""
-    between = {
+    return {
         "encoder.plain.input.weight": torch.eye(width),
         "encoder.plain.input.bias": torch.zeros(width),
         "encoder.plain.position.2.weight": torch.zeros(width, width),
         "encoder.plain.position.2.bias": torch.zeros(width),
     }
-    return between | {"encoder.plain.summary": weights.take("cls_token.weight", 1, width)}
 
 
 def _related(weights: PeerWeights, number: int, width: int) -> dict[str, Tensor]:

@@ -61,7 +61,7 @@ def correspondence(weights: PeerWeights) -> Correspondence:
         tensors["encoder.dom.2.weight"] = weights.take("_post_processing.2.weight", width, hidden)
         tensors["encoder.dom.2.bias"] = weights.take("_post_processing.2.bias", width)
     columns = {"encoder.dom.0.weight": node[:, -layers * width :]}
-    return Correspondence("dynedge-like", tuple(overrides), tensors, columns, _REASONS)
+    return Correspondence("dynedge-like", tuple(overrides), tensors, columns=columns, reasons=_REASONS)
 
 
 def _require_plain(weights: PeerWeights) -> None:

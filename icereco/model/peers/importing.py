@@ -44,7 +44,8 @@ class Imported:
 
     Attributes:
         imported: names of the tensors that are the peer's, wholly or in part.
-        new: names of those that are not: they have their first values.
+        neutral: names of those of layers that the peer does not have, with values that change nothing.
+        new: names of those that are neither: they have their first values.
         left: what of the peer is left out, by the beginning of its names, and why.
     """
 
@@ -52,6 +53,7 @@ class Imported:
     profile: Profile
     detector: Detector
     imported: tuple[str, ...]
+    neutral: tuple[str, ...]
     new: tuple[str, ...]
     left: dict[str, str]
     source: dict[str, Any]
@@ -86,11 +88,13 @@ def import_peer(path: Path, peer: str, *, head: bool = True) -> Imported:
     detector = load_detector(profile.detector)
     model = build_model(profile, detector)
     imported = _fill(model, shared)
-    names = model.state_dict().keys() - imported
+    names = model.state_dict().keys() - imported - shared.neutral.keys()
     new = sorted(name for name in names if not name.startswith(_CONSTANTS))
     source = {"from": peer, "path": str(path.resolve()), "sha256": file_hash(path)}
     left = _left(weights.left(), shared.reasons)
-    return Imported(model, profile, detector, tuple(sorted(imported)), tuple(new), left, source)
+    return Imported(
+        model, profile, detector, tuple(sorted(imported)), tuple(shared.neutral), tuple(new), left, source
+    )
 
 
 def _require_own(weights: PeerWeights) -> None:
@@ -116,9 +120,10 @@ def _correspondence(weights: PeerWeights, *, head: bool) -> Correspondence:
 
 
 def _fill(model: Model, shared: Correspondence) -> set[str]:
+    """Set the weights, and return the names of those that are the peer's."""
     own: dict[str, Tensor] = model.state_dict()
     with torch.no_grad():
-        for name, value in shared.tensors.items():
+        for name, value in (shared.tensors | shared.neutral).items():
             own[name].copy_(value)
         for name, value in shared.columns.items():
             own[name][:, -value.shape[1] :] = value
