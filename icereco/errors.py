@@ -10,6 +10,7 @@ __all__ = [
     "nearest",
     "did_you_mean",
     "message_in",
+    "only_imported",
     "only_pretrained",
 ]
 
@@ -57,6 +58,13 @@ def message_in(output: str) -> str | None:
     lines = output.splitlines()
     messages = [line for line in lines if line.startswith("error: ")] or lines[-1:]
     return messages[0].removeprefix("error: ") if messages else None
+
+
+def only_imported(model: object) -> IcerecoError:
+    """What to raise where a model that was put together from another program's weights is asked for what a trained one estimates."""
+    return IcerecoError(
+        f"{model} has imported weights beside new ones, and estimates nothing yet; train it: icereco train --from {model} --data EVENTS"
+    )
 
 
 def only_pretrained(model: object) -> IcerecoError:

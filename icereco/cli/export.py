@@ -9,7 +9,7 @@ from rich.markup import escape
 from icereco.cli import completion
 from icereco.cli.compute import computing_with, threads_option
 from icereco.cli.console import Console
-from icereco.errors import IcerecoError, only_pretrained
+from icereco.errors import IcerecoError
 
 if TYPE_CHECKING:
     from icereco.events.batch import EventBatch
@@ -41,15 +41,13 @@ def command(run: str, output: Path, force: bool, threads: int | None) -> None:
     """  # noqa: D301 -- \b is click's
     from icereco.export.files import require_writable, write
     from icereco.model.checkpoint import load_checkpoint
-    from icereco.protocols import SelfSupervised
     from icereco.reconstruction.models import weights_of
 
     require_writable(output, force=force)
     path = weights_of(run).path
     computing_with(threads)
     checkpoint = load_checkpoint(path)
-    if isinstance(checkpoint.model.loss, SelfSupervised):
-        raise only_pretrained(path)
+    checkpoint.require_trained()
     write(output, checkpoint)
     console = Console(highlight=False, soft_wrap=True)
     megabytes = output.stat().st_size / 1e6

@@ -1,7 +1,8 @@
 """`icereco models`: the trained models that come with icereco, and those that the user adds."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
@@ -22,6 +23,9 @@ from icereco.trained.description import (
 )
 from icereco.trained.library import CARD, Library, TrainedModel
 
+if TYPE_CHECKING:
+    from icereco.model.peers.importing import Imported
+
 __all__ = ["command"]
 
 
@@ -37,6 +41,7 @@ def command(context: click.Context, as_json: bool) -> None:
     \b
     icereco models show NAME
     icereco models add RUN --name NAME
+    icereco models import weights.pth --from icemix -o icemix.safetensors
     """  # noqa: D301 -- \b is click's
     if context.invoked_subcommand is None:
         _show_list(as_json=as_json)
@@ -102,6 +107,74 @@ def add(path: str, name: str | None, summary: str | None, replace: bool) -> None
         f"[bold]{escape(model.name)}[/] is in {escape(str(model.folder))}; its card, {CARD}, may be completed by hand"
     )
     console.print(f"next: icereco reconstruct FILE --model {escape(model.name)}")
+
+
+@command.command("import")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "peer",
+    required=True,
+    metavar="NAME",
+    help="What the weights are from: dynedge, deepice or icemix.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="OUT.safetensors",
+    help="The checkpoint to write.",
+)
+@click.option("--no-head", is_flag=True, help="Leave out the head, if it is not that of a direction.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def import_(path: Path, peer: str, output: Path, no_head: bool, force: bool) -> None:
+    """Take over weights of DynEdge or of IceMix (DeepIce) where their layers are ours, to train from.
+
+    FILE is a state dict: .pth or .pt of torch, or .safetensors; no code in it is run. `dynedge` is GraphNeT's; `icemix` are the weights
+    of the Kaggle competition, whose directions have x and y exchanged, which is undone; `deepice` are weights of the same network that
+    GraphNeT has trained. What is not imported is new, and the model estimates nothing before it has been trained.
+
+    \b
+    icereco models import weights.pth --from icemix -o icemix.safetensors
+    icereco train --from icemix.safetensors --data EVENTS
+    """  # noqa: D301 -- \b is click's
+    from icereco.model.peers.importing import import_peer
+
+    _require_output(output, force=force)
+    imported = import_peer(path, peer, head=not no_head)
+    imported.save(output)
+    _print_import(imported, output)
+
+
+def _require_output(path: Path, *, force: bool) -> None:
+    if path.suffix != ".safetensors":
+        raise IcerecoError(
+            f"{path}: a checkpoint is written as .safetensors; give -o {path.with_suffix('.safetensors')}"
+        )
+    if path.is_dir():
+        raise IcerecoError(f"{path} is a folder; give the name of a file with -o")
+    if path.exists() and not force:
+        raise IcerecoError(f"{path} already exists; choose another name with -o, or replace it with --force")
+
+
+def _print_import(imported: "Imported", output: Path) -> None:
+    from icereco.model.names import listed
+
+    console = Console(highlight=False, soft_wrap=True)
+    every = [*imported.imported, *imported.neutral, *imported.new]
+    console.print(
+        f"[bold]{escape(output.name)}[/]: profile {imported.profile.name}, {len(imported.imported)} of {len(every)} tensors imported"
+    )
+    console.print(f"imported  {escape(listed(imported.imported, every))}")
+    if imported.neutral:
+        console.print(
+            f"no effect {escape(listed(imported.neutral, every))}: layers that theirs does not have, until they are trained"
+        )
+    console.print(f"new       {escape(listed(imported.new, every))}")
+    for part, reason in imported.left.items():
+        console.print(f"left out  {escape(part)}: {escape(reason)}")
+    console.print(f"next: icereco train --from {escape(str(output))} --data EVENTS")
 
 
 @command.command("remove")

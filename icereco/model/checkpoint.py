@@ -24,11 +24,12 @@ from torch.overrides import TorchFunctionMode
 
 from icereco import __version__
 from icereco.detector.detector import Detector, Medium
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, only_imported, only_pretrained
 from icereco.events.recalibration import Recalibration
 from icereco.events.target_recalibration import TARGET_RECALIBRATIONS, TargetRecalibration
 from icereco.model.model import Model, build_model, import_components
 from icereco.profiles import Profile, parse_profile
+from icereco.protocols import SelfSupervised
 from icereco.system.documents import parse_json, parse_toml
 from icereco.system.files import file_hash, replacing
 
@@ -71,6 +72,17 @@ class Checkpoint:
     provenance: dict[str, Any]
     sha256: str
     path: Path
+
+    def require_trained(self) -> None:
+        """Refuse a model that estimates nothing yet.
+
+        Raises:
+            IcerecoError: it was pre-trained alone, or imported; with the command that goes on from it.
+        """
+        if "imported" in self.provenance:
+            raise only_imported(self.path)
+        if isinstance(self.model.loss, SelfSupervised):
+            raise only_pretrained(self.path)
 
 
 def save_checkpoint(
@@ -204,8 +216,8 @@ def _refuse_pickle(path: Path) -> None:
     # A safetensors file begins with the length of its JSON header, whose lowest byte may equal the first byte of a pickle.
     if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise IcerecoError(
-            f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one; "
-            "its checkpoints are .safetensors files"
+            f"{path} holds a Python pickle, which can run code when it is opened, so icereco never opens one as a checkpoint; "
+            "its checkpoints are .safetensors files, and weights of DynEdge or IceMix become one with: icereco models import"
         )
 
 

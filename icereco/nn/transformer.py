@@ -21,19 +21,21 @@ RECOMPUTE_ABOVE = 40_000
 class Layer(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x)) (Vaswani et al. 2017, norm first as Xiong et al. 2020).
 
-    The products have no biases: the norms already shift, and on a CPU a bias costs a pass over memory each way.
+    The products have no biases by default: the norms already shift, and on a CPU a bias costs a pass over memory each way.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float, kernel: KernelName) -> None:
+    def __init__(
+        self, width: int, heads: int, dropout: float, kernel: KernelName, *, biases: bool = False
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.kernel = kernel
         self.attention_norm = nn.LayerNorm(width)
-        self.qkv = Linear(width, 3 * width, bias=False)
-        self.attention_out = Linear(width, width, bias=False)
+        self.qkv = Linear(width, 3 * width, bias=biases)
+        self.attention_out = Linear(width, width, bias=biases)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp_in = Linear(width, 4 * width, bias=False)
-        self.mlp_out = Linear(4 * width, width, bias=False)
+        self.mlp_in = Linear(width, 4 * width, bias=biases)
+        self.mlp_out = Linear(4 * width, width, bias=biases)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -58,7 +60,7 @@ class Layer(nn.Module):
                 self.kernel, self.qkv(tokens).unflatten(-1, (3, self.heads, -1)), sequences
             ).flatten(1)
         alone, width = sequences.alone, tokens.shape[1]
-        values = linear(tokens[:alone], self.qkv.weight[2 * width :])
+        values = self._projected(tokens[:alone], slice(2 * width, None))
         if alone == len(tokens):
             return values
         qkv = self.qkv(tokens[alone:]).unflatten(-1, (3, self.heads, -1))
@@ -72,18 +74,38 @@ class Layer(nn.Module):
     ) -> Float[Tensor, "sequence width"]:
         """Compute attention of one token of each sequence to all tokens of that sequence."""
         width, shape = tokens.shape[1], (self.heads, -1)
-        query = linear(asking, self.qkv.weight[:width]).unflatten(-1, shape)
-        key, value = linear(tokens, self.qkv.weight[width:]).unflatten(-1, (2, *shape)).unbind(1)
+        query = self._projected(asking, slice(width)).unflatten(-1, shape)
+        key, value = self._projected(tokens, slice(width, None)).unflatten(-1, (2, *shape)).unbind(1)
         return segment_attention(query, key, value, sequences.offsets).flatten(1)
+
+    def _projected(
+        self, tokens: Float[Tensor, "token width"], rows: slice
+    ) -> Float[Tensor, "token projection"]:
+        """Some rows of queries, keys and values: the same product with a part of the weights."""
+        product = linear(tokens, self.qkv.weight[rows])
+        bias: Tensor | None = self.qkv.bias
+        return product if bias is None else product + bias[rows].to(product.dtype)
 
 
 class Transformer(nn.Module):
-    """A stack of layers and a last norm."""
+    """A stack of layers and, unless it is left out, a last norm."""
 
-    def __init__(self, width: int, layers: int, heads: int, dropout: float, kernel: KernelName) -> None:
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        kernel: KernelName,
+        *,
+        biases: bool = False,
+        last_norm: bool = True,
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Layer(width, heads, dropout, kernel) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
+        self.layers = nn.ModuleList(
+            Layer(width, heads, dropout, kernel, biases=biases) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(width) if last_norm else nn.Identity()
         self._initialise(layers)
 
     def _initialise(self, layers: int) -> None:
@@ -93,6 +115,8 @@ class Transformer(nn.Module):
                 adds = "attention_out" in name or "mlp_out" in name
                 scale = parameter.shape[1] ** -0.5
                 nn.init.trunc_normal_(parameter, std=scale / (2 * layers) ** 0.5 if adds else scale)
+            elif name.endswith(".bias"):
+                nn.init.zeros_(parameter)
 
     def forward(
         self, tokens: Float[Tensor, "token width"], sequences: AnySequences, last_only: bool = False

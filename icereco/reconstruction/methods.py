@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from icereco.detector.detector import Detector, load_detector
-from icereco.errors import IcerecoError, only_pretrained
+from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch, hit_events
 from icereco.events.joining import joined, spread
 from icereco.events.reconstruction import Reconstruction
@@ -24,7 +24,6 @@ from icereco.protocols import (
     ProfileLikelihood,
     Reconstructor,
     Scannable,
-    SelfSupervised,
     detector_for,
     takes_seeds,
 )
@@ -125,8 +124,7 @@ def model_method(path: Path, device: str | None = None) -> Method:
 
     used = find_device(device)
     checkpoint = load_checkpoint(path, used)
-    if isinstance(checkpoint.model.loss, SelfSupervised):
-        raise only_pretrained(path)
+    checkpoint.require_trained()
     facts = {
         "profile": checkpoint.profile.name,
         "checkpoint": str(path.resolve()),

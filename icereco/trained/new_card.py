@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from icereco import __version__
-from icereco.errors import only_pretrained
 from icereco.evaluation.evaluate import Evaluation, evaluate
 from icereco.model.checkpoint import Checkpoint
-from icereco.protocols import SelfSupervised
 from icereco.runs.folder import RunFolder
 from icereco.tables.saved_reconstructions import read_reconstructions
 from icereco.trained.card import Figures, Limits, ModelCard
@@ -30,10 +28,9 @@ def new_card(
         summary: one line about the model; None for that of its profile.
 
     Raises:
-        IcerecoError: the model was pre-trained, and estimates nothing.
+        IcerecoError: the model was only pre-trained or imported, and estimates nothing.
     """
-    if isinstance(checkpoint.model.loss, SelfSupervised):
-        raise only_pretrained(checkpoint.path)
+    checkpoint.require_trained()
     profile, facts = checkpoint.profile, checkpoint.provenance
     return ModelCard(
         name=name,

@@ -13,6 +13,7 @@ from icereco.errors import IcerecoError, did_you_mean
 from icereco.model.checkpoint import Checkpoint, load_checkpoint
 from icereco.model.head import Head
 from icereco.model.model import Model
+from icereco.model.names import listed
 from icereco.model.several_losses import DIRECTION
 from icereco.profiles import Choice, Profile, parse_profile
 from icereco.reconstruction.models import find_weights, is_method
@@ -25,7 +26,7 @@ __all__ = ["Loaded", "Start"]
 
 logger = get_logger(__name__)
 
-_RECORDED = ("run", "model", "step", "train_events", "data", "data_fingerprint", "start")
+_RECORDED = ("run", "model", "imported", "step", "train_events", "data", "data_fingerprint", "start")
 """The facts of a checkpoint that a training which goes on from it keeps."""
 
 
@@ -124,7 +125,7 @@ class Start:
 
         Weights are matched by name and shape; a head is loaded as a whole, and only for the same loss. The constants of
         normalizer and losses are loaded if these have the same options, and those of the normalizer for the same
-        detector alone.
+        detector alone. Of weights imported from another program, those that are new are not loaded.
 
         Raises:
             IcerecoError: no weight of aggregator or encoder fits.
@@ -133,7 +134,7 @@ class Start:
         normalizer = same_detector and _same(
             profile.role("normalizer"), self.checkpoint.profile.role("normalizer")
         )
-        own, stored = _by_name(model), _by_name(self.checkpoint.model)
+        own, stored = _by_name(model), self._stored()
         fitting = {name for name, value in own.items() if _fits(value, stored.get(name))}
         fitting -= self._constants(model, profile, keep_normalizer=normalizer)
         heads = frozenset(
@@ -153,6 +154,19 @@ class Start:
                 own[name].copy_(stored[name])
         self._say(own, stored, fitting, None if same_detector else detector.name)
         return Loaded(heads, normalizer)
+
+    def _training(self) -> str:
+        peer = self.checkpoint.provenance.get("imported", {}).get("from")
+        if peer is not None:
+            return f"with weights imported from {peer}"
+        return "of unknown training" if self.events is None else f"which has seen {self.events:,} events"
+
+    def _stored(self) -> dict[str, Tensor]:
+        """The tensors of the checkpoint, without the weights of an import that were never trained."""
+        model = self.checkpoint.model
+        names = self.checkpoint.provenance.get("imported", {}).get("new", ())
+        new = {_canonical(name, model) for name in names}
+        return {name: value for name, value in _by_name(model).items() if name not in new}
 
     def _constants(self, model: Model, profile: Profile, *, keep_normalizer: bool) -> set[str]:
         """The buffers that say what other options, or another detector, mean."""
@@ -190,7 +204,7 @@ class Start:
             "starting from %s (profile %s, %s; sha256 %s): %d of %d tensors loaded",
             self.label,
             checkpoint.profile.name,
-            "of unknown training" if self.events is None else f"which has seen {self.events:,} events",
+            self._training(),
             checkpoint.sha256[:12],
             len(fitting),
             len(own),
@@ -209,8 +223,8 @@ class Start:
         if left or unused:
             logger.warning(
                 "left at their first values: %s; not used: %s",
-                _listed(left, own),
-                _listed(unused, stored),
+                listed(left, own),
+                listed(unused, stored),
             )
 
 
@@ -251,20 +265,3 @@ def _head(loss: str, names: Iterable[str]) -> set[str]:
 
 def _fits(value: Tensor, stored: Tensor | None) -> bool:
     return stored is not None and value.shape == stored.shape and value.dtype == stored.dtype
-
-
-def _listed(names: Collection[str], every: Iterable[str]) -> str:
-    return ", ".join(_shortened(set(names), sorted(every))) or "nothing"
-
-
-def _shortened(names: set[str], every: list[str], depth: int = 1) -> list[str]:
-    """Name parts of a model by their prefix where all of their tensors are in `names`."""
-    groups: dict[str, list[str]] = {}
-    for name in every:
-        groups.setdefault(".".join(name.split(".")[:depth]), []).append(name)
-    shown: list[str] = []
-    for prefix, members in groups.items():
-        inside = names & set(members)
-        if inside:
-            shown += [prefix] if len(inside) == len(members) else _shortened(inside, members, depth + 1)
-    return shown

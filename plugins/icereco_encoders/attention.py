@@ -29,7 +29,13 @@ class AttentionEncoder(nn.Module):
         self.position = nn.Sequential(Linear(3, input_width), nn.GELU(), Linear(input_width, input_width))
         self.summary = nn.Parameter(torch.randn(1, input_width))
         self.transformer = Transformer(
-            input_width, options.layers, options.heads, options.dropout, options.kernel
+            input_width,
+            options.layers,
+            options.heads,
+            options.dropout,
+            options.kernel,
+            biases=options.biases,
+            last_norm=options.last_norm,
         )
 
     def forward(

@@ -5,39 +5,53 @@ import itertools
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
 from icereco.nn.length_groups import length_groups
 from icereco.nn.segments import segment_repeat
 from icereco_encoders.neighbours import Edges, nearest
-from icereco_encoders.options import EdgeConvOptions
+from icereco_encoders.options import Activation, Aggregation, EdgeConvOptions
 
 __all__ = ["EdgeConvEncoder"]
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {"gelu": nn.GELU, "leaky-relu": nn.LeakyReLU}
+"""Modules without weights, by their names in profiles."""
 
 RECOMPUTE_ABOVE = 200_000
 """Edges above which a layer's activations are recomputed in the backward pass rather than kept."""
 
 
 class EdgeConv(nn.Module):
-    """The mean over a DOM's neighbours of MLP([x, x' − x]) (Wang et al., arXiv:1801.07829, eq. 8).
+    """The mean or sum over a DOM's neighbours of MLP([x, x' − x]) (Wang et al., arXiv:1801.07829, eq. 8).
 
     The MLP's first layer is linear in both, so it is taken per DOM and not per edge: A x + B x' with A = W₁ − W₂, B = W₂.
     """
 
-    def __init__(self, input_width: int, width: int) -> None:
+    def __init__(
+        self,
+        input_width: int,
+        width: int,
+        hidden: int | None = None,
+        activation: Activation = "gelu",
+        aggregation: Aggregation = "mean",
+    ) -> None:
         super().__init__()
-        self.own = nn.Linear(input_width, width)
-        self.other = nn.Linear(input_width, width, bias=False)
-        self.edge = nn.Linear(width, width)
+        hidden = width if hidden is None else hidden
+        self.own = nn.Linear(input_width, hidden)
+        self.other = nn.Linear(input_width, hidden, bias=False)
+        self.edge = nn.Linear(hidden, width)
+        self.activation = ACTIVATIONS[activation]()
+        self.aggregation = aggregation
 
     def forward(self, doms: Float[Tensor, "dom input"], edges: Edges) -> Float[Tensor, "dom width"]:
         """DOM vectors in and out; a DOM without neighbours gets zeros."""
         own = segment_repeat(self.own(doms), edges.offsets, edges.target)
         # Not `other[edges.source]`, whose gradient is added up in an order that depends on the timing of threads.
-        hidden = gelu(own + self.other(doms).index_select(0, edges.source))
-        messages = gelu(self.edge(hidden)).float()
+        hidden = self.activation(own + self.other(doms).index_select(0, edges.source))
+        messages = self.activation(self.edge(hidden)).float()
         total = torch.segment_reduce(messages, "sum", offsets=edges.offsets, axis=0, initial=0)
+        if self.aggregation == "sum":
+            return total
         return total / edges.offsets.diff().clamp(min=1)[:, None]
 
 
@@ -53,16 +67,21 @@ class EdgeConvEncoder(nn.Module):
         self.width = options.width
         self.neighbours = options.neighbours
         widths = [input_width + 3, *[options.width] * options.layers]
-        self.layers = nn.ModuleList(EdgeConv(before, after) for before, after in itertools.pairwise(widths))
+        activation = ACTIVATIONS[options.activation]
+        self.layers = nn.ModuleList(
+            EdgeConv(before, after, options.hidden, options.activation, options.aggregation)
+            for before, after in itertools.pairwise(widths)
+        )
+        hidden = 2 * options.width if options.hidden is None else options.hidden
         self.dom = nn.Sequential(
-            nn.Linear(sum(widths), 2 * options.width),
-            nn.GELU(),
-            nn.Linear(2 * options.width, options.width),
-            nn.GELU(),
+            nn.Linear(sum(widths), hidden),
+            activation(),
+            nn.Linear(hidden, options.width),
+            activation(),
         )
         self.event = nn.Sequential(
             nn.Linear(3 * options.width + 1, options.width),
-            nn.GELU(),
+            activation(),
             nn.Linear(options.width, options.width),
         )
 

@@ -1,10 +1,14 @@
 """The options of the encoders; must not import torch."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from icereco.nn.kernel_names import KernelName
 
 __all__ = [
+    "Activation",
+    "Aggregation",
     "DeepSetsOptions",
     "EdgeConvOptions",
     "ModernTransformerOptions",
@@ -13,8 +17,15 @@ __all__ = [
 ]
 
 
-class TransformerOptions(BaseModel):
-    """Options of the encoder `transformer`; its width is that of the DOM vectors."""
+Activation = Literal["gelu", "leaky-relu"]
+"""Functions between the linear layers of `edge-conv`; a leaky ReLU has the slope 0.01 below zero."""
+
+Aggregation = Literal["mean", "sum"]
+"""What a DOM has of the messages from its neighbours."""
+
+
+class AttentionOptions(BaseModel):
+    """What all encoders of one transformer know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,6 +37,13 @@ class TransformerOptions(BaseModel):
     )
 
 
+class TransformerOptions(AttentionOptions):
+    """Options of the encoder `transformer`; its width is that of the DOM vectors."""
+
+    biases: bool = Field(False, description="whether the products of the layers have biases, as IceMix's")
+    last_norm: bool = Field(True, description="whether the vector of an event is normalized at the end")
+
+
 class DeepSetsOptions(BaseModel):
     """Options of the encoder `deepsets`."""
 
@@ -35,7 +53,7 @@ class DeepSetsOptions(BaseModel):
     layers: int = Field(2, ge=1, le=64, description="hidden layers of the network that each DOM passes alone")
 
 
-class ModernTransformerOptions(TransformerOptions):
+class ModernTransformerOptions(AttentionOptions):
     """Options of the encoder `modern-transformer`; its width is that of the DOM vectors."""
 
 
@@ -59,6 +77,8 @@ class RelativeTransformerOptions(BaseModel):
         allow_inf_nan=False,
         description="intervals are resolved linearly below it, by their ratio above",
     )
+    biases: bool = Field(False, description="whether the products of the layers have biases, as IceMix's")
+    last_norm: bool = Field(True, description="whether the vector of an event is normalized at the end")
 
 
 class EdgeConvOptions(BaseModel):
@@ -69,3 +89,14 @@ class EdgeConvOptions(BaseModel):
     width: int = Field(128, ge=8, description="length of the vectors of DOMs and events")
     layers: int = Field(4, ge=1, le=64, description="number of graph convolutions")
     neighbours: int = Field(8, ge=1, le=64, description="nearest DOMs that each DOM looks at")
+    hidden: int | None = Field(
+        None,
+        ge=8,
+        description="length of the vectors inside the networks of edges and DOMs; without it, width and 2 width",
+    )
+    activation: Activation = Field(
+        "gelu", description="function between linear layers; DynEdge's is leaky-relu"
+    )
+    aggregation: Aggregation = Field(
+        "mean", description="what a DOM has of the messages of its neighbours; DynEdge's is their sum"
+    )

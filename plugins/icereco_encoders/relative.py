@@ -23,16 +23,16 @@ MOST_SCORES = 1 << 24
 class RelativeLayer(nn.Module):
     """A transformer layer whose attention scores get a learned bias for the class of each pair's interval."""
 
-    def __init__(self, width: int, heads: int, dropout: float, bins: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, bins: int, *, biases: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.attention_norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.qkv = nn.Linear(width, 3 * width, bias=biases)
         self.bias = nn.Parameter(torch.zeros(bins, heads))
-        self.attention_out = nn.Linear(width, width, bias=False)
+        self.attention_out = nn.Linear(width, width, bias=biases)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp_in = nn.Linear(width, 4 * width, bias=False)
-        self.mlp_out = nn.Linear(4 * width, width, bias=False)
+        self.mlp_in = nn.Linear(width, 4 * width, bias=biases)
+        self.mlp_out = nn.Linear(4 * width, width, bias=biases)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -99,11 +99,16 @@ class RelativeTransformerEncoder(nn.Module):
             nn.Linear(3, input_width), nn.GELU(), nn.Linear(input_width, input_width)
         )
         self.layers = nn.ModuleList(
-            RelativeLayer(input_width, options.heads, options.dropout, options.bins)
+            RelativeLayer(input_width, options.heads, options.dropout, options.bins, biases=options.biases)
             for _ in range(options.layers)
         )
         plain = TransformerOptions(
-            layers=options.plain_layers, heads=options.heads, dropout=options.dropout, kernel="auto"
+            layers=options.plain_layers,
+            heads=options.heads,
+            dropout=options.dropout,
+            kernel="auto",
+            biases=options.biases,
+            last_norm=options.last_norm,
         )
         self.plain = AttentionEncoder(plain, input_width)
 
