@@ -32,6 +32,8 @@ def after_steps(folder: Path, count: int, shard: bool) -> tuple[list[dict], dict
             [sys.executable, STEPS, folder, str(number), str(count), str(shard)],
             stdout=subprocess.PIPE,
             text=True,
+            # Its folder, which is not on the path of a program where Python is told to be safe.
+            env={**os.environ, "PYTHONPATH": str(STEPS.parent)},
         )
         for number in range(count)
     ]
@@ -40,6 +42,7 @@ def after_steps(folder: Path, count: int, shard: bool) -> tuple[list[dict], dict
     finally:
         for process in processes:
             process.kill()
+            process.communicate()
     return said, torch.load(folder / "state.pt")
 
 

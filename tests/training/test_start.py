@@ -13,6 +13,7 @@ from icereco.cli import main
 from icereco.data.simulated import simulated_events
 from icereco.detector.detector import load_detector
 from icereco.errors import IcerecoError
+from icereco.events.tensors import to_tensors
 from icereco.model.checkpoint import load_checkpoint, read_tensors
 from icereco.profiles import Profile, load_profile
 from icereco.runs.folder import RunFolder
@@ -132,7 +133,7 @@ def test_another_profile_takes_what_fits_and_says_what_does_not(tmp_path, events
         assert torch.equal(heads["direction"].hidden.weight, before.heads["direction"].hidden.weight)
         batch = session.material.first_batch(profile.train)
         model.eval()
-        outputs = model(sessions.to_tensors(batch, torch.device("cpu")))
+        outputs = model(to_tensors(batch, torch.device("cpu")))
         counts = [head.out.out_features for head in heads.values()]
         direction, energy = torch.split(outputs, counts, -1)
         torch.testing.assert_close(energy.mean(0), torch.zeros(counts[1]), atol=1e-5, rtol=0)
