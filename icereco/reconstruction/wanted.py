@@ -9,7 +9,8 @@ from icereco.data.catalog import DEFAULT_DETECTOR, DataSet
 from icereco.data.sources.detector_of import detector_of
 from icereco.data.sources.source import Source
 from icereco.detector.detector import Detector
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.plugins.discovery import registry
 from icereco.plugins.options import named_options
 from icereco.reconstruction.choice import Choice, Events, choose
 from icereco.reconstruction.ensemble import ensemble
@@ -88,6 +89,8 @@ class Wanted:
             detector = self.detector if sources else self.detector or DEFAULT_DETECTOR
             events = Events.of(data, sources, detector)
             return hybrid(events, runs_dir(), Library.of_user(), given | dict(self.options), self.device)
+        if name not in registry().names("reconstructor") and (meant := did_you_mean(name, [HYBRID])):
+            raise IcerecoError(f"no method is called {name!r}{meant}")
         options = "".join(f", {key}={value}" for key, value in self.options.items())
         card = self.detector or _declared_or_seen(data, sources) or DEFAULT_DETECTOR
         used = untrained_method(self.method, card, self.options, self.device)

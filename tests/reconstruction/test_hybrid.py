@@ -112,6 +112,11 @@ def test_the_model_takes_the_place_of_a_fit_that_fails(events: EventBatch) -> No
     np.testing.assert_allclose(both.kappa, model.kappa, rtol=1e-6)
 
 
+def test_its_name_is_suggested_for_what_is_close_to_it() -> None:
+    with pytest.raises(IcerecoError, match="no method is called 'hybrd'; did you mean 'hybrid'"):
+        Wanted(method="hybrd", detector="icecube86").choice()
+
+
 def test_without_a_model_for_the_detector_the_search_over_the_sky_is_named() -> None:
     with pytest.raises(IcerecoError, match="--method likelihood searches the whole sky"):
         Wanted(method="hybrid", detector="deepcore").choice()
