@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icereco.physics.likelihood.compiled.elementary import logarithm
-from icereco.physics.likelihood.compiled.lanes import chosen, look
+from icereco.physics.likelihood.compiled.lanes import chosen, look_four
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.splines import (
     Four,
@@ -157,7 +157,7 @@ def _row_at(
     table: Float[ndarray, "coefficient"], at: float, weights: Four, slopes: Four
 ) -> tuple[float, float]:
     """Return the spline along a row of the table, and its derivative."""
-    a, b, c, d = look(table, at), look(table, at + 1.0), look(table, at + 2.0), look(table, at + 3.0)
+    a, b, c, d = look_four(table, at)
     return _weighted(weights, a, b, c, d), _weighted(slopes, a, b, c, d)
 
 

@@ -15,13 +15,13 @@ from numba.core.typeconv import Conversion
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 
-__all__ = ["LANES", "chosen", "floored", "look", "put", "take", "total"]
+__all__ = ["LANES", "chosen", "floored", "look", "look_four", "put", "take", "total"]
 
 LANES = 8
 """How many numbers are worked on at once."""
 
 _Builder = ir.IRBuilder
-_DOUBLE, _LONG, _BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
+_DOUBLE, _LONG, _INT, _BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1)
 
 
 class Lanes(types.Type):  # type: ignore[misc]  # numba has no types of its own
@@ -60,8 +60,8 @@ class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]  # numba has no t
 
 def _spread(builder: _Builder, number: ir.Value) -> ir.Value:
     """Eight times the same number."""
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, _INT(0))
+    zeros = ir.Constant(ir.VectorType(_INT, LANES), [0] * LANES)
     return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
 
@@ -156,9 +156,9 @@ def look(_context: Any, table: Any, place: Any) -> Any:
     def of_lanes(context: Any, builder: _Builder, given: Any, values: Any) -> ir.Value:
         data = _data(context, builder, given.args[0], values[0])
         found = ir.Constant(_VECTOR, ir.Undefined)
-        places = builder.fptosi(values[1], ir.VectorType(ir.IntType(32), LANES))
+        places = builder.fptosi(values[1], ir.VectorType(_INT, LANES))
         for lane in range(LANES):
-            which = ir.Constant(ir.IntType(32), lane)
+            which = _INT(lane)
             at = builder.sext(builder.extract_element(places, which), _LONG)
             found = builder.insert_element(found, builder.load(builder.gep(data, [at])), which)
         return found
@@ -166,6 +166,40 @@ def look(_context: Any, table: Any, place: Any) -> Any:
     if _is_lanes(place):
         return _lanes(table, _lanes), of_lanes
     return types.float64(table, types.float64), of_one
+
+
+@intrinsic
+def look_four(_context: Any, table: Any, place: Any) -> Any:
+    """Four numbers of a table each, the first at places that are given as numbers."""
+
+    def of_one(context: Any, builder: _Builder, given: Any, values: Any) -> ir.Value:
+        data = _data(context, builder, given.args[0], values[0])
+        at = builder.fptosi(values[1], _LONG)
+        found = [builder.load(builder.gep(data, [builder.add(at, _LONG(step))])) for step in range(4)]
+        return context.make_tuple(builder, given.return_type, found)
+
+    def of_lanes(context: Any, builder: _Builder, given: Any, values: Any) -> ir.Value:
+        data, four = _data(context, builder, given.args[0], values[0]), ir.VectorType(_DOUBLE, 4)
+        places = builder.fptosi(values[1], ir.VectorType(_INT, LANES))
+        rows = []
+        for lane in range(LANES):
+            at = builder.gep(data, [builder.sext(builder.extract_element(places, _INT(lane)), _LONG)])
+            rows.append(builder.load(builder.bitcast(at, four.as_pointer()), align=8))
+        while len(rows) > 1:  # one behind the other, so that what is apart by four is one column
+            width = 2 * rows[0].type.count
+            order = ir.Constant(ir.VectorType(_INT, width), list(range(width)))
+            rows = [builder.shuffle_vector(*rows[pair : pair + 2], order) for pair in range(0, len(rows), 2)]
+        columns = [
+            builder.shuffle_vector(
+                rows[0], rows[0], ir.Constant(ir.VectorType(_INT, LANES), [4 * lane + step for lane in range(LANES)])
+            )
+            for step in range(4)
+        ]
+        return context.make_tuple(builder, given.return_type, columns)
+
+    if _is_lanes(place):
+        return types.UniTuple(_lanes, 4)(table, _lanes), of_lanes
+    return types.UniTuple(types.float64, 4)(table, types.float64), of_one
 
 
 @intrinsic
@@ -197,7 +231,7 @@ def total(_context: Any, numbers: Any) -> Any:
 
     def generated(_context: Any, builder: _Builder, _signature: Any, values: Any) -> ir.Value:
         parts = [
-            builder.extract_element(values[0], ir.Constant(ir.IntType(32), lane)) for lane in range(LANES)
+            builder.extract_element(values[0], _INT(lane)) for lane in range(LANES)
         ]
         added = parts[0]
         for part in parts[1:]:

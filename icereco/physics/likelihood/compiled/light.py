@@ -24,7 +24,7 @@ from icereco.physics.likelihood.compiled.jets import (
     scaled,
     shifted,
 )
-from icereco.physics.likelihood.compiled.lanes import chosen, floored, look
+from icereco.physics.likelihood.compiled.lanes import chosen, floored, look, look_four
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (
     ACCEPTANCE,
@@ -86,12 +86,7 @@ def _tabulated(
     cell = floored(chosen(within < cells - 1.0, within, cells - 1.0))
     part = within - cell
     at = table + 4.0 * cell
-    first, second, third, fourth = (
-        look(optics, at),
-        look(optics, at + 1.0),
-        look(optics, at + 2.0),
-        look(optics, at + 3.0),
-    )
+    first, second, third, fourth = look_four(optics, at)
     value = first + part * (second + part * (third + part * fourth))
     slope = second + part * (2.0 * third + part * (3.0 * fourth))
     return value, chosen(abs(place - within) > 0.0, 0.0, 0.5 * cells * slope)
