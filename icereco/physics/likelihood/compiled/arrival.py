@@ -6,8 +6,9 @@ from typing import NamedTuple
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import look_four
 from icereco.physics.likelihood.compiled.elementary import logarithm
-from icereco.physics.likelihood.compiled.lanes import chosen, look_four
+from icereco.physics.likelihood.compiled.lanes import chosen
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.splines import (
     Four,

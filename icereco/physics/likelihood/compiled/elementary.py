@@ -7,10 +7,9 @@ import math
 from typing import Any
 
 from llvmlite import ir
-from numba.extending import intrinsic
 
-from icereco.physics.likelihood.compiled.lanes import LANES, chosen
-from icereco.physics.likelihood.compiled.machine import compiled
+from icereco.physics.likelihood.compiled.lanes import LANES, LONG, chosen
+from icereco.physics.likelihood.compiled.machine import compiled, written_by
 
 __all__ = ["exponential", "exponential_less_one", "logarithm"]
 
@@ -28,51 +27,59 @@ _LEAST, _MOST = -708.0, 709.0
 """Beyond these, exponentials are not normal numbers."""
 
 
-@intrinsic
-def _power_of_two(_context: Any, shifted: Any) -> Any:
-    """2 to the power of the integer in the lowest bits of a number."""
-
+def _write_power_of_two(_context: Any, shifted: Any) -> Any:
     def generated(_context: Any, builder: ir.IRBuilder, _signature: Any, values: Any) -> ir.Value:
-        wide = isinstance(values[0].type, ir.VectorType)
-        bits = builder.bitcast(values[0], _integers(wide))
-        raised = builder.shl(builder.add(bits, _constant(1023, wide)), _constant(52, wide))
-        return builder.bitcast(raised, values[0].type)
+        kind, integer = values[0].type, _integer_like(values[0])
+        raised = builder.shl(
+            builder.add(builder.bitcast(values[0], integer), _all(integer, 1023)), _all(integer, 52)
+        )
+        return builder.bitcast(raised, kind)
 
     return shifted(shifted), generated
 
 
-@intrinsic
-def _exponent(_context: Any, number: Any) -> Any:
+@written_by(_write_power_of_two)
+def _power_of_two(shifted: float) -> float:  # type: ignore[empty-body]  # written above
+    """2 to the power of the integer in the lowest bits of a number."""
+
+
+def _write_exponent(_context: Any, number: Any) -> Any:
+    def generated(_context: Any, builder: ir.IRBuilder, _signature: Any, values: Any) -> ir.Value:
+        kind, integer = values[0].type, _integer_like(values[0])
+        bits = builder.lshr(builder.bitcast(values[0], integer), _all(integer, 52))
+        # In the lowest bits of 2⁵², the exponent is added to it.
+        biased = builder.bitcast(builder.or_(bits, _all(integer, 0x4330000000000000)), kind)
+        return builder.fsub(biased, _all(kind, _BIAS))
+
+    return number(number), generated
+
+
+@written_by(_write_exponent)
+def _exponent(number: float) -> float:  # type: ignore[empty-body]  # written above
     """The exponent of the power of two below a number."""
 
+
+def _write_mantissa(_context: Any, number: Any) -> Any:
     def generated(_context: Any, builder: ir.IRBuilder, _signature: Any, values: Any) -> ir.Value:
-        wide, kind = isinstance(values[0].type, ir.VectorType), values[0].type
-        bits = builder.lshr(builder.bitcast(values[0], _integers(wide)), _constant(52, wide))
-        # As the lowest bits of 2⁵², the exponent with its bias is added to it.
-        biased = builder.bitcast(builder.or_(bits, _constant(0x4330000000000000, wide)), kind)
-        return builder.fsub(biased, ir.Constant(kind, [_BIAS] * LANES if wide else _BIAS))
+        kind, integer = values[0].type, _integer_like(values[0])
+        bits = builder.and_(builder.bitcast(values[0], integer), _all(integer, 0xFFFFFFFFFFFFF))
+        return builder.bitcast(builder.or_(bits, _all(integer, 0x3FF0000000000000)), kind)
 
     return number(number), generated
 
 
-@intrinsic
-def _mantissa(_context: Any, number: Any) -> Any:
+@written_by(_write_mantissa)
+def _mantissa(number: float) -> float:  # type: ignore[empty-body]  # written above
     """A number over the power of two below it."""
 
-    def generated(_context: Any, builder: ir.IRBuilder, _signature: Any, values: Any) -> ir.Value:
-        wide, kind = isinstance(values[0].type, ir.VectorType), values[0].type
-        bits = builder.and_(builder.bitcast(values[0], _integers(wide)), _constant(0xFFFFFFFFFFFFF, wide))
-        return builder.bitcast(builder.or_(bits, _constant(0x3FF0000000000000, wide)), kind)
 
-    return number(number), generated
+def _integer_like(value: ir.Value) -> ir.Type:
+    """The type of integers with as many bits."""
+    return ir.VectorType(LONG, LANES) if isinstance(value.type, ir.VectorType) else LONG
 
 
-def _integers(wide: bool) -> ir.Type:
-    return ir.VectorType(ir.IntType(64), LANES) if wide else ir.IntType(64)
-
-
-def _constant(value: int, wide: bool) -> ir.Constant:
-    return ir.Constant(_integers(wide), [value] * LANES if wide else value)
+def _all(kind: ir.Type, value: float) -> ir.Constant:
+    return ir.Constant(kind, [value] * LANES if isinstance(kind, ir.VectorType) else value)
 
 
 @compiled
@@ -85,7 +92,12 @@ def _small(x: float) -> float:
         * (1.0 / 720.0 + square * (1.0 / 40320.0 + square * (1.0 / 3628800.0 + square * (1.0 / 479001600.0))))
     )
     odd = 1.0 / 6.0 + square * (
-        1.0 / 120.0 + square * (1.0 / 5040.0 + square * (1.0 / 362880.0 + square * (1.0 / 39916800.0 + square * (1.0 / 6227020800.0))))
+        1.0 / 120.0
+        + square
+        * (
+            1.0 / 5040.0
+            + square * (1.0 / 362880.0 + square * (1.0 / 39916800.0 + square * (1.0 / 6227020800.0)))
+        )
     )
     return x + square * (even + x * odd)
 
@@ -110,7 +122,7 @@ def exponential_less_one(x: float) -> float:
 
 @compiled
 def logarithm(x: float) -> float:
-    """log x of a normal number; not a number where there is none."""
+    """Natural logarithm of a positive, normal number; not a number of others."""
     mantissa = _mantissa(x)
     large = mantissa > 1.4142135623730951
     mantissa = chosen(large, 0.5 * mantissa, mantissa)
@@ -121,7 +133,8 @@ def logarithm(x: float) -> float:
     fourth = square * square
     odd = square * (
         6.666666666666735130e-01
-        + fourth * (2.857142874366239149e-01 + fourth * (1.818357216161805012e-01 + fourth * 1.479819860511658591e-01))
+        + fourth
+        * (2.857142874366239149e-01 + fourth * (1.818357216161805012e-01 + fourth * 1.479819860511658591e-01))
     )
     even = fourth * (
         3.999999999940941908e-01 + fourth * (2.222219843214978396e-01 + fourth * 1.531383769920937332e-01)

@@ -3,9 +3,10 @@
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import put, take
 from icereco.physics.likelihood.compiled.delays import Delays
 from icereco.physics.likelihood.compiled.jets import Jet
-from icereco.physics.likelihood.compiled.lanes import LANES, put, take
+from icereco.physics.likelihood.compiled.lanes import LANES
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.sources import Source
 
@@ -27,9 +28,7 @@ __all__ = [
 ]
 
 NUMBER, _BY_END, TIME_NS, _REST = 0, 4 * LANES, 5 * LANES, 6 * LANES
-EARLY, EARLY_SHAPE, EARLY_SCALE, LATE_SHAPE, LATE_SCALE = (
-    (13 + 4 * jet) * LANES for jet in range(5)
-)
+EARLY, EARLY_SHAPE, EARLY_SCALE, LATE_SHAPE, LATE_SCALE = ((13 + 4 * jet) * LANES for jet in range(5))
 """Places of the numbers of a source, from its first one on."""
 
 SOURCE = 33 * LANES

@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from icereco.physics.light.acceptance import MODULE_AREA_M2
 from icereco.physics.light.yields import PHOTONS_PER_M
+from icereco.physics.likelihood.compiled.access import look, look_four
 from icereco.physics.likelihood.compiled.elementary import exponential
 from icereco.physics.likelihood.compiled.jets import (
     Jet,
@@ -24,7 +25,7 @@ from icereco.physics.likelihood.compiled.jets import (
     scaled,
     shifted,
 )
-from icereco.physics.likelihood.compiled.lanes import chosen, floored, look, look_four
+from icereco.physics.likelihood.compiled.lanes import chosen, floored
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (
     ACCEPTANCE,

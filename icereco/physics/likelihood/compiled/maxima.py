@@ -71,7 +71,9 @@ def climb(
         GAIN,
     )
     with install_listener("numba:compile", _Announcer()):
-        reached = ascend(problem, ascent, seen_of(seen, likelihood.survival is not None), _parameters(start), event.numpy())
+        reached = ascend(
+            problem, ascent, seen_of(seen, likelihood.survival is not None), _parameters(start), event.numpy()
+        )
     derivatives = torch.from_numpy(reached.derivatives)
     curvature = Curvature(torch.from_numpy(reached.value), derivatives[:, -1], derivatives[:, :-1])
     return Maximum(_sources(reached.parameters), curvature, torch.from_numpy(reached.converged))

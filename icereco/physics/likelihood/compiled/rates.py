@@ -10,6 +10,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import look, put, take
 from icereco.physics.likelihood.compiled.arrival import Density, arrival_of, density_at
 from icereco.physics.likelihood.compiled.delays import Delays
 from icereco.physics.likelihood.compiled.elementary import exponential, logarithm
@@ -25,7 +26,7 @@ from icereco.physics.likelihood.compiled.held import (
     TIME_NS,
 )
 from icereco.physics.likelihood.compiled.jets import Jet, added, scaled
-from icereco.physics.likelihood.compiled.lanes import LANES, chosen, floored, look, put, take
+from icereco.physics.likelihood.compiled.lanes import LANES, chosen, floored
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.seen import (
     LATER,
@@ -38,7 +39,16 @@ from icereco.physics.likelihood.compiled.seen import (
 from icereco.physics.likelihood.compiled.sources import ALONG, END, SQUARE, TIME, Source, add_leaf, add_source
 from icereco.physics.likelihood.compiled.survival import survival_at
 
-__all__ = ["COLUMNS", "OF_DISTRIBUTION", "SHARPNESS", "SUMS", "add_columns", "add_later", "add_times", "log_rates"]
+__all__ = [
+    "COLUMNS",
+    "OF_DISTRIBUTION",
+    "SHARPNESS",
+    "SUMS",
+    "add_columns",
+    "add_later",
+    "add_times",
+    "log_rates",
+]
 
 _FAINTEST = 1e-30
 
@@ -157,7 +167,9 @@ def log_rates(
     log_rate = highest + logarithm(rate)
     put(columns, MEAN * LANES, mean)
     put(columns, LOG_RATE * LANES, log_rate)
-    _put_sharpness(columns, weight * _higher(mean * mean - square, 0.0), early + late, other_early + other_late)
+    _put_sharpness(
+        columns, weight * _higher(mean * mean - square, 0.0), early + late, other_early + other_late
+    )
     return weight * log_rate
 
 
@@ -216,11 +228,15 @@ def _later(
     at = module // LANES * BLOCK + module % LANES
     left: float = pulses[LATER_NOISE, pulse]
     for distribution in range(2 * sources):
-        number, shape, scale_ns, since = _held_distribution(held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns)
+        number, shape, scale_ns, since = _held_distribution(
+            held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns
+        )
         left += number * math.exp(survival_at(survival, shape, scale_ns, since, jitter_ns).value)
     later, weight = pulses[LATER, pulse], pulses[PULSE_WEIGHT, pulse]
     for distribution in range(2 * sources):
-        number, shape, scale_ns, since = _held_distribution(held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns)
+        number, shape, scale_ns, since = _held_distribution(
+            held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns
+        )
         one = survival_at(survival, shape, scale_ns, since, jitter_ns)
         factor = weight * later * math.exp(one.value) / left
         column = OF_DISTRIBUTION * distribution * LANES + lane
@@ -235,7 +251,8 @@ def _later(
     columns[SHARPNESS * LANES + lane] += sharpness * of_first * of_first
     columns[(SHARPNESS + 1) * LANES + lane] += sharpness * of_first * of_second
     columns[(SHARPNESS + 2) * LANES + lane] += sharpness * of_second * of_second
-    return weight * later * math.log(left)
+    value: float = weight * later * math.log(left)
+    return value
 
 
 @compiled

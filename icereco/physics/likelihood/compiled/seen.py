@@ -64,11 +64,19 @@ def seen_of(observation: Observation, first_only: bool) -> Seen:
     of_pulses.scatter_add_(1, module, torch.where(used, counts, 0.0))
     hit = torch.zeros(real.shape, dtype=torch.float64).scatter_add_(1, module, used.double()) > 0
     order = torch.sort(real.long() + hit.long(), dim=1, descending=True, stable=True).indices
-    place = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order).contiguous())
+    place = torch.empty_like(order).scatter_(
+        1, order, torch.arange(order.shape[1]).expand_as(order).contiguous()
+    )
     of_module = (observation.efficiency, observation.count, observation.weight, observation.noise)
     modules = torch.stack([*observation.module_m.unbind(2), *of_module, of_pulses], 1).double()
     log_noise = torch.where(used, observation.noise_per_ns, 1.0).double().log()
-    of_pulse = (observation.time_ns, observation.pulse_weight, log_noise, observation.later, observation.later_noise)
+    of_pulse = (
+        observation.time_ns,
+        observation.pulse_weight,
+        log_noise,
+        observation.later,
+        observation.later_noise,
+    )
     pulses = torch.stack([one.double() for one in (*of_pulse, place.gather(1, module))], 1)
     first = torch.sort(used.long(), dim=1, descending=True, stable=True).indices
     return Seen(

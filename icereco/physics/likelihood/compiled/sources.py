@@ -6,9 +6,10 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import put, take
 from icereco.physics.likelihood.compiled.elementary import exponential, exponential_less_one
 from icereco.physics.likelihood.compiled.jets import Jet, multiplied, scaled
-from icereco.physics.likelihood.compiled.lanes import LANES, chosen, put, take
+from icereco.physics.likelihood.compiled.lanes import LANES, chosen
 from icereco.physics.likelihood.compiled.light import Light, cascade_light, softened_root, track_light
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (

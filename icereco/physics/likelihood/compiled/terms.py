@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import put, take
 from icereco.physics.likelihood.compiled.delays import cascade_delays, track_delays
 from icereco.physics.likelihood.compiled.elementary import logarithm
 from icereco.physics.likelihood.compiled.held import (
@@ -18,7 +19,7 @@ from icereco.physics.likelihood.compiled.held import (
     hold_delays,
     source_held,
 )
-from icereco.physics.likelihood.compiled.lanes import LANES, put, take, total
+from icereco.physics.likelihood.compiled.lanes import LANES, total
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import SLOWNESS_NS_PER_M
 from icereco.physics.likelihood.compiled.rates import (
@@ -138,7 +139,11 @@ def curvature(
         value += _add_rates(problem, pulses, group * LANES, parameters[6], work)
     for group in range(groups[1]):
         _add_times(problem, modules, group, parameters, work)
-    return value + _collect(work.totals, derivatives) + _prior(problem.prior, problem.moves, parameters, derivatives)
+    return (
+        value
+        + _collect(work.totals, derivatives)
+        + _prior(problem.prior, problem.moves, parameters, derivatives)
+    )
 
 
 @compiled
@@ -242,7 +247,9 @@ def _add_times(
     both = problem.has_track and problem.has_cascade
     if both:
         two, of_two = source_held(work.held, at + SOURCE), of_sums + 2 * OF_DISTRIBUTION * LANES
-        by_number = add_times(leaves, two, delays_held(work.held, at + SOURCE), sums, of_two, -weights / expected)
+        by_number = add_times(
+            leaves, two, delays_held(work.held, at + SOURCE), sums, of_two, -weights / expected
+        )
         add_leaf(leaves, CASCADE, two.number[0] * by_number)
     set_rows(rows, 0, seen, leaves, moves)
     _add_rows(rows, 1.0, len(moves), work.totals)
