@@ -100,7 +100,7 @@ class _Announcer(Listener):
 
     def on_start(self, event: Event) -> None:  # noqa: ARG002  # numba passes it
         if not self._said:
-            logger.info("compiling the likelihood fit for this processor, once: some 20 seconds")
+            logger.info("compiling the likelihood fit for this processor, once: some 30 seconds")
             self._said = True
 
     def on_end(self, event: Event) -> None:
