@@ -6,8 +6,18 @@ from typing import NamedTuple
 from jaxtyping import Float
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import look_four
+from icereco.physics.likelihood.compiled.elementary import logarithm
+from icereco.physics.likelihood.compiled.lanes import chosen
 from icereco.physics.likelihood.compiled.machine import compiled
-from icereco.physics.likelihood.compiled.splines import Four, cell_of, inverse_sinh, slopes_in, weights_in
+from icereco.physics.likelihood.compiled.splines import (
+    Four,
+    cell_of,
+    inverse_sinh,
+    limited,
+    slopes_in,
+    weights_in,
+)
 from icereco.physics.likelihood.pandel import (
     ASINH_Z,
     LARGEST_SHAPE,
@@ -41,7 +51,7 @@ class Arrival(NamedTuple):
     shape: float
     scale_ns: float
     inside: float
-    row: int
+    row: float
     weights: Four
     slopes: Four
     offset: float
@@ -67,15 +77,16 @@ class Density(NamedTuple):
 @compiled
 def arrival_of(shape: float, scale_ns: float, jitter_ns: float) -> Arrival:
     """Prepare the density of delays of a shape and a scale, with a jitter."""
-    inside = 1.0 if SMALLEST_SHAPE < shape < LARGEST_SHAPE else 0.0
-    shape = min(max(shape, SMALLEST_SHAPE), LARGEST_SHAPE)
-    log_shape, root = math.log(shape), math.sqrt(shape)
+    within = limited(shape, SMALLEST_SHAPE, LARGEST_SHAPE)
+    inside = chosen(abs(shape - within) > 0.0, 0.0, 1.0)
+    shape = within
+    log_shape, root = logarithm(shape), math.sqrt(shape)
     place = (log_shape + root - SHAPE_PLACES[0]) * (1.0 / _SHAPE_STEP)
     cell = cell_of(place, SHAPE_NODES)
     slopes = slopes_in(place - cell)
     factor = (1.0 / shape + 0.5 / root) / _SHAPE_STEP
     ratio = jitter_ns / scale_ns
-    log_ratio = math.log(ratio)
+    log_ratio = logarithm(ratio)
     return Arrival(
         shape,
         scale_ns,
@@ -83,7 +94,7 @@ def arrival_of(shape: float, scale_ns: float, jitter_ns: float) -> Arrival:
         cell * _ROW,
         weights_in(place - cell),
         (slopes[0] * factor, slopes[1] * factor, slopes[2] * factor, slopes[3] * factor),
-        shape * log_ratio + 0.5 * ratio * ratio - math.log(jitter_ns),
+        shape * log_ratio + 0.5 * ratio * ratio - logarithm(jitter_ns),
         log_ratio,
     )
 
@@ -96,11 +107,11 @@ def density_at(
     shape, per_scale = arrival.shape, 1.0 / arrival.scale_ns
     ratio = jitter_ns * per_scale
     z = time_ns / jitter_ns - ratio
-    within = min(max(z, LEAST_Z), MOST_Z)
+    within = limited(z, LEAST_Z, MOST_Z)
     root = math.sqrt(within * within + 1.0)
     place = (inverse_sinh(within) - ASINH_Z[0]) * (1.0 / _ASINH_STEP)
     smooth, by_shape, by_place = _blended(table, arrival, place)
-    below = min(z - within, 0.0)
+    below = chosen(z < LEAST_Z, z - LEAST_Z, 0.0)
     by_z = by_place / (root * _ASINH_STEP) - below
     growth = inverse_sinh(0.5 * z)
     value = (
@@ -130,12 +141,27 @@ def _blended(
     """Return the spline of the table, its derivative by the shape, and by the place in steps."""
     column = cell_of(place, Z_NODES)
     weights, slopes = weights_in(place - column), slopes_in(place - column)
-    value = by_shape = by_place = 0.0
-    for step in range(4):
-        first = arrival.row + column + step * _ROW
-        a, b, c, d = table[first], table[first + 1], table[first + 2], table[first + 3]
-        row = weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d
-        value += arrival.weights[step] * row
-        by_shape += arrival.slopes[step] * row
-        by_place += arrival.weights[step] * (slopes[0] * a + slopes[1] * b + slopes[2] * c + slopes[3] * d)
-    return value, by_shape, by_place
+    at = arrival.row + column
+    first, first_slope = _row_at(table, at, weights, slopes)
+    second, second_slope = _row_at(table, at + _ROW, weights, slopes)
+    third, third_slope = _row_at(table, at + 2.0 * _ROW, weights, slopes)
+    fourth, fourth_slope = _row_at(table, at + 3.0 * _ROW, weights, slopes)
+    return (
+        _weighted(arrival.weights, first, second, third, fourth),
+        _weighted(arrival.slopes, first, second, third, fourth),
+        _weighted(arrival.weights, first_slope, second_slope, third_slope, fourth_slope),
+    )
+
+
+@compiled
+def _row_at(
+    table: Float[ndarray, "coefficient"], at: float, weights: Four, slopes: Four
+) -> tuple[float, float]:
+    """Return the spline along a row of the table, and its derivative."""
+    a, b, c, d = look_four(table, at)
+    return _weighted(weights, a, b, c, d), _weighted(slopes, a, b, c, d)
+
+
+@compiled
+def _weighted(weights: Four, a: float, b: float, c: float, d: float) -> float:
+    return weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d

@@ -151,20 +151,21 @@ def _move(
 def _climbed(
     problem: Problem,
     ascent: Ascent,
-    modules: Float[ndarray, "module 9"],
-    pulses: Float[ndarray, "pulse 5"],
+    modules: Float[ndarray, "column module"],
+    pulses: Float[ndarray, "column pulse"],
+    groups: Int[ndarray, "3"],
     parameters: Float[ndarray, "parameter"],
     derivatives: Float[ndarray, "free_and_one free"],
     room: Room,
 ) -> tuple[float, bool]:
     """Climb from parameters to a maximum; return log L there, and whether it is one."""
     tangents = room.work.tangents
-    value = curvature(problem, modules, pulses, parameters, room.work, derivatives)
+    value = curvature(problem, modules, pulses, groups, parameters, room.work, derivatives)
     damping, converged = ascent.first_damping, False
     for _ in range(ascent.steps):
         gain = _find_step(derivatives, damping, ascent.largest_move, room.step, room.matrix)
         _move(parameters, problem.moves, room.step, tangents, room.parameters)
-        higher = curvature(problem, modules, pulses, room.parameters, room.work, room.derivatives)
+        higher = curvature(problem, modules, pulses, groups, room.parameters, room.work, room.derivatives)
         better = higher > value
         damping *= ascent.relax if better else ascent.tighten
         damping = min(max(damping, ascent.least_damping), 2.0 * ascent.most_damping)
@@ -193,7 +194,7 @@ def _kept_ascend(digest: str) -> Callable[[Problem, Ascent, Seen, Starts, Events
             start.copy(), np.empty(jobs), np.empty((jobs, free + 1, free)), np.zeros(jobs, np.bool_)
         )
         room = Room(
-            space(seen.pulses.shape[1], free),
+            space(seen.modules.shape[2], free),
             np.empty(_PARAMETERS),
             np.empty((free + 1, free)),
             np.empty(free),
@@ -205,6 +206,7 @@ def _kept_ascend(digest: str) -> Callable[[Problem, Ascent, Seen, Starts, Events
                 ascent,
                 seen.modules[event[job]],
                 seen.pulses[event[job]],
+                seen.groups[event[job]],
                 reached.parameters[job],
                 reached.derivatives[job],
                 room,

@@ -1,8 +1,8 @@
 """Delays of a source's light at a module, with their derivatives; see `icereco.physics.light.delay`."""
 
-import math
 from typing import NamedTuple
 
+from icereco.physics.likelihood.compiled.elementary import exponential
 from icereco.physics.likelihood.compiled.jets import Jet, added, chained, chained_of_two, multiplied, scaled
 from icereco.physics.likelihood.compiled.light import Light
 from icereco.physics.likelihood.compiled.machine import compiled
@@ -29,7 +29,7 @@ class Delays(NamedTuple):
 @compiled
 def _step(odds: Jet) -> Jet:
     """1 / (1 + e^−x)."""
-    value = 1.0 / (1.0 + math.exp(-max(odds[0], -80.0)))
+    value = 1.0 / (1.0 + exponential(-odds[0]))
     return chained(odds, value, value * (1.0 - value))
 
 
@@ -72,7 +72,7 @@ def track_delays(slowness_ns_per_m: float, light: Light) -> Delays:
         -2.0 * 0.267 * away * s * half,
     )
     slow = 1.0 / (1.0 + s * (1.0 / 1.034))
-    late = math.exp(-1.831 - 1.107 * slow)
+    late = exponential(-1.831 - 1.107 * slow)
     late_rate = chained(light.scatterings, late, late * 1.107 * slow * slow * (1.0 / 1.034))
     return Delays(
         _step(odds),
@@ -113,7 +113,7 @@ def cascade_delays(slowness_ns_per_m: float, light: Light) -> Delays:
 @compiled
 def _late_cascade_rate(s: float) -> tuple[float, float]:
     slow = 1.0 / (1.0 + s * (1.0 / 9.613))
-    rate = math.exp(-2.003 + 0.257 * slow)
+    rate = exponential(-2.003 + 0.257 * slow)
     return rate, -rate * 0.257 * slow * slow * (1.0 / 9.613)
 
 

@@ -13,6 +13,8 @@ from numpy import ndarray
 
 from icereco.physics.light.acceptance import MODULE_AREA_M2
 from icereco.physics.light.yields import PHOTONS_PER_M
+from icereco.physics.likelihood.compiled.access import look, look_four
+from icereco.physics.likelihood.compiled.elementary import exponential
 from icereco.physics.likelihood.compiled.jets import (
     Jet,
     chained,
@@ -23,6 +25,7 @@ from icereco.physics.likelihood.compiled.jets import (
     scaled,
     shifted,
 )
+from icereco.physics.likelihood.compiled.lanes import chosen, floored
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (
     ACCEPTANCE,
@@ -39,6 +42,7 @@ from icereco.physics.likelihood.compiled.optics import (
     NODE,
     SINE,
 )
+from icereco.physics.likelihood.compiled.splines import limited
 
 __all__ = ["Light", "cascade_light", "softened_root", "track_light"]
 
@@ -68,71 +72,83 @@ class Light(NamedTuple):
 @compiled
 def softened_root(square: float) -> tuple[float, float]:
     """The square root above 1 m, and below it the parabola that continues it; with its derivative."""
-    if square < 1.0:
-        return 0.5 * square + 0.5, 0.5
-    root = math.sqrt(square)
-    return root, 0.5 / root
+    near = square < 1.0
+    root = math.sqrt(chosen(near, 1.0, square))
+    return chosen(near, 0.5 * square + 0.5, root), 0.5 / root
 
 
 @compiled
 def _tabulated(
-    optics: Float[ndarray, "number"], table: int, cells: int, cosine: float
+    optics: Float[ndarray, "number"], table: float, cells: float, cosine: float
 ) -> tuple[float, float]:
     """Interpolate a table between −1 and 1; with the derivative."""
     place = 0.5 * (cosine + 1.0) * cells
-    inside = 0.0 <= place <= cells
-    place = min(max(place, 0.0), float(cells))
-    cell = min(int(place), cells - 1)
-    part = place - cell
-    at = table + 4 * cell
-    first, second, third, fourth = optics[at], optics[at + 1], optics[at + 2], optics[at + 3]
+    within = limited(place, 0.0, cells)
+    cell = floored(chosen(within < cells - 1.0, within, cells - 1.0))
+    part = within - cell
+    at = table + 4.0 * cell
+    first, second, third, fourth = look_four(optics, at)
     value = first + part * (second + part * (third + part * fourth))
     slope = second + part * (2.0 * third + part * (3.0 * fourth))
-    return value, 0.5 * cells * slope if inside else 0.0
+    return value, chosen(abs(place - within) > 0.0, 0.0, 0.5 * cells * slope)
+
+
+class _Way(NamedTuple):
+    """A way through the ice in cells of the table, from the first place to the second.
+
+    Attributes:
+        low, high: cells of its lower and its upper end.
+        low_part, high_part: where in their cells these are.
+        length: of the way in cells, if both ends are in one cell at least 1.
+        first_is_high: whether the first place is the upper end.
+        within: whether both ends are in one cell.
+    """
+
+    low: float
+    high: float
+    low_part: float
+    high_part: float
+    length: float
+    first_is_high: bool
+    within: bool
 
 
 @compiled
-def _mean(
-    optics: Float[ndarray, "number"],
-    which: int,
-    first_cell: int,
-    first: float,
-    second_cell: int,
-    second: float,
-) -> tuple[float, float]:
-    """Return the mean coefficient between two places in cells, and its derivative by the first place."""
-    here = ICE + NODE * first_cell + which
-    value, step = optics[here], optics[here + 2]
-    if first_cell == second_cell:
-        return value + step * (0.5 * (first + second)), 0.5 * step
-    there = ICE + NODE * second_cell + which
-    other, other_step = optics[there], optics[there + 2]
-    length = (second_cell - first_cell) + (second - first)
-    if length > 0:
-        start = (1.0 - first) * (value + step * (0.5 + 0.5 * first))
-        end = second * (other + other_step * (0.5 * second))
-        cells = optics[there + 4] - optics[here + NODE + 4]
-        mean = (start + cells + end) / length
-    else:
-        start = (1.0 - second) * (other + other_step * (0.5 + 0.5 * second))
-        end = first * (value + step * (0.5 * first))
-        cells = optics[here + 4] - optics[there + NODE + 4]
-        mean = -(start + cells + end) / length
-    return mean, (mean - (value + step * first)) / length
+def _way(first: float, second: float) -> _Way:
+    down = first > second
+    low, high = chosen(down, second, first), chosen(down, first, second)
+    low_cell, high_cell = floored(low), floored(high)
+    within = high_cell < low_cell + 0.5
+    length = chosen(within, 1.0, high - low)
+    return _Way(low_cell, high_cell, low - low_cell, high - high_cell, length, down, within)
+
+
+@compiled
+def _mean(optics: Float[ndarray, "number"], which: float, way: _Way) -> tuple[float, float]:
+    """Return the mean coefficient on a way, and its derivative by the first place."""
+    at, at_high = ICE + which + NODE * way.low, ICE + which + NODE * way.high
+    value, step = look(optics, at), look(optics, at + 2.0)
+    high_value, high_step = look(optics, at_high), look(optics, at_high + 2.0)
+    cells = look(optics, at_high + 4.0) - look(optics, at + (NODE + 4.0))
+    start = (1.0 - way.low_part) * (value + step * (0.5 + 0.5 * way.low_part))
+    end = way.high_part * (high_value + high_step * (0.5 * way.high_part))
+    near = value + step * (0.5 * (way.low_part + way.high_part))
+    mean = chosen(way.within, near, (start + cells + end) / way.length)
+    of_low, of_high = value + step * way.low_part, high_value + high_step * way.high_part
+    slope = chosen(way.first_is_high, of_high - mean, mean - of_low) / way.length
+    return mean, chosen(way.within, 0.5 * step, slope)
 
 
 @compiled
 def _ice(optics: Float[ndarray, "number"], rise: Jet, module_z_m: float) -> tuple[Jet, Jet]:
     """Mean scattering and absorption coefficients on the way up to a module from a point so far below it."""
     last = optics[ICE_NODES] - 2.0
-    first = (module_z_m - rise[0] - optics[ICE_BOTTOM_M]) * (1.0 / _GRID_M)
-    second = min(max((module_z_m - optics[ICE_BOTTOM_M]) * (1.0 / _GRID_M), 0.0), last)
-    by_rise = -1.0 / _GRID_M if 0.0 <= first <= last else 0.0
-    first = min(max(first, 0.0), last)
-    first_cell, second_cell = int(first), int(second)
-    place, module_place = first - first_cell, second - second_cell
-    scattering, by_place = _mean(optics, 0, first_cell, place, second_cell, module_place)
-    absorption, by_same = _mean(optics, 1, first_cell, place, second_cell, module_place)
+    place = (module_z_m - rise[0] - optics[ICE_BOTTOM_M]) * (1.0 / _GRID_M)
+    first = limited(place, 0.0, last)
+    by_rise = chosen(abs(place - first) > 0.0, 0.0, -1.0 / _GRID_M)
+    way = _way(first, limited((module_z_m - optics[ICE_BOTTOM_M]) * (1.0 / _GRID_M), 0.0, last))
+    scattering, by_place = _mean(optics, 0.0, way)
+    absorption, by_same = _mean(optics, 1.0, way)
     return chained(rise, scattering, by_place * by_rise), chained(rise, absorption, by_same * by_rise)
 
 
@@ -158,7 +174,7 @@ def _lengths(scattering: Jet, absorption: Jet) -> tuple[Jet, Jet]:
         scattering, absorption, root, 0.5 * root / scattering[0], 0.5 * root / absorption[0]
     )
     ratio = absorption[0] / scattering[0]
-    diffusion = math.exp(ratio) / (3.0 * scattering[0])
+    diffusion = exponential(ratio) / (3.0 * scattering[0])
     by_scattering = -diffusion * (1.0 + ratio) / scattering[0]
     return per_propagation, chained_of_two(
         scattering, absorption, diffusion, by_scattering, diffusion / scattering[0]
@@ -168,7 +184,7 @@ def _lengths(scattering: Jet, absorption: Jet) -> tuple[Jet, Jet]:
 @compiled
 def _over_tanh(x: Jet) -> Jet:
     """X tanh x of a positive jet."""
-    fall = math.exp(-2.0 * x[0])
+    fall = exponential(-2.0 * x[0])
     tanh = (1.0 - fall) / (1.0 + fall)
     return chained(x, x[0] * tanh, tanh + x[0] * (1.0 - tanh * tanh))
 
@@ -176,14 +192,14 @@ def _over_tanh(x: Jet) -> Jet:
 @compiled
 def _faded(distance: Jet, per_length: Jet) -> Jet:
     """e^(−d/λ)."""
-    value = math.exp(-distance[0] * per_length[0])
+    value = exponential(-distance[0] * per_length[0])
     return chained_of_two(distance, per_length, value, -value * per_length[0], -value * distance[0])
 
 
 @compiled
 def _exponential(x: Jet, factor: float) -> Jet:
     """e^(factor x)."""
-    value = math.exp(factor * x[0])
+    value = exponential(factor * x[0])
     return chained(x, value, factor * value)
 
 
@@ -232,7 +248,7 @@ def _emitted(optics: Float[ndarray, "number"], cos_emission: Jet, scatterings: J
     sharp, by_cosine = _tabulated(optics, EMISSION, EMISSION_CELLS, cos_emission[0])
     blurred, blurred_by_cosine = _tabulated(optics, BLURRED, EMISSION_CELLS, cos_emission[0])
     s = scatterings[0]
-    straight = math.exp(-4.9 * s)
+    straight = exponential(-4.9 * s)
     root = math.sqrt(s * (1.0 / 0.8))
     turned = 1.0 / (1.0 + s * (1.0 / 0.8) * root)
     turned_by_s = -turned * turned * 1.5 * root * (1.0 / 0.8)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic
 
-__all__ = ["compiled", "kept", "sources_digest"]
+__all__ = ["compiled", "kept", "sources_digest", "written_by"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,6 +22,21 @@ def compiled(function: Function) -> Function:
     return cast(
         "Function", numba.njit(_plain(function), error_model="numpy", fastmath=_FASTMATH, forceinline=True)
     )
+
+
+def written_by(write: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Let a function, of which only the declaration is given, be written in the language of the compiler (LLVM).
+
+    Args:
+        write: an intrinsic of numba: takes numba's types of the arguments, returns their signature and what writes the code.
+    """
+
+    def written(function: Function) -> Function:
+        plain = _plain(function)
+        write.__name__, write.__doc__ = plain.__name__, plain.__doc__
+        return cast("Function", intrinsic(write))
+
+    return written
 
 
 def kept(function: Function) -> Function:

@@ -71,7 +71,9 @@ def climb(
         GAIN,
     )
     with install_listener("numba:compile", _Announcer()):
-        reached = ascend(problem, ascent, seen_of(seen), _parameters(start), event.numpy())
+        reached = ascend(
+            problem, ascent, seen_of(seen, likelihood.survival is not None), _parameters(start), event.numpy()
+        )
     derivatives = torch.from_numpy(reached.derivatives)
     curvature = Curvature(torch.from_numpy(reached.value), derivatives[:, -1], derivatives[:, :-1])
     return Maximum(_sources(reached.parameters), curvature, torch.from_numpy(reached.converged))
@@ -98,7 +100,7 @@ class _Announcer(Listener):
 
     def on_start(self, event: Event) -> None:  # noqa: ARG002  # numba passes it
         if not self._said:
-            logger.info("compiling the likelihood fit for this processor, once: some 20 seconds")
+            logger.info("compiling the likelihood fit for this processor, once: some 30 seconds")
             self._said = True
 
     def on_end(self, event: Event) -> None:

@@ -1,192 +1,322 @@
-"""The rates of photo-electrons at the times of a module's pulses, and the density that follows from them.
+"""The rates of photo-electrons at the times of pulses, and the density that follows from them.
 
-`known` has nine numbers of each distribution of delays and each pulse: the columns below. `sums` has a row of each distribution, with
-derivatives of the log density of all pulses of the module, and a last row of what concerns all of them.
+Eight pulses at once, of whatever modules. The derivatives of each pulse are added to the sums of its module, which has ten numbers
+for each source, five for each of its two distributions of delays, and three more.
 """
 
 import math
+from typing import NamedTuple
 
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.physics.likelihood.compiled.arrival import arrival_of, density_at
+from icereco.physics.likelihood.compiled.access import look, put, take
+from icereco.physics.likelihood.compiled.arrival import Density, arrival_of, density_at
 from icereco.physics.likelihood.compiled.delays import Delays
+from icereco.physics.likelihood.compiled.elementary import exponential, logarithm
+from icereco.physics.likelihood.compiled.held import (
+    BLOCK,
+    EARLY,
+    EARLY_SCALE,
+    EARLY_SHAPE,
+    LATE_SCALE,
+    LATE_SHAPE,
+    NUMBER,
+    SOURCE,
+    TIME_NS,
+)
 from icereco.physics.likelihood.compiled.jets import Jet, added, scaled
+from icereco.physics.likelihood.compiled.lanes import LANES, chosen, floored
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.seen import (
     LATER,
     LATER_NOISE,
-    NOISE_PER_NS,
+    LOG_NOISE_PER_NS,
+    MODULE,
+    PULSE_TIME_NS,
     PULSE_WEIGHT,
-    TIME_NS,
 )
-from icereco.physics.likelihood.compiled.sources import Source, add_source
+from icereco.physics.likelihood.compiled.sources import ALONG, END, SQUARE, TIME, Source, add_leaf, add_source
 from icereco.physics.likelihood.compiled.survival import survival_at
 
-__all__ = ["ALL", "KNOWN", "SHARPNESS", "SUMS", "add_times", "log_density", "look_up"]
+__all__ = [
+    "COLUMNS",
+    "OF_DISTRIBUTION",
+    "SHARPNESS",
+    "SUMS",
+    "add_columns",
+    "add_later",
+    "add_times",
+    "log_rates",
+]
 
 _FAINTEST = 1e-30
 
-LOG_RATE, SLOPE, BEND, BY_SHAPE, BY_SCALE, LEFT, LEFT_SLOPE, LEFT_BY_SHAPE, LEFT_BY_SCALE = range(9)
-KNOWN = 9
-"""Columns of `known`: logarithm of the rate with its derivatives by the time, twice, and by the parameters of the distribution; the
-part of the light that is later, and the derivatives of its logarithm."""
+OF_NUMBER, OF_TIME, OF_SHAPE, OF_SCALE = range(4)
+OF_DISTRIBUTION = 4
+SHARPNESS = 4 * OF_DISTRIBUTION
+SUMS = SHARPNESS + 3
+"""Sums of a module: derivatives of the log density by the expected number, the time of direct light and the parameters of each of
+four distributions; weights of the information from the times of the first source, of both, and of the second."""
 
-OF_NUMBER, OF_TIME, OF_SHAPE, OF_SCALE, NUMBER = range(5)
-SUMS = 5
-"""Columns of `sums`: derivatives by the expected number, the time of direct light and the parameters of a distribution; and that
-number itself."""
+MEAN, LOG_RATE, OF_FIRST, OF_SECOND = range(SUMS, SUMS + 4)
+COLUMNS = SUMS + 4
+"""What is kept of eight pulses for a while: their parts of the sums, the derivative of the logarithm of the rate by the time, that
+logarithm, and the parts of the rate that each source has."""
 
-ALL = 4
-SHARPNESS, OF_EXPECTED = 0, 3
-"""Last row of `sums`: weights of the information from the times of the first source, of both, and of the second; the derivative by
-the expectation of all sources and noise."""
+Held = Float[ndarray, "number"]
+
+
+class Rates(NamedTuple):
+    """Rates of the photo-electrons of a source.
+
+    Attributes:
+        early, late: densities of its two distributions.
+        early_number, late_number: expected photo-electrons of these.
+        log_early, log_late: logarithms of the rates.
+    """
+
+    early: Density
+    late: Density
+    early_number: float
+    late_number: float
+    log_early: float
+    log_late: float
 
 
 @compiled
-def look_up(
+def _rates(
+    pandel: Float[ndarray, "coefficient"], held: Held, at: float, time_ns: float, jitter_ns: float
+) -> Rates:
+    """Return the rates of a source that is held at a place."""
+    number, part = look(held, at + NUMBER), look(held, at + EARLY)
+    since = time_ns - look(held, at + TIME_NS)
+    early = arrival_of(look(held, at + EARLY_SHAPE), look(held, at + EARLY_SCALE), jitter_ns)
+    late = arrival_of(look(held, at + LATE_SHAPE), look(held, at + LATE_SCALE), jitter_ns)
+    of_early, of_late = (
+        density_at(pandel, early, since, jitter_ns),
+        density_at(pandel, late, since, jitter_ns),
+    )
+    early_number, late_number = number * part, number * (1.0 - part)
+    return Rates(
+        of_early,
+        of_late,
+        early_number,
+        late_number,
+        logarithm(early_number + _FAINTEST) + of_early.value,
+        logarithm(late_number + _FAINTEST) + of_late.value,
+    )
+
+
+@compiled
+def _higher(one: float, other: float) -> float:
+    return chosen(one > other, one, other)
+
+
+@compiled
+def _put_derivatives(
+    columns: Float[ndarray, "column_lane"], distribution: int, weighted: float, number: float, of: Density
+) -> None:
+    """Write the derivatives by what a distribution depends on, which has so much of the rate."""
+    at = OF_DISTRIBUTION * distribution * LANES
+    put(columns, at + OF_NUMBER * LANES, weighted / (number + _FAINTEST))
+    put(columns, at + OF_TIME * LANES, -weighted * of.slope)
+    put(columns, at + OF_SHAPE * LANES, weighted * of.by_shape)
+    put(columns, at + OF_SCALE * LANES, weighted * of.by_scale)
+
+
+@compiled
+def log_rates(
     pandel: Float[ndarray, "coefficient"],
-    survival: Float[ndarray, "coefficient"],
-    pulses: Float[ndarray, "pulse 5"],
+    pulses: Float[ndarray, "column pulse"],
     first: int,
-    last: int,
     time_ns: float,
     jitter_ns: float,
-    source: Source,
-    delays: Delays,
-    known: Float[ndarray, "distribution pulse 9"],
-    sums: Float[ndarray, "row 5"],
-    place: int,
-) -> None:
-    """Write what is known of the pulses of a module by a source, whose two distributions are at `place`."""
-    for late in range(2):
-        number = source.number[0] * (1.0 - delays.early[0] if late else delays.early[0])
-        shape = delays.late_shape[0] if late else delays.early_shape[0]
-        scale = delays.late_scale_ns[0] if late else delays.early_scale_ns[0]
-        arrival = arrival_of(shape, scale, jitter_ns)
-        log_number = math.log(number + _FAINTEST)
-        k = place + late
-        sums[k, NUMBER] = number
-        for pulse in range(first, last):
-            since = pulses[pulse, TIME_NS] - time_ns - source.time_ns
-            density = density_at(pandel, arrival, since, jitter_ns)
-            row = pulse - first
-            known[k, row, LOG_RATE] = log_number + density.value
-            known[k, row, SLOPE], known[k, row, BEND] = density.slope, density.bend
-            known[k, row, BY_SHAPE], known[k, row, BY_SCALE] = density.by_shape, density.by_scale
-            if len(survival):
-                left = survival_at(survival, shape, scale, since, jitter_ns)
-                known[k, row, LEFT], known[k, row, LEFT_SLOPE] = math.exp(left.value), left.by_time
-                known[k, row, LEFT_BY_SHAPE], known[k, row, LEFT_BY_SCALE] = left.by_shape, left.by_scale
+    sources: int,
+    held: Held,
+    columns: Float[ndarray, "column_lane"],
+) -> float:
+    """Return the logarithms of the rates at the times of eight pulses, times their weights; write the derivatives into columns."""
+    row = pulses.shape[1]
+    module, weight = take(pulses, MODULE * row + first), take(pulses, PULSE_WEIGHT * row + first)
+    group = floored(module * (1.0 / LANES))
+    at = group * BLOCK + (module - group * LANES)
+    time_ns = take(pulses, PULSE_TIME_NS * row + first) - time_ns
+    log_noise = take(pulses, LOG_NOISE_PER_NS * row + first)
+    one = _rates(pandel, held, at, time_ns, jitter_ns)
+    highest = _higher(_higher(log_noise, one.log_early), one.log_late)
+    two = one
+    if sources == 2:
+        two = _rates(pandel, held, at + SOURCE, time_ns, jitter_ns)
+        highest = _higher(_higher(highest, two.log_early), two.log_late)
+    early, late = exponential(one.log_early - highest), exponential(one.log_late - highest)
+    other_early = other_late = 0.0 * weight
+    if sources == 2:
+        other_early, other_late = exponential(two.log_early - highest), exponential(two.log_late - highest)
+    rate = exponential(log_noise - highest) + early + late + other_early + other_late
+    early, late, other_early, other_late = early / rate, late / rate, other_early / rate, other_late / rate
+    mean = early * one.early.slope + late * one.late.slope
+    square = _square(early, one.early) + _square(late, one.late)
+    _put_derivatives(columns, 0, weight * early, one.early_number, one.early)
+    _put_derivatives(columns, 1, weight * late, one.late_number, one.late)
+    if sources == 2:
+        mean = mean + other_early * two.early.slope + other_late * two.late.slope
+        square = square + _square(other_early, two.early) + _square(other_late, two.late)
+        _put_derivatives(columns, 2, weight * other_early, two.early_number, two.early)
+        _put_derivatives(columns, 3, weight * other_late, two.late_number, two.late)
+    log_rate = highest + logarithm(rate)
+    put(columns, MEAN * LANES, mean)
+    put(columns, LOG_RATE * LANES, log_rate)
+    _put_sharpness(
+        columns, weight * _higher(mean * mean - square, 0.0), early + late, other_early + other_late
+    )
+    return weight * log_rate
 
 
 @compiled
-def log_density(
-    pulses: Float[ndarray, "pulse 5"],
+def _square(part: float, of: Density) -> float:
+    """The second derivative of a density over the density, times its part of the rate."""
+    return part * (of.bend + of.slope * of.slope)
+
+
+@compiled
+def _put_sharpness(
+    columns: Float[ndarray, "column_lane"], sharpness: float, of_first: float, of_second: float
+) -> None:
+    put(columns, SHARPNESS * LANES, sharpness * of_first * of_first)
+    put(columns, (SHARPNESS + 1) * LANES, sharpness * of_first * of_second)
+    put(columns, (SHARPNESS + 2) * LANES, sharpness * of_second * of_second)
+    put(columns, OF_FIRST * LANES, of_first)
+    put(columns, OF_SECOND * LANES, of_second)
+
+
+@compiled
+def add_later(
+    survival: Float[ndarray, "coefficient"],
+    pulses: Float[ndarray, "column pulse"],
     first: int,
-    last: int,
-    expected: float,
-    distributions: int,
-    first_only: bool,
-    known: Float[ndarray, "distribution pulse 9"],
-    sums: Float[ndarray, "row 5"],
+    time_ns: float,
+    jitter_ns: float,
+    sources: int,
+    held: Held,
+    columns: Float[ndarray, "column_lane"],
 ) -> float:
-    """Return the log density of the pulses of a module that expects so many photo-electrons; write its derivatives."""
-    sums[:, :NUMBER] = 0.0
-    value, log_expected = 0.0, math.log(expected)
-    for pulse in range(first, last):
-        weight, row = pulses[pulse, PULSE_WEIGHT], pulse - first
-        if weight == 0.0:
-            continue
-        log_rate = _log_rate(math.log(pulses[pulse, NOISE_PER_NS]), distributions, known, row)
-        mean = square = of_first = of_second = 0.0
-        for k in range(distributions):
-            part, slope = math.exp(known[k, row, LOG_RATE] - log_rate), known[k, row, SLOPE]
-            mean += part * slope
-            square += part * (known[k, row, BEND] + slope * slope)
-            if k < 2:
-                of_first += part
-            else:
-                of_second += part
-            weighted = weight * part
-            sums[k, OF_NUMBER] += weighted / (sums[k, NUMBER] + _FAINTEST)
-            sums[k, OF_TIME] -= weighted * slope
-            sums[k, OF_SHAPE] += weighted * known[k, row, BY_SHAPE]
-            sums[k, OF_SCALE] += weighted * known[k, row, BY_SCALE]
-        sums[ALL, OF_EXPECTED] -= weight / expected
-        value += weight * (log_rate - log_expected)
-        sharpness = max(mean * mean - square, 0.0)
-        if first_only and pulses[pulse, LATER] > 0.0:
-            later = pulses[pulse, LATER]
-            log_left = _log_left(
-                pulses[pulse, LATER_NOISE], weight * later, expected, distributions, known, row, sums
-            )
-            value += weight * later * log_left
-            # d log(1 − F)/dt = −λ with the hazard λ = f/(1 − F), and dλ/dt = λ (d log f/dt + λ).
-            hazard = math.exp(log_rate - log_expected - log_left)
-            sharpness += later * max(hazard * (mean + hazard), 0.0)
-        sums[ALL, SHARPNESS] += weight * sharpness * of_first * of_first
-        sums[ALL, SHARPNESS + 1] += weight * sharpness * of_first * of_second
-        sums[ALL, SHARPNESS + 2] += weight * sharpness * of_second * of_second
+    """Return the log probability that all other photo-electrons are later than these pulses; add its derivatives to the columns."""
+    value = 0.0
+    for lane in range(LANES):
+        pulse = first + lane
+        later = pulses[LATER, pulse]
+        if later > 0.0 and pulses[PULSE_WEIGHT, pulse] > 0.0:
+            value += _later(survival, pulses, pulse, lane, time_ns, jitter_ns, sources, held, columns)
     return value
 
 
 @compiled
-def _log_rate(
-    log_noise: float, distributions: int, known: Float[ndarray, "distribution pulse 9"], row: int
+def _later(
+    survival: Float[ndarray, "coefficient"],
+    pulses: Float[ndarray, "column pulse"],
+    pulse: int,
+    lane: int,
+    time_ns: float,
+    jitter_ns: float,
+    sources: int,
+    held: Held,
+    columns: Float[ndarray, "column_lane"],
 ) -> float:
-    """Return the logarithm of the rate of all sources and of noise."""
-    highest = log_noise
-    for k in range(distributions):
-        highest = max(highest, known[k, row, LOG_RATE])
-    total = math.exp(log_noise - highest)
-    for k in range(distributions):
-        total += math.exp(known[k, row, LOG_RATE] - highest)
-    return highest + math.log(total)
+    """The same of one pulse. log of the part that is later: the sum of the expected numbers times their parts, over what is expected."""
+    module = int(pulses[MODULE, pulse])
+    at = module // LANES * BLOCK + module % LANES
+    left: float = pulses[LATER_NOISE, pulse]
+    for distribution in range(2 * sources):
+        number, shape, scale_ns, since = _held_distribution(
+            held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns
+        )
+        left += number * math.exp(survival_at(survival, shape, scale_ns, since, jitter_ns).value)
+    later, weight = pulses[LATER, pulse], pulses[PULSE_WEIGHT, pulse]
+    for distribution in range(2 * sources):
+        number, shape, scale_ns, since = _held_distribution(
+            held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns
+        )
+        one = survival_at(survival, shape, scale_ns, since, jitter_ns)
+        factor = weight * later * math.exp(one.value) / left
+        column = OF_DISTRIBUTION * distribution * LANES + lane
+        columns[column + OF_NUMBER * LANES] += factor
+        columns[column + OF_TIME * LANES] -= factor * number * one.by_time
+        columns[column + OF_SHAPE * LANES] += factor * number * one.by_shape
+        columns[column + OF_SCALE * LANES] += factor * number * one.by_scale
+    # d log(1 − F)/dt = −λ with the hazard λ = f/(1 − F), and dλ/dt = λ (d log f/dt + λ).
+    hazard = math.exp(columns[LOG_RATE * LANES + lane] - math.log(left))
+    sharpness = weight * later * max(hazard * (columns[MEAN * LANES + lane] + hazard), 0.0)
+    of_first, of_second = columns[OF_FIRST * LANES + lane], columns[OF_SECOND * LANES + lane]
+    columns[SHARPNESS * LANES + lane] += sharpness * of_first * of_first
+    columns[(SHARPNESS + 1) * LANES + lane] += sharpness * of_first * of_second
+    columns[(SHARPNESS + 2) * LANES + lane] += sharpness * of_second * of_second
+    value: float = weight * later * math.log(left)
+    return value
 
 
 @compiled
-def _log_left(
-    later_noise: float,
-    weight: float,
-    expected: float,
-    distributions: int,
-    known: Float[ndarray, "distribution pulse 9"],
-    row: int,
-    sums: Float[ndarray, "row 5"],
-) -> float:
-    """Return the logarithm of the part of the photo-electrons that is later than a pulse; add its derivatives times a weight."""
-    left: float = later_noise
-    for k in range(distributions):
-        left += sums[k, NUMBER] * known[k, row, LEFT]
-    for k in range(distributions):
-        factor = weight * known[k, row, LEFT] / left
-        sums[k, OF_NUMBER] += factor
-        factor *= sums[k, NUMBER]
-        sums[k, OF_TIME] -= factor * known[k, row, LEFT_SLOPE]
-        sums[k, OF_SHAPE] += factor * known[k, row, LEFT_BY_SHAPE]
-        sums[k, OF_SCALE] += factor * known[k, row, LEFT_BY_SCALE]
-    sums[ALL, OF_EXPECTED] -= weight / expected
-    return math.log(left / expected)
+def _held_distribution(
+    held: Held, at: int, distribution: int, time_ns: float
+) -> tuple[float, float, float, float]:
+    """Return expected number, shape, scale (ns) of one of four distributions, and the time since its direct light."""
+    at += SOURCE if distribution >= 2 else 0
+    late = distribution % 2 == 1
+    part = held[at + EARLY]
+    number = held[at + NUMBER] * (1.0 - part if late else part)
+    shape, scale_ns = (
+        held[at + (LATE_SHAPE if late else EARLY_SHAPE)],
+        held[at + (LATE_SCALE if late else EARLY_SCALE)],
+    )
+    return number, shape, scale_ns, time_ns - held[at + TIME_NS]
+
+
+@compiled
+def add_columns(
+    pulses: Float[ndarray, "column pulse"],
+    first: int,
+    sources: int,
+    columns: Float[ndarray, "column_lane"],
+    sums: Float[ndarray, "number"],
+) -> None:
+    """Add the columns of eight pulses to the sums of their modules."""
+    for lane in range(LANES):
+        if pulses[PULSE_WEIGHT, first + lane] == 0.0:
+            continue
+        module = int(pulses[MODULE, first + lane])
+        at = module // LANES * SUMS * LANES + module % LANES
+        for column in range(2 * sources * OF_DISTRIBUTION):
+            sums[at + column * LANES] += columns[column * LANES + lane]
+        for column in range(SHARPNESS, SHARPNESS + 2 * sources - 1):
+            sums[at + column * LANES] += columns[column * LANES + lane]
 
 
 @compiled
 def add_times(
-    leaves: Float[ndarray, "8"], source: Source, delays: Delays, sums: Float[ndarray, "row 5"], place: int
+    leaves: Float[ndarray, "leaf_lane"],
+    source: Source,
+    delays: Delays,
+    sums: Float[ndarray, "number"],
+    at: int,
+    of_expected: float,
 ) -> float:
-    """Turn derivatives by what the density depends on into those by the leaves; return that by the expected number of the source."""
-    part, late = delays.early[0], place + 1
-    by_number: float = (
-        sums[place, OF_NUMBER] * part + sums[late, OF_NUMBER] * (1.0 - part) + sums[ALL, OF_EXPECTED]
-    )
-    by_part = source.number[0] * (sums[place, OF_NUMBER] - sums[late, OF_NUMBER])
-    by_variable = _jets_sum(source, delays, sums, place, by_number, by_part)
+    """Turn derivatives by what the density depends on into those by the leaves; return that by the expected number of the source.
+
+    The sums of its two distributions are at a place; `of_expected` is the derivative by what all sources and noise are expected to
+    give.
+    """
+    late_at = at + OF_DISTRIBUTION * LANES
+    part = delays.early[0]
+    of_early, of_late = take(sums, at + OF_NUMBER * LANES), take(sums, late_at + OF_NUMBER * LANES)
+    by_number = of_early * part + of_late * (1.0 - part) + of_expected
+    by_part = source.number[0] * (of_early - of_late)
+    by_variable = _jets_sum(source, delays, sums, at, by_number, by_part)
     add_source(leaves, source, by_variable[1], by_variable[2], by_variable[3])
-    by_time = sums[place, OF_TIME] + sums[late, OF_TIME]
-    leaves[0] += by_time * source.time_by_along
-    leaves[1] += by_time * source.time_by_square
-    leaves[4] += by_time
-    leaves[7] += by_number * source.by_end
+    by_time = take(sums, at + OF_TIME * LANES) + take(sums, late_at + OF_TIME * LANES)
+    add_leaf(leaves, ALONG, by_time * source.time_by_along)
+    add_leaf(leaves, SQUARE, by_time * source.time_by_square)
+    add_leaf(leaves, TIME, by_time)
+    add_leaf(leaves, END, by_number * source.by_end)
     return by_number
 
 
@@ -194,14 +324,15 @@ def add_times(
 def _jets_sum(
     source: Source,
     delays: Delays,
-    sums: Float[ndarray, "row 5"],
-    place: int,
+    sums: Float[ndarray, "number"],
+    at: int,
     by_number: float,
     by_part: float,
 ) -> Jet:
     """Return the derivatives by the variables of the jets."""
+    late_at = at + OF_DISTRIBUTION * LANES
     total = added(scaled(source.number, by_number), scaled(delays.early, by_part))
-    total = added(total, scaled(delays.early_shape, sums[place, OF_SHAPE]))
-    total = added(total, scaled(delays.early_scale_ns, sums[place, OF_SCALE]))
-    total = added(total, scaled(delays.late_shape, sums[place + 1, OF_SHAPE]))
-    return added(total, scaled(delays.late_scale_ns, sums[place + 1, OF_SCALE]))
+    total = added(total, scaled(delays.early_shape, take(sums, at + OF_SHAPE * LANES)))
+    total = added(total, scaled(delays.early_scale_ns, take(sums, at + OF_SCALE * LANES)))
+    total = added(total, scaled(delays.late_shape, take(sums, late_at + OF_SHAPE * LANES)))
+    return added(total, scaled(delays.late_scale_ns, take(sums, late_at + OF_SCALE * LANES)))

@@ -1,4 +1,4 @@
-"""The light of the sources of a hypothesis at one module, and how it changes with their parameters."""
+"""The light of the sources of a hypothesis at eight modules, and how it changes with their parameters."""
 
 import math
 from typing import NamedTuple
@@ -6,7 +6,10 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from icereco.physics.likelihood.compiled.access import put, take
+from icereco.physics.likelihood.compiled.elementary import exponential, exponential_less_one
 from icereco.physics.likelihood.compiled.jets import Jet, multiplied, scaled
+from icereco.physics.likelihood.compiled.lanes import LANES, chosen
 from icereco.physics.likelihood.compiled.light import Light, cascade_light, softened_root, track_light
 from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (
@@ -19,20 +22,43 @@ from icereco.physics.likelihood.compiled.optics import (
 from icereco.physics.likelihood.compiled.seen import X_M, Y_M, Z_M
 from icereco.physics.likelihood.sources import ENDLESS_M
 
-__all__ = ["Source", "View", "add_source", "cascade_at", "set_row", "set_tangents", "track_at", "view"]
+__all__ = [
+    "ALONG",
+    "CASCADE",
+    "END",
+    "SQUARE",
+    "TIME",
+    "TRACK",
+    "LEAVES",
+    "Source",
+    "View",
+    "add_leaf",
+    "add_source",
+    "cascade_at",
+    "clear",
+    "set_rows",
+    "set_tangents",
+    "track_at",
+    "view",
+]
 
 _STRAIGHT_M, _END_M = 30.0, 5.0
 
+LEAVES = 8
+ALONG, SQUARE, HEIGHT, TRAVEL_Z, TIME, TRACK, CASCADE, END = range(LEAVES)
+"""Leaves, what the light of sources depends on: the distance along, the square of that across, the height, the z of the direction
+of travel, the time, the logarithms of the light of track and cascade, and the end of the track."""
+
 
 class View(NamedTuple):
-    """A module as seen from the sources of a job.
+    """Modules as seen from the sources of a job.
 
     Attributes:
         along_m: distance along the direction of travel from the reference point.
         first_m, second_m: distances along the two tangents.
         height_m: z above the reference point.
         travel_z, first_z, second_z: z of the direction of travel and of the tangents.
-        module_z_m: z of the module.
+        module_z_m: z of the modules.
     """
 
     along_m: float
@@ -46,10 +72,9 @@ class View(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The light of a source at a module.
+    """The light of a source at modules.
 
     Attributes:
-        light: of unit brightness, in an endless track.
         number: expected photo-electrons.
         by_end: their derivative by the end of the track.
         time_ns: of direct light, after the time of the sources.
@@ -59,7 +84,6 @@ class Source(NamedTuple):
             variables of the jets by the distances, and by the z of the direction of travel.
     """
 
-    light: Light
     number: Jet
     by_end: float
     time_ns: float
@@ -85,18 +109,17 @@ def set_tangents(parameters: Float[ndarray, "parameter"], out: Float[ndarray, "2
 
 @compiled
 def view(
-    modules: Float[ndarray, "module 9"],
-    module: int,
+    modules: Float[ndarray, "column module"],
+    first: int,
     parameters: Float[ndarray, "parameter"],
     tangents: Float[ndarray, "2 3"],
 ) -> View:
-    """Look at a module."""
-    module_z_m = modules[module, Z_M]
-    x, y, z = (
-        modules[module, X_M] - parameters[3],
-        modules[module, Y_M] - parameters[4],
-        module_z_m - parameters[5],
-    )
+    """Look at modules, the first of which is given."""
+    row = modules.shape[1]
+    module_z_m = take(modules, Z_M * row + first)
+    x = take(modules, X_M * row + first) - parameters[3]
+    y = take(modules, Y_M * row + first) - parameters[4]
+    z = module_z_m - parameters[5]
     return View(
         x * parameters[0] + y * parameters[1] + z * parameters[2],
         x * tangents[0, 0] + y * tangents[0, 1] + z * tangents[0, 2],
@@ -112,16 +135,18 @@ def view(
 @compiled
 def _share(distance: float, along: float, cotangent: float, before: float, end: float) -> tuple[Jet, float]:
     """Return the light of a track with ends as a part of that of an endless one (`Line.share`), and its derivative by the end."""
-    straight = math.exp(distance * (-1.0 / _STRAIGHT_M))
+    straight = exponential(distance * (-1.0 / _STRAIGHT_M))
     middle = along + before - straight * distance * cotangent
     middle_by_distance = straight * cotangent * (distance * (1.0 / _STRAIGHT_M) - 1.0)
     length = end + before
     per_m = 2 * math.pi / (distance + _END_M)
-    after = 1.0 / (1.0 + math.exp(-max(middle * per_m, -80.0)))
-    ahead = 1.0 / (1.0 + math.exp(-max((length - middle) * per_m, -80.0)))
-    missing = math.exp(-length * per_m)
+    after = 1.0 / (1.0 + exponential(-(middle * per_m)))
+    ahead = 1.0 / (1.0 + exponential(-((length - middle) * per_m)))
+    missing = exponential(-length * per_m)
     both = after * ahead
-    share = (1.0 - missing if missing < 0.5 else -math.expm1(-length * per_m)) * both
+    short = missing > 0.5
+    there = chosen(short, -exponential_less_one(chosen(short, -length * per_m, 0.0)), 1.0 - missing)
+    share = there * both
     by_middle = share * per_m * ((1.0 - after) - (1.0 - ahead))
     by_length = share * per_m * (1.0 - ahead) + missing * per_m * both
     by_per_m = share * ((1.0 - after) * middle + (1.0 - ahead) * (length - middle)) + missing * length * both
@@ -132,16 +157,15 @@ def _share(distance: float, along: float, cotangent: float, before: float, end: 
 @compiled
 def track_at(
     optics: Float[ndarray, "number"], seen: View, brightness: float, end_m: float, starts: bool
-) -> Source:
-    """Return the light of a track; `brightness` includes the efficiency of the module."""
+) -> tuple[Light, Source]:
+    """Return the light of an endless track of unit brightness, and that of a track; `brightness` includes the efficiency."""
     square = seen.first_m * seen.first_m + seen.second_m * seen.second_m
     distance, by_square = softened_root(square)
     cotangent = optics[COSINE] / optics[SINE]
     emitted = seen.along_m - distance * cotangent
     light = track_light(optics, distance, seen.height_m - emitted * seen.travel_z, seen.module_z_m)
     share, by_end = _share(distance, seen.along_m, cotangent, 0.0 if starts else ENDLESS_M, end_m)
-    return Source(
-        light,
+    return light, Source(
         scaled(multiplied(light.photo_electrons, share), brightness),
         brightness * light.photo_electrons[0] * by_end,
         seen.along_m * optics[PER_C_NS_PER_M] + distance * optics[TRACK_DELAY_NS_PER_M],
@@ -156,14 +180,13 @@ def track_at(
 
 
 @compiled
-def cascade_at(optics: Float[ndarray, "number"], seen: View, brightness: float) -> Source:
-    """Return the light of a cascade; `brightness` includes the efficiency of the module."""
+def cascade_at(optics: Float[ndarray, "number"], seen: View, brightness: float) -> tuple[Light, Source]:
+    """Return the light of a cascade of unit brightness, and that of a cascade; `brightness` includes the efficiency."""
     square = seen.first_m * seen.first_m + seen.second_m * seen.second_m + seen.along_m * seen.along_m
     distance, by_square = softened_root(square)
     light = cascade_light(optics, distance, seen.height_m, seen.along_m, seen.module_z_m)
     by_along = 2.0 * seen.along_m * by_square
-    return Source(
-        light,
+    return light, Source(
         scaled(light.photo_electrons, brightness),
         0.0,
         distance * optics[SLOWNESS_NS_PER_M],
@@ -178,39 +201,51 @@ def cascade_at(optics: Float[ndarray, "number"], seen: View, brightness: float) 
 
 
 @compiled
-def add_source(
-    leaves: Float[ndarray, "8"], source: Source, first: float, second: float, third: float
-) -> None:
-    """Add derivatives by the variables of a source's jets to those by the leaves of `Frame`, of which the first four are meant."""
-    leaves[0] += third + source.along_by_first * first + source.along_by_second * second
-    leaves[1] += source.square_by_first * first + source.square_by_second * second
-    leaves[2] += second
-    leaves[3] += source.travel_by_second * second
+def clear(leaves: Float[ndarray, "leaf_lane"]) -> None:
+    """Write zeros into all leaves."""
+    for leaf in range(LEAVES):
+        put(leaves, leaf * LANES, 0.0)
 
 
 @compiled
-def set_row(
-    rows: Float[ndarray, "2 free"],
+def add_leaf(leaves: Float[ndarray, "leaf_lane"], leaf: int, derivative: float) -> None:
+    """Add derivatives by a leaf."""
+    put(leaves, leaf * LANES, take(leaves, leaf * LANES) + derivative)
+
+
+@compiled
+def add_source(
+    leaves: Float[ndarray, "leaf_lane"], source: Source, first: float, second: float, third: float
+) -> None:
+    """Add derivatives by the variables of a source's jets to those by the first four leaves; see `Frame`."""
+    add_leaf(leaves, ALONG, third + source.along_by_first * first + source.along_by_second * second)
+    add_leaf(leaves, SQUARE, source.square_by_first * first + source.square_by_second * second)
+    add_leaf(leaves, HEIGHT, second)
+    add_leaf(leaves, TRAVEL_Z, source.travel_by_second * second)
+
+
+@compiled
+def set_rows(
+    rows: Float[ndarray, "row_lane"],
     row: int,
     seen: View,
-    leaves: Float[ndarray, "8"],
+    leaves: Float[ndarray, "leaf_lane"],
     moves: Int[ndarray, "free"],
 ) -> None:
-    """Turn derivatives by the leaves into those along the free moves; see `Frame.along`.
-
-    Leaves are the distance along, the square of that across, the height, the z of the direction of travel, the time, the logarithms
-    of the light of track and cascade, and the end of the track.
-    """
+    """Turn derivatives by the leaves into those along the free moves, in rows from the given one on; see `Frame.along`."""
+    along, square = take(leaves, ALONG * LANES), take(leaves, SQUARE * LANES)
+    height, travel_z = take(leaves, HEIGHT * LANES), take(leaves, TRAVEL_Z * LANES)
     for free in range(len(moves)):
-        move = moves[free]
+        move, at = moves[free], (row + free) * LANES
         if move >= 5:
-            rows[row, free] = leaves[move - 1]
+            put(rows, at, take(leaves, (move - 1) * LANES))
         elif move == 4:
-            rows[row, free] = -leaves[0] - seen.travel_z * leaves[2]
+            put(rows, at, -along - seen.travel_z * height)
+        elif move == 3:
+            put(rows, at, -2.0 * seen.second_m * square - seen.second_z * height)
+        elif move == 2:
+            put(rows, at, -2.0 * seen.first_m * square - seen.first_z * height)
+        elif move == 1:
+            put(rows, at, seen.second_m * (along - 2.0 * seen.along_m * square) + seen.second_z * travel_z)
         else:
-            side = seen.first_m if move % 2 == 0 else seen.second_m
-            rise = seen.first_z if move % 2 == 0 else seen.second_z
-            if move >= 2:
-                rows[row, free] = -2.0 * side * leaves[1] - rise * leaves[2]
-            else:
-                rows[row, free] = side * (leaves[0] - 2.0 * seen.along_m * leaves[1]) + rise * leaves[3]
+            put(rows, at, seen.first_m * (along - 2.0 * seen.along_m * square) + seen.first_z * travel_z)

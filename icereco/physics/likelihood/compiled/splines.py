@@ -2,17 +2,26 @@
 
 import math
 
+from icereco.physics.likelihood.compiled.elementary import logarithm
+from icereco.physics.likelihood.compiled.lanes import chosen, floored
 from icereco.physics.likelihood.compiled.machine import compiled
 
-__all__ = ["Four", "cell_of", "inverse_sinh", "slopes_in", "weights_in"]
+__all__ = ["Four", "cell_of", "inverse_sinh", "limited", "slopes_in", "weights_in"]
 
 Four = tuple[float, float, float, float]
 
 
 @compiled
-def cell_of(place: float, nodes: int) -> int:
+def limited(number: float, least: float, most: float) -> float:
+    """The nearest number in a range; its lower end for what is not a number."""
+    number = chosen(number > least, number, least)
+    return chosen(number < most, number, most)
+
+
+@compiled
+def cell_of(place: float, nodes: int) -> float:
     """The cell of a place in steps from the first node."""
-    return min(max(math.floor(place), 0), nodes - 2)
+    return floored(limited(place, 0.0, nodes - 2.0))
 
 
 @compiled
@@ -37,6 +46,7 @@ def slopes_in(part: float) -> Four:
 
 @compiled
 def inverse_sinh(x: float) -> float:
-    """asinh, to an absolute precision of 1e-15, in half the time of the library's."""
+    """asinh, to an absolute precision of 1e-15."""
     size = abs(x)
-    return math.copysign(math.log(size + math.sqrt(size * size + 1.0)), x)
+    above = logarithm(size + math.sqrt(size * size + 1.0))
+    return chosen(x < 0.0, -above, above)

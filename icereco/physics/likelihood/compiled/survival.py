@@ -72,7 +72,7 @@ def _blended(
         (u - U_RANGE[0]) * (1.0 / _U_STEP),
         (log_ratio - LOG_RATIO[0]) * (1.0 / _RATIO_STEP),
     )
-    row, column, layer = cell_of(x, SHAPE_NODES), cell_of(y, U_NODES), cell_of(z, RATIO_NODES)
+    row, column, layer = int(cell_of(x, SHAPE_NODES)), int(cell_of(y, U_NODES)), int(cell_of(z, RATIO_NODES))
     x_weights, x_slopes = weights_in(x - row), slopes_in(x - row)
     y_weights, y_slopes = weights_in(y - column), slopes_in(y - column)
     z_weights, z_slopes = weights_in(z - layer), slopes_in(z - layer)
