@@ -1,7 +1,7 @@
 """The rates of photo-electrons at the times of pulses, and the density that follows from them.
 
-Eight pulses at once, of whatever modules. The derivatives of each pulse are added to the sums of its module, which has ten numbers
-for each source, five for each of its two distributions of delays, and three more.
+Eight pulses at once, of whatever modules. The derivatives of each pulse are written into columns, and from there added to the sums of
+its module.
 """
 
 import math
