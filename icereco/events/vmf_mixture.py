@@ -267,6 +267,20 @@ class VmfMixture:
             np.concatenate([self.concentration, np.repeat(first_kappa, more, 1)], 1),
         )
 
+    def mixed(self, other: "VmfMixture", share: float) -> "VmfMixture":
+        """Mix with another mixture of the same events, which has a share between 0 and 1.
+
+        >>> up, down = np.array([[0.0, 0.0, 1.0]]), np.array([[0.0, 0.0, -1.0]])
+        >>> one, other = VmfMixture.single(up, np.array([9.0])), VmfMixture.single(down, np.array([9.0]))
+        >>> one.mixed(other, 0.25).weight
+        array([[0.75, 0.25]])
+        """
+        return VmfMixture(
+            np.concatenate([(1.0 - share) * self.weight, share * other.weight], 1),
+            np.concatenate([self.mean, other.mean], 1),
+            np.concatenate([self.concentration, other.concentration], 1),
+        )
+
     def pruned(self, kept: float = 0.999) -> "VmfMixture":
         """Drop the lightest components: keep the fewest that hold a fraction `kept` of the weight of every event.
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool
 
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
@@ -30,6 +31,10 @@ _OF_MODEL = (
     "inelasticity_sigma",
 )
 """What a trained model knows better than the fit, or alone."""
+
+_SHARE_OF_MODEL = 0.25
+"""Of the posterior: where the fit is at a wrong maximum, the model may still know. The share of the largest mean log density at the
+true directions of 13,600 simulated events (seed 31), which changes by 0.01 between 0.15 and 0.4."""
 
 _CALIBRATION = f"{HYBRID}.json"
 """Of fits from the model `fast`; its facts say to which events it was fitted."""
@@ -90,10 +95,15 @@ def _reconstruct(fit: Method, model: Method, batch: EventBatch) -> Reconstructio
     failed = np.isnan(fitted.direction).any(1)
     if failed.any():
         known["direction"] = np.where(failed[:, None], seed.direction, fitted.direction)
-        if fitted.posterior is not None and seed.posterior is not None:
-            both = VmfMixture.joined([fitted.posterior.as_mixture(), seed.posterior.as_mixture()])
-            known["posterior"] = both.take(np.arange(len(failed)) + len(failed) * failed)
+    if fitted.posterior is not None and seed.posterior is not None:
+        known["posterior"] = _mixed(fitted.posterior.as_mixture(), seed.posterior.as_mixture(), failed)
     return replace(fitted, **known)
+
+
+def _mixed(of_fit: VmfMixture, of_model: VmfMixture, failed: Bool[np.ndarray, "event"]) -> VmfMixture:
+    """The posterior of both, that of the model alone where the fit failed."""
+    both = VmfMixture.joined([of_fit.mixed(of_model, _SHARE_OF_MODEL), of_model])
+    return both.take(np.arange(len(failed)) + len(failed) * failed)
 
 
 def _calibrated(method: Method, seed: Method) -> Method:

@@ -8,6 +8,7 @@ import pytest
 from icereco.data.simulated import simulate
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
+from icereco.reconstruction import hybrid as hybrid_module
 from icereco.reconstruction.calibration_file import CalibrationFile
 from icereco.reconstruction.methods import Method
 from icereco.reconstruction.wanted import Wanted
@@ -86,6 +87,17 @@ def test_energy_and_kind_are_the_models(events: EventBatch) -> None:
         np.testing.assert_array_equal(getattr(both, name), getattr(model, name))
     assert both.vertex_m is not None
     assert not np.array_equal(both.vertex_m, model.vertex_m)
+
+
+def test_a_part_of_its_posterior_is_the_models(events: EventBatch) -> None:
+    method = hybrid().uncalibrated
+    assert method is not None
+    both, model = method(events).posterior, Wanted(detector="icecube86", device="cpu").choice().method(events)
+    assert both is not None
+    assert model.posterior is not None
+    whole, part = both.as_mixture(), model.posterior.as_mixture()
+    share = np.exp(whole.log_density(part.mean) - part.log_density(part.mean))
+    assert (share[part.weight > 0] > hybrid_module._SHARE_OF_MODEL * 0.999).all()
 
 
 def test_the_model_takes_the_place_of_a_fit_that_fails(events: EventBatch) -> None:
