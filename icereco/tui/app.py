@@ -42,7 +42,7 @@ __all__ = ["IcerecoApp"]
 
 DEFAULT_THEME = "icereco-dark"
 OVERVIEW_SECONDS = 2.0
-TRENDS = ("not a number", "spike", "plateau", "overfitting")
+TRENDS = ("not a number", "skipped", "spike", "plateau", "overfitting")
 """Alerts that come from reading the metrics of all runs."""
 
 
