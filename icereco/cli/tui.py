@@ -44,7 +44,8 @@ __all__ = ["command"]
 @click.option(
     "--theme",
     metavar="NAME",
-    help="Colour theme  [default: that of the last session with these runs, or icereco-dark].",
+    help="Colour theme  [default: that of the last session with these runs, or icereco-dark; "
+    "ansi-dark in a terminal with 16 colours].",
 )
 @click.option(
     "--marker",

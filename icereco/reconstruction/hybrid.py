@@ -53,7 +53,9 @@ def hybrid(
         IcerecoError: there is no trained model for the detector; or an option is wrong.
     """
     fit_itself = registry().find("reconstructor", WITHOUT_MODEL).component
-    options_from("reconstructor", fit_itself, options, f"the method {HYBRID!r}")  # errors name what was asked for
+    options_from(
+        "reconstructor", fit_itself, options, f"the method {HYBRID!r}"
+    )  # errors name what was asked for
     seed = choose(events, runs, library, {}, device)
     if seed.method.with_seeds is not None:
         raise IcerecoError(

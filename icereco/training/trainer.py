@@ -40,7 +40,9 @@ __all__ = ["Batches", "NonFiniteLossError", "Trainer"]
 
 logger = get_logger(__name__)
 
-_NEXT = "The last good checkpoint is kept. Try a lower rate: -o train.learning_rate=…, or look at those events"
+_NEXT = (
+    "The last good checkpoint is kept. Try a lower rate: -o train.learning_rate=…, or look at those events"
+)
 
 
 @runtime_checkable

@@ -43,7 +43,9 @@ def _tag_problem(runs: Iterable[RunView], term: str) -> str | None:
     known = dict.fromkeys(f"#{tag}" for run in runs for tag in run.tags)
     if not term.startswith("#") or term.casefold() in map(str.casefold, known):
         return None
-    return f"no run has the tag {term}{did_you_mean(term, list(known)) if known else ': i and then e note one'}"
+    return (
+        f"no run has the tag {term}{did_you_mean(term, list(known)) if known else ': i and then e note one'}"
+    )
 
 
 def _fulfils(run: RunView, term: str) -> bool:

@@ -72,7 +72,9 @@ def _skipped(batches: float) -> Finding | None:
     if not batches >= 1:
         return None
     were = f"{batches:,.0f} batch{'es were' if batches > 1 else ' was'}"
-    return Finding("skipped", f"{were} left out, as the loss or its gradient was not finite; the log names the events")
+    return Finding(
+        "skipped", f"{were} left out, as the loss or its gradient was not finite; the log names the events"
+    )
 
 
 def _spike(train: Sequence[float]) -> Finding | None:

@@ -118,7 +118,10 @@ def test_its_name_is_suggested_for_what_is_close_to_it() -> None:
 
 
 def test_an_option_that_it_does_not_have_is_reported_as_its_own() -> None:
-    with pytest.raises(IcerecoError, match=r"samplse is not an option of the method 'hybrid'; did you mean 'samples'\?\n  it has: .*samples"):
+    with pytest.raises(
+        IcerecoError,
+        match=r"samplse is not an option of the method 'hybrid'; did you mean 'samples'\?\n  it has: .*samples",
+    ):
         hybrid(samplse="4")
 
 

@@ -317,7 +317,9 @@ def test_steps_that_are_not_finite_are_left_out_if_that_is_wanted_also_over_a_st
     for name, stops in (("whole", (None,)), ("stopped", (3, None))):
         run = RunFolder.create(tmp_path / name, "left-out")
         for number, steps in enumerate(stops):
-            begun = sessions.resume(run, silently) if number else sessions.begin(profile, events, run, silently)
+            begun = (
+                sessions.resume(run, silently) if number else sessions.begin(profile, events, run, silently)
+            )
             with begun as session:
                 broken_at({2, 3, 6}, session)
                 train(session, steps=steps) if steps else train(session)
@@ -336,7 +338,9 @@ def test_more_steps_in_a_row_than_may_be_left_out_end_the_training(tmp_path, eve
     profile = small_profile("train.epochs=1", "train.skip_nonfinite=2")
     with sessions.begin(profile, events, run, silently) as session:
         broken_at({2, 3, 4}, session)
-        with pytest.raises(NonFiniteLossError, match=r"step 4 .*event_id \d+.*The last good checkpoint is kept"):
+        with pytest.raises(
+            NonFiniteLossError, match=r"step 4 .*event_id \d+.*The last good checkpoint is kept"
+        ):
             train(session)
 
 

@@ -29,7 +29,9 @@ def kept_filter(name: str) -> str:
     kept = kept_filters()
     if name not in kept:
         known = ", ".join(kept) or "none yet"
-        raise IcerecoError(f"{settings_file()}: no filter {name!r}{did_you_mean(name, kept)} (known: {known})")
+        raise IcerecoError(
+            f"{settings_file()}: no filter {name!r}{did_you_mean(name, kept)} (known: {known})"
+        )
     return kept[name]
 
 

@@ -157,7 +157,8 @@ def _four(value: float) -> str:
 
 def _setting(name: str, rows: Sequence[RunRow]) -> Column:
     texts = [short_value(row.values[name]) for row in rows]
-    title = name.rpartition(".")[2]
+    role, _, last = name.rpartition(".")
+    title = role if last == "use" else last  # which component is used
     width = min(max(len(title) + 1, *map(len, texts)), max(_LONGEST_VALUE, len(title) + 1))
     words: Callable[[Any], str] = short_value
     return Column(name, title, width, words)
