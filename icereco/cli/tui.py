@@ -1,5 +1,6 @@
 """`icereco tui`: the terminal app."""
 
+import os
 from pathlib import Path
 
 import click
@@ -127,6 +128,8 @@ def command(
         from icereco.tui.terminal import require_terminal
 
         require_terminal()
+    else:
+        os.environ["COLORTERM"] = "truecolor"  # a picture has all colours, whatever this terminal has
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 

@@ -1,5 +1,7 @@
 """The palette on the event screen, what the footer offers, and what stays usable when the terminal changes."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -60,6 +62,22 @@ def test_the_palette_runs_actions_of_the_parts_of_the_event_screen(events):
             )
 
     drive(scenario, events=events)
+
+
+@pytest.mark.parametrize(
+    ("words", "key"), [("Larger log", "l"), ("Filter the log", "/"), ("Zoom in", "+"), ("Run above", "↑"), ("Axis", "x")]
+)
+def test_the_palette_names_keys_as_they_are_printed_on_a_keyboard(tmp_path, words, key):
+    make_run(tmp_path / "runs", "one")
+
+    async def scenario(pilot):
+        await with_runs(pilot, 1)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Search" in text_of(pilot))
+        await pilot.press(*["space" if letter == " " else letter for letter in words])
+        await until(pilot, lambda: re.search(rf"{words} *\n *key {re.escape(key)} *\n", text_of(pilot)))
+
+    drive(scenario)
 
 
 async def find(pilot, words: str) -> None:

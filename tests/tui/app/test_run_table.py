@@ -110,6 +110,19 @@ def test_runs_that_are_selected_in_the_table_are_on_the_charts_afterwards(tmp_pa
     drive(scenario)
 
 
+def test_a_choice_of_component_has_the_name_of_its_role_as_heading(tmp_path):
+    for name, aggregator, encoder in (("a-run", "deepsets", "edge-conv"), ("b-run", "hybrid", "transformer")):
+        profile = f'[aggregator]\nuse = "{aggregator}"\n[encoder]\nuse = "{encoder}"\nlayers = 2\n'
+        make_run(tmp_path / "runs", name).write_profile(profile)
+
+    async def scenario(pilot):
+        await with_table(pilot, 2)
+        head = text_of(pilot).splitlines()[2]
+        assert re.search(r" aggregator +encoder ", head + " "), head
+
+    drive(scenario, (160, 40))
+
+
 def test_tags_are_a_column_and_filter_the_table_and_the_curves(tmp_path):
     make_sweep(tmp_path / "runs")
 
