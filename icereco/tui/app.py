@@ -1,9 +1,11 @@
 """The app: its screens, and the feeds that all of them share."""
 
 import gc
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -324,7 +326,11 @@ class IcerecoApp(App[None]):
     def action_screenshot_here(self) -> None:
         """Save what is on the screen as SVG in the working directory, or with the user of a browser."""
         if self.is_web:
-            self.deliver_screenshot()
+            picture, name = (
+                StringIO(self.export_screenshot()),
+                f"icereco-{time.strftime('%Y%m%d-%H%M%S')}.svg",
+            )
+            self.deliver_text(picture, save_filename=name, open_method="download", mime_type="image/svg+xml")
             return
         with suppress(OSError):
             self.notify(self.save_screenshot(path="."), title="saved")

@@ -65,7 +65,8 @@ def test_the_palette_runs_actions_of_the_parts_of_the_event_screen(events):
 
 
 @pytest.mark.parametrize(
-    ("words", "key"), [("Larger log", "l"), ("Filter the log", "/"), ("Zoom in", "+"), ("Run above", "↑"), ("Axis", "x")]
+    ("words", "key"),
+    [("Larger log", "l"), ("Filter the log", "/"), ("Zoom in", "+"), ("Run above", "↑"), ("Axis", "x")],
 )
 def test_the_palette_names_keys_as_they_are_printed_on_a_keyboard(tmp_path, words, key):
     make_run(tmp_path / "runs", "one")
@@ -391,20 +392,21 @@ def test_read_only_offers_and_does_nothing_that_changes_anything(tmp_path, monke
 def test_in_a_browser_pictures_go_to_its_user_and_not_to_the_servers_folder(tmp_path, monkeypatch, events):
     delivered = []
     monkeypatch.setattr(IcerecoApp, "is_web", True)
-    monkeypatch.setattr(IcerecoApp, "deliver_screenshot", lambda _self: delivered.append("screen"))
-    monkeypatch.setattr(
-        IcerecoApp,
-        "deliver_binary",
-        lambda _self, file, save_filename: delivered.append((save_filename, file.read())),
-    )
+
+    def deliver(_app, file, save_filename, **_more):
+        delivered.append((save_filename, file.read()))
+
+    monkeypatch.setattr(IcerecoApp, "deliver_text", deliver)
+    monkeypatch.setattr(IcerecoApp, "deliver_binary", deliver)
 
     async def scenario(pilot):
         await with_events(pilot)
         await pilot.press("f3", "P")
         await until(pilot, lambda: len(delivered) == 2)
-        assert delivered[0] == "screen"
-        name, picture = delivered[1]
-        assert name.endswith(".svg")
+        (screen, shown), (event, picture) = delivered
+        assert screen.endswith(".svg")
+        assert "<svg" in shown
+        assert event.endswith(".svg")
         assert b"<svg" in picture
 
     drive(scenario, events=events)
