@@ -5,7 +5,7 @@ from pathlib import Path
 
 __all__ = ["FILTER_QUESTION", "RunChoice"]
 
-FILTER_QUESTION = "show only runs with, such as: finished rate>0.001 #good"
+FILTER_QUESTION = "show only runs with, such as: finished layers>2 #good"
 """What is asked for in the table and among the curves; see `icereco.watch.run_filter`."""
 
 

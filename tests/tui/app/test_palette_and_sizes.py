@@ -10,6 +10,7 @@ from textual.widgets import OptionList, TextArea
 from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
 from icereco.data.catalog import DataSet, add
+from icereco.draw.canvas.colormap import luminance, packed
 from icereco.runs.jobs import JobFolder
 from icereco.testing.random_events import random_events
 from icereco.tui.app import IcerecoApp
@@ -203,6 +204,14 @@ def test_the_footer_follows_the_theme():
             colors.add(segment.style.color.name)
             assert segment.style.color.name == pilot.app.theme_variables["footer-key-foreground"].lower()
         assert len(colors) == 3
+        pilot.app.theme = "solarized-light"  # which has white keys on a light ground
+        await pilot.pause(0.1)
+        segment = next(one for one in pilot.app.screen._compositor.render_strips()[-1] if "n" in one.text)
+        over, under = (
+            float(luminance(packed(color.get_truecolor()))) + 0.05
+            for color in (segment.style.color, segment.style.bgcolor)
+        )
+        assert max(over, under) / min(over, under) >= 4.5
 
     drive(scenario)
 
