@@ -1,5 +1,6 @@
 """`icereco tui`: the terminal app."""
 
+import os
 from pathlib import Path
 
 import click
@@ -44,7 +45,8 @@ __all__ = ["command"]
 @click.option(
     "--theme",
     metavar="NAME",
-    help="Colour theme  [default: that of the last session with these runs, or icereco-dark].",
+    help="Colour theme  [default: that of the last session with these runs, or icereco-dark; "
+    "ansi-dark in a terminal with 16 colours].",
 )
 @click.option(
     "--marker",
@@ -126,6 +128,8 @@ def command(
         from icereco.tui.terminal import require_terminal
 
         require_terminal()
+    else:
+        os.environ["COLORTERM"] = "truecolor"  # a picture has all colours, whatever this terminal has
     from icereco.tui.app import IcerecoApp
     from icereco.tui.settings import Settings
 

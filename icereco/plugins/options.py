@@ -39,8 +39,16 @@ def named_options(text: str) -> tuple[str, dict[str, str]]:
     return name.strip(), {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def options_from(kind: Kind, component: Component, values: Mapping[str, Any]) -> BaseModel:
+def options_from(
+    kind: Kind, component: Component, values: Mapping[str, Any], owner: str | None = None
+) -> BaseModel:
     """Validate the options of a component.
+
+    Args:
+        kind: of the component.
+        component: whose options they are.
+        values: by name.
+        owner: as whose options errors report them, such as "the method 'hybrid'"; by default the component's.
 
     Raises:
         IcerecoError: it has no such option (with the nearest name and those it has), lacks one, or a value is not allowed.
@@ -49,8 +57,8 @@ def options_from(kind: Kind, component: Component, values: Mapping[str, Any]) ->
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        owner = f"the {kind} {component.name!r}"
-        raise IcerecoError(_message(owner, model, error.errors(include_url=False)[0])) from None
+        of_whom = owner or f"the {kind} {component.name!r}"
+        raise IcerecoError(_message(of_whom, model, error.errors(include_url=False)[0])) from None
 
 
 def _message(owner: str, model: type[BaseModel], problem: Any) -> str:

@@ -75,6 +75,12 @@ class TrainOptions(BaseModel):
     )
     gradient_clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
 
+    skip_nonfinite: int = Field(
+        0,
+        ge=0,
+        description="steps in a row whose loss or gradient may be not finite and which are left out; one more ends the training",
+    )
+
     pulses_per_batch: _Count = Field(100_000, description="a batch closes when it reaches so many pulses")
     doms_per_batch: _Count = Field(50_000, description="a batch closes when it reaches so many DOMs")
     events_per_batch: _Count = Field(64, description="a batch closes when it reaches so many events")

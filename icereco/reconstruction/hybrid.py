@@ -12,6 +12,8 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.events.reconstruction import Reconstruction
 from icereco.events.vmf_mixture import VmfMixture
+from icereco.plugins.discovery import registry
+from icereco.plugins.options import options_from
 from icereco.reconstruction.calibration_file import CalibrationFile
 from icereco.reconstruction.choice import Choice, Events, choose
 from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
@@ -55,6 +57,10 @@ def hybrid(
     Raises:
         IcerecoError: there is no trained model for the detector; or an option is wrong.
     """
+    fit_itself = registry().find("reconstructor", WITHOUT_MODEL).component
+    options_from(
+        "reconstructor", fit_itself, options, f"the method {HYBRID!r}"
+    )  # errors name what was asked for
     seed = choose(events, runs, library, {}, device)
     if seed.method.with_seeds is not None:
         raise IcerecoError(

@@ -65,6 +65,8 @@ _LOSSES = (
     Metric("train/learning_rate", "", "the learning rate after the newest step, of the head"),
     Metric("train/gradient_norm", "", "norm of the gradient before it is clipped, mean over the steps since the last such line"),
     Metric("train/update_ratio", "", "norm of the newest step of all weights over the norm of the weights"),
+    Metric("train/skipped_batches", "", "batches left out so far, as the loss or the gradient of their step was not finite; with `train.skip_nonfinite`"),
+    Metric("train/events_per_second/<process>", "events/s", "events of one of several processes, by its number, over the time in which it loads them and computes their losses, without what it waits for others; since the last such line"),
     Metric("validation/loss", "", "mean loss of the validation events; the lowest decides which weights are the best"),
     Metric("validation/loss/<name>", "", "the same of one of several losses, before its weight"),
 )  # fmt: skip

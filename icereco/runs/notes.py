@@ -5,15 +5,16 @@ from contextlib import suppress
 from icereco.runs.folder import RunFolder
 from icereco.system.files import write_text
 
-__all__ = ["read_notes", "tags_of", "write_notes"]
+__all__ = ["NOTES", "read_notes", "tags_of", "write_notes"]
 
-_FILE = "notes.txt"
+NOTES = "notes.txt"
+"""The file in the folder of a run."""
 
 
 def read_notes(run: RunFolder) -> str:
     """What the user has noted; empty where there is nothing, or it cannot be read."""
     with suppress(OSError, UnicodeDecodeError):
-        return " ".join((run.path / _FILE).read_text(encoding="utf-8").split())
+        return " ".join((run.path / NOTES).read_text(encoding="utf-8").split())
     return ""
 
 
@@ -23,7 +24,7 @@ def write_notes(run: RunFolder, notes: str) -> None:
     Raises:
         IcerecoError: the file cannot be written.
     """
-    write_text(run.path / _FILE, f"{' '.join(notes.split())}\n")
+    write_text(run.path / NOTES, f"{' '.join(notes.split())}\n")
 
 
 def tags_of(notes: str) -> list[str]:

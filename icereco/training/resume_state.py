@@ -35,6 +35,8 @@ class Position:
         best_median_deg: the median angular error there, or None.
         validations_since_best: validations since then.
         seconds: time spent training, over all sessions.
+        skipped_batches: batches that were left out in all, as the loss or the gradient of their step was not finite.
+        skipped_in_a_row: steps that were left out since the last that was not.
         losses: mean losses (as `Trainer.step` gives them) and events of each step since the last line of metrics.
     """
 
@@ -47,6 +49,8 @@ class Position:
     best_median_deg: float | None = None
     validations_since_best: int = 0
     seconds: float = 0.0
+    skipped_batches: int = 0
+    skipped_in_a_row: int = 0
     losses: list[tuple[dict[str, float], int]] = field(default_factory=list)
 
     def progress(self, events: int) -> float:

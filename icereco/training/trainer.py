@@ -21,6 +21,7 @@ from icereco.model.model import Model
 from icereco.model.precision import full_precision
 from icereco.profiles.train_options import TrainOptions
 from icereco.protocols import SelfSupervised
+from icereco.system.log import get_logger
 from icereco.training.averaging import AveragedModel, averaged
 from icereco.training.divided import whole
 from icereco.training.division import UNDIVIDED, Division
@@ -28,6 +29,7 @@ from icereco.training.event_losses import EventLosses, outputs_and_losses
 from icereco.training.event_weights import EventWeights
 from icereco.training.observer import TrainingObserver
 from icereco.training.optimizer import Optimizers
+from icereco.training.rank_rates import RankRates
 from icereco.training.ranks import Ranks, without_averaging
 from icereco.training.resume_state import Position
 from icereco.training.schedule import rate_at
@@ -35,6 +37,12 @@ from icereco.training.step_size import UpdateRatio
 from icereco.training.stop_request import StopRequest
 
 __all__ = ["Batches", "NonFiniteLossError", "Trainer"]
+
+logger = get_logger(__name__)
+
+_NEXT = (
+    "The last good checkpoint is kept. Try a lower rate: -o train.learning_rate=…, or look at those events"
+)
 
 
 @runtime_checkable
@@ -78,8 +86,10 @@ class Trainer:
     position: Position = field(default_factory=Position)
     division: Division = UNDIVIDED
     _losses: nn.Module = field(init=False)
+    _rates: RankRates = field(init=False)
 
     def __post_init__(self) -> None:
+        self._rates = RankRates(self.ranks)
         losses = EventLosses(self.model, self.options, self.weights)
         self._losses = losses if self.division.wanted else self.ranks.averaging(losses)
 
@@ -124,7 +134,7 @@ class Trainer:
         while counts := self._next_step(stream):
             batches, batches_of_all, events = counts
             started = time.perf_counter()
-            losses = self.step(*batches, events=events)
+            losses = self._step_or_skip(batches, batches_of_all, events)
             position.batch += batches_of_all
             position.step += 1
             position.events += events
@@ -144,7 +154,8 @@ class Trainer:
 
     def _next_step(self, stream: Iterator[EventBatch]) -> tuple[list[EventBatch], int, int] | None:
         """The batches of this process, and how many batches and events all have; None at the end of the epoch."""
-        batches = list(islice(stream, self.options.batches_per_step // self.ranks.count))
+        with self._rates.working():
+            batches = list(islice(stream, self.options.batches_per_step // self.ranks.count))
         of_all, events = self.ranks.total([len(batches), sum(map(len, batches))])
         return (batches, int(of_all), int(events)) if of_all else None
 
@@ -153,6 +164,24 @@ class Trainer:
         if self.ranks.any(bool(stop)):
             stop.reason = stop.reason or "another process"
         return bool(stop)
+
+    def _step_or_skip(
+        self, batches: Sequence[EventBatch], batches_of_all: int, events: int
+    ) -> dict[str, float] | None:
+        """One optimizer step, see `step`; None where it was left out, as its loss or gradient is not finite."""
+        position = self.position
+        try:
+            losses = self.step(*batches, events=events)
+        except NonFiniteLossError as error:
+            if position.skipped_in_a_row >= self.options.skip_nonfinite:
+                raise NonFiniteLossError(f"{error}. {_NEXT}") from None
+            if self.ranks.leads:
+                logger.warning("left out, as %s", error)
+            position.skipped_in_a_row += 1
+            position.skipped_batches += batches_of_all
+            return None
+        position.skipped_in_a_row = 0
+        return losses
 
     def step(
         self, *batches: EventBatch, events: int | None = None, rate: float | None = None
@@ -166,6 +195,9 @@ class Trainer:
 
         Returns:
             The losses, "gradient_norm" before it is clipped, and at steps that are reported "update_ratio".
+
+        Raises:
+            NonFiniteLossError: the weights are left as they were.
         """
         self.model.train()
         self.optimizers.zero_grad()
@@ -198,9 +230,10 @@ class Trainer:
         values, bad = dict[str, float](), []
         for number, (batch, divisor) in enumerate(own, 1):
             with without_averaging(self._losses, number < len(own)):
-                losses = {name: loss.sum() / divisor for name, loss in self._losses(batch).items()}
-                # All at once: reading a number from a GPU waits for it.
-                numbers = dict(zip(losses, torch.stack([*losses.values()]).tolist(), strict=True))
+                with self._rates.working(len(batch) if np.isfinite(divisor) else 0):
+                    losses = {name: loss.sum() / divisor for name, loss in self._losses(batch).items()}
+                    # All at once: reading a number from a GPU waits for it.
+                    numbers = dict(zip(losses, torch.stack([*losses.values()]).tolist(), strict=True))
                 values = {name: values.get(name, 0.0) + value for name, value in numbers.items()}
                 bad += [] if np.isfinite(numbers["loss"]) else [batch]
                 losses["loss"].backward()
@@ -213,19 +246,22 @@ class Trainer:
         shown = ", ".join(map(str, ids[:8])) + (", …" if len(ids) > 8 else "")
         return (
             f"the {what} is not finite at step {self.position.step + 1} (epoch {self.position.epoch + 1}); the batch "
-            f"holds {len(ids)} events with event_id {shown}. The last good checkpoint is kept. "
-            "Try a lower rate: -o train.learning_rate=…, or look at those events"
+            f"holds {len(ids)} events with event_id {shown}"
         )
 
-    def _report(self, losses: dict[str, float], events: int) -> None:
+    def _report(self, losses: dict[str, float] | None, events: int) -> None:
         position = self.position
-        self.observer.on_step(position, losses["loss"])
-        position.losses.append((losses, events))
+        if losses is not None:
+            self.observer.on_step(position, losses["loss"])
+            position.losses.append((losses, events))
         if position.step % self.options.log_every_steps == 0:
             means = {f"train/{name}": value for name, value in _means(position.losses).items()}
             position.losses.clear()
             rate = self.options.learning_rate * rate_at(self.progress, self.options)
-            self.observer.on_metrics(self._line() | means | {"train/learning_rate": rate})
+            means |= {"train/learning_rate": rate} | self._rates.taken()
+            if self.options.skip_nonfinite:
+                means["train/skipped_batches"] = position.skipped_batches
+            self.observer.on_metrics(self._line() | means)
 
     def _line(self) -> dict[str, Any]:
         position = self.position

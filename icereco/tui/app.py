@@ -1,9 +1,11 @@
 """The app: its screens, and the feeds that all of them share."""
 
 import gc
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,9 +42,11 @@ from icereco.watch.system import SystemFeed, SystemView
 
 __all__ = ["IcerecoApp"]
 
-DEFAULT_THEME = "icereco-dark"
+DEFAULT_THEME, OF_SIXTEEN = "icereco-dark", "ansi-dark"
+"""The theme of a first start, and that where the terminal has 16 colours, to which those of the other would be rounded."""
+
 OVERVIEW_SECONDS = 2.0
-TRENDS = ("not a number", "spike", "plateau", "overfitting")
+TRENDS = ("not a number", "skipped", "spike", "plateau", "overfitting")
 """Alerts that come from reading the metrics of all runs."""
 
 
@@ -105,7 +109,9 @@ class IcerecoApp(App[None]):
 
     def _remembered_theme(self) -> str:
         remembered = self.memory.text("theme")
-        return remembered if remembered in self.available_themes else DEFAULT_THEME
+        few = self.console.color_system in ("standard", "windows")
+        usual = OF_SIXTEEN if few else DEFAULT_THEME
+        return remembered if remembered in self.available_themes else usual
 
     def on_mount(self) -> None:
         """Open the first screen and start the feeds."""
@@ -311,8 +317,8 @@ class IcerecoApp(App[None]):
             )
 
     def action_next_theme(self) -> None:
-        """Switch to the next theme: icereco's own, then some of Textual's."""
-        names = [theme.name for theme in THEMES] + ["ansi-dark", "gruvbox", "solarized-light"]
+        """Switch to the next theme: icereco's own, the terminal's colours, then some of Textual's."""
+        names = [theme.name for theme in (*THEMES, *TERMINAL_THEMES)] + ["gruvbox", "solarized-light"]
         index = names.index(self.theme) + 1 if self.theme in names else 0
         self.theme = names[index % len(names)]
         self.notify(self.theme, title="theme", timeout=2)
@@ -320,7 +326,11 @@ class IcerecoApp(App[None]):
     def action_screenshot_here(self) -> None:
         """Save what is on the screen as SVG in the working directory, or with the user of a browser."""
         if self.is_web:
-            self.deliver_screenshot()
+            picture, name = (
+                StringIO(self.export_screenshot()),
+                f"icereco-{time.strftime('%Y%m%d-%H%M%S')}.svg",
+            )
+            self.deliver_text(picture, save_filename=name, open_method="download", mime_type="image/svg+xml")
             return
         with suppress(OSError):
             self.notify(self.save_screenshot(path="."), title="saved")

@@ -7,9 +7,11 @@ from textual.actions import parse
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
+from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
 
+from icereco.tui.common.help import readable_keys
 from icereco.tui.keys import APP_KEYS, Key, remapped
 
 __all__ = ["KeyCommands", "owner_of"]
@@ -40,7 +42,7 @@ class KeyCommands(Provider):
     def _help(self, key: Key) -> str:
         keymap: dict[str, str] = getattr(self.app, "keymap", {})
         (bound,) = remapped((key,), keymap)
-        return f"key {bound.keys.split(',')[0]}"
+        return f"key {escape(readable_keys(bound.keys.split(',')[0]))}"
 
     async def _run(self, key: Key) -> None:
         if (owner := owner_of(key, self.screen)) is not None:

@@ -25,6 +25,7 @@ WRITING = frozenset(
         "delete",
         "export",
         "forget",
+        "keep_filter",
         "keep_session",
         "new",
         "note",

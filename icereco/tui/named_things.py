@@ -1,4 +1,4 @@
-"""What the command palette finds besides keys: runs, events, data sets, profiles, models, sessions and themes, by name."""
+"""What the command palette finds besides keys: runs, events, filters, data sets, profiles, models, sessions and themes, by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,15 @@ from typing import Any
 
 from textual.app import App
 from textual.command import Hit, Hits, Provider
+from textual.markup import escape
 from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
 
 from icereco.data.catalog import data_sets
 from icereco.errors import IcerecoError
 from icereco.profiles import profile_names
-from icereco.tui.host import host_of
+from icereco.tui.events.kept_filters import forget_filter, kept_filters
+from icereco.tui.host import host_of, may
 from icereco.tui.memory import Sessions
 from icereco.tui.settings import Settings
 from icereco.tui.themes import TERMINAL_THEMES, THEMES
@@ -39,6 +41,7 @@ class NamedThings(Provider):
         self._things = [
             *_runs(screen),
             *_data(screen),
+            *_filters(screen),
             *_profiles(screen),
             *_models(screen),
             *_sessions(screen),
@@ -51,7 +54,7 @@ class NamedThings(Provider):
         for thing in (*_event(self.screen, query), *self._things):
             score = matcher.match(thing.title)
             if score > 0:
-                yield Hit(score, matcher.highlight(thing.title), thing.open, help=thing.help)
+                yield Hit(score, matcher.highlight(thing.title), thing.open, help=escape(thing.help))
 
 
 def _runs(screen: Screen[Any]) -> Iterator[_Thing]:
@@ -69,6 +72,27 @@ def _data(screen: Screen[Any]) -> Iterator[_Thing]:
         yield _Thing(
             f"Data: {name}", "look at its events", partial(host_of(screen).open_in, "events", "open", name)
         )
+
+
+def _filters(screen: Screen[Any]) -> Iterator[_Thing]:
+    try:
+        kept = kept_filters()
+    except IcerecoError:  # as above
+        return
+    host = host_of(screen)
+    for name, condition in kept.items():
+        yield _Thing(f"Filter: {name}", condition, partial(host.open_in, "events", "use_filter", name))
+        if may(screen, "keep_filter"):
+            yield _Thing(f"Delete filter: {name}", "forget it", partial(_forget, screen.app, name))
+
+
+def _forget(app: App[Any], name: str) -> None:
+    try:
+        forget_filter(name)
+    except IcerecoError as error:
+        app.notify(str(error), severity="error", timeout=10, markup=False)
+    else:
+        app.notify(name, title="deleted", markup=False)
 
 
 def _profiles(screen: Screen[Any]) -> Iterator[_Thing]:

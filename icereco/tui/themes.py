@@ -1,6 +1,7 @@
 """Colour themes, and colours of curves that are distinct also for colour-blind users."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 from textual.app import App
 from textual.color import Color
@@ -20,7 +21,9 @@ __all__ = [
     "cursor_ground",
     "curve_color",
     "ink",
+    "text_on",
     "themed",
+    "themed_on",
 ]
 
 THEMES = (
@@ -42,7 +45,7 @@ THEMES = (
     Theme(
         name="icereco-light",
         primary="#006c8e",
-        secondary="#b35900",
+        secondary="#a35000",
         accent="#a34d00",
         foreground="#1c2733",
         background="#fbfcfe",
@@ -81,13 +84,17 @@ _TERMINAL = {"border": "ansi_bright_black", "border-blurred": "ansi_bright_black
 """Textual's frames around what has no focus have the colour of the background."""
 
 TERMINAL_THEMES = (
-    replace(BUILTIN_THEMES["ansi-dark"], primary="ansi_cyan", variables={
-        **BUILTIN_THEMES["ansi-dark"].variables, **_TERMINAL, "footer-key-foreground": "ansi_yellow",
-        "cursor": "ansi_bright_black", "cursor-blurred": "ansi_bright_black", "scrollbar": "ansi_bright_black",
+    replace(BUILTIN_THEMES["ansi-dark"], primary="ansi_bright_cyan", secondary="ansi_bright_cyan", accent="ansi_bright_blue",
+        error="ansi_bright_red", warning="ansi_bright_yellow", success="ansi_bright_green", variables={
+        **BUILTIN_THEMES["ansi-dark"].variables, **_TERMINAL, "footer-key-foreground": "ansi_bright_yellow",
+        "cursor": "ansi_blue", "cursor-blurred": "ansi_bright_black", "scrollbar": "ansi_bright_black",
         "scrollbar-hover": "ansi_white", "scrollbar-active": "ansi_white"}),
-    replace(BUILTIN_THEMES["ansi-light"], variables={**BUILTIN_THEMES["ansi-light"].variables, **_TERMINAL, "cursor": "ansi_white", "cursor-blurred": "ansi_white"}),
+    replace(BUILTIN_THEMES["ansi-light"], warning="ansi_magenta", variables={**BUILTIN_THEMES["ansi-light"].variables, **_TERMINAL, "cursor": "ansi_white", "cursor-blurred": "ansi_white"}),
 )  # fmt: skip
 """The terminal's own colours."""
+
+_TEXT_CONTRAST = 4.5
+"""What WCAG 2.1 requires of text and its ground; letters and names have the colours of curves, too."""
 
 CURVES = (0x56B4E9, 0xE69F00, 0xCC79A7, 0x2EB88A, 0xF0E442, 0xD55E00, 0x8F7BE0, 0x9AA5B1)
 """After Okabe and Ito (2008): distinct also with deuteranopia and protanopia."""
@@ -99,6 +106,18 @@ def themed(app: App[object], name: str) -> str:
     if color.ansi is None:
         return color.hex6
     return "default" if color.ansi < 0 else f"color({color.ansi})"
+
+
+def themed_on(app: App[object], name: str, ground: int) -> str:
+    """A colour of the theme by its name in rich for text on a ground; one of the terminal's own palette stays as it is."""
+    color = Color.parse(app.theme_variables[name])
+    return themed(app, name) if color.ansi is not None else f"#{text_on(packed(color.rgb), ground):06x}"
+
+
+@lru_cache(maxsize=4096)
+def text_on(color: int, ground: int) -> int:
+    """A colour for text, moved away from the ground as far as it must be to be read."""
+    return int(readable(color, ground, _TEXT_CONTRAST))
 
 
 def background(widget: Widget) -> int:
@@ -126,7 +145,7 @@ def cursor_ground(widget: Widget) -> int:
 
 def curve_color(index: int, under: int) -> int:
     """The colour of the curve of that number, readable on a background."""
-    return int(readable(CURVES[index % len(CURVES)], under))
+    return text_on(CURVES[index % len(CURVES)], under)
 
 
 def band_color(color: int, under: int) -> int:
@@ -140,5 +159,5 @@ def ink(app: App[object], under: int) -> Ink:
     # The terminal's own is not known, but can be read on its background.
     text = packed(color.rgb) if color.ansi is None else int(readable(under, under, 15.0))
     return Ink(
-        int(blended(text, under, 0.62)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8))
+        int(blended(text, under, 0.7)), int(blended(text, under, 0.25)), int(blended(text, under, 0.8))
     )

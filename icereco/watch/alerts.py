@@ -26,7 +26,16 @@ class Alert:
 
     subject: str
     kind: Literal[
-        "stall", "not a number", "crash", "failure", "disk", "clock", "spike", "plateau", "overfitting"
+        "stall",
+        "not a number",
+        "crash",
+        "failure",
+        "disk",
+        "clock",
+        "skipped",
+        "spike",
+        "plateau",
+        "overfitting",
     ]
     text: str
 

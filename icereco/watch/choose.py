@@ -15,8 +15,8 @@ from icereco.watch.reconstructions import TRUTH, Reconstructions
 __all__ = ["Order", "filtered", "ordered", "with_reconstructions"]
 
 
-_OF_METHODS = ("error", "sigma", "pull", "reco_zenith", "reco_azimuth")
-_NEEDED = ": it needs a file of reconstructions (O adds one); error and pull also need the truth"
+_OF_METHODS = ("error", "sigma", "pull", "content", "reco_zenith", "reco_azimuth")
+_NEEDED = ": it needs a file of reconstructions (O adds one); error, pull and content also need the truth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ def with_reconstructions(summary: pl.DataFrame, reconstructions: Sequence[Recons
     """The summary with columns from reconstructions.
 
     The truth is the summary's own, or the reconstruction named `TRUTH`. The first other reconstruction gives the
-    columns error (degrees from the truth), sigma (degrees), pull (error over sigma), reco_zenith and reco_azimuth
-    (degrees); each further one gives its error as error_NAME. Columns without any number are left out.
+    columns error (degrees from the truth), sigma (degrees), pull (error over sigma), content (of the smallest region of its
+    posterior that includes the truth, 0 to 1), reco_zenith and reco_azimuth (degrees); each further one gives its error as error_NAME. Columns without any number are left out.
     """
     if not len(summary) or not reconstructions:
         return summary
@@ -44,7 +44,8 @@ def with_reconstructions(summary: pl.DataFrame, reconstructions: Sequence[Recons
         direction, kappa = method.aligned(event_id)
         error = np.degrees(opening_angle(direction, truth)) if truth is not None else None
         if number == 0:
-            columns |= _first(direction, kappa, error)
+            content = None if truth is None else method.content(event_id, truth)
+            columns |= _first(direction, kappa, error, content)
         elif error is not None:
             columns[f"error_{_word(method.name)}"] = error
     known = [
@@ -55,12 +56,16 @@ def with_reconstructions(summary: pl.DataFrame, reconstructions: Sequence[Recons
     return summary.with_columns(known)
 
 
-def _first(direction: np.ndarray, kappa: np.ndarray, error: np.ndarray | None) -> dict[str, np.ndarray]:
+def _first(
+    direction: np.ndarray, kappa: np.ndarray, error: np.ndarray | None, content: np.ndarray | None
+) -> dict[str, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma = np.degrees(angular_sigma(np.maximum(kappa, 1e-9)))
         columns = {"sigma": np.where(np.isfinite(kappa), sigma, np.nan)}
         if error is not None:
             columns = {"error": error, **columns, "pull": error / columns["sigma"]}
+        if content is not None:
+            columns["content"] = content
     return columns | {
         "reco_zenith": np.degrees(np.arccos(np.clip(direction[:, 2], -1, 1))),
         "reco_azimuth": np.degrees(np.arctan2(direction[:, 1], direction[:, 0])) % 360,

@@ -37,6 +37,9 @@ TRUTH = "true"
 
 _SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 _MOST_FILES_LOOKED_AT = 64
+MOST_CONTENTS = 500
+"""Of so many events the list shows contents that have to be found by points, which takes a quarter of a second, once."""
+
 _QUANTITY_COLUMNS = {
     "energy_gev": ["energy"],
     "energy_log10_sigma": ["energy_log10_sigma"],
@@ -88,6 +91,9 @@ class Reconstructions:
     quantities: Mapping[str, Float[ndarray, "event ..."]] = field(default_factory=dict)
     anchors: Float[ndarray, "event 4"] | None = None
     cascades: Bool[ndarray, "event"] | None = None
+    _contents: dict[tuple[bytes, bytes], Float[ndarray, "event"]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def count(self) -> int:
@@ -133,6 +139,33 @@ class Reconstructions:
         row = np.minimum(np.searchsorted(self.event_id, event_id), len(self.event_id) - 1)
         known = self.event_id[row] == event_id
         return np.where(known[:, None], self.direction[row], np.nan), np.where(known, self.kappa[row], np.nan)
+
+    def content(
+        self, event_id: Int[ndarray, "event"], truth: Float[ndarray, "event 3"]
+    ) -> Float[ndarray, "event"]:
+        """Probability of the smallest region of the posterior that includes the truth, in the order of `event_id`.
+
+        NaN where it is not known; also, of more than `MOST_CONTENTS` events, where it would have to be found by points.
+        """
+        content = np.full(len(event_id), np.nan)
+        if self.posterior is None or not len(self.event_id):
+            return content
+        row = np.minimum(np.searchsorted(self.event_id, event_id), len(self.event_id) - 1)
+        known = self.event_id[row] == event_id
+        if np.count_nonzero(known) > MOST_CONTENTS:
+            known &= self.posterior.is_round[row]
+        content[known] = self._content_of(self.posterior, row[known], truth[known])
+        return content
+
+    def _content_of(
+        self, posterior: VmfMixture, row: Int[ndarray, "some"], truth: Float[ndarray, "some 3"]
+    ) -> Float[ndarray, "some"]:
+        if len(row) > MOST_CONTENTS:  # of densities that are round, which takes no time
+            return posterior.take(row).content(truth)
+        asked = row.tobytes(), truth.tobytes()
+        if asked not in self._contents:
+            self._contents[asked] = posterior.take(row).content(truth)
+        return self._contents[asked]
 
 
 def read_reconstructions(path: Path) -> list[Reconstructions]:

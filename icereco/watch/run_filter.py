@@ -1,4 +1,4 @@
-"""Which runs of many are wanted: by words of their names and states, and by their settings."""
+"""Which runs of many are wanted: by words of their names and states, by their settings, and by their tags."""
 
 import operator
 import re
@@ -17,18 +17,21 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def wanted_runs(runs: Iterable[RunView], text: str) -> tuple[RunView, ...]:
-    """The runs that fulfil every term of a text: a word in their name or state, or a condition on a setting.
+    """The runs that fulfil every term of a text: a word in their name or state, a condition on a setting, or a tag.
 
-    Terms are divided by blanks: `sweep learning_rate=0.002 layers>2`. A setting is named whole or by its last words.
+    Terms are divided by blanks: `sweep learning_rate=0.002 layers>2 #good`. A setting is named whole or by its last words.
     """
     terms = text.split()
     return tuple(run for run in runs if all(_fulfils(run, term) for term in terms))
 
 
 def filter_problem(runs: Iterable[RunView], text: str) -> str | None:
-    """What is wrong with a text: a setting that none of the runs has; None where nothing is."""
-    known = dict.fromkeys(name for run in runs for name in run.settings)
+    """What is wrong with a text: a setting or a tag that none of the runs has; None where nothing is."""
+    every = list(runs)
+    known = dict.fromkeys(name for run in every for name in run.settings)
     for term in text.split():
+        if (problem := _tag_problem(every, term)) is not None:
+            return problem
         parts = _TERM.match(term)
         if parts is not None and not any(_is_called(name, parts[1]) for name in known):
             lasts = [name.rpartition(".")[2] for name in known]
@@ -36,7 +39,18 @@ def filter_problem(runs: Iterable[RunView], text: str) -> str | None:
     return None
 
 
+def _tag_problem(runs: Iterable[RunView], term: str) -> str | None:
+    known = dict.fromkeys(f"#{tag}" for run in runs for tag in run.tags)
+    if not term.startswith("#") or term.casefold() in map(str.casefold, known):
+        return None
+    return (
+        f"no run has the tag {term}{did_you_mean(term, list(known)) if known else ': i and then e note one'}"
+    )
+
+
 def _fulfils(run: RunView, term: str) -> bool:
+    if term.startswith("#"):
+        return term[1:].casefold() in map(str.casefold, run.tags)
     parts = _TERM.match(term)
     if parts is None:
         return term.casefold() in f"{run.name} {run.state}".casefold()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from icereco.runs.folder import RunFolder
+from icereco.runs.notes import NOTES, read_notes, tags_of
 from icereco.runs.status import SILENT_SECONDS, State, Status
 from icereco.system.documents import parse_json, parse_toml
 
@@ -29,6 +30,7 @@ class RunView:
         silent_seconds: time since its heartbeat was last seen to change, by the clock of this machine.
         skew_seconds: how far the clock of its machine is ahead of that of its files, where that is known.
         settings: its profile, flat: "encoder.layers" to a value.
+        tags: what the user has noted with a # before it, without that.
         problem: what is wrong with its status, None if nothing is.
     """
 
@@ -39,6 +41,7 @@ class RunView:
     skew_seconds: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
     problem: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,6 +73,7 @@ class _Watched:
         self.folder = folder
         self.status: Status | None = None
         self.settings: Mapping[str, Any] = {}
+        self.tags: tuple[str, ...] = ()
         self._stamps: dict[Path, int] = {}
         self._moved: float | None = None
         self._looked = time.monotonic()
@@ -82,9 +86,12 @@ class _Watched:
                 self._moved = now
         if self._touched(self.folder.profile):
             self.settings = flat_settings(self.folder.profile)
+        if self._touched(self.folder.path / NOTES):
+            self.tags = tuple(tags_of(read_notes(self.folder)))
         state = self._state(now)
         silence, skew = self._silence(now, state), self._skew()
-        return RunView(self.folder, state, self.status, silence, skew, self.settings, self._problem())
+        known = (self.settings, self._problem(), self.tags)
+        return RunView(self.folder, state, self.status, silence, skew, *known)
 
     def _problem(self) -> str | None:
         if self.status is not None:

@@ -26,7 +26,7 @@ _MEAN_OF = 3  # validations that are averaged
 class Finding:
     """Something wrong, in words."""
 
-    kind: Literal["not a number", "spike", "plateau", "overfitting"]
+    kind: Literal["not a number", "skipped", "spike", "plateau", "overfitting"]
     text: str
 
 
@@ -61,10 +61,20 @@ def findings_of(
     broken = [name for name, value in newest.items() if math.isnan(value)]
     found = [
         Finding("not a number", f"{', '.join(broken)} is not a number") if broken else None,
+        _skipped(newest.get("train/skipped_batches", 0.0)),
         _spike(train),
         _stagnation(validations),
     ]
     return tuple(one for one in found if one is not None)
+
+
+def _skipped(batches: float) -> Finding | None:
+    if not batches >= 1:
+        return None
+    were = f"{batches:,.0f} batch{'es were' if batches > 1 else ' was'}"
+    return Finding(
+        "skipped", f"{were} left out, as the loss or its gradient was not finite; the log names the events"
+    )
 
 
 def _spike(train: Sequence[float]) -> Finding | None:

@@ -83,6 +83,12 @@ def test_reverse_swaps_and_backgrounds_are_boxes():
 LINES = [[Segment("⣿█ σ=1°", RED)], [Segment("╭──────", Style(color="#00ff00"))]]
 
 
+@pytest.mark.parametrize(("ground", "dark"), [(0x000000, False), (0x0B0E14, False), (0xFFFFFF, True)])
+def test_text_in_the_colour_of_the_terminal_can_be_read_on_its_ground(ground, dark):
+    (text,) = shapes_of([[Segment("word", Style())]], 4, ground).texts
+    assert (text.color < 0x808080) == dark
+
+
 @pytest.mark.parametrize("fonts", [png._FONTS, ()], ids=["font of the system", "font of Pillow"])
 def test_a_png_shows_the_colors_on_any_machine(fonts, monkeypatch):
     monkeypatch.setattr(png, "_FONTS", fonts)

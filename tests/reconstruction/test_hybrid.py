@@ -129,6 +129,14 @@ def test_its_name_is_suggested_for_what_is_close_to_it() -> None:
         Wanted(method="hybrd", detector="icecube86").choice()
 
 
+def test_an_option_that_it_does_not_have_is_reported_as_its_own() -> None:
+    with pytest.raises(
+        IcerecoError,
+        match=r"samplse is not an option of the method 'hybrid'; did you mean 'samples'\?\n  it has: .*samples",
+    ):
+        hybrid(samplse="4")
+
+
 def test_without_a_model_for_the_detector_the_search_over_the_sky_is_named() -> None:
     with pytest.raises(IcerecoError, match="--method likelihood searches the whole sky"):
         Wanted(method="hybrid", detector="deepcore").choice()

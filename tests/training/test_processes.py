@@ -31,6 +31,7 @@ SETTINGS = (
     *SMALL, "train.optimizer=muon", "train.ema_decay=0.9", "train.batches_per_step=2", "train.events_per_batch=8",
     "train.epochs=2", "train.validations_per_epoch=2", "train.validation_events=30", "train.precision=float32",
 )  # fmt: skip
+CLOCK = ("time", "seconds", "train/events_per_second/")
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -81,7 +82,7 @@ def followers(process: subprocess.Popen) -> list[int]:
 
 def figures(run: RunFolder) -> list[dict]:
     return [
-        {name: value for name, value in line.items() if name not in ("time", "seconds")}
+        {name: value for name, value in line.items() if not name.startswith(CLOCK)}
         for line in run.read_metrics()
     ]
 
@@ -120,6 +121,11 @@ def test_two_processes_train_as_one_does(alone, together):
     seen = [pl.read_parquet(run.validation) for run in (alone, together)]
     assert seen[0]["event_id"].equals(seen[1]["event_id"])
     assert together.provenance()["processes"] == 2
+    first = next(line for line in together.read_metrics() if "train/loss" in line)
+    rates = {name: rate for name, rate in first.items() if "events_per_second" in name}
+    assert [*rates] == ["train/events_per_second/0", "train/events_per_second/1"]
+    assert min(rates.values()) > 0
+    assert not any("events_per_second" in name for line in alone.read_metrics() for name in line)
     assert together.state() == "finished"
 
 

@@ -264,7 +264,8 @@ def test_every_key_of_the_metrics_is_in_the_schema_and_every_key_of_the_schema_i
     unwritten = {
         key for key, one in patterns.items() if not any(re.fullmatch(one, written) for written in keys)
     }
-    of_others = {"validation/kind_accuracy", "validation/vertex_error_m"}
+    of_others = {"validation/kind_accuracy", "validation/vertex_error_m", "train/events_per_second/<process>",
+                 "train/skipped_batches"}  # fmt: skip
     of_several = {"train/loss/<name>", "validation/loss/<name>", "validation/energy_log10_error"}
     assert unwritten == (of_others if losses else of_others | of_several)
 
@@ -297,6 +298,50 @@ def test_a_loss_that_is_no_number_stops_at_once_and_keeps_the_weights(tmp_path, 
             train(session)
     assert weights(run) == kept
     assert run.state() == "failed"
+
+
+def broken_at(steps: set[int], session: sessions.Session) -> None:
+    """Let the loss be not finite in these steps, counted from 1."""
+    plain = type(session.model.loss).forward
+
+    def forward(loss, outputs, truth):
+        broken = session.model.training and session.position.step + 1 in steps
+        return plain(loss, outputs, truth) * (float("nan") if broken else 1.0)
+
+    session.model.loss.forward = forward.__get__(session.model.loss)
+
+
+def test_steps_that_are_not_finite_are_left_out_if_that_is_wanted_also_over_a_stop(tmp_path, events, caplog):
+    profile = small_profile("train.epochs=1", "train.log_every_steps=2", "train.skip_nonfinite=2")
+    made = []
+    for name, stops in (("whole", (None,)), ("stopped", (3, None))):
+        run = RunFolder.create(tmp_path / name, "left-out")
+        for number, steps in enumerate(stops):
+            begun = (
+                sessions.resume(run, silently) if number else sessions.begin(profile, events, run, silently)
+            )
+            with begun as session:
+                broken_at({2, 3, 6}, session)
+                train(session, steps=steps) if steps else train(session)
+        made.append((run, list(run.read_metrics())))
+    (whole, lines), (stopped, _) = made
+    ends = [read_tensors(run.last)[0] for run in (whole, stopped)]
+    assert all(torch.equal(one, ends[1][key]) for key, one in ends[0].items())
+    skipped = [line["train/skipped_batches"] for line in lines if "train/learning_rate" in line]
+    assert skipped[:3] == [1, 2, 3]
+    assert all(np.isfinite(line["train/loss"]) for line in lines if "train/loss" in line)
+    assert "left out, as the loss is not finite at step 2" in caplog.text
+
+
+def test_more_steps_in_a_row_than_may_be_left_out_end_the_training(tmp_path, events):
+    run = RunFolder.create(tmp_path, "broken")
+    profile = small_profile("train.epochs=1", "train.skip_nonfinite=2")
+    with sessions.begin(profile, events, run, silently) as session:
+        broken_at({2, 3, 4}, session)
+        with pytest.raises(
+            NonFiniteLossError, match=r"step 4 .*event_id \d+.*The last good checkpoint is kept"
+        ):
+            train(session)
 
 
 def test_training_without_truth_is_refused(tmp_path, events):

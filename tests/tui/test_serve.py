@@ -14,12 +14,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import psutil
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icereco.testing.random_events import random_events
 from icereco.tui.serve import LARGEST, within_limits
 
 pytest.importorskip("textual_serve", reason="needs textual-serve: pip install 'icereco[serve]'")
@@ -39,13 +42,14 @@ def free_port() -> int:
 class Served:
     """`icereco tui --serve` in its own process."""
 
-    def __init__(self, folder: Path, host: str) -> None:
+    def __init__(self, folder: Path, host: str, *what: str) -> None:
         self.port = free_port()
         command = [
             sys.executable,
             "-m",
             "icereco",
             "tui",
+            *what,
             "--serve",
             "--host",
             host,
@@ -84,8 +88,8 @@ def wait_for(condition, seconds: float = 90.0):
 def serve(tmp_path):
     begun = []
 
-    def start(host: str) -> Served:
-        begun.append(Served(tmp_path, host))
+    def start(host: str, *what: str) -> Served:
+        begun.append(Served(tmp_path, host, *what))
         return begun[-1]
 
     yield start
@@ -121,6 +125,11 @@ def test_the_page_has_a_title_fits_phones_and_asks_no_other_server(serve):
     assert "max-width: 600px" in page
     hosts = set(re.findall(r"(?:https?|wss?)://([^/\"]+)", page))
     assert hosts == {f"127.0.0.1:{served.port}"}
+    files = re.findall(r"https?://[^/\"]+(/static/[^\"]+\.(?:css|js|ttf))", page)
+    assert {Path(file).suffix for file in files} == {".css", ".js", ".ttf"}
+    cookie = f"icereco_token={served.token}"
+    assert {served.status(file, Cookie=cookie) for file in files} == {200}
+    assert 'querySelector(".xterm-helper-textarea")?.focus()' in page, "keys need no click"
 
 
 @given(st.integers() | st.text(), st.integers() | st.text())
@@ -151,6 +160,43 @@ def test_a_visitors_app_has_a_limited_size_and_ends_with_the_visit(serve):
 
     assert asyncio.run(visit()) == tuple(map(str, LARGEST))
     wait_for(lambda: not children(served.process.pid))
+
+
+def test_what_a_visitor_saves_is_offered_as_a_download_and_not_written_here(tmp_path, serve):
+    import aiohttp
+
+    pq.write_table(random_events(np.array([60, 400, 150]), seed=2), tmp_path / "events.parquet")
+    before = set(tmp_path.iterdir())
+    served = serve("127.0.0.1", "events.parquet")
+    address, cookies = f"127.0.0.1:{served.port}", {"icereco_token": served.token}
+
+    async def visit() -> dict[str, tuple[str, bytes]]:
+        found = {}
+        async with (
+            aiohttp.ClientSession(cookies=cookies) as session,
+            session.ws_connect(f"ws://{address}/ws?width=120&height=40") as visitor,
+        ):
+            while b"3 events" not in (await visitor.receive(timeout=60)).data:
+                pass
+            for key in ("\x1bOR", "P", "E"):  # F3, the picture of the event, the list as CSV
+                await visitor.send_str(json.dumps(["stdin", key]))
+                while (message := await visitor.receive(timeout=60)).type != aiohttp.WSMsgType.TEXT:
+                    pass
+                what, delivery = json.loads(message.data)
+                assert what == "deliver_file_start"
+                async with session.get(f"http://{address}/download/{delivery}") as answer:
+                    found[key] = answer.headers["Content-Disposition"], await answer.read()
+        return found
+
+    screen, event, table = asyncio.run(visit()).values()
+    for offered, suffix in ((screen, ".svg"), (event, ".svg"), (table, ".csv")):
+        assert offered[0].startswith("attachment; filename=")
+        assert offered[0].endswith(suffix)
+    assert b"<svg" in screen[1]
+    assert b"<svg" in event[1]
+    assert table[1].startswith(b"row,event_id,")
+    assert len(table[1].splitlines()) == 4
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_without_textual_serve_it_says_what_to_install(monkeypatch):

@@ -24,7 +24,7 @@ from icereco.watch.choose import with_reconstructions
 from icereco.watch.event_session import EventSession
 from icereco.watch.events import EventFeed
 from icereco.watch.opening import found_here, opened
-from icereco.watch.reconstructions import TRUTH, companions, inputs_of, read_reconstructions
+from icereco.watch.reconstructions import TRUTH, Reconstructions, companions, inputs_of, read_reconstructions
 from icereco.watch.worker import Answer, Workers
 
 
@@ -299,6 +299,33 @@ def test_listed_errors_are_opening_angles_to_the_truth(tmp_path, table, detector
     assert frame["error"].to_list()[1] is None
     assert frame["error_linefit"].to_list()[2] == pytest.approx(error[2], abs=1e-3)
     assert frame["pull"][0] == pytest.approx(frame["error"][0] / frame["sigma"][0])
+
+
+def test_the_content_of_an_event_is_the_probability_within_its_error(tmp_path, table, detector, feed):
+    path = output_of(tmp_path / "out.reco.parquet", table, detector, name="mine")
+    (mine,) = [one for one in read_reconstructions(path) if one.name == "mine"]
+    frame = with_reconstructions(feed.summary, [mine])
+    kappa, error = mine.kappa[0], np.radians(frame["error"][0])
+    inside = -np.expm1(kappa * (np.cos(error) - 1)) / -np.expm1(-2 * kappa)  # of a von Mises-Fisher density
+    assert frame["content"][0] == pytest.approx(inside, rel=1e-4)
+    assert frame["content"][1] is None, "it has no direction"
+
+
+@pytest.mark.parametrize("most", [10, 3])
+def test_contents_that_take_long_are_computed_once_and_of_few_events(monkeypatch, most):
+    monkeypatch.setattr("icereco.watch.reconstructions.MOST_CONTENTS", most)
+    mean = np.array([[[1.0, 0, 0], [0, 1.0, 0]]] * 3 + [[[0, 0, 1.0], [0, 0, 1.0]]] * 2)
+    mixture = VmfMixture(np.full((5, 2), 0.5), mean, np.full((5, 2), 30.0))
+    ids = np.arange(5) * 10
+    method = Reconstructions("mine", ids, mean[:, 0], np.full(5, 30.0), np.full(5, -1), mixture)
+    asked = np.array([40, 7, 0, 10, 20, 30])
+    truth = np.array([[0, 0, 1.0]] * 6)
+    found = method.content(asked, truth)
+    assert found[[0, 5]] == pytest.approx(0.0, abs=1e-6)
+    assert np.isnan(found[1]), "no such event"
+    assert np.isfinite(found[2:5]).all() == (most == 10)
+    monkeypatch.setattr(VmfMixture, "_content_by_points", None)
+    np.testing.assert_array_equal(method.content(asked, truth), found)
 
 
 @pytest.fixture

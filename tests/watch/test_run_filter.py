@@ -1,4 +1,4 @@
-"""Runs by words of their names and by their settings."""
+"""Runs by words of their names, by their settings, and by their tags."""
 
 import pytest
 
@@ -11,12 +11,13 @@ SETTINGS = {
     "sweep-b": {"train.learning_rate": 2e-4, "encoder.layers": 4, "aggregator.use": "flex-attention"},
     "other": {"train.learning_rate": 0.002, "train.rate": 1.0},
 }
+TAGS = {"sweep-a": ("good", "Long"), "sweep-b": ("goodish",)}
 
 
 @pytest.fixture
 def runs(tmp_path):
     return [
-        RunView(RunFolder(tmp_path / name), "finished", None, 0.0, settings=settings)
+        RunView(RunFolder(tmp_path / name), "finished", None, 0.0, settings=settings, tags=TAGS.get(name, ()))
         for name, settings in SETTINGS.items()
     ]
 
@@ -34,6 +35,9 @@ def runs(tmp_path):
         ("aggregator.use=FLEX-attention", ["sweep-b"]),
         ("rate=1", ["other"]),
         ("failed", []),
+        ("#good", ["sweep-a"]),
+        ("#LONG layers=2", ["sweep-a"]),
+        ("#goodish #good", []),
     ],
 )
 def test_runs_are_found_by_name_state_and_settings(runs, text, expected):
@@ -46,6 +50,11 @@ def test_a_setting_that_no_run_has_is_reported_with_the_nearest(runs):
         filter_problem(runs, "lerning_rate=1")
         == "no run has a setting lerning_rate; did you mean 'learning_rate'?"
     )
+
+
+def test_a_tag_that_no_run_has_is_reported_with_the_nearest(runs):
+    assert filter_problem(runs, "sweep #godish") == "no run has the tag #godish; did you mean '#goodish'?"
+    assert filter_problem(runs[2:], "#good") == "no run has the tag #good: i and then e note one"
 
 
 def test_settings_that_divide_the_runs_into_fewest_come_first(runs):

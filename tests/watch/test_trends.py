@@ -31,6 +31,13 @@ def test_a_spike_is_found_and_noise_and_a_fall_are_not():
     assert kinds([9.0 if n == 40 else value for n, value in enumerate(NOISE)]) == []  # long ago
 
 
+def test_batches_that_were_left_out_are_reported_with_their_number():
+    assert kinds(newest={"train/skipped_batches": 0.0}) == []
+    assert kinds(newest={"train/skipped_batches": 2.0}) == ["skipped"]
+    (finding,) = findings_of({"train/skipped_batches": 2.0}, [], [])
+    assert finding.text.startswith("2 batches were left out")
+
+
 def test_a_plateau_is_no_better_validation_for_long():
     fall = [3.0 - 0.1 * n for n in range(10)]
     assert kinds(losses=fall) == []

@@ -11,6 +11,7 @@ __all__ = ["Palette", "palette_on"]
 _TRUTH = 0x2FBF71
 _METHODS = (0x56B4E9, 0xE69F00, 0xCC79A7, 0xF0E442, 0xD55E00, 0x8C9BFF)
 _SELECTION = 0xFF6FB5
+_TEXT = 4.5  # names and numbers have these colours, too: what WCAG 2.1 requires of text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ def palette_on(background: int) -> Palette:
         faint=grey(0.28),
         text=int(blended(ink, background, 0.88)),
         label=grey(0.78),
-        truth=int(readable(_TRUTH, background, 4.0)),
+        truth=int(readable(_TRUTH, background, _TEXT)),
         main=ink,
-        methods=tuple(int(readable(color, background, 4.0)) for color in _METHODS),
-        selection=int(readable(_SELECTION, background, 4.0)),
+        methods=tuple(int(readable(color, background, _TEXT)) for color in _METHODS),
+        selection=int(readable(_SELECTION, background, _TEXT)),
     )

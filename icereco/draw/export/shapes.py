@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 
-from icereco.draw.canvas.colormap import blended
+from icereco.draw.canvas.colormap import blended, luminance
 
 __all__ = ["Box", "Shapes", "Text", "shapes_of"]
 
@@ -148,10 +148,15 @@ def _strokes(character: str) -> Iterator[Box]:
 def _colors(style: Style, background: int) -> tuple[int, int]:
     """Foreground and background of a style."""
     under = background if style.bgcolor is None or style.bgcolor.is_default else _integer(style, "bgcolor")
-    over = 0xD0D0D0 if style.color is None or style.color.is_default else _integer(style, "color")
+    over = _text_on(background) if style.color is None or style.color.is_default else _integer(style, "color")
     if style.reverse:
         over, under = under, over
     return (int(blended(over, under, 0.6)) if style.dim else over), under
+
+
+def _text_on(background: int) -> int:
+    """What a terminal of that background writes in; it is not asked."""
+    return 0xD0D0D0 if float(luminance(background)) < 0.18 else 0x202020
 
 
 def _integer(style: Style, which: str) -> int:

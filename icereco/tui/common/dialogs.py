@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -157,7 +158,7 @@ class Choose(ModalScreen[str | None]):
             box.border_title = self.question
             yield OptionList(
                 *(
-                    Option(f"{name}  [dim]{about}[/dim]" if about else name, id=name)
+                    Option(Content.assemble(name, (f"  {about}" if about else "", "dim")), id=name)
                     for name, about in self.choices
                 )
             )

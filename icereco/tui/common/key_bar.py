@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from icereco.tui.common.help import readable_keys
 from icereco.tui.keys import Key
-from icereco.tui.themes import themed
+from icereco.tui.themes import background, themed_on
 
 __all__ = ["KeyBar"]
 
@@ -84,7 +84,7 @@ class KeyBar(Widget):
                 return
 
     def _key(self, entry: ActiveBinding, word: str | None, *, brief: bool) -> Text:
-        color = themed(self.app, "footer-key-foreground")
+        color = themed_on(self.app, "footer-key-foreground", background(self))
         style = Style(meta={"key": entry.binding.action})
         keys = readable_keys(entry.binding.key)
         return Text.assemble(

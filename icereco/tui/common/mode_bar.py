@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from icereco.tui.modes import MODES
-from icereco.tui.themes import themed
+from icereco.tui.themes import background, themed_on
 from icereco.watch.alerts import Alert
 
 __all__ = ["ModeBar"]
@@ -35,10 +35,10 @@ class ModeBar(Widget):
             line = self._modes(" ", brand=False)
         if line.cell_len > self.size.width:
             line = self._modes(" ", brand=False, longest=SHORT)
-        return self._with_alerts(line, themed(self.app, "error"))
+        return self._with_alerts(line, themed_on(self.app, "error", background(self)))
 
     def _modes(self, between: str, *, brand: bool, longest: int = 99) -> Text:
-        primary = themed(self.app, "primary")
+        primary = themed_on(self.app, "primary", background(self))
         line = Text(no_wrap=True)
         if brand:
             line.append(" ✱ icereco ", style=f"bold reverse {primary}").append("  ")

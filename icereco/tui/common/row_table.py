@@ -13,10 +13,9 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from icereco.draw.canvas.colormap import readable
 from icereco.draw.canvas.palette import palette_on
 from icereco.tui.keys import Key, bindings
-from icereco.tui.themes import background, cursor_ground
+from icereco.tui.themes import background, cursor_ground, text_on
 
 __all__ = ["TABLE_KEYS", "Column", "RowTable"]
 
@@ -32,9 +31,6 @@ TABLE_KEYS: tuple[Key, ...] = (
     Key("right", "scroll_right", "Scroll right", "Tables"),
     Key("enter", "choose", "Choose", "Tables"),
 )
-
-_ON_CURSOR = 4.5
-"""Contrast of text in the row under the cursor, required by WCAG 2.1."""
 
 
 @runtime_checkable
@@ -228,7 +224,7 @@ class RowTable(ScrollView, can_focus=True):
             color = column.color(value) if column.color else None
             text = "" if value is None or value != value else column.text(value)
             shade = palette.text if color is None else color
-            shade = int(readable(shade, ground, _ON_CURSOR)) if pointed else shade
+            shade = text_on(shade, ground) if pointed or color is not None else shade
             segments.append(Segment(_fit(text, column), _style(shade, ground, bold=pointed)))
         return Strip(segments)
 

@@ -34,6 +34,7 @@ _COLUMNS = {
 _FURTHER = {
     column.name: column
     for column in (
+        Column("content", "contour", 8, "{:.0%}".format),
         Column("zenith", "zen°", 6, "{:.1f}".format),
         Column("azimuth", "azi°", 6, "{:.1f}".format),
         Column("span", "span ns", 7, compact),

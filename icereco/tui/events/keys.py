@@ -13,6 +13,7 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("n", "next_event(1)", "Next", "Events", shown=True),
     Key("p", "next_event(-1)", "Previous", "Events"),
     Key("slash", "filter", "Filter", "Events", shown=True),
+    Key("K", "kept_filters", "Filters kept by name", "Events"),
     Key("e", "sort('error')", "Worst first", "Events"),
     Key("b", "sort('charge')", "Brightest first", "Events"),
     Key("i", "sort('row')", "As in the file", "Events"),

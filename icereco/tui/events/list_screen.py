@@ -1,4 +1,4 @@
-"""What can be done with the list of events: go through it, filter, sort, find an event by its id, write it to a file."""
+"""What can be done with the list of events: go through it, filter, keep filters, sort, find an event by its id, write it to a file."""
 
 from io import BytesIO
 from pathlib import Path
@@ -7,16 +7,22 @@ from textual import on, work
 
 from icereco.errors import IcerecoError
 from icereco.tui.common.ask import AskScreen
-from icereco.tui.common.list_panel import ListPanel
+from icereco.tui.common.dialogs import Choose
+from icereco.tui.common.list_panel import FilterLine, ListPanel
 from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.files import list_name, save_list
+from icereco.tui.events.kept_filters import keep_filter, kept_filter, kept_filters
 from icereco.tui.events.layout import EventLayout
 from icereco.tui.events.scatter_screen import ScatterScreen, scatter_of
+from icereco.tui.host import may
+from icereco.tui.memory import Sessions
 from icereco.watch.choose import Order
 from icereco.watch.event_session import EventSession
 
 __all__ = ["ListScreen"]
+
+_KEEP = "keep this one under a name …"
 
 
 class ListScreen(EventLayout):
@@ -50,6 +56,55 @@ class ListScreen(EventLayout):
         else:
             panel.complain("")
             self.show_list()
+
+    @work(group="dialogs")
+    async def action_kept_filters(self) -> None:
+        """Ask for a filter that was kept under a name, or keep the one that is used."""
+        try:
+            kept = kept_filters()
+        except IcerecoError as error:
+            self.complain(str(error))
+            return
+        used = self.session.expression
+        is_new = bool(used) and used not in kept.values() and may(self, "keep_filter")
+        choices = [*([(_KEEP, used)] if is_new else []), *kept.items()]
+        if not choices:
+            self.notify("write one first (/); then this key keeps it under a name", title="filters")
+            return
+        hint = "the palette (ctrl+p) finds them by name, too, and deletes them"
+        chosen = await self.app.push_screen_wait(Choose("filters", choices, hint))
+        if chosen == _KEEP:
+            await self._keep_filter(used, list(kept))
+        elif chosen is not None:
+            self.use_filter(chosen)
+
+    async def _keep_filter(self, condition: str, known: list[str]) -> None:
+        question = "keep the filter as" + (f" (there are: {', '.join(known)})" if known else "")
+        name = await self.app.push_screen_wait(AskScreen(question, "", Sessions.problem_of))
+        if name is None:
+            return
+        try:
+            keep_filter(name, condition)
+        except IcerecoError as error:
+            self.complain(str(error))
+        else:
+            self.notify(f"{name}: {condition}", title="kept", markup=False)
+
+    def use_filter(self, name: str) -> None:
+        """List the events that pass a filter that was kept under a name."""
+        if self.session.opened is None:
+            self.notify("open events first", title="filters")
+            return
+        try:
+            condition = kept_filter(name)
+        except IcerecoError as error:
+            self.complain(str(error))
+            return
+        panel = self.query_one(ListPanel)
+        if not panel.display:
+            self.toggle_class("-flip-list")
+        panel.query_one(FilterLine).value = condition
+        panel.events.focus()
 
     @on(EventList.SortAsked)
     def _sort(self, event: EventList.SortAsked) -> None:

@@ -35,7 +35,7 @@ __all__ = ["EVENT_KEYS", "EventScreen"]
 
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
 _OF_EVENTS = frozenset({"next_event", "filter", "sort", "toggle_list", "add", "reconstruct", "next_method",
-                        "next_cards", "picture", "go_to_event", "export", "scatter"})  # fmt: skip
+                        "next_cards", "picture", "go_to_event", "export", "scatter", "kept_filters"})  # fmt: skip
 """Actions that need events."""
 
 

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from icereco.tui.themes import themed
+from icereco.tui.themes import background, themed_on
 from icereco.watch.log import LogLine
 
 __all__ = ["LogView", "step_problem"]
@@ -100,7 +100,7 @@ class LogView(ScrollView, can_focus=True):
         if line is self._marked:
             style += Style(reverse=True)
         color = _COLORS.get(line.level)
-        colored = style + Style(color=themed(self.app, color)) if color else style
+        colored = style + Style(color=themed_on(self.app, color, background(self))) if color else style
         text = _text(line)[start:end]
         segments = [
             Segment(self._prefix(line, start), style + Style(dim=True)),

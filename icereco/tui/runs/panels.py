@@ -22,7 +22,8 @@ _TRUE = {"energy": "TeV", "zenith": "°"}
 _PULSES = re.compile(r"[<>≥≤\d]")
 _ORDER = ("loss", "angular error [°]", "median [°] by pulses", "median [°] by kind",
           "median [°] by energy [TeV]", "median [°] by zenith [°]", *_TARGETS.values(), "truths inside contours", "pull width",
-          "gradient norm", "update ratio", "throughput [events/s]", "learning rate")  # fmt: skip
+          "gradient norm", "update ratio", "skipped batches", "throughput [events/s]", "throughput of processes [events/s]",
+          "learning rate")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def _place(metric: str) -> tuple[str, CurveOf]:
     training = part == "train"
     if figure in _CONTOURS:
         return "truths inside contours", CurveOf(metric, _CONTOURS[figure], training)
+    if figure == "events_per_second":
+        return "throughput of processes [events/s]", CurveOf(metric, f"process {slice_name}", training)
     if figure in _TARGETS:
         return _TARGETS[figure], CurveOf(metric, part, training)
     if figure not in _FIGURES:

@@ -68,7 +68,7 @@ class ReadingCard(Widget):
         figures, _ = self._columns(name_width)
         place = "–" if reading.place is None else place_text(reading.place)
         line = Text(f"{reading.letter} ", style=f"bold #{reading.color:06x}")
-        line.append(f"{name:{name_width}}").append(f" {place:>{_CELL}}", style="not bold dim")
+        line.append(f"{name:{name_width}}").append(f" {place:>{_CELL}}", style="not bold")
         for figure, width in figures:
             value = reading.values.get(figure)
             line.append(f" {'–' if value is None else compact(value, 4):>{width}}", style="not bold")

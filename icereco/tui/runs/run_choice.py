@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RunChoice"]
+__all__ = ["FILTER_QUESTION", "RunChoice"]
+
+FILTER_QUESTION = "show only runs with, such as: finished layers>2 #good"
+"""What is asked for in the table and among the curves; see `icereco.watch.run_filter`."""
 
 
 @dataclass(frozen=True, slots=True)

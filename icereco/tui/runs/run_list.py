@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from icereco.draw.canvas.names import telling_names
 from icereco.runs.status import age
-from icereco.tui.themes import cursor_ground, themed
+from icereco.tui.themes import background, cursor_ground, text_on, themed_on
 from icereco.watch.runs import RunView
 
 __all__ = ["STALLED", "STATE_SIGNS", "RunList", "state_line"]
@@ -137,27 +137,32 @@ class RunList(ScrollView, can_focus=True, inherit_bindings=False):
         if index >= len(self.runs):
             return Strip.blank(width, self.rich_style)
         run, style = self.runs[index], self.rich_style
+        ground = background(self)
         if index == self.cursor:
-            style += Style(bgcolor=f"#{cursor_ground(self):06x}")
-        segments = self._name_line(index, style) if part == 0 else self._state_line(run, style)
+            ground = cursor_ground(self)
+            style += Style(bgcolor=f"#{ground:06x}")
+        segments = (
+            self._name_line(index, style, ground) if part == 0 else self._state_line(run, style, ground)
+        )
         return (
             Strip([segment for segment in segments if segment.text])
             .adjust_cell_length(width, style)
             .simplify()
         )
 
-    def _name_line(self, place: int, style: Style) -> list[Segment]:
+    def _name_line(self, place: int, style: Style, ground: int) -> list[Segment]:
         run, sign = self.runs[place], Segment("  ", style)
         if (mark := self.curve_marks.get(run.path)) is not None:
-            sign = Segment(f"{mark[0]} ", style + Style(color=f"#{mark[1]:06x}", bold=True))
+            color = text_on(mark[1], ground)
+            sign = Segment(f"{mark[0]} ", style + Style(color=f"#{color:06x}", bold=True))
         pinned = "⚑ " * (run.path == self.baseline) + "◆ " * (run.path in self.overlaid)
         room = self.size.width - 3 - len(pinned)
         name = telling_names(self._names, room)[place]
         return [sign, Segment(pinned, style + Style(bold=True)), Segment(name, style + Style(bold=True))]
 
-    def _state_line(self, run: RunView, style: Style) -> list[Segment]:
+    def _state_line(self, run: RunView, style: Style, ground: int) -> list[Segment]:
         sign, color = STALLED if run.stalls else STATE_SIGNS[run.state]
-        colored = style + Style(color=themed(self.app, color))
+        colored = style + Style(color=themed_on(self.app, color, ground))
         return [Segment(f"  {sign} ", colored), Segment(state_line(run, self.size.width - 4), colored)]
 
     def on_click(self, event: Click) -> None:

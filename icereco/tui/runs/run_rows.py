@@ -79,7 +79,8 @@ def rows_of(
             "loss": overview.best.loss if overview.best else None,
             "inside": overview.best.inside_90 if overview.best else None,
             "rate": status.events_per_second if status else None,
-            "notes": ", ".join(finding.kind for finding in overview.findings),
+            "alerts": ", ".join(finding.kind for finding in overview.findings),
+            "tags": " ".join(f"#{tag}" for tag in run.tags),
             "sweep": sweeps.get(run.path, ""),
         }
         values |= {name: run.settings.get(name) for name in differing}
@@ -134,10 +135,10 @@ def columns_of(rows: Sequence[RunRow], room: int) -> list[Column]:
     ]
     others += [
         Column(name, name, min(max(longest, len(name) + 1), _LONGEST_VALUE), left=True)
-        for name in ("notes", "sweep")
+        for name in ("alerts", "tags", "sweep")
         if (longest := max((len(row.values[name]) for row in rows), default=0))
     ]
-    known = {column.name for column in others} | {"sign", "run", "notes", "sweep"}
+    known = {column.name for column in others} | {"sign", "run", "alerts", "tags", "sweep"}
     others += [_setting(name, rows) for name in (rows[0].values if rows else ()) if name not in known]
     left = room - _SIGN - 1 - sum(column.width + 1 for column in others)
     return [Column("sign", "", _SIGN, left=True), _names(rows, max(left - 1, _NAME)), *others]
@@ -156,7 +157,8 @@ def _four(value: float) -> str:
 
 def _setting(name: str, rows: Sequence[RunRow]) -> Column:
     texts = [short_value(row.values[name]) for row in rows]
-    title = name.rpartition(".")[2]
+    role, _, last = name.rpartition(".")
+    title = role if last == "use" else last  # which component is used
     width = min(max(len(title) + 1, *map(len, texts)), max(_LONGEST_VALUE, len(title) + 1))
     words: Callable[[Any], str] = short_value
     return Column(name, title, width, words)

@@ -22,7 +22,7 @@ from icereco.tui.common.row_table import TABLE_KEYS, RowTable
 from icereco.tui.host import host_of
 from icereco.tui.keys import Key, bindings
 from icereco.tui.runs.comparison import Compared, compared_with_first, table_of
-from icereco.tui.runs.run_choice import RunChoice
+from icereco.tui.runs.run_choice import FILTER_QUESTION, RunChoice
 from icereco.tui.runs.run_rows import RunRow, Sorting, columns_of, rows_of, sorted_rows
 from icereco.tui.runs.sweep_card import SweepCard, sweep_of
 from icereco.tui.themes import themed
@@ -218,9 +218,9 @@ class RunTableScreen(Screen[RunChoice]):
 
     @work(group="questions")
     async def action_filter(self) -> None:
-        """Ask for words and conditions on settings, and list only the runs that fulfil them."""
+        """Ask for words, tags and conditions on settings, and list only the runs that fulfil them."""
         problem = partial(filter_problem, host_of(self).runs)
-        question = AskScreen("show only runs with, such as: lr=0.002 finished", self.choice.wanted, problem)
+        question = AskScreen(FILTER_QUESTION, self.choice.wanted, problem)
         wanted = await self.app.push_screen_wait(question)
         if wanted is not None:
             self._choose(replace(self._choice(), wanted=wanted))

@@ -35,7 +35,7 @@ from icereco.tui.runs.progress import ProgressCard
 from icereco.tui.runs.reading_card import ReadingCard
 from icereco.tui.runs.readings import readings_of
 from icereco.tui.runs.remembered import restore, state_of
-from icereco.tui.runs.run_choice import RunChoice
+from icereco.tui.runs.run_choice import FILTER_QUESTION, RunChoice
 from icereco.tui.runs.run_control import RunControl
 from icereco.tui.runs.run_list import RunList
 from icereco.tui.settings import Settings
@@ -297,9 +297,9 @@ class TrainScreen(ChartedScreen):
 
     @work(group="questions")
     async def action_filter_runs(self) -> None:
-        """Ask for words and conditions on settings, and list only the runs that fulfil them."""
+        """Ask for words, tags and conditions on settings, and list only the runs that fulfil them."""
         problem = partial(filter_problem, host_of(self).runs)
-        question = AskScreen("show only runs with", self.wanted, problem)
+        question = AskScreen(FILTER_QUESTION, self.wanted, problem)
         wanted = await self.app.push_screen_wait(question)
         if wanted is not None:
             self._filter(wanted)

@@ -93,7 +93,7 @@ class LikelihoodFit:
         (observed,) = self._observer(batch)
         row = np.zeros(1, np.int64)
         seen, centre = self._placed(observed, row)
-        (plan,) = plans(batch, (), self._hypotheses, self._options)[:1]
+        plan = plans(batch, (), self._hypotheses, self._options)[0]
         searched = self._searched(seen, centre, row, plan)
         solved = _solved(searched)
         fitted = self._result(batch, [Part(row, observed.reference_ns, solved, {})])

@@ -1,5 +1,7 @@
 """The palette on the event screen, what the footer offers, and what stays usable when the terminal changes."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,6 +10,7 @@ from textual.widgets import OptionList, TextArea
 from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
 from icereco.data.catalog import DataSet, add
+from icereco.draw.canvas.colormap import luminance, packed
 from icereco.runs.jobs import JobFolder
 from icereco.testing.random_events import random_events
 from icereco.tui.app import IcerecoApp
@@ -60,6 +63,23 @@ def test_the_palette_runs_actions_of_the_parts_of_the_event_screen(events):
             )
 
     drive(scenario, events=events)
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [("Larger log", "l"), ("Filter the log", "/"), ("Zoom in", "+"), ("Run above", "↑"), ("Axis", "x")],
+)
+def test_the_palette_names_keys_as_they_are_printed_on_a_keyboard(tmp_path, words, key):
+    make_run(tmp_path / "runs", "one")
+
+    async def scenario(pilot):
+        await with_runs(pilot, 1)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Search" in text_of(pilot))
+        await pilot.press(*["space" if letter == " " else letter for letter in words])
+        await until(pilot, lambda: re.search(rf"{words} *\n *key {re.escape(key)} *\n", text_of(pilot)))
+
+    drive(scenario)
 
 
 async def find(pilot, words: str) -> None:
@@ -184,6 +204,14 @@ def test_the_footer_follows_the_theme():
             colors.add(segment.style.color.name)
             assert segment.style.color.name == pilot.app.theme_variables["footer-key-foreground"].lower()
         assert len(colors) == 3
+        pilot.app.theme = "solarized-light"  # which has white keys on a light ground
+        await pilot.pause(0.1)
+        segment = next(one for one in pilot.app.screen._compositor.render_strips()[-1] if "n" in one.text)
+        over, under = (
+            float(luminance(packed(color.get_truecolor()))) + 0.05
+            for color in (segment.style.color, segment.style.bgcolor)
+        )
+        assert max(over, under) / min(over, under) >= 4.5
 
     drive(scenario)
 
@@ -373,20 +401,21 @@ def test_read_only_offers_and_does_nothing_that_changes_anything(tmp_path, monke
 def test_in_a_browser_pictures_go_to_its_user_and_not_to_the_servers_folder(tmp_path, monkeypatch, events):
     delivered = []
     monkeypatch.setattr(IcerecoApp, "is_web", True)
-    monkeypatch.setattr(IcerecoApp, "deliver_screenshot", lambda _self: delivered.append("screen"))
-    monkeypatch.setattr(
-        IcerecoApp,
-        "deliver_binary",
-        lambda _self, file, save_filename: delivered.append((save_filename, file.read())),
-    )
+
+    def deliver(_app, file, save_filename, **_more):
+        delivered.append((save_filename, file.read()))
+
+    monkeypatch.setattr(IcerecoApp, "deliver_text", deliver)
+    monkeypatch.setattr(IcerecoApp, "deliver_binary", deliver)
 
     async def scenario(pilot):
         await with_events(pilot)
         await pilot.press("f3", "P")
         await until(pilot, lambda: len(delivered) == 2)
-        assert delivered[0] == "screen"
-        name, picture = delivered[1]
-        assert name.endswith(".svg")
+        (screen, shown), (event, picture) = delivered
+        assert screen.endswith(".svg")
+        assert "<svg" in shown
+        assert event.endswith(".svg")
         assert b"<svg" in picture
 
     drive(scenario, events=events)

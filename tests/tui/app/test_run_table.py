@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from tui_driver import answer, drive, make_run, notified, text_of, until, with_runs
 
+from icereco.runs.folder import RunFolder
+from icereco.runs.notes import write_notes
 from icereco.testing.random_events import random_events
 from icereco.tui.command_palette import KeyCommands
 from icereco.tui.runs.run_rows import sweep_names
@@ -106,6 +108,37 @@ def test_runs_that_are_selected_in_the_table_are_on_the_charts_afterwards(tmp_pa
         await until(pilot, lambda: [path.name for path in train.overlaid] == chosen[1:])
 
     drive(scenario)
+
+
+def test_a_choice_of_component_has_the_name_of_its_role_as_heading(tmp_path):
+    for name, aggregator, encoder in (("a-run", "deepsets", "edge-conv"), ("b-run", "hybrid", "transformer")):
+        profile = f'[aggregator]\nuse = "{aggregator}"\n[encoder]\nuse = "{encoder}"\nlayers = 2\n'
+        make_run(tmp_path / "runs", name).write_profile(profile)
+
+    async def scenario(pilot):
+        await with_table(pilot, 2)
+        head = text_of(pilot).splitlines()[2]
+        assert re.search(r" aggregator +encoder ", head + " "), head
+
+    drive(scenario, (160, 40))
+
+
+def test_tags_are_a_column_and_filter_the_table_and_the_curves(tmp_path):
+    make_sweep(tmp_path / "runs")
+
+    async def scenario(pilot):
+        screen = await with_table(pilot)
+        assert "tags" not in text_of(pilot)
+        write_notes(RunFolder(tmp_path / "runs" / "calm-muon"), "as published #good #long")
+        await until(pilot, lambda: "#good #long" in text_of(pilot))
+        await answer(pilot, "f", "#good")
+        await until(pilot, lambda: names(screen) == ["calm-muon"])
+        assert "1 of 5 runs: #good" in text_of(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
+        await until(pilot, lambda: [run.name for run in pilot.app.screen.list.runs] == ["calm-muon"])
+
+    drive(scenario, (160, 40))
 
 
 def test_a_filter_understands_settings_and_is_kept_for_the_curves(tmp_path):

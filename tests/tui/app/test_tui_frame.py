@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 from textual.events import Key as KeyEvent
 from textual.screen import ModalScreen
 from tui_driver import SIZES, drive, make_run, notified, text_of, until, with_runs
@@ -13,6 +14,7 @@ from icereco.tui.common.tiny import TinyScreen
 from icereco.tui.keys import APP_KEYS, Key, read_keymap
 from icereco.tui.modes import MODES, all_keys
 from icereco.tui.runs.train_screen import TrainScreen
+from icereco.tui.themes import TERMINAL_THEMES, THEMES
 
 
 def test_without_runs_the_first_steps_are_shown():
@@ -154,6 +156,30 @@ def test_a_users_keymap_is_applied_and_its_mistakes_are_reported(tmp_path):
 
 def test_a_key_is_identified_by_its_group_and_description():
     assert Key("x", "zoom(2)", "Zoom in", "Charts").identity == "charts.zoom-in"
+
+
+@pytest.mark.parametrize(
+    ("system", "theme"), [("standard", "ansi-dark"), ("256", "icereco-dark"), (None, "icereco-dark")]
+)
+def test_a_terminal_with_16_colours_begins_with_its_own(monkeypatch, system, theme):
+    monkeypatch.setattr(Console, "color_system", property(lambda _self: system))
+
+    async def scenario(pilot):
+        assert pilot.app.theme == theme
+
+    drive(scenario)
+
+
+def test_a_key_goes_through_all_themes_of_icereco_and_back():
+    async def scenario(pilot):
+        seen = [pilot.app.theme]
+        for _ in range(7):
+            await pilot.press("f2")
+            seen.append(pilot.app.theme)
+        assert {theme.name for theme in (*THEMES, *TERMINAL_THEMES)} <= set(seen)
+        assert seen[0] == seen[-1]
+
+    drive(scenario)
 
 
 def test_every_theme_can_be_drawn(tmp_path):

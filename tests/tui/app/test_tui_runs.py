@@ -80,13 +80,15 @@ def test_what_went_wrong_is_shown_with_the_progress_and_in_the_list_of_alerts(tm
 
 def test_training_and_validation_share_a_chart():
     names = ["train/loss", "validation/loss", "validation/median_deg", "validation/mean_deg",
-             "validation/median_deg/<200", "validation/median_deg/cascade", "train/learning_rate", THROUGHPUT, "train/loss/energy", "validation/loss/energy"]  # fmt: skip
+             "validation/median_deg/<200", "validation/median_deg/cascade", "train/learning_rate", THROUGHPUT, "train/loss/energy", "validation/loss/energy",
+             "train/events_per_second/10", "train/events_per_second/2", "train/skipped_batches"]  # fmt: skip
     panels = panels_of(names)
     assert [curve.metric for curve in panels[0].curves] == ["train/loss", "validation/loss"]
     assert [panel.title for panel in panels] == [
         "loss", "loss: energy", "angular error [°]", "median [°] by pulses", "median [°] by kind",
-        "throughput [events/s]", "learning rate",
+        "skipped batches", "throughput [events/s]", "throughput of processes [events/s]", "learning rate",
     ]  # fmt: skip
+    assert [curve.label for curve in panels[-2].curves] == ["process 2", "process 10"]
     shown = {curve.metric for panel in panels for curve in panel.curves}
     assert shown == set(names)
 
