@@ -20,7 +20,18 @@ from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.sky import ring
 from icereco.physics.direct_light import DirectLight
 
-__all__ = ["GRIDS", "Frame", "Line", "Look", "Scene", "draw_scene", "frame_of", "nearest_dom"]
+__all__ = [
+    "GRIDS",
+    "START",
+    "STOP",
+    "Frame",
+    "Line",
+    "Look",
+    "Scene",
+    "draw_scene",
+    "frame_of",
+    "nearest_dom",
+]
 
 _DOM, _FRAME, _AUXILIARY, _HIT, _LINE, _PICK, _BEARINGS = range(7)  # layers
 _ONE_PE = 0.0075  # radius of a hit of one photo-electron, in sizes of the detector
@@ -29,6 +40,8 @@ _REACH = 1.15  # of the lines from the middle of the event, in sizes of the dete
 _HEAD = 0.06  # of an arrow, likewise
 _LABEL = 16  # characters of a name
 _DENSE = 1.5  # modules to a cell of the picture
+START, STOP = "◆", "■"
+"""Marks of the ends of tracks."""
 
 GRIDS = {
     "automatic": "fewer where they are dense",
@@ -67,6 +80,8 @@ class Line:
         color: of the line.
         dashed: whether it is drawn dashed, as the truth is.
         cone: opening angle of an uncertainty cone, rad; NaN = none.
+        starts: whether it starts at that point, and does not only go through it.
+        length_m: from that point to where it stops.
     """
 
     name: str
@@ -75,6 +90,13 @@ class Line:
     color: int
     dashed: bool = False
     cone: float = float("nan")
+    starts: bool = False
+    length_m: float = float("inf")
+
+    def ends_m(self, reach_m: float) -> Float[ndarray, "2 3"]:
+        """Where it comes from and where it goes to, at most `reach_m` from its point."""
+        behind, ahead = 0.0 if self.starts else reach_m, min(self.length_m, reach_m)
+        return self.through_m + np.array([[behind], [-ahead]]) * self.direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +197,7 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
     if look.labels:
         draw_bearings(canvas, camera, palette, _BEARINGS)
         _write_labels(canvas, scene.lines, camera)
+    _write_ends(canvas, scene.lines, camera)
 
 
 def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:
@@ -269,7 +292,7 @@ def _draw_pick(canvas: Canvas, hits: Hits, picked: int, camera: Camera, palette:
 def _draw_line(canvas: Canvas, line: Line, camera: Camera, look: Look) -> None:
     reach = _REACH * camera.radius_m
     layer = _LINE if look.lines_on_top else _FRAME
-    ends = line.through_m + np.array([[reach], [-reach]]) * line.direction
+    ends = line.ends_m(reach)
     seen = _project(canvas, camera, ends)
     canvas.lines(*_segment(seen, 0, 1), line.color, layer, dash=3 if line.dashed else 0)
     _draw_head(canvas, line, ends[1], camera, layer)
@@ -316,9 +339,8 @@ def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None
     """Write names next to the visible ends of their lines, or in another row where a name is already."""
     taken: list[tuple[int, int, int]] = []
     for line, name in zip(lines, short_names([line.name for line in lines], _LABEL), strict=True):
-        reach = _REACH * camera.radius_m * line.direction
-        seen = _project(canvas, camera, np.stack([line.through_m - reach, line.through_m + reach]))
-        end = _visible_end(canvas, *_segment(seen, 0, 1))
+        seen = _project(canvas, camera, line.ends_m(_REACH * camera.radius_m))
+        end = _visible_end(canvas, *_segment(seen, 1, 0))
         if end is None:
             continue
         column = int(np.clip(end[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
@@ -329,6 +351,17 @@ def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None
                 taken.append(place)
                 canvas.text(column, row, name, line.color | BOLD)
                 break
+
+
+def _write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
+    """Write a mark where a track starts, and another where it stops, as far as that is within reach."""
+    for line in reversed(lines):
+        ends, reach = line.ends_m(_REACH * camera.radius_m), _REACH * camera.radius_m
+        seen = _project(canvas, camera, ends)
+        for end, mark, known in ((0, START, line.starts), (1, STOP, line.length_m < reach)):
+            x, y = seen.x[end] // canvas.marker.across, seen.y[end] // canvas.marker.down
+            if known and 0 <= x < canvas.columns and 0 <= y < canvas.rows:
+                canvas.text(int(x), int(y), mark, line.color | BOLD)
 
 
 def _visible_end(canvas: Canvas, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float] | None:

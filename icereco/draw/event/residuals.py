@@ -44,13 +44,16 @@ class Residuals:
     zero_ns: float = float("nan")
 
     def front(self, time_ns: float, light: DirectLight, color: int) -> Front | None:
-        """Where direct light is at a moment; None where the time of the source is not known."""
+        """Where direct light is at a moment; None where the time of the source is not known, or a track has not started or has stopped."""
         passed, source = time_ns - self.zero_ns, self.hypothesis
         if not np.isfinite(passed):
             return None
         if source.travel is None:
             return Front(source.position_m, None, 0.0, max(passed / light.slowness, 0.0), color)
-        place = source.position_m + passed * LIGHT_M_PER_NS * source.travel
+        gone = passed * LIGHT_M_PER_NS
+        if (source.starts and gone < 0) or (source.length_m is not None and gone > source.length_m):
+            return None
+        place = source.position_m + gone * source.travel
         return Front(place, source.travel, light.delay * LIGHT_M_PER_NS, 0.0, color)
 
 

@@ -212,26 +212,31 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
         return []
     center = state.shown.hits.center_m
     lines = [
-        Line(
-            estimate.name,
-            estimate.direction,
-            _place(estimate, center),
-            palette.method(number),
+        replace(
+            _line(estimate.name, estimate.direction, hypothesis, palette.method(number)),
             cone=radius_of(estimate, CONTOURS[0]) if number == 0 else float("nan"),
         )
         for number, estimate in enumerate(state.estimates[:MOST_LINES])
         if estimate.direction is not None
+        and (hypothesis := Hypothesis.of_estimate(estimate, center)) is not None
     ]
     truth = state.shown.truth
     if truth is not None and np.isfinite(truth.direction).all():
-        through = center if truth.vertex_m is None else truth.vertex_m
-        lines.insert(min(1, len(lines)), Line(TRUE, truth.direction, through, palette.truth, dashed=True))
+        line = _line(TRUE, truth.direction, Hypothesis.of_truth(truth, center), palette.truth)
+        lines.insert(min(1, len(lines)), replace(line, dashed=True))
     return lines
 
 
-def _place(estimate: Estimate, center_m: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
-    hypothesis = Hypothesis.of_estimate(estimate, center_m)
-    return center_m if hypothesis is None else hypothesis.position_m
+def _line(name: str, direction: Float[ndarray, "3"], hypothesis: Hypothesis, color: int) -> Line:
+    starts, length = hypothesis.starts, hypothesis.length_m
+    return Line(
+        name,
+        direction,
+        hypothesis.position_m,
+        color,
+        starts=starts,
+        length_m=np.inf if length is None else length,
+    )
 
 
 def after(name: str, names: Iterable[str]) -> str:
