@@ -23,6 +23,7 @@ WRITING = frozenset(
         "cancel",
         "copy",
         "delete",
+        "expect",
         "export",
         "forget",
         "keep_session",
@@ -33,6 +34,7 @@ WRITING = frozenset(
         "reconstruct",
         "remove",
         "save",
+        "scan",
         "screenshot_here",
         "train",
     }

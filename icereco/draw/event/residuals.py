@@ -16,7 +16,7 @@ from icereco.events.reconstruction import Estimate
 from icereco.events.truth import EventTruth
 from icereco.physics.direct_light import DirectLight, hits_by_class, time_zero_ns
 
-__all__ = ["CLASSES", "Residuals", "pulse_shade", "residual_shade", "residuals_of"]
+__all__ = ["CLASSES", "Residuals", "pulse_shade", "residual_shade", "residuals_of", "source_of"]
 
 CLASSES = ("early", "direct", "late", "auxiliary")
 """Of pulses; see `icereco.physics.direct_light.DIRECT_NS`."""
@@ -61,9 +61,14 @@ def residuals_of(state: EventState) -> Residuals | None:
     """The residuals to the main method, or to the truth if the style says so; None without a hypothesis or pulses."""
     if state.shown is None or not len(state.shown.hits.time_ns):
         return None
-    truth, main = state.shown.truth, state.estimates[0] if state.estimates else None
-    source = truth if main is None or (truth is not None and state.style.against_truth) else main
+    source = source_of(state)
     return None if source is None else _residuals(state.shown.hits, source, state.frame.light)
+
+
+def source_of(state: EventState) -> Estimate | EventTruth | None:
+    """The main method, or the truth if the style says so or there is no method."""
+    truth, main = None if state.shown is None else state.shown.truth, next(iter(state.estimates), None)
+    return truth if main is None or (truth is not None and state.style.against_truth) else main
 
 
 @lru_cache(maxsize=2)  # every picture of the event needs them
@@ -96,7 +101,7 @@ def residual_shade(time_ns: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
 def pulse_shade(state: EventState) -> Float[ndarray, "pulse"]:
     """Places of the pulses in the colour map, by time or by residual; 0 to 1 within it."""
     assert state.shown is not None
-    residuals = residuals_of(state) if state.style.by_residual else None
+    residuals = residuals_of(state) if state.style.color_by == "residual" else None
     if residuals is not None:
         return residual_shade(residuals.time_ns)
     low, high = state.colors_ns

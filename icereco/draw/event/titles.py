@@ -2,11 +2,15 @@
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.scale import compact
+from icereco.draw.event.coloring import colored_by
 from icereco.draw.event.residuals import residuals_of
+from icereco.draw.event.sky import SCAN, mark_of, with_contours
 from icereco.draw.event.state import EventState
 from icereco.physics.direct_light import DIRECT_NS
 
 __all__ = ["titles_of"]
+
+_COLORS = {"time": "time", "residual": "residual", "light": "seen/expected light"}
 
 
 def titles_of(
@@ -36,16 +40,15 @@ def titles_of(
             f"with {', '.join(busy)}" if busy else f"1 of {methods}" if methods > 1 else "",
         ),
         "sky": ("sky: zenith ↓, azimuth ←", _marks(state)),
-        "zoom": (f"around {_main(state)}", "contours 50 %, 90 %" if _kappa(state) else ""),
+        "zoom": (f"around {_main(state)}", _contours(state)),
         "residuals": (_residuals(state), "direct: {:.0f} to {:.0f} ns".format(*DIRECT_NS)),
-        "waveform": (_dom(state, detector), ""),
+        "waveform": (_dom(state, detector), f"{len(state.doms)} modules" if len(state.doms) > 1 else ""),
         "pulses": (f"{len(state.shown.hits.time_ns):,} pulses", ""),
     }
 
 
 def _legend(state: EventState) -> str:
-    by_residual = state.style.by_residual and residuals_of(state) is not None
-    parts = ["size: charge", f"colour: {'residual' if by_residual else 'time'}"]
+    parts = ["size: charge", f"colour: {_COLORS[colored_by(state)]}"]
     if state.style.auxiliary and state.shown is not None and state.shown.hits.auxiliary.any():
         parts.append("ring: auxiliary only")
     return " · ".join(parts)
@@ -65,8 +68,10 @@ def _main(state: EventState) -> str:
     return state.estimates[0].name if state.estimates else "the truth"
 
 
-def _kappa(state: EventState) -> bool:
-    return bool(state.estimates) and state.estimates[0].kappa is not None
+def _contours(state: EventState) -> str:
+    """Whose contours are drawn, by their marks."""
+    marks = [mark_of(number) for number, _ in with_contours(state)] + [SCAN] * (state.scan is not None)
+    return f"50 %, 90 % of {' '.join(marks)}" if marks else ""
 
 
 def _dom(state: EventState, detector: Detector) -> str:
@@ -77,4 +82,10 @@ def _dom(state: EventState, detector: Detector) -> str:
     rows = slice(int(hits.offsets[picked]), int(hits.offsets[picked + 1]))
     count, charge = rows.stop - rows.start, float(hits.charge_pe[rows].sum())
     place = f"string {detector.string[sensor]}, DOM {detector.om[sensor]}"
-    return f"{place} · {count:,} pulse{'s' * (count != 1)} · {compact(charge)} p.e."
+    return f"{place} · {count:,} pulse{'s' * (count != 1)} · {compact(charge)} p.e.{_expected(state, picked)}"
+
+
+def _expected(state: EventState, dom: int) -> str:
+    if not state.style.expected or state.expected is None or state.shown is None or state.expected.problem:
+        return ""
+    return f" of {state.expected.of(state.shown.hits)[dom]:.3g} expected"
