@@ -36,6 +36,21 @@ def _write_light(canvas: Canvas, state: EventState, palette: Palette) -> None:
     words = light_facts(state.expected, state.shown.hits, state.frame)
     for row, line in enumerate(wrapped(words, canvas.columns - 2)[:_MOST_WORDS]):
         canvas.text(1, row, line[: canvas.columns - 2], palette.label)
+    if colored_by(state) == "light":
+        _write_colors(canvas, state, palette)
+
+
+def _write_colors(canvas: Canvas, state: EventState, palette: Palette) -> None:
+    """Write what the colours mean, in the corner: ten times as much light as expected, as much, a tenth."""
+    first, last, bar = "seen/expected 10 ", " 1/10", 9
+    column = canvas.columns - len(first) - bar - len(last) - 1
+    if column < 0:
+        return
+    colors = COLORMAPS[state.style.colormap](np.linspace(0.0, 1.0, bar), palette.background)
+    canvas.text(column, canvas.rows - 1, first, palette.label)
+    for place, color in enumerate(colors.tolist(), start=column + len(first)):
+        canvas.text(place, canvas.rows - 1, "█", color)
+    canvas.text(column + len(first) + bar, canvas.rows - 1, last, palette.label)
 
 
 def scene_of(state: EventState, palette: Palette) -> Scene:

@@ -16,13 +16,14 @@ def light_facts(expected: ExpectedLight, hits: Hits, frame: Frame) -> list[str]:
         return [f"no expected light of {expected.name}: {expected.problem}"]
     seen, plain = hits.charge_pe.sum(), hits.charge_pe[~hits.pulse_auxiliary].sum()
     silent = expected.silent(hits)
-    named = [f"{frame.name(sensor)} ({expected.photo_electrons[sensor]:.1f})" for sensor in silent[:_NAMED]]
-    dark = f"× {len(silent)} without pulses where {LEAST_PE:g} p.e. or more: {', '.join(named)}"
+    named = [
+        f"{frame.name(sensor)}: {compact(float(expected.photo_electrons[sensor]), 2)}"
+        for sensor in silent[:_NAMED]
+    ]
+    dark = [f"× {len(silent):,} without pulses have {LEAST_PE:g} p.e. or more", *named]
     return [
         f"expected of {expected.name}: {compact(expected.total_pe)} p.e.",
         f"seen: {compact(plain)}" + f", with auxiliary pulses {compact(seen)}" * bool(plain < seen),
-        dark + " …" * (len(silent) > _NAMED)
-        if len(silent)
-        else f"no module without pulses has {LEAST_PE:g} p.e.",
+        *(dark if len(silent) else [f"no module without pulses has {LEAST_PE:g} p.e."]),
         *expected.facts,
     ]

@@ -1,6 +1,5 @@
 """The sky with the truth, reconstructions, and contours of their posteriors."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -29,6 +28,7 @@ __all__ = [
     "write_mark",
     "write_size",
     "write_truth",
+    "zoom_center",
     "zoom_radius",
 ]
 
@@ -49,17 +49,22 @@ def draw_all_sky(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 
 def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """Draw the sky around the main reconstruction, or around the truth where there is none."""
-    estimates, true = _estimates(state), _truth(state)
-    center = estimates[0].direction if estimates else true
+    """Draw the sky around a scan, around the main reconstruction, or around the truth where there is neither."""
+    center = zoom_center(state)
     if center is None:
         canvas.text(0, 0, "no direction", palette.label)
     elif canvas.width and canvas.height:
-        shown = [posterior for _, posterior in _contoured(state)]
-        radius = zoom_radius(estimates, true, shown)
-        sky = Zoom(center, radius, canvas.width, canvas.height, canvas.marker.dot_aspect)
+        sky = Zoom(center, zoom_radius(state), canvas.width, canvas.height, canvas.marker.dot_aspect)
         _draw_sky(canvas, sky, state, palette)
         write_size(canvas, sky, palette)
+
+
+def zoom_center(state: EventState) -> np.ndarray | None:
+    """The middle of the zoomed map; None where no direction is known."""
+    if state.scan is not None:
+        return state.scan.mode[0]
+    estimates = _estimates(state)
+    return estimates[0].direction if estimates else _truth(state)
 
 
 def _estimates(state: EventState) -> list[Estimate]:
@@ -89,19 +94,18 @@ def _contoured(state: EventState) -> list[tuple[int | None, Density]]:
     return shown if state.scan is None else [*shown, (None, state.scan)]
 
 
-def zoom_radius(estimates: list[Estimate], true: np.ndarray | None, shown: Sequence[Density] = ()) -> float:
-    """The radius of the map around the main reconstruction, rad: for the 90 % contours of `shown`, and near other directions."""
-    main = estimates[0] if estimates else None
-    if main is None or main.direction is None:
+def zoom_radius(state: EventState) -> float:
+    """The radius of the zoomed map, rad: for the 90 % contours that are drawn, and near other directions."""
+    center, estimates, true = zoom_center(state), _estimates(state), _truth(state)
+    if center is None or not (estimates or state.scan is not None):
         return float(np.radians(10.0))
-    contour = radius_of(main, CONTOURS[1])
-    directions = [estimate.direction for estimate in estimates[1:] if estimate.direction is not None]
-    directions += [] if true is None else [true]
-    angles = [float(opening_angle(main.direction, direction)) for direction in directions]
-    angles += [float(opening_angle(main.direction, _inside(density)).max()) for density in shown]
+    contour = radius_of(estimates[0], CONTOURS[1]) if estimates and state.scan is None else float("nan")
+    directions = [estimate.direction for estimate in estimates] + [true] * (true is not None)
+    angles = [1.2 * float(opening_angle(center, direction)) for direction in directions]
+    angles += [float(opening_angle(center, _inside(density)).max()) for _, density in _contoured(state)]
     reach = max(
         [1.3 * contour] * bool(np.isfinite(contour))
-        + [1.2 * angle for angle in angles if angle < _FARTHEST]
+        + [angle for angle in angles if angle < _FARTHEST]
         + [_SMALLEST]
     )
     return float(min(reach, np.pi / 2))

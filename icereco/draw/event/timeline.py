@@ -44,8 +44,8 @@ def _draw_bars(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 
 def _bar_colors(state: EventState, middle_ns: Float[ndarray, "bar"], palette: Palette) -> Int[ndarray, "bar"]:
-    """The colours of the times; grey where colours are those of residuals or of light, of which a bar has many."""
-    if colored_by(state) != "time":
+    """The colours of the times; grey where colours are those of residuals, of which a bar has many."""
+    if colored_by(state) == "residual":
         return np.full(len(middle_ns), palette.label)
     first, last = state.colors_ns
     return COLORMAPS[state.style.colormap]((middle_ns - first) / (last - first), palette.background)

@@ -42,7 +42,7 @@ def titles_of(
         "sky": ("sky: zenith ↓, azimuth ←", _marks(state)),
         "zoom": (f"around {_main(state)}", _contours(state)),
         "residuals": (_residuals(state), "direct: {:.0f} to {:.0f} ns".format(*DIRECT_NS)),
-        "waveform": (_dom(state, detector), f"{len(state.doms)} modules" if len(state.doms) > 1 else ""),
+        "waveform": (_dom(state, detector), _beside(state)),
         "pulses": (f"{len(state.shown.hits.time_ns):,} pulses", ""),
     }
 
@@ -56,7 +56,8 @@ def _legend(state: EventState) -> str:
 
 def _marks(state: EventState) -> str:
     true = "× true  " if state.shown is not None and state.shown.truth is not None else ""
-    return f"{true}+ {state.estimates[0].name}" if state.estimates else true
+    scan = f"  {SCAN} scan" if state.scan is not None else ""
+    return f"{true}+ {state.estimates[0].name}{scan}" if state.estimates else f"{true}{scan}"
 
 
 def _residuals(state: EventState) -> str:
@@ -65,6 +66,8 @@ def _residuals(state: EventState) -> str:
 
 
 def _main(state: EventState) -> str:
+    if state.scan is not None:
+        return "the scan"
     return state.estimates[0].name if state.estimates else "the truth"
 
 
@@ -82,10 +85,14 @@ def _dom(state: EventState, detector: Detector) -> str:
     rows = slice(int(hits.offsets[picked]), int(hits.offsets[picked + 1]))
     count, charge = rows.stop - rows.start, float(hits.charge_pe[rows].sum())
     place = f"string {detector.string[sensor]}, DOM {detector.om[sensor]}"
-    return f"{place} · {count:,} pulse{'s' * (count != 1)} · {compact(charge)} p.e.{_expected(state, picked)}"
+    return f"{place} · {count:,} pulse{'s' * (count != 1)} · {compact(charge)} p.e."
 
 
-def _expected(state: EventState, dom: int) -> str:
-    if not state.style.expected or state.expected is None or state.shown is None or state.expected.problem:
+def _beside(state: EventState) -> str:
+    """How many modules there are, or what the light model expects of the only one."""
+    known = state.style.expected and state.expected is not None and state.expected.problem is None
+    if len(state.doms) != 1:
+        return f"{len(state.doms)} modules" if state.doms else ""
+    if not known or state.expected is None or state.shown is None:
         return ""
-    return f" of {state.expected.of(state.shown.hits)[dom]:.3g} expected"
+    return f"{compact(float(state.expected.of(state.shown.hits)[state.doms[0]]))} p.e. expected"

@@ -107,6 +107,7 @@ class LikelihoodScreen(ListScreen):
             place = str(detector.place or detector.name)
             self._doing = "scan: starting …"
             self._scans.start(shown.event_id, place, self.session.table(shown.row))
+            self.notify("in the background; R stops it", title="scan of the likelihood", timeout=3)
         self.show_titles()
 
     def _sky_key(self, event_id: int) -> tuple[object, int]:

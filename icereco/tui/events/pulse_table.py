@@ -70,8 +70,8 @@ class PulseTable(RowTable):
             hits.time_ns[self._order],
             hits.charge_pe[self._order],
             *([self._expected_pe(state)] if state.style.expected else []),
-            np.full(len(sensor), np.nan) if residuals is None else residuals.time_ns[self._order],
             sensor.tolist(),
+            np.full(len(sensor), np.nan) if residuals is None else residuals.time_ns[self._order],
             np.where(hits.pulse_auxiliary[self._order], "aux", ""),
         ]
         self.fill(
@@ -104,8 +104,8 @@ class PulseTable(RowTable):
             Column("time", "t [ns]", 9, "{:,.1f}".format, color=time_color if by_time else None),
             Column("charge", "p.e.", 5, _charge),
             *([Column("expected", "exp.", 5, _expected)] if state.style.expected else []),
-            Column("residual", "resid", 5, _residual, color=residual_color if by_residual else None),
             Column("om", "DOM", self._widest, self._om),
+            Column("residual", "resid", 5, _residual, color=residual_color if by_residual else None),
             Column("auxiliary", "", 3, left=True),
         )
 
