@@ -106,9 +106,11 @@ def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> 
     return away
 
 
-def write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
-    """Write names next to the visible ends of their lines, or in another row where a name is already."""
-    taken: list[tuple[int, int, int]] = []
+def write_labels(
+    canvas: Canvas, lines: Sequence[Line], camera: Camera, marks: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Write names next to the visible ends of their lines, or in another row where a name or one of `marks` is already."""
+    taken = [(row, column, column) for row, column in marks]
     for line, name in zip(lines, short_names([line.name for line in lines], _LABEL), strict=True):
         seen = _project(canvas, camera, line.ends_m(_REACH * camera.radius_m))
         end = _visible_end(canvas, *_segment(seen, 1, 0))
@@ -124,8 +126,9 @@ def write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
                 break
 
 
-def write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
-    """Write a mark where a track starts, and another where it stops, as far as that is within reach."""
+def write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> list[tuple[int, int]]:
+    """Write a mark where a track starts, and another where it stops, as far as that is within reach; return rows and columns."""
+    marks = []
     for line in reversed(lines):
         ends, reach = line.ends_m(_REACH * camera.radius_m), _REACH * camera.radius_m
         seen = _project(canvas, camera, ends)
@@ -133,6 +136,8 @@ def write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
             x, y = seen.x[end] // canvas.marker.across, seen.y[end] // canvas.marker.down
             if known and 0 <= x < canvas.columns and 0 <= y < canvas.rows:
                 canvas.text(int(x), int(y), mark, line.color | BOLD)
+                marks.append((int(y), int(x)))
+    return marks
 
 
 def _visible_end(canvas: Canvas, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float] | None:

@@ -164,10 +164,10 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
     if scene.front is not None:
         draw_front(canvas, scene.front, camera, _FRAME)
     draw_lines(canvas, scene.lines, camera, _LINE if look.lines_on_top else _FRAME)
+    marks = write_ends(canvas, scene.lines, camera)
     if look.labels:
         draw_bearings(canvas, camera, palette, _BEARINGS)
-        write_labels(canvas, scene.lines, camera)
-    write_ends(canvas, scene.lines, camera)
+        write_labels(canvas, scene.lines, camera, marks)
 
 
 def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:

@@ -18,7 +18,7 @@ def light_facts(expected: ExpectedLight, hits: Hits, frame: Frame) -> list[str]:
     silent = expected.silent(hits)
     named = [
         f"{frame.name(sensor)}: {compact(float(expected.photo_electrons[sensor]), 2)}"
-        for sensor in silent[:_NAMED]
+        for sensor in silent[:_NAMED].tolist()
     ]
     dark = [f"× {len(silent):,} without pulses have {LEAST_PE:g} p.e. or more", *named]
     return [

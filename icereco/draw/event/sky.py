@@ -62,7 +62,8 @@ def draw_sky_zoom(canvas: Canvas, state: EventState, palette: Palette) -> None:
 def zoom_center(state: EventState) -> np.ndarray | None:
     """The middle of the zoomed map; None where no direction is known."""
     if state.scan is not None:
-        return state.scan.mode[0]
+        mode: np.ndarray = state.scan.mode[0]
+        return mode
     estimates = _estimates(state)
     return estimates[0].direction if estimates else _truth(state)
 
@@ -100,8 +101,8 @@ def zoom_radius(state: EventState) -> float:
     if center is None or not (estimates or state.scan is not None):
         return float(np.radians(10.0))
     contour = radius_of(estimates[0], CONTOURS[1]) if estimates and state.scan is None else float("nan")
-    directions = [estimate.direction for estimate in estimates] + [true] * (true is not None)
-    angles = [1.2 * float(opening_angle(center, direction)) for direction in directions]
+    directions = [*(estimate.direction for estimate in estimates), true]
+    angles = [1.2 * float(opening_angle(center, each)) for each in directions if each is not None]
     angles += [float(opening_angle(center, _inside(density)).max()) for _, density in _contoured(state)]
     reach = max(
         [1.3 * contour] * bool(np.isfinite(contour))

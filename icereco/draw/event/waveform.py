@@ -51,11 +51,11 @@ def _draw_doms(canvas: Canvas, state: EventState, palette: Palette) -> None:
     hits, down = state.shown.hits, canvas.marker.down
     rows_of = [slice(*hits.offsets[dom : dom + 2].tolist()) for dom in shown]
     window = _window(np.concatenate([hits.time_ns[part] for part in rows_of]))
-    edges = np.linspace(0, rows, len(shown) + 1).astype(int)
+    edges = np.linspace(0, rows, len(shown) + 1).astype(int).tolist()
     first = len(state.doms) - len(shown) + 1
     for number, (dom, top, end) in enumerate(zip(shown, edges, edges[1:], strict=False), start=first):
         _draw_pulses(canvas, state, _Strip(dom, top * down, (end - top) * down, window), palette)
-        _write_name(canvas, state, int(top), dom, number, palette)
+        _write_name(canvas, state, top, dom, number, palette)
     _write_axis(canvas, *window, palette)
     if first > 1:
         text = f"+{first - 1} more"
@@ -110,7 +110,7 @@ def _write_name(canvas: Canvas, state: EventState, row: int, dom: int, number: i
         return
     mark = f"{number} "
     canvas.text(0, row, mark, palette.selection | BOLD)
-    text = f"{state.frame.name(hits.sensor_id[dom])}  {compact(float(charge.sum()))} p.e.{_of_expected(state, dom)}"
+    text = f"{state.frame.name(int(hits.sensor_id[dom]))}  {compact(float(charge.sum()))} p.e.{_of_expected(state, dom)}"
     canvas.text(len(mark), row, text, palette.text if dom == state.picked else palette.label)
 
 
