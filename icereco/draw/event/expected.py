@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,16 +43,21 @@ class ExpectedLight:
 
     def silent(self, hits: Hits) -> Int[ndarray, "module"]:
         """Modules without pulses that should see `LEAST_PE` or more, the brightest first."""
-        bright = self.photo_electrons >= LEAST_PE
-        if self.problem is None:
-            bright[hits.sensor_id] = False
-        sensors = np.flatnonzero(bright)
-        return np.asarray(sensors[np.argsort(-self.photo_electrons[sensors], kind="stable")])
+        return _silent(self, hits)
 
     @property
     def total_pe(self) -> float:
         """Expected photo-electrons of all modules."""
         return float(self.photo_electrons.sum())
+
+
+@lru_cache(maxsize=2)  # every picture of the event needs them
+def _silent(expected: ExpectedLight, hits: Hits) -> Int[ndarray, "module"]:
+    bright = expected.photo_electrons >= LEAST_PE
+    if expected.problem is None:
+        bright[hits.sensor_id] = False
+    sensors = np.flatnonzero(bright)
+    return np.asarray(sensors[np.argsort(-expected.photo_electrons[sensors], kind="stable")])
 
 
 def light_shade(seen_pe: Float[ndarray, "dom"], expected_pe: Float[ndarray, "dom"]) -> Float[ndarray, "dom"]:

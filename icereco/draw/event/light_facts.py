@@ -1,4 +1,6 @@
-"""What is said of the expected light of an event, and of a module in it."""
+"""What is said of the expected light of an event."""
+
+from functools import lru_cache
 
 from icereco.draw.canvas.hits import Hits
 from icereco.draw.canvas.scale import compact
@@ -10,6 +12,7 @@ __all__ = ["light_facts"]
 _NAMED = 3  # modules without pulses
 
 
+@lru_cache(maxsize=2)  # every picture of the event says them
 def light_facts(expected: ExpectedLight, hits: Hits, frame: Frame) -> list[str]:
     """Facts about the whole event: sums, modules that are dark although they should not be, and what was fitted."""
     if expected.problem is not None:

@@ -124,7 +124,7 @@ class LikelihoodScreen(ListScreen):
         answer = message.answer
         self._doing = _words(answer)
         if answer.problem is not None:
-            self.notify(answer.problem, title="scan of the likelihood", severity="warning")
+            self.complain(f"scan of the likelihood: {answer.problem}")
         elif answer.sky is not None:
             self._skies[self._sky_key(answer.event_id)] = answer.sky
             self.show_scan()
