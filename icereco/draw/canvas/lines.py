@@ -107,10 +107,13 @@ def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> 
 
 
 def write_labels(
-    canvas: Canvas, lines: Sequence[Line], camera: Camera, marks: Sequence[tuple[int, int]] = ()
+    canvas: Canvas, lines: Sequence[Line], camera: Camera, used: Sequence[tuple[int, int, int]] = ()
 ) -> None:
-    """Write names next to the visible ends of their lines, or in another row where a name or one of `marks` is already."""
-    taken = [(row, column, column) for row, column in marks]
+    """Write names next to the visible ends of their lines, or in another row where something is already.
+
+    `used` has row, first and last column of what was written before.
+    """
+    taken = [*used]
     for line, name in zip(lines, short_names([line.name for line in lines], _LABEL), strict=True):
         seen = _project(canvas, camera, line.ends_m(_REACH * camera.radius_m))
         end = _visible_end(canvas, *_segment(seen, 1, 0))
@@ -126,8 +129,8 @@ def write_labels(
                 break
 
 
-def write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> list[tuple[int, int]]:
-    """Write a mark where a track starts, and another where it stops, as far as that is within reach; return rows and columns."""
+def write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> list[tuple[int, int, int]]:
+    """Write a mark where a track starts, and another where it stops, as far as that is within reach; return row, first and last column of each."""
     marks = []
     for line in reversed(lines):
         ends, reach = line.ends_m(_REACH * camera.radius_m), _REACH * camera.radius_m
@@ -136,7 +139,7 @@ def write_ends(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> list[tu
             x, y = seen.x[end] // canvas.marker.across, seen.y[end] // canvas.marker.down
             if known and 0 <= x < canvas.columns and 0 <= y < canvas.rows:
                 canvas.text(int(x), int(y), mark, line.color | BOLD)
-                marks.append((int(y), int(x)))
+                marks.append((int(y), int(x), int(x)))
     return marks
 
 

@@ -1,5 +1,7 @@
 """The detector with the event in it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from icereco.draw.canvas.braille import Canvas
@@ -21,23 +23,23 @@ _MOST_WORDS = 4  # rows of what is said of the expected light
 
 
 def draw_detector(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """Draw the detector, hits, lines and the picked DOM."""
-    draw_scene(canvas, scene_of(state, palette), state.camera, look_of(state), palette)
-    _write_light(canvas, state, palette)
-
-
-def _write_light(canvas: Canvas, state: EventState, palette: Palette) -> None:
-    """Write in the corner what light is expected of what, or why none is."""
-    if state.shown is None or not state.style.expected:
-        return
-    if state.expected is None:
-        canvas.text(1, 0, "expected light: computing …", palette.label)
-        return
-    words = light_facts(state.expected, state.shown.hits, state.frame)
-    for row, line in enumerate(wrapped(words, canvas.columns - 2)[:_MOST_WORDS]):
-        canvas.text(1, row, line[: canvas.columns - 2], palette.label)
+    """Draw the detector, hits, lines and the picked DOM; in the corner is what light is expected of what, or why none is."""
+    words = _words(state, canvas.columns - 2)
+    scene = replace(scene_of(state, palette), words=len(words))
+    draw_scene(canvas, scene, state.camera, look_of(state), palette)
+    for row, line in enumerate(words):
+        canvas.text(1, row, line, palette.label)
     if colored_by(state) == "light":
         _write_colors(canvas, state, palette)
+
+
+def _words(state: EventState, width: int) -> list[str]:
+    if state.shown is None or not state.style.expected:
+        return []
+    if state.expected is None:
+        return ["expected light: computing …"]
+    facts = light_facts(state.expected, state.shown.hits, state.frame)
+    return [line[: max(width, 0)] for line in wrapped(facts, width)[:_MOST_WORDS]]
 
 
 def _write_colors(canvas: Canvas, state: EventState, palette: Palette) -> None:

@@ -20,7 +20,7 @@ def light_facts(expected: ExpectedLight, hits: Hits, frame: Frame) -> list[str]:
     seen, plain = hits.charge_pe.sum(), hits.charge_pe[~hits.pulse_auxiliary].sum()
     silent = expected.silent(hits)
     named = [
-        f"{frame.name(sensor)}: {compact(float(expected.photo_electrons[sensor]), 2)}"
+        f"{frame.name(sensor)}: {compact(float(expected.photo_electrons[sensor]))}"
         for sensor in silent[:_NAMED].tolist()
     ]
     dark = [f"× {len(silent):,} without pulses have {LEAST_PE:g} p.e. or more", *named]

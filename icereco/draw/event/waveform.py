@@ -117,7 +117,7 @@ def _write_name(canvas: Canvas, state: EventState, row: int, dom: int, number: i
 def _of_expected(state: EventState, dom: int) -> str:
     if not state.style.expected or state.expected is None or state.shown is None or state.expected.problem:
         return ""
-    return f" of {compact(float(state.expected.of(state.shown.hits)[dom]), 2)}"
+    return f" of {compact(float(state.expected.of(state.shown.hits)[dom]))}"
 
 
 def _write_axis(canvas: Canvas, low: float, high: float, palette: Palette) -> None:

@@ -206,10 +206,14 @@ class EventBody(Horizontal):
 
     def action_keep_dom(self) -> None:
         """Keep the picked DOM beside those that are picked next, or no longer."""
-        if self.state.picked is None:
+        picked, shown = self.state.picked, self.state.shown
+        if picked is None or shown is None:
             self.notify("pick a module first, with j, k or the mouse")
-        else:
-            self.state = self.state.kept_or_not(self.state.picked)
+            return
+        self.state = self.state.kept_or_not(picked)
+        name = self.state.frame.name(int(shown.hits.sensor_id[picked]))
+        kept = f"{name} is kept; pick others" if picked in self.state.kept else f"{name} is no longer kept"
+        self.notify(kept, title="modules", timeout=2)
 
     def action_forget_doms(self) -> None:
         """Look at the picked DOM alone again."""
