@@ -101,7 +101,7 @@ class Scene:
         shade: `[D]`, places of the hit DOMs in the colour map, 0 to 1; None = by their times.
         front: direct light at the moment that is shown, or None.
         silent: modules without pulses, although light is expected there.
-        words: rows on top that are left to what is said of the scene.
+        used: row, first and last column of cells that names are not written into.
     """
 
     frame: Frame
@@ -112,7 +112,7 @@ class Scene:
     shade: Float[ndarray, "dom"] | None = None
     front: Front | None = None
     silent: Silent | None = None
-    words: int = 0
+    used: Sequence[tuple[int, int, int]] = ()
 
 
 def frame_of(detector: Detector) -> Frame:
@@ -169,8 +169,7 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
     marks = write_ends(canvas, scene.lines, camera)
     if look.labels:
         draw_bearings(canvas, camera, palette, _BEARINGS)
-        words = [(row, 0, canvas.columns) for row in range(scene.words)]
-        write_labels(canvas, scene.lines, camera, [*words, *marks])
+        write_labels(canvas, scene.lines, camera, [*scene.used, *marks])
 
 
 def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:

@@ -25,7 +25,9 @@ _MOST_WORDS = 4  # rows of what is said of the expected light
 def draw_detector(canvas: Canvas, state: EventState, palette: Palette) -> None:
     """Draw the detector, hits, lines and the picked DOM; in the corner is what light is expected of what, or why none is."""
     words = _words(state, canvas.columns - 2)
-    scene = replace(scene_of(state, palette), words=len(words))
+    rows = [*range(len(words)), canvas.rows - 1] if words else []
+    used = [(row, 0, canvas.columns) for row in rows]
+    scene = replace(scene_of(state, palette), used=used)
     draw_scene(canvas, scene, state.camera, look_of(state), palette)
     for row, line in enumerate(words):
         canvas.text(1, row, line, palette.label)

@@ -25,10 +25,10 @@ class Waveform(Drawing):
             self._make_room(now)
 
     def _make_room(self, state: EventState) -> None:
-        """Be higher while several DOMs are looked at, at most as high as a third of the screen."""
+        """Be higher while several DOMs are looked at, at most as high as two fifths of the screen."""
         frame = self.gutter.height
         wanted = waveform_height(state, _USUAL_ROWS - frame) + frame
-        height = max(min(wanted, self.screen.size.height // 3), _USUAL_ROWS)
+        height = max(min(wanted, self.screen.size.height * 2 // 5), _USUAL_ROWS)
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
 
