@@ -39,7 +39,7 @@ def source_document(state: EventState) -> tuple[str, dict[str, Any] | None] | No
     }
 
 
-def key_of(state: EventState, document: dict[str, Any]) -> str:
+def key_of(state: EventState, document: dict[str, Any] | None) -> str:
     """What the answer depends on, to know it again."""
     assert state.shown is not None
     return json.dumps([state.shown.row, state.shown.event_id, document])

@@ -57,8 +57,9 @@ class LikelihoodScreen(ListScreen):
             return
         found = source_document(state)
         name, document = found if found is not None else ("any method", None)
-        key = f"{state.shown.event_id} {name}" if document is None else f"{name} {key_of(state, document)}"
-        if key == self._asked:
+        key = f"{self.session.generation} {name} {key_of(state, document)}"
+        waiting = document is not None and key not in self._known
+        if key == self._asked and (state.expected is not None or waiting):
             return
         self._asked = key
         if document is None:
@@ -76,7 +77,8 @@ class LikelihoodScreen(ListScreen):
         answer = message.answer
         if len(self._known) >= _MOST_KEPT:
             self._known.pop(next(iter(self._known)))
-        self._known[answer.key] = answer
+        if answer.problem is None:  # what has failed is asked for again
+            self._known[answer.key] = answer
         found = source_document(self.body.state)
         if answer.key == self._asked and found is not None:
             self._show_light(found[0], answer)

@@ -113,6 +113,21 @@ def test_each_event_is_asked_for_once_and_late_answers_are_kept(screen):
     play(screen, act)
 
 
+def test_events_that_are_read_again_get_their_light_again(screen):
+    async def act(pilot, screen):
+        await pilot.press("X")
+        await until(pilot, lambda: len(screen._light.asked) == 1)
+        screen._light.answer(photo_electrons=np.ones(5160))
+        await until(pilot, lambda: screen.body.state.expected is not None)
+        screen.show_row(screen.body.state.shown.row)
+        await until(pilot, lambda: screen.body.state.expected is not None)
+        assert len(screen._light.asked) == 1
+        screen.open(screen.session.opened.data.path)  # whatever is in the file now
+        await until(pilot, lambda: len(screen._light.asked) == 2)
+
+    play(screen, act)
+
+
 def test_colours_go_from_light_to_time_to_residual(screen):
     async def act(pilot, screen):
         seen = []
