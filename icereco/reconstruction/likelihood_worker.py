@@ -5,7 +5,7 @@ an event as an Arrow IPC stream, both after their lengths (8 bytes, big-endian),
 
 - {"light": {"kind", "travel", "place_m", "length_m"}}, see `icereco.reconstruction.expected_light.LightSource`: one line,
   {"photo_electrons", "fitted", "log_likelihood"};
-- {"scan": {"nside"}}: lines of {"doing", "done", "of"} while it goes on, then {"order", "pixel", "log_likelihood",
+- {"scan": {"nside", "first_nside"}}, see `icereco.reconstruction.scan.scan`: lines of {"doing", "done", "of"} while it goes on, then {"order", "pixel", "log_likelihood",
   "temperature"} of a map (`icereco.events.sky_map`).
 
 Instead of an answer there may be {"error"}. It ends with its input.
@@ -75,13 +75,13 @@ class _Worker:
             pe = made.photo_electrons.round(6).tolist()
             _say({"photo_electrons": pe, "fitted": made.fitted, "log_likelihood": made.log_likelihood})
         else:
-            self._scan(batch, request["scan"]["nside"])
+            self._scan(batch, **request["scan"])
 
-    def _scan(self, batch: EventBatch, nside: int) -> None:
+    def _scan(self, batch: EventBatch, nside: int, first_nside: int) -> None:
         profile = self._method.profile
         if profile is None or not len(batch.time_ns):
             raise IcerecoError("the event has no pulses, so every direction is equally likely")
-        sky = scan(lambda: profile(batch), nside, _progress).sky
+        sky = scan(lambda: profile(batch), nside, _progress, first_nside).sky
         if not np.isfinite(sky.log_likelihood).any():
             raise IcerecoError("the event cannot be fitted, so there is nothing to scan")
         lowest = sky.log_likelihood[np.isfinite(sky.log_likelihood)].min()

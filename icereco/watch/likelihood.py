@@ -19,7 +19,7 @@ from icereco.runs.commands import program
 __all__ = ["LightAnswer", "LightWorker", "ScanAnswer", "ScanWorker"]
 
 _LENGTH_BYTES = 8  # as icereco.reconstruction.likelihood_worker reads it
-_NSIDE = 128  # of the smallest pixels of a scan, 0.46°
+_NSIDES = {"nside": 128, "first_nside": 4}  # of the smallest pixels of a scan, 0.46°, and of the first, 15°
 _LAST_LINES = 2
 
 
@@ -198,7 +198,7 @@ class ScanWorker:
 
     def _follow(self, process: _Process, event_id: int, table: pa.RecordBatch) -> None:
         try:
-            process.send({"scan": {"nside": _NSIDE}}, table)
+            process.send({"scan": _NSIDES}, table)
             while "doing" in (line := process.line()):
                 self._answer(process, ScanAnswer(event_id, **line))
         except (IcerecoError, OSError, ValueError) as error:
