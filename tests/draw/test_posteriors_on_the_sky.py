@@ -90,3 +90,10 @@ def test_a_second_maximum_of_a_scan_is_within_the_zoom(state):
     second = map_around(OTHER, 200.0)
     scan = replace(both, log_likelihood=np.maximum(both.log_likelihood, second.log_likelihood - 0.1))
     assert zoom_radius(replace(state, estimates=(), scan=scan)) > float(opening_angle(MAIN, OTHER))
+
+
+def test_a_method_far_from_a_narrow_contour_does_not_widen_the_zoom(detector):
+    away = direction_from_angles(np.array(1.0), np.array(1.4 + np.radians(30.0)))
+    line, fit = Estimate("line", away), method("fit", MAIN, 30_000.0)
+    assert zoom_radius(state_of(detector, [100], fit, line)) < np.radians(2.0)
+    assert zoom_radius(state_of(detector, [100], line, Estimate("fit", MAIN))) > np.radians(30.0)

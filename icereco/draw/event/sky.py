@@ -39,6 +39,7 @@ _CONTOUR = 1  # layer, above the grid
 _TURN = 2 * np.pi / MOST_LINES
 _SMALLEST = np.radians(0.5)
 _FARTHEST = np.radians(60.0)
+_NEAR_CONTOUR = 15.0  # reaches of the contour within which directions of other methods are near
 
 
 def draw_all_sky(canvas: Canvas, state: EventState, palette: Palette) -> None:
@@ -96,20 +97,37 @@ def _contoured(state: EventState) -> list[tuple[int | None, Density]]:
 
 
 def zoom_radius(state: EventState) -> float:
-    """The radius of the zoomed map, rad: for the 90 % contours that are drawn, and near other directions."""
+    """The radius of the zoomed map, rad: for the 90 % contours that are drawn, for the truth, and for directions of methods near by."""
     center, estimates, true = zoom_center(state), _estimates(state), _truth(state)
     if center is None or not (estimates or state.scan is not None):
         return float(np.radians(10.0))
-    contour = radius_of(estimates[0], CONTOURS[1]) if estimates and state.scan is None else float("nan")
-    directions = [*(estimate.direction for estimate in estimates), true]
-    angles = [1.2 * float(opening_angle(center, each)) for each in directions if each is not None]
-    angles += [float(opening_angle(center, _inside(density)).max()) for _, density in _contoured(state)]
-    reach = max(
-        [1.3 * contour] * bool(np.isfinite(contour))
-        + [angle for angle in angles if angle < _FARTHEST]
-        + [_SMALLEST]
-    )
-    return float(min(reach, np.pi / 2))
+    own = _own_reach(state, center)
+    near = _FARTHEST if own is None else max(_NEAR_CONTOUR * own, _SMALLEST)
+    angles = [_angle(center, estimate) for estimate in estimates]
+    reaches = [1.2 * angle for angle in angles if angle < near]
+    reaches += [] if true is None else [1.2 * float(opening_angle(center, true))]
+    reaches += [_reach(center, estimate) for number, estimate in with_contours(state) if number]
+    reach = max(angle for angle in (*reaches, _SMALLEST) if angle < _FARTHEST)
+    return float(min(reach if own is None else max(reach, own), np.pi / 2))
+
+
+def _own_reach(state: EventState, center: np.ndarray) -> float | None:
+    """How far the 90 % contour around the middle reaches, rad; None where there is none."""
+    if state.scan is not None:
+        return 1.2 * float(opening_angle(center, _inside(state.scan)).max())
+    main = next(iter(_estimates(state)), None)
+    return None if main is None or main.posterior is None else _reach(center, main)
+
+
+def _reach(center: np.ndarray, estimate: Estimate) -> float:
+    """How far the 90 % contour of a method reaches from the middle, with a margin, rad."""
+    contour = np.nan_to_num(1.3 * radius_of(estimate, CONTOURS[1]))
+    inside = [] if estimate.posterior is None else opening_angle(center, _inside(estimate.posterior)).tolist()
+    return float(max(_angle(center, estimate) + float(contour), *inside, 0.0))
+
+
+def _angle(center: np.ndarray, estimate: Estimate) -> float:
+    return np.pi if estimate.direction is None else float(opening_angle(center, estimate.direction))
 
 
 @lru_cache(maxsize=1)
