@@ -34,8 +34,9 @@ from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.hits import hits_of
+from icereco.draw.canvas.lines import Line
 from icereco.draw.canvas.palette import palette_on
-from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of
+from icereco.draw.canvas.scene import Look, Scene, draw_scene, frame_of
 from icereco.draw.event.state import EventState, Shown, Style
 from icereco.tables.assembly import event_batch
 from icereco.testing.random_events import random_events
@@ -128,7 +129,7 @@ def scene_of(pulses: int) -> tuple[EventState, Look, Scene]:
         Line(name, np.array([0.6, 0.0, 0.8]), hits.center_m, color, cone=0.1)
         for name, color in (("a", 1), ("b", 2))
     ]
-    scene = Scene(state.frame, hits, hits.until(None), lines, 0)
+    scene = Scene(state.frame, hits, hits.until(None), lines, (0,))
     return state, Look(COLORMAPS["ember"], hits.colors_ns), scene
 
 

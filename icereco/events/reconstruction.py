@@ -119,11 +119,15 @@ class Anchor:
         position_m: `[3]`, of a cascade, or any point of a track.
         time_ns: when it was there, as times of pulses count.
         cascade: whether all light comes from there.
+        starts: whether a track starts there.
+        length_m: of a track that starts and stops; None where it is not known.
     """
 
     position_m: Float[ndarray, "3"]
     time_ns: float
     cascade: bool = False
+    starts: bool = False
+    length_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,8 +17,8 @@ from icereco.protocols import Peaks, ProfileLikelihood
 
 __all__ = ["Scan", "scan"]
 
-_FIRST_ORDER = 3
-"""All pixels of nside 8 are fitted, 7.3° wide."""
+_FIRST_NSIDE = 8
+"""All pixels of this size are fitted, 7.3° wide."""
 
 _MOST_CONTENT = 0.01
 """A pixel that holds more of the probability is divided, together with the pixels around it."""
@@ -54,19 +54,26 @@ class Scan:
     seconds: float
 
 
-def scan(profile: Callable[[], ProfileLikelihood], nside: int, progress: Progress = lambda *_: None) -> Scan:
-    """Scan the sky: all pixels of nside 8, then again and again the parts of those that hold the probability.
+def scan(
+    profile: Callable[[], ProfileLikelihood],
+    nside: int,
+    progress: Progress = lambda *_: None,
+    first_nside: int | None = None,
+) -> Scan:
+    """Scan the sky: all pixels of a first nside, then again and again the parts of those that hold the probability.
 
     Args:
         profile: makes the profile likelihood, which fits the event.
         nside: of the smallest pixels; a power of 2, at least 8.
         progress: called after each step.
+        first_nside: of the first pixels, 8 if None; where they are large, maxima that the ordinary fit has not found may be missed.
     """
     begun = time.perf_counter()
     progress("ordinary fit", 0, 1)
     made = profile()
-    order, pixel = healpix.whole_sphere(_FIRST_ORDER)
-    values = _values(made, healpix.centres(order, pixel), f"nside {2**_FIRST_ORDER}", progress)
+    first = first_nside or _FIRST_NSIDE
+    order, pixel = healpix.whole_sphere(int(np.log2(first)))
+    values = _values(made, healpix.centres(order, pixel), f"nside {first}", progress)
     sky = SkyMap(order, pixel, values, made.temperature)
     while (divided := _to_divide(sky, made.peaks, int(np.log2(nside)))).any():
         what = f"nside {2 ** (int(sky.order[divided].max()) + 1)}"

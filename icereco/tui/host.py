@@ -23,6 +23,7 @@ WRITING = frozenset(
         "cancel",
         "copy",
         "delete",
+        "expect",
         "export",
         "forget",
         "keep_filter",
@@ -34,6 +35,7 @@ WRITING = frozenset(
         "reconstruct",
         "remove",
         "save",
+        "scan",
         "screenshot_here",
         "train",
     }

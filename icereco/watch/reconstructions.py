@@ -6,7 +6,8 @@ What counts as a reconstruction, in a parquet, Arrow or CSV file with a column e
 - columns X_azimuth and X_zenith: a reconstruction called X; the one called "true" is the truth;
 - columns name, azimuth and zenith: a row per event and fit, such as tables of official fits; where there is a
   column status, only fits of status 0 (IceTray's OK) count; columns x, y, z (m) and time (ns) say where and when the
-  particle was, a column shape (IceTray's numbers) whether it is a cascade.
+  particle was, a column shape (IceTray's numbers) whether it is a cascade or a track that starts there, a column length (m)
+  where that stops.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,6 +57,8 @@ _QUANTITY_COLUMNS = {
 _ANCHOR_COLUMNS = ("x", "y", "z", "time")
 _CASCADES = (30, 31)
 """IceTray's numbers of shapes of which all light comes from a point: Cascade and CascadeSegment."""
+_STARTING = (50, 70)
+"""Of tracks that start: StartingTrack and ContainedTrack."""
 _SHAPES = {1: (-1,), 9: (-1, 3, 3)}
 """Of the values of quantities in so many columns, where it is not a row for each event."""
 _COMPANION_COLUMNS = (
@@ -79,6 +82,8 @@ class Reconstructions:
         quantities: further estimates by the names of `icereco.events.reconstruction.QUANTITIES`; NaN where unknown.
         anchors: `[E, 4]`, x, y, z (m) and the time (ns) at which the particle was there, or None; NaN where unknown.
         cascades: `[E]`, whether all its light comes from there, or None where no anchors are known.
+        starting: `[E]`, likewise whether a track starts there.
+        lengths_m: `[E]`, likewise of tracks that stop; NaN where unknown.
     """
 
     name: str
@@ -91,6 +96,8 @@ class Reconstructions:
     quantities: Mapping[str, Float[ndarray, "event ..."]] = field(default_factory=dict)
     anchors: Float[ndarray, "event 4"] | None = None
     cascades: Bool[ndarray, "event"] | None = None
+    starting: Bool[ndarray, "event"] | None = None
+    lengths_m: Float[ndarray, "event"] | None = None
     _contents: dict[tuple[bytes, bytes], Float[ndarray, "event"]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -118,9 +125,13 @@ class Reconstructions:
         )
 
     def _anchor(self, row: int) -> Anchor | None:
-        if self.anchors is None or self.cascades is None or not np.isfinite(self.anchors[row]).all():
+        if self.anchors is None or not np.isfinite(self.anchors[row]).all():
             return None
-        return Anchor(self.anchors[row, :3], float(self.anchors[row, 3]), bool(self.cascades[row]))
+        cascade, starts = (flags is not None and bool(flags[row]) for flags in (self.cascades, self.starting))
+        length = None if self.lengths_m is None or not starts else float(self.lengths_m[row])
+        known = length is not None and np.isfinite(length) and length > 0
+        place, time_ns = self.anchors[row, :3], float(self.anchors[row, 3])
+        return Anchor(place, time_ns, cascade, starts, length if known else None)
 
     def same_as(self, other: "Reconstructions") -> bool:
         """Whether both have the same name and content, as copies of the line fit in several outputs have."""
@@ -255,7 +266,7 @@ def _load(path: Path) -> pl.DataFrame:
     try:
         scan = _scan(path)
         flat = [name for name, kind in scan.collect_schema().items() if not kind.is_nested()]
-        known = ("event_id", "name", "kappa", "pulses_used", "status", "shape", *_ANCHOR_COLUMNS)
+        known = ("event_id", "name", "kappa", "pulses_used", "status", "shape", "length", *_ANCHOR_COLUMNS)
         wanted = [name for name in flat if name in known]
         angles = [name for name in flat if name.endswith(("azimuth", "zenith", "_kappa"))]
         components = [name for name in COMPONENT_COLUMNS if name in scan.collect_schema()]
@@ -369,6 +380,11 @@ def _anchors(frame: pl.DataFrame) -> dict[str, ndarray]:
     anchors = frame.select(
         pl.col(_ANCHOR_COLUMNS).cast(pl.Float64, strict=False).fill_null(np.nan)
     ).to_numpy()
-    if "shape" not in frame.columns:
-        return {"anchors": anchors, "cascades": np.zeros(len(frame), bool)}
-    return {"anchors": anchors, "cascades": frame["shape"].is_in(_CASCADES).fill_null(False).to_numpy()}
+    shape = frame["shape"] if "shape" in frame.columns else pl.Series([-1] * len(frame))
+    length = frame["length"] if "length" in frame.columns else pl.Series([None] * len(frame))
+    return {
+        "anchors": anchors,
+        "cascades": shape.is_in(_CASCADES).fill_null(False).to_numpy(),
+        "starting": shape.is_in(_STARTING).fill_null(False).to_numpy(),
+        "lengths_m": length.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy(),
+    }

@@ -24,7 +24,7 @@ from icereco.testing.random_events import random_events
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(scanning, "_FIRST_ORDER", 1)
+    monkeypatch.setattr(scanning, "_FIRST_NSIDE", 2)
     return tmp_path
 
 

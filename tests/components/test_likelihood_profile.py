@@ -111,7 +111,7 @@ def test_asking_again_never_lowers_the_profile(profile: DirectionProfile) -> Non
 def test_the_map_of_an_event_contains_the_maximum_of_the_fit(
     detector: Detector, events: EventBatch, kind: str, hypothesis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scanning, "_FIRST_ORDER", 1)
+    monkeypatch.setattr(scanning, "_FIRST_NSIDE", 2)
     event = event_of(events, kind)
     made = scan(lambda: fitting(detector, 8, hypothesis=hypothesis).profile(event), 32)
     assert made.missed == 0.0

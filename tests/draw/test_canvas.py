@@ -13,9 +13,10 @@ from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS, blended, heat, luminance, readable
 from icereco.draw.canvas.curves import GUTTER, Curve, Ink, Level, Sign, View, draw
 from icereco.draw.canvas.hits import hits_of
+from icereco.draw.canvas.lines import Line
 from icereco.draw.canvas.palette import palette_on
 from icereco.draw.canvas.scale import by_weight, compact, placed, span_of, ticks
-from icereco.draw.canvas.scene import Line, Look, Scene, draw_scene, frame_of, nearest_dom
+from icereco.draw.canvas.scene import Look, Scene, draw_scene, frame_of, nearest_dom
 from icereco.draw.canvas.sky import AllSky, Zoom, ring
 from icereco.physics.sphere import direction_from_angles, opening_angle
 from icereco.physics.vmf import probability_inside, radius_holding
@@ -202,7 +203,7 @@ def test_times_and_charges_that_are_not_finite_do_not_spread(detector):
     assert np.isfinite(hits.center_m).all()
 
 
-def drawn(detector, hits, *, moment=None, look=None, lines=(), picked=None, marker="braille", zoom=1.0):
+def drawn(detector, hits, *, moment=None, look=None, lines=(), picked=(), marker="braille", zoom=1.0):
     canvas = Canvas(*SIZE, marker)
     look = look or Look(COLORMAPS["ember"], hits.colors_ns)
     scene = Scene(frame_of(detector), hits, hits.until(moment), lines, picked)
@@ -271,7 +272,7 @@ def test_names_of_lines_do_not_overlap(detector):
 @pytest.mark.parametrize("marker", ["braille", "quadrant", "block", "ascii"])
 def test_all_sensors_hit_at_once_can_be_drawn(detector, marker):
     event = event_of(5160, detector, sensor_id=[np.arange(5160).tolist()])
-    cells = drawn(detector, hits_of(event), marker=marker, picked=7)
+    cells = drawn(detector, hits_of(event), marker=marker, picked=(7,))
     assert cells.character.shape == (SIZE[1], SIZE[0])
     if marker == "ascii":
         assert cells.character.max() < 127

@@ -142,7 +142,7 @@ def test_without_a_truth_residuals_stay_those_to_the_method(detector):
 
 @pytest.mark.parametrize("estimates", [(), (Estimate("failed", None),)])
 def test_without_a_direction_and_a_place_there_are_no_residuals(detector, estimates):
-    state = state_of(detector, *estimates, by_residual=True)
+    state = state_of(detector, *estimates, color_by="residual")
     assert residuals_of(state) is None
     assert scene_of(state, PALETTE).shade is None
     canvas = Canvas(60, 9)
@@ -151,7 +151,7 @@ def test_without_a_direction_and_a_place_there_are_no_residuals(detector, estima
 
 
 def test_modules_are_coloured_by_the_residual_of_their_first_pulse(detector):
-    state = state_of(detector, fit(anchor=Anchor(PLACE_M, TIME_NS)), delay_ns=[40.0], by_residual=True)
+    state = state_of(detector, fit(anchor=Anchor(PLACE_M, TIME_NS)), delay_ns=[40.0], color_by="residual")
     assert scene_of(state, PALETTE).shade == pytest.approx(float(residual_shade(np.array(40.0))), abs=1e-4)
 
 

@@ -66,6 +66,16 @@ def test_no_pixel_is_smaller_than_asked_for() -> None:
     assert scan(lambda: Fisher(30_000.0), 32).sky.order.max() == 5
 
 
+def test_larger_first_pixels_find_the_same_region_with_fewer_fits() -> None:
+    coarse, usual = Fisher(3000.0), Fisher(3000.0)
+    radii = [
+        scan(lambda: coarse, 128, first_nside=4).sky.radius_deg(0.9),
+        scan(lambda: usual, 128).sky.radius_deg(0.9),
+    ]
+    assert radii[0] == pytest.approx(radii[1], rel=0.02)
+    assert sum(coarse.asked) < sum(usual.asked) - 400
+
+
 def test_the_map_contains_the_maximum_as_far_as_its_pixels_allow() -> None:
     made = scan(lambda: Fisher(1e6), 64)
     assert made.sky.log_likelihood.max() < made.peak_log_likelihood - 1.0

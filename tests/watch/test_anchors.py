@@ -41,3 +41,15 @@ def test_a_table_without_times_says_nothing(tmp_path):
     path = tmp_path / "fits.parquet"
     pl.DataFrame(FITS).drop("time").write_parquet(path)
     assert all(fit.of(1).anchor is None for fit in read_reconstructions(path))
+
+
+@pytest.mark.parametrize(
+    ("shape", "length", "starts", "length_m"),
+    [(50, None, True, None), (70, 120.0, True, 120.0), (70, -1.0, True, None), (40, 120.0, False, None)],
+)
+def test_a_table_of_fits_says_which_tracks_start_and_where_they_stop(
+    tmp_path, shape, length, starts, length_m
+):
+    lengths = pl.Series([length, None, None], dtype=pl.Float64)
+    track, _, _ = anchors(tmp_path / "fits.parquet", shape=[shape, 40, 40], length=lengths)
+    assert (track.starts, track.length_m) == (starts, length_m)

@@ -10,24 +10,28 @@ from numpy import ndarray
 
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.bearings import draw_bearings
-from icereco.draw.canvas.braille import BOLD, Canvas
+from icereco.draw.canvas.braille import Canvas
 from icereco.draw.canvas.camera import Camera, Projected
 from icereco.draw.canvas.colormap import Colormap
 from icereco.draw.canvas.front import Front, draw_front
 from icereco.draw.canvas.hits import DomState, Hits
-from icereco.draw.canvas.names import short_names
+from icereco.draw.canvas.lines import Line, draw_lines, write_ends, write_labels
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.sky import ring
+from icereco.draw.canvas.picks import DISC_POWER, Silent, draw_picks, draw_silent
 from icereco.physics.direct_light import DirectLight
 
-__all__ = ["GRIDS", "Frame", "Line", "Look", "Scene", "draw_scene", "frame_of", "nearest_dom"]
+__all__ = [
+    "GRIDS",
+    "Frame",
+    "Look",
+    "Scene",
+    "draw_scene",
+    "frame_of",
+    "nearest_dom",
+]
 
 _DOM, _FRAME, _AUXILIARY, _HIT, _LINE, _PICK, _BEARINGS = range(7)  # layers
 _ONE_PE = 0.0075  # radius of a hit of one photo-electron, in sizes of the detector
-_POWER = 0.3  # of the charge: ten times the light is twice the radius
-_REACH = 1.15  # of the lines from the middle of the event, in sizes of the detector
-_HEAD = 0.06  # of an arrow, likewise
-_LABEL = 16  # characters of a name
 _DENSE = 1.5  # modules to a cell of the picture
 
 GRIDS = {
@@ -45,36 +49,20 @@ class Frame:
 
     Attributes:
         position_m: float32 `[S, 3]`.
-        string: int32 `[S]`.
+        string: int32 `[S]`; om: int32 `[S]`, number on the string.
         edges_m: float64 `[K, 2, 3]`, lines around its top and its bottom.
         light: in its medium.
     """
 
     position_m: Float[ndarray, "sensor 3"]
     string: Int[ndarray, "sensor"]
+    om: Int[ndarray, "sensor"]
     edges_m: Float[ndarray, "edge 2 3"]
     light: DirectLight
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """A direction through the event.
-
-    Attributes:
-        name: written at its end.
-        direction: unit vector `[3]` to where the neutrino came from.
-        through_m: a point on it.
-        color: of the line.
-        dashed: whether it is drawn dashed, as the truth is.
-        cone: opening angle of an uncertainty cone, rad; NaN = none.
-    """
-
-    name: str
-    direction: Float[ndarray, "3"]
-    through_m: Float[ndarray, "3"]
-    color: int
-    dashed: bool = False
-    cone: float = float("nan")
+    def name(self, sensor: int) -> str:
+        """String and number of a module, such as 36-22."""
+        return f"{self.string[sensor]}-{self.om[sensor]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +97,22 @@ class Scene:
         hits: the pulses; None without an event.
         state: the hit DOMs at the moment that is shown.
         lines: directions.
-        picked: index of a hit DOM, or None.
+        picked: indices of hit DOMs, the last one with a wider ring; numbered where there are several.
         shade: `[D]`, places of the hit DOMs in the colour map, 0 to 1; None = by their times.
         front: direct light at the moment that is shown, or None.
+        silent: modules without pulses, although light is expected there.
+        used: row, first and last column of cells that names are not written into.
     """
 
     frame: Frame
     hits: Hits | None = None
     state: DomState | None = None
     lines: Sequence[Line] = ()
-    picked: int | None = None
+    picked: Sequence[int] = ()
     shade: Float[ndarray, "dom"] | None = None
     front: Front | None = None
+    silent: Silent | None = None
+    used: Sequence[tuple[int, int, int]] = ()
 
 
 def frame_of(detector: Detector) -> Frame:
@@ -128,7 +120,8 @@ def frame_of(detector: Detector) -> Frame:
     rims = _rims(detector.position_m, detector.string)
     edges = [np.stack([rim, np.roll(rim, -1, axis=0)], axis=1) for rim in rims]
     light = DirectLight.of(detector.medium)
-    return Frame(detector.position_m, detector.string, np.concatenate(edges).astype(np.float64), light)
+    joined = np.concatenate(edges).astype(np.float64)
+    return Frame(detector.position_m, detector.string, detector.om, joined, light)
 
 
 def _rims(position: Float[ndarray, "sensor 3"], string: Int[ndarray, "sensor"]) -> tuple[ndarray, ndarray]:
@@ -166,15 +159,17 @@ def draw_scene(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
     _draw_outline(canvas, scene.frame, camera, look, palette)
     if scene.hits is not None and scene.state is not None:
         _draw_hits(canvas, scene, camera, look, palette)
-        if scene.picked is not None:
-            _draw_pick(canvas, scene.hits, scene.picked, camera, palette)
+        draw_picks(canvas, scene.hits, scene.picked, camera, palette, _PICK)
+    if scene.silent is not None:
+        one_pe = _ONE_PE * camera.radius_m / max(camera.zoom, 1.0) ** 0.5
+        draw_silent(canvas, scene.silent, camera, one_pe, _HIT)
     if scene.front is not None:
         draw_front(canvas, scene.front, camera, _FRAME)
-    for line in reversed(scene.lines):
-        _draw_line(canvas, line, camera, look)
+    draw_lines(canvas, scene.lines, camera, _LINE if look.lines_on_top else _FRAME)
+    marks = write_ends(canvas, scene.lines, camera)
     if look.labels:
         draw_bearings(canvas, camera, palette, _BEARINGS)
-        _write_labels(canvas, scene.lines, camera)
+        write_labels(canvas, scene.lines, camera, [*scene.used, *marks])
 
 
 def _project(canvas: Canvas, camera: Camera, points_m: ndarray) -> Projected:
@@ -235,7 +230,7 @@ def _draw_hits(canvas: Canvas, scene: Scene, camera: Camera, look: Look, palette
     color, outside = _hit_colors(scene, index, look, palette)
     # Discs grow less than distances when the camera comes near, so that neighbours become distinct.
     one_pe = _ONE_PE * camera.radius_m * seen.scale / max(camera.zoom, 1.0) ** 0.5
-    radius = one_pe * np.maximum(state.charge_pe[index], 0.05) ** _POWER
+    radius = one_pe * np.maximum(state.charge_pe[index], 0.05) ** DISC_POWER
     auxiliary = hits.auxiliary[index]
     radii = np.maximum(radius[auxiliary], 1.0)
     # Most auxiliary pulses far from the event are noise: their colours would hide those of the light.
@@ -258,92 +253,6 @@ def _hit_colors(
         part, margin = (scene.state.first_ns[index] - low) / max(high - low, 1e-9), 0.25
     color = look.colormap(part, palette.background, steps=8 if look.lean else None)
     return color, (part < -margin) | (part > 1 + margin)
-
-
-def _draw_pick(canvas: Canvas, hits: Hits, picked: int, camera: Camera, palette: Palette) -> None:
-    seen = _project(canvas, camera, hits.position_m[picked : picked + 1])
-    radius = 0.035 * camera.radius_m * seen.scale
-    canvas.rings(seen.x, seen.y, np.maximum(radius, 4.0), palette.selection, _PICK)
-
-
-def _draw_line(canvas: Canvas, line: Line, camera: Camera, look: Look) -> None:
-    reach = _REACH * camera.radius_m
-    layer = _LINE if look.lines_on_top else _FRAME
-    ends = line.through_m + np.array([[reach], [-reach]]) * line.direction
-    seen = _project(canvas, camera, ends)
-    canvas.lines(*_segment(seen, 0, 1), line.color, layer, dash=3 if line.dashed else 0)
-    _draw_head(canvas, line, ends[1], camera, layer)
-    if np.isfinite(line.cone):
-        _draw_cone(canvas, line, reach, camera, layer)
-
-
-def _segment(seen: Projected, first: int, last: int) -> tuple[float, float, float, float]:
-    return seen.x[first], seen.y[first], seen.x[last], seen.y[last]
-
-
-def _draw_head(canvas: Canvas, line: Line, tip_m: ndarray, camera: Camera, layer: int) -> None:
-    """Draw an arrow head at the end towards which the particle went."""
-    size = _HEAD * camera.radius_m
-    barbs = tip_m + size * (line.direction + 0.5 * ring(line.direction, np.pi / 2, 9)[:8])
-    seen = _project(canvas, camera, np.concatenate([tip_m[None], barbs]))
-    across = _away_from_axis(
-        canvas, seen.x[1:], seen.y[1:], _project(canvas, camera, tip_m + np.outer([0, size], line.direction))
-    )
-    for barb in (int(np.argmax(across)) + 1, int(np.argmin(across)) + 1):
-        canvas.lines(*_segment(seen, 0, barb), line.color, layer)
-
-
-def _draw_cone(canvas: Canvas, line: Line, reach: float, camera: Camera, layer: int) -> None:
-    rim = line.through_m + reach * ring(line.direction, line.cone, 120)
-    seen = _project(canvas, camera, np.concatenate([rim, line.through_m[None]]))
-    canvas.path(seen.x[:-1:2], seen.y[:-1:2], line.color, layer, dash=1)
-    axis = _project(canvas, camera, np.stack([line.through_m, line.through_m + reach * line.direction]))
-    across = _away_from_axis(canvas, seen.x[:-1], seen.y[:-1], axis)
-    if np.isfinite(across).all():
-        for side in (int(np.argmax(across)), int(np.argmin(across))):
-            canvas.lines(*_segment(seen, -1, side), line.color, layer, dash=2)
-
-
-def _away_from_axis(canvas: Canvas, x: ndarray, y: ndarray, axis: Projected) -> Float[ndarray, "point"]:
-    """Signed distances of points from the line through the two points of an axis."""
-    aspect = canvas.marker.dot_aspect
-    dx, dy = axis.x[1] - axis.x[0], (axis.y[1] - axis.y[0]) * aspect
-    away: ndarray = (x - axis.x[0]) * dy - (y - axis.y[0]) * aspect * dx
-    return away
-
-
-def _write_labels(canvas: Canvas, lines: Sequence[Line], camera: Camera) -> None:
-    """Write names next to the visible ends of their lines, or in another row where a name is already."""
-    taken: list[tuple[int, int, int]] = []
-    for line, name in zip(lines, short_names([line.name for line in lines], _LABEL), strict=True):
-        reach = _REACH * camera.radius_m * line.direction
-        seen = _project(canvas, camera, np.stack([line.through_m - reach, line.through_m + reach]))
-        end = _visible_end(canvas, *_segment(seen, 0, 1))
-        if end is None:
-            continue
-        column = int(np.clip(end[0] / canvas.marker.across + 1, 0, max(canvas.columns - len(name), 0)))
-        near = int(np.clip(end[1] / canvas.marker.down, 0, canvas.rows - 1))
-        for row in sorted(range(canvas.rows), key=lambda row: abs(row - near)):
-            place = row, column, column + len(name)
-            if not any(row == other and first <= place[2] and column <= last for other, first, last in taken):
-                taken.append(place)
-                canvas.text(column, row, name, line.color | BOLD)
-                break
-
-
-def _visible_end(canvas: Canvas, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float] | None:
-    """The last point of a segment, in dots, that is on the canvas; None where none is (after Liang and Barsky, 1984)."""
-    if not np.isfinite([x0, y0, x1, y1]).all():
-        return None
-    enters, leaves = 0.0, 1.0
-    for start, step, size in ((x0, x1 - x0, canvas.width - 1), (y0, y1 - y0, canvas.height - 1)):
-        if step == 0:
-            if not 0 <= start <= size:
-                return None
-            continue
-        near, far = sorted((-start / step, (size - start) / step))
-        enters, leaves = max(enters, near), min(leaves, far)
-    return None if enters > leaves else (x0 + leaves * (x1 - x0), y0 + leaves * (y1 - y0))
 
 
 def nearest_dom(

@@ -16,7 +16,7 @@ from icereco.events.reconstruction import Estimate
 from icereco.events.truth import EventTruth
 from icereco.physics.direct_light import DirectLight, hits_by_class, time_zero_ns
 
-__all__ = ["CLASSES", "Residuals", "pulse_shade", "residual_shade", "residuals_of"]
+__all__ = ["CLASSES", "Residuals", "pulse_shade", "residual_shade", "residuals_of", "source_of"]
 
 CLASSES = ("early", "direct", "late", "auxiliary")
 """Of pulses; see `icereco.physics.direct_light.DIRECT_NS`."""
@@ -44,13 +44,16 @@ class Residuals:
     zero_ns: float = float("nan")
 
     def front(self, time_ns: float, light: DirectLight, color: int) -> Front | None:
-        """Where direct light is at a moment; None where the time of the source is not known."""
+        """Where direct light is at a moment; None where the time of the source is not known, or a track has not started or has stopped."""
         passed, source = time_ns - self.zero_ns, self.hypothesis
         if not np.isfinite(passed):
             return None
         if source.travel is None:
             return Front(source.position_m, None, 0.0, max(passed / light.slowness, 0.0), color)
-        place = source.position_m + passed * LIGHT_M_PER_NS * source.travel
+        gone = passed * LIGHT_M_PER_NS
+        if (source.starts and gone < 0) or (source.length_m is not None and gone > source.length_m):
+            return None
+        place = source.position_m + gone * source.travel
         return Front(place, source.travel, light.delay * LIGHT_M_PER_NS, 0.0, color)
 
 
@@ -58,9 +61,14 @@ def residuals_of(state: EventState) -> Residuals | None:
     """The residuals to the main method, or to the truth if the style says so; None without a hypothesis or pulses."""
     if state.shown is None or not len(state.shown.hits.time_ns):
         return None
-    truth, main = state.shown.truth, state.estimates[0] if state.estimates else None
-    source = truth if main is None or (truth is not None and state.style.against_truth) else main
+    source = source_of(state)
     return None if source is None else _residuals(state.shown.hits, source, state.frame.light)
+
+
+def source_of(state: EventState) -> Estimate | EventTruth | None:
+    """The main method, or the truth if the style says so or there is no method."""
+    truth, main = None if state.shown is None else state.shown.truth, next(iter(state.estimates), None)
+    return truth if main is None or (truth is not None and state.style.against_truth) else main
 
 
 @lru_cache(maxsize=2)  # every picture of the event needs them
@@ -93,7 +101,7 @@ def residual_shade(time_ns: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
 def pulse_shade(state: EventState) -> Float[ndarray, "pulse"]:
     """Places of the pulses in the colour map, by time or by residual; 0 to 1 within it."""
     assert state.shown is not None
-    residuals = residuals_of(state) if state.style.by_residual else None
+    residuals = residuals_of(state) if state.style.color_by == "residual" else None
     if residuals is not None:
         return residual_shade(residuals.time_ns)
     low, high = state.colors_ns

@@ -11,18 +11,23 @@ from numpy import ndarray
 from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.hits import DomState, Hits, light_ns
+from icereco.draw.canvas.lines import Line
 from icereco.draw.canvas.markers import MARKERS
 from icereco.draw.canvas.palette import Palette
-from icereco.draw.canvas.scene import GRIDS, Frame, Line, Look
+from icereco.draw.canvas.scene import GRIDS, Frame, Look
+from icereco.draw.event.expected import ExpectedLight
 from icereco.draw.event.hypothesis import TRUE, Hypothesis
 from icereco.evaluation.calibration import CONTOURS
 from icereco.events.reconstruction import Estimate
+from icereco.events.sky_map import SkyMap
 from icereco.events.truth import EventTruth
 from icereco.physics.sphere import opening_angle
 from icereco.physics.vmf import angular_sigma, radius_holding
 
 __all__ = [
+    "COLORINGS",
     "MOST_LINES",
+    "POSTERIORS",
     "EventState",
     "Shown",
     "Style",
@@ -34,6 +39,16 @@ __all__ = [
 ]
 
 _NEAR = 0.9
+
+COLORINGS = ("time", "residual", "light")
+"""What the colours of hits say: when, how late, or how much of the expected light."""
+
+POSTERIORS = {
+    "all": "contours of all methods",
+    "main": "contours of the main method alone",
+    "none": "no contours",
+}
+"""Whose posteriors are drawn on the sky."""
 
 MOST_LINES = 5
 """At most so many methods are drawn, as more could not be distinguished; the main one is always among them."""
@@ -65,10 +80,12 @@ class Style:
         auxiliary: whether DOMs with only auxiliary pulses are shown.
         lines_on_top: whether lines hide hits.
         lean: whether few colours are used, for a slow connection.
-        by_residual: whether colours are those of residuals, and not of times.
+        color_by: one of `COLORINGS`.
         against_truth: whether residuals are to the truth, where it is known, and not to the main method.
         grid: which modules without hits are shown, one of `icereco.draw.canvas.scene.GRIDS`.
         front: whether direct light is drawn at the moment that is shown.
+        expected: whether expected light is computed and shown.
+        posteriors: whose contours are on the sky, one of `POSTERIORS`.
     """
 
     colormap: str = next(iter(COLORMAPS))
@@ -76,10 +93,12 @@ class Style:
     auxiliary: bool = True
     lines_on_top: bool = True
     lean: bool = False
-    by_residual: bool = False
+    color_by: str = COLORINGS[0]
     against_truth: bool = False
     grid: str = next(iter(GRIDS))
     front: bool = True
+    expected: bool = False
+    posteriors: str = next(iter(POSTERIORS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +112,10 @@ class EventState:
         estimates: of its direction, the main one first.
         time_ns: the moment that is shown; None = after the last pulse.
         colors_ns: the times of the first and of the last colour.
-        picked: index of the picked DOM among the hit ones, or None.
+        picked: index of the picked DOM among the hit ones, or None; kept: of those shown beside it.
         pulse: index of the picked pulse, or None.
+        expected: light that is expected of a hypothesis, or why none is; None where it is not known yet, or not wanted.
+        scan: the likelihood around the fit, or None.
         style: how things are drawn.
     """
 
@@ -106,14 +127,36 @@ class EventState:
     colors_ns: tuple[float, float] = (0.0, 1.0)
     picked: int | None = None
     pulse: int | None = None
+    kept: tuple[int, ...] = ()
+    expected: ExpectedLight | None = None
+    scan: SkyMap | None = None
     style: Style = field(default_factory=Style)
 
     def showing(self, shown: Shown | None, estimates: tuple[Estimate, ...]) -> Self:
         """The state with another event; the camera and the style stay."""
         colors = shown.hits.colors_ns if shown else (0.0, 1.0)
         return replace(
-            self, shown=shown, estimates=estimates, time_ns=None, colors_ns=colors, picked=None, pulse=None
+            self,
+            shown=shown,
+            estimates=estimates,
+            time_ns=None,
+            colors_ns=colors,
+            picked=None,
+            pulse=None,
+            kept=(),
+            expected=None,
+            scan=None,
         )
+
+    @property
+    def doms(self) -> tuple[int, ...]:
+        """The hit DOMs that are looked at: those kept, and the picked one."""
+        return self.kept if self.picked is None or self.picked in self.kept else (*self.kept, self.picked)
+
+    def kept_or_not(self, dom: int) -> Self:
+        """The state with a hit DOM kept beside others, or no longer."""
+        rest = tuple(other for other in self.kept if other != dom)
+        return replace(self, kept=rest if dom in self.kept else (*self.kept, dom))
 
     @property
     def moment(self) -> DomState | None:
@@ -212,26 +255,31 @@ def lines_of(state: EventState, palette: Palette) -> list[Line]:
         return []
     center = state.shown.hits.center_m
     lines = [
-        Line(
-            estimate.name,
-            estimate.direction,
-            _place(estimate, center),
-            palette.method(number),
+        replace(
+            _line(estimate.name, estimate.direction, hypothesis, palette.method(number)),
             cone=radius_of(estimate, CONTOURS[0]) if number == 0 else float("nan"),
         )
         for number, estimate in enumerate(state.estimates[:MOST_LINES])
         if estimate.direction is not None
+        and (hypothesis := Hypothesis.of_estimate(estimate, center)) is not None
     ]
     truth = state.shown.truth
     if truth is not None and np.isfinite(truth.direction).all():
-        through = center if truth.vertex_m is None else truth.vertex_m
-        lines.insert(min(1, len(lines)), Line(TRUE, truth.direction, through, palette.truth, dashed=True))
+        line = _line(TRUE, truth.direction, Hypothesis.of_truth(truth, center), palette.truth)
+        lines.insert(min(1, len(lines)), replace(line, dashed=True))
     return lines
 
 
-def _place(estimate: Estimate, center_m: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
-    hypothesis = Hypothesis.of_estimate(estimate, center_m)
-    return center_m if hypothesis is None else hypothesis.position_m
+def _line(name: str, direction: Float[ndarray, "3"], hypothesis: Hypothesis, color: int) -> Line:
+    starts, length = hypothesis.starts, hypothesis.length_m
+    return Line(
+        name,
+        direction,
+        hypothesis.position_m,
+        color,
+        starts=starts,
+        length_m=np.inf if length is None else length,
+    )
 
 
 def after(name: str, names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from icereco.draw.canvas.braille import BOLD, Canvas
 from icereco.draw.canvas.colormap import COLORMAPS, blended
 from icereco.draw.canvas.palette import Palette
 from icereco.draw.canvas.scale import ticks
-from icereco.draw.event.residuals import residuals_of
+from icereco.draw.event.coloring import colored_by
 from icereco.draw.event.state import EventState
 
 __all__ = ["draw_timeline"]
@@ -45,7 +45,7 @@ def _draw_bars(canvas: Canvas, state: EventState, palette: Palette) -> None:
 
 def _bar_colors(state: EventState, middle_ns: Float[ndarray, "bar"], palette: Palette) -> Int[ndarray, "bar"]:
     """The colours of the times; grey where colours are those of residuals, of which a bar has many."""
-    if state.style.by_residual and residuals_of(state) is not None:
+    if colored_by(state) == "residual":
         return np.full(len(middle_ns), palette.label)
     first, last = state.colors_ns
     return COLORMAPS[state.style.colormap]((middle_ns - first) / (last - first), palette.background)

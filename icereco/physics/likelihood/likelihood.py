@@ -152,6 +152,15 @@ class Likelihood(nn.Module):
         factor = torch.log(number / expected).clamp(-6.0, 6.0)
         return replace(sources, log_yield=sources.log_yield + factor, log_light=sources.log_light + factor)
 
+    def light_at(
+        self, hypothesis: Hypothesis, sources: Sources, module_m: Float[Tensor, "job module 3"]
+    ) -> Float[Tensor, "job module"]:
+        """Return the photo-electrons that are expected in modules of unit efficiency, without noise."""
+        at = _coordinates(Frame(sources, module_m).leaves, module_m[..., 2])
+        light = torch.stack([source.photo_electrons for source in hypothesis.light(self.light, at)]).sum(0)
+        whole: Tensor = light.unflatten(0, module_m.shape[:2])
+        return whole
+
     def _expected(
         self, hypothesis: Hypothesis, leaves: dict[str, Tensor], seen: Observation
     ) -> Float[Tensor, "job module"]:

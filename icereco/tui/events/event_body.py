@@ -19,7 +19,7 @@ from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.markers import MARKERS
 from icereco.draw.canvas.scene import GRIDS, frame_of
 from icereco.draw.event.residuals import residuals_of
-from icereco.draw.event.state import EventState, Style, after
+from icereco.draw.event.state import COLORINGS, POSTERIORS, EventState, Style, after
 from icereco.tui.common.list_panel import ListPanel
 from icereco.tui.events.event_view import EventView
 from icereco.tui.events.numbers import Numbers
@@ -28,6 +28,7 @@ from icereco.tui.events.residual_card import ResidualCard
 from icereco.tui.events.sky import SkyMap
 from icereco.tui.events.timeline import Timeline
 from icereco.tui.events.waveform import Waveform
+from icereco.tui.host import may
 from icereco.tui.keys import Key, bindings
 from icereco.tui.ssh import over_ssh
 
@@ -54,12 +55,16 @@ BODY_KEYS: tuple[Key, ...] = (
     Key("r", "spin", "Spin", "Detector", shown=True),
     Key("j", "next_dom(1)", "Next hit", "Detector"),
     Key("k", "next_dom(-1)", "Previous hit", "Detector"),
+    Key("M", "keep_dom", "Keep the module beside others", "Detector"),
+    Key("Z", "forget_doms", "Forget the modules kept", "Detector"),
     Key("u", "switch('auxiliary')", "Auxiliary pulses", "Looks"),
     Key("L", "front", "Light front while time runs", "Looks"),
     Key("t", "switch('lines_on_top')", "Lines or hits on top", "Looks"),
     Key("c", "next_colormap", "Colours", "Looks"),
-    Key("C", "color_by_residual", "Colours by residual", "Looks"),
+    Key("C", "next_coloring", "Colours by time, residual, light", "Looks"),
     Key("T", "next_residuals", "Residuals to method or truth", "Methods"),
+    Key("X", "expect", "Expected light", "Methods"),
+    Key("A", "next_posteriors", "Contours of all or one", "Methods"),
     Key("m", "next_marker", "Marker", "Looks"),
     Key("S", "next_grid", "Modules without hits", "Looks"),
 )
@@ -131,7 +136,8 @@ class EventBody(Horizontal):
                 widget, EventView | Timeline | Numbers | SkyMap | Waveform | ResidualCard | PulseTable
             ):
                 widget.state = state
-        titled = (state.shown, state.estimates, state.colors_ns, state.picked, state.style)
+        titled = (state.shown, state.estimates, state.colors_ns, state.doms, state.picked, state.expected,
+                  state.scan, state.style)  # fmt: skip
         if titled != self._titled:
             self._titled = titled
             self.post_message(self.Changed())
@@ -145,8 +151,8 @@ class EventBody(Horizontal):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action is possible now: they change the picture of the detector, which the list may cover."""
-        del action, parameters
-        return self.query_one("#view").display
+        del parameters
+        return may(self, action) and self.query_one("#view").display
 
     def title(self, titles: dict[str, tuple[str, str]]) -> None:
         """Set the titles and subtitles in the frames of the parts."""
@@ -168,6 +174,8 @@ class EventBody(Horizontal):
 
     @on(EventView.DomPicked)
     def _pick_dom(self, event: EventView.DomPicked) -> None:
+        if event.beside and event.index is not None:
+            self._change(kept=self.state.doms)
         self._pick(event.index)
 
     @on(PulseTable.PulsePicked)
@@ -195,6 +203,21 @@ class EventBody(Horizontal):
         """Pick the next DOM that was hit, or the one before, in order of time."""
         if (dom := self.state.dom_after(by)) is not None:
             self._pick(dom)
+
+    def action_keep_dom(self) -> None:
+        """Keep the picked DOM beside those that are picked next, or no longer."""
+        picked, shown = self.state.picked, self.state.shown
+        if picked is None or shown is None:
+            self.notify("pick a module first, with j, k or the mouse")
+            return
+        self.state = self.state.kept_or_not(picked)
+        name = self.state.frame.name(int(shown.hits.sensor_id[picked]))
+        kept = f"{name} is kept; pick others" if picked in self.state.kept else f"{name} is no longer kept"
+        self.notify(kept, title="modules", timeout=2)
+
+    def action_forget_doms(self) -> None:
+        """Look at the picked DOM alone again."""
+        self._change(kept=())
 
     def _tick(self) -> None:
         """Advance by the time that has passed: a slow terminal shows fewer pictures, not a slower event."""
@@ -286,12 +309,27 @@ class EventBody(Horizontal):
         """Colour the hits by the next colour map."""
         self._restyle(lambda style: replace(style, colormap=after(style.colormap, COLORMAPS)))
 
-    def action_color_by_residual(self) -> None:
-        """Colour the hits by their time residuals, or by their times again."""
-        if residuals_of(self.state) is None:
+    def action_next_coloring(self) -> None:
+        """Colour the hits by their times, their time residuals, or the light that is expected."""
+        known = {
+            "residual": residuals_of(self.state) is not None,
+            "light": self.state.style.expected,
+        }
+        choices = [name for name in COLORINGS if known.get(name, True)]
+        if len(choices) == 1:
             self.notify("there is no track or cascade to take residuals to")
-        else:
-            self._restyle(lambda style: replace(style, by_residual=not style.by_residual))
+        now = self.state.style.color_by if self.state.style.color_by in choices else choices[0]
+        self._restyle(lambda style: replace(style, color_by=after(now, choices)))
+
+    def action_expect(self) -> None:
+        """Let expected light be computed and colour the hits, or no longer."""
+        on = not self.state.style.expected
+        self._restyle(lambda style: replace(style, expected=on, color_by="light" if on else COLORINGS[0]))
+
+    def action_next_posteriors(self) -> None:
+        """Draw the contours of all methods on the sky, of the main one alone, or none."""
+        self._restyle(lambda style: replace(style, posteriors=after(style.posteriors, POSTERIORS)))
+        self.notify(POSTERIORS[self.state.style.posteriors], title="sky", timeout=2)
 
     def action_next_residuals(self) -> None:
         """Take residuals to the truth, or to the main method again."""

@@ -46,9 +46,10 @@ class EventView(Drawing, can_focus=True):
 
     @dataclass
     class DomPicked(Message):
-        """The user has picked a hit DOM, or none."""
+        """The user has picked a hit DOM, or none; `beside` others, or in place of the one that was picked."""
 
         index: int | None
+        beside: bool = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 -- Textual's word
         super().__init__(id=id, classes=classes)
@@ -118,7 +119,7 @@ class EventView(Drawing, can_focus=True):
         if self._button is not None and not self._dragged:
             place = event.get_content_offset(self)
             if place is not None:
-                self.post_message(self.DomPicked(self.dom_at(place.x, place.y)))
+                self.post_message(self.DomPicked(self.dom_at(place.x, place.y), event.ctrl))
         self._button = None
         self.release_mouse()
 
@@ -140,5 +141,5 @@ class EventView(Drawing, can_focus=True):
 
 def _seen(state: EventState) -> tuple[object, ...]:
     """What the picture depends on."""
-    names = ("frame", "camera", "shown", "estimates", "time_ns", "colors_ns", "picked", "style")
+    names = ("frame", "camera", "shown", "estimates", "time_ns", "colors_ns", "doms", "expected", "style")
     return tuple(getattr(state, name) for name in names)

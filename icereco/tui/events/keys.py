@@ -25,6 +25,7 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("O", "add", "Add reconstructions", "Events"),
     Key("g", "reconstruct", "Reconstruct", "Methods", shown=True, brief="Reco"),
     Key("v", "next_method", "Next method", "Methods", shown=True, brief="Method"),
+    Key("R", "scan", "Scan the likelihood, or stop", "Methods"),
     Key("h", "next_cards", "Cards", "Looks", shown=True),
     Key("P", "picture", "Picture of the event", "Looks"),
 )

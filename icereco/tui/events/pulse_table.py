@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 from textual import on
 from textual.message import Message
 from textual.reactive import var
@@ -11,6 +13,7 @@ from textual.reactive import var
 from icereco.detector.detector import Detector
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.scale import compact
+from icereco.draw.event.coloring import colored_by
 from icereco.draw.event.residuals import residual_shade, residuals_of
 from icereco.draw.event.state import EventState
 from icereco.tui.common.row_table import Column, RowTable
@@ -66,18 +69,28 @@ class PulseTable(RowTable):
         values = [
             hits.time_ns[self._order],
             hits.charge_pe[self._order],
-            np.full(len(sensor), np.nan) if residuals is None else residuals.time_ns[self._order],
+            *([self._expected_pe(state)] if state.style.expected else []),
             sensor.tolist(),
+            np.full(len(sensor), np.nan) if residuals is None else residuals.time_ns[self._order],
             np.where(hits.pulse_auxiliary[self._order], "aux", ""),
         ]
         self.fill(
-            self._columns_of(state, by_residual=state.style.by_residual and residuals is not None),
+            self._columns_of(state),
             values,
             cursor=-1 if state.pulse is None else int(self._place[state.pulse]),
         )
 
-    def _columns_of(self, state: EventState, *, by_residual: bool) -> tuple[Column, ...]:
+    def _expected_pe(self, state: EventState) -> Float[ndarray, "pulse"]:
+        """The photo-electrons that are expected in the DOM of each pulse; NaN while they are not known."""
+        assert state.shown is not None
+        hits = state.shown.hits
+        if state.expected is None:
+            return np.full(len(self._order), np.nan)
+        return np.asarray(state.expected.of(hits)[hits.dom[self._order]])
+
+    def _columns_of(self, state: EventState) -> tuple[Column, ...]:
         low, high = state.colors_ns
+        by_residual, by_time = (colored_by(state) == what for what in ("residual", "time"))
         under = background(self)
         table = COLORMAPS[state.style.colormap]
 
@@ -88,10 +101,11 @@ class PulseTable(RowTable):
             return int(table(residual_shade(np.array(residual_ns)), under))
 
         return (
-            Column("time", "t [ns]", 9, "{:,.1f}".format, color=None if by_residual else time_color),
+            Column("time", "t [ns]", 9, "{:,.1f}".format, color=time_color if by_time else None),
             Column("charge", "p.e.", 5, _charge),
-            Column("residual", "resid", 5, _residual, color=residual_color if by_residual else None),
+            *([Column("expected", "exp.", 5, _expected)] if state.style.expected else []),
             Column("om", "DOM", self._widest, self._om),
+            Column("residual", "resid", 5, _residual, color=residual_color if by_residual else None),
             Column("auxiliary", "", 3, left=True),
         )
 
@@ -118,6 +132,11 @@ def _charge(charge_pe: float) -> str:
     return f"{charge_pe:,.{2 if charge_pe < 99.995 else 1 if charge_pe < 999.95 else 0}f}"
 
 
+def _expected(expected_pe: float) -> str:
+    """At most five characters, without a sum of zeros where hardly any light is expected."""
+    return _charge(expected_pe) if expected_pe >= 0.005 else "<0.01"
+
+
 def _residual(residual_ns: float) -> str:
     """At most five characters, with a sign."""
     if abs(residual_ns) < 9999.5:
@@ -126,4 +145,4 @@ def _residual(residual_ns: float) -> str:
 
 
 def _seen(state: EventState) -> tuple[object, ...]:
-    return state.shown, state.style, state.colors_ns, residuals_of(state)
+    return state.shown, state.style, state.colors_ns, residuals_of(state), state.expected

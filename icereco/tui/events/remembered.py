@@ -7,12 +7,17 @@ from typing import Any
 
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.scene import GRIDS
-from icereco.draw.event.state import EventState
+from icereco.draw.event.state import COLORINGS, POSTERIORS, EventState
 
 __all__ = ["restored", "table_of"]
 
-_SWITCHES = ("auxiliary", "lines_on_top", "by_residual", "against_truth", "front")
-_CHOICES = {"colormap": tuple(COLORMAPS), "grid": tuple(GRIDS)}
+_SWITCHES = ("auxiliary", "lines_on_top", "against_truth", "front")
+_CHOICES = {
+    "colormap": tuple(COLORMAPS),
+    "grid": tuple(GRIDS),
+    "color_by": COLORINGS[:2],
+    "posteriors": tuple(POSTERIORS),
+}
 
 
 def table_of(state: EventState) -> dict[str, Any]:

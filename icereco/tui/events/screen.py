@@ -22,7 +22,7 @@ from icereco.tui.events.event_body import EventBody
 from icereco.tui.events.event_list import EventList
 from icereco.tui.events.files import event_picture, models_to_use, save_event, weights_of
 from icereco.tui.events.keys import EVENT_KEYS, SCREEN_KEYS
-from icereco.tui.events.list_screen import ListScreen
+from icereco.tui.events.likelihood_screen import LikelihoodScreen
 from icereco.tui.events.messages import Answered, DataSeen
 from icereco.tui.events.welcome import Welcome
 from icereco.tui.host import may
@@ -35,11 +35,11 @@ __all__ = ["EVENT_KEYS", "EventScreen"]
 
 _POLL_SECONDS, _LIST_SECONDS = 2.0, 0.3
 _OF_EVENTS = frozenset({"next_event", "filter", "sort", "toggle_list", "add", "reconstruct", "next_method",
-                        "next_cards", "picture", "go_to_event", "export", "scatter", "kept_filters"})  # fmt: skip
+                         "next_cards", "picture", "go_to_event", "export", "scatter", "kept_filters", "scan"})  # fmt: skip
 """Actions that need events."""
 
 
-class EventScreen(ListScreen):
+class EventScreen(LikelihoodScreen):
     """The events of one data set, one of them drawn.
 
     Attributes:
@@ -103,6 +103,7 @@ class EventScreen(ListScreen):
         """Stop reading, and end the processes that reconstruct."""
         self.session.close()
         self.reconstructors.close()
+        self.end_processes()
 
     def on_screen_suspend(self) -> None:
         """Stop the animations while the screen is hidden."""
@@ -204,7 +205,7 @@ class EventScreen(ListScreen):
             shown = self.body.state.shown
         self.query_one(ListPanel).show_session(self.session, None if shown is None else shown.row)
         self._show_problems()
-        self._show_titles()
+        self.show_titles()
 
     def _poll(self) -> None:
         """Read changed files of reconstructions; open a run that has validated for the first time."""
@@ -230,11 +231,13 @@ class EventScreen(ListScreen):
         widget.update(text)
         widget.set_class(bool(text), "-shown")
 
-    def _show_titles(self) -> None:
+    def show_titles(self) -> None:
+        """Write the titles in the frames."""
         session, busy = self.session, self.reconstructors.names
-        self.body.title(
-            titles_of(self.body.state, session.title, session.detector, reading=session.reading, busy=busy)
+        titles = titles_of(
+            self.body.state, session.title, session.detector, reading=session.reading, busy=busy
         )
+        self.body.title(titles | self.titles_of_scan(titles))
 
     # The event that is shown
 
@@ -247,6 +250,7 @@ class EventScreen(ListScreen):
             return
         self.complain(None)
         self.body.state = self.body.state.showing(shown, estimates)
+        self.show_scan()
         self.refresh_bindings()  # there may be other methods to choose from
         self._ask()
 
@@ -257,7 +261,8 @@ class EventScreen(ListScreen):
 
     @on(EventBody.Changed)
     def _retitle(self) -> None:
-        self._show_titles()
+        self.expect_light()
+        self.show_titles()
 
     @on(EventList.EventPointed)
     def _go_to_event(self, event: EventList.EventPointed) -> None:
@@ -328,7 +333,7 @@ class EventScreen(ListScreen):
         shown = self.body.state.shown
         if shown is not None:
             self.reconstructors.ask(shown.event_id, self.session.table(shown.row))
-        self._show_titles()
+        self.show_titles()
 
     def on_answered(self, message: Answered) -> None:
         """Show what a run has reconstructed, or why it could not."""

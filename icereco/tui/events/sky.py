@@ -30,4 +30,4 @@ class SkyMap(Drawing):
 
 
 def _seen(state: EventState) -> tuple[object, ...]:
-    return state.shown, state.estimates, state.style
+    return state.shown, state.estimates, state.scan, state.style

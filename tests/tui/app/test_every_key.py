@@ -56,6 +56,7 @@ BEFORE = {
     "events.as-in-the-file": ["b"],
     "detector.next-hit": ["0"],
     "detector.previous-hit": ["0"],
+    "detector.forget-the-modules-kept": ["j", "M", "j", "M"],
     "looks.lines-or-hits-on-top": ["0", "b", "n", "p"],  # the whole of the brightest event
     "events.next": ["p"],
     "events.previous": ["n"],
@@ -75,6 +76,8 @@ BEFORE = {
 AFTER = {
     "detector.spin": ["r"],
     "time.play": ["space"],
+    "methods.expected-light": ["X"],
+    "methods.scan-the-likelihood-or-stop": ["R"],
     "events.filter": ["escape"],
     "log.larger-log": ["l"],
 }
