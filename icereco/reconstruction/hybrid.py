@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
 
 from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
@@ -16,13 +15,15 @@ from icereco.plugins.discovery import registry
 from icereco.plugins.options import options_from
 from icereco.reconstruction.calibration_file import CalibrationFile
 from icereco.reconstruction.choice import Choice, Events, choose
+from icereco.reconstruction.combination import Combination, densest, parts_of
 from icereco.reconstruction.method_names import HYBRID, WITHOUT_MODEL
 from icereco.reconstruction.methods import Method, untrained_method
 from icereco.reconstruction.seeding import seed_facts
+from icereco.system.files import file_hash
 from icereco.system.resources import calibrations_dir
 from icereco.trained.library import Library
 
-__all__ = ["hybrid"]
+__all__ = ["COMBINATION", "hybrid"]
 
 _OF_MODEL = (
     "energy_gev",
@@ -35,8 +36,11 @@ _OF_MODEL = (
 """What a trained model knows better than the fit, or alone."""
 
 _SHARE_OF_MODEL = 0.25
-"""Of the posterior: where the fit is at a wrong maximum, the model may still know. The share of the largest mean log density at the
-true directions of 13,600 simulated events (seed 31), which changes by 0.01 between 0.15 and 0.4."""
+"""Of the posterior, where there is no network that weighs: where the fit is at a wrong maximum, the model may still know. The share of
+the largest mean log density at the true directions of 13,600 simulated events (seed 31), which changes by 0.01 between 0.15 and 0.4."""
+
+COMBINATION = f"{HYBRID}_combination.json"
+"""Of fits from the model `fast`: the network that weighs both posteriors; its facts say what it was trained on."""
 
 _CALIBRATION = f"{HYBRID}.json"
 """Of fits from the model `fast`; its facts say to which events it was fitted."""
@@ -73,17 +77,20 @@ def hybrid(
 
 def _both(fit: Method, model: Method) -> Method:
     """The method without a calibration of its own."""
-    known = model.provenance
+    known, combination = model.provenance, _combination_of(fit, model)
     name = str(known.get("model") or known.get("run") or model.name)
     again = None if fit.again is None or model.again is None else partial(_again, fit.again, model.again)
+    made_with = {"seeds": [seed_facts(name, model)], "trained": known.get("trained", {})}
+    if combination is not None:
+        made_with["combination"] = {"sha256": file_hash(_combination_path()), **combination.facts}
     return replace(
         fit,
         name=HYBRID,
-        reconstruct=partial(_reconstruct, fit, model),
+        reconstruct=partial(_reconstruct, fit, model, combination),
         with_seeds=None,
         profile=None,
         again=again,
-        provenance=fit.provenance | {"seeds": [seed_facts(name, model)], "trained": known.get("trained", {})},
+        provenance=fit.provenance | made_with,
     )
 
 
@@ -92,24 +99,42 @@ def _again(fit: Callable[[], Method], model: Callable[[], Method]) -> Method:
     return _both(fit(), model())
 
 
-def _reconstruct(fit: Method, model: Method, batch: EventBatch) -> Reconstruction:
+def _combination_path() -> Path:
+    return calibrations_dir() / COMBINATION
+
+
+def _combination_of(fit: Method, model: Method) -> Combination | None:
+    """Return the network that weighs both posteriors, if it was trained on fits from this model and with these options."""
+    if not _combination_path().is_file():
+        return None
+    known = Combination.read(_combination_path())
+    seeds = [one.get("checkpoint_sha256") for one in known.facts["seeds"]]
+    options, trained = fit.provenance.get("method_options", {}), known.facts["options"]
+    same = all(options.get(name) == trained.get(name) for name in {*options, *trained} - {"device"})
+    return known if same and seeds == [model.provenance.get("checkpoint_sha256")] else None
+
+
+def _reconstruct(
+    fit: Method, model: Method, combination: Combination | None, batch: EventBatch
+) -> Reconstruction:
     """Fit from the model, which knows more of energy, kind and inelasticity, and takes the place of fits that fail."""
     assert fit.with_seeds is not None, "the likelihood fit takes seeds"
     seed = model(batch)
     fitted = fit.with_seeds(batch, [seed])
     known = {name: column for name in _OF_MODEL if (column := getattr(seed, name)) is not None}
-    failed = np.isnan(fitted.direction).any(1)
-    if failed.any():
-        known["direction"] = np.where(failed[:, None], seed.direction, fitted.direction)
+    failed, direction = np.isnan(fitted.direction).any(1), fitted.direction
     if fitted.posterior is not None and seed.posterior is not None:
-        known["posterior"] = _mixed(fitted.posterior.as_mixture(), seed.posterior.as_mixture(), failed)
+        of_model = seed.posterior.as_mixture()
+        if combination is None:
+            both = fitted.posterior.as_mixture().mixed(of_model, _SHARE_OF_MODEL)
+        else:
+            parts = parts_of(fitted, seed, batch.pulse_count)
+            both = combination.of(parts.mixture, parts.features)
+            direction = densest(both)
+        either = VmfMixture.joined([both, of_model])
+        known["posterior"] = either.take(np.arange(len(failed)) + len(failed) * failed)
+    known["direction"] = np.where(failed[:, None], seed.direction, direction)
     return replace(fitted, **known)
-
-
-def _mixed(of_fit: VmfMixture, of_model: VmfMixture, failed: Bool[np.ndarray, "event"]) -> VmfMixture:
-    """The posterior of both, that of the model alone where the fit failed."""
-    both = VmfMixture.joined([of_fit.mixed(of_model, _SHARE_OF_MODEL), of_model])
-    return both.take(np.arange(len(failed)) + len(failed) * failed)
 
 
 def _calibrated(method: Method, seed: Method) -> Method:

@@ -10,6 +10,7 @@ from icereco.errors import IcerecoError
 from icereco.events.batch import EventBatch
 from icereco.reconstruction import hybrid as hybrid_module
 from icereco.reconstruction.calibration_file import CalibrationFile
+from icereco.reconstruction.combination import densest
 from icereco.reconstruction.methods import Method
 from icereco.reconstruction.wanted import Wanted
 from icereco.system.resources import calibrations_dir
@@ -89,9 +90,18 @@ def test_energy_and_kind_are_the_models(events: EventBatch) -> None:
     assert not np.array_equal(both.vertex_m, model.vertex_m)
 
 
-def test_a_part_of_its_posterior_is_the_models(events: EventBatch) -> None:
+def test_its_posterior_is_that_of_the_network_which_weighs_both(events: EventBatch) -> None:
     method = hybrid().uncalibrated
     assert method is not None
+    assert method.provenance["combination"]["seeds"][0]["model"] == "fast"
+    fitted = method(events)
+    assert fitted.posterior is not None
+    np.testing.assert_allclose(fitted.direction, densest(fitted.posterior.as_mixture()))
+
+
+def test_with_other_options_a_part_of_its_posterior_is_the_models(events: EventBatch) -> None:
+    method = hybrid(samples="4")
+    assert "combination" not in method.provenance
     both, model = method(events).posterior, Wanted(detector="icecube86", device="cpu").choice().method(events)
     assert both is not None
     assert model.posterior is not None
