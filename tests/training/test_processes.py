@@ -129,6 +129,7 @@ def test_two_processes_train_as_one_does(alone, together):
     assert together.state() == "finished"
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_same_training(tmp_path, events, together):
     torchrun = "torch.distributed.run --standalone --nproc-per-node 2 -m icereco"
     line = words("torchrun", events, "--resume-or-start")
@@ -142,6 +143,7 @@ def test_torchrun_starts_the_same_training(tmp_path, events, together):
     assert said.count("has finished") == 1
 
 
+@pytest.mark.slow
 def test_a_stop_reaches_all_and_any_number_of_processes_goes_on(tmp_path, events, together, alone):
     process = begun(tmp_path, *words("stopped", events, "--processes", "2"))
     run = RunFolder(tmp_path / "runs" / "stopped")

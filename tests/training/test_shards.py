@@ -46,6 +46,7 @@ def after_steps(folder: Path, count: int, shard: bool) -> tuple[list[dict], dict
     return said, torch.load(folder / "state.pt")
 
 
+@pytest.mark.slow
 def test_three_processes_hold_a_third_each_and_take_the_same_steps(tmp_path):
     whole, of_whole = after_steps(tmp_path / "whole", 3, shard=False)
     divided, of_divided = after_steps(tmp_path / "divided", 3, shard=True)
@@ -78,6 +79,7 @@ def test_a_training_of_divided_weights_is_that_of_one_process(tmp_path, events, 
         torch.testing.assert_close(other[name], value, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_a_stop_divided_or_not_with_any_number_of_processes(tmp_path, events, divided):
     process = begun(tmp_path, *words("stopped", events, "--processes", "2", "--shard"))
     run = RunFolder(tmp_path / "runs" / "stopped")
@@ -100,6 +102,7 @@ def test_it_goes_on_after_a_stop_divided_or_not_with_any_number_of_processes(tmp
         assert_close(divided, RunFolder(run.path.with_name(name)))
 
 
+@pytest.mark.slow
 def test_torchrun_divides_too_and_goes_on_from_whole_weights(tmp_path, events, divided):
     process = begun(tmp_path, *words("whole", events))
     run = RunFolder(tmp_path / "runs" / "whole")

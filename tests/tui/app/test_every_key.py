@@ -35,6 +35,9 @@ READY = {
 }
 """What a screen shows as soon as its keys can be pressed."""
 
+OFTEN = {"train", "events"}
+"""Screens that are gone through whenever tests run: they have the most keys."""
+
 BEFORE = {
     "runs.run-above": ["down"],
     "runs.run-below": ["pageup"],
@@ -232,7 +235,9 @@ def content(tmp_path, monkeypatch) -> None:
     pq.write_table(pa.table({"event_id": events["event_id"], **angles}), tmp_path / "fits.parquet")
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "mode", [mode if mode in OFTEN else pytest.param(mode, marks=pytest.mark.slow) for mode in MODES]
+)
 @pytest.mark.usefixtures("content", "own_model", "prompt")
 def test_every_key_and_command_does_something_at_every_size(mode):
     async def scenario(pilot):
