@@ -60,9 +60,11 @@ SUMS = SHARPNESS + 3
 four distributions; weights of the information from the times of the first source, of both, and of the second."""
 
 MEAN, LOG_RATE, OF_FIRST, OF_SECOND = range(SUMS, SUMS + 4)
-COLUMNS = SUMS + 4
+LATER_PART = SUMS + 4
+COLUMNS = LATER_PART + 4 * OF_DISTRIBUTION
 """What is kept of eight pulses for a while: their parts of the sums, the derivative of the logarithm of the rate by the time, that
-logarithm, and the parts of the rate that each source has."""
+logarithm, the parts of the rate that each source has; and of each distribution the part that is later, and the derivatives of its
+logarithm times the expected number, of which that by the time of direct light."""
 
 Held = Float[ndarray, "number"]
 
@@ -201,7 +203,10 @@ def add_later(
     held: Held,
     columns: Float[ndarray, "column_lane"],
 ) -> float:
-    """Return the log probability that all other photo-electrons are later than these pulses; add its derivatives to the columns."""
+    """Return the log probability that all other photo-electrons are later than these pulses; add its derivatives to the columns.
+
+    What the modules of the pulses expect is not divided by; see `curvature`.
+    """
     value = 0.0
     for lane in range(LANES):
         pulse = first + lane
@@ -223,27 +228,28 @@ def _later(
     held: Held,
     columns: Float[ndarray, "column_lane"],
 ) -> float:
-    """The same of one pulse. log of the part that is later: the sum of the expected numbers times their parts, over what is expected."""
+    """The same of one pulse: the log of the sum of the expected numbers times their parts that are later."""
     module = int(pulses[MODULE, pulse])
     at = module // LANES * BLOCK + module % LANES
     left: float = pulses[LATER_NOISE, pulse]
+    since_ns = pulses[PULSE_TIME_NS, pulse] - time_ns
     for distribution in range(2 * sources):
-        number, shape, scale_ns, since = _held_distribution(
-            held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns
-        )
-        left += number * math.exp(survival_at(survival, shape, scale_ns, since, jitter_ns).value)
+        number, shape, scale_ns, late_ns = _held_distribution(held, at, distribution, since_ns)
+        one = survival_at(survival, shape, scale_ns, late_ns, jitter_ns)
+        part = (LATER_PART + OF_DISTRIBUTION * distribution) * LANES + lane
+        columns[part + OF_NUMBER * LANES] = math.exp(one.value)
+        columns[part + OF_TIME * LANES] = -number * one.by_time
+        columns[part + OF_SHAPE * LANES] = number * one.by_shape
+        columns[part + OF_SCALE * LANES] = number * one.by_scale
+        left += number * columns[part + OF_NUMBER * LANES]
     later, weight = pulses[LATER, pulse], pulses[PULSE_WEIGHT, pulse]
     for distribution in range(2 * sources):
-        number, shape, scale_ns, since = _held_distribution(
-            held, at, distribution, pulses[PULSE_TIME_NS, pulse] - time_ns
-        )
-        one = survival_at(survival, shape, scale_ns, since, jitter_ns)
-        factor = weight * later * math.exp(one.value) / left
+        part = (LATER_PART + OF_DISTRIBUTION * distribution) * LANES + lane
+        factor = weight * later * columns[part + OF_NUMBER * LANES] / left
         column = OF_DISTRIBUTION * distribution * LANES + lane
         columns[column + OF_NUMBER * LANES] += factor
-        columns[column + OF_TIME * LANES] -= factor * number * one.by_time
-        columns[column + OF_SHAPE * LANES] += factor * number * one.by_shape
-        columns[column + OF_SCALE * LANES] += factor * number * one.by_scale
+        for which in range(OF_TIME, OF_DISTRIBUTION):
+            columns[column + which * LANES] += factor * columns[part + which * LANES]
     # d log(1 − F)/dt = −λ with the hazard λ = f/(1 − F), and dλ/dt = λ (d log f/dt + λ).
     hazard = math.exp(columns[LOG_RATE * LANES + lane] - math.log(left))
     sharpness = weight * later * max(hazard * (columns[MEAN * LANES + lane] + hazard), 0.0)
