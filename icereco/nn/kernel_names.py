@@ -4,4 +4,4 @@ from typing import Literal
 
 __all__ = ["KernelName"]
 
-KernelName = Literal["auto", "flex", "bucketed", "packed", "reference"]
+KernelName = Literal["auto", "compiled", "flex", "bucketed", "packed", "reference"]

@@ -1,8 +1,9 @@
-"""Softmax attention inside each of many sequences: four ways that give the same numbers.
+"""Softmax attention inside each of many sequences: five ways that give the same numbers.
 
 | kernel | how | where it is good |
 |---|---|---|
-| `bucketed` | one dense attention for each length; nothing padded, nothing masked | CPU |
+| `compiled` | machine code that goes from sequence to sequence, in float32 | CPU |
+| `bucketed` | one dense attention for each length; nothing padded, nothing masked | any device, float64 |
 | `flex` | one FlexAttention over all tokens with a block mask | CUDA; on the CPU it has no backward |
 | `packed` | rows of 512 tokens with a dense document mask | the common method; kept for comparison |
 | `reference` | a loop over the sequences | tests |
@@ -39,14 +40,35 @@ BLOCK = 128
 
 
 def attend(
-    name: KernelName, qkv: Float[Tensor, "token 3 head channel"], sequences: AnySequences
-) -> Float[Tensor, "token head channel"]:
-    """Compute attention with the kernel `name`; `auto` selects the fastest for the device; blocks have one of their own."""
+    name: KernelName, qkv: Float[Tensor, "row 3 head channel"], sequences: AnySequences
+) -> Float[Tensor, "row head channel"]:
+    """Compute attention with the kernel `name`; `auto` selects the fastest for the device; blocks have one of their own.
+
+    Rows after those of the tokens give zeros.
+    """
     if isinstance(sequences, Blocks):
         return block_attention(qkv, sequences)
-    if name == "auto":
-        name = "flex" if qkv.is_cuda else "bucketed"
-    return _KERNELS[name](qkv, sequences)
+    name = _fastest(qkv) if name == "auto" else name
+    if name == "compiled":
+        return _compiled(qkv, sequences)
+    attended = _KERNELS[name](qkv[: sequences.tokens], sequences)
+    return pad(attended, (0, 0, 0, 0, 0, len(qkv) - sequences.tokens))
+
+
+def _fastest(qkv: Float[Tensor, "row 3 head channel"]) -> KernelName:
+    if qkv.is_cuda:
+        return "flex"
+    return "compiled" if qkv.device.type == "cpu" and qkv.dtype != torch.float64 else "bucketed"
+
+
+def _compiled(
+    qkv: Float[Tensor, "row 3 head channel"], sequences: Sequences
+) -> Float[Tensor, "row head channel"]:
+    from icereco.nn.compiled.attention import (
+        compiled,
+    )  # not at the top: its compiler is needed for processors only
+
+    return compiled(qkv, sequences)
 
 
 def reference(

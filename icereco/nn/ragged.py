@@ -43,6 +43,11 @@ class Sequences:
         return cls(tokens, order, sorted_offsets, groups)
 
     @property
+    def tokens(self) -> int:
+        """How many tokens there are."""
+        return sum(length * count for length, count in self.groups)
+
+    @property
     def alone(self) -> int:
         """How many tokens, the first ones, are alone in their sequence."""
         return sum(length * count for length, count in self.groups if length <= 1)

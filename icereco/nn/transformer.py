@@ -3,13 +3,13 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu
+from torch.nn.functional import gelu, linear
 from torch.utils.checkpoint import checkpoint
 
 from icereco.nn.blocks import AnySequences, Blocks
 from icereco.nn.kernel_names import KernelName
 from icereco.nn.kernels import attend
-from icereco.nn.linear import Linear, linear
+from icereco.nn.row_padding import padded, row_step
 from icereco.nn.segments import segment_attention
 
 __all__ = ["Transformer"]
@@ -31,17 +31,20 @@ class Layer(nn.Module):
         self.heads = heads
         self.kernel = kernel
         self.attention_norm = nn.LayerNorm(width)
-        self.qkv = Linear(width, 3 * width, bias=biases)
-        self.attention_out = Linear(width, width, bias=biases)
+        self.qkv = nn.Linear(width, 3 * width, bias=biases)
+        self.attention_out = nn.Linear(width, width, bias=biases)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp_in = Linear(width, 4 * width, bias=biases)
-        self.mlp_out = Linear(4 * width, width, bias=biases)
+        self.mlp_in = nn.Linear(width, 4 * width, bias=biases)
+        self.mlp_out = nn.Linear(4 * width, width, bias=biases)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, tokens: Float[Tensor, "token width"], sequences: AnySequences, last_only: bool = False
-    ) -> Float[Tensor, "row width"]:
-        """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out."""
+        self, tokens: Float[Tensor, "row width"], sequences: AnySequences, last_only: bool = False
+    ) -> Float[Tensor, "out width"]:
+        """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out.
+
+        Rows after those of the tokens are no part of a sequence.
+        """
         normed = self.attention_norm(tokens)
         if last_only:
             last = sequences.offsets[1:] - 1
@@ -52,39 +55,40 @@ class Layer(nn.Module):
         return tokens + self.dropout(self.mlp_out(gelu(self.mlp_in(self.mlp_norm(tokens)))))  # type: ignore[no-any-return]  # modules return Any
 
     def _attend(
-        self, tokens: Float[Tensor, "token width"], sequences: AnySequences
-    ) -> Float[Tensor, "token width"]:
+        self, tokens: Float[Tensor, "row width"], sequences: AnySequences
+    ) -> Float[Tensor, "row width"]:
         """Compute attention; a single token attends only to itself, so its output is its value, without query and key."""
-        if isinstance(sequences, Blocks):
-            return attend(
-                self.kernel, self.qkv(tokens).unflatten(-1, (3, self.heads, -1)), sequences
-            ).flatten(1)
-        alone, width = sequences.alone, tokens.shape[1]
-        values = self._projected(tokens[:alone], slice(2 * width, None))
-        if alone == len(tokens):
-            return values
-        qkv = self.qkv(tokens[alone:]).unflatten(-1, (3, self.heads, -1))
+        if isinstance(sequences, Blocks) or not sequences.alone:
+            return attend(self.kernel, self._heads(self.qkv(tokens), 3), sequences).flatten(1)
+        alone, width, step = sequences.alone, tokens.shape[1], row_step(tokens)
+        until, since = -(-alone // step) * step, alone // step * step
+        values = self._projected(tokens[:until], slice(2 * width, None))[:alone]
+        if alone == sequences.tokens:
+            return padded(values, len(tokens))
+        qkv = self._heads(self.qkv(tokens[since:])[alone - since :], 3)
         return torch.cat([values, attend(self.kernel, qkv, sequences.company).flatten(1)])
 
     def _attend_from(
         self,
         asking: Float[Tensor, "sequence width"],
-        tokens: Float[Tensor, "token width"],
+        tokens: Float[Tensor, "row width"],
         sequences: AnySequences,
     ) -> Float[Tensor, "sequence width"]:
         """Compute attention of one token of each sequence to all tokens of that sequence."""
-        width, shape = tokens.shape[1], (self.heads, -1)
-        query = self._projected(asking, slice(width)).unflatten(-1, shape)
-        key, value = self._projected(tokens, slice(width, None)).unflatten(-1, (2, *shape)).unbind(1)
+        width, count = tokens.shape[1], sequences.token_order.shape[0]
+        query = self._projected(asking, slice(width)).unflatten(-1, (self.heads, -1))
+        both = self._projected(tokens, slice(width, None))
+        key, value = self._heads(both if both.shape[0] == count else both[:count], 2).unbind(1)
         return segment_attention(query, key, value, sequences.offsets).flatten(1)
 
-    def _projected(
-        self, tokens: Float[Tensor, "token width"], rows: slice
-    ) -> Float[Tensor, "token projection"]:
+    def _heads(self, projected: Float[Tensor, "row projection"], parts: int) -> Tensor:
+        """Rows `[row, part, head, channel]` of queries, keys and values, or of some of them."""
+        return projected.unflatten(-1, (parts, self.heads, -1))
+
+    def _projected(self, tokens: Float[Tensor, "row width"], rows: slice) -> Float[Tensor, "row projection"]:
         """Some rows of queries, keys and values: the same product with a part of the weights."""
-        product = linear(tokens, self.qkv.weight[rows])
         bias: Tensor | None = self.qkv.bias
-        return product if bias is None else product + bias[rows].to(product.dtype)
+        return linear(tokens, self.qkv.weight[rows], None if bias is None else bias[rows])
 
 
 class Transformer(nn.Module):
@@ -120,16 +124,18 @@ class Transformer(nn.Module):
 
     def forward(
         self, tokens: Float[Tensor, "token width"], sequences: AnySequences, last_only: bool = False
-    ) -> Float[Tensor, "row width"]:
+    ) -> Float[Tensor, "out width"]:
         """Tokens sorted as `sequences` says, in and out; with `last_only` the last of each sequence alone comes out.
 
         Then no sequence may be empty, and the last layer computes these rows only.
         """
-        recompute = torch.is_grad_enabled() and len(tokens) > RECOMPUTE_ABOVE
+        count = tokens.shape[0]
+        rows = padded(tokens)
+        recompute = torch.is_grad_enabled() and count > RECOMPUTE_ABOVE
         for layer in self.layers:
             last = last_only and layer is self.layers[-1]
             if recompute:
-                tokens = checkpoint(layer, tokens, sequences, last, use_reentrant=False)
+                rows = checkpoint(layer, rows, sequences, last, use_reentrant=False)
             else:
-                tokens = layer(tokens, sequences, last)
-        return self.norm(tokens)  # type: ignore[no-any-return]  # modules return Any
+                rows = layer(rows, sequences, last)
+        return self.norm(rows if last_only else rows[:count])  # type: ignore[no-any-return]  # modules return Any

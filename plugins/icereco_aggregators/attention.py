@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.nn.blocks import sequences_of
-from icereco.nn.linear import Linear
+from icereco.nn.row_padding import padded
 from icereco.nn.transformer import Transformer
 from icereco_aggregators.options import AttentionOptions
 
@@ -21,20 +21,21 @@ class AttentionAggregator(nn.Module):
         super().__init__()
         self.width = options.width
         self.embed = nn.Sequential(
-            Linear(feature_count, options.width), nn.GELU(), Linear(options.width, options.width)
+            nn.Linear(feature_count, options.width), nn.GELU(), nn.Linear(options.width, options.width)
         )
         self.transformer = Transformer(
             options.width, options.layers, options.heads, options.dropout, options.kernel
         )
         # A mean is independent of the number of pulses, which measures the brightness of the DOM.
-        self.count = Linear(1, options.width)
+        self.count = nn.Linear(1, options.width)
 
     def forward(
         self, features: Float[Tensor, "pulse feature"], pulse_offsets: Int[Tensor, "dom_plus_1"]
     ) -> Float[Tensor, "dom width"]:
         """One vector per DOM, in the order of the DOMs; a DOM without pulses gets that of a count of zero."""
         sequences = sequences_of(pulse_offsets, features.shape[0])
-        tokens = self.transformer(self.embed(features[sequences.token_order]), sequences)
+        embedded = self.embed(padded(features[sequences.token_order]))[: features.shape[0]]
+        tokens = self.transformer(embedded, sequences)
         vectors = sequences.restore(sequences.mean(tokens))
         count = torch.log1p(pulse_offsets.diff().to(vectors.dtype)).unsqueeze(1)
         return vectors + self.count(count)  # type: ignore[no-any-return]  # modules return Any

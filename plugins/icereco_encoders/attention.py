@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.nn.blocks import sequences_of
-from icereco.nn.linear import Linear
+from icereco.nn.row_padding import padded
 from icereco.nn.segments import Size, segment_of
 from icereco.nn.transformer import Transformer
 from icereco_encoders.options import TransformerOptions
@@ -25,8 +25,10 @@ class AttentionEncoder(nn.Module):
                 f"the width of T1, {input_width}, is not a multiple of encoder.heads = {options.heads}"
             )
         self.width = input_width
-        self.input = Linear(input_width, input_width)
-        self.position = nn.Sequential(Linear(3, input_width), nn.GELU(), Linear(input_width, input_width))
+        self.input = nn.Linear(input_width, input_width)
+        self.position = nn.Sequential(
+            nn.Linear(3, input_width), nn.GELU(), nn.Linear(input_width, input_width)
+        )
         self.summary = nn.Parameter(torch.randn(1, input_width))
         self.transformer = Transformer(
             input_width,
@@ -46,7 +48,8 @@ class AttentionEncoder(nn.Module):
     ) -> Float[Tensor, "event width"]:
         """One vector per event; an event without DOMs gets the summary token's own."""
         events = dom_offsets.shape[0] - 1
-        doms = self.input(dom_vectors) + self.position(positions)
+        doms = self.input(padded(dom_vectors)) + self.position(padded(positions))
+        doms = doms[: dom_vectors.shape[0]]
         tokens = torch.cat([doms, self.summary.to(doms.dtype).expand(events, -1)])
         index = torch.arange(events + 1, device=dom_offsets.device)
         sequences = sequences_of(dom_offsets + index, tokens.shape[0])

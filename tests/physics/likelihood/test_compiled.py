@@ -196,7 +196,7 @@ def test_probabilities_of_later_light_are_those_of_tensors() -> None:
 
 def test_machine_code_is_kept_for_later_programs(tmp_path: Path) -> None:
     program = (
-        "from icereco.physics.likelihood.compiled.machine import kept\n"
+        "from icereco.system.machine_code import kept\n"
         "from icereco.physics.likelihood.compiled.splines import inverse_sinh\n"
         "def of(digest):\n"
         "    @kept\n"

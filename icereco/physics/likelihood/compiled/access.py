@@ -8,7 +8,7 @@ from numba.core import types
 from numpy import ndarray
 
 from icereco.physics.likelihood.compiled.lanes import DOUBLE, INT, LANES, LONG, NUMBERS, VECTOR, is_lanes
-from icereco.physics.likelihood.compiled.machine import written_by
+from icereco.system.machine_code import written_by
 
 __all__ = ["look", "look_four", "put", "take"]
 

@@ -9,7 +9,6 @@ from numpy import ndarray
 from icereco.physics.likelihood.compiled.access import look_four
 from icereco.physics.likelihood.compiled.elementary import logarithm
 from icereco.physics.likelihood.compiled.lanes import chosen
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.splines import (
     Four,
     cell_of,
@@ -28,6 +27,7 @@ from icereco.physics.likelihood.pandel import (
     SMALLEST_SHAPE,
     Z_NODES,
 )
+from icereco.system.machine_code import compiled
 
 __all__ = ["Arrival", "Density", "arrival_of", "density_at"]
 

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from icereco.physics.likelihood.compiled.machine import compiled, kept, sources_digest
 from icereco.physics.likelihood.compiled.seen import Seen
 from icereco.physics.likelihood.compiled.sources import set_tangents
 from icereco.physics.likelihood.compiled.terms import Problem, Space, curvature, space
+from icereco.system.machine_code import compiled, kept, sources_digest
 
 __all__ = ["Ascent", "Reached", "ascend"]
 
@@ -216,7 +217,7 @@ def _kept_ascend(digest: str) -> Callable[[Problem, Ascent, Seen, Starts, Events
     return ascend
 
 
-ascend = _kept_ascend(sources_digest())
+ascend = _kept_ascend(sources_digest(Path(__file__).parents[2]))
 """Climb from the starting point of each job.
 
 Args:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from icereco.physics.likelihood.compiled.elementary import exponential
 from icereco.physics.likelihood.compiled.jets import Jet, added, chained, chained_of_two, multiplied, scaled
 from icereco.physics.likelihood.compiled.light import Light
-from icereco.physics.likelihood.compiled.machine import compiled
+from icereco.system.machine_code import compiled
 
 __all__ = ["Delays", "cascade_delays", "track_delays"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from llvmlite import ir
 
 from icereco.physics.likelihood.compiled.lanes import LANES, LONG, chosen
-from icereco.physics.likelihood.compiled.machine import compiled, written_by
+from icereco.system.machine_code import compiled, written_by
 
 __all__ = ["exponential", "exponential_less_one", "logarithm"]
 

@@ -7,8 +7,8 @@ from icereco.physics.likelihood.compiled.access import put, take
 from icereco.physics.likelihood.compiled.delays import Delays
 from icereco.physics.likelihood.compiled.jets import Jet
 from icereco.physics.likelihood.compiled.lanes import LANES
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.sources import Source
+from icereco.system.machine_code import compiled
 
 __all__ = [
     "BLOCK",

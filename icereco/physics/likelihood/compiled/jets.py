@@ -1,6 +1,6 @@
 """Jets: numbers with their derivatives by the three variables that the light of a source at a module depends on."""
 
-from icereco.physics.likelihood.compiled.machine import compiled
+from icereco.system.machine_code import compiled
 
 __all__ = [
     "Jet",

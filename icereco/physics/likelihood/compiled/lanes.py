@@ -15,7 +15,7 @@ from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, lower_cast, models, register_model
 
-from icereco.physics.likelihood.compiled.machine import written_by
+from icereco.system.machine_code import written_by
 
 __all__ = ["DOUBLE", "INT", "LANES", "LONG", "NUMBERS", "VECTOR", "chosen", "floored", "is_lanes", "total"]
 

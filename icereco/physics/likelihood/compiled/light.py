@@ -26,7 +26,6 @@ from icereco.physics.likelihood.compiled.jets import (
     shifted,
 )
 from icereco.physics.likelihood.compiled.lanes import chosen, floored
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (
     ACCEPTANCE,
     ACCEPTANCE_CELLS,
@@ -43,6 +42,7 @@ from icereco.physics.likelihood.compiled.optics import (
     SINE,
 )
 from icereco.physics.likelihood.compiled.splines import limited
+from icereco.system.machine_code import compiled
 
 __all__ = ["Light", "cascade_light", "softened_root", "track_light"]
 

@@ -27,7 +27,6 @@ from icereco.physics.likelihood.compiled.held import (
 )
 from icereco.physics.likelihood.compiled.jets import Jet, added, scaled
 from icereco.physics.likelihood.compiled.lanes import LANES, chosen, floored
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.seen import (
     LATER,
     LATER_NOISE,
@@ -38,6 +37,7 @@ from icereco.physics.likelihood.compiled.seen import (
 )
 from icereco.physics.likelihood.compiled.sources import ALONG, END, SQUARE, TIME, Source, add_leaf, add_source
 from icereco.physics.likelihood.compiled.survival import survival_at
+from icereco.system.machine_code import compiled
 
 __all__ = [
     "COLUMNS",

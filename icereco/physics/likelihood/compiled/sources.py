@@ -11,7 +11,6 @@ from icereco.physics.likelihood.compiled.elementary import exponential, exponent
 from icereco.physics.likelihood.compiled.jets import Jet, multiplied, scaled
 from icereco.physics.likelihood.compiled.lanes import LANES, chosen
 from icereco.physics.likelihood.compiled.light import Light, cascade_light, softened_root, track_light
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import (
     COSINE,
     PER_C_NS_PER_M,
@@ -21,6 +20,7 @@ from icereco.physics.likelihood.compiled.optics import (
 )
 from icereco.physics.likelihood.compiled.seen import X_M, Y_M, Z_M
 from icereco.physics.likelihood.sources import ENDLESS_M
+from icereco.system.machine_code import compiled
 
 __all__ = [
     "ALONG",

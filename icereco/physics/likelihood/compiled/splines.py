@@ -4,7 +4,7 @@ import math
 
 from icereco.physics.likelihood.compiled.elementary import logarithm
 from icereco.physics.likelihood.compiled.lanes import chosen, floored
-from icereco.physics.likelihood.compiled.machine import compiled
+from icereco.system.machine_code import compiled
 
 __all__ = ["Four", "cell_of", "inverse_sinh", "limited", "slopes_in", "weights_in"]
 

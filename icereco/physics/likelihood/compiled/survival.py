@@ -6,7 +6,6 @@ from typing import NamedTuple
 from jaxtyping import Float
 from numpy import ndarray
 
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.splines import cell_of, inverse_sinh, slopes_in, weights_in
 from icereco.physics.likelihood.pandel import LARGEST_SHAPE, SMALLEST_SHAPE
 from icereco.physics.likelihood.survival import (
@@ -20,6 +19,7 @@ from icereco.physics.likelihood.survival import (
     U_NODES,
     U_RANGE,
 )
+from icereco.system.machine_code import compiled
 
 __all__ = ["Survival", "survival_at"]
 

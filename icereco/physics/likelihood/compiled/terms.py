@@ -20,7 +20,6 @@ from icereco.physics.likelihood.compiled.held import (
     source_held,
 )
 from icereco.physics.likelihood.compiled.lanes import LANES, total
-from icereco.physics.likelihood.compiled.machine import compiled
 from icereco.physics.likelihood.compiled.optics import SLOWNESS_NS_PER_M
 from icereco.physics.likelihood.compiled.rates import (
     COLUMNS,
@@ -51,6 +50,7 @@ from icereco.physics.likelihood.compiled.sources import (
     track_at,
     view,
 )
+from icereco.system.machine_code import compiled
 
 __all__ = ["Problem", "Space", "curvature", "space"]
 

@@ -57,11 +57,10 @@ def _kept(function: Function, cache: bool) -> Function:
     )
 
 
-def sources_digest() -> str:
-    """Return a digest of the source files of `icereco.physics`, whose functions and numbers machine code is made of."""
-    folder = Path(__file__).parents[2]
+def sources_digest(folder: Path) -> str:
+    """Return a digest of this module and of the source files of a folder, whose functions and numbers machine code is made of."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in (Path(__file__), *sorted(folder.rglob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

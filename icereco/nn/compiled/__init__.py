@@ -1,0 +1,1 @@
+"""Attention as machine code, for processors; `attention.py` gives it to torch."""

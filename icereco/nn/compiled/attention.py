@@ -1,0 +1,111 @@
+"""Attention in machine code as an operation of torch, on as many threads as torch has."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from numpy import ndarray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
+
+from icereco.nn.compiled.sequences import Heads, attend, pull_back
+from icereco.nn.compiled.vectors import LANES
+from icereco.nn.ragged import Sequences
+
+__all__ = ["compiled"]
+
+_WORK_OF_A_THREAD = 30_000
+"""Pairs of tokens, roughly, below which another thread costs more time than it saves."""
+
+
+def compiled(
+    qkv: Float[Tensor, "row 3 head channel"], sequences: Sequences
+) -> Float[Tensor, "row head channel"]:
+    """Compute attention inside sequences on the CPU, in float32 whatever the precision around it.
+
+    Args:
+        qkv: of the tokens; rows after those are taken for zeros.
+        sequences: of the tokens.
+
+    Returns:
+        what is attended, in the precision of `qkv`.
+    """
+    channels = qkv.shape[-1]
+    full = pad(qkv, (0, -channels % LANES)) if channels % LANES else qkv
+    attended: Tensor = _Attention.apply(full, sequences.offsets.numpy(), channels**-0.5)  # type: ignore[no-untyped-call]  # torch's own
+    return attended[..., :channels] if channels % LANES else attended
+
+
+class _Attention(torch.autograd.Function):
+    """Attention of heads whose channels are a multiple of 16."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        qkv: Float[Tensor, "row 3 head channel"],
+        offsets: Int64[ndarray, "sequence_plus_1"],
+        scale: float,
+    ) -> Float[Tensor, "row head channel"]:
+        given, heads = qkv.float().contiguous(), Heads(qkv.shape[2], qkv.shape[3], np.float32(scale))
+        attended, log_sums = _rows(given[:, 0], offsets), given.new_empty(len(qkv), heads.count)
+        _share(attend, _flat(given), offsets, heads, _flat(attended), _flat(log_sums))
+        ctx.save_for_backward(given, log_sums)
+        ctx.offsets, ctx.heads, ctx.dtype = offsets, heads, qkv.dtype
+        return attended.to(qkv.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, gradient: Float[Tensor, "row head channel"]
+    ) -> tuple[Float[Tensor, "row 3 head channel"], None, None]:
+        qkv, log_sums = ctx.saved_tensors
+        gradients = _rows(qkv, ctx.offsets)
+        given = _flat(gradient.float().contiguous()), _flat(log_sums)
+        _share(pull_back, _flat(qkv), ctx.offsets, ctx.heads, *given, _flat(gradients))
+        return gradients.to(ctx.dtype), None, None
+
+
+def _rows(like: Tensor, offsets: Int64[ndarray, "sequence_plus_1"]) -> Tensor:
+    """Memory for the rows of tokens, and zeros after them."""
+    rows = torch.empty(like.shape, dtype=like.dtype)
+    rows[offsets[-1] :] = 0.0
+    return rows
+
+
+def _flat(tensor: Tensor) -> ndarray:
+    return tensor.view(-1).numpy()
+
+
+def _share(
+    work: Callable[..., None],
+    qkv: Float[ndarray, "number"],
+    offsets: Int64[ndarray, "sequence_plus_1"],
+    heads: Heads,
+    *others: Float[ndarray, "_"],
+) -> None:
+    """Let each thread compute some heads of some sequences, of about the same work; none depends on another."""
+    lengths = np.diff(offsets)
+    until = np.repeat(lengths * (lengths + LANES), heads.count).cumsum()
+    total = int(until[-1]) if len(until) else 0
+    threads = max(min(torch.get_num_threads(), total // (_WORK_OF_A_THREAD * heads.count)), 1)
+    bounds = np.searchsorted(until, np.linspace(0, total, threads + 1)[1:-1]).tolist()
+    first, *further = pairwise([0, *bounds, len(until)])
+    begun = [
+        _pool(os.getpid(), threads - 1).submit(work, qkv, offsets, *jobs, heads, *others) for jobs in further
+    ]
+    work(qkv, offsets, *first, heads, *others)
+    for one in begun:
+        one.result()
+
+
+@cache
+def _pool(_process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads that wait for work; a process that was forked has none of its parent's."""
+    return ThreadPoolExecutor(threads, "icereco-attention")

@@ -1,0 +1,379 @@
+"""Attention inside each of many sequences, and its gradient, as machine code.
+
+The weights of a sequence are never kept: the forward pass has four rows of them at a time, the backward pass computes `BLOCK` rows at a
+time again, from the logarithms of their sums (T. Dao et al., arXiv:2205.14135). So memory grows with the number of tokens
+whatever the lengths of their sequences, and a length costs no operations of its own.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from numpy import ndarray
+
+from icereco.nn.compiled.operations import (
+    ROWS,
+    add_tile,
+    add_wide_tile,
+    copy_row,
+    exponentials,
+    fill,
+    inner_product,
+    largest,
+    pull_back_softmax,
+    scale_row,
+    spread_row,
+    tile,
+    wide_tile,
+)
+from icereco.nn.compiled.vectors import LANES
+from icereco.system.machine_code import compiled, kept, sources_digest
+
+__all__ = ["Heads", "attend", "pull_back"]
+
+BLOCK = 64
+"""Rows of weights that the backward pass has at a time. Many fill the cache; with few, sums over rows are fetched more often."""
+
+_ONE, _ZERO, _LOWEST = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
+
+_Numbers = Float32[ndarray, "number"]
+
+
+class Heads(NamedTuple):
+    """Heads of attention: how many, numbers of each, a multiple of 16, and the factor on products of queries and keys."""
+
+    count: int
+    channels: int
+    scale: np.float32
+
+
+class _Room(NamedTuple):
+    """Memory for one head of one sequence; `columns` have a token in each column, the others a token in each row."""
+
+    query: _Numbers
+    key: _Numbers
+    key_columns: _Numbers
+    value: _Numbers
+    value_columns: _Numbers
+    gradient: _Numbers
+    weights: _Numbers
+    of_scores: _Numbers
+    of_key: _Numbers
+    of_value: _Numbers
+    four_rows: _Numbers
+
+
+@compiled
+def _up(count: int, step: int) -> int:
+    """The next multiple of a step."""
+    return (count + step - 1) // step * step
+
+
+@compiled
+def _room(longest: int, channels: int, block: int) -> _Room:
+    """Memory for sequences up to a length; what is in it may be multiplied by zero, so it is a number from the beginning."""
+    of_tokens, of_rows = _up(longest, LANES) * channels, _up(block, ROWS) * _up(longest, LANES)
+    return _Room(
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_rows, np.float32),
+        np.zeros(of_rows, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(of_tokens, np.float32),
+        np.zeros(ROWS * channels, np.float32),
+    )
+
+
+@compiled
+def _multiply(
+    left: _Numbers,
+    left_at: int,
+    left_row: int,
+    left_step: int,
+    right: _Numbers,
+    right_at: int,
+    columns: int,
+    count: int,
+    out: _Numbers,
+    out_at: int,
+) -> None:
+    """Put the product of four rows, see `tile`, and all columns into an array."""
+    column = 0
+    while column < columns:
+        there, here = right_at + column, out_at + column
+        if columns - column >= 2 * LANES:
+            wide_tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
+            column += 2 * LANES
+        else:
+            tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
+            column += LANES
+
+
+@compiled
+def _add_product(
+    left: _Numbers,
+    left_at: int,
+    left_row: int,
+    left_step: int,
+    right: _Numbers,
+    right_at: int,
+    columns: int,
+    count: int,
+    out: _Numbers,
+    out_at: int,
+) -> None:
+    """Add the same to what is there."""
+    column = 0
+    while column < columns:
+        there, here = right_at + column, out_at + column
+        if columns - column >= 2 * LANES:
+            add_wide_tile(
+                left, left_at, left_row, left_step, right, there, columns, count, out, here, columns
+            )
+            column += 2 * LANES
+        else:
+            add_tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
+            column += LANES
+
+
+@compiled
+def _softmax(row: _Numbers, at: int, length: int) -> float:
+    """Replace scores by their weights, and those of the places up to the next sixteen by zeros; return the log of the sum."""
+    padded = _up(length, LANES)
+    fill(row, at + length, padded - length, _LOWEST)
+    most = largest(row, at, padded // LANES)
+    total = exponentials(row, at, padded // LANES, most)
+    scale_row(row, at, padded // LANES, _ONE / total)
+    return most + math.log(total)
+
+
+@compiled
+def _attend_sequence(
+    qkv: _Numbers,
+    at: int,
+    length: int,
+    heads: Heads,
+    attended: _Numbers,
+    attended_at: int,
+    log_sums: _Numbers,
+    log_sums_at: int,
+    room: _Room,
+) -> None:
+    """Compute one head of one sequence, whose first numbers are at these places."""
+    channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
+    groups = channels // LANES
+    for token in range(length):
+        row = at + token * 3 * width
+        copy_row(qkv, row, room.query, token * channels, groups, heads.scale)
+        spread_row(qkv, row + width, room.key_columns, token, padded, groups)
+        copy_row(qkv, row + 2 * width, room.value, token * channels, groups, _ONE)
+    for first in range(0, length, ROWS):
+        _multiply(
+            room.query, first * channels, channels, 1, room.key_columns, 0, padded, channels, room.weights, 0
+        )
+        for row in range(min(ROWS, length - first)):
+            log_sum = _softmax(room.weights, row * padded, length)
+            log_sums[log_sums_at + (first + row) * heads.count] = log_sum
+        _multiply(room.weights, 0, padded, 1, room.value, 0, channels, length, room.four_rows, 0)
+        for row in range(min(ROWS, length - first)):
+            there = attended_at + (first + row) * width
+            copy_row(room.four_rows, row * channels, attended, there, groups, _ONE)
+
+
+@compiled
+def _fetch(
+    qkv: _Numbers, at: int, gradient: _Numbers, gradient_at: int, length: int, heads: Heads, room: _Room
+) -> None:
+    """Bring what the gradient of one head of one sequence needs into order."""
+    channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
+    groups = channels // LANES
+    for token in range(length):
+        row, here = at + token * 3 * width, token * channels
+        copy_row(qkv, row, room.query, here, groups, heads.scale)
+        copy_row(qkv, row + width, room.key, here, groups, heads.scale)
+        spread_row(qkv, row + width, room.key_columns, token, padded, groups)
+        spread_row(qkv, row + 2 * width, room.value_columns, token, padded, groups)
+        copy_row(gradient, gradient_at + token * width, room.gradient, here, groups, _ONE)
+    for channel in range(channels):
+        fill(room.value_columns, channel * padded + length, padded - length, _ZERO)
+    fill(room.of_key, 0, _up(length, ROWS) * channels, _ZERO)
+    fill(room.of_value, 0, _up(length, ROWS) * channels, _ZERO)
+
+
+@compiled
+def _pull_back_row(at: int, length: int, log_sum: float, room: _Room) -> None:
+    """Turn scores into weights, and the gradient of the weights into that of the scores."""
+    padded = _up(length, LANES)
+    groups = padded // LANES
+    exponentials(room.weights, at, groups, log_sum)
+    fill(room.weights, at + length, padded - length, _ZERO)
+    mean = inner_product(room.weights, at, room.of_scores, at, groups)
+    pull_back_softmax(room.of_scores, at, room.weights, at, groups, mean)
+
+
+@compiled
+def _pull_back_sequence(
+    qkv: _Numbers,
+    at: int,
+    length: int,
+    heads: Heads,
+    gradient: _Numbers,
+    gradient_at: int,
+    log_sums: _Numbers,
+    log_sums_at: int,
+    gradients: _Numbers,
+    room: _Room,
+) -> None:
+    """With weights W = softmax(S), S = Q Kᵀ and output W V: dV = Wᵀ dO, dW = dO Vᵀ, dQ = dS K, dK = dSᵀ Q, for one head."""
+    channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
+    groups = channels // LANES
+    _fetch(qkv, at, gradient, gradient_at, length, heads, room)
+    for first in range(0, length, BLOCK):
+        last = min(first + BLOCK, length)
+        for four in range(first, last, ROWS):
+            here, there = four * channels, (four - first) * padded
+            _multiply(
+                room.query, here, channels, 1, room.key_columns, 0, padded, channels, room.weights, there
+            )
+            _multiply(
+                room.gradient,
+                here,
+                channels,
+                1,
+                room.value_columns,
+                0,
+                padded,
+                channels,
+                room.of_scores,
+                there,
+            )
+            for row in range(min(ROWS, length - four)):
+                log_sum = log_sums[log_sums_at + (four + row) * heads.count]
+                _pull_back_row(there + row * padded, length, log_sum, room)
+            _multiply(room.of_scores, there, padded, 1, room.key, 0, channels, length, room.four_rows, 0)
+            for row in range(min(ROWS, length - four)):
+                of_query = at + (four + row) * 3 * width
+                copy_row(room.four_rows, row * channels, gradients, of_query, groups, _ONE)
+        for four in range(0, length, ROWS):
+            here, rows, there = first * channels, last - first, four * channels
+            _add_product(
+                room.of_scores, four, 1, padded, room.query, here, channels, rows, room.of_key, there
+            )
+            _add_product(
+                room.weights, four, 1, padded, room.gradient, here, channels, rows, room.of_value, there
+            )
+    for token in range(length):
+        of_query = at + token * 3 * width
+        copy_row(room.of_key, token * channels, gradients, of_query + width, groups, _ONE)
+        copy_row(room.of_value, token * channels, gradients, of_query + 2 * width, groups, _ONE)
+
+
+@compiled
+def _longest(offsets: Int64[ndarray, "sequence_plus_1"], first: int, last: int, heads: int) -> int:
+    """The length of the longest sequence of some jobs."""
+    longest = 0
+    for sequence in range(first // heads, (last + heads - 1) // heads):
+        longest = max(longest, offsets[sequence + 1] - offsets[sequence])
+    return longest
+
+
+def _kept_attend(digest: str) -> Callable[..., None]:
+    """Compile `attend`, or take what a program with the same sources compiled."""
+
+    @kept
+    def attend(
+        qkv: _Numbers,
+        offsets: Int64[ndarray, "sequence_plus_1"],
+        first: int,
+        last: int,
+        heads: Heads,
+        attended: _Numbers,
+        log_sums: _Numbers,
+    ) -> None:
+        _ = digest  # in the closure
+        width = heads.count * heads.channels
+        room = _room(_longest(offsets, first, last, heads.count), heads.channels, ROWS)
+        for job in range(first, last):
+            sequence, head = job // heads.count, job % heads.count
+            token, length = offsets[sequence], offsets[sequence + 1] - offsets[sequence]
+            _attend_sequence(
+                qkv,
+                token * 3 * width + head * heads.channels,
+                length,
+                heads,
+                attended,
+                token * width + head * heads.channels,
+                log_sums,
+                token * heads.count + head,
+                room,
+            )
+
+    return attend
+
+
+def _kept_pull_back(digest: str) -> Callable[..., None]:
+    """The same for `pull_back`."""
+
+    @kept
+    def pull_back(
+        qkv: _Numbers,
+        offsets: Int64[ndarray, "sequence_plus_1"],
+        first: int,
+        last: int,
+        heads: Heads,
+        gradient: _Numbers,
+        log_sums: _Numbers,
+        gradients: _Numbers,
+    ) -> None:
+        _ = digest  # in the closure
+        width = heads.count * heads.channels
+        longest = _longest(offsets, first, last, heads.count)
+        room = _room(longest, heads.channels, min(BLOCK, longest))
+        for job in range(first, last):
+            sequence, head = job // heads.count, job % heads.count
+            token, length = offsets[sequence], offsets[sequence + 1] - offsets[sequence]
+            _pull_back_sequence(
+                qkv,
+                token * 3 * width + head * heads.channels,
+                length,
+                heads,
+                gradient,
+                token * width + head * heads.channels,
+                log_sums,
+                token * heads.count + head,
+                gradients,
+                room,
+            )
+
+    return pull_back
+
+
+_DIGEST = sources_digest(Path(__file__).parent)
+
+attend = _kept_attend(_DIGEST)
+"""Compute attention of some heads of some sequences.
+
+Args:
+    qkv: float32 `[N · 3 · heads · channels]`, queries, keys and values of all tokens.
+    offsets: int64 `[S+1]` of all sequences.
+    first, last: the jobs to do, without the last: one for each head of each sequence.
+    heads: of each token.
+    attended: float32 `[N · heads · channels]`, is written.
+    log_sums: float32 `[N · heads]`, is written: logarithms of the sums of exponentials of scores.
+"""
+
+pull_back = _kept_pull_back(_DIGEST)
+"""Compute the gradient of `attend`.
+
+Args:
+    qkv, offsets, first, last, heads, log_sums: as for `attend`.
+    gradient: float32 `[N · heads · channels]`, that of what is attended.
+    gradients: float32 `[N · 3 · heads · channels]`, is written.
+"""

@@ -1,0 +1,157 @@
+"""Sixteen float32 numbers at once, in the language of the compiler (LLVM): what functions of machine code are written with.
+
+A processor whose registers hold fewer takes several instructions for one of these.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+__all__ = [
+    "LANES",
+    "LONG",
+    "added_product",
+    "address",
+    "exponential",
+    "folded",
+    "larger",
+    "loaded",
+    "repeated",
+    "same",
+    "spread",
+    "stored",
+]
+
+LANES = 16
+
+LONG = ir.IntType(64)
+_INT, _FLOAT = ir.IntType(32), ir.FloatType()
+_VECTOR, _INTEGERS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
+
+_SMALLEST = -87.0
+"""e to this power is still a normal number."""
+
+_LOG_2 = 0.693359375, -2.12194440e-4
+"""Their sum is ln 2; a small integer times the first is exact."""
+
+_POWERS = (
+    1.9875691500e-4,
+    1.3981999507e-3,
+    8.3334519073e-3,
+    4.1665795894e-2,
+    1.6666665459e-1,
+    5.0000001201e-1,
+)
+"""Factors of x⁷ to x² in eˣ for |x| < ln 2 / 2 (S. L. Moshier's Cephes library, expf)."""
+
+
+def same(number: float) -> ir.Constant:
+    """Sixteen times a number that is known when the function is compiled."""
+    return ir.Constant(_VECTOR, [number] * LANES)
+
+
+def spread(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
+    """Sixteen times a number."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    one = builder.insert_element(nothing, number, _INT(0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(_INTEGERS, [0] * LANES))
+
+
+def address(builder: ir.IRBuilder, array: ir.Value, *places: ir.Value) -> ir.Value:
+    """Where the number of an array lies whose place is the sum of `places`."""
+    first, *others = places
+    for other in others:
+        first = builder.add(first, other)
+    return builder.gep(array, [first])
+
+
+def loaded(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
+    """Sixteen numbers from an array."""
+    return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+
+
+def stored(builder: ir.IRBuilder, vector: ir.Value, pointer: ir.Value) -> None:
+    """Put sixteen numbers into an array."""
+    builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+
+
+def added_product(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, addend: ir.Value) -> ir.Value:
+    """The product of two vectors plus a third, rounded once where the processor can."""
+    return builder.fadd(builder.fmul(one, other, flags=("contract",)), addend, flags=("contract",))
+
+
+def larger(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    """The larger of two numbers in each place."""
+    return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+
+def folded(builder: ir.IRBuilder, vector: ir.Value, join: Callable[..., ir.Value]) -> ir.Value:
+    """One number from sixteen: halves are joined until one is left."""
+    width = LANES
+    while width > 1:
+        width //= 2
+        nothing = ir.Constant(vector.type, ir.Undefined)
+        halves = [
+            builder.shuffle_vector(vector, nothing, ir.Constant(ir.VectorType(_INT, width), list(places)))
+            for places in (range(width), range(width, 2 * width))
+        ]
+        vector = join(builder, *halves)
+    return builder.extract_element(vector, _INT(0))
+
+
+def exponential(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """The exponential of numbers of at most 88; below -87 that of -87. Relative errors are below 2e-7.
+
+    eˣ = 2ᵏ eʳ with the integer k nearest to x / ln 2 and |r| < ln 2 / 2.
+    """
+    vector = larger(builder, vector, same(_SMALLEST))
+    floor = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), f"llvm.floor.v{LANES}f32"
+    )
+    power = builder.call(floor, [added_product(builder, vector, same(1.44269504), same(0.5))])
+    for part in _LOG_2:
+        vector = added_product(builder, power, same(-part), vector)
+    series = same(_POWERS[0])
+    for factor in _POWERS[1:]:
+        series = added_product(builder, series, vector, same(factor))
+    series = added_product(builder, builder.fmul(series, vector), vector, vector)
+    exponent = builder.add(builder.fptosi(power, _INTEGERS), ir.Constant(_INTEGERS, [127] * LANES))
+    bits = builder.shl(exponent, ir.Constant(_INTEGERS, [23] * LANES))
+    return builder.fmul(builder.fadd(series, same(1.0)), builder.bitcast(bits, _VECTOR))
+
+
+def repeated(
+    builder: ir.IRBuilder,
+    count: ir.Value,
+    start: Sequence[ir.Value],
+    body: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]],
+) -> Sequence[ir.Value]:
+    """Write a loop of at least one turn.
+
+    Args:
+        builder: writes.
+        count: turns, int64, one or more.
+        start: values that the first turn is given.
+        body: writes a turn from its number and the values of the turn before, and returns those for the next.
+
+    Returns:
+        the values of the last turn.
+    """
+    before, turn = builder.block, builder.append_basic_block("turn")
+    builder.branch(turn)
+    builder.position_at_end(turn)
+    number = builder.phi(LONG)
+    number.add_incoming(LONG(0), before)
+    given: list[Any] = [builder.phi(value.type) for value in start]
+    found = body(number, given)
+    following = builder.add(number, LONG(1))
+    end, after = builder.block, builder.append_basic_block("after")
+    builder.cbranch(builder.icmp_signed("<", following, count), turn, after)
+    number.add_incoming(following, end)
+    for value, first, last in zip(given, start, found, strict=True):
+        value.add_incoming(first, before)
+        value.add_incoming(last, end)
+    builder.position_at_end(after)
+    return found
