@@ -29,13 +29,14 @@ def recipe():
 
 
 def bounds(requirements):
-    """Version bounds by conda-forge's name, from `name bounds` with a space, as the recipe has them."""
-    split = [text.partition(" ") for text in requirements]
+    """Version bounds by conda-forge's name, from `name bounds`; what conda calls `3.11.*` is `==3.11.*` elsewhere."""
+    split = [re.sub(r" (?=\d)", " ==", text).partition(" ") for text in requirements]
     assert len({name for name, _, _ in split}) == len(split)
-    return {name: SpecifierSet(versions.replace("3.11.*", "==3.11.*")) for name, _, versions in split}
+    return {name: SpecifierSet(versions) for name, _, versions in split}
 
 
 def expected(requirements):
+    """The same of requirements as pyproject.toml has them."""
     parsed = [Requirement(text) for text in requirements]
     return {CONDA_NAMES.get(one.name, one.name): one.specifier for one in parsed}
 
@@ -66,14 +67,16 @@ def test_it_is_built_by_the_backend_of_the_project_on_its_oldest_python():
     assert host == builders | expected(PYPROJECT["build-system"]["requires"])
 
 
-def test_it_has_the_commands_of_the_project():
+def test_it_has_the_commands_of_the_project_on_every_system():
     scripts = [f"{name} = {target}" for name, target in PROJECT["scripts"].items()]
-    assert recipe()["build"]["python"]["entry_points"] == scripts
+    build = recipe()["build"]
+    assert (build["noarch"], build["python"]) == ("python", {"entry_points": scripts})
 
 
-def test_it_imports_the_package_and_every_plugin():
-    (modules,) = [one["python"]["imports"] for one in recipe()["tests"] if "python" in one]
-    assert modules == [PROJECT["name"], *PROJECT["entry-points"]["icereco"].values()]
+def test_it_imports_the_package_and_every_plugin_and_checks_what_they_require():
+    (test,) = [one["python"] for one in recipe()["tests"] if "python" in one]
+    assert test["imports"] == [PROJECT["name"], *PROJECT["entry-points"]["icereco"].values()]
+    assert test["pip_check"]
 
 
 COMMANDS = [line for one in recipe()["tests"] for line in one.get("script", [])]
