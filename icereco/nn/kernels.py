@@ -58,7 +58,8 @@ def attend(
 def _fastest(qkv: Float[Tensor, "row 3 head channel"]) -> KernelName:
     if qkv.is_cuda:
         return "flex"
-    return "compiled" if qkv.device.type == "cpu" and qkv.dtype != torch.float64 else "bucketed"
+    known = qkv.device.type == "cpu" and qkv.dtype in (torch.float32, torch.bfloat16)
+    return "compiled" if known else "bucketed"
 
 
 def _compiled(

@@ -1,7 +1,7 @@
 """Rows of zeros after ragged rows, so that few shapes of products occur.
 
 For a product in bfloat16 torch's library for CPUs generates code when its shape first occurs, which takes twice as long as the
-product of 900 rows itself. No two batches have equally many pulses, but few multiples of 128 occur.
+product of 900 rows itself. No two batches have equally many pulses, but few multiples of 64 occur.
 """
 
 import torch
@@ -10,11 +10,11 @@ from torch.nn.functional import pad
 
 __all__ = ["padded", "row_step"]
 
-_STEP = 128
+_STEP = 64
 
 
 def row_step(rows: Tensor) -> int:
-    """What numbers of rows should be multiples of: 128 for products in bfloat16 on a CPU, elsewhere 1."""
+    """What numbers of rows should be multiples of: 64 for products in bfloat16 on a CPU, elsewhere 1."""
     return _STEP if rows.device.type == "cpu" and torch.is_autocast_enabled("cpu") else 1
 
 

@@ -66,18 +66,30 @@ class Muon(torch.optim.Optimizer):
 
     def _move(self, weights: Sequence[Tensor], rates: Sequence[float]) -> None:
         """Move matrices of one shape; those of one rate follow each other."""
-        settings = self.defaults
-        gradients = torch.stack([own_rows(weight.grad) for weight in weights if weight.grad is not None])
-        momenta = [own_rows(self._momentum(weight)) for weight in weights]
-        torch._foreach_lerp_(momenta, list(gradients.unbind()), 1 - settings["momentum"])
-        ahead = gradients.lerp(torch.stack(momenta), settings["momentum"])  # Nesterov's
-        steps = self._steps(ahead, weights[0]).unbind()
+        steps = self._steps(self._ahead(weights), weights[0]).unbind()
         for rate, places in groupby(range(len(weights)), key=rates.__getitem__):
             some = list(places)
             moved = [own_rows(weights[place]) for place in some]
-            torch._foreach_mul_(moved, 1 - rate * settings["weight_decay"])
+            torch._foreach_mul_(moved, 1 - rate * self.defaults["weight_decay"])
             size = 0.2 * max(weights[0].shape) ** 0.5 * rate
             torch._foreach_add_(moved, [steps[place] for place in some], alpha=-size)
+
+    def _ahead(self, weights: Sequence[Tensor]) -> Float[Tensor, "matrix own_row column"]:
+        """Update the momenta, and return where they are with the gradient once more (Nesterov's).
+
+        One process has no use for them but products, in bfloat16 if that is the products'; several send each other steps in the
+        precision of the weights.
+        """
+        gradients = [own_rows(weight.grad) for weight in weights if weight.grad is not None]
+        momenta = [own_rows(self._momentum(weight)) for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - self.defaults["momentum"])
+        rounds = self._bfloat16 and self._ranks.count == 1
+        dtype = torch.bfloat16 if rounds else gradients[0].dtype
+        ahead = gradients[0].new_empty((len(gradients), *gradients[0].shape), dtype=dtype)
+        torch._foreach_copy_(
+            list(ahead.unbind()), torch._foreach_lerp(gradients, momenta, self.defaults["momentum"])
+        )
+        return ahead
 
     def _steps(
         self, ahead: Float[Tensor, "matrix own_row column"], like: Tensor
@@ -109,31 +121,39 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrices: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix row column"]:
     """Approximate the orthogonal factor U Vᵀ of each X = U S Vᵀ (singular values 0.7 to 1.2) by Newton-Schulz iteration.
 
-    Each round replaces X by P X with P = a + b X Xᵀ + c (X Xᵀ)².
+    Each round replaces X by P X with P = a + b X Xᵀ + c (X Xᵀ)², or by X P with Xᵀ X where that is the smaller matrix.
     """
-    if matrices.shape[1] > matrices.shape[2]:
-        return orthogonal(matrices.mT).mT
     scaled = matrices / (torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True) + 1e-7)
-    return _on_matrices(scaled) if scaled.dtype == torch.bfloat16 else _on_squares(scaled)
+    rounds = _on_matrices if scaled.dtype == torch.bfloat16 else _on_squares
+    return rounds(scaled, matrices.shape[1] > matrices.shape[2])
 
 
-def _on_matrices(wide: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix row column"]:
+def _gram(matrices: Float[Tensor, "matrix row column"], tall: bool) -> Float[Tensor, "matrix side side"]:
+    return torch.bmm(matrices.mT, matrices) if tall else torch.bmm(matrices, matrices.mT)
+
+
+def _on_matrices(
+    matrices: Float[Tensor, "matrix row column"], tall: bool
+) -> Float[Tensor, "matrix row column"]:
     """Take the rounds as they are written, stable in bfloat16."""
     a, b, c = _QUINTIC
     for _ in range(_ROUNDS):
-        gram = torch.bmm(wide, wide.mT)
+        gram = _gram(matrices, tall)
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        wide = torch.baddbmm(wide, factor, wide, beta=a)
-    return wide
+        both = (matrices, factor) if tall else (factor, matrices)
+        matrices = torch.baddbmm(matrices, *both, beta=a)
+    return matrices
 
 
-def _on_squares(wide: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix row column"]:
-    """Take the rounds on the small square matrices X Xᵀ.
+def _on_squares(
+    matrices: Float[Tensor, "matrix row column"], tall: bool
+) -> Float[Tensor, "matrix row column"]:
+    """Take the rounds on the small square matrices X Xᵀ or Xᵀ X.
 
-    All the P are polynomials of the first X Xᵀ, so X is multiplied once, by the product of the P: half the arithmetic.
+    All the P are polynomials of the first of these, so X is multiplied once, by the product of the P: half the arithmetic.
     """
     a, b, c = _QUINTIC
-    gram = torch.bmm(wide, wide.mT)
+    gram = _gram(matrices, tall)
     product = None
     for remaining in reversed(range(_ROUNDS)):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
@@ -142,4 +162,4 @@ def _on_squares(wide: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matr
         if remaining:
             gram = torch.bmm(torch.bmm(factor, gram), factor)
     assert product is not None  # there are rounds
-    return torch.bmm(product, wide)
+    return torch.bmm(matrices, product) if tall else torch.bmm(product, matrices)

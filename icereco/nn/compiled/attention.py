@@ -28,15 +28,20 @@ _WORK_OF_A_THREAD = 30_000
 def compiled(
     qkv: Float[Tensor, "row 3 head channel"], sequences: Sequences
 ) -> Float[Tensor, "row head channel"]:
-    """Compute attention inside sequences on the CPU, in float32 whatever the precision around it.
+    """Compute attention inside sequences on the CPU, in float32 whatever the precision of its numbers.
 
     Args:
-        qkv: of the tokens; rows after those are taken for zeros.
+        qkv: float32 or bfloat16, of the tokens; rows after those are taken for zeros.
         sequences: of the tokens.
 
     Returns:
         what is attended, in the precision of `qkv`.
+
+    Raises:
+        TypeError: the numbers are neither.
     """
+    if qkv.dtype not in (torch.float32, torch.bfloat16):
+        raise TypeError(f"attention is compiled for float32 and bfloat16, not for {qkv.dtype}")
     channels = qkv.shape[-1]
     full = pad(qkv, (0, -channels % LANES)) if channels % LANES else qkv
     attended: Tensor = _Attention.apply(full, sequences.offsets.numpy(), channels**-0.5)  # type: ignore[no-untyped-call]  # torch's own
@@ -53,12 +58,13 @@ class _Attention(torch.autograd.Function):
         offsets: Int64[ndarray, "sequence_plus_1"],
         scale: float,
     ) -> Float[Tensor, "row head channel"]:
-        given, heads = qkv.float().contiguous(), Heads(qkv.shape[2], qkv.shape[3], np.float32(scale))
-        attended, log_sums = _rows(given[:, 0], offsets), given.new_empty(len(qkv), heads.count)
-        _share(attend, _flat(given), offsets, heads, _flat(attended), _flat(log_sums))
+        given, heads = qkv.contiguous(), Heads(qkv.shape[2], qkv.shape[3], np.float32(scale))
+        attended = _rows(given[:, 0], offsets)
+        log_sums = torch.empty(len(qkv), heads.count)
+        _share(attend, _numbers(given), offsets, heads, _numbers(attended), _numbers(log_sums))
         ctx.save_for_backward(given, log_sums)
-        ctx.offsets, ctx.heads, ctx.dtype = offsets, heads, qkv.dtype
-        return attended.to(qkv.dtype)
+        ctx.offsets, ctx.heads = offsets, heads
+        return attended
 
     @staticmethod
     @once_differentiable
@@ -67,9 +73,9 @@ class _Attention(torch.autograd.Function):
     ) -> tuple[Float[Tensor, "row 3 head channel"], None, None]:
         qkv, log_sums = ctx.saved_tensors
         gradients = _rows(qkv, ctx.offsets)
-        given = _flat(gradient.float().contiguous()), _flat(log_sums)
-        _share(pull_back, _flat(qkv), ctx.offsets, ctx.heads, *given, _flat(gradients))
-        return gradients.to(ctx.dtype), None, None
+        given = _numbers(gradient.to(qkv.dtype).contiguous()), _numbers(log_sums)
+        _share(pull_back, _numbers(qkv), ctx.offsets, ctx.heads, *given, _numbers(gradients))
+        return gradients, None, None
 
 
 def _rows(like: Tensor, offsets: Int64[ndarray, "sequence_plus_1"]) -> Tensor:
@@ -79,16 +85,18 @@ def _rows(like: Tensor, offsets: Int64[ndarray, "sequence_plus_1"]) -> Tensor:
     return rows
 
 
-def _flat(tensor: Tensor) -> ndarray:
-    return tensor.view(-1).numpy()
+def _numbers(tensor: Tensor) -> ndarray:
+    """The same memory for machine code, bfloat16 as int16."""
+    flat = tensor.view(-1)
+    return (flat.view(torch.int16) if flat.dtype == torch.bfloat16 else flat).numpy()
 
 
 def _share(
     work: Callable[..., None],
-    qkv: Float[ndarray, "number"],
+    qkv: ndarray,
     offsets: Int64[ndarray, "sequence_plus_1"],
     heads: Heads,
-    *others: Float[ndarray, "_"],
+    *others: ndarray,
 ) -> None:
     """Let each thread compute some heads of some sequences, of about the same work; none depends on another."""
     lengths = np.diff(offsets)

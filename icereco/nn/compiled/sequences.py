@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int16, Int64
 from numpy import ndarray
 
 from icereco.nn.compiled.operations import (
@@ -40,6 +40,8 @@ BLOCK = 64
 _ONE, _ZERO, _LOWEST = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
 
 _Numbers = Float32[ndarray, "number"]
+_Given = _Numbers | Int16[ndarray, "number"]
+"""Numbers of torch: float32, or bfloat16 as int16."""
 
 
 class Heads(NamedTuple):
@@ -156,11 +158,11 @@ def _softmax(row: _Numbers, at: int, length: int) -> float:
 
 @compiled
 def _attend_sequence(
-    qkv: _Numbers,
+    qkv: _Given,
     at: int,
     length: int,
     heads: Heads,
-    attended: _Numbers,
+    attended: _Given,
     attended_at: int,
     log_sums: _Numbers,
     log_sums_at: int,
@@ -189,7 +191,7 @@ def _attend_sequence(
 
 @compiled
 def _fetch(
-    qkv: _Numbers, at: int, gradient: _Numbers, gradient_at: int, length: int, heads: Heads, room: _Room
+    qkv: _Given, at: int, gradient: _Given, gradient_at: int, length: int, heads: Heads, room: _Room
 ) -> None:
     """Bring what the gradient of one head of one sequence needs into order."""
     channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
@@ -220,15 +222,15 @@ def _pull_back_row(at: int, length: int, log_sum: float, room: _Room) -> None:
 
 @compiled
 def _pull_back_sequence(
-    qkv: _Numbers,
+    qkv: _Given,
     at: int,
     length: int,
     heads: Heads,
-    gradient: _Numbers,
+    gradient: _Given,
     gradient_at: int,
     log_sums: _Numbers,
     log_sums_at: int,
-    gradients: _Numbers,
+    gradients: _Given,
     room: _Room,
 ) -> None:
     """With weights W = softmax(S), S = Q Kᵀ and output W V: dV = Wᵀ dO, dW = dO Vᵀ, dQ = dS K, dK = dSᵀ Q, for one head."""
@@ -289,12 +291,12 @@ def _kept_attend(digest: str) -> Callable[..., None]:
 
     @kept
     def attend(
-        qkv: _Numbers,
+        qkv: _Given,
         offsets: Int64[ndarray, "sequence_plus_1"],
         first: int,
         last: int,
         heads: Heads,
-        attended: _Numbers,
+        attended: _Given,
         log_sums: _Numbers,
     ) -> None:
         _ = digest  # in the closure
@@ -323,14 +325,14 @@ def _kept_pull_back(digest: str) -> Callable[..., None]:
 
     @kept
     def pull_back(
-        qkv: _Numbers,
+        qkv: _Given,
         offsets: Int64[ndarray, "sequence_plus_1"],
         first: int,
         last: int,
         heads: Heads,
-        gradient: _Numbers,
+        gradient: _Given,
         log_sums: _Numbers,
-        gradients: _Numbers,
+        gradients: _Given,
     ) -> None:
         _ = digest  # in the closure
         width = heads.count * heads.channels
@@ -361,11 +363,11 @@ attend = _kept_attend(_DIGEST)
 """Compute attention of some heads of some sequences.
 
 Args:
-    qkv: float32 `[N · 3 · heads · channels]`, queries, keys and values of all tokens.
+    qkv: float32, or bfloat16 as int16, `[N · 3 · heads · channels]`, queries, keys and values of all tokens.
     offsets: int64 `[S+1]` of all sequences.
     first, last: the jobs to do, without the last: one for each head of each sequence.
     heads: of each token.
-    attended: float32 `[N · heads · channels]`, is written.
+    attended: the same, `[N · heads · channels]`, is written.
     log_sums: float32 `[N · heads]`, is written: logarithms of the sums of exponentials of scores.
 """
 
@@ -374,6 +376,6 @@ pull_back = _kept_pull_back(_DIGEST)
 
 Args:
     qkv, offsets, first, last, heads, log_sums: as for `attend`.
-    gradient: float32 `[N · heads · channels]`, that of what is attended.
-    gradients: float32 `[N · 3 · heads · channels]`, is written.
+    gradient: float32, or bfloat16 as int16, `[N · heads · channels]`, that of what is attended.
+    gradients: the same, `[N · 3 · heads · channels]`, is written.
 """

@@ -1,6 +1,7 @@
 """Sixteen float32 numbers at once, in the language of the compiler (LLVM): what functions of machine code are written with.
 
-A processor whose registers hold fewer takes several instructions for one of these.
+A processor whose registers hold fewer takes several instructions for one of these. Arrays of int16 are taken for bfloat16, which NumPy does
+not know: the upper half of a float32.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,8 +28,9 @@ __all__ = [
 LANES = 16
 
 LONG = ir.IntType(64)
-_INT, _FLOAT = ir.IntType(32), ir.FloatType()
+_SHORT, _INT, _FLOAT = ir.IntType(16), ir.IntType(32), ir.FloatType()
 _VECTOR, _INTEGERS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
+_SHORTS = ir.VectorType(_SHORT, LANES)
 
 _SMALLEST = -87.0
 """e to this power is still a normal number."""
@@ -56,7 +58,7 @@ def spread(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
     """Sixteen times a number."""
     nothing = ir.Constant(_VECTOR, ir.Undefined)
     one = builder.insert_element(nothing, number, _INT(0))
-    return builder.shuffle_vector(one, nothing, ir.Constant(_INTEGERS, [0] * LANES))
+    return builder.shuffle_vector(one, nothing, _integers(0))
 
 
 def address(builder: ir.IRBuilder, array: ir.Value, *places: ir.Value) -> ir.Value:
@@ -68,13 +70,28 @@ def address(builder: ir.IRBuilder, array: ir.Value, *places: ir.Value) -> ir.Val
 
 
 def loaded(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
-    """Sixteen numbers from an array."""
-    return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+    """Sixteen numbers from an array of float32 or bfloat16."""
+    if pointer.type.pointee == _FLOAT:
+        return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+    halves = builder.load(builder.bitcast(pointer, _SHORTS.as_pointer()), align=2)
+    bits = builder.shl(builder.zext(halves, _INTEGERS), _integers(16))
+    return builder.bitcast(bits, _VECTOR)
 
 
 def stored(builder: ir.IRBuilder, vector: ir.Value, pointer: ir.Value) -> None:
-    """Put sixteen numbers into an array."""
-    builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+    """Put sixteen numbers into an array of float32, or of bfloat16, for which they are rounded to the nearest, ties to even."""
+    if pointer.type.pointee == _FLOAT:
+        builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+        return
+    bits = builder.bitcast(vector, _INTEGERS)
+    odd = builder.and_(builder.lshr(bits, _integers(16)), _integers(1))
+    nearest = builder.add(bits, builder.add(odd, _integers(0x7FFF)))
+    halves = builder.trunc(builder.lshr(nearest, _integers(16)), _SHORTS)
+    builder.store(halves, builder.bitcast(pointer, _SHORTS.as_pointer()), align=2)
+
+
+def _integers(number: int) -> ir.Constant:
+    return ir.Constant(_INTEGERS, [number] * LANES)
 
 
 def added_product(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, addend: ir.Value) -> ir.Value:
@@ -117,8 +134,8 @@ def exponential(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
     for factor in _POWERS[1:]:
         series = added_product(builder, series, vector, same(factor))
     series = added_product(builder, builder.fmul(series, vector), vector, vector)
-    exponent = builder.add(builder.fptosi(power, _INTEGERS), ir.Constant(_INTEGERS, [127] * LANES))
-    bits = builder.shl(exponent, ir.Constant(_INTEGERS, [23] * LANES))
+    exponent = builder.add(builder.fptosi(power, _INTEGERS), _integers(127))
+    bits = builder.shl(exponent, _integers(23))
     return builder.fmul(builder.fadd(series, same(1.0)), builder.bitcast(bits, _VECTOR))
 
 
