@@ -30,7 +30,7 @@ def random_qkv(lengths: list[int], seed: int = 0) -> Tensor:
     return torch.randn(sum(lengths), 3, 2, 8, generator=generator)
 
 
-@pytest.mark.parametrize("kernel", ["bucketed", "packed", "flex"])
+@pytest.mark.parametrize("kernel", ["compiled", "bucketed", "packed", "flex"])
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
 def test_kernels_agree_with_the_loop(kernel, lengths):
     sequences = Sequences.from_offsets(offsets_of(lengths))
@@ -40,7 +40,7 @@ def test_kernels_agree_with_the_loop(kernel, lengths):
         torch.testing.assert_close(kernels.attend(kernel, qkv, sequences), expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kernel", ["bucketed", "packed"])
+@pytest.mark.parametrize("kernel", ["compiled", "bucketed", "packed"])
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
 def test_kernels_have_the_gradient_of_the_loop(kernel, lengths):
     sequences = Sequences.from_offsets(offsets_of(lengths))
@@ -75,6 +75,23 @@ def test_the_last_layer_gives_the_last_tokens_of_a_full_one_and_their_gradients(
 
     for ours, full in zip(outcome(True), outcome(False), strict=True):
         torch.testing.assert_close(ours, full, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "bucketed", "packed"])
+def test_rows_after_the_tokens_give_zeros_and_get_no_gradient(kernel):
+    lengths = [3, 1, 20]
+    sequences = Sequences.from_offsets(offsets_of(lengths))
+    qkv = random_qkv([*lengths, 5])
+
+    def outcome(rows: Tensor) -> tuple[Tensor, Tensor]:
+        given = rows.clone().requires_grad_()
+        attended = kernels.attend(kernel, given, sequences)
+        attended.sin().sum().backward()
+        return attended.detach(), given.grad
+
+    for more, exactly in zip(outcome(qkv), outcome(qkv[: sum(lengths)]), strict=True):
+        assert torch.equal(more[: len(exactly)], exactly)
+        assert not more[len(exactly) :].any()
 
 
 def test_flex_says_that_it_cannot_train_on_a_cpu():
@@ -132,7 +149,7 @@ def aggregator(kernel: str = "auto") -> AttentionAggregator:
     return AttentionAggregator(AttentionOptions(width=16, layers=2, heads=2, kernel=kernel), 5)
 
 
-@pytest.mark.parametrize("kernel", ["bucketed", "packed", "flex"])
+@pytest.mark.parametrize("kernel", ["compiled", "bucketed", "packed", "flex"])
 def test_a_checkpoint_of_one_kernel_runs_with_any_other(kernel):
     lengths = LENGTHS["typical"]
     features = torch.randn(sum(lengths), 5)

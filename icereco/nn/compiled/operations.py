@@ -37,7 +37,6 @@ __all__ = [
     "inner_product",
     "largest",
     "pull_back_softmax",
-    "scale_row",
     "spread_row",
     "tile",
     "wide_tile",
@@ -143,21 +142,6 @@ def fill(
 
     with builder.if_then(builder.icmp_signed(">", count, LONG(0))):
         repeated(builder, count, [], turn)
-
-
-@_operation(types.void)
-def scale_row(
-    builder: ir.IRBuilder, row: ir.Value, row_at: ir.Value, groups: ir.Value, factor: ir.Value
-) -> None:
-    """Multiply numbers by a factor."""
-    factors = spread(builder, factor)
-
-    def turn(number: ir.Value, _: Any) -> list[ir.Value]:
-        place = _group(builder, row, row_at, number)
-        stored(builder, builder.fmul(loaded(builder, place), factors), place)
-        return []
-
-    repeated(builder, groups, [], turn)
 
 
 @_operation(types.float32)

@@ -24,7 +24,6 @@ from icereco.nn.compiled.operations import (
     inner_product,
     largest,
     pull_back_softmax,
-    scale_row,
     spread_row,
     tile,
     wide_tile,
@@ -66,6 +65,7 @@ class _Room(NamedTuple):
     of_key: _Numbers
     of_value: _Numbers
     four_rows: _Numbers
+    factors: _Numbers
 
 
 @compiled
@@ -90,6 +90,7 @@ def _room(longest: int, channels: int, block: int) -> _Room:
         np.zeros(of_tokens, np.float32),
         np.zeros(of_tokens, np.float32),
         np.zeros(ROWS * channels, np.float32),
+        np.zeros(ROWS, np.float32),
     )
 
 
@@ -146,14 +147,14 @@ def _add_product(
 
 
 @compiled
-def _softmax(row: _Numbers, at: int, length: int) -> float:
-    """Replace scores by their weights, and those of the places up to the next sixteen by zeros; return the log of the sum."""
+def _weigh(row: _Numbers, at: int, length: int) -> tuple[float, float]:
+    """Replace scores by e to the power of them less the highest; return that, and the sum. What follows up to the next sixteen gets 0."""
     padded = _up(length, LANES)
     fill(row, at + length, padded - length, _LOWEST)
     most = largest(row, at, padded // LANES)
     total = exponentials(row, at, padded // LANES, most)
-    scale_row(row, at, padded // LANES, _ONE / total)
-    return most + math.log(total)
+    fill(row, at + length, padded - length, _ZERO)
+    return most, total
 
 
 @compiled
@@ -181,12 +182,13 @@ def _attend_sequence(
             room.query, first * channels, channels, 1, room.key_columns, 0, padded, channels, room.weights, 0
         )
         for row in range(min(ROWS, length - first)):
-            log_sum = _softmax(room.weights, row * padded, length)
-            log_sums[log_sums_at + (first + row) * heads.count] = log_sum
+            most, total = _weigh(room.weights, row * padded, length)
+            log_sums[log_sums_at + (first + row) * heads.count] = most + math.log(total)
+            room.factors[row] = _ONE / total
         _multiply(room.weights, 0, padded, 1, room.value, 0, channels, length, room.four_rows, 0)
         for row in range(min(ROWS, length - first)):
             there = attended_at + (first + row) * width
-            copy_row(room.four_rows, row * channels, attended, there, groups, _ONE)
+            copy_row(room.four_rows, row * channels, attended, there, groups, room.factors[row])
 
 
 @compiled

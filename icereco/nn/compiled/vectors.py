@@ -100,7 +100,7 @@ def added_product(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, addend:
 
 
 def larger(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
-    """The larger of two numbers in each place."""
+    """The larger of two numbers in each place; the other one if they cannot be compared."""
     return builder.select(builder.fcmp_ordered(">", one, other), one, other)
 
 
@@ -123,7 +123,7 @@ def exponential(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
 
     eˣ = 2ᵏ eʳ with the integer k nearest to x / ln 2 and |r| < ln 2 / 2.
     """
-    vector = larger(builder, vector, same(_SMALLEST))
+    vector = larger(builder, same(_SMALLEST), vector)  # in this order: what is not a number stays that
     floor = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), f"llvm.floor.v{LANES}f32"
     )

@@ -14,9 +14,9 @@ from icereco.physics.likelihood.compiled.access import look, look_four, put, tak
 from icereco.physics.likelihood.compiled.elementary import exponential, exponential_less_one, logarithm
 from icereco.physics.likelihood.compiled.lanes import LANES, chosen, floored, total
 from icereco.physics.likelihood.compiled.light import cascade_light, track_light
-from icereco.system.machine_code import compiled
 from icereco.physics.likelihood.compiled.optics import optics_of
 from icereco.physics.likelihood.likelihood import Likelihood
+from icereco.system.machine_code import compiled
 
 eight = st.lists(st.floats(-700.0, 700.0), min_size=LANES, max_size=LANES).map(np.array)
 
