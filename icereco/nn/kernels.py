@@ -2,8 +2,8 @@
 
 | kernel | how | where it is good |
 |---|---|---|
-| `compiled` | machine code that goes from sequence to sequence, in float32 | CPU |
-| `bucketed` | one dense attention for each length; nothing padded, nothing masked | any device, float64 |
+| `compiled` | machine code that goes from sequence to sequence, in float32 | training on a CPU |
+| `bucketed` | one dense attention for each length; nothing padded, nothing masked | CPU without gradients, float64 |
 | `flex` | one FlexAttention over all tokens with a block mask | CUDA; on the CPU it has no backward |
 | `packed` | rows of 512 tokens with a dense document mask | the common method; kept for comparison |
 | `reference` | a loop over the sequences | tests |
@@ -56,10 +56,11 @@ def attend(
 
 
 def _fastest(qkv: Float[Tensor, "row 3 head channel"]) -> KernelName:
+    """Machine code pays where there is much to do: fetching it takes half a second, and without gradients it is little faster."""
     if qkv.is_cuda:
         return "flex"
     known = qkv.device.type == "cpu" and qkv.dtype in (torch.float32, torch.bfloat16)
-    return "compiled" if known else "bucketed"
+    return "compiled" if known and qkv.requires_grad and torch.is_grad_enabled() else "bucketed"
 
 
 def _compiled(
