@@ -44,5 +44,5 @@ def _spelled_out(
         precise = qkv.to(torch.promote_types(qkv.dtype, torch.float32))
         query, key, value = precise.permute(2, 0, 3, 1, 4).contiguous().flatten(1, 2)
         scores = torch.baddbmm(query.new_empty(()), query, key.mT, beta=0, alpha=channels**-0.5)
-        attended = torch.softmax(scores, dim=-1) @ value
+        attended: Tensor = torch.softmax(scores, dim=-1) @ value
         return attended.view(count, heads, length, channels).transpose(1, 2).to(qkv.dtype)

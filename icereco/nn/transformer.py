@@ -83,12 +83,14 @@ class Layer(nn.Module):
 
     def _heads(self, projected: Float[Tensor, "row projection"], parts: int) -> Tensor:
         """Rows `[row, part, head, channel]` of queries, keys and values, or of some of them."""
-        return projected.unflatten(-1, (parts, self.heads, -1))
+        rows: Tensor = projected.unflatten(-1, (parts, self.heads, -1))
+        return rows
 
     def _projected(self, tokens: Float[Tensor, "row width"], rows: slice) -> Float[Tensor, "row projection"]:
         """Some rows of queries, keys and values: the same product with a part of the weights."""
         bias: Tensor | None = self.qkv.bias
-        return linear(tokens, self.qkv.weight[rows], None if bias is None else bias[rows])
+        product: Tensor = linear(tokens, self.qkv.weight[rows], None if bias is None else bias[rows])
+        return product
 
 
 class Transformer(nn.Module):

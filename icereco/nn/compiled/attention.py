@@ -60,7 +60,7 @@ class _Attention(torch.autograd.Function):
     ) -> Float[Tensor, "row head channel"]:
         given, heads = qkv.contiguous(), Heads(qkv.shape[2], qkv.shape[3], np.float32(scale))
         attended = _rows(given[:, 0], offsets)
-        log_sums = torch.empty(len(qkv), heads.count)
+        log_sums = torch.empty(len(qkv), heads.number)
         _share(attend, _numbers(given), offsets, heads, _numbers(attended), _numbers(log_sums))
         ctx.save_for_backward(given, log_sums)
         ctx.offsets, ctx.heads = offsets, heads
@@ -100,9 +100,9 @@ def _share(
 ) -> None:
     """Let each thread compute some heads of some sequences, of about the same work; none depends on another."""
     lengths = np.diff(offsets)
-    until = np.repeat(lengths * (lengths + LANES), heads.count).cumsum()
+    until = np.repeat(lengths * (lengths + LANES), heads.number).cumsum()
     total = int(until[-1]) if len(until) else 0
-    threads = max(min(torch.get_num_threads(), total // (_WORK_OF_A_THREAD * heads.count)), 1)
+    threads = max(min(torch.get_num_threads(), total // (_WORK_OF_A_THREAD * heads.number)), 1)
     bounds = np.searchsorted(until, np.linspace(0, total, threads + 1)[1:-1]).tolist()
     first, *further = pairwise([0, *bounds, len(until)])
     begun = [

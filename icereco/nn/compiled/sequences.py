@@ -46,7 +46,7 @@ _Given = _Numbers | Int16[ndarray, "number"]
 class Heads(NamedTuple):
     """Heads of attention: how many, numbers of each, a multiple of 16, and the factor on products of queries and keys."""
 
-    count: int
+    number: int
     channels: int
     scale: np.float32
 
@@ -170,7 +170,7 @@ def _attend_sequence(
     room: _Room,
 ) -> None:
     """Compute one head of one sequence, whose first numbers are at these places."""
-    channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
+    channels, width, padded = heads.channels, heads.number * heads.channels, _up(length, LANES)
     groups = channels // LANES
     for token in range(length):
         row = at + token * 3 * width
@@ -183,7 +183,7 @@ def _attend_sequence(
         )
         for row in range(min(ROWS, length - first)):
             most, total = _weigh(room.weights, row * padded, length)
-            log_sums[log_sums_at + (first + row) * heads.count] = most + math.log(total)
+            log_sums[log_sums_at + (first + row) * heads.number] = most + math.log(total)
             room.factors[row] = _ONE / total
         _multiply(room.weights, 0, padded, 1, room.value, 0, channels, length, room.four_rows, 0)
         for row in range(min(ROWS, length - first)):
@@ -196,7 +196,7 @@ def _fetch(
     qkv: _Given, at: int, gradient: _Given, gradient_at: int, length: int, heads: Heads, room: _Room
 ) -> None:
     """Bring what the gradient of one head of one sequence needs into order."""
-    channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
+    channels, width, padded = heads.channels, heads.number * heads.channels, _up(length, LANES)
     groups = channels // LANES
     for token in range(length):
         row, here = at + token * 3 * width, token * channels
@@ -236,7 +236,7 @@ def _pull_back_sequence(
     room: _Room,
 ) -> None:
     """With weights W = softmax(S), S = Q Kᵀ and output W V: dV = Wᵀ dO, dW = dO Vᵀ, dQ = dS K, dK = dSᵀ Q, for one head."""
-    channels, width, padded = heads.channels, heads.count * heads.channels, _up(length, LANES)
+    channels, width, padded = heads.channels, heads.number * heads.channels, _up(length, LANES)
     groups = channels // LANES
     _fetch(qkv, at, gradient, gradient_at, length, heads, room)
     for first in range(0, length, BLOCK):
@@ -259,7 +259,7 @@ def _pull_back_sequence(
                 there,
             )
             for row in range(min(ROWS, length - four)):
-                log_sum = log_sums[log_sums_at + (four + row) * heads.count]
+                log_sum = log_sums[log_sums_at + (four + row) * heads.number]
                 _pull_back_row(there + row * padded, length, log_sum, room)
             _multiply(room.of_scores, there, padded, 1, room.key, 0, channels, length, room.four_rows, 0)
             for row in range(min(ROWS, length - four)):
@@ -302,10 +302,10 @@ def _kept_attend(digest: str) -> Callable[..., None]:
         log_sums: _Numbers,
     ) -> None:
         _ = digest  # in the closure
-        width = heads.count * heads.channels
-        room = _room(_longest(offsets, first, last, heads.count), heads.channels, ROWS)
+        width = heads.number * heads.channels
+        room = _room(_longest(offsets, first, last, heads.number), heads.channels, ROWS)
         for job in range(first, last):
-            sequence, head = job // heads.count, job % heads.count
+            sequence, head = job // heads.number, job % heads.number
             token, length = offsets[sequence], offsets[sequence + 1] - offsets[sequence]
             _attend_sequence(
                 qkv,
@@ -315,7 +315,7 @@ def _kept_attend(digest: str) -> Callable[..., None]:
                 attended,
                 token * width + head * heads.channels,
                 log_sums,
-                token * heads.count + head,
+                token * heads.number + head,
                 room,
             )
 
@@ -337,11 +337,11 @@ def _kept_pull_back(digest: str) -> Callable[..., None]:
         gradients: _Given,
     ) -> None:
         _ = digest  # in the closure
-        width = heads.count * heads.channels
-        longest = _longest(offsets, first, last, heads.count)
+        width = heads.number * heads.channels
+        longest = _longest(offsets, first, last, heads.number)
         room = _room(longest, heads.channels, min(BLOCK, longest))
         for job in range(first, last):
-            sequence, head = job // heads.count, job % heads.count
+            sequence, head = job // heads.number, job % heads.number
             token, length = offsets[sequence], offsets[sequence + 1] - offsets[sequence]
             _pull_back_sequence(
                 qkv,
@@ -351,7 +351,7 @@ def _kept_pull_back(digest: str) -> Callable[..., None]:
                 gradient,
                 token * width + head * heads.channels,
                 log_sums,
-                token * heads.count + head,
+                token * heads.number + head,
                 gradients,
                 room,
             )
