@@ -24,7 +24,7 @@ from icereco.profiles import Profile, load_profile
 from icereco.system.devices import find_device
 from icereco.training.optimizer import build_optimizers
 
-KERNELS = {"cuda": ("flex", "bucketed"), "cpu": ("bucketed",)}
+KERNELS = {"cuda": ("flex", "bucketed"), "cpu": ("auto",)}
 PRECISIONS = ("float32", "bfloat16")
 BATCHES = 8
 """Of each size, all different: the shapes of a training."""
