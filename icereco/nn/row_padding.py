@@ -20,5 +20,8 @@ def row_step(rows: Tensor) -> int:
 
 def padded(rows: Tensor, count: int | None = None) -> Tensor:
     """Rows with zeros added up to a number of them, by default the next multiple of `row_step`."""
-    added = -len(rows) % row_step(rows) if count is None else count - len(rows)
+    step = row_step(rows)
+    if step == 1 and count is None:
+        return rows
+    added = -len(rows) % step if count is None else count - len(rows)
     return pad(rows, [0, 0] * (rows.dim() - 1) + [0, added]) if added else rows
