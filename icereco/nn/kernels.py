@@ -66,9 +66,8 @@ def _fastest(qkv: Float[Tensor, "row 3 head channel"]) -> KernelName:
 def _compiled(
     qkv: Float[Tensor, "row 3 head channel"], sequences: Sequences
 ) -> Float[Tensor, "row head channel"]:
-    from icereco.nn.compiled.attention import (
-        compiled,
-    )  # not at the top: its compiler is needed for processors only
+    # Not at the top: its compiler is needed for processors only.
+    from icereco.nn.compiled.attention import compiled
 
     return compiled(qkv, sequences)
 

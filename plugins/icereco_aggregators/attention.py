@@ -38,4 +38,4 @@ class AttentionAggregator(nn.Module):
         tokens = self.transformer(embedded, sequences)
         vectors = sequences.restore(sequences.mean(tokens))
         count = torch.log1p(pulse_offsets.diff().to(vectors.dtype)).unsqueeze(1)
-        return vectors + self.count(count)  # type: ignore[no-any-return]  # modules return Any
+        return vectors + self.count(padded(count))[: count.shape[0]]  # type: ignore[no-any-return]  # modules return Any

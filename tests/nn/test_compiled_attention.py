@@ -14,7 +14,7 @@ from torch import Tensor
 from icereco.nn import kernels
 from icereco.nn.compiled import attention
 from icereco.nn.compiled.attention import compiled
-from icereco.nn.compiled.operations import exponentials
+from icereco.nn.compiled.operations import ROWS, weigh
 from icereco.nn.compiled.sequences import BLOCK
 from icereco.nn.ragged import Sequences
 
@@ -135,14 +135,19 @@ def test_float64_is_attended_by_another_kernel():
 
 
 @numba.njit
-def exponentials_of(row, zero):
-    return exponentials(row, 0, len(row) // 16, zero)
+def weighed(scores, length, sums):
+    weigh(scores, 0, len(scores) // ROWS, length, sums)
 
 
-@given(st.lists(st.floats(-87.0, 80.0, width=32), min_size=16, max_size=16))
-def test_exponentials_are_those_of_numpy(numbers):
-    row = np.array(numbers, np.float32)
-    expected = np.exp(row.astype(np.float64))
-    total = exponentials_of(row, np.float32(0.0))
-    np.testing.assert_allclose(row, expected, rtol=2e-7)
-    np.testing.assert_allclose(total, expected.sum(), rtol=1e-5)
+@given(st.lists(st.floats(-80.0, 80.0, width=32), min_size=1, max_size=40))
+def test_weights_of_four_rows_are_those_of_numpy(numbers):
+    length = len(numbers)
+    rows = np.full((ROWS, -length % 16 + length), 1e3, np.float32)
+    rows[:, :length] = np.stack([np.roll(numbers, shift) * 0.5**shift for shift in range(ROWS)])
+    highest, sums = rows[:, :length].max(axis=1), np.zeros(2 * ROWS, np.float32)
+    expected = np.exp(np.maximum(rows[:, :length] - highest[:, None], -87.0).astype(np.float64))
+    weighed(rows.ravel(), length, sums)
+    np.testing.assert_allclose(rows[:, :length], expected, rtol=2e-7)
+    np.testing.assert_array_equal(rows[:, length:], 0.0)
+    np.testing.assert_array_equal(sums[:ROWS], highest)
+    np.testing.assert_allclose(sums[ROWS:], expected.sum(axis=1), rtol=1e-5)

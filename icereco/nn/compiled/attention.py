@@ -60,9 +60,9 @@ class _Attention(torch.autograd.Function):
     ) -> Float[Tensor, "row head channel"]:
         given, heads = qkv.contiguous(), Heads(qkv.shape[2], qkv.shape[3], np.float32(scale))
         attended = _rows(given[:, 0], offsets)
-        log_sums = torch.empty(len(qkv), heads.number)
-        _share(attend, _numbers(given), offsets, heads, _numbers(attended), _numbers(log_sums))
-        ctx.save_for_backward(given, log_sums)
+        sums = torch.empty(len(qkv), heads.number, 2)
+        _share(attend, _numbers(given), offsets, heads, _numbers(attended), _numbers(sums))
+        ctx.save_for_backward(given, sums)
         ctx.offsets, ctx.heads = offsets, heads
         return attended
 
@@ -71,9 +71,9 @@ class _Attention(torch.autograd.Function):
     def backward(
         ctx: Any, gradient: Float[Tensor, "row head channel"]
     ) -> tuple[Float[Tensor, "row 3 head channel"], None, None]:
-        qkv, log_sums = ctx.saved_tensors
+        qkv, sums = ctx.saved_tensors
         gradients = _rows(qkv, ctx.offsets)
-        given = _numbers(gradient.to(qkv.dtype).contiguous()), _numbers(log_sums)
+        given = _numbers(gradient.to(qkv.dtype).contiguous()), _numbers(sums)
         _share(pull_back, _numbers(qkv), ctx.offsets, ctx.heads, *given, _numbers(gradients))
         return gradients, None, None
 

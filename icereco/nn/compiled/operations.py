@@ -16,6 +16,7 @@ from icereco.nn.compiled.vectors import (
     LONG,
     added_product,
     address,
+    chosen,
     exponential,
     folded,
     larger,
@@ -32,18 +33,18 @@ __all__ = [
     "add_tile",
     "add_wide_tile",
     "copy_row",
-    "exponentials",
     "fill",
-    "inner_product",
-    "largest",
-    "pull_back_softmax",
+    "pull_back_weights",
     "spread_row",
     "tile",
+    "weigh",
     "wide_tile",
 ]
 
 ROWS = 4
 """Rows of a tile: their sums stay in registers while the tile is computed."""
+
+_LOWEST = -1e30
 
 
 def _operation(result: types.Type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -144,73 +145,106 @@ def fill(
         repeated(builder, count, [], turn)
 
 
-@_operation(types.float32)
-def largest(builder: ir.IRBuilder, row: ir.Value, row_at: ir.Value, groups: ir.Value) -> ir.Value:
-    """The largest number of a row."""
-
-    def turn(number: ir.Value, given: Any) -> list[ir.Value]:
-        return [larger(builder, loaded(builder, _group(builder, row, row_at, number)), given[0])]
-
-    (found,) = repeated(builder, groups, [same(float("-inf"))], turn)
-    return folded(builder, found, larger)
-
-
-@_operation(types.float32)
-def exponentials(
-    builder: ir.IRBuilder, row: ir.Value, row_at: ir.Value, groups: ir.Value, zero: ir.Value
-) -> ir.Value:
-    """Replace each number x by e to the power of x - `zero`, and return their sum."""
-    zeros = spread(builder, zero)
-
-    def turn(number: ir.Value, given: Any) -> list[ir.Value]:
-        place = _group(builder, row, row_at, number)
-        vector = exponential(builder, builder.fsub(loaded(builder, place), zeros))
-        stored(builder, vector, place)
-        return [builder.fadd(given[0], vector)]
-
-    (found,) = repeated(builder, groups, [same(0.0)], turn)
-    return folded(builder, found, ir.IRBuilder.fadd)
-
-
-@_operation(types.float32)
-def inner_product(
+@_operation(types.void)
+def weigh(
     builder: ir.IRBuilder,
-    one: ir.Value,
-    one_at: ir.Value,
-    other: ir.Value,
-    other_at: ir.Value,
-    groups: ir.Value,
-) -> ir.Value:
-    """The sum of the products of two rows."""
+    scores: ir.Value,
+    at: ir.Value,
+    row: ir.Value,
+    length: ir.Value,
+    sums: ir.Value,
+) -> None:
+    """Replace four rows of scores by e to the power of them less the highest of the row, from `length` up to the next sixteen by zeros.
+
+    The highest of the four rows and then the sums of the exponentials are put into `sums`.
+    """
+    places = [builder.add(at, builder.mul(row, LONG(number))) for number in range(ROWS)]
+    groups = _groups(builder, length)
+
+    def compare(number: ir.Value, given: Any) -> list[ir.Value]:
+        first = builder.mul(number, LONG(LANES))
+        return [
+            larger(
+                builder,
+                chosen(
+                    builder, loaded(builder, address(builder, scores, place, first)), first, length, _LOWEST
+                ),
+                most,
+            )
+            for place, most in zip(places, given, strict=True)
+        ]
+
+    found = repeated(builder, groups, [same(_LOWEST)] * ROWS, compare)
+    highest = [folded(builder, vector, larger) for vector in found]
+    zeros = [spread(builder, one) for one in highest]
 
     def turn(number: ir.Value, given: Any) -> list[ir.Value]:
-        left, right = _group(builder, one, one_at, number), _group(builder, other, other_at, number)
-        return [added_product(builder, loaded(builder, left), loaded(builder, right), given[0])]
+        first = builder.mul(number, LONG(LANES))
+        following = []
+        for place, zero, total in zip(places, zeros, given, strict=True):
+            here = address(builder, scores, place, first)
+            weights = exponential(builder, builder.fsub(loaded(builder, here), zero))
+            weights = chosen(builder, weights, first, length, 0.0)
+            stored(builder, weights, here)
+            following.append(builder.fadd(total, weights))
+        return following
 
-    (found,) = repeated(builder, groups, [same(0.0)], turn)
-    return folded(builder, found, ir.IRBuilder.fadd)
+    totals = repeated(builder, groups, [same(0.0)] * ROWS, turn)
+    numbers = [*highest, *(folded(builder, total, ir.IRBuilder.fadd) for total in totals)]
+    for place, number in enumerate(numbers):
+        builder.store(number, address(builder, sums, LONG(place)))
 
 
 @_operation(types.void)
-def pull_back_softmax(
+def pull_back_weights(
     builder: ir.IRBuilder,
+    scores: ir.Value,
     gradient: ir.Value,
-    gradient_at: ir.Value,
-    weights: ir.Value,
-    weights_at: ir.Value,
-    groups: ir.Value,
-    mean: ir.Value,
+    at: ir.Value,
+    row: ir.Value,
+    length: ir.Value,
+    sums: ir.Value,
 ) -> None:
-    """Turn the gradient of weights W into that of their scores, W (gradient - mean), with the mean Σ W gradient."""
-    means = spread(builder, mean)
+    """Replace four rows of scores by their weights W, and the gradient of these by that of the scores, W (gradient - Σ W gradient).
+
+    `sums` holds what `weigh` put there, but the inverse of the sums. Rows end as those of `weigh` do.
+    """
+    places = [builder.add(at, builder.mul(row, LONG(number))) for number in range(ROWS)]
+    groups = _groups(builder, length)
+    numbers = [
+        spread(builder, builder.load(address(builder, sums, LONG(place)))) for place in range(2 * ROWS)
+    ]
+    zeros, factors = numbers[:ROWS], numbers[ROWS:]
+
+    def weighed(number: ir.Value, given: Any) -> list[ir.Value]:
+        first = builder.mul(number, LONG(LANES))
+        following = []
+        for place, zero, factor, mean in zip(places, zeros, factors, given, strict=True):
+            here = address(builder, scores, place, first)
+            weights = builder.fmul(exponential(builder, builder.fsub(loaded(builder, here), zero)), factor)
+            weights = chosen(builder, weights, first, length, 0.0)
+            stored(builder, weights, here)
+            of_weights = loaded(builder, address(builder, gradient, place, first))
+            following.append(added_product(builder, weights, of_weights, mean))
+        return following
+
+    found = repeated(builder, groups, [same(0.0)] * ROWS, weighed)
+    means = [spread(builder, folded(builder, one, ir.IRBuilder.fadd)) for one in found]
 
     def turn(number: ir.Value, _: Any) -> list[ir.Value]:
-        place = _group(builder, gradient, gradient_at, number)
-        weight = loaded(builder, _group(builder, weights, weights_at, number))
-        stored(builder, builder.fmul(builder.fsub(loaded(builder, place), means), weight), place)
+        first = builder.mul(number, LONG(LANES))
+        for place, mean in zip(places, means, strict=True):
+            here = address(builder, gradient, place, first)
+            weights = loaded(builder, address(builder, scores, place, first))
+            stored(builder, builder.fmul(builder.fsub(loaded(builder, here), mean), weights), here)
         return []
 
     repeated(builder, groups, [], turn)
+
+
+def _groups(builder: ir.IRBuilder, length: ir.Value) -> ir.Value:
+    """How many times sixteen numbers hold a number of them."""
+    return builder.sdiv(builder.add(length, LONG(LANES - 1)), LONG(LANES))
 
 
 def _tile(vectors: int, adds: bool) -> Callable[..., Any]:

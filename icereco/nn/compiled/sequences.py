@@ -1,11 +1,10 @@
 """Attention inside each of many sequences, and its gradient, as machine code.
 
 The weights of a sequence are never kept: the forward pass has four rows of them at a time, the backward pass computes `BLOCK` rows at a
-time again, from the logarithms of their sums (T. Dao et al., arXiv:2205.14135). So memory grows with the number of tokens
+time again, from their sums (T. Dao et al., arXiv:2205.14135). So memory grows with the number of tokens
 whatever the lengths of their sequences, and a length costs no operations of its own.
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,13 +18,11 @@ from icereco.nn.compiled.operations import (
     add_tile,
     add_wide_tile,
     copy_row,
-    exponentials,
     fill,
-    inner_product,
-    largest,
-    pull_back_softmax,
+    pull_back_weights,
     spread_row,
     tile,
+    weigh,
     wide_tile,
 )
 from icereco.nn.compiled.vectors import LANES
@@ -36,7 +33,8 @@ __all__ = ["Heads", "attend", "pull_back"]
 BLOCK = 64
 """Rows of weights that the backward pass has at a time. Many fill the cache; with few, sums over rows are fetched more often."""
 
-_ONE, _ZERO, _LOWEST = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
+_ONE, _ZERO, _HIGHEST = np.float32(1.0), np.float32(0.0), np.float32(1e30)
+_ADDS = True
 
 _Numbers = Float32[ndarray, "number"]
 _Given = _Numbers | Int16[ndarray, "number"]
@@ -65,7 +63,7 @@ class _Room(NamedTuple):
     of_key: _Numbers
     of_value: _Numbers
     four_rows: _Numbers
-    factors: _Numbers
+    sums: _Numbers
 
 
 @compiled
@@ -90,7 +88,7 @@ def _room(longest: int, channels: int, block: int) -> _Room:
         np.zeros(of_tokens, np.float32),
         np.zeros(of_tokens, np.float32),
         np.zeros(ROWS * channels, np.float32),
-        np.zeros(ROWS, np.float32),
+        np.zeros(2 * ROWS, np.float32),
     )
 
 
@@ -106,55 +104,24 @@ def _multiply(
     count: int,
     out: _Numbers,
     out_at: int,
+    adds: bool = False,
 ) -> None:
-    """Put the product of four rows, see `tile`, and all columns into an array."""
+    """Put the product of four rows, see `tile`, and all columns into an array, or add it to what is there."""
     column = 0
     while column < columns:
         there, here = right_at + column, out_at + column
-        if columns - column >= 2 * LANES:
-            wide_tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
-            column += 2 * LANES
-        else:
-            tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
-            column += LANES
-
-
-@compiled
-def _add_product(
-    left: _Numbers,
-    left_at: int,
-    left_row: int,
-    left_step: int,
-    right: _Numbers,
-    right_at: int,
-    columns: int,
-    count: int,
-    out: _Numbers,
-    out_at: int,
-) -> None:
-    """Add the same to what is there."""
-    column = 0
-    while column < columns:
-        there, here = right_at + column, out_at + column
-        if columns - column >= 2 * LANES:
+        wide = columns - column >= 2 * LANES
+        if wide and adds:
             add_wide_tile(
                 left, left_at, left_row, left_step, right, there, columns, count, out, here, columns
             )
-            column += 2 * LANES
-        else:
+        elif wide:
+            wide_tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
+        elif adds:
             add_tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
-            column += LANES
-
-
-@compiled
-def _weigh(row: _Numbers, at: int, length: int) -> tuple[float, float]:
-    """Replace scores by e to the power of them less the highest; return that, and the sum. What follows up to the next sixteen gets 0."""
-    padded = _up(length, LANES)
-    fill(row, at + length, padded - length, _LOWEST)
-    most = largest(row, at, padded // LANES)
-    total = exponentials(row, at, padded // LANES, most)
-    fill(row, at + length, padded - length, _ZERO)
-    return most, total
+        else:
+            tile(left, left_at, left_row, left_step, right, there, columns, count, out, here, columns)
+        column += 2 * LANES if wide else LANES
 
 
 @compiled
@@ -165,8 +132,8 @@ def _attend_sequence(
     heads: Heads,
     attended: _Given,
     attended_at: int,
-    log_sums: _Numbers,
-    log_sums_at: int,
+    sums: _Numbers,
+    sums_at: int,
     room: _Room,
 ) -> None:
     """Compute one head of one sequence, whose first numbers are at these places."""
@@ -178,17 +145,15 @@ def _attend_sequence(
         spread_row(qkv, row + width, room.key_columns, token, padded, groups)
         copy_row(qkv, row + 2 * width, room.value, token * channels, groups, _ONE)
     for first in range(0, length, ROWS):
-        _multiply(
-            room.query, first * channels, channels, 1, room.key_columns, 0, padded, channels, room.weights, 0
-        )
-        for row in range(min(ROWS, length - first)):
-            most, total = _weigh(room.weights, row * padded, length)
-            log_sums[log_sums_at + (first + row) * heads.number] = most + math.log(total)
-            room.factors[row] = _ONE / total
+        here = first * channels
+        _multiply(room.query, here, channels, 1, room.key_columns, 0, padded, channels, room.weights, 0)
+        weigh(room.weights, 0, padded, length, room.sums)
         _multiply(room.weights, 0, padded, 1, room.value, 0, channels, length, room.four_rows, 0)
         for row in range(min(ROWS, length - first)):
+            of_row = sums_at + (first + row) * heads.number * 2
+            sums[of_row], sums[of_row + 1] = room.sums[row], _ONE / room.sums[ROWS + row]
             there = attended_at + (first + row) * width
-            copy_row(room.four_rows, row * channels, attended, there, groups, room.factors[row])
+            copy_row(room.four_rows, row * channels, attended, there, groups, sums[of_row + 1])
 
 
 @compiled
@@ -212,14 +177,12 @@ def _fetch(
 
 
 @compiled
-def _pull_back_row(at: int, length: int, log_sum: float, room: _Room) -> None:
-    """Turn scores into weights, and the gradient of the weights into that of the scores."""
-    padded = _up(length, LANES)
-    groups = padded // LANES
-    exponentials(room.weights, at, groups, log_sum)
-    fill(room.weights, at + length, padded - length, _ZERO)
-    mean = inner_product(room.weights, at, room.of_scores, at, groups)
-    pull_back_softmax(room.of_scores, at, room.weights, at, groups, mean)
+def _sums_of_rows(sums: _Numbers, sums_at: int, heads: int, rows: int, room: _Room) -> None:
+    """Bring the sums of four rows into order; rows after those of the sequence get weights of zero."""
+    for row in range(ROWS):
+        of_row = sums_at + row * heads * 2
+        room.sums[row] = sums[of_row] if row < rows else _HIGHEST
+        room.sums[ROWS + row] = sums[of_row + 1] if row < rows else _ZERO
 
 
 @compiled
@@ -230,8 +193,8 @@ def _pull_back_sequence(
     heads: Heads,
     gradient: _Given,
     gradient_at: int,
-    log_sums: _Numbers,
-    log_sums_at: int,
+    sums: _Numbers,
+    sums_at: int,
     gradients: _Given,
     room: _Room,
 ) -> None:
@@ -243,6 +206,7 @@ def _pull_back_sequence(
         last = min(first + BLOCK, length)
         for four in range(first, last, ROWS):
             here, there = four * channels, (four - first) * padded
+            rows = min(ROWS, length - four)
             _multiply(
                 room.query, here, channels, 1, room.key_columns, 0, padded, channels, room.weights, there
             )
@@ -258,20 +222,29 @@ def _pull_back_sequence(
                 room.of_scores,
                 there,
             )
-            for row in range(min(ROWS, length - four)):
-                log_sum = log_sums[log_sums_at + (four + row) * heads.number]
-                _pull_back_row(there + row * padded, length, log_sum, room)
+            _sums_of_rows(sums, sums_at + four * heads.number * 2, heads.number, rows, room)
+            pull_back_weights(room.weights, room.of_scores, there, padded, length, room.sums)
             _multiply(room.of_scores, there, padded, 1, room.key, 0, channels, length, room.four_rows, 0)
-            for row in range(min(ROWS, length - four)):
+            for row in range(rows):
                 of_query = at + (four + row) * 3 * width
                 copy_row(room.four_rows, row * channels, gradients, of_query, groups, _ONE)
         for four in range(0, length, ROWS):
             here, rows, there = first * channels, last - first, four * channels
-            _add_product(
-                room.of_scores, four, 1, padded, room.query, here, channels, rows, room.of_key, there
+            _multiply(
+                room.of_scores, four, 1, padded, room.query, here, channels, rows, room.of_key, there, _ADDS
             )
-            _add_product(
-                room.weights, four, 1, padded, room.gradient, here, channels, rows, room.of_value, there
+            _multiply(
+                room.weights,
+                four,
+                1,
+                padded,
+                room.gradient,
+                here,
+                channels,
+                rows,
+                room.of_value,
+                there,
+                _ADDS,
             )
     for token in range(length):
         of_query = at + token * 3 * width
@@ -299,7 +272,7 @@ def _kept_attend(digest: str) -> Callable[..., None]:
         last: int,
         heads: Heads,
         attended: _Given,
-        log_sums: _Numbers,
+        sums: _Numbers,
     ) -> None:
         _ = digest  # in the closure
         width = heads.number * heads.channels
@@ -314,8 +287,8 @@ def _kept_attend(digest: str) -> Callable[..., None]:
                 heads,
                 attended,
                 token * width + head * heads.channels,
-                log_sums,
-                token * heads.number + head,
+                sums,
+                (token * heads.number + head) * 2,
                 room,
             )
 
@@ -333,7 +306,7 @@ def _kept_pull_back(digest: str) -> Callable[..., None]:
         last: int,
         heads: Heads,
         gradient: _Given,
-        log_sums: _Numbers,
+        sums: _Numbers,
         gradients: _Given,
     ) -> None:
         _ = digest  # in the closure
@@ -350,8 +323,8 @@ def _kept_pull_back(digest: str) -> Callable[..., None]:
                 heads,
                 gradient,
                 token * width + head * heads.channels,
-                log_sums,
-                token * heads.number + head,
+                sums,
+                (token * heads.number + head) * 2,
                 gradients,
                 room,
             )
@@ -370,14 +343,14 @@ Args:
     first, last: the jobs to do, without the last: one for each head of each sequence.
     heads: of each token.
     attended: the same, `[N · heads · channels]`, is written.
-    log_sums: float32 `[N · heads]`, is written: logarithms of the sums of exponentials of scores.
+    sums: float32 `[N · heads · 2]`, is written: the highest score, and the inverse of the sum of e to the power of scores less it.
 """
 
 pull_back = _kept_pull_back(_DIGEST)
 """Compute the gradient of `attend`.
 
 Args:
-    qkv, offsets, first, last, heads, log_sums: as for `attend`.
+    qkv, offsets, first, last, heads, sums: as for `attend`.
     gradient: float32, or bfloat16 as int16, `[N · heads · channels]`, that of what is attended.
     gradients: the same, `[N · 3 · heads · channels]`, is written.
 """

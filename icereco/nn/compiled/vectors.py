@@ -15,6 +15,7 @@ __all__ = [
     "LONG",
     "added_product",
     "address",
+    "chosen",
     "exponential",
     "folded",
     "larger",
@@ -102,6 +103,15 @@ def added_product(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, addend:
 def larger(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
     """The larger of two numbers in each place; the other one if they cannot be compared."""
     return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+
+def chosen(builder: ir.IRBuilder, vector: ir.Value, first: ir.Value, end: ir.Value, other: float) -> ir.Value:
+    """The numbers whose places, counted from that of the first, are before the end; `other` in the remaining ones."""
+    places = ir.Constant(_INTEGERS, list(range(LANES)))
+    before = builder.trunc(builder.sub(end, first), _INT)
+    nothing = ir.Constant(_INTEGERS, ir.Undefined)
+    ends = builder.shuffle_vector(builder.insert_element(nothing, before, _INT(0)), nothing, _integers(0))
+    return builder.select(builder.icmp_signed("<", places, ends), vector, same(other))
 
 
 def folded(builder: ir.IRBuilder, vector: ir.Value, join: Callable[..., ir.Value]) -> ir.Value:
