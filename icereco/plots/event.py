@@ -14,6 +14,7 @@ from icereco.draw.canvas.camera import Camera
 from icereco.draw.canvas.colormap import COLORMAPS
 from icereco.draw.canvas.hits import hits_of
 from icereco.draw.canvas.names import short_names
+from icereco.draw.event.hypothesis import TRUE, Hypothesis
 from icereco.draw.event.state import MOST_LINES
 from icereco.draw.event.targets import energy_text, estimated_energy, estimated_kinds
 from icereco.draw.figure import reconstructed
@@ -152,7 +153,7 @@ def _times(span_ns: tuple[float, float], colors: str) -> "ScalarMappable":
 def _marks(display: EventDisplay) -> tuple[Mark, ...]:
     """The true direction, if it is known, then those of methods, with what a legend says of them."""
     true = display.true_direction
-    known = [one for one in display.estimates if one.direction is not None][:MOST_LINES]
+    known = _drawn(display)
     names = short_names([one.name for one in known], _NAME)
     marks = []
     if true is not None:
@@ -188,14 +189,20 @@ def _estimated(estimate: Estimate) -> list[str]:
 
 
 def _tracks(display: EventDisplay, center_m: Float[ndarray, "3"], marks: tuple[Mark, ...]) -> Iterator[Track]:
-    """Lines through the middle of the light; the truth goes through its vertex."""
-    true = display.true_direction
-    for mark in marks:
-        if mark.direction is true:
-            vertex = None if display.truth is None else display.truth.vertex_m
-            yield Track(true, center_m if vertex is None else vertex, mark.colour, _TRUE_DASH)
-        else:
-            yield Track(mark.direction, center_m, mark.colour)
+    """Lines through, or from, the place that the truth and each estimate have, otherwise through the middle of the light."""
+    found = [Hypothesis.of_estimate(one, center_m) for one in _drawn(display)]
+    if display.true_direction is not None and display.truth is not None:
+        found.insert(0, Hypothesis.of_truth(display.truth, center_m))
+    for mark, one in zip(marks, found, strict=True):
+        assert one is not None  # as it has a direction
+        length_m = np.inf if one.length_m is None else one.length_m
+        dash = _TRUE_DASH if one.name == TRUE else "solid"
+        yield Track(mark.direction, one.position_m, mark.colour, dash, one.starts, length_m)
+
+
+def _drawn(display: EventDisplay) -> list[Estimate]:
+    """The estimates that have a direction, as many as there are colours for."""
+    return [one for one in display.estimates if one.direction is not None][:MOST_LINES]
 
 
 def _write_titles(figure: "Figure", display: EventDisplay) -> None:

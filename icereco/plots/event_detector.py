@@ -1,6 +1,6 @@
 """The detector with an event in it, as a camera sees it, on axes whose units are points of print (1/72 inch)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,9 @@ _STEPS = 2049
 _TAIL = 10.0
 """Shorter lines have no visible direction."""
 
+_START, _STOP = "D", "s"
+"""Marks of the ends of tracks: matplotlib's diamond and square."""
+
 _MARGIN = 5.0
 _HALO = 2.4
 _ARM = 20.0  # of the axes x, y and z
@@ -49,12 +52,24 @@ class Track:
         direction: `[3]`, to where the neutrino came from; the arrow points to where it went.
         through_m: `[3]`, a point on it.
         colour, dash: of the line.
+        starts: whether it starts at that point, and does not only go through it.
+        length_m: from that point to where it stops.
     """
 
     direction: Float[ndarray, "3"]
     through_m: Float[ndarray, "3"]
     colour: str
     dash: Any = "solid"
+    starts: bool = False
+    length_m: float = float("inf")
+
+    @property
+    def ends_m(self) -> Iterator[tuple[str, Float[ndarray, "3"]]]:
+        """Where it starts and where it stops, as far as it does, each with its mark."""
+        if self.starts:
+            yield _START, self.through_m
+        if np.isfinite(self.length_m):
+            yield _STOP, self.through_m - self.length_m * self.direction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,8 +163,13 @@ def draw_hits(view: View, hits: ModuleHits, times: "ScalarMappable") -> None:
 
 
 def draw_tracks(view: View, tracks: Sequence[Track]) -> None:
-    """Draw directions as lines with an arrow to where the neutrino went, the first on top."""
+    """Draw directions as lines with an arrow to where the neutrino went, and with marks at their ends, the first on top."""
     for track in reversed(tracks):
+        for mark, end_m in track.ends_m:
+            view.axes.plot(
+                *view.points(end_m[None]).T, mark, color=track.colour, markersize=3.4, markeredgecolor="white",
+                markeredgewidth=0.4, zorder=2.2,
+            )  # fmt: skip
         line = view.points(_through(view.camera, track))
         line = line[view.shows(line)]
         if (
@@ -181,9 +201,11 @@ def _halo() -> list[Any]:
 
 
 def _through(camera: Camera, track: Track) -> Float[ndarray, "along 3"]:
-    """Points on a direction around the detector, from where the neutrino came to where it went."""
+    """Points on a direction around the detector, from where the neutrino came, or its track starts, to where that goes or stops."""
     nearest = float((np.array(camera.center_m) - track.through_m) @ track.direction)
-    along = nearest + camera.radius_m * np.linspace(_REACH, -_REACH, _STEPS)
+    reach_m = _REACH * camera.radius_m
+    first = min(nearest + reach_m, 0.0 if track.starts else np.inf)
+    along = np.linspace(first, max(min(nearest - reach_m, first), -track.length_m), _STEPS)
     return np.asarray(track.through_m + along[:, None] * track.direction)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Graticule", "label", "meridian", "parallel"]
 
+_LETTER = 4.6
+"""Points that a letter is wide."""
+
 
 def meridian(longitude_deg: float, latitude_deg: Float[ndarray, "point"]) -> Float[ndarray, "point 3"]:
     """Return directions at one longitude."""
@@ -70,26 +73,36 @@ class Graticule:
     def draw(self, axes: "Axes", view: Projection, radius_deg: float) -> float:
         """Draw the lines, each with its name where it leaves the frame below or on the left; return how wide the names are there."""
         for lines, edge in ((self.meridians, 1), (self.parallels, 0)):
+            named = np.inf  # where the last name stands
             for text, line in lines.items():
                 points = view.points(line)
                 points[(np.abs(points) > 1.01 * radius_deg).any(axis=1)] = np.nan
                 axes.plot(*points.T, color=MUTED, linewidth=0.5, alpha=0.7, zorder=1)
                 seen = points[(np.abs(points) <= radius_deg).all(axis=1)]
-                if len(seen):
-                    self._name(axes, seen, text, edge, radius_deg)
+                if not len(seen):
+                    continue
+                last = seen[seen[:, edge].argmin()]
+                if last[edge] < -0.96 * radius_deg:
+                    if edge == 0 or abs(last[0] - named) > _width(axes, text) * radius_deg:
+                        named = last[0]
+                        _name(axes, last, text, edge, radius_deg)
+                elif edge == 0 and self.inline:
+                    label(axes, seen[len(seen) // 2], text)
         return max(map(len, self.parallels), default=0)
 
-    def _name(
-        self, axes: "Axes", seen: Float[ndarray, "point 2"], text: str, edge: int, radius_deg: float
-    ) -> None:
-        last = seen[seen[:, edge].argmin()]
-        if last[edge] < -0.96 * radius_deg:
-            place = last.copy()
-            place[edge] = -1.03 * radius_deg
-            horizontal, vertical = ("right", "center") if edge == 0 else ("center", "top")
-            axes.text(place[0], place[1], text, ha=horizontal, va=vertical, fontsize=8)
-        elif edge == 0 and self.inline:
-            label(axes, seen[len(seen) // 2], text)
+
+def _name(axes: "Axes", last: Float[ndarray, "2"], text: str, edge: int, radius_deg: float) -> None:
+    """Write a name below a place, or on the left of it."""
+    place = last.copy()
+    place[edge] = -1.03 * radius_deg
+    horizontal, vertical = ("right", "center") if edge == 0 else ("center", "top")
+    axes.text(place[0], place[1], text, ha=horizontal, va=vertical, fontsize=8)
+
+
+def _width(axes: "Axes", text: str) -> float:
+    """How much room a name takes, of half the width of the frame."""
+    width = float(axes.bbox.width) * 72 / axes.figure.dpi
+    return 2 * (len(text) + 1) * _LETTER / width
 
 
 def label(axes: "Axes", place: Float[ndarray, "2"], text: str, ha: str = "center") -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from icereco.cli import main
 from icereco.detector.detector import load_detector
 from icereco.draw.canvas.camera import VIEWS, Camera
 from icereco.draw.canvas.hits import hits_of
+from icereco.draw.event.hypothesis import Hypothesis
 from icereco.events.reconstruction import Estimate
 from icereco.events.vmf_mixture import VmfMixture
+from icereco.physics.sphere import direction_from_angles
 from icereco.plots.event import EventDisplay, event_figure
+from icereco.plots.event_detector import View
 from icereco.plots.event_hits import disc_radius, legend_charges, module_hits
-from icereco.plots.style import save_figure
+from icereco.plots.style import INK, save_figure
 from icereco.reconstruction.models import load_model
 
 DETECTOR = load_detector("icecube86")
@@ -66,6 +70,33 @@ def test_the_legend_has_the_kind_and_energy_that_the_main_method_gives(bright):
     assert "second\n0° from the truth" in labels
 
 
+def test_a_starting_track_is_drawn_from_its_vertex_to_where_it_stops(bright):
+    truth = replace(
+        bright.truth, kind="starting_track", vertex_m=np.array([20.0, -30.0, 50.0]), energy_gev=100.0, inelasticity=0.4
+    )  # fmt: skip
+    hypothesis = Hypothesis.of_truth(truth, np.zeros(3))
+    stop_m = hypothesis.position_m + hypothesis.length_m * hypothesis.travel
+    figure = event_figure(EventDisplay(bright, DETECTOR, truth=truth), CAMERA)
+    axes = figure.axes[0]
+    view = View.fitting(
+        axes, CAMERA, DETECTOR, *(int(limits[1]) for limits in (axes.get_xlim(), axes.get_ylim()))
+    )
+    start, stop = view.points(np.stack([truth.vertex_m, stop_m]))
+    (drawn,) = (line for line in axes.lines if line.get_linestyle() == "--" and line.get_color() == INK)
+    np.testing.assert_allclose(drawn.get_xydata(), np.stack([start, stop]), atol=1.0)
+    marks = {
+        line.get_marker(): line.get_xydata()[0] for line in axes.lines if line.get_marker() in ("D", "s")
+    }
+    np.testing.assert_allclose(marks["D"], start)
+    np.testing.assert_allclose(marks["s"], stop)
+
+
+def test_a_track_through_the_detector_has_no_ends(bright):
+    truth = replace(bright.truth, kind="through_track", vertex_m=np.array([20.0, -30.0, 50.0]))
+    figure = event_figure(EventDisplay(bright, DETECTOR, truth=truth), CAMERA)
+    assert not [line for line in figure.axes[0].lines if line.get_marker() in ("D", "s")]
+
+
 def test_the_legend_has_each_method_with_its_angle_to_the_truth(bright, tmp_path):
     true = bright.truth.direction
     estimates = (
@@ -101,6 +132,18 @@ def test_the_sky_is_whole_where_contours_are_large(bright, kappa, whole):
     )
     figure = event_figure(display, CAMERA)
     assert any(axes.get_xlim() == (-2.02, 2.02) for axes in figure.axes) == whole
+
+
+@pytest.mark.parametrize("kappa", [100.0, 500.0, 600.0, 3000.0])
+def test_names_of_lines_on_the_sky_do_not_touch(bright, kappa):
+    direction = direction_from_angles(*np.radians([[280.0], [101.0]]))[0]
+    display = EventDisplay(bright, DETECTOR, (estimate("model", direction, kappa),))
+    figure = event_figure(display, CAMERA)
+    names = [text for text in figure.axes[-1].texts if text.get_va() == "top"]
+    extents = sorted((text.get_window_extent().extents.tolist() for text in names), key=lambda one: one[0])
+    assert len(extents) > 1
+    for left, right in pairwise(extents):
+        assert left[2] < right[0]
 
 
 def test_run_and_start_are_in_the_title_where_they_are_known(bright, tmp_path):
