@@ -145,7 +145,7 @@ def test_weights_of_four_rows_are_those_of_numpy(numbers):
     rows = np.full((ROWS, -length % 16 + length), 1e3, np.float32)
     rows[:, :length] = np.stack([np.roll(numbers, shift) * 0.5**shift for shift in range(ROWS)])
     highest, sums = rows[:, :length].max(axis=1), np.zeros(2 * ROWS, np.float32)
-    expected = np.exp(np.maximum(rows[:, :length] - highest[:, None], -87.0).astype(np.float64))
+    expected = np.exp2(np.maximum(rows[:, :length] - highest[:, None], -126.0).astype(np.float64))
     weighed(rows.ravel(), length, sums)
     np.testing.assert_allclose(rows[:, :length], expected, rtol=2e-7)
     np.testing.assert_array_equal(rows[:, length:], 0.0)

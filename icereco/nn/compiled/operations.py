@@ -17,14 +17,15 @@ from icereco.nn.compiled.vectors import (
     added_product,
     address,
     chosen,
-    exponential,
     folded,
     larger,
     loaded,
+    power_of_two,
     repeated,
     same,
     spread,
     stored,
+    transposed,
 )
 from icereco.system.machine_code import written_by
 
@@ -35,8 +36,8 @@ __all__ = [
     "copy_row",
     "fill",
     "pull_back_weights",
-    "spread_row",
     "tile",
+    "transpose",
     "weigh",
     "wide_tile",
 ]
@@ -108,27 +109,46 @@ def copy_row(
 
 
 @_operation(types.void)
-def spread_row(
+def transpose(
     builder: ir.IRBuilder,
     source: ir.Value,
     source_at: ir.Value,
+    source_row: ir.Value,
+    length: ir.Value,
     target: ir.Value,
-    target_at: ir.Value,
-    step: ir.Value,
+    target_row: ir.Value,
     groups: ir.Value,
 ) -> None:
-    """Copy numbers to places that are a step apart: a row becomes a column."""
+    """Copy rows so that they become columns, from the beginning of an array; the last is repeated up to the next sixteen columns.
 
-    def turn(number: ir.Value, _: Any) -> list[ir.Value]:
-        vector = loaded(builder, _group(builder, source, source_at, number))
+    `source_row` and `target_row` are what lies between two rows there.
+    """
+
+    def block(number: ir.Value, _: Any) -> list[ir.Value]:
         first = builder.mul(number, LONG(LANES))
-        for lane in range(LANES):
-            place = builder.mul(step, builder.add(first, LONG(lane)))
-            one = builder.extract_element(vector, ir.IntType(32)(lane))
-            builder.store(one, address(builder, target, target_at, place))
+        starts = [
+            builder.mul(
+                source_row, _smaller(builder, builder.add(first, LONG(lane)), builder.sub(length, LONG(1)))
+            )
+            for lane in range(LANES)
+        ]
+
+        def group(channels: ir.Value, _: Any) -> list[ir.Value]:
+            channel = builder.mul(channels, LONG(LANES))
+            rows = [loaded(builder, address(builder, source, source_at, start, channel)) for start in starts]
+            for lane, column in enumerate(transposed(builder, rows)):
+                there = builder.mul(target_row, builder.add(channel, LONG(lane)))
+                stored(builder, column, address(builder, target, there, first))
+            return []
+
+        repeated(builder, groups, [], group)
         return []
 
-    repeated(builder, groups, [], turn)
+    repeated(builder, _groups(builder, length), [], block)
+
+
+def _smaller(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed("<", one, other), one, other)
 
 
 @_operation(types.void)
@@ -154,9 +174,9 @@ def weigh(
     length: ir.Value,
     sums: ir.Value,
 ) -> None:
-    """Replace four rows of scores by e to the power of them less the highest of the row, from `length` up to the next sixteen by zeros.
+    """Replace four rows of scores by two to the power of them less the highest of the row, from `length` up to the next sixteen by zeros.
 
-    The highest of the four rows and then the sums of the exponentials are put into `sums`.
+    The highest of the four rows and then the sums of the powers are put into `sums`.
     """
     places = [builder.add(at, builder.mul(row, LONG(number))) for number in range(ROWS)]
     groups = _groups(builder, length)
@@ -183,7 +203,7 @@ def weigh(
         following = []
         for place, zero, total in zip(places, zeros, given, strict=True):
             here = address(builder, scores, place, first)
-            weights = exponential(builder, builder.fsub(loaded(builder, here), zero))
+            weights = power_of_two(builder, builder.fsub(loaded(builder, here), zero))
             weights = chosen(builder, weights, first, length, 0.0)
             stored(builder, weights, here)
             following.append(builder.fadd(total, weights))
@@ -221,7 +241,7 @@ def pull_back_weights(
         following = []
         for place, zero, factor, mean in zip(places, zeros, factors, given, strict=True):
             here = address(builder, scores, place, first)
-            weights = builder.fmul(exponential(builder, builder.fsub(loaded(builder, here), zero)), factor)
+            weights = builder.fmul(power_of_two(builder, builder.fsub(loaded(builder, here), zero)), factor)
             weights = chosen(builder, weights, first, length, 0.0)
             stored(builder, weights, here)
             of_weights = loaded(builder, address(builder, gradient, place, first))

@@ -16,14 +16,15 @@ __all__ = [
     "added_product",
     "address",
     "chosen",
-    "exponential",
     "folded",
     "larger",
     "loaded",
+    "power_of_two",
     "repeated",
     "same",
     "spread",
     "stored",
+    "transposed",
 ]
 
 LANES = 16
@@ -33,21 +34,18 @@ _SHORT, _INT, _FLOAT = ir.IntType(16), ir.IntType(32), ir.FloatType()
 _VECTOR, _INTEGERS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 _SHORTS = ir.VectorType(_SHORT, LANES)
 
-_SMALLEST = -87.0
-"""e to this power is still a normal number."""
-
-_LOG_2 = 0.693359375, -2.12194440e-4
-"""Their sum is ln 2; a small integer times the first is exact."""
+_SMALLEST = -126.0
+"""Two to this power is still a normal number."""
 
 _POWERS = (
-    1.9875691500e-4,
-    1.3981999507e-3,
-    8.3334519073e-3,
-    4.1665795894e-2,
-    1.6666665459e-1,
-    5.0000001201e-1,
+    1.535336188319500e-4,
+    1.339887440266574e-3,
+    9.618437357674640e-3,
+    5.550332471162809e-2,
+    2.402264791363012e-1,
+    6.931472028550421e-1,
 )
-"""Factors of x⁷ to x² in eˣ for |x| < ln 2 / 2 (S. L. Moshier's Cephes library, expf)."""
+"""Factors of x⁶ to x in 2ˣ for |x| < 1/2 (S. L. Moshier's Cephes library, exp2f)."""
 
 
 def same(number: float) -> ir.Constant:
@@ -128,25 +126,36 @@ def folded(builder: ir.IRBuilder, vector: ir.Value, join: Callable[..., ir.Value
     return builder.extract_element(vector, _INT(0))
 
 
-def exponential(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """The exponential of numbers of at most 88; below -87 that of -87. Relative errors are below 2e-7.
+def power_of_two(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """Two to the power of numbers below 128; below -126 that of -126. Relative errors are below 2e-7.
 
-    eˣ = 2ᵏ eʳ with the integer k nearest to x / ln 2 and |r| < ln 2 / 2.
+    2ˣ = 2ᵏ 2ʳ with the integer k nearest to x and |r| < 1/2.
     """
     vector = larger(builder, same(_SMALLEST), vector)  # in this order: what is not a number stays that
     floor = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), f"llvm.floor.v{LANES}f32"
     )
-    power = builder.call(floor, [added_product(builder, vector, same(1.44269504), same(0.5))])
-    for part in _LOG_2:
-        vector = added_product(builder, power, same(-part), vector)
+    power = builder.call(floor, [builder.fadd(vector, same(0.5))])
+    rest = builder.fsub(vector, power)
     series = same(_POWERS[0])
-    for factor in _POWERS[1:]:
-        series = added_product(builder, series, vector, same(factor))
-    series = added_product(builder, builder.fmul(series, vector), vector, vector)
+    for factor in (*_POWERS[1:], 1.0):
+        series = added_product(builder, series, rest, same(factor))
     exponent = builder.add(builder.fptosi(power, _INTEGERS), _integers(127))
-    bits = builder.shl(exponent, _integers(23))
-    return builder.fmul(builder.fadd(series, same(1.0)), builder.bitcast(bits, _VECTOR))
+    return builder.fmul(series, builder.bitcast(builder.shl(exponent, _integers(23)), _VECTOR))
+
+
+def transposed(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:
+    """The columns of sixteen vectors: blocks of eight, then four, two and one change places across the diagonal."""
+    vectors, lanes = list(rows), range(LANES)
+    for block in (8, 4, 2, 1):
+        above = [lane if not lane & block else LANES + lane - block for lane in lanes]
+        below = [lane + block if not lane & block else LANES + lane for lane in lanes]
+        for row in (row for row in lanes if not row & block):
+            pair = vectors[row], vectors[row + block]
+            vectors[row], vectors[row + block] = (
+                builder.shuffle_vector(*pair, ir.Constant(_INTEGERS, places)) for places in (above, below)
+            )
+    return vectors
 
 
 def repeated(
