@@ -39,6 +39,16 @@ class TrainOptions(BaseModel):
         description="column of the data with the weight of each event in the loss, scaled to a mean of one; all alike if not set",
     )
 
+    rotate: bool = Field(
+        False, description="turn each training event about the vertical, by another random angle in each pass"
+    )
+    kept_pulses: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="below 1, half of the training events, others in each pass, lose pulses: a random part is kept, at least this one",
+    )
+
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",
         description="adamw for all, or muon for the matrices inside the layers and adamw for the rest",

@@ -31,9 +31,11 @@ from icereco.profiles import Profile
 from icereco.profiles.train_options import TrainOptions
 from icereco.protocols import is_self_supervised
 from icereco.system.log import get_logger
+from icereco.training.batches import Batches
 from icereco.training.data_choice import DataChoice
 from icereco.training.event_weights import EventWeights
 from icereco.training.ranks import ALONE, Ranks
+from icereco.training.variation import varied
 
 __all__ = ["Material", "Stages", "gather"]
 
@@ -66,10 +68,11 @@ class Material:
     facts: dict[str, Any]
     weights: EventWeights | None = None
 
-    def training(self, options: TrainOptions, ranks: Ranks = ALONE) -> Stream:
-        """The training events in batches, shuffled by the profile's seed; the share of this process."""
+    def training(self, options: TrainOptions, ranks: Ranks = ALONE) -> Batches:
+        """The training events in batches, shuffled by the profile's seed and varied as it says; the share of this process."""
         shared = {"rank": ranks.number, "ranks": ranks.count}
-        return Stream(self.train, self.detector, _budget(options), options.seed, **shared)
+        stream = Stream(self.train, self.detector, _budget(options), options.seed, **shared)
+        return varied(stream, options, self.detector)
 
     def validation(self, options: TrainOptions) -> Iterator[EventBatch]:
         """The validation events in their order, in batches."""

@@ -21,6 +21,7 @@ from icereco.runs.provenance import provenance
 from icereco.system.devices import find_device
 from icereco.system.log import get_logger
 from icereco.training.averaging import AveragedModel, running_average
+from icereco.training.batches import Batches
 from icereco.training.calibration import calibrated
 from icereco.training.checkpoints import Checkpoints, TimedCheckpoints
 from icereco.training.collection import Release
@@ -39,7 +40,7 @@ from icereco.training.saved_states import report_gap, restore_newest, saved_stat
 from icereco.training.start import Loaded, Start
 from icereco.training.step_sharing import require_shares
 from icereco.training.stop_request import StopRequest
-from icereco.training.trainer import Batches, Trainer
+from icereco.training.trainer import Trainer
 from icereco.training.untrained import fit_normalizer, meet_first_batch
 from icereco.training.validation_file import ValidationFile
 from icereco.training.wandb import Tracker

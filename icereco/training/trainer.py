@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from icereco.profiles.train_options import TrainOptions
 from icereco.protocols import SelfSupervised
 from icereco.system.log import get_logger
 from icereco.training.averaging import AveragedModel, averaged
+from icereco.training.batches import Batches
 from icereco.training.divided import whole
 from icereco.training.division import UNDIVIDED, Division
 from icereco.training.event_losses import EventLosses, outputs_and_losses
@@ -36,26 +37,13 @@ from icereco.training.schedule import rate_at
 from icereco.training.step_size import UpdateRatio
 from icereco.training.stop_request import StopRequest
 
-__all__ = ["Batches", "NonFiniteLossError", "Trainer"]
+__all__ = ["NonFiniteLossError", "Trainer"]
 
 logger = get_logger(__name__)
 
 _NEXT = (
     "The last good checkpoint is kept. Try a lower rate: -o train.learning_rate=…, or look at those events"
 )
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """Training events, in an order that (seed, epoch) fixes."""
-
-    def __len__(self) -> int:
-        """The number of events."""
-        ...
-
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[EventBatch]:
-        """The batches of an epoch, from the `start_batch`th on."""
-        ...
 
 
 class NonFiniteLossError(IcerecoError):

@@ -8,9 +8,9 @@ from icereco.model.feature_check import check_features
 from icereco.model.model import Model
 from icereco.protocols import Fittable
 from icereco.system.log import get_logger
+from icereco.training.batches import Batches
 from icereco.training.start import Loaded
 from icereco.training.target_check import require_targets
-from icereco.training.trainer import Batches
 
 __all__ = ["fit_normalizer", "meet_first_batch"]
 

@@ -30,6 +30,7 @@ from icereco.training.step_sharing import changes_to_share, require_shares
 SETTINGS = (
     *SMALL, "train.optimizer=muon", "train.ema_decay=0.9", "train.batches_per_step=2", "train.events_per_batch=8",
     "train.epochs=2", "train.validations_per_epoch=2", "train.validation_events=30", "train.precision=float32",
+    "train.rotate=true", "train.kept_pulses=0.6",
 )  # fmt: skip
 CLOCK = ("time", "seconds", "train/events_per_second/")
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")

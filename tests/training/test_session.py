@@ -73,6 +73,7 @@ def weights(run: RunFolder) -> bytes:
 ALL_AT_ONCE = (
     "train.optimizer=muon", "train.ema_decay=0.9", "train.batches_per_step=2", "train.events_per_batch=8",
     "train.schedule=warmup-stable-decay", "train.log_every_steps=3", "normalizer.use=fitted", "normalizer.fit_events=60",
+    "train.rotate=true", "train.kept_pulses=0.6",
 )  # fmt: skip
 
 
