@@ -31,6 +31,7 @@ from icereco.plugins.options import options_from
 from icereco.plugins.registry import Declaration
 from icereco.protocols import Simulator
 from icereco.system.cache import cache_folder
+from icereco.system.locks import locked
 from icereco.system.processors import available_processors
 from icereco.system.work.executor import AHEAD, Executor, Job, Report, in_order
 from icereco.system.work.processes import LocalProcesses
@@ -253,6 +254,16 @@ def simulated_events(
     )
     if path.is_file():
         return path
+    lock = path.with_name(f".{path.name}.lock")
+    with locked(lock, "another process is simulating these events; waiting for it"):
+        if not path.is_file():  # readers of the other's file would take another one in its place for a change
+            _write(simulation, path, events, progress, workers)
+    return path
+
+
+def _write(
+    simulation: Simulation, path: Path, events: int, progress: Progress | None, workers: int | None
+) -> None:
     done = 0
     with OwnWriter(path, simulation.provenance()) as writer:
         for batch in simulation.events(events, workers):
@@ -260,7 +271,6 @@ def simulated_events(
             done += batch.num_rows
             if progress is not None:
                 progress(done, events)
-    return path
 
 
 def _begin(simulation: Simulation) -> Callable[[int, Report], pa.RecordBatch]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -296,6 +297,30 @@ class TestRunning:
         calls.clear()
         assert events() == first
         assert calls == []
+
+    def test_a_second_training_waits_for_the_events_that_a_first_simulates(
+        self, simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("ICERECO_CACHE", str(tmp_path))
+        started, calls = list[Future[Path]](), list[int]()
+        few = replace(simulation, options=IceTelescopeOptions(primaries_per_block=64))  # several blocks
+
+        def second() -> Path:
+            return simulated_events(
+                few, few.detector, 40, 1, lambda done, total: calls.append(done), workers=1
+            )
+
+        with ThreadPoolExecutor(1) as pool:
+
+            def on_block(done: int, total: int) -> None:
+                if not started:
+                    started.append(pool.submit(second))
+
+            first = simulated_events(few, few.detector, 40, 1, on_block, workers=1)
+            written = first.stat()
+            assert started[0].result(timeout=60) == first
+        assert calls == []
+        assert first.stat().st_ino == written.st_ino
 
 
 class TestCommand:
