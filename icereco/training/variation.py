@@ -10,6 +10,7 @@ from numpy import ndarray
 from icereco.data.split.hashing import hash_ids
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
+from icereco.events.selection import select_pulses
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.batches import Batches
 
@@ -111,19 +112,7 @@ def thinned(batch: EventBatch, share: Float[ndarray, "event"], seed: Int[ndarray
     lowest = np.full(len(batch), np.inf)
     np.minimum.at(lowest, of_pulse, number)
     kept = (number < share[of_pulse]) | (number == lowest[of_pulse])
-    left = np.bincount(batch.dom_of_pulse[kept], minlength=len(batch.sensor_id))
-    hit = left > 0
-    return replace(
-        batch,
-        dom_offsets=np.append(0, hit.cumsum())[batch.dom_offsets],
-        sensor_id=batch.sensor_id[hit],
-        position_m=batch.position_m[hit],
-        pulse_offsets=np.append(0, left[hit].cumsum()),
-        time_ns=batch.time_ns[kept],
-        charge_pe=batch.charge_pe[kept],
-        auxiliary=batch.auxiliary[kept],
-        pulse_extras={name: column[kept] for name, column in batch.pulse_extras.items()},
-    )
+    return select_pulses(batch, kept)
 
 
 def _uniform(number: UInt[ndarray, "row"]) -> Float[ndarray, "row"]:
