@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -256,8 +256,13 @@ def simulated_events(
         return path
     lock = path.with_name(f".{path.name}.lock")
     with locked(lock, "another process is simulating these events; waiting for it"):
-        if not path.is_file():  # readers of the other's file would take another one in its place for a change
-            _write(simulation, path, events, progress, workers)
+        try:
+            # Who reads the other's file would take another one in its place for a change.
+            if not path.is_file():
+                _write(simulation, path, events, progress, workers)
+        finally:
+            with suppress(OSError):  # whoever waits has it open; Windows removes no open file
+                lock.unlink()
     return path
 
 
