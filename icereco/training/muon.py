@@ -15,7 +15,6 @@ from icereco.training.ranks import ALONE, Ranks
 __all__ = ["Muon", "orthogonal"]
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)
-_ROUNDS = 5
 _WHOLE_NUMBERS = 2**24
 """How many numbers of matrices that are divided each process has whole at once, unless single ones are larger."""
 
@@ -121,45 +120,41 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrices: Float[Tensor, "matrix row column"]) -> Float[Tensor, "matrix row column"]:
     """Approximate the orthogonal factor U Vᵀ of each X = U S Vᵀ (singular values 0.7 to 1.2) by Newton-Schulz iteration.
 
-    Each round replaces X by P X with P = a + b X Xᵀ + c (X Xᵀ)², or by X P with Xᵀ X where that is the smaller matrix.
+    Each round replaces X by P X with P = a + b G + c G² and G = X Xᵀ, or by X P with G = Xᵀ X where that is the smaller
+    matrix. All P of rounds that follow each other are polynomials of the first G, so X is multiplied once, by their product
+    (J. Zhang et al. 2026, "Gram Newton-Schulz"). For 128×512 numbers that is a third less arithmetic; square matrices gain
+    nothing, and are multiplied in each round.
     """
-    scaled = matrices / (torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True) + 1e-7)
-    rounds = _on_matrices if scaled.dtype == torch.bfloat16 else _on_squares
-    return rounds(scaled, matrices.shape[1] > matrices.shape[2])
-
-
-def _gram(matrices: Float[Tensor, "matrix row column"], tall: bool) -> Float[Tensor, "matrix side side"]:
-    return torch.bmm(matrices.mT, matrices) if tall else torch.bmm(matrices, matrices.mT)
-
-
-def _on_matrices(
-    matrices: Float[Tensor, "matrix row column"], tall: bool
-) -> Float[Tensor, "matrix row column"]:
-    """Take the rounds as they are written, stable in bfloat16."""
-    a, b, c = _QUINTIC
-    for _ in range(_ROUNDS):
-        gram = _gram(matrices, tall)
-        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        both = (matrices, factor) if tall else (factor, matrices)
-        matrices = torch.baddbmm(matrices, *both, beta=a)
+    rows, columns = matrices.shape[1:]
+    tall = rows > columns
+    matrices = matrices / (torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True) + 1e-7)
+    for rounds in _rounds(matrices):
+        gram = torch.bmm(matrices.mT, matrices) if tall else torch.bmm(matrices, matrices.mT)
+        product = _product(gram, rounds)
+        matrices = torch.bmm(matrices, product) if tall else torch.bmm(product, matrices)
     return matrices
 
 
-def _on_squares(
-    matrices: Float[Tensor, "matrix row column"], tall: bool
-) -> Float[Tensor, "matrix row column"]:
-    """Take the rounds on the small square matrices X Xᵀ or Xᵀ X.
+def _rounds(matrices: Float[Tensor, "matrix row column"]) -> tuple[int, ...]:
+    """How many rounds to take before each new G, five in all.
 
-    All the P are polynomials of the first of these, so X is multiplied once, by the product of the P: half the arithmetic.
+    In bfloat16 a new one is needed after three: rounding leaves eigenvalues of G below zero, which grow twelvefold a round.
     """
+    short, long = sorted(matrices.shape[1:])
+    if 2 * long <= 3 * short:
+        return (1,) * 5
+    return (3, 2) if matrices.dtype == torch.bfloat16 else (5,)
+
+
+def _product(gram: Float[Tensor, "matrix side side"], rounds: int) -> Float[Tensor, "matrix side side"]:
+    """Multiply the factors P of some rounds that begin at G."""
     a, b, c = _QUINTIC
-    gram = _gram(matrices, tall)
     product = None
-    for remaining in reversed(range(_ROUNDS)):
+    for remaining in reversed(range(rounds)):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=1, dim2=2).add_(a)
         product = factor if product is None else torch.bmm(factor, product)
         if remaining:
             gram = torch.bmm(torch.bmm(factor, gram), factor)
     assert product is not None  # there are rounds
-    return torch.bmm(matrices, product) if tall else torch.bmm(product, matrices)
+    return product

@@ -182,14 +182,25 @@ def test_muon_steps_are_orthogonal(shape, dtype):
     assert values.max() < 1.3
 
 
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 10)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.bfloat16, 0.03)])
-def test_muon_takes_the_rounds_of_newton_and_schulz(dtype, tolerance):
+def test_muon_takes_the_rounds_of_newton_and_schulz(dtype, tolerance, shape):
     from icereco.training.muon import orthogonal
 
-    matrix = torch.randn(6, 20, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     expected = matrix / matrix.norm()
     for _ in range(5):
         square = expected @ expected.T
         expected = 3.4445 * expected + (-4.7750 * square + 2.0315 * square @ square) @ expected
     taken = orthogonal(matrix[None].to(dtype))[0].double()
     torch.testing.assert_close(taken, expected, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [(128, 512), (384, 128), (128, 128)])
+def test_rounding_in_muon_does_not_grow_where_singular_values_are_tiny(shape):
+    from icereco.training.muon import orthogonal
+
+    random = torch.randn(2, *shape, generator=torch.Generator().manual_seed(3))
+    left, values, right = torch.linalg.svd(random, full_matrices=False)
+    matrices = left * 10.0 ** -torch.linspace(0, 6, values.shape[1]) @ right
+    assert torch.linalg.matrix_norm(orthogonal(matrices.bfloat16()).float(), 2).max() < 1.25
