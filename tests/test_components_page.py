@@ -43,16 +43,12 @@ def test_the_settings_of_the_page_are_sound():
     assert len(commands) == 3
     for name, overrides in commands:
         load_profile(name, overrides.split(" -o ")[1:])
-    columns = re.search(r"`pulse_columns = (\{.*?\})`", text)[1]
-    features = re.search(r"`dom_features = (\[.*?\])`", text)[1]
-    options = (
-        load_profile(
-            "hierarchical", [f"normalizer.pulse_columns={columns}", f"normalizer.dom_features={features}"]
-        )
-        .role("normalizer")
-        .options
-    )
+    names = ("pulse_columns", "fits", "event_columns", "dom_features")
+    settings = [f"normalizer.{name}={re.search(rf'`{name} = (.*?)`', text)[1]}" for name in names]
+    options = load_profile("hierarchical", settings).role("normalizer").options
     assert options.pulse_columns == {"tot": 30.0, "pmt_x": 1.0}
+    assert options.fits == ["likelihood"]
+    assert options.event_columns == {"fit_likelihood_kappa": 10.0}
     assert len(options.dom_features) == 3
 
 

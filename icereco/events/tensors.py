@@ -32,6 +32,7 @@ class TensorBatch:
     charge_pe: Float[Tensor, "pulse"]
     auxiliary: Bool[Tensor, "pulse"]
     pulse_extras: Mapping[str, Float[Tensor, "pulse"]] = field(default_factory=dict)
+    event_extras: Mapping[str, Float[Tensor, "event"]] = field(default_factory=dict)
 
     @property
     def event_offsets(self) -> Int[Tensor, "event_plus_1"]:
@@ -60,6 +61,7 @@ class TensorBatch:
             charge_pe=self.charge_pe[of_chosen],
             auxiliary=self.auxiliary[of_chosen],
             pulse_extras={name: column[of_chosen] for name, column in self.pulse_extras.items()},
+            event_extras=self.event_extras,
         )
 
 
@@ -115,14 +117,18 @@ class TruthTensors:
         return TruthTensors(**chosen)
 
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(TensorBatch) if field.name != "pulse_extras")
+_EXTRAS = ("pulse_extras", "event_extras")
+_COLUMNS = tuple(field.name for field in dataclasses.fields(TensorBatch) if field.name not in _EXTRAS)
 
 
 def to_tensors(batch: EventBatch, device: "torch.device") -> TensorBatch:
     """Convert to tensors; on the CPU without a copy where the array is writable."""
     columns = {name: _tensor(getattr(batch, name), device) for name in _COLUMNS}
-    extras = {name: _tensor(column, device) for name, column in batch.pulse_extras.items()}
-    return TensorBatch(**columns, pulse_extras=extras)
+    pulses, events = (
+        {name: _tensor(column, device) for name, column in getattr(batch, extras).items()}
+        for extras in _EXTRAS
+    )
+    return TensorBatch(**columns, pulse_extras=pulses, event_extras=events)
 
 
 def truth_tensors(truth: Truth, device: "torch.device") -> TruthTensors:

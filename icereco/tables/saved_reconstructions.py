@@ -27,7 +27,7 @@ from icereco.tables.reconstructions import provenance_of
 from icereco.tables.schema import IDENTITY_FIELDS
 from icereco.tables.units import strange_direction
 
-__all__ = ["SavedReconstructions", "read_reconstructions", "table_of"]
+__all__ = ["SavedReconstructions", "as_declared", "read_reconstructions", "table_of", "unique_ids"]
 
 logger = get_logger(__name__)
 
@@ -171,7 +171,7 @@ def _with_truth(table: pa.Table, truth: pa.Table, path: Path) -> pa.Table:
     """The rows whose truth is known, with it in place of the file's own."""
     if "event_id" not in table.column_names:
         return table
-    ids = _ids(table, path)
+    ids = unique_ids(table, path)
     known_ids = np.asarray(truth.column("event_id"))
     order = np.argsort(known_ids, kind="stable")
     at = order[np.searchsorted(known_ids, ids, sorter=order).clip(max=len(order) - 1)]
@@ -199,13 +199,13 @@ def _with_truth(table: pa.Table, truth: pa.Table, path: Path) -> pa.Table:
     )
 
 
-def _ids(table: pa.Table, path: Path) -> Int[ndarray, "row"]:
+def unique_ids(table: pa.Table, path: Path) -> Int[ndarray, "row"]:
     """The ids of a table of any program.
 
     Raises:
         IcerecoError: one is no whole number, or occurs twice.
     """
-    column = _as_declared(table.column("event_id"), "event_id", path)
+    column = as_declared(table.column("event_id"), "event_id", path)
     if column.null_count:
         raise IcerecoError(f"{path}: a row has no event_id, which every event needs")
     ids = np.asarray(column)
@@ -236,7 +236,7 @@ def _checked(table: pa.Table, path: Path) -> pa.Table:
     """
     names = table.column_names
     _require_once(names, path)
-    columns = [_as_declared(table.column(name), name, path) for name in names]
+    columns = [as_declared(table.column(name), name, path) for name in names]
     table = pa.table(dict(zip(names, columns, strict=True)))
     for name in ("event_id", "pulses_total"):
         if table.column(name).null_count:
@@ -253,7 +253,12 @@ def _require_once(names: list[str], path: Path) -> None:
         raise IcerecoError(f"{path} is not a file of reconstructions: it has the column {twice[0]} twice")
 
 
-def _as_declared(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def as_declared(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """The values in the type that a column of this name has; any, where it is a further figure of a method.
+
+    Raises:
+        IcerecoError: they mean something else, such as text in place of a number.
+    """
     declared = declared_field(name)
     if declared is None or column.type == declared.type:
         return column

@@ -10,6 +10,7 @@ from numpy import ndarray
 from icereco.data.split.hashing import hash_ids
 from icereco.detector.detector import Detector
 from icereco.events.batch import EventBatch
+from icereco.events.official_fits import fit_names
 from icereco.events.selection import select_pulses
 from icereco.profiles.train_options import TrainOptions
 from icereco.training.batches import Batches
@@ -66,7 +67,9 @@ class Varied:
 
 
 def rotated(batch: EventBatch, angle: Float[ndarray, "event"], axis_m: Float[ndarray, "2"]) -> EventBatch:
-    """Rotate events, with their truth, about a vertical axis; modules keep their sensor_id, and columns of events are left as they are.
+    """Rotate events, with their truth and the directions of fits that come with them, about a vertical axis.
+
+    Modules keep their sensor_id, and other columns of events are left as they are.
 
     Args:
         batch: `E` events.
@@ -82,8 +85,16 @@ def rotated(batch: EventBatch, angle: Float[ndarray, "event"], axis_m: Float[nda
     if {"pmt_x", "pmt_y"} <= extras.keys():
         looks = np.stack([extras["pmt_x"], extras["pmt_y"]], axis=1)
         extras["pmt_x"], extras["pmt_y"] = _turned(looks, angle[batch.event_of_pulse]).T
+    azimuths = {f"fit_{name}_azimuth" for name in fit_names(batch.event_extras)}
     return replace(
-        batch, position_m=_turned(batch.position_m, of_dom, axis_m), truth=truth, pulse_extras=extras
+        batch,
+        position_m=_turned(batch.position_m, of_dom, axis_m),
+        truth=truth,
+        pulse_extras=extras,
+        event_extras={
+            name: (values + angle) % (2 * np.pi) if name in azimuths else values
+            for name, values in batch.event_extras.items()
+        },
     )
 
 

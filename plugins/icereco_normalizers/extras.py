@@ -1,4 +1,6 @@
-"""Further features of each pulse: other columns of the data, the ice and the sensor at its DOM, the event's centre."""
+"""Further features of each pulse: other columns of the data, fits, the ice and the sensor at its DOM, the event's centre."""
+
+from collections.abc import Collection
 
 import numpy as np
 import torch
@@ -6,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from icereco.detector.detector import Detector
-from icereco.errors import IcerecoError
+from icereco.errors import IcerecoError, did_you_mean
+from icereco.events.official_fits import fit_names
 from icereco.events.tensors import TensorBatch
 from icereco.nn.segments import segment_mean
 from icereco_normalizers.options import DomFeature, ExtraOptions
@@ -22,8 +25,10 @@ class ExtraFeatures(nn.Module):
         super().__init__()
         self.options = options
         names = options.dom_features
-        self.exportable = not options.pulse_columns  # an exported model takes no further columns
-        self.count = len(options.pulse_columns) + len(names) + 3 * options.charge_centre
+        # An exported model takes no further columns.
+        self.exportable = not (options.pulse_columns or options.event_columns or options.fits)
+        of_events = len(options.event_columns) + 3 * len(options.fits)
+        self.count = len(options.pulse_columns) + of_events + len(names) + 3 * options.charge_centre
         # Without such features there is no buffer, so that older checkpoints without them can still be loaded.
         if options.pulse_columns:
             self.register_buffer(
@@ -45,6 +50,12 @@ class ExtraFeatures(nn.Module):
         if self.options.pulse_columns:
             columns = [self._column(batch, name) for name in self.options.pulse_columns]
             blocks.append(torch.stack(columns, -1) / self.get_buffer("scales"))
+        if self.options.event_columns:
+            columns = [
+                self._event_column(batch, name, usual) for name, usual in self.options.event_columns.items()
+            ]
+            blocks.append(torch.stack(columns, -1)[event])
+        blocks += [self._fit(batch, name)[event] for name in self.options.fits]
         if self.options.dom_features:
             blocks.append(self.get_buffer("sensors")[batch.sensor_id][dom])
         if self.options.charge_centre:
@@ -55,10 +66,34 @@ class ExtraFeatures(nn.Module):
     def _column(batch: TensorBatch, name: str) -> Float[Tensor, "pulse"]:
         if name in batch.pulse_extras:
             return batch.pulse_extras[name].float()
-        known = ", ".join(batch.pulse_extras) or "none"
-        raise IcerecoError(
-            f"normalizer.pulse_columns names {name!r}, which these events lack; their further columns: {known}"
+        raise _lacking("pulse_columns", name, batch.pulse_extras, "further columns")
+
+    @staticmethod
+    def _event_column(batch: TensorBatch, name: str, usual: float) -> Float[Tensor, "event"]:
+        if name in batch.event_extras:
+            return torch.asinh(batch.event_extras[name].nan_to_num(0.0, 0.0, 0.0) / usual).float()
+        raise _lacking("event_columns", name, batch.event_extras, "further columns of events")
+
+    @staticmethod
+    def _fit(batch: TensorBatch, name: str) -> Float[Tensor, "event 3"]:
+        """The direction of a fit; zero where it has none."""
+        columns = batch.event_extras
+        if name not in (known := fit_names(columns)):
+            raise _lacking("fits", name, known, "fits")
+        azimuth, zenith = columns[f"fit_{name}_azimuth"], columns[f"fit_{name}_zenith"]
+        across = zenith.sin()
+        return (
+            torch.stack([across * azimuth.cos(), across * azimuth.sin(), zenith.cos()], -1)
+            .nan_to_num(0.0)
+            .float()
         )
+
+
+def _lacking(option: str, name: str, known: Collection[str], what: str) -> IcerecoError:
+    return IcerecoError(
+        f"normalizer.{option} names {name!r}, which these events lack{did_you_mean(name, known)}; their {what}: "
+        f"{', '.join(known) or 'none'}"
+    )
 
 
 def _sensor_feature(name: DomFeature, detector: Detector) -> Float[np.ndarray, "sensor"]:

@@ -45,6 +45,15 @@ class ExtraOptions(CleaningOptions):
         {},
         description="further columns of pulses in the data, each with the value that becomes one: {tot = 30.0}",
     )
+    event_columns: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {},
+        description="further columns of events in the data, each with a usual value: {fit_likelihood_kappa = 10.0}; "
+        "linear up to it, logarithmic beyond, zero where there is none",
+    )
+    fits: list[str] = Field(
+        [],
+        description="fits that come with the events, by NAME of the columns fit_NAME_azimuth and fit_NAME_zenith: their directions",
+    )
     dom_features: list[DomFeature] = Field(
         [], description="of the detector card at the DOM: quantum_efficiency, scattering, absorption"
     )

@@ -11,6 +11,7 @@ from icereco.detector.detector import Detector, Medium
 from icereco.errors import IcerecoError
 from icereco.events.tensors import TensorBatch
 from icereco.model.feature_check import check_features
+from icereco.physics.sphere import direction_from_angles
 from icereco.plugins.discovery import registry
 from icereco.protocols import Features
 
@@ -217,6 +218,8 @@ def test_an_event_without_a_line_gets_zeros():
 
 EXTRAS = {
     "pulse_columns": {"tot": 30.0, "pmt_x": 1.0},
+    "event_columns": {"fit_best_kappa": 10.0},
+    "fits": ["best"],
     "dom_features": ["quantum_efficiency", "scattering", "absorption"],
     "charge_centre": True,
 }
@@ -227,13 +230,61 @@ def test_further_features_come_behind_the_others(name):
     batch = random_batch()
     pulses = len(batch.time_ns)
     columns = {"pmt_x": torch.linspace(-1, 1, pulses), "tot": torch.linspace(0, 60, pulses)}
-    batch = dataclasses.replace(batch, pulse_extras=columns)
+    batch = dataclasses.replace(batch, pulse_extras=columns, event_extras=results_of_a_fit(batch))
     plain, rich = build(name), build(name, **EXTRAS)
-    assert rich.feature_count == plain.feature_count + 8
+    assert rich.feature_count == plain.feature_count + 12
     features = rich(batch).pulses
-    torch.testing.assert_close(features[:, :-8], plain(batch).pulses, rtol=0, atol=0)
-    torch.testing.assert_close(features[:, -8], columns["tot"] / 30)
-    torch.testing.assert_close(features[:, -7], columns["pmt_x"])
+    torch.testing.assert_close(features[:, :-12], plain(batch).pulses, rtol=0, atol=0)
+    torch.testing.assert_close(features[:, -12], columns["tot"] / 30)
+    torch.testing.assert_close(features[:, -11], columns["pmt_x"])
+
+
+def results_of_a_fit(batch) -> dict[str, torch.Tensor]:
+    """Of each event; the fit failed on the second."""
+    events = len(batch.event_offsets) - 1
+    results = {
+        "fit_best_azimuth": torch.linspace(0, 6, events, dtype=torch.float64),
+        "fit_best_zenith": torch.linspace(0.1, 3, events, dtype=torch.float64),
+        "fit_best_kappa": torch.logspace(-2, 6, events, dtype=torch.float64),
+    }
+    for values in results.values():
+        values[1] = torch.nan
+    return results
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_every_pulse_has_the_results_of_the_fit_of_its_event(name):
+    batch = random_batch()
+    results = results_of_a_fit(batch)
+    batch = dataclasses.replace(batch, event_extras=results)
+    kappa, *direction = (
+        build(name, event_columns={"fit_best_kappa": 10.0}, fits=["best"])(batch).pulses[:, -4:].T
+    )
+    of_pulse = batch.event_of_pulse
+    angles = np.stack([results["fit_best_azimuth"], results["fit_best_zenith"]])[:, of_pulse]
+    known = np.isfinite(angles[0])
+    assert 0 < known.sum() < len(known)
+    expected = direction_from_angles(*angles[:, known])
+    np.testing.assert_allclose(torch.stack(direction, -1)[known], expected, atol=1e-6)
+    np.testing.assert_allclose(
+        kappa[known].sinh() * 10, results["fit_best_kappa"][of_pulse][known], rtol=1e-4
+    )
+    for feature in (kappa, *direction):
+        assert not feature[~known].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fits": ["bst"]}, "fits names 'bst', which these events lack; did you mean 'best'.; their fits: best"),
+        ({"event_columns": {"run": 1.0}}, "event_columns names 'run', which these events lack; their further columns of events: fit_best_azimuth, "),
+    ],
+)  # fmt: skip
+def test_results_that_the_events_lack_are_named(options, message):
+    batch = random_batch()
+    batch = dataclasses.replace(batch, event_extras=results_of_a_fit(batch))
+    with pytest.raises(IcerecoError, match=message):
+        build("fixed", **options)(batch)
 
 
 def test_ice_and_sensor_are_those_of_the_card():

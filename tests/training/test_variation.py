@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import icereco
 from icereco.detector.detector import load_detector
 from icereco.events.batch import EventBatch
-from icereco.physics.sphere import opening_angle
+from icereco.events.official_fits import official_fits
+from icereco.physics.sphere import angles_from_direction, opening_angle
 from icereco.profiles.train_options import TrainOptions
 from icereco.reconstruction.models import load_model
 from icereco.training.variation import Varied, rotated, thinned, varied
@@ -73,6 +74,26 @@ def test_directions_places_and_photomultipliers_turn_together(events):
         np.testing.assert_allclose(after, before, atol=2e-3)
     from_axis = (np.hypot(*(batch.position_m[:, :2] - AXIS_M).T) for batch in (events, turned))
     np.testing.assert_allclose(*from_axis, atol=1e-3)
+
+
+def test_fits_that_come_with_the_events_turn_and_other_columns_do_not(events):
+    azimuth, zenith = angles_from_direction(events.truth.direction)
+    zenith = np.where(np.arange(len(events)) == 2, np.nan, zenith)
+    columns = {
+        "fit_best_azimuth": azimuth,
+        "fit_best_zenith": zenith,
+        "fit_half_azimuth": azimuth,
+        "run": azimuth,
+    }
+    angle = np.random.default_rng(1).uniform(0, 2 * np.pi, len(events))
+    turned = rotated(replace(events, event_extras=columns), angle, AXIS_M)
+    fits = official_fits(turned)
+    assert list(fits) == ["best"]
+    missed = np.degrees(opening_angle(fits["best"].direction, turned.truth.direction))
+    assert np.isnan(missed[2])
+    assert np.nanmax(missed) < 1e-3
+    for name in ("fit_best_zenith", "fit_half_azimuth", "run"):
+        np.testing.assert_array_equal(turned.event_extras[name], columns[name])
 
 
 def test_a_rotation_by_a_quarter_takes_x_to_y(events):

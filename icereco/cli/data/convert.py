@@ -49,6 +49,11 @@ __all__ = ["command"]
     shell_complete=completion.detectors,
 )
 @click.option(
+    "--fit", "fits", multiple=True, metavar="NAME=FILE",
+    help="Give each event the results of a fit as columns fit_NAME_azimuth, fit_NAME_zenith, and so on: FILE is what "
+    "`icereco reconstruct` wrote of these events. May be repeated.",
+)  # fmt: skip
+@click.option(
     "--events-per-file", type=click.IntRange(min=1), default=200_000, show_default=True, metavar="N",
     help="Events per file of the folder OUT.",
 )  # fmt: skip
@@ -69,6 +74,7 @@ def command(
     layout: "Layout",
     reader: str | None,
     detector: str | None,
+    fits: tuple[str, ...],
     events_per_file: int,
     skip_bad: bool,
     workers: int | None,
@@ -86,8 +92,10 @@ def command(
     icereco data convert oscNext.db events.parquet
     icereco data convert tracks kaggle-folder --layout kaggle
     icereco data convert level2 events --workers 8
+    icereco data convert events.parquet with-fit.parquet --fit likelihood=fit.reco.parquet
     """  # noqa: D301 -- \b is click's
     from icereco.data.sources.detector_of import detector_of
+    from icereco.data.write.added_fit import FitFile
     from icereco.data.write.convert import Conversion, convert
     from icereco.detector.detector import load_detector
 
@@ -96,7 +104,8 @@ def command(
     source, named = data_set.open(), detector or data_set.detector
     card = load_detector(named) if named else detector_of(source)
     source = _without_bad(source, card, output) if skip_bad else source
-    conversion = Conversion(source, card, output, layout, events_per_file)
+    added = tuple(FitFile.parse(fit) for fit in fits)
+    conversion = Conversion(source, card, output, layout, events_per_file, added)
     started = time.perf_counter()
     with (
         interrupted_by_signals(),

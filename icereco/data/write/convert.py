@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy import ndarray
 
 from icereco.data.sources.source import Source
+from icereco.data.write.added_fit import FitFile
 from icereco.data.write.convert_work import FileTask, run_tasks, stretches
 from icereco.data.write.converted_files import META, ConvertedFiles, Layout, event_ids
 from icereco.data.write.event_stream import EventStream
@@ -48,6 +49,7 @@ class Conversion:
     Attributes:
         output: a folder to write into, or one parquet file (own layout only).
         events_per_file: but for the last.
+        fits: the results of which each event gets as further columns (own layout only).
     """
 
     source: Source
@@ -55,6 +57,7 @@ class Conversion:
     output: Path
     layout: Layout = "icereco"
     events_per_file: int = EVENTS_PER_FILE
+    fits: tuple[FitFile, ...] = ()
 
     @staticmethod
     def require_output(output: Path) -> None:
@@ -82,6 +85,7 @@ class Conversion:
             "reader": self.source.reader_text,
             "detector": self.detector.fingerprint,
             "events_per_file": self.events_per_file,
+            "fits": [fit.fingerprint() for fit in self.fits] or None,
         }
 
 
@@ -120,6 +124,10 @@ def convert(
         IcerecoError: a bad event (see `icereco.tables.validation`), no events, a folder with something else in it, or one
             that cannot be written.
     """
+    if conversion.fits and conversion.layout != "icereco":
+        raise IcerecoError(
+            "Kaggle's layout has no place for the results of a fit: leave --fit out, or --layout kaggle"
+        )
     if conversion.to_one_file:
         return _convert_to_file(conversion, advance)
     target = _Target(conversion)
@@ -162,7 +170,8 @@ def _tasks(conversion: Conversion, target: "_Target") -> list[FileTask] | None:
     names, facts, kept = _names(parts, conversion.detector), target.facts(), set(target.kept())
     return [
         FileTask(
-            target.files, number, tuple(parts[i] for i in which), skip, events, source.path, conversion.detector, names, facts
+            target.files, number, tuple(parts[i] for i in which), skip, events, source.path, conversion.detector, names, facts,
+            conversion.fits,
         )
         for number, (which, skip, events) in enumerate(cut)
         if number not in kept
@@ -213,7 +222,7 @@ def _require_unique(conversion: Conversion, files: ConvertedFiles) -> None:
 
 def _events(conversion: Conversion, skip: int) -> EventStream:
     source = conversion.source
-    return EventStream(source.parts(), source.path, conversion.detector, skip)
+    return EventStream(source.parts(), source.path, conversion.detector, skip, fits=conversion.fits)
 
 
 def _convert_to_file(conversion: Conversion, advance: Callable[[int], object]) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from icereco.data.sources.source import Source
+from icereco.data.write.added_fit import FitFile
 from icereco.data.write.converted_files import ConvertedFiles
 from icereco.data.write.event_stream import EventStream
 from icereco.detector.detector import Detector
@@ -31,6 +32,7 @@ class FileTask:
         source: path of the source.
         names: of the columns that every event has.
         facts: its provenance.
+        fits: added to the events.
     """
 
     files: ConvertedFiles
@@ -42,6 +44,7 @@ class FileTask:
     detector: Detector
     names: tuple[str, ...]
     facts: dict[str, Any]
+    fits: tuple[FitFile, ...] = ()
 
 
 def stretches(counts: Sequence[int], events_per_file: int) -> Iterator[tuple[range, int, int]]:
@@ -109,7 +112,14 @@ def _write(task: FileTask, report: Report) -> tuple[str, ...]:
     # What a part has of strange things is reported with the file that its first event is in.
     quiet = task.skip > 0
     stream = EventStream(
-        task.parts, task.source, task.detector, task.skip, task.events, names=task.names, quiet=quiet
+        task.parts,
+        task.source,
+        task.detector,
+        task.skip,
+        task.events,
+        names=task.names,
+        fits=task.fits,
+        quiet=quiet,
     )
     done = 0
 

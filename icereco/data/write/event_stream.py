@@ -1,11 +1,13 @@
 """The checked events of parts of a source, from a certain one on, all with the same columns."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 
 from icereco.data.sources.source import Source
+from icereco.data.write.added_fit import FitFile
 from icereco.detector.detector import Detector
 from icereco.errors import IcerecoError
 from icereco.tables.columns import file_of
@@ -32,6 +34,7 @@ class EventStream:
         most: int | None = None,
         *,
         names: Sequence[str] = (),
+        fits: Sequence[FitFile] = (),
         quiet: bool = False,
     ) -> None:
         """Read parts one after the other.
@@ -43,11 +46,13 @@ class EventStream:
             skip: how many events are left out before the first.
             most: how many follow; None for all.
             names: of the columns; empty for those of the first event.
+            fits: the results of which each event gets as further columns.
             quiet: whether nothing but errors is reported.
         """
         self._parts, self._path, self._detector, self._skip = parts, path, detector, skip
         self._left = most
         self._names = list(names)
+        self._fits = fits
         self.checker = EventChecker(detector, path, quiet=quiet)
 
     def total(self) -> int:
@@ -61,6 +66,7 @@ class EventStream:
         return self.checker.total
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        fits = [fit.read() for fit in self._fits]
         for batch in self._wanted():
             self.checker.check(batch)
             plain = batch.replace_schema_metadata(None)
@@ -70,7 +76,7 @@ class EventStream:
                 raise IcerecoError(
                     f"{self.checker.file}: differs in columns ({differs}) from what was read before; convert them separately"
                 )
-            yield plain
+            yield reduce(lambda events, fit: fit.add(events), fits, plain)
 
     def _wanted(self) -> Iterator[pa.RecordBatch]:
         """Whole files that are left out are not even read, and no event after the last is checked."""
