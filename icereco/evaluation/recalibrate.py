@@ -25,6 +25,9 @@ MOST_COMPONENTS = 32
 _STARTS = {1: (0.0,), 2: (1.0, -1.0), 3: (1.2, -0.3, -2.0)}
 """Logarithms of scales from which fits begin."""
 
+_ISOTROPIC = -40.0
+"""Logarithm of a scale that leaves nothing of any concentration (`icereco.events.recalibration.LEAST_LOG_KAPPA` is the least)."""
+
 _PULL = 1e-3
 """Keeps parameters that events do not measure near 0."""
 
@@ -53,7 +56,8 @@ def recalibrate(
     """Fit the recalibration under which unseen events are likeliest, or None if they are too few, or their posteriors too complex.
 
     Of the forms with at least 50 events a parameter that with the least Bayesian information criterion is taken (Schwarz,
-    Ann. Stat. 6 (1978) 461).
+    Ann. Stat. 6 (1978) 461). Beside it, every posterior gets a part that is the same for all directions: that none of n
+    events was missed altogether leaves a probability of 1/(n + 2) that the next one is (Laplace's rule of succession).
 
     Args:
         posterior: of events that had no part in the choice of the weights.
@@ -110,7 +114,22 @@ class _Events:
             total = self._log_density(scale, weight).sum().item()
         least, most = self._range
         criterion = form.parameters * math.log(len(self._drop)) - 2.0 * total
-        return criterion, Recalibration(_widened(scale), _widened(weight), least, most)
+        return criterion, Recalibration(*self._with_isotropic(_widened(scale), _widened(weight)), least, most)
+
+    def _with_isotropic(
+        self, scale: Float[ndarray, "part feature"], weight: Float[ndarray, "part feature"]
+    ) -> tuple[Float[ndarray, "part_plus_1 feature"], Float[ndarray, "part_plus_1 feature"]]:
+        """Add the isotropic part, whose share is about 1/(n + 2).
+
+        Shares are what weights are relative to each other, so the sum of the others' is made one first, as nearly as a linear
+        function of the features can.
+        """
+        features = self._features.numpy()
+        total = np.logaddexp.reduce(features @ weight.T, axis=1)
+        common = np.linalg.lstsq(features, total, rcond=None)[0]
+        constant = np.eye(1, features.shape[1])
+        share = -math.log(len(features) + 1) * constant
+        return np.vstack([scale, _ISOTROPIC * constant]), np.vstack([weight - common, share])
 
     def _log_density(
         self, scale: Float[Tensor, "part feature"], weight: Float[Tensor, "part feature"]

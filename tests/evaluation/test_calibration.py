@@ -66,7 +66,21 @@ def test_right_posteriors_stay_as_they_are():
 def test_few_events_get_few_parameters(events, most):
     posterior, truth, pulses = right(events, widths=(1.0, 0.02), shares=(0.6, 0.4))
     recalibration = recalibrate(posterior, pulses, truth)
-    assert np.count_nonzero(recalibration.scale) + np.count_nonzero(recalibration.weight[1:]) <= most
+    relative = recalibration.weight[1:-1] - recalibration.weight[0]
+    assert np.count_nonzero(recalibration.scale[:-1]) + np.count_nonzero(relative) <= most
+
+
+@pytest.mark.parametrize("events", [LEAST_EVENTS, 1_500])
+def test_no_direction_is_less_probable_than_so_many_events_can_tell(events):
+    posterior, truth, pulses = right(events, widths=(1.0, 0.3), shares=(0.7, 0.3))
+    recalibration = recalibrate(posterior, pulses, truth)
+    other, _, pulses = right(seed=2)
+    mended = recalibration(other, pulses)
+    missed = np.log(1 / (events + 2)) - np.log(4 * np.pi)
+    opposite = mended.log_density(-other.mode[:, None])[:, 0]
+    assert opposite.min() > missed - 1
+    assert np.median(opposite) == pytest.approx(missed, abs=0.3)
+    assert other.log_density(-other.mode[:, None]).min() < -1_000
 
 
 def test_too_few_events_and_posteriors_of_many_parts_are_left_alone():
