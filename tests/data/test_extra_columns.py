@@ -51,6 +51,7 @@ def test_further_columns_reach_the_model_with_their_pulses(
     follow_the_pulses(stored)
     tensors = to_tensors(stored, torch.device("cpu"))
     assert tensors.pulse_extras["time_over_threshold"].equal(tensors.charge_pe)
+    assert tensors.event_extras["run"].tolist() == [9, 8, 7]
 
 
 def test_views_show_further_columns(table, detector):
