@@ -17,6 +17,8 @@ from icereco_normalizers.zero import counted_pulses
 
 __all__ = ["ExtraFeatures"]
 
+_ADD_FIT = "; to add the results of a fit: icereco data convert EVENTS OUT --fit NAME=FILE"
+
 
 class ExtraFeatures(nn.Module):
     """The features that `options` asks for; none by default."""
@@ -72,14 +74,14 @@ class ExtraFeatures(nn.Module):
     def _event_column(batch: TensorBatch, name: str, usual: float) -> Float[Tensor, "event"]:
         if name in batch.event_extras:
             return torch.asinh(batch.event_extras[name].nan_to_num(0.0, 0.0, 0.0) / usual).float()
-        raise _lacking("event_columns", name, batch.event_extras, "further columns of events")
+        raise _lacking("event_columns", name, batch.event_extras, "further columns of events", _ADD_FIT)
 
     @staticmethod
     def _fit(batch: TensorBatch, name: str) -> Float[Tensor, "event 3"]:
         """The direction of a fit; zero where it has none."""
         columns = batch.event_extras
         if name not in (known := fit_names(columns)):
-            raise _lacking("fits", name, known, "fits")
+            raise _lacking("fits", name, known, "fits", _ADD_FIT)
         azimuth, zenith = columns[f"fit_{name}_azimuth"], columns[f"fit_{name}_zenith"]
         across = zenith.sin()
         return (
@@ -89,10 +91,10 @@ class ExtraFeatures(nn.Module):
         )
 
 
-def _lacking(option: str, name: str, known: Collection[str], what: str) -> IcerecoError:
+def _lacking(option: str, name: str, known: Collection[str], what: str, hint: str = "") -> IcerecoError:
     return IcerecoError(
         f"normalizer.{option} names {name!r}, which these events lack{did_you_mean(name, known)}; their {what}: "
-        f"{', '.join(known) or 'none'}"
+        f"{', '.join(known) or 'none'}{hint}"
     )
 
 

@@ -36,7 +36,10 @@ def test_a_model_learns_from_a_fit_and_needs_it(tmp_path, monkeypatch):
     assert "line" in made.comparisons
     refused = run("reconstruct", "events.parquet", "--run", "net", "-o", "without.reco.parquet")
     assert refused.exit_code != 0
-    assert "normalizer.fits names 'line', which these events lack; their fits: none" in refused.stderr
+    assert (
+        "normalizer.fits names 'line', which these events lack; their fits: none; to add the results of a fit: icereco data convert"
+        in refused.stderr
+    )
     assert not (tmp_path / "without.reco.parquet").exists()
     exported = run("export", "net")
     assert exported.exit_code != 0
